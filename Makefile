@@ -1,0 +1,64 @@
+# One command for everything. `make help` lists them; each sets up .venv first when it has to.
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+TEST_ARGS ?=
+# Behind a company's TLS proxy only the system's certificates are right; pip reads them by itself, uv asks.
+export UV_SYSTEM_CERTS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv with the locked requirements (PYTHON=... picks the interpreter)
+
+demo: $(STAMP) ## tell the story on the real local stack
+	@$(BIN)/ticketbus demo
+
+test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
+	@$(BIN)/ticketbus fetch
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: $(STAMP) ## format, lint, types, import contracts, dead code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@echo "dead code"; $(DEAD_CODE)
+
+lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=--upgrade)
+	@$(COMPILE) -o requirements.lock pyproject.toml
+	@$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean: ## remove .venv and every cache; data of local stacks stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The flags keep registry hosts and paths of the machine out of the files.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-header --no-emit-index-url --no-emit-find-links $(LOCK_ARGS)
+
+# Fields and attributes are left out: rows, Avro and JSON read them by name, where vulture cannot see it.
+DEAD_CODE = found=$$($(BIN)/vulture); status=$$?; [ $$status = 0 ] || [ $$status = 3 ] || { echo "$$found"; exit $$status; }; \
+	found=$$(echo "$$found" | grep -E "unused (function|method|class|property|import)|unreachable") || exit 0; \
+	echo "$$found"; exit 1
+
+# uv itself comes out of the lock, with its hash, through the pip that every venv has; then uv does the rest.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+			$$python -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+			echo "creating .venv with $$($$python --version)"; \
+			exec $$python -m venv --clear .venv; \
+		done; \
+		echo "No Python >= 3.11 with venv and ensurepip was found. Install one (Debian, Ubuntu: apt-get install python3-venv)" >&2; \
+		echo "or name it: make setup PYTHON=/path/to/python3.13" >&2; \
+		exit 1; }
+	@awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements-dev.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@echo "installing the locked requirements"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@

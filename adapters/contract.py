@@ -1,0 +1,63 @@
+"""The one contract of every inbound adapter: the shape it has, and the duties that its tests must show.
+
+Duties of an adapter
+1. It says who speaks: `verify` accepts a delivery only when its sender is proven, and every failure of proof, however
+   the headers are broken, is `MalformedInput` with a stable code (`bad_signature`, `missing_header`, …).
+2. It is pure: `verify` and `translate` do no I/O and read no clock; time, ids and secrets are arguments.
+3. It translates whole deliveries: either all commands of a delivery come out, or `MalformedInput` that names the field.
+   Whatever the bytes are, no other exception leaves it, and nothing of a body is logged.
+4. It repeats itself: the same delivery id gives the same command ids, in the same order (`command_id`), and the same
+   body the same fingerprints, so that a delivery repeated by the sender has one effect.
+5. It invents nothing: what the source does not say stays empty, and the domain decides whether that will do.
+6. It speaks the bus's words: states, kinds and causes are mapped by name; a foreign word that no map knows is refused
+   with the nearest known one, never guessed.
+7. It keeps times aware and in UTC; a time without a zone takes the zone that its configuration names.
+8. It acknowledges late: the caller answers the sender only when the commands are committed or safely spooled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType, Protocol
+from uuid import UUID, uuid5
+
+from bus.commands import Request
+from bus.terms import CommandId, TraceId
+
+DeliveryId = NewType("DeliveryId", str)
+
+_COMMANDS = UUID("5d6b1f0e-8a4c-5f63-9d0e-2f1c7a9b3e48")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One verified message of a source, as it came. `headers` have lower-case names; `received_at` is aware, UTC."""
+
+    source: str
+    delivery_id: DeliveryId
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    trace_id: TraceId
+
+
+class SourceAdapter(Protocol):
+    """A source that sends tickets and news of them."""
+
+    @property
+    def name(self) -> str:
+        """The source's name, as it stands in addresses, events and settings."""
+        ...
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> DeliveryId:
+        """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
+        ...
+
+    def translate(self, delivery: Delivery) -> tuple[Request, ...]:
+        """Say what a verified delivery wants, in order; maybe nothing. Pure. Raises MalformedInput and nothing else."""
+        ...
+
+
+def command_id(source: str, delivery: str, step: str) -> CommandId:
+    """Derive the id of one command from the delivery that wants it. Stable for ever: repeats rely on it."""
+    return CommandId(uuid5(_COMMANDS, f"{source}|{delivery}|{step}"))

@@ -1,0 +1,174 @@
+"""What a CRM's deliveries look like: one model per type, each of which knows the command it asks for. Pure."""
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from adapters.crm.status import Settable, settable
+from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
+from bus.terms import CHINESE, KeyKind, Tick
+from bus.values import Customer, IncidentKey
+
+YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
+
+
+def _instant(value: Any) -> datetime:
+    """Read an RFC 3339 time with its offset, as UTC; a time without a zone is anybody's guess and refused."""
+    with contextlib.suppress(TypeError, ValueError):
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is not None and at.year in YEARS:
+            return at.astimezone(UTC)
+    raise PydanticCustomError("not_a_time", "must be an RFC 3339 time with offset, like 2026-11-22T09:30:00+08:00")
+
+
+def _in_english(kind: type[StrEnum]) -> Callable[[Any], Any]:
+    """Let a closed list be spelled in Chinese as well."""
+    words: Mapping[str, StrEnum] = {CHINESE[member]: member for member in kind}
+    return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
+
+
+Instant = Annotated[datetime, PlainValidator(_instant)]
+Word = Annotated[str, Field(max_length=200)]
+Named = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=10_000)]
+Ticks = tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...]
+
+
+class Part(BaseModel):
+    """Every part of a delivery: unknown fields are refused, so that a misspelled one is not lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class Envelope(Part):
+    """The outer shape; `timestamp` is when it happened at the CRM."""
+
+    type: str
+    timestamp: Instant
+    data: dict[str, Any]
+
+
+class Key(Part):
+    """事件唯一标识."""
+
+    kind: Annotated[KeyKind, BeforeValidator(_in_english(KeyKind))]
+    value: Named
+
+
+class Reporter(Part):
+    """Who reported; personal."""
+
+    name: Word = ""
+    phone: Word = ""
+    address: Text = ""
+
+
+class About(Part):
+    """Which ticket, by the CRM's own number, and who did it there."""
+
+    source_no: Named
+    by: Word = ""
+
+    @abstractmethod
+    def command(self) -> Command:
+        """Say what is wanted of the bus."""
+
+
+class Created(About):
+    """`ticket.created`."""
+
+    incident_key: Key
+    title: Annotated[str, Field(min_length=1, max_length=500)]
+    type: Named
+    region: Word = ""
+    description: Text = ""
+    skills: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    priority: Word = ""
+    serial: Word = ""
+    customer: Reporter = Reporter()
+    opened_at: Instant | None = None
+
+    def command(self) -> OpenTicket:
+        return OpenTicket(
+            incident_key=IncidentKey(kind=self.incident_key.kind, value=self.incident_key.value),
+            title=self.title,
+            type=self.type,
+            region=self.region,
+            source_no=self.source_no,
+            description=self.description,
+            skills=self.skills,
+            priority=self.priority,
+            serial=self.serial,
+            customer=Customer(name=self.customer.name, phone=self.customer.phone, address=self.customer.address),
+            opened_at=self.opened_at,
+        )
+
+
+class Remarked(About):
+    """`ticket.note`."""
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+    def command(self) -> Note:
+        return Note(text=self.text)
+
+
+class Asked(About):
+    """`ticket.progress_asked`: the customer asks how it goes."""
+
+    asked_by: Word = ""
+    text: Text = ""
+
+    def command(self) -> AskProgress:
+        return AskProgress(asked_by=self.asked_by, text=self.text)
+
+
+class Confirmed(About):
+    """`ticket.closure_confirmed`; a tick that the customer did not give stays absent, and the domain refuses."""
+
+    confirmed_by: Word = ""
+    ticks: Ticks = ()
+
+    def command(self) -> ConfirmClosure:
+        return ConfirmClosure(confirmed_by=self.confirmed_by, ticks=self.ticks)
+
+
+class Rejected(About):
+    """`ticket.closure_rejected`."""
+
+    rejected_by: Word = ""
+    reason: Text = ""
+
+    def command(self) -> RejectClosure:
+        return RejectClosure(rejected_by=self.rejected_by, reason=self.reason)
+
+
+class StatusChanged(About):
+    """`ticket.status_changed`: the CRM's own word; see `status` for what a CRM may set."""
+
+    status: Named
+    reason: Text = ""
+    confirmed_by: Word = ""
+    ticks: Ticks = ()
+
+    def command(self) -> ConfirmClosure | Reopen:
+        asked = settable(self.status)
+        if asked is Settable.REOPEN:
+            return Reopen(reason=self.reason)
+        return ConfirmClosure(confirmed_by=self.confirmed_by, ticks=self.ticks)
+
+
+TYPES: Final[Mapping[str, type[About]]] = {
+    "ticket.created": Created,
+    "ticket.note": Remarked,
+    "ticket.progress_asked": Asked,
+    "ticket.closure_confirmed": Confirmed,
+    "ticket.closure_rejected": Rejected,
+    "ticket.status_changed": StatusChanged,
+}

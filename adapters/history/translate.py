@@ -1,0 +1,127 @@
+"""Rows of the past into commands: a fold over each incident's rows. Pure; the time of import is an argument."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID, uuid5
+
+from adapters.contract import command_id
+from adapters.history.rows import Row
+from adapters.history.table import Seen, Table
+from adapters.history.walk import Reasons, Stand, Step, walk
+from bus.commands import Assign, Command, Note, OpenTicket, Request
+from bus.errors import MalformedInput
+from bus.names import kebab
+from bus.terms import TraceId
+from bus.transitions import TRANSITIONS
+from bus.values import IncidentKey
+
+_TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
+_LABELS = {command: kebab(command) for _, command in TRANSITIONS}
+_BETWEEN = "\0"  # no row holds it: reading refuses NUL
+_REPEATED = "该行与上一行完全相同 / the row repeats the one before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is remembered of an incident between its rows; under a kilobyte, the last row included.
+
+    `ordinal` counts every row of the incident, those refused too, so that command ids stay when a map learns a word.
+    """
+
+    ordinal: int = 0
+    stand: Stand | None = None
+    last: str = ""
+
+
+def step(
+    table: Table, progress: Progress, row: Row, *, received_at: datetime
+) -> tuple[Progress, tuple[Request, ...] | MalformedInput]:
+    """Answer a row with its commands, in order, or with why it is refused; a refused row moves the ordinal alone.
+
+    The same row in the same place gives the same command ids and fingerprints, whenever it is read.
+    """
+    ordinal = progress.ordinal + 1
+    try:
+        seen = table.seen(row.values)
+        steps = _steps(table, progress, row, seen)
+        at = table.updated_at(row.values)
+    except MalformedInput as refused:
+        return Progress(ordinal=ordinal, stand=progress.stand, last=progress.last), refused
+    stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
+    after = Progress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
+    return after, _requests(table, after, row, steps, at=at, received_at=received_at)
+
+
+def trace_of(source: str, number: str) -> TraceId:
+    """Give the trace id of an incident: the same in every import, so that what is kept of it can be found with it."""
+    return TraceId(uuid5(_TRACES, f"{source}|{number}").hex)
+
+
+def _requests(
+    table: Table, after: Progress, row: Row, steps: list[Step], *, at: datetime, received_at: datetime
+) -> tuple[Request, ...]:
+    source, number = table.map.source, table.number_of(row.values)
+    trace_id = trace_of(source, number)
+    content = blake2b(after.last.encode(), digest_size=16).hexdigest()
+    writer = table.actor(row.values) or source
+    opener = table.opener(row.values) or writer
+    return tuple(
+        Request(
+            command_id=command_id(source, f"{number}|{after.ordinal}", label),
+            command=one.command,
+            source=source,
+            actor=opener if isinstance(one.command, OpenTicket) else writer,
+            at=at,
+            received_at=received_at,
+            trace_id=trace_id,
+            fingerprint=f"{content}:{label}",
+            source_no=number,
+            historic=True,
+            implied=one.implied,
+            waives=_waives(table, one.command, label),
+        )
+        for one in steps
+        for label in (_LABELS[type(one.command)],)
+    )
+
+
+def _steps(table: Table, progress: Progress, row: Row, seen: Seen) -> list[Step]:
+    before = progress.last.split(_BETWEEN) if progress.stand else None
+    reasons = Reasons(
+        person=_reason(table, before, row, table.assigned_to), state=_reason(table, before, row, table.word)
+    )
+    ways = walk(progress.stand or Stand(), seen, reasons, table.map.columns.state)
+    if before is None:
+        return [Step(command=_opening(table, row)), *ways]
+    if steps := list(ways):
+        return steps
+    changed = table.changed(before, row.values)
+    return [Step(command=Note(changed=changed) if changed else Note(text=_REPEATED))]
+
+
+def _reason(table: Table, before: list[str] | None, row: Row, position: int) -> str:
+    after = row.values[position]
+    return f"{table.header[position]}: {f'{before[position]} → {after}' if before else after}"
+
+
+def _opening(table: Table, row: Row) -> OpenTicket:
+    values = row.values
+    number = table.number_of(values)
+    return OpenTicket(
+        incident_key=IncidentKey(kind=table.map.incident_key, value=number),
+        title=table.title(values) or number,
+        type=table.map.ticket_type,
+        region=table.region(values),
+        source_no=number,
+        skills=table.skills(values),
+        priority=table.priority(values),
+        opened_at=table.opened_at(values),
+    )
+
+
+def _waives(table: Table, command: Command, label: str) -> tuple[str, ...]:
+    waived = table.map.waived.get(label, ())
+    if isinstance(command, Assign) and command.assignee.person:
+        return tuple(name for name in waived if name != "assignee.person")
+    return waived

@@ -1,0 +1,59 @@
+"""A dispatcher's desk: assigns people and looks tickets up over REST."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import orjson
+
+from adapters.stand_ins.asking import ask, client, said
+
+
+class Desk:
+    """One dispatcher at one gateway. Use it as an async context manager. Each call raises NoAnswer."""
+
+    def __init__(self, url: str, token: str, *, person: str, pause_s: float = 0.5) -> None:
+        """Speak with a dispatcher's token for `person`; `pause_s` is the shortest pause before a retry."""
+        self._person = person
+        self._pause_s = pause_s
+        self._http = client(url, {"authorization": f"Bearer {token}", "content-type": "application/json"})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def assign(self, ticket_id: str, assignee: Mapping[str, str], reason: str) -> tuple[int, Mapping[str, Any]]:
+        """Make a person responsible; give status and answer."""
+        key = {"idempotency-key": uuid.uuid4().hex}
+        body = orjson.dumps({"assignee": assignee, "reason": reason, "actor": self._person})
+        path = f"/v1/tickets/{ticket_id}/assign"
+        answer, _ = await ask(self._http, "POST", path, body=body, headers=lambda: key, pause_s=self._pause_s)
+        return answer.status_code, said(answer)
+
+    async def listed(
+        self, state: str, wanted: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 10
+    ) -> Mapping[str, Any] | None:
+        """Look in the list of a state until the ticket wanted is there, at most `limit_s`: lists follow changes."""
+
+        def found(page: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            return next((each for each in page.get("tickets", ()) if wanted(each)), None)
+
+        return found(await self._until(f"/v1/tickets?state={state}", lambda page: found(page) is not None, limit_s))
+
+    async def journey(
+        self, name: str, complete: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 10
+    ) -> Mapping[str, Any]:
+        """Look a ticket's journey up until it is complete, at most `limit_s`; give it as it then is."""
+        return await self._until(f"/v1/journeys/{name}", lambda told: "events" in told and complete(told), limit_s)
+
+    async def _until(self, path: str, good: Callable[[Mapping[str, Any]], bool], limit_s: float) -> Mapping[str, Any]:
+        until = asyncio.get_running_loop().time() + limit_s
+        while True:
+            answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
+            read = said(answer)
+            if good(read) or asyncio.get_running_loop().time() > until:
+                return read
+            await asyncio.sleep(0.1)

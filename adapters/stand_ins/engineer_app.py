@@ -1,0 +1,143 @@
+"""The engineer app as people carry it: follows ticket.assign over WebSocket, works tickets over REST, survives both."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import orjson
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from adapters.engineer_app.buttons import tap
+from adapters.stand_ins.asking import ask, client, said
+
+REFUSED_FROM: Final = 4400
+SLOW_READER: Final = 4408  # the one refusal that connecting again from the cursor mends
+
+
+class SubscriptionRefused(Exception):
+    """The bus does not serve this subscription; `problem` says why. Connecting again would not help."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem.get("detail_en", problem)))
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the bus said to a request: the object, or the problem."""
+
+    status: int
+    body: Mapping[str, Any]
+
+    @property
+    def done(self) -> bool:
+        """Say whether it was accepted."""
+        return self.status < 300
+
+
+class EngineerApp:
+    """One engineer's app. Use it as an async context manager. Its cursor is a file, so a new start misses nothing."""
+
+    def __init__(
+        self, url: str, token: str, cursor: Path, *, person: str, device: str = "phone", pause_s: float = 0.5
+    ) -> None:
+        """Speak to the gateway at `url` for `person`; idempotency keys begin with `device` and never repeat."""
+        self._stream = url.replace("http", "ws", 1) + "/v1/stream"
+        self._auth = {"authorization": f"Bearer {token}"}
+        self._cursor = cursor
+        self._person = person
+        self._device = f"{device}-{os.urandom(4).hex()}"
+        self._actions = 0
+        self._pause_s = pause_s
+        self._http = client(url, self._auth)
+        self.connected = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def events(self, topics: Sequence[str]) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Follow topics for ever: event frames in order, across broken connections, from the cursor kept on disk.
+
+        The cursor moves when the consumer asks for the next event: what it was busy with when it died comes again.
+        Raises SubscriptionRefused.
+        """
+        pause_s = self._pause_s
+        while True:
+            try:
+                async with contextlib.aclosing(self._connection(topics)) as frames:
+                    async for frame in frames:
+                        pause_s = self._pause_s
+                        if frame["kind"] == "event":
+                            yield frame
+                        self._keep(frame["cursor"])
+            except InvalidStatus as refused:
+                if 400 <= refused.response.status_code < 500:
+                    raise SubscriptionRefused({"status": refused.response.status_code}) from refused
+            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+                pass  # the network is what it is: again from the cursor
+            finally:
+                self.connected.clear()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 8 * self._pause_s)
+
+    async def _connection(self, topics: Sequence[str]) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Give the frames of one connection until it ends."""
+        wanted = {"topics": ",".join(topics)} | ({"cursor": self._kept()} if self._kept() else {})
+        async with connect(f"{self._stream}?{urlencode(wanted)}", additional_headers=self._auth, proxy=None) as socket:
+            refusal: Mapping[str, Any] = {}
+            try:
+                while True:
+                    frame: Mapping[str, Any] = orjson.loads(await socket.recv())
+                    match frame["kind"]:
+                        case "error":
+                            refusal = frame
+                        case "ready":
+                            self.connected.set()
+                            yield frame
+                        case _:
+                            yield frame
+            except ConnectionClosed as closed:
+                code = closed.rcvd.code if closed.rcvd else 0
+                if code >= REFUSED_FROM and code != SLOW_READER:
+                    raise SubscriptionRefused(refusal or {"code": code}) from closed
+                raise
+
+    async def ticket(self, ticket_id: str) -> Answer:
+        """Look a ticket up. Raises NoAnswer."""
+        answer, _ = await ask(self._http, "GET", f"/v1/tickets/{ticket_id}", pause_s=self._pause_s)
+        return Answer(status=answer.status_code, body=said(answer))
+
+    async def tap(self, label: str, ticket_id: str, **values: Any) -> Answer:
+        """Tap a button: one command, retried under one idempotency key. Raises MalformedInput, NoAnswer."""
+        tapped = tap(label, {"actor": self._person, **values})
+        self._actions += 1
+        key = {"idempotency-key": f"{self._device}-{self._actions}", "content-type": "application/json"}
+        answer, _ = await ask(
+            self._http,
+            "POST",
+            f"/v1/tickets/{ticket_id}/{tapped.name}",
+            body=orjson.dumps(tapped.body),
+            headers=lambda: key,
+            pause_s=self._pause_s,
+        )
+        return Answer(status=answer.status_code, body=said(answer))
+
+    def _kept(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            return self._cursor.read_text(encoding="utf-8")
+        return ""
+
+    def _keep(self, cursor: str) -> None:
+        """Write the cursor whole or not at all: a half one would be refused."""
+        half = self._cursor.with_suffix(".half")
+        half.write_text(cursor, encoding="utf-8")
+        half.replace(self._cursor)

@@ -1,0 +1,113 @@
+"""The composition root: what every program is made of, put together in one place."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from bus.codec import Codec
+from bus.dispatch import Dispatcher
+from bus.errors import BusError, StoreUnavailable
+from bus.gateway.clients import ensure_client
+from bus.gateway.roles import Role
+from bus.kafka import admin, apply_topics
+from bus.postgres.migrate import migrate
+from bus.postgres.pool import Pool, connected, open_pool
+from bus.postgres.store import PostgresStore
+from bus.registry import keep, load_codec, register_all
+from bus.relay import Relay
+from bus.rule_files import load_rules
+from bus.settings import Settings
+from bus.topics import Contract, load_contract
+from deadletter.refused import RefusedInputs
+
+FIRST_ADMIN = "first-admin"
+
+
+class NotConfigured(BusError):
+    """An address is neither in the environment nor lent by a running local stack."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What gateway, worker and commands share."""
+
+    settings: Settings
+    contract: Contract
+    pool: Pool
+    codec: Codec
+    store: PostgresStore
+    dispatcher: Dispatcher
+    refused: RefusedInputs
+    relay: Relay
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, *, connections: int = 8, patience_s: float = 15.0) -> AsyncIterator[Core]:
+    """Open the pool and build what stands on it. Raises StoreUnavailable when the database stays away too long."""
+    url = require(settings, "database_url")
+    contract, rules = load_contract(), load_rules(settings)
+    async with open_pool(url, size=connections) as pool:
+        codec = await _codec(pool, patience_s)
+        store = PostgresStore(pool, codec, contract)
+        relay = Relay(pool=pool, settings=settings, contract=contract)
+        yield Core(
+            settings=settings,
+            contract=contract,
+            pool=pool,
+            codec=codec,
+            store=store,
+            dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
+            refused=RefusedInputs(pool),
+            relay=relay,
+        )
+
+
+@asynccontextmanager
+async def open_dispatcher(settings: Settings) -> AsyncIterator[tuple[Dispatcher, RefusedInputs]]:
+    """Open what a command needs to change tickets; the relay of a running worker publishes."""
+    async with open_core(settings, connections=4) as core:
+        yield core.dispatcher, core.refused
+
+
+async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> None:
+    """Bring database, topics and schemas up to this version; harmless to repeat. Raises BusError.
+
+    TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
+    """
+    contract = load_contract()
+    await migrate(require(settings, "database_url"))
+    async with admin(settings) as client:
+        brokers = len((await client.describe_cluster())["brokers"])
+    made = await apply_topics(settings, contract, replication=min(3, brokers))
+    for name in made:
+        say(f"topic {name} created")
+    registered = await register_all(require(settings, "schema_registry_url"))
+    async with open_pool(require(settings, "database_url"), size=1) as pool:
+        async with connected(pool) as connection:
+            await keep(connection, registered)
+        if settings.token:
+            await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, settings.token.get_secret_value())
+
+
+def require(settings: Settings, name: str) -> str:
+    """Give a setting that must be there. Raises NotConfigured, naming the variable and the way out."""
+    value = getattr(settings, name)
+    if not value:
+        raise NotConfigured(f"{name.upper()} is not set and no local stack runs; start one with `ticketbus up`")
+    return str(value)
+
+
+async def _codec(pool: Pool, patience_s: float) -> Codec:
+    """Load the registered schemas; Postgres may still be starting."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        stop=stop_after_delay(patience_s),
+        reraise=True,
+    ):
+        with attempt:
+            async with connected(pool) as connection:
+                return await load_codec(connection)
+    raise AssertionError("tenacity gives a result or raises")

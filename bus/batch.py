@@ -1,0 +1,280 @@
+"""Deciding a batch of requests one by one against what was loaded: pure, the same for one and for thousands."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import NamedTuple
+
+from bus import refusals
+from bus.commands import OpenTicket, Request
+from bus.decide import decide, join_ticket, open_ticket
+from bus.errors import CommandRefused
+from bus.events import Event, Recorded
+from bus.rules import Rules
+from bus.terms import CommandId, EventId, JoinCause, State, TicketId, TraceId
+from bus.ticket import Ticket, evolve
+
+# A command restored from the log: its body is not known any more, so any body counts as the same.
+UNKNOWN_FINGERPRINT = ""
+CHINA = timezone(timedelta(hours=8), "CST")
+
+
+class Name(NamedTuple):
+    """Something a ticket is known by: an incident key (kind serial, order, phone) or a source's number (source:crm)."""
+
+    kind: str
+    value: str
+
+
+class Known(NamedTuple):
+    """The newest ticket of a name, and when it was opened."""
+
+    ticket_id: TicketId
+    opened_at: datetime
+
+
+class Answer(StrEnum):
+    """What an accepted command came to."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """An accepted command as it is remembered: the same id gets the same answer, another body is refused."""
+
+    command_id: CommandId
+    ticket_id: TicketId
+    trace_id: TraceId
+    fingerprint: str
+    answer: Answer
+    version: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The command took effect, now or (`repeated`) before; `version` is the ticket's after it."""
+
+    command_id: CommandId
+    ticket_id: TicketId
+    trace_id: TraceId
+    answer: Answer
+    version: int
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The command had no effect, and why."""
+
+    command_id: CommandId
+    error: CommandRefused
+
+
+Outcome = Accepted | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What must be loaded and locked to decide a batch; `openings` is how many ticket numbers to reserve."""
+
+    opening_names: tuple[Name, ...]
+    names: tuple[Name, ...]
+    ticket_ids: tuple[TicketId, ...]
+    command_ids: tuple[CommandId, ...]
+    openings: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """The store's answer to Wanted; deciding works on it in place."""
+
+    tickets: dict[TicketId, Ticket]
+    names: dict[Name, Known]
+    done: dict[CommandId, Done]
+    numbers: list[int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Settled:
+    """What a decided batch changes: to be appended in one transaction. Outcomes stand in the order of the requests."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    events: list[Recorded] = field(default_factory=list)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    names: dict[Name, Known] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+
+
+def source_name(source: str, source_no: str) -> Name:
+    """Name a ticket by its source's own number."""
+    return Name(f"source:{source}", source_no)
+
+
+def key_name(command: OpenTicket) -> Name:
+    """Name a ticket by its incident key."""
+    return Name(command.incident_key.kind.value, command.incident_key.value)
+
+
+def ticket_number(opened_at: datetime, number: int) -> TicketId:
+    """Spell a ticket number, T20261122-000123, by the day it was opened in China."""
+    return TicketId(f"T{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
+
+
+def wanted(requests: Sequence[Request]) -> Wanted:
+    """Say what a batch needs, each sorted, so that two batches lock in one order and cannot deadlock."""
+    opening: set[Name] = set()
+    names: set[Name] = set()
+    openings = 0
+    for request in requests:
+        if isinstance(request.command, OpenTicket):
+            openings += 1
+            opening.add(key_name(request.command))
+            if request.command.source_no:
+                opening.add(source_name(request.source, request.command.source_no))
+        elif not request.ticket_id:
+            names.add(source_name(request.source, request.source_no))
+    return Wanted(
+        opening_names=tuple(sorted(opening)),
+        names=tuple(sorted(names - opening)),
+        ticket_ids=tuple(sorted({r.ticket_id for r in requests if r.ticket_id})),
+        command_ids=tuple(sorted({r.command_id for r in requests})),
+        openings=openings,
+    )
+
+
+def settle(
+    requests: Iterable[Request],
+    loaded: Loaded,
+    *,
+    rules: Rules,
+    recorded_at: datetime,
+    new_event_id: Callable[[], EventId],
+) -> Settled:
+    """Decide every request in order; a refusal refuses its own command alone."""
+    settled = Settled()
+    for request in requests:
+        done = loaded.done.get(request.command_id)
+        outcome: Outcome
+        try:
+            if done is None:
+                outcome = _settle_one(
+                    request, loaded, settled, rules=rules, recorded_at=recorded_at, new_event_id=new_event_id
+                )
+            elif done.fingerprint in {request.fingerprint, UNKNOWN_FINGERPRINT}:
+                outcome = _accepted(done, repeated=True)
+            else:
+                raise refusals.key_reused(request)
+        except CommandRefused as refused:
+            outcome = Refused(command_id=request.command_id, error=refused)
+        settled.outcomes.append(outcome)
+    return settled
+
+
+def _settle_one(
+    request: Request,
+    loaded: Loaded,
+    settled: Settled,
+    *,
+    rules: Rules,
+    recorded_at: datetime,
+    new_event_id: Callable[[], EventId],
+) -> Accepted:
+    answer, ticket, events = _decided(request, loaded, rules)
+    ticket_id = ticket.ticket_id if ticket else _opening_number(request, loaded)
+    for event in events:
+        recorded = Recorded(
+            event_id=new_event_id(),
+            ticket_id=ticket_id,
+            version=ticket.version + 1 if ticket else 1,
+            trace_id=ticket.trace_id if ticket else request.trace_id,
+            occurred_at=request.at,
+            recorded_at=recorded_at,
+            source=request.source,
+            actor=request.actor,
+            command_id=request.command_id,
+            historic=request.historic,
+            implied=request.implied,
+            waived=request.waives,
+            event=event,
+        )
+        ticket = evolve(ticket, recorded)
+        settled.events.append(recorded)
+    assert ticket is not None
+    done = Done(
+        command_id=request.command_id,
+        ticket_id=ticket_id,
+        trace_id=ticket.trace_id,
+        fingerprint=request.fingerprint,
+        answer=answer,
+        version=ticket.version,
+        received_at=request.received_at,
+    )
+    if events:
+        loaded.tickets[ticket_id] = settled.tickets[ticket_id] = ticket
+        loaded.done[request.command_id] = done
+        settled.done.append(done)
+        _learn_names(request, ticket, answer, loaded, settled)
+    return _accepted(done, repeated=False)
+
+
+def _decided(request: Request, loaded: Loaded, rules: Rules) -> tuple[Answer, Ticket | None, tuple[Event, ...]]:
+    if isinstance(request.command, OpenTicket):
+        master = _master(request, request.command, loaded, rules)
+        if master is None:
+            return Answer.OPENED, None, open_ticket(request, rules)
+        ticket, cause = master
+        return Answer.JOINED, ticket, join_ticket(request, cause, rules)
+    found = loaded.names.get(source_name(request.source, request.source_no))
+    ticket_id = request.ticket_id or (found.ticket_id if found else None)
+    known = loaded.tickets.get(ticket_id) if ticket_id else None
+    if known is None:
+        raise refusals.no_such_ticket(request)
+    events = decide(request, known, rules)
+    return (Answer.CHANGED if events else Answer.UNCHANGED), known, events
+
+
+def _master(request: Request, command: OpenTicket, loaded: Loaded, rules: Rules) -> tuple[Ticket, JoinCause] | None:
+    """Find the ticket that takes the report in: the source's own number first, then the key within the window (R2)."""
+    own = loaded.names.get(source_name(request.source, command.source_no)) if command.source_no else None
+    if own is not None:
+        return loaded.tickets[own.ticket_id], JoinCause.SAME_SOURCE_NO
+    known = loaded.names.get(key_name(command))
+    if known is None or abs((command.opened_at or request.at) - known.opened_at) > rules.dedupe_window:
+        return None
+    master = loaded.tickets[known.ticket_id]
+    return None if master.state is State.CLOSED else (master, JoinCause.SAME_KEY)
+
+
+def _opening_number(request: Request, loaded: Loaded) -> TicketId:
+    assert isinstance(request.command, OpenTicket)
+    return ticket_number(request.command.opened_at or request.at, loaded.numbers.pop(0))
+
+
+def _learn_names(request: Request, ticket: Ticket, answer: Answer, loaded: Loaded, settled: Settled) -> None:
+    if not isinstance(request.command, OpenTicket):
+        return
+    known = Known(ticket.ticket_id, ticket.opened_at)
+    learnt = [source_name(request.source, request.command.source_no)] if request.command.source_no else []
+    before = loaded.names.get(key_name(request.command))
+    stays = before and before.opened_at > known.opened_at and loaded.tickets[before.ticket_id].state is not State.CLOSED
+    if answer is Answer.OPENED and not stays:
+        learnt.append(key_name(request.command))
+    for name in learnt:
+        loaded.names[name] = settled.names[name] = known
+
+
+def _accepted(done: Done, *, repeated: bool) -> Accepted:
+    return Accepted(
+        command_id=done.command_id,
+        ticket_id=done.ticket_id,
+        trace_id=done.trace_id,
+        answer=done.answer,
+        version=done.version,
+        repeated=repeated,
+    )

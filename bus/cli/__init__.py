@@ -1,0 +1,40 @@
+"""The command line `ticketbus`: one file per group of commands, all listed here."""
+
+import sys
+
+import typer
+
+from bus.cli import demo, import_, log, programs, projection, settings, stack, topics, trace
+from bus.errors import BusError
+
+app = typer.Typer(
+    name="ticketbus",
+    help="The ticket event bus: every ticket change an Avro event on Kafka that carries its trace id.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Each file offers `commands`, a Typer: one without a name adds its commands at the top, one with a name is a group.
+# The files import what is heavy inside the command that needs it, so that `--help` is quick.
+for commands in (
+    stack.commands,
+    settings.commands,
+    programs.commands,
+    demo.commands,
+    import_.commands,
+    trace.commands,
+    log.commands,
+    projection.commands,
+    topics.commands,
+):
+    app.add_typer(commands)
+
+
+def main() -> None:
+    """Run the command line; exits 0 on success, 1 on bad news (one clear line), 2 on wrong use."""
+    try:
+        app()
+    except BusError as error:
+        sys.stderr.write(f"ticketbus: {error}\n")
+        sys.exit(1)

@@ -1,0 +1,42 @@
+"""`ticketbus docs`: the reference pages, drawn from the code's tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+commands = typer.Typer(
+    name="docs", help="Draw the reference pages of docs/ from the code's tables.", no_args_is_help=True
+)
+
+Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="The checkout.", file_okay=False, exists=True)]
+
+
+@commands.command()
+def draw(root: Root = Path()) -> None:
+    """Draw every reference page and the state diagram of ARCHITECTURE.md anew; names what changed.
+
+    Example: ticketbus docs draw
+    """
+    from bus.drawing import drawn, stale
+
+    texts = drawn(root)
+    for path in stale(root):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[path], encoding="utf-8")
+        typer.echo(f"{path} drawn")
+
+
+@commands.command()
+def check(root: Root = Path()) -> None:
+    """Name the pages that do not say what the code says. Exits 1 when there are any.
+
+    Example: ticketbus docs check
+    """
+    from bus.drawing import stale
+
+    found = stale(root)
+    for path in found:
+        typer.echo(f"{path} is stale; run `ticketbus docs draw`")
+    if found:
+        raise typer.Exit(1)

@@ -1,0 +1,90 @@
+"""`ticketbus import`: a source's past, through the same dispatch as everything else."""
+
+import asyncio
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from adapters.history.importer import Summary
+    from adapters.history.map_file import HistoryMap
+    from bus.settings import Settings
+
+commands = typer.Typer(name="import", help="Import what happened before the bus was there.", no_args_is_help=True)
+
+
+@commands.command()
+def history(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv[.gz]", help="One row per change of a ticket.")],
+    map_file: Annotated[Path, typer.Option("--map", metavar="MAP", help="YAML: which column and word means what.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Import a source's history of tickets; nothing is pushed or alerted for the past. Safe to run again.
+
+    Rows that cannot be read are kept as refused input and counted; they do not stop the import.
+
+    Example: ticketbus import history --map adapters/history/uci_incident_log.yaml incidents.csv.gz
+    """
+    from adapters.history.map_file import MapWrong, load_map
+    from adapters.history.rows import HistoryUnreadable
+    from bus.settings import load, resolve
+
+    try:
+        mapped = load_map(map_file)
+        settings = resolve(load(), data.expanduser().resolve() if data else None)
+        summary = asyncio.run(_import(file, mapped, settings))
+    except (MapWrong, HistoryUnreadable) as error:
+        typer.echo(f"ticketbus: {error}", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(summary)))
+    else:
+        typer.echo(_told(summary))
+
+
+async def _import(file: Path, mapped: "HistoryMap", settings: "Settings") -> "Summary":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from adapters.history.importer import import_history
+    from adapters.history.rows import open_lines
+    from bus.app import open_dispatcher
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with (
+        open_lines(file) as (lines, opened),
+        Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar,
+    ):
+        task = bar.add_task(file.name, total=os.fstat(opened.fileno()).st_size)
+
+        def show(summary: "Summary") -> None:
+            bar.update(task, completed=opened.tell(), description=f"{file.name}: {summary.rows:,} rows")
+
+        async with open_dispatcher(settings) as (dispatcher, refused):
+            return await import_history(lines, mapped, dispatcher, refused, on_progress=show)
+
+
+def _told(summary: "Summary") -> str:
+    lines = [
+        f"{summary.rows:,} rows read",
+        f"{summary.opened:,} tickets opened, {summary.joined:,} reports joined",
+        f"{summary.changed:,} changes, {summary.notes:,} notes",
+        f"{summary.repeated:,} commands were in already",
+    ]
+    if refused := summary.refused_rows + summary.refused_commands:
+        lines.append(
+            f"{refused:,} refused and kept as refused input: {summary.refused_rows:,} rows that cannot be read, "
+            f"{summary.refused_commands:,} commands that the domain declined"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""`ticketbus log`: PostgreSQL and Kafka against each other."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+commands = typer.Typer(
+    name="log", help="Compare PostgreSQL and Kafka, and fill one from the other.", no_args_is_help=True
+)
+
+
+@commands.command()
+def verify(data: Data = None, as_json: Json = False) -> None:
+    """Compare every event of PostgreSQL with every record of ticket.events, and states with events.
+
+    Exits 1 on a difference.
+
+    Example: ticketbus log verify --json
+    """
+    from bus.app import open_core
+    from bus.cli.run import counting, echo_json, resolved, run
+    from bus.log.verify import LogReport, verify_log
+
+    settings = resolved(data)
+    progress, tell = counting("records compared:")
+
+    async def work() -> LogReport:
+        async with open_core(settings, connections=3) as core:
+            return await verify_log(core.pool, settings, core.contract, tell)
+
+    with progress:
+        report = run(work())
+    if as_json:
+        echo_json({**asdict(report), "told": [one._asdict() for one in report.told]})
+    else:
+        typer.echo(
+            f"{report.stored:,} events in PostgreSQL, {report.records:,} records on Kafka, "
+            f"{report.repeats:,} harmless repeats, {report.waiting:,} still to publish, "
+            f"{report.differences:,} differences"
+        )
+        for one in report.told:
+            typer.echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
+    if report.differences:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def republish(
+    topic: Annotated[str, typer.Option("--topic", help="A topic of the contract.")] = "ticket.events",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Queue every event that a topic should hold and does not; a running worker publishes them.
+
+    Example: ticketbus log republish --topic ticket.assign
+    """
+    from bus.app import open_core
+    from bus.cli.run import counting, echo_json, resolved, run
+    from bus.log.republish import republish as fill
+
+    settings = resolved(data)
+    progress, tell = counting("records read:")
+
+    async def work() -> int:
+        async with open_core(settings, connections=3) as core:
+            known = core.contract.topics.get(topic)
+            if known is None or not known.event_names:
+                close = core.contract.nearest(topic)
+                raise typer.BadParameter(f"{topic!r} is no event topic; did you mean {close!r}?", param_hint="--topic")
+            return await fill(core.pool, settings, core.contract, topic, tell)
+
+    with progress:
+        queued = run(work())
+    if as_json:
+        echo_json({"topic": topic, "queued": queued})
+    else:
+        typer.echo(f"{queued:,} events queued for {topic}")
+
+
+@commands.command()
+def restore(data: Data = None, as_json: Json = False) -> None:
+    """Add to PostgreSQL every event of ticket.events that it lacks, with states, names and command ids.
+
+    Example: ticketbus log restore
+    """
+    from bus.app import open_core
+    from bus.cli.run import counting, echo_json, resolved, run
+    from bus.log.restore import restore as fill
+
+    settings = resolved(data)
+    progress, tell = counting("events restored:")
+
+    async def work() -> int:
+        async with open_core(settings, connections=3) as core:
+            return await fill(core.pool, settings, core.contract, core.codec, tell)
+
+    with progress:
+        restored = run(work())
+    if as_json:
+        echo_json({"restored": restored})
+    else:
+        typer.echo(f"{restored:,} events restored")

@@ -1,0 +1,77 @@
+"""`ticketbus gateway`, `worker`, `watch` and `prepare`: the programs, for production."""
+
+from typing import Annotated
+
+import typer
+
+from bus.cli.settings import Data
+
+commands = typer.Typer()
+
+
+@commands.command()
+def gateway(data: Data = None) -> None:
+    """Serve HTTP and WebSocket until SIGTERM.
+
+    Example: TICKETBUS_HTTP_PORT=8080 ticketbus gateway
+    """
+    from bus.cli.run import resolved, run
+    from bus.programs.gateway import run_gateway
+    from bus.tracing import configure
+
+    settings = resolved(data)
+    configure("gateway", level=settings.log_level)
+    run(run_gateway(settings))
+
+
+@commands.command()
+def worker(
+    stages: Annotated[str, typer.Option("--stages", help="Comma-separated; without it, all of them.")] = "",
+    data: Data = None,
+) -> None:
+    """Run the stages, the relay and the timers until SIGTERM.
+
+    Example: ticketbus worker --stages projections,sla
+    """
+    from bus.cli.run import resolved, run
+    from bus.names import nearest
+    from bus.programs.worker import STAGES, run_worker
+    from bus.tracing import configure
+
+    wanted = tuple(filter(None, (one.strip() for one in stages.split(",")))) or STAGES
+    for one in wanted:
+        if one not in STAGES:
+            raise typer.BadParameter(f"there is no stage {one!r}; did you mean {nearest(one, STAGES) or STAGES[0]!r}?")
+    settings = resolved(data)
+    configure("worker", level=settings.log_level)
+    run(run_worker(settings, wanted))
+
+
+@commands.command()
+def watch(data: Data = None) -> None:
+    """Send this host's heartbeat and disk reading until SIGTERM.
+
+    Example: ticketbus watch
+    """
+    from bus.cli.run import resolved, run
+    from bus.programs.watch import run_watch
+    from bus.tracing import configure
+
+    settings = resolved(data)
+    configure("watch", level=settings.log_level)
+    run(run_watch(settings))
+
+
+@commands.command()
+def prepare(data: Data = None) -> None:
+    """Migrate the database, create topics, register schemas; harmless to repeat. `up` does this by itself.
+
+    Example: ticketbus prepare
+    """
+    from bus.app import prepare as do
+    from bus.cli.run import resolved, run
+    from bus.tracing import configure
+
+    settings = resolved(data)
+    configure("prepare", level=settings.log_level)
+    run(do(settings, typer.echo))

@@ -1,0 +1,165 @@
+"""`ticketbus projection`: the lag of the read models, building one again, and holding them against the log."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.app import Core
+    from bus.stage.log_reader import LogReader
+    from projections.lag import Lag
+    from projections.rebuild import Rebuilt
+    from projections.verify import Verified
+
+commands = typer.Typer(name="projection", help="The read models: lag, rebuild, verify.", no_args_is_help=True)
+
+
+@commands.command("list")
+def show(data: Data = None, as_json: Json = False) -> None:
+    """List how far every stage is on each partition; exits 1 when one of them stands still.
+
+    Example: ticketbus projection list --json | jq 'select(.lag > 0)'
+    """
+    from bus.cli.run import echo_json, run
+
+    rows = run(_list(data))
+    for row in rows:
+        if as_json:
+            echo_json(dataclasses.asdict(row))
+        else:
+            typer.echo(
+                f"{row.handler:<12} {row.topic}/{row.partition:<3} next {row.next_offset:>9}  end {row.end_offset:>9}"
+                f"  lag {row.lag:>7}  {row.state}{'  ' + row.failure if row.failure else ''}"
+            )
+    raise typer.Exit(1 if any(row.failure for row in rows) else 0)
+
+
+@commands.command("rebuild")
+def build_again(
+    name: Annotated[str, typer.Argument(help="tickets, history or sla_clocks")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Empty a read model and fold the whole log in again; safe while workers run, and to run again.
+
+    Example: ticketbus projection rebuild tickets
+    """
+    from bus.cli.run import echo_json, run
+
+    rebuilt = run(_rebuild(name, data))
+    if as_json:
+        echo_json({"name": name, **dataclasses.asdict(rebuilt)})
+    else:
+        typer.echo(f"{name}: built again, {rebuilt.records:,} records read here")
+
+
+@commands.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="read models (default: all)")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Build each read model again beside the live one and compare; changes nothing, exits 1 on a difference.
+
+    Example: ticketbus projection verify --json
+    """
+    from bus.cli.run import echo_json, run
+
+    found = run(_verify(names or [], data))
+    for one in found:
+        if as_json:
+            echo_json(dataclasses.asdict(one))
+            continue
+        typer.echo(f"{one.model:<12} {one.table:<16} {one.rows:>9} rows  {'equal' if one.equal else 'DIFFERENT'}")
+        for key, how in one.differences:
+            typer.echo(f"    {key}  {how}")
+    raise typer.Exit(0 if all(one.equal for one in found) else 1)
+
+
+async def _list(data: "Data") -> "list[Lag]":
+    from bus.postgres.pool import connected
+    from bus.stage.offsets import standing
+    from projections.lag import lag_of, log_ends
+
+    async with _opened(data) as (core, reader):
+        async with connected(core.pool) as connection:
+            rows = await standing(connection)
+        ends = await log_ends(reader, rows)
+    return [lag_of(row, ends[row.topic, row.partition]) for row in rows]
+
+
+async def _rebuild(name: str, data: "Data") -> "Rebuilt":
+    from bus.cli.run import counting
+    from bus.dispatch import utc_now
+    from bus.stage.runner import Runner
+    from bus.topics import LOG, physical
+    from projections.rebuild import rebuild
+    from projections.registry import READ_MODELS
+    from projections.store import ProjectionHandler
+
+    _known([name])
+    async with _opened(data) as (core, reader):
+        topic = physical(core.settings.namespace, LOG)
+        progress, show = counting(f"rebuild {name}")
+        with progress:
+            return await rebuild(
+                ProjectionHandler(READ_MODELS[name], core.codec.decode),
+                topic=topic,
+                partitions=core.contract.topics[LOG].partitions,
+                pool=core.pool,
+                runner=Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now),
+                reader=reader,
+                progress=show,
+            )
+
+
+async def _verify(names: list[str], data: "Data") -> "list[Verified]":
+    from bus.app import require
+    from bus.cli.run import counting
+    from projections.registry import READ_MODELS
+    from projections.store import ProjectionHandler
+    from projections.verify import verify as verify_one
+
+    _known(names)
+    found: list[Verified] = []
+    async with _opened(data) as (core, reader):
+        url = require(core.settings, "database_url")
+        for name in names or READ_MODELS:
+            handler = ProjectionHandler(READ_MODELS[name], core.codec.decode)
+            progress, show = counting(f"verify {name}")
+            with progress:
+                found += await verify_one(handler, url=url, reader=reader, progress=show)
+    return found
+
+
+def _known(names: list[str]) -> None:
+    from bus.names import nearest
+    from projections.registry import READ_MODELS
+
+    for name in names:
+        if name not in READ_MODELS:
+            close = nearest(name, READ_MODELS)
+            meant = f"; did you mean {close}?" if close else ""
+            typer.echo(f"ticketbus: no read model {name!r}: there are {', '.join(READ_MODELS)}{meant}", err=True)
+            raise typer.Exit(2)
+
+
+@asynccontextmanager
+async def _opened(data: "Data") -> "AsyncIterator[tuple[Core, LogReader]]":
+    from bus.app import open_core
+    from bus.cli.run import resolved
+    from bus.kafka import make_consumer
+    from bus.stage.log_reader import LogReader
+
+    settings = resolved(data)
+    async with open_core(settings, connections=2) as core:
+        reader = LogReader(lambda: make_consumer(settings))
+        try:
+            yield core, reader
+        finally:
+            await reader.close()

@@ -1,0 +1,182 @@
+"""`ticketbus up`, `fetch`, `down`, `status`, `env` and `doctor`: the whole bus on one machine."""
+
+import dataclasses
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.settings import Settings
+
+commands = typer.Typer()
+
+PROGRAMS = ("gateway", "worker", "watch")
+
+
+@commands.command()
+def up(
+    data: Data = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when everything is ready; stop with `down`.")
+    ] = False,
+    parts_only: Annotated[
+        bool, typer.Option("--parts-only", help="PostgreSQL, Kafka and the registry without the bus's programs.")
+    ] = False,
+) -> None:
+    """Run the whole bus on this machine until Ctrl-C: PostgreSQL, Kafka, schema registry, gateway, worker, watch.
+
+    DATABASE_URL, KAFKA_BOOTSTRAP and SCHEMA_REGISTRY_URL each replace the embedded part by an outside one.
+
+    Example: ticketbus up --data ./stack --detach && eval "$(ticketbus env --data ./stack)"
+    """
+    from bus.local.download_bar import DownloadBar
+    from bus.local.failures import StartInterrupted
+    from bus.local.parts import program
+    from bus.local.remote import start_detached
+    from bus.local.stack import LocalStack
+
+    settings, directory = _settings(data)
+    if detach:
+        start_detached(directory, arguments=["--parts-only"] if parts_only else [], say=_say)
+        return
+    stack = LocalStack(
+        data=directory,
+        settings=settings,
+        prepare=None if parts_only else _prepare,
+        programs=() if parts_only else [program(name) for name in PROGRAMS],
+        say=_say_at_clock,
+        watch=DownloadBar(),
+    )
+    try:
+        stack.run()
+    except StartInterrupted:
+        raise typer.Exit(130) from None
+
+
+@commands.command()
+def fetch() -> None:
+    """Download what the local stack is made of and make Java start quickly, so that the first `up` need not.
+
+    Doing it again checks every file and fetches only what is missing or damaged.
+
+    Example: ticketbus fetch
+    """
+    from bus.local import jars, quick_start
+    from bus.local.download_bar import DownloadBar
+
+    settings, _ = _settings(None)
+    archives = jars.provide(settings.cache, watch=DownloadBar())
+    if quick_start.missing(settings.cache, archives):
+        _say("teaching Java to start quickly (once on this machine, about 20 s)")
+    quick_start.provide(settings.cache, archives)
+
+
+@commands.command()
+def down(data: Data = None) -> None:
+    """Stop the local stack, or what is left of one that was killed. Stopping what does not run is no failure.
+
+    Example: ticketbus down --data ./stack
+    """
+    from bus.local.remote import stop
+
+    _, directory = _settings(data)
+    if not stop(directory, say=_say):
+        _say(f"no local stack runs in {directory}")
+
+
+@commands.command()
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Show how every part is: up, starting or down. Exits 1 unless all are up.
+
+    Example: ticketbus status --json
+    """
+    from bus.local.survey import all_up, survey
+
+    _, directory = _settings(data)
+    rows = survey(directory)
+    for row in rows:
+        if as_json:
+            typer.echo(json.dumps(dataclasses.asdict(row)))
+        else:
+            process = f"process {row.pid}" if row.pid else row.where
+            restarts = f"started again {row.restarts} times" if row.restarts else ""
+            typer.echo(f"{row.part:<10} {row.state:<9} {row.address or '-':<22} {process:<16} {restarts}".rstrip())
+    if not rows:
+        _say(f"no local stack was started in {directory}; start one with `ticketbus up`")
+    if not all_up(rows):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def env(data: Data = None) -> None:
+    """Print shell exports of the running local stack, secrets in clear, so that psql, kcat and curl work at once.
+
+    Example: eval "$(ticketbus env)" && kcat -b "$KAFKA_BOOTSTRAP" -L
+    """
+    from bus.local.failures import LocalStackError
+    from bus.local.state import load
+
+    _, directory = _settings(data)
+    state = load(directory)
+    if state is None or not state.living_supervisor() or not state.lends:
+        raise LocalStackError(f"no local stack runs in {directory}; start one with `ticketbus up`")
+    lent = state.lends
+    exports = {
+        "DATABASE_URL": lent["database_url"],
+        "KAFKA_BOOTSTRAP": lent["kafka_bootstrap"],
+        "SCHEMA_REGISTRY_URL": lent["schema_registry_url"],
+    }
+    if "url" in lent:
+        exports |= {"TICKETBUS_URL": lent["url"], "TICKETBUS_TOKEN": lent["token"]}
+    for source, secrets in lent.get("webhook_secrets", {}).items():
+        exports[f"TICKETBUS_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"] = secrets[0]
+    for name, value in exports.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@commands.command()
+def doctor(data: Data = None, as_json: Json = False) -> None:
+    """Say what is wrong with the local stack or would keep it from starting, and the mend. Exits 1 on bad news.
+
+    Example: ticketbus doctor
+    """
+    from bus.local.doctor import examine
+
+    settings, directory = _settings(data)
+    findings = examine(settings, directory)
+    for each in findings:
+        if as_json:
+            typer.echo(json.dumps(dataclasses.asdict(each)))
+        else:
+            typer.echo(f"{each.verdict:<5} {each.check:<24} {each.says}")
+            if each.mend:
+                typer.echo(f"{'':<5} {'':<24} → {each.mend}")
+    if any(each.verdict == "wrong" for each in findings):
+        raise typer.Exit(1)
+
+
+def _settings(data: Path | None) -> tuple["Settings", Path]:
+    from bus.settings import load
+
+    settings = load()
+    return settings, (data or settings.data).expanduser().resolve()
+
+
+async def _prepare(settings: "Settings") -> None:
+    from bus.app import prepare
+
+    await prepare(settings)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _say_at_clock(line: str) -> None:
+    _say(f"{time.strftime('%H:%M:%S')} {line}")

@@ -1,0 +1,140 @@
+"""`ticketbus ticket`: tickets and their events, read from PostgreSQL whether the gateway runs or not."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bus.events import Recorded
+    from bus.settings import Settings
+
+commands = typer.Typer(name="ticket", help="Tickets, their state and their events.", no_args_is_help=True)
+
+Number = Annotated[str, typer.Argument(metavar="ID", help="The ticket number, as in T20261122-000123.")]
+PAGE = 500
+
+
+@commands.command("list")
+def list_all(
+    state: Annotated[str | None, typer.Option("--state", help="A state, Chinese or English.")] = None,
+    assignee: Annotated[str | None, typer.Option("--assignee", help="A person's name.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many at most; 0 for all.")] = 50,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List tickets of the read model, newest number first.
+
+    Example: ticketbus ticket list --state 处理中 --json
+    """
+    from bus.app import require
+    from bus.cli.run import echo_json, resolved, run
+    from bus.gateway.ticket_rows import PostgresTicketReader
+    from bus.names import state_named
+    from bus.postgres.pool import open_pool
+    from bus.terms import CHINESE, State, TicketId
+
+    wanted = state_named(state) if state else None
+    url = require(resolved(data), "database_url")
+
+    def show(row: Any) -> None:
+        if as_json:
+            echo_json(row)
+            return
+        paused = f"({row['waiting_for']})" if row["paused"] else ""
+        said = f"{CHINESE[State(row['state'])]}{paused}"
+        typer.echo(
+            f"{row['ticket_id']}  {said:<8} {row['assignee'] or '-':<12} {row['opened_at']:%m-%d %H:%M}  {row['title']}"
+        )
+
+    async def work() -> None:
+        left, before = limit or None, None
+        async with open_pool(url, size=1) as pool:
+            while left is None or left > 0:
+                size = min(PAGE, left or PAGE)
+                page = await PostgresTicketReader(pool).page(state=wanted, assignee=assignee, before=before, limit=size)
+                for row in page:
+                    show(row)
+                if len(page) < size:
+                    return
+                before, left = TicketId(page[-1]["ticket_id"]), None if left is None else left - size
+
+    run(work())
+
+
+@commands.command()
+def show(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """Show a ticket as committed, with its responsibility snapshot. Exits 1 when there is none.
+
+    Example: ticketbus ticket show T20261122-000123
+    """
+    import orjson
+
+    from bus.cli.run import resolved
+    from bus.gateway.ticket_view import fold, ticket_view
+
+    events = _events(resolved(data), number)
+    ticket = fold(events)
+    assert ticket is not None
+    told = orjson.loads(orjson.dumps(ticket_view(ticket, events)))
+    if as_json:
+        typer.echo(orjson.dumps(told).decode())
+        return
+    for name, value in _lines(told).items():
+        typer.echo(f"  {name}: {value}")
+
+
+@commands.command()
+def events(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """List a ticket's events in order of version. Exits 1 when there is no such ticket.
+
+    Example: ticketbus ticket events T20261122-000123 --json
+    """
+    import orjson
+
+    from bus.cli.run import resolved
+    from bus.gateway.ticket_view import events_view
+
+    for one in events_view(_events(resolved(data), number)):
+        if as_json:
+            typer.echo(orjson.dumps(one).decode())
+        else:
+            marks = " ".join(name for name in ("historic", "implied") if one[name])
+            at = f"{one['occurred_at']:%Y-%m-%d %H:%M:%S}"
+            typer.echo(f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']}  {marks}".rstrip())
+
+
+def _lines(told: dict[str, Any]) -> dict[str, str]:
+    chain, waiting = told["responsibility"], f", waiting for {told['waiting_for']}" if told["paused"] else ""
+    return {
+        "工单 ticket": f"{told['ticket_id']} {told['title']}",
+        "状态 state": f"{told['state_zh']} ({told['state']}{waiting}), version {told['version']}",
+        "来源 source": f"{told['source']} {told['source_no']}",
+        "建单 creator": chain["creator"],
+        "指派 assigner": chain["assigner"] or "-",
+        "处理 handler": chain["handler"] or "-",
+        "最近动作 last action": f"{chain['last_action']}, {chain['last_at']}",
+        "建单时间 opened": told["opened_at"],
+        "解决时间 resolved": told["resolved_at"] or "-",
+        "关闭时间 closed": told["closed_at"] or "-",
+        "链路 trace": told["trace_id"],
+    }
+
+
+def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":
+    from bus.app import open_core
+    from bus.cli.run import run
+    from bus.terms import TicketId
+
+    async def work() -> "Sequence[Recorded]":
+        async with open_core(settings, connections=2) as core:
+            return await core.store.events(TicketId(number))
+
+    found = run(work())
+    if not found:
+        typer.echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
+        raise typer.Exit(1)
+    return found

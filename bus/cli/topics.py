@@ -1,0 +1,60 @@
+"""`ticketbus topics`: the topic contract and the broker."""
+
+from typing import Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+commands = typer.Typer(name="topics", help="The topic contract.", no_args_is_help=True)
+
+
+@commands.command("list")
+def show(as_json: Json = False) -> None:
+    """List every topic of the contract: who writes it, who reads it, what it holds.
+
+    Example: ticketbus topics list --json
+    """
+    from bus.cli.run import echo_json
+    from bus.topics import load_contract
+
+    for name, topic in load_contract().topics.items():
+        if as_json:
+            echo_json({"topic": name, **topic.model_dump(mode="json")})
+        else:
+            typer.echo(f"{name:<16} {topic.partitions} partitions  {topic.about}")
+            typer.echo(f"{'':<16} {', '.join(topic.writers)} → {', '.join(topic.readers)}")
+
+
+@commands.command()
+def apply(data: Data = None) -> None:
+    """Create missing topics, register every schema and migrate the database; harmless to repeat.
+
+    Example: ticketbus topics apply
+    """
+    from bus.app import prepare
+    from bus.cli.run import resolved, run
+
+    run(prepare(resolved(data), typer.echo))
+
+
+@commands.command()
+def check(
+    live: Annotated[bool, typer.Option("--live", help="Hold the broker's topics against the contract too.")] = False,
+    data: Data = None,
+) -> None:
+    """Check the contract itself; with --live, the broker as well. Exits 1 on a difference.
+
+    Example: ticketbus topics check --live
+    """
+    from bus.cli.run import resolved, run
+    from bus.kafka import topic_differences
+    from bus.topics import load_contract
+
+    contract = load_contract()
+    differences = run(topic_differences(resolved(data), contract)) if live else []
+    for one in differences:
+        typer.echo(one)
+    if differences:
+        raise typer.Exit(1)
+    typer.echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))

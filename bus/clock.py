@@ -1,0 +1,67 @@
+"""The arithmetic of an SLA clock: how much of a promise is spent, when it warns and when it falls due."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+WARN_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaLimit:
+    """What is promised for a ticket type."""
+
+    response: timedelta
+    resolution: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A promise of `limit_s` seconds; stands still while `running_since` is None."""
+
+    limit_s: int
+    spent: timedelta = timedelta(0)
+    running_since: datetime | None = None
+    warned: bool = False
+    breached_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+def due_at(clock: Clock) -> datetime | None:
+    """Say when the promise falls due if the clock goes on running; None while it stands."""
+    return _when_spent(clock, timedelta(seconds=clock.limit_s))
+
+
+def warn_at(clock: Clock) -> datetime | None:
+    """Say when 80 % will be spent; None while the clock stands."""
+    return _when_spent(clock, timedelta(seconds=clock.limit_s) * WARN_SHARE)
+
+
+def next_alarm_at(clock: Clock) -> datetime | None:
+    """Say when the clock wants attention next: warning, then breach, then never again."""
+    if clock.breached_at is not None:
+        return None
+    return due_at(clock) if clock.warned else warn_at(clock)
+
+
+def run(clock: Clock, at: datetime) -> Clock:
+    """Let the clock run from `at`; a clock that was settled goes on where it stood."""
+    return clock if clock.running_since else replace(clock, running_since=at, settled_at=None)
+
+
+def stop(clock: Clock, at: datetime) -> Clock:
+    """Let the clock stand from `at`; what fell due before is marked with the time it fell due."""
+    if clock.running_since is None:
+        return clock
+    due = due_at(clock)
+    missed = due if due is not None and at > due and clock.breached_at is None else clock.breached_at
+    passed = max(at - clock.running_since, timedelta(0))
+    return replace(clock, spent=clock.spent + passed, running_since=None, breached_at=missed)
+
+
+def settle(clock: Clock, at: datetime) -> Clock:
+    """Keep the promise, in time or late; settling twice changes nothing."""
+    return clock if clock.settled_at else replace(stop(clock, at), settled_at=at)
+
+
+def _when_spent(clock: Clock, share: timedelta) -> datetime | None:
+    return None if clock.running_since is None else clock.running_since + share - clock.spent

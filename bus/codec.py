@@ -1,0 +1,148 @@
+"""Records to bytes and back: Confluent framing (0x00, schema id, Avro) by registered schemas, never by guesses."""
+
+import io
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import fastavro
+from fastavro import parse_schema
+from fastavro.types import Schema
+from pydantic import TypeAdapter, ValidationError
+
+from bus.errors import InvariantBroken, MalformedInput
+from bus.events import Recorded
+from bus.records import HostRead, RequestReceived
+from bus.ticket import Ticket
+from schemas.catalogue import BY_CLASS, BY_SUBJECT, RECORD_TYPES, RecordType
+
+PAYLOAD_BYTES_MAX = 1024 * 1024
+_HEADER = struct.Struct(">bI")
+_ENVELOPE = tuple(f.name for f in fields(Recorded) if f.name != "event")
+_TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
+_ADAPTERS: Mapping[type, TypeAdapter[Any]] = {one.cls: TypeAdapter(one.cls) for one in RECORD_TYPES}
+_PAYLOADS: Mapping[type, tuple[str, ...]] = {one.cls: tuple(f.name for f in fields(one.cls)) for one in RECORD_TYPES}
+_DECODE_ERRORS = (EOFError, IndexError, OverflowError, ValueError, KeyError, TypeError, MemoryError, StopIteration)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A schema as the registry knows it: id, subject, and the schema that bytes under this id were written with."""
+
+    schema_id: int
+    subject: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    cls: type
+    writer: Schema
+    reader: Schema | None
+
+
+class Codec:
+    """Encodes with the catalogue's schemas under their registered ids, decodes whatever id is registered."""
+
+    def __init__(self, registered: Mapping[int, Registered]) -> None:
+        """Compile once; KeyError-free: a catalogue record without an id is an InvariantBroken when first encoded."""
+        self._readers: dict[int, _Reader] = {}
+        self._writers: dict[type, tuple[bytes, Any]] = {}
+        current = {one.subject: parse_schema(one.schema) for one in RECORD_TYPES}
+        for schema_id, one in registered.items():
+            known = BY_SUBJECT.get(one.subject)
+            if known is None:
+                continue
+            writer, wanted = parse_schema(one.schema), current[one.subject]
+            same = one.schema == known.schema
+            self._readers[schema_id] = _Reader(known.cls, writer, None if same else wanted)
+            if same:
+                self._writers[known.cls] = (_HEADER.pack(0, schema_id), wanted)
+
+    def encode(self, recorded: Recorded) -> bytes:
+        """Give an event's final bytes."""
+        values = {name: getattr(recorded, name) for name in _ENVELOPE}
+        values.update(_ADAPTERS[type(recorded.event)].dump_python(recorded.event))
+        return self._write(type(recorded.event), values)
+
+    def encode_record(self, record: RequestReceived | HostRead) -> bytes:
+        """Give the final bytes of a record that is no ticket event."""
+        return self._write(type(record), _ADAPTERS[type(record)].dump_python(record))
+
+    def decode(self, value: bytes) -> Recorded:
+        """Read an event back; MalformedInput names what is wrong with the bytes."""
+        cls, values = self._read(value)
+        if "version" not in values:
+            raise _malformed("schema", f"{cls.__name__} is no ticket event")
+        event = _validated(cls, {name: values[name] for name in _PAYLOADS[cls]})
+        envelope = {name: values[name] for name in _ENVELOPE}
+        return Recorded(**{**envelope, "waived": tuple(envelope["waived"])}, event=event)
+
+    def decode_record(self, value: bytes) -> Any:
+        """Read a record that is no ticket event; MalformedInput names what is wrong."""
+        cls, values = self._read(value)
+        return _validated(cls, values)
+
+    def _write(self, cls: type, values: Mapping[str, Any]) -> bytes:
+        found = self._writers.get(cls)
+        if found is None:
+            raise InvariantBroken(f"{BY_CLASS[cls].subject} has no registered schema; run `ticketbus topics apply`")
+        head, schema = found
+        out = io.BytesIO()
+        out.write(head)
+        fastavro.schemaless_writer(out, schema, values)
+        return out.getvalue()
+
+    def _read(self, value: bytes) -> tuple[type, dict[str, Any]]:
+        if len(value) > PAYLOAD_BYTES_MAX:
+            raise _malformed("value", f"{len(value)} bytes are more than {PAYLOAD_BYTES_MAX}")
+        if len(value) < _HEADER.size or value[0] != 0:
+            raise _malformed("value", "no Confluent header (0x00 and a schema id)")
+        schema_id = _HEADER.unpack_from(value)[1]
+        reader = self._readers.get(schema_id)
+        if reader is None:
+            raise _malformed("schema_id", f"schema id {schema_id} is not registered for a record of the bus")
+        body = io.BytesIO(value)
+        body.seek(_HEADER.size)
+        try:
+            values = fastavro.schemaless_reader(body, reader.writer, reader.reader)
+        except _DECODE_ERRORS as error:
+            raise _malformed("value", f"not a {reader.cls.__name__}: {type(error).__name__}") from error
+        if body.tell() != len(value) or not isinstance(values, dict):
+            raise _malformed("value", f"{len(value) - body.tell()} bytes follow the record")
+        return reader.cls, values
+
+
+def ticket_json(ticket: Ticket) -> bytes:
+    """Write a folded state as JSON."""
+    return _TICKET.dump_json(ticket)
+
+
+def ticket_from_json(text: bytes | str | Mapping[str, Any]) -> Ticket:
+    """Read a folded state back from JSON text or from its parsed form."""
+    return _TICKET.validate_json(text) if isinstance(text, bytes | str) else _TICKET.validate_python(text, strict=False)
+
+
+def event_json(recorded: Recorded) -> dict[str, Any]:
+    """Give an event as plain JSON values: the envelope's fields, then the event's own, as in its Avro record."""
+    event: dict[str, Any] = _ADAPTERS[type(recorded.event)].dump_python(recorded.event, mode="json")
+    envelope: dict[str, Any] = {name: getattr(recorded, name) for name in _ENVELOPE}
+    return {**envelope, **event, "event_type": record_type(recorded).ce_type}
+
+
+def record_type(recorded: Recorded) -> RecordType:
+    """Look up the kind of record an event is."""
+    return BY_CLASS[type(recorded.event)]
+
+
+def _validated(cls: type, values: Mapping[str, Any]) -> Any:
+    try:
+        return _ADAPTERS[cls].validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _malformed(".".join(str(part) for part in first["loc"]), first["msg"]) from error
+
+
+def _malformed(field: str, what: str) -> MalformedInput:
+    return MalformedInput("malformed_record", field, f"记录无法读取:{what}", f"the record cannot be read: {what}")

@@ -1,0 +1,300 @@
+"""The rule between what is wanted and what happens. Pure: time, ids and rules are arguments."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from bus import refusals
+from bus.clock import due_at, warn_at
+from bus.commands import (
+    Accept,
+    AddEvidence,
+    Arrive,
+    AskProgress,
+    Assign,
+    BreachSla,
+    Command,
+    ConfirmClosure,
+    Depart,
+    Escalate,
+    IssueParts,
+    Note,
+    OpenTicket,
+    Pause,
+    RefuseParts,
+    RejectClosure,
+    Reopen,
+    Request,
+    RequestClosure,
+    RequestParts,
+    Resolve,
+    Resume,
+    Return,
+    Start,
+    WarnSla,
+)
+from bus.events import (
+    AssignmentAccepted,
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    EngineerArrived,
+    EngineerDeparted,
+    Event,
+    EvidenceAdded,
+    NoteAdded,
+    PartsIssued,
+    PartsRefused,
+    PartsRequested,
+    PauseReasonChanged,
+    ProgressAsked,
+    ReportJoined,
+    SlaBreached,
+    SlaWarned,
+    TicketAssigned,
+    TicketEscalated,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketReturned,
+    WorkPaused,
+    WorkResumed,
+    WorkStarted,
+)
+from bus.rules import Rules
+from bus.terms import CHINESE, ClockName, JoinCause, State, Tick, WaitingFor
+from bus.ticket import Ticket, clock_of
+from bus.transitions import TRANSITIONS, Duty, legal_in
+
+
+def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
+    """Answer an opening that no master takes in: one TicketOpened with the promises of its type, or CommandRefused."""
+    command = request.command
+    assert isinstance(command, OpenTicket)
+    _check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    limit = rules.sla.get(command.type)
+    if limit is None:
+        raise refusals.unknown_word("type", command.type, rules.sla)
+    return (
+        TicketOpened(
+            source_no=command.source_no,
+            incident_key=command.incident_key,
+            title=command.title,
+            description=command.description,
+            type=command.type,
+            region=command.region,
+            skills=command.skills,
+            priority=command.priority,
+            serial=command.serial or (command.incident_key.value if command.incident_key.kind == "serial" else ""),
+            customer=command.customer,
+            opened_at=command.opened_at or request.at,
+            response_limit_s=int(limit.response.total_seconds()),
+            resolution_limit_s=int(limit.resolution.total_seconds()),
+        ),
+    )
+
+
+def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event, ...]:
+    """Answer an opening that its master takes in: the report is kept in full (R2)."""
+    command = request.command
+    assert isinstance(command, OpenTicket)
+    _check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    return (
+        ReportJoined(
+            cause=cause,
+            source_no=command.source_no,
+            incident_key=command.incident_key,
+            title=command.title,
+            description=command.description,
+            customer=command.customer,
+            reported_at=command.opened_at or request.at,
+        ),
+    )
+
+
+def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
+    """Answer a command on a ticket with what happens, or CommandRefused. Nothing may happen: an empty answer.
+
+    Promises that fell due before the command are broken first, so that a breach is told once even when no timer ran.
+    """
+    command = request.command
+    if isinstance(command, Resolve):  # the photos in evidence count: the deliverable is judged as a whole
+        command = replace(command, photos=tuple(dict.fromkeys(filter(str.strip, (*ticket.photos, *command.photos)))))
+    duty = TRANSITIONS.get((ticket.state, type(command)))
+    if duty is None or (duty.historic and not request.historic):
+        raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
+    _check(request, command, duty, rules)
+    events = _answer(request, command, ticket, rules)
+    return (*_overdue(ticket, request.at), *events) if not isinstance(command, WarnSla | BreachSla) else events
+
+
+def _check(request: Request, command: Command, duty: Duty, rules: Rules) -> None:
+    if (request.waives or request.implied) and not request.historic:
+        raise refusals.not_historic("waives" if request.waives else "implied")
+    for field, at in (("at", request.at), ("opened_at", getattr(command, "opened_at", None))):
+        if at and at - request.received_at > rules.clock_skew_max:
+            raise refusals.in_future(field, at, rules.clock_skew_max)
+    for field in duty.needs:
+        if field not in request.waives and not _value(command, field):
+            raise refusals.missing(field, duty.action)
+
+
+def _value(command: Command, field: str) -> object:
+    value: object = command
+    for name in field.split("."):
+        value = getattr(value, name)
+    return value.strip() if isinstance(value, str) else value
+
+
+def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
+    match command:
+        case OpenTicket():
+            raise AssertionError("openings are answered by open_ticket and join_ticket")
+        case Assign() | Return() | Accept() | Depart() | Arrive() | Start():
+            return _dispatching(request, command, ticket)
+        case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
+            return _waiting(request, command, ticket)
+        case AddEvidence() | Note() | AskProgress() | Escalate():
+            return _noting(command)
+        case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Reopen():
+            return _closing(request, command, ticket, rules)
+        case WarnSla(clock=name):
+            return _warn(ticket, name, request.at)
+        case BreachSla(clock=name):
+            return _breach(ticket, name, request.at)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _dispatching(
+    request: Request, command: Assign | Return | Accept | Depart | Arrive | Start, ticket: Ticket
+) -> tuple[Event, ...]:
+    match command:
+        case Assign(assignee=assignee, reason=reason):
+            return (TicketAssigned(assignee=assignee, previous_person=ticket.assignee.person, reason=reason),)
+        case Return(reason=reason):
+            # An imported history shows the state itself; live, what has no handler waits in the queue.
+            keeps = ticket.state if request.historic and ticket.state is not State.ASSIGNED else State.PENDING
+            return (TicketReturned(state=keeps, previous_person=ticket.assignee.person, reason=reason),)
+        case Accept(note=note):
+            if ticket.accepted_at:
+                raise refusals.already("accepted", "该工单已接单", "the ticket is accepted already")
+            return (AssignmentAccepted(note=note),)
+        case Depart(expected_at=expected_at):
+            return (EngineerDeparted(expected_at=expected_at),)
+        case Arrive(place=place):
+            return (EngineerArrived(place=place),)
+        case Start(substate=substate, reason=reason):
+            if ticket.substate is substate and ticket.state is State.IN_PROGRESS:
+                zh, en = f"已在{CHINESE[substate]}中", f"{substate.value} is going on already"
+                raise refusals.already("substate", zh, en)
+            return (WorkStarted(substate=substate, reason=reason),)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _waiting(
+    request: Request, command: Pause | Resume | RequestParts | IssueParts | RefuseParts, ticket: Ticket
+) -> tuple[Event, ...]:
+    paused_for = ticket.paused_for
+    if isinstance(command, RequestParts | IssueParts) and any(not 1 <= p.quantity <= 999_999 for p in command.parts):
+        raise refusals.out_of_range("parts.quantity", "备件数量须为 1 至 999999", "ask for 1 to 999999 pieces")
+    match command:
+        case Pause(waiting_for=waiting_for, reason=reason):
+            if paused_for is waiting_for:
+                raise refusals.already(
+                    "waiting_for", f"已在{CHINESE[waiting_for]}", "the ticket waits for them already"
+                )
+            pause = WorkPaused if paused_for is None else PauseReasonChanged
+            return (pause(waiting_for=waiting_for, reason=reason),)
+        case Resume(reason=reason):
+            if paused_for is None:
+                raise refusals.already("paused", "该工单未挂起", "the ticket is not paused")
+            return (WorkResumed(reason=reason),)
+        case RequestParts(parts=parts, request_no=request_no, reason=reason):
+            number = request_no or str(request.command_id)
+            asked = PartsRequested(request_no=number, parts=parts, reason=reason)
+            return (asked,) if paused_for else (asked, WorkPaused(waiting_for=WaitingFor.PARTS, reason=reason))
+        case IssueParts(request_no=request_no, document_no=document_no, parts=parts):
+            issued = PartsIssued(request_no=request_no, document_no=document_no, parts=parts)
+            return (issued, *_parts_wait_over(ticket, document_no))
+        case RefuseParts(request_no=request_no, reason=reason):
+            return (PartsRefused(request_no=request_no, reason=reason), *_parts_wait_over(ticket, reason))
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _parts_wait_over(ticket: Ticket, reason: str) -> tuple[Event, ...]:
+    return (WorkResumed(reason=reason),) if ticket.paused_for is WaitingFor.PARTS else ()
+
+
+def _noting(command: AddEvidence | Note | AskProgress | Escalate) -> tuple[Event, ...]:
+    match command:
+        case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
+            return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256, caption=caption),)
+        case Note(text=text, changed=changed):
+            if not text.strip() and not changed:
+                raise refusals.missing("text", ("写下备注内容", "say something"))
+            return (NoteAdded(text=text, changed=changed),)
+        case AskProgress(asked_by=asked_by, text=text):
+            return (ProgressAsked(asked_by=asked_by, text=text),)
+        case Escalate(to=to, reason=reason):
+            return (TicketEscalated(to=to, reason=reason),)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _closing(
+    request: Request,
+    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Reopen,
+    ticket: Ticket,
+    rules: Rules,
+) -> tuple[Event, ...]:
+    match command:
+        case Resolve(photos=photos, summary=summary, root_cause=root_cause):
+            if root_cause not in rules.root_causes and "root_cause" not in request.waives:
+                raise refusals.unknown_word("root_cause", root_cause, rules.root_causes)
+            return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
+        case RequestClosure(note=note):
+            if ticket.closure_requested:
+                raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
+            return (ClosureRequested(note=note),)
+        case ConfirmClosure(confirmed_by=confirmed_by, ticks=ticks):
+            if not ticket.closure_requested:
+                ask = ("处理人先申请关闭", "the handler asks for closure first")
+                raise refusals.missing("closure_requested", ask)
+            absent = [tick for tick in Tick if tick not in ticks]
+            if absent and "ticks" not in request.waives:
+                raise refusals.missing(f"ticks.{absent[0].value}", (CHINESE[absent[0]], "tick all three to close"))
+            return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
+        case RejectClosure(rejected_by=rejected_by, reason=reason):
+            return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
+        case Reopen(reason=reason):
+            return (TicketReopened(reason=reason),)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
+    late = (name for name in ClockName if (due := due_at(clock_of(ticket, name))) is not None and at > due)
+    return tuple(event for name in late for event in _breach(ticket, name, at))
+
+
+def _breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
+    clock = clock_of(ticket, name)
+    due = due_at(clock)
+    if ticket.historic or due is None or at < due or clock.breached_at is not None:
+        return ()
+    reason = f"{CHINESE[name]}超时 / {name.value} breached"
+    return (
+        SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
+        TicketEscalated(to="team_lead", reason=reason),
+    )
+
+
+def _warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
+    clock = clock_of(ticket, name)
+    due, warning = due_at(clock), warn_at(clock)
+    if ticket.historic or clock.warned or clock.breached_at or due is None or warning is None or at < warning:
+        return ()
+    return (SlaWarned(clock=name, due_at=due, limit_s=clock.limit_s),)

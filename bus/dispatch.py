@@ -1,0 +1,50 @@
+"""Dispatch for real: loads, asks the domain, appends. The only writer of events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from uuid_utils.compat import uuid7
+
+from bus.batch import Outcome, settle, wanted
+from bus.commands import Request
+from bus.ports import Store
+from bus.rules import Rules
+from bus.terms import EventId
+
+
+def utc_now() -> datetime:
+    """Read the wall clock; the core takes time as an argument."""
+    return datetime.now(UTC)
+
+
+def new_event_id() -> EventId:
+    """Make a time-ordered UUIDv7."""
+    return EventId(uuid7())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """Decides batches against a store. `committed` is called after each commit that appended something."""
+
+    store: Store
+    rules: Rules
+    now: Callable[[], datetime] = utc_now
+    new_event_id: Callable[[], EventId] = new_event_id
+    committed: Callable[[], None] = lambda: None
+
+    async def dispatch(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Decide a batch in one transaction; outcomes stand in the order of the requests.
+
+        Idempotent per command id. Blocks on the database only. Raises StoreUnavailable, nothing appended.
+        """
+        if not requests:
+            return []
+        async with self.store.transaction() as tx:
+            loaded = await tx.load(wanted(requests))
+            settled = settle(requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id)
+            if settled.events:
+                await tx.append(settled)
+        if settled.events:
+            self.committed()
+        return settled.outcomes

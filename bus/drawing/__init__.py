@@ -1,0 +1,33 @@
+"""The reference pages of docs/, drawn from the tables that the code itself runs on; a test says when they are stale."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bus.drawing import commands, events, metrics, settings, states, topics
+from bus.drawing.markdown import replace_drawn
+from bus.topics import load_contract
+
+
+def pages() -> Mapping[str, str]:
+    """Draw every page that is wholly drawn, by its path from the root of the checkout."""
+    contract = load_contract()
+    return {
+        "docs/states.md": states.page(),
+        "docs/commands.md": commands.page(),
+        "docs/events.md": events.page(contract),
+        "docs/topics.md": topics.page(contract),
+        "docs/settings.md": settings.page(),
+        "docs/metrics.md": metrics.page(),
+    }
+
+
+def drawn(root: Path) -> Mapping[Path, str]:
+    """Give what every drawn file under `root` should hold. Raises MarkerMissing, OSError."""
+    architecture = root / "ARCHITECTURE.md"
+    marked = replace_drawn(architecture.read_text(encoding="utf-8"), "states", states.diagram())
+    return {**{root / name: text for name, text in pages().items()}, architecture: marked}
+
+
+def stale(root: Path) -> list[Path]:
+    """List the drawn files under `root` that do not say what the code says. Raises MarkerMissing, OSError."""
+    return [path for path, text in drawn(root).items() if not path.exists() or path.read_text(encoding="utf-8") != text]

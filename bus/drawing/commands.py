@@ -1,0 +1,95 @@
+"""The command reference: what may be asked over HTTP, by whom, in which state, and the words to ask with."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib import resources
+
+import yaml
+
+from bus.commands import Command, OpenTicket
+from bus.drawing.markdown import code, codes, document, table
+from bus.drawing.shapes import field_rows, record_section, records, sentence
+from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role
+from bus.names import kebab
+from bus.rule_files import load_sla
+from bus.terms import CHINESE, EvidenceKind, KeyKind, Tick, WaitingFor
+from bus.transitions import TRANSITIONS
+
+_ABOUT = """\
+`POST /v1/tickets` opens a ticket or joins the one that is there; `POST /v1/tickets/{ticket_id}/{command}` does the
+rest. The body is the command's fields as JSON, and may have `at` (when it happened, RFC 3339 with offset) and `actor`
+(who did it) besides. A field that nobody knows is refused by name. `Authorization: Bearer …` and `Idempotency-Key`
+are required: the same key with the same body gets the same answer, with another body it is refused.
+
+What a command must bring beyond its required fields depends on the state: see [states](states.md)."""
+_CAUSES = """\
+`resolve` names one of these (R14); they stand in `schemas/root_causes.yaml`."""
+_TYPES = """\
+`type` of a new ticket; each has its promises (R7). They stand in `schemas/sla.yaml`; a file of the same form, named by
+`TICKETBUS_SLA_FILE`, replaces it and holds for tickets opened from then on."""
+
+
+def page() -> str:
+    """Draw docs/commands.md. Reads the rules' YAML files."""
+    return document(
+        "Commands 命令",
+        "bus/commands.py, bus/transitions.py, bus/gateway/roles.py and schemas/",
+        _ABOUT,
+        "## Who may what\n\n" + table(("Role", "Commands", "Reading"), map(_role, Role)),
+        *(_section(cls) for cls in OUTSIDE),
+        "## Records inside commands",
+        *(record_section(cls) for cls in records(iter(OUTSIDE))),
+        f"## Root causes 根因\n\n{_CAUSES}\n\n" + table(("Code", "中文", "English"), _causes()),
+        f"## Ticket types 工单类型\n\n{_TYPES}\n\n"
+        + table(("Type", "First response 首次响应", "Resolution 解决"), _types()),
+        "## Words 用语\n\n" + table(("Word", "中文"), _words()),
+    )
+
+
+def _section(cls: type[Command]) -> str:
+    path = "POST /v1/tickets" if cls is OpenTicket else f"POST /v1/tickets/{{ticket_id}}/{kebab(cls)}"
+    states = [
+        f"{CHINESE[state]} `{state.value}`"
+        for (state, command), duty in TRANSITIONS.items()
+        if command is cls and state is not None and not duty.historic
+    ]
+    legal = f" In: {'、'.join(states)}." if states else ""
+    roles = codes(role.value for role in Role if cls in GRANTS[role].commands)
+    return "\n\n".join(
+        (
+            f"## {kebab(cls)}",
+            f"{sentence(cls)}{legal}",
+            f"`{path}` · {roles}",
+            table(("Field", "Type", ""), field_rows(cls)),
+        )
+    )
+
+
+def _role(role: Role) -> tuple[str, str, str]:
+    grant = GRANTS[role]
+    commands = [kebab(cls) for cls in OUTSIDE if cls in grant.commands]
+    everything = len(commands) == len(OUTSIDE)
+    return (
+        code(role.value),
+        "all" if everything else codes(commands),
+        codes(one.value for one in Access if one in grant.accesses),
+    )
+
+
+def _causes() -> Iterator[tuple[str, str, str]]:
+    text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
+    return ((code(name), zh, ", ".join(en)) for name, (zh, *en) in yaml.safe_load(text).items())
+
+
+def _types() -> Iterator[tuple[str, str, str]]:
+    with resources.as_file(resources.files("schemas").joinpath("sla.yaml")) as path:
+        return ((code(name), _time(one.response), _time(one.resolution)) for name, one in load_sla(path).items())
+
+
+def _time(limit: timedelta) -> str:
+    minutes = int(limit.total_seconds() // 60)
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+
+
+def _words() -> Iterator[tuple[str, str]]:
+    return ((code(word.value), CHINESE[word]) for kind in (KeyKind, WaitingFor, EvidenceKind, Tick) for word in kind)

@@ -1,0 +1,32 @@
+"""The metrics page, drawn from the catalogues of metrics that the programs serve."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from bus.drawing.markdown import code, codes, document, table
+from bus.gateway import metrics as gateway
+from bus.stage import metrics as stage
+
+_CATALOGUES: tuple[tuple[str, ModuleType], ...] = (("Gateway", gateway), ("Stages", stage))
+
+
+def page() -> str:
+    """Draw docs/metrics.md. Pure."""
+    return document(
+        "Metrics 指标",
+        "bus/gateway/metrics.py and bus/stage/metrics.py",
+        *(
+            f"## {title}\n\n{table(('Metric', 'Kind', 'Labels', 'Says'), _rows(module))}"
+            for title, module in _CATALOGUES
+        ),
+    )
+
+
+def _rows(module: ModuleType) -> Iterator[tuple[str, ...]]:
+    for one in vars(module).values():
+        if isinstance(one, MetricWrapperBase):
+            for described in one.describe():
+                name = f"{described.name}_total" if described.type == "counter" else described.name
+                yield code(name), described.type, codes(one._labelnames), described.documentation

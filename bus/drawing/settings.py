@@ -1,0 +1,61 @@
+"""The settings page, drawn from the Settings class."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+
+from bus.drawing.markdown import code, codes, document, table
+from bus.drawing.shapes import spelled
+from bus.settings import Settings, variables
+
+_ABOUT = """\
+Every setting of every program. The programs read the environment once, at their start. `ticketbus settings` prints each
+with its value and where it came from, secrets masked. What has no default is lent by the local stack that runs, if
+one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, otherwise nowhere."""
+# Defaults that depend on the machine.
+_COMPUTED: Mapping[str, str] = {
+    "data": "`$XDG_DATA_HOME/ticketbus` or `~/.local/share/ticketbus`",
+    "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
+    "webhook_secrets": "",
+}
+_SHAPES: Mapping[Any, str] = {Path: "path", timedelta: "ISO 8601 duration", SecretStr: "secret"}
+
+
+def page() -> str:
+    """Draw docs/settings.md. Pure."""
+    return document(
+        "Settings 设置",
+        "bus/settings.py",
+        _ABOUT,
+        table(("Variable", "Type", "Default", "About"), map(_row, variables())),
+    )
+
+
+def _row(name: str) -> tuple[str, ...]:
+    field = Settings.model_fields[name]
+    default = _COMPUTED[name] if field.default_factory else _default(field.default)
+    return code(variables()[name]), _shape(field.annotation), default, field.description or ""
+
+
+def _default(value: object) -> str:
+    match value:
+        case None | "":
+            return ""
+        case timedelta():
+            return code(f"PT{value.total_seconds() / 60:g}M")
+        case _:
+            return code(str(value))
+
+
+def _shape(hint: Any) -> str:
+    args = get_args(hint)
+    if type(None) in args:
+        return _shape(next(one for one in args if one is not type(None)))
+    if get_origin(hint) is Literal:
+        return f"one of {codes(args)}"
+    if get_origin(hint) is dict:
+        return "JSON object of lists of secrets"
+    return _SHAPES.get(hint) or spelled(hint)

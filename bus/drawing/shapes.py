@@ -1,0 +1,72 @@
+"""How the types of events and commands read in the reference pages."""
+
+import inspect
+import types
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from bus.drawing.markdown import code, codes, table
+
+_PLAIN: dict[Any, str] = {
+    str: "string",
+    int: "integer",
+    bool: "boolean",
+    float: "number",
+    bytes: "bytes",
+    datetime: "time",
+    UUID: "UUID",
+}
+
+
+def spelled(hint: Any) -> str:
+    """Spell a type for people. Pure."""
+    hint = getattr(hint, "__supertype__", hint)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in {Union, types.UnionType}:
+        return " or ".join("nothing" if arg is type(None) else spelled(arg) for arg in args)
+    if origin is tuple:
+        return f"list of {spelled(args[0])}"
+    if origin is not None:
+        return f"map of string to {spelled(args[1])}"
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if issubclass(hint, StrEnum):
+        return f"one of {codes(word.value for word in hint)}"
+    return f"[{hint.__name__}](#{hint.__name__.lower()})"
+
+
+def field_rows(cls: type) -> Iterator[tuple[str, str, str]]:
+    """List a class's fields: name, type, and whether a value must be given. Pure."""
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        yield code(one.name), spelled(hints[one.name]), "" if _optional(one) else "required"
+
+
+def records(classes: Iterator[type]) -> tuple[type, ...]:
+    """Find the records that classes hold, each once, in the order in which they are met. Pure."""
+    found: dict[type, None] = {}
+    for cls in classes:
+        for hint in get_type_hints(cls).values():
+            for part in (hint, *get_args(hint)):
+                if isinstance(part, type) and is_dataclass(part):
+                    found[part] = None
+    return tuple(found)
+
+
+def record_section(cls: type) -> str:
+    """Describe a record: heading, sentence, fields. Pure."""
+    rows = [(name, shape) for name, shape, _ in field_rows(cls)]
+    return f"### {cls.__name__}\n\n{sentence(cls)}\n\n{table(('Field', 'Type'), rows)}"
+
+
+def sentence(cls: type) -> str:
+    """Give a class's docstring in one paragraph. Pure."""
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").split())
+
+
+def _optional(one: Field[Any]) -> bool:
+    return one.default is not MISSING or one.default_factory is not MISSING

@@ -1,0 +1,42 @@
+"""The topics page, drawn from the contract schemas/topics.yaml."""
+
+from bus.drawing.markdown import code, codes, document, table
+from bus.topics import Contract, Topic
+
+_ABOUT = """\
+`schemas/topics.yaml` declares every topic; `ticketbus topics apply` makes what is missing and `ticketbus topics check
+--live` says where the broker differs. The broker never makes a topic by itself. With `TICKETBUS_NAMESPACE=t1` its names
+read `t1.ticket.events` and so on. A subscriber topic is a filtered view of `ticket.events` with the very same bytes."""
+_HEADS = ("Topic", "Holds", "Key", "Partitions", "Retention", "Written by", "Read by", "For subscribers")
+
+
+def page(contract: Contract) -> str:
+    """Draw docs/topics.md. Pure."""
+    return document(
+        "Topics 主题",
+        "schemas/topics.yaml",
+        _ABOUT,
+        table(_HEADS, (_row(name, topic) for name, topic in contract.topics.items())),
+        "## What goes where",
+        *(f"### {name}\n\n{topic.about}\n\n{_holds(topic)}" for name, topic in contract.topics.items()),
+    )
+
+
+def _row(name: str, topic: Topic) -> tuple[str, ...]:
+    return (
+        code(name),
+        topic.about,
+        code(topic.key),
+        str(topic.partitions),
+        "for ever" if topic.retention is None else f"{topic.retention.days} days",
+        ", ".join(topic.writers),
+        ", ".join(topic.readers),
+        "yes" if topic.public else "no",
+    )
+
+
+def _holds(topic: Topic) -> str:
+    past = ", and the imported past" if topic.historic else ""
+    if topic.events == "all":
+        return f"Every [event](events.md){past}."
+    return f"{codes((*topic.event_names, *topic.records))}{past}."

@@ -1,0 +1,40 @@
+"""The bus's errors: one small tree; what to do is read from the class, never from the message."""
+
+from typing import Any
+
+
+class BusError(Exception):
+    """Whatever the bus knows how to say about a failure."""
+
+
+class Refusal(BusError):
+    """Theirs: the input is at fault. `code` is stable, `field` names the culprit, texts say what to do."""
+
+    def __init__(self, code: str, field: str, zh: str, en: str, **context: Any) -> None:
+        """Keep both texts; `context` holds plain values for machines (nearest, legal, ticket_id, …)."""
+        super().__init__(f"{code} ({field}): {en}")
+        self.code, self.field, self.zh, self.en, self.context = code, field, zh, en, context
+
+
+class CommandRefused(Refusal):
+    """The domain says no to a well-formed command."""
+
+
+class MalformedInput(Refusal):
+    """The input cannot be read or translated; its bytes are kept."""
+
+
+class Transient(BusError):
+    """Something outside is away for now; the same call may succeed later."""
+
+
+class StoreUnavailable(Transient):
+    """PostgreSQL cannot take the transaction now; nothing was appended."""
+
+
+class KafkaUnavailable(Transient):
+    """Kafka did not acknowledge in time; the record may or may not be there."""
+
+
+class InvariantBroken(BusError):
+    """Ours: what must hold does not. Stop here and alert."""

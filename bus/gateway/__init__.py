@@ -1,0 +1,1 @@
+"""The gateway: what systems and people reach over HTTP and WebSocket."""

@@ -1,0 +1,35 @@
+"""Who is asking, and may they: bearer tokens against the table of roles."""
+
+from starlette.requests import HTTPConnection
+
+from bus.commands import Command
+from bus.gateway.deps import deps_of
+from bus.gateway.ports import Client
+from bus.gateway.problems import HttpProblem
+from bus.gateway.roles import Access, allows
+from bus.names import kebab
+
+SUBPROTOCOL_PREFIX = "bearer."
+
+
+async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:
+    """Tell who asks, if they may. Raises HttpProblem (401, 403) and StoreUnavailable."""
+    token = bearer(connection)
+    client = await deps_of(connection).clients.find(token) if token else None
+    if client is None:
+        zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
+        raise HttpProblem(401, "not_authenticated", "Authorization", (zh, en), {"WWW-Authenticate": "Bearer"})
+    if not allows(client.role, wanted):
+        what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
+        zh, en = f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}"
+        raise HttpProblem(403, "not_allowed", "role", (zh, en), role=client.role.value, wanted=what)
+    return client
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """Find the token: the Authorization header, or for browsers' WebSockets a subprotocol `bearer.TOKEN`. Pure."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    offered = connection.scope.get("subprotocols", ())
+    return next((one.removeprefix(SUBPROTOCOL_PREFIX) for one in offered if one.startswith(SUBPROTOCOL_PREFIX)), None)

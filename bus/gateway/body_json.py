@@ -1,0 +1,87 @@
+"""Reading a JSON body: objects only, not too deep, no text that no store can hold; of equal keys the last counts."""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from bus.errors import MalformedInput
+
+DEPTH_MAX = 32
+# A string (its end may be missing: one pass over the bytes, whatever they are) or a bracket.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field."""
+    if not body.strip():
+        return {}
+    if _too_deep(body):
+        zh, en = f"JSON 嵌套超过 {DEPTH_MAX} 层", f"the JSON is nested deeper than {DEPTH_MAX}"
+        raise MalformedInput("too_deep", "", zh, en)
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        _name_surrogate(body)
+        where = f"{error.lineno}:{error.colno}"
+        raise MalformedInput(
+            "not_json", "", f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
+        ) from None
+    if not isinstance(parsed, dict):
+        raise MalformedInput("not_an_object", "", "请求体须为 JSON 对象", "the body must be a JSON object")
+    refuse_unstorable(parsed, "")
+    return parsed
+
+
+def refuse_unstorable(value: object, path: str) -> None:
+    """Refuse NUL and lone surrogates, naming the field: they pass JSON and Avro, but no database. Pure."""
+    match value:
+        case str():
+            _check_text(value, path)
+        case dict():
+            for key, inner in value.items():
+                _check_text(key, _join(path, repr(key)))
+                refuse_unstorable(inner, _join(path, key))
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                refuse_unstorable(inner, f"{path}[{index}]")
+        case _:
+            return  # numbers, booleans and null hold no text
+
+
+def _name_surrogate(body: bytes) -> None:
+    """Name the field of a lone surrogate, which the strict parser refuses without a name."""
+    try:
+        refuse_unstorable(json.loads(body), "")
+    except ValueError:
+        return
+
+
+def _check_text(text: str, path: str) -> None:
+    if "\0" in text:
+        raise MalformedInput("nul", path, f"“{path}”含有 NUL 字符", f"{path} holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            zh, en = f"“{path}”含有孤立代理项", f"{path} holds a lone surrogate"
+            raise MalformedInput("lone_surrogate", path, zh, en) from None
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _too_deep(body: bytes) -> bool:
+    """Count brackets outside of strings before anything recurses over them."""
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        mark = token[0][0]
+        if mark in b"{[":
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif mark in b"}]":
+            depth -= 1
+    return False

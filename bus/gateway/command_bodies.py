@@ -1,0 +1,122 @@
+"""JSON bodies to commands: strict types derived from the command classes, unknown fields refused by name."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from bus.commands import Command
+from bus.errors import MalformedInput
+from bus.gateway.body_json import refuse_unstorable
+from bus.gateway.roles import OUTSIDE
+from bus.names import kebab, nearest
+
+COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
+ENVELOPE = ("at", "actor")
+T = TypeVar("T")
+
+# Longer ones would not fit into an index; `text` and `description` may be as long as the body.
+SHORT_MAX, LONG_MAX = 500, 100_000
+_LONG = frozenset({"text", "description", "summary", "uri", "photos"})
+NUMBER_MAX = 1_000_000
+YEARS = range(2000, 2100)
+
+_ADAPTERS: Mapping[type[Command], TypeAdapter[Command]] = {cls: TypeAdapter(cls) for cls in OUTSIDE}
+
+
+def build(cls: type[Command], data: Mapping[str, Any]) -> Command:
+    """Make a command out of a JSON object. Pure. Raises MalformedInput that names the field and the nearest one."""
+    _refuse_unknown(cls, data, "")
+    try:
+        command = _ADAPTERS[cls].validate_json(orjson.dumps(data), strict=True)
+    except ValidationError as error:
+        raise _malformed(error) from None
+    return within_limits(command)
+
+
+def within_limits(value: T, path: str = "") -> T:
+    """Refuse what no store holds: NUL, overlong names, huge numbers, times without zone; times become UTC. Pure."""
+    match value:
+        case str():
+            _check_length(value, path)
+            refuse_unstorable(value, path)
+            return value
+        case datetime():
+            return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
+        case int() if abs(value) > NUMBER_MAX:
+            raise MalformedInput("out_of_range", path, f"“{path}”过大", f"{path} is larger than {NUMBER_MAX}")
+        case tuple():
+            return tuple(within_limits(one, path) for one in value)  # type: ignore[return-value]  # same items
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            inner = {f.name: getattr(value, f.name) for f in fields(value)}
+            checked = {name: within_limits(one, f"{path}.{name}" if path else name) for name, one in inner.items()}
+            changed = {name: one for name, one in checked.items() if one is not inner[name]}
+            return replace(value, **changed) if changed else value
+        case _:
+            return value
+
+
+def aware(value: datetime, path: str) -> datetime:
+    """Give the time in UTC; refuse one without an offset or out of the years that make sense. Pure."""
+    if value.tzinfo is None:
+        zh, en = f"“{path}”缺少时区偏移", f"{path} needs an offset, as in 2026-11-22T10:00:00+08:00"
+        raise MalformedInput("no_offset", path, zh, en)
+    if value.year not in YEARS:
+        raise MalformedInput("out_of_range", path, f"“{path}”年份不合理", f"{path} lies in no plausible year")
+    return value.astimezone(UTC)
+
+
+def read_time(value: object, path: str) -> datetime:
+    """Read an RFC 3339 time with offset. Pure."""
+    try:
+        return aware(TypeAdapter(datetime).validate_json(orjson.dumps(value), strict=True), path)
+    except ValidationError:
+        zh, en = f"“{path}”不是 RFC 3339 时间", f"{path} is not an RFC 3339 time"
+        raise MalformedInput("wrong_type", path, zh, en) from None
+
+
+def _check_length(text: str, path: str) -> None:
+    limit = LONG_MAX if path.rpartition(".")[2] in _LONG else SHORT_MAX
+    if len(text) > limit:
+        raise MalformedInput(
+            "too_long", path, f"“{path}”超过 {limit} 个字符", f"{path} is longer than {limit} characters"
+        )
+
+
+def _refuse_unknown(cls: type, data: object, path: str) -> None:
+    if not isinstance(data, Mapping):
+        return
+    hints = get_type_hints(cls)
+    for name, inner in data.items():
+        where = f"{path}.{name}" if path else name
+        if name not in hints:
+            close = nearest(name, (*hints, *(() if path else ENVELOPE)))
+            zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+            raise MalformedInput(
+                "unknown_field", where, f"没有字段“{where}”{zh}", f"there is no field {where!r}{en}", nearest=close
+            )
+        for record in _records(hints[name]):
+            for item in inner if isinstance(inner, list) else (inner,):
+                _refuse_unknown(record, item, where)
+
+
+def _records(hint: Any) -> list[type]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return [hint]
+    return [record for arg in get_args(hint) for record in _records(arg)]
+
+
+def _malformed(error: ValidationError) -> MalformedInput:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return MalformedInput("missing", field, f"缺少字段“{field}”", f"the field {field!r} is missing")
+    if first["type"] == "enum":
+        legal = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        close = nearest(str(first["input"]), legal)
+        zh, en = f"“{field}”只能用:{'、'.join(legal)}", f"{field} is one of {', '.join(legal)}"
+        return MalformedInput("unknown_word", field, zh, en, nearest=close, legal=legal)
+    return MalformedInput("wrong_type", field, f"“{field}”类型不对", f"{field}: {first['msg']}")

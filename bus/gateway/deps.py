@@ -1,0 +1,52 @@
+"""What the gateway is made of, handed in by the composition root."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import HTTPConnection
+
+from bus.codec import Codec
+from bus.dispatch import utc_now
+from bus.gateway.group_commit import GroupCommit
+from bus.gateway.idempotency import InFlight
+from bus.gateway.ports import Clients, JourneyOf, Probe, Pushes, Source, Spool, TicketReader
+from bus.gateway.stream_hub import StreamHub
+from bus.gateway.trace_context import TraceContext
+from bus.ports import Store
+from bus.refused import RefusedStore
+from bus.topics import Contract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayDeps:
+    """Every part behind its port; `probes` by the part's name (postgres, kafka)."""
+
+    group: GroupCommit
+    store: Store
+    tickets: TicketReader
+    clients: Clients
+    refused: RefusedStore
+    contract: Contract
+    codec: Codec
+    sources: Mapping[str, Source]
+    spool: Spool
+    journey: JourneyOf
+    hub: StreamHub
+    pushes: Pushes
+    probes: Mapping[str, Probe]
+    in_flight: InFlight
+    body_bytes_max: int
+    now: Callable[[], datetime] = utc_now
+
+
+def deps_of(connection: HTTPConnection) -> GatewayDeps:
+    """Find the parts of the app that serves this connection."""
+    deps: GatewayDeps = connection.app.state.deps
+    return deps
+
+
+def trace_of(connection: HTTPConnection) -> TraceContext:
+    """Find the trace context that the edge gave this request."""
+    context: TraceContext = connection.state.trace
+    return context

@@ -1,0 +1,51 @@
+"""Liveness, readiness and metrics."""
+
+import asyncio
+from collections.abc import Mapping
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.gateway.answers import json_response
+from bus.gateway.auth import admit
+from bus.gateway.deps import deps_of
+from bus.gateway.ports import Probe
+from bus.gateway.problems import RETRY_AFTER_S
+from bus.gateway.roles import Access
+
+PROBE_SECONDS_MAX = 2.0
+
+
+async def livez(_http: HttpRequest) -> Response:
+    """Say that the process runs."""
+    return json_response({"live": True})
+
+
+async def readyz(http: HttpRequest) -> Response:
+    """Say which parts are up; 200 when requests can be taken, which one store is enough for."""
+    parts = await check(deps_of(http).probes)
+    ready = any(parts.values())
+    content = {"ready": ready, **{name: "up" if up else "down" for name, up in parts.items()}}
+    return json_response(content, 200 if ready else 503, {} if ready else {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def show_metrics(http: HttpRequest) -> Response:
+    """Give the metrics to Prometheus."""
+    await admit(http, Access.METRICS)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def check(probes: Mapping[str, Probe]) -> dict[str, bool]:
+    """Try all parts at once, each within PROBE_SECONDS_MAX."""
+    tried = await asyncio.gather(*(_up(probe) for probe in probes.values()))
+    return dict(zip(probes, tried, strict=True))
+
+
+async def _up(probe: Probe) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS_MAX):
+            await probe()
+    except Exception:  # noqa: BLE001 - whatever a probe raises, the part is not up
+        return False
+    return True

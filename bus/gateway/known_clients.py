@@ -1,0 +1,55 @@
+"""Tokens in memory: refreshed every few seconds and on a miss, the last known ones while PostgreSQL is away."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from bus.errors import StoreUnavailable
+from bus.gateway.clients import token_hash
+from bus.gateway.ports import Client
+
+REFRESH_S = 5.0
+RELOAD_GAP_S = 1.0  # unknown tokens cannot make us ask the database more often than this
+
+Load = Callable[[], Awaitable[Mapping[bytes, Client]]]
+
+
+class KnownClients:
+    """Answers from memory; a revoked token is refused within REFRESH_S."""
+
+    def __init__(self, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Know nobody yet."""
+        self._load, self._clock = load, clock
+        self._known: Mapping[bytes, Client] = {}
+        self._turn = asyncio.Lock()
+        self._tried_at = float("-inf")
+        self._away = True
+
+    async def find(self, token: str) -> Client | None:
+        """Tell whose token this is. Raises StoreUnavailable when it is unknown and the store cannot be asked."""
+        digest = token_hash(token)
+        found = self._known.get(digest)
+        if found is not None:
+            return found
+        async with self._turn:
+            if self._clock() - self._tried_at >= RELOAD_GAP_S:
+                await self.refresh()
+        found = self._known.get(digest)
+        if found is None and self._away:
+            raise StoreUnavailable("nobody can tell now whose token this is")
+        return found
+
+    async def refresh(self) -> None:
+        """Load anew; keeps what is known when the store is away. Never raises StoreUnavailable."""
+        try:
+            self._known = await self._load()
+            self._away = False
+        except StoreUnavailable:
+            self._away = True
+        self._tried_at = self._clock()
+
+    async def refresh_for_ever(self) -> None:
+        """Refresh every REFRESH_S until cancelled."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(REFRESH_S)

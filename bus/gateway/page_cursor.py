@@ -1,0 +1,24 @@
+"""The opaque cursor of a list of tickets: the last number shown."""
+
+import base64
+import binascii
+
+from bus.errors import MalformedInput
+from bus.gateway.problems import HttpProblem
+from bus.gateway.ticket_ids import read_ticket_id
+from bus.terms import TicketId
+
+
+def write_page_cursor(last: TicketId) -> str:
+    """Give the cursor of what follows a ticket. Pure."""
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def read_page_cursor(cursor: str) -> TicketId:
+    """Read a cursor that we gave. Pure. Raises MalformedInput."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return read_ticket_id(base64.b64decode(padded, altchars="-_", validate=True).decode())
+    except (binascii.Error, UnicodeError, ValueError, HttpProblem):
+        zh, en = "cursor 无效,请用上一页返回的 next", "not a cursor of ours; use `next` of the page before"
+        raise MalformedInput("cursor_malformed", "cursor", zh, en) from None

@@ -1,0 +1,115 @@
+"""What goes wrong as RFC 9457 problem+json: one shape, stable codes, Chinese and English, never a stack trace."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from bus.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
+
+RETRY_AFTER_S = 5
+_TITLES: Mapping[int, str] = {
+    400: "请求有误 / Malformed request",
+    401: "未通过认证 / Not authenticated",
+    403: "无权限 / Not allowed",
+    404: "不存在 / Not found",
+    405: "方法不允许 / Method not allowed",
+    408: "请求超时 / Request timed out",
+    409: "与当前状态冲突 / Conflict with the current state",
+    413: "请求过大 / Request too large",
+    415: "不支持的内容编码 / Unsupported content encoding",
+    422: "被拒绝 / Refused",
+    500: "内部错误 / Internal error",
+    503: "暂不可用 / Unavailable for now",
+}
+_REFUSED_AS: Mapping[str, int] = {"no_such_ticket": 404, "not_now": 409, "already": 409}
+
+
+class HttpProblem(BusError):
+    """An answer that HTTP itself asks for: who are you, too much, not here."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        field: str,
+        texts: tuple[str, str],
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> None:
+        """Keep both texts; `context` holds plain values for machines."""
+        self.zh, self.en = texts
+        super().__init__(f"{status} {code} ({field}): {self.en}")
+        self.status, self.code, self.field = status, code, field
+        self.headers, self.context = dict(headers or {}), context
+
+
+def body_of(error: BusError, trace_id: str) -> dict[str, Any]:
+    """Give the problem's members, as HTTP and the stream both send them. Pure."""
+    status = status_of(error)
+    code, field, zh, en = _texts(error)
+    return {
+        **(error.context if isinstance(error, HttpProblem | Refusal) else {}),
+        "type": f"urn:ticketbus:problem:{code}",
+        "title": _TITLES.get(status, "错误 / Error"),
+        "status": status,
+        "code": code,
+        "field": field,
+        "detail": zh,
+        "detail_en": en,
+        "trace_id": trace_id,
+    }
+
+
+def status_of(error: BusError) -> int:
+    """Choose the status by the class, and for refusals by the code. Pure."""
+    match error:
+        case HttpProblem(status=status):
+            return status
+        case CommandRefused(code=code):
+            return _REFUSED_AS.get(code, 422)
+        case MalformedInput():
+            return 400
+        case Transient():
+            return 503
+        case _:
+            return 500
+
+
+def problem(error: BusError, trace_id: str) -> Response:
+    """Answer with a problem. Pure."""
+    status = status_of(error)
+    headers = dict(error.headers) if isinstance(error, HttpProblem) else {}
+    if status == 503:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    ticket_id = error.context.get("ticket_id") if isinstance(error, Refusal) else None
+    content = body_of(error, trace_id)
+    if ticket_id and content.get("ticket_trace_id"):
+        headers["Ticket-Trace-Id"] = content["ticket_trace_id"]
+    return Response(_json(content), status, headers, "application/problem+json")
+
+
+def internal(trace_id: str) -> Response:
+    """Answer that we failed: the trace id leads to the log, nothing else is told."""
+    return problem(BusError(), trace_id)
+
+
+def _texts(error: BusError) -> tuple[str, str, str, str]:
+    match error:
+        case HttpProblem() | Refusal():
+            return error.code, error.field, error.zh, error.en
+        case Transient():
+            return (
+                "unavailable",
+                "",
+                "系统暂时无法受理,请稍后用同一幂等键重试",
+                "not now; retry later with the same key",
+            )
+        case _:
+            zh, en = "内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators"
+            return "internal", "", zh, en
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(content, default=str)

@@ -1,0 +1,106 @@
+"""The routes that read: one ticket, its events, lists of tickets, journeys, and the topic contract."""
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.errors import MalformedInput
+from bus.gateway.answers import json_response
+from bus.gateway.auth import admit
+from bus.gateway.body_json import refuse_unstorable
+from bus.gateway.deps import deps_of
+from bus.gateway.page_cursor import read_page_cursor, write_page_cursor
+from bus.gateway.problems import HttpProblem
+from bus.gateway.roles import Access
+from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
+from bus.gateway.ticket_view import events_view, fold, ticket_view
+from bus.names import nearest, state_named
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 500
+FILTERS = ("state", "assignee", "cursor", "limit")
+
+
+async def show_ticket(http: HttpRequest) -> Response:
+    """Show a ticket as committed: whoever wrote reads its own write."""
+    await admit(http, Access.READ)
+    ticket_id = read_ticket_id(http.path_params["ticket_id"])
+    events = await deps_of(http).store.events(ticket_id)
+    ticket = fold(events)
+    if ticket is None:
+        raise no_such_ticket(ticket_id)
+    return json_response(ticket_view(ticket, events), headers={"Ticket-Trace-Id": ticket.trace_id})
+
+
+async def show_events(http: HttpRequest) -> Response:
+    """Show a ticket's events in order of version."""
+    await admit(http, Access.READ)
+    ticket_id = read_ticket_id(http.path_params["ticket_id"])
+    events = await deps_of(http).store.events(ticket_id)
+    if not events:
+        raise no_such_ticket(ticket_id)
+    content = {"ticket_id": ticket_id, "events": events_view(events)}
+    return json_response(content, headers={"Ticket-Trace-Id": events[0].trace_id})
+
+
+async def list_tickets(http: HttpRequest) -> Response:
+    """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
+    await admit(http, Access.READ)
+    query = http.query_params
+    _refuse_unknown_filters(http)
+    limit = _limit(query.get("limit"))
+    rows = await deps_of(http).tickets.page(
+        state=state_named(query["state"]) if query.get("state") else None,
+        assignee=_text(query.get("assignee"), "assignee"),
+        before=read_page_cursor(query["cursor"]) if query.get("cursor") else None,
+        limit=limit + 1,
+    )
+    page = rows[:limit]
+    following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
+    return json_response({"tickets": page, "next": following})
+
+
+async def show_journey(http: HttpRequest) -> Response:
+    """Show where a ticket is stuck, by any of its names."""
+    await admit(http, Access.READ)
+    name = _text(http.path_params["any"], "any") or ""
+    journey = await deps_of(http).journey(name)
+    if journey is None:
+        zh, en = f"没有与 {name!r} 对应的工单", f"no ticket is known by {name!r}"
+        raise HttpProblem(404, "no_such_journey", "any", (zh, en))
+    return json_response(journey)
+
+
+async def show_topics(http: HttpRequest) -> Response:
+    """Show the topic contract."""
+    await admit(http, Access.READ)
+    topics = deps_of(http).contract.topics
+    return json_response(
+        [
+            {"name": name, "event_types": topic.event_names, **topic.model_dump(mode="json")}
+            for name, topic in topics.items()
+        ]
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT_DEFAULT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LIMIT_MAX):
+        raise MalformedInput("out_of_range", "limit", f"limit 须为 1–{LIMIT_MAX}", f"limit is 1 to {LIMIT_MAX}")
+    return int(text)
+
+
+def _text(text: str | None, field: str) -> str | None:
+    if text:
+        refuse_unstorable(text, field)
+    return text or None
+
+
+def _refuse_unknown_filters(http: HttpRequest) -> None:
+    for name in http.query_params:
+        if name not in FILTERS:
+            close = nearest(name, FILTERS)
+            zh, en = (
+                f"没有筛选项 {name!r},可用:{'、'.join(FILTERS)}",
+                f"there is no filter {name!r}; use {', '.join(FILTERS)}",
+            )
+            raise MalformedInput("unknown_field", name, zh, en, nearest=close)

@@ -1,0 +1,88 @@
+"""Who may do what: the one table of roles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import get_args
+
+from bus import commands
+from bus.commands import (
+    Accept,
+    AddEvidence,
+    Arrive,
+    AskProgress,
+    Assign,
+    BreachSla,
+    Command,
+    ConfirmClosure,
+    Depart,
+    Escalate,
+    IssueParts,
+    Note,
+    OpenTicket,
+    Pause,
+    RefuseParts,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    RequestParts,
+    Resolve,
+    Resume,
+    Return,
+    Start,
+    WarnSla,
+)
+
+
+class Role(StrEnum):
+    """What a client is; a token has exactly one."""
+
+    SOURCE = "source"
+    ENGINEER = "engineer"
+    DISPATCHER = "dispatcher"
+    LEAD = "lead"
+    SRE = "sre"
+    SUBSCRIBER = "subscriber"
+    ADMIN = "admin"
+
+
+class Access(StrEnum):
+    """What can be asked for beside commands."""
+
+    READ = "read"
+    STREAM = "stream"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a role is allowed."""
+
+    commands: frozenset[type[Command]]
+    accesses: frozenset[Access]
+
+
+# The bus's own timer asks the last two; nobody may from outside.
+OUTSIDE: tuple[type[Command], ...] = tuple(c for c in get_args(commands.Command) if c not in (WarnSla, BreachSla))
+_READS = frozenset({Access.READ, Access.STREAM})
+_SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
+_ENGINEER = frozenset(
+    {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
+)
+_DISPATCHER = frozenset({OpenTicket, Assign, Return, Escalate, Reopen, Note, AddEvidence, AskProgress})
+
+GRANTS: Mapping[Role, Grant] = {
+    Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
+    Role.ENGINEER: Grant(_ENGINEER, _READS),
+    Role.DISPATCHER: Grant(_DISPATCHER, _READS),
+    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS),
+    Role.SRE: Grant(frozenset(), frozenset(Access)),
+    Role.SUBSCRIBER: Grant(frozenset(), _READS),
+    Role.ADMIN: Grant(frozenset(OUTSIDE), frozenset(Access)),
+}
+
+
+def allows(role: Role, wanted: type[Command] | Access) -> bool:
+    """Say whether a role may. Pure."""
+    grant = GRANTS[role]
+    return wanted in grant.accesses if isinstance(wanted, Access) else wanted in grant.commands

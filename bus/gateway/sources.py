@@ -1,0 +1,92 @@
+"""The door for signed webhooks of source systems."""
+
+from typing import assert_never
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.batch import Accepted, Answer, Outcome, Refused
+from bus.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.gateway.answers import accepted_json, count, json_response, keep
+from bus.gateway.deps import GatewayDeps, deps_of, trace_of
+from bus.gateway.intake import refused_delivery, spooled, translated
+from bus.gateway.problems import HttpProblem
+from bus.names import nearest
+from bus.records import RequestReceived
+
+KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")
+
+
+async def webhook(http: HttpRequest) -> Response:
+    """Take a signed delivery: 201 when it opened a ticket, 200 otherwise, 202 while PostgreSQL is away."""
+    deps, name = deps_of(http), http.path_params["source"]
+    source = deps.sources.get(name)
+    if source is None:
+        raise _no_such_source(name, deps)
+    body, now = await http.body(), deps.now()
+    headers = {key.lower(): value for key, value in http.headers.items()}
+    try:
+        delivery_id = source.verify(headers, body, now)
+    except MalformedInput as unproven:
+        raise HttpProblem(401, unproven.code, unproven.field, (unproven.zh, unproven.en)) from None
+    received = RequestReceived(
+        delivery_id=delivery_id,
+        source=name,
+        client=name,
+        method="POST",
+        path=http.url.path,
+        headers={key: headers[key] for key in KEPT_HEADERS if key in headers},
+        body=body,
+        received_at=now,
+        trace_id=trace_of(http).trace_id,
+    )
+    with deps.in_flight.claim((name, delivery_id)):
+        try:
+            return await _decided(deps, received)
+        except StoreUnavailable:
+            return await spooled(deps, received)
+
+
+async def _decided(deps: GatewayDeps, received: RequestReceived) -> Response:
+    try:
+        requests = translated(deps.sources, received)
+    except Refusal as refusal:
+        await keep(deps.refused, refused_delivery(refusal, received))
+        raise
+    outcomes = await deps.group.submit(requests)
+    for request, outcome in zip(requests, outcomes, strict=True):
+        count(request, outcome)
+    refused = [(step, one.error) for step, one in enumerate(outcomes) if isinstance(one, Refused)]
+    if refused:
+        await keep(deps.refused, *(refused_delivery(error, received, step) for step, error in refused))
+        first = refused[0][1]
+        results = [_result(one) for one in outcomes]
+        raise HttpProblem(422, first.code, first.field, (first.zh, first.en), **{**first.context, "results": results})
+    accepted = [one for one in outcomes if isinstance(one, Accepted)]
+    return _answer(received, accepted)
+
+
+def _answer(received: RequestReceived, accepted: list[Accepted]) -> Response:
+    opened = any(one.answer is Answer.OPENED for one in accepted)
+    headers: dict[str, str] = {"Ticket-Trace-Id": accepted[0].trace_id} if accepted else {}
+    if accepted and all(one.repeated for one in accepted):
+        headers["Idempotent-Replayed"] = "true"
+    content = {"delivery_id": received.delivery_id, "results": [_result(one) for one in accepted]}
+    return json_response(content, 201 if opened else 200, headers)
+
+
+def _result(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Accepted():
+            return accepted_json(outcome)
+        case Refused(error=error):
+            return {"answer": "refused", "code": error.code, "field": error.field}
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _no_such_source(name: str, deps: GatewayDeps) -> HttpProblem:
+    close = nearest(name, deps.sources)
+    zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+    texts = f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}"
+    return HttpProblem(404, "no_such_source", "source", texts, nearest=close)

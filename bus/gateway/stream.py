@@ -1,0 +1,165 @@
+"""The WebSocket route: subscribe to declared topics, resume by cursor, be cut when too slow."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import orjson
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from bus.errors import BusError, KafkaUnavailable, Refusal, Transient
+from bus.gateway import metrics
+from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit
+from bus.gateway.deps import GatewayDeps, deps_of, trace_of
+from bus.gateway.follower import Follower
+from bus.gateway.log_source import OffsetGone, Positions
+from bus.gateway.ports import Client, Push
+from bus.gateway.problems import HttpProblem, body_of, problem
+from bus.gateway.roles import Access
+from bus.gateway.stream_cursor import read_cursor, write_cursor
+from bus.gateway.stream_event import StreamEvent
+from bus.gateway.stream_hub import begin_again, slow_reader
+
+FROM_START = "start"
+READY_SECONDS_MAX = 10.0
+SEND_SECONDS_MAX = 30.0
+GOODBYE_SECONDS_MAX = 2.0
+REASON_BYTES_MAX = 123  # what a close frame has room for
+CLOSE_CODES = {400: 4400, 404: 4404, 408: 4408, 410: 4410, 503: 1013}
+log = structlog.get_logger()
+
+
+async def stream(ws: WebSocket) -> None:
+    """Serve one subscriber until it goes, is cut, or Kafka is away; every frame of an event carries its cursor."""
+    try:
+        client = await admit(ws, Access.STREAM)
+    except (HttpProblem, Transient) as error:
+        await ws.send_denial_response(problem(error, trace_of(ws).trace_id))
+        return
+    offered = ws.scope.get("subprotocols", ())
+    await ws.accept(next((one for one in offered if one.startswith(SUBPROTOCOL_PREFIX)), None))
+    cursor = ""
+    try:
+        topics = _topics(ws, deps_of(ws))
+        follower = await _follower(ws, topics)
+        try:
+            await _serve(ws, client, follower)
+        finally:
+            cursor = write_cursor(follower.positions)
+            follower.end()
+    except (Refusal, HttpProblem, KafkaUnavailable) as error:
+        await _goodbye(ws, error, cursor)
+    except OffsetGone:
+        await _goodbye(ws, begin_again(), cursor)
+    except (WebSocketDisconnect, RuntimeError):  # it went while we wrote
+        return
+
+
+def _topics(ws: WebSocket, deps: GatewayDeps) -> list[str]:
+    names = [name for name in ws.query_params.get("topics", "").split(",") if name]
+    if not names:
+        zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
+        raise HttpProblem(400, "missing", "topics", (zh, en), topics=deps.contract.public())
+    for name in names:
+        if name not in deps.contract.public():
+            metrics.STREAM_UNKNOWN_TOPIC.inc()
+            close = deps.contract.nearest(name)
+            log.warning("subscription to an unknown topic", topic=name[:100], nearest=close)
+            zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
+            zh, en = f"没有主题 {name!r}{zh}", f"there is no topic {name!r}{en}"
+            raise HttpProblem(404, "unknown_topic", "topics", (zh, en), nearest=close, topics=deps.contract.public())
+    return list(dict.fromkeys(names))
+
+
+async def _follower(ws: WebSocket, topics: Sequence[str]) -> Follower:
+    deps, cursor = deps_of(ws), ws.query_params.get("cursor", "")
+    try:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            now = await deps.hub.known(topics)
+            positions = await _asked(deps, topics, cursor) if cursor else {}
+    except TimeoutError:
+        raise KafkaUnavailable("the tail of the log is not known yet") from None
+    follower = Follower(deps.hub, topics, {**(now if cursor else deps.hub.of(topics)), **positions})
+    follower.begin()
+    return follower
+
+
+async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Positions:
+    """Give the positions that a cursor names; a topic that it does not know is followed from now on."""
+    if cursor == FROM_START:
+        return await deps.hub.log.starts(topics)
+    return read_cursor(cursor, topics, {name: topic.partitions for name, topic in deps.contract.topics.items()})
+
+
+async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
+    """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
+    tasks = [
+        asyncio.create_task(_send(ws, client, follower)),
+        asyncio.create_task(_until_gone(ws)),
+        asyncio.create_task(follower.subscription.ended.wait()),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        if not task.cancelled():
+            task.result()
+    if follower.subscription.why is not None:
+        raise follower.subscription.why
+
+
+async def _send(ws: WebSocket, client: Client, follower: Follower) -> None:
+    cursor = write_cursor(follower.positions)
+    ready = {"kind": "ready", "topics": sorted(follower.subscription.topics), "cursor": cursor}
+    await ws.send_text(orjson.dumps(ready).decode())
+    deps = deps_of(ws)
+    async for batch in follower.batches():
+        for event in batch:
+            await _send_event(ws, follower, event)
+            metrics.STREAM_EVENTS.labels(event.place.topic).inc()
+            deps.pushes.note(
+                Push(
+                    ticket_id=event.ticket_id,
+                    version=event.version,
+                    topic=event.place.topic,
+                    client=client.name,
+                    pushed_at=deps.now(),
+                )
+            )
+
+
+async def _send_event(ws: WebSocket, follower: Follower, event: StreamEvent) -> None:
+    cursor = write_cursor({**follower.positions, event.place: event.record.offset + 1})
+    try:
+        async with asyncio.timeout(SEND_SECONDS_MAX):
+            await ws.send_text(event.frame(cursor))
+    except TimeoutError:
+        raise slow_reader() from None
+    follower.passed(event)
+
+
+async def _until_gone(ws: WebSocket) -> None:
+    """Wait for the subscriber to leave; what it says is not listened to."""
+    while (await ws.receive())["type"] != "websocket.disconnect":
+        continue
+
+
+async def _goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
+    """Say why, in a frame and in the close reason, to whoever still reads."""
+    if ws.application_state is not WebSocketState.CONNECTED or ws.client_state is not WebSocketState.CONNECTED:
+        return
+    content = body_of(error, trace_of(ws).trace_id)
+    if content["code"] == "slow_reader":
+        metrics.STREAM_CUT.inc()
+    frame = {"kind": "error", "cursor": cursor or None, **content}
+    reason = cursor if cursor and len(cursor) <= REASON_BYTES_MAX else content["code"]
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+            await ws.send_text(orjson.dumps(frame, default=str).decode())
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+            await ws.close(CLOSE_CODES.get(content["status"], 1011), reason)

@@ -1,0 +1,150 @@
+"""The shared tail of the log: one consumer per gateway reads every public topic and fans out to the subscribers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from bus.codec import Codec
+from bus.errors import KafkaUnavailable
+from bus.gateway import metrics
+from bus.gateway.log_source import LogSource, OffsetGone, Positions
+from bus.gateway.problems import HttpProblem
+from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
+from bus.gateway.stream_event import StreamEvent
+from bus.stage.record import Record
+
+WAITING_MAX = 1000
+CATCHING_UP_MAX = 16
+RETRY_S = 1.0
+log = structlog.get_logger()
+
+
+class Subscription:
+    """A bounded queue of one subscriber. Once `ended`, `why` says so and nothing more is queued."""
+
+    def __init__(self, topics: Iterable[str], waiting_max: int = WAITING_MAX) -> None:
+        """Begin empty."""
+        self.topics = frozenset(topics)
+        self.ended = asyncio.Event()
+        self.why: HttpProblem | None = None
+        self._waiting: deque[StreamEvent] = deque()
+        self._waiting_max = waiting_max
+        self._arrived = asyncio.Event()
+
+    def offer(self, event: StreamEvent) -> None:
+        """Queue an event; never blocks. A queue that is full ends the subscription: a slow reader is cut."""
+        if len(self._waiting) >= self._waiting_max:
+            self.end(slow_reader())
+        elif not self.ended.is_set():
+            self._waiting.append(event)
+            self._arrived.set()
+
+    def end(self, why: HttpProblem) -> None:
+        """End the subscription; the first reason stands."""
+        self.why = self.why or why
+        self.ended.set()
+
+    async def take(self) -> Sequence[StreamEvent]:
+        """Take all that waits; blocks until there is something."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+class StreamHub:
+    """Reads from now on; `positions` is where the tail stands, empty until it knows."""
+
+    def __init__(
+        self, log_source: LogSource, codec: Codec, topics: Iterable[str], waiting_max: int = WAITING_MAX
+    ) -> None:
+        """Begin without subscribers."""
+        self.log, self.codec, self.topics = log_source, codec, tuple(topics)
+        self.waiting_max = waiting_max
+        self.positions: Positions = {}
+        self.catching_up = asyncio.Semaphore(CATCHING_UP_MAX)
+        self._repeats = Repeats()
+        self._subscriptions: set[Subscription] = set()
+        self._known = asyncio.Event()
+
+    async def known(self, topics: Iterable[str]) -> Positions:
+        """Give the tail's positions of these topics; waits until the tail knows them."""
+        await self._known.wait()
+        return self.of(topics)
+
+    def of(self, topics: Iterable[str]) -> Positions:
+        """Give the tail's positions of these topics, as of now."""
+        wanted = frozenset(topics)
+        return {place: offset for place, offset in self.positions.items() if place.topic in wanted}
+
+    def attach(self, subscription: Subscription) -> Positions:
+        """Queue from now on; gives the positions from which on the queue is complete. Does not await: no gap."""
+        self._subscriptions.add(subscription)
+        metrics.STREAMS.set(len(self._subscriptions))
+        return self.of(subscription.topics)
+
+    def detach(self, subscription: Subscription) -> None:
+        """Queue no longer. Idempotent."""
+        self._subscriptions.discard(subscription)
+        metrics.STREAMS.set(len(self._subscriptions))
+
+    async def run_for_ever(self) -> None:
+        """Follow the log until cancelled; goes on where it stood when Kafka was away."""
+        while True:
+            try:
+                await self._follow()
+            except KafkaUnavailable as error:
+                log.warning("the stream waits for Kafka", error=str(error))
+            except OffsetGone as error:
+                log.error("the log was cut before the stream had read it; subscribers begin again", error=str(error))
+                self._forget()
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        read_from = self.positions
+        if not read_from:
+            starts, ends = await self.log.starts(self.topics), await self.log.ends(self.topics)
+            read_from = {place: max(starts[place], end - REPEAT_RECORDS_MAX) for place, end in ends.items()}
+            self.positions = ends
+        async with self.log.reader(read_from) as reader:
+            self._known.set()
+            while True:
+                for record in await reader.read():
+                    self._take(record)
+
+    def _take(self, record: Record) -> None:
+        event = StreamEvent(record, self.codec)
+        repeated = self._repeats.repeated(event.place, event.ticket_id, event.version)
+        if record.offset < self.positions[event.place]:
+            return  # read again only to know repeats of it
+        self.positions[event.place] = record.offset + 1
+        if repeated:
+            metrics.STREAM_REPEATS.labels(record.topic).inc()
+            return
+        for subscription in self._subscriptions:
+            if record.topic in subscription.topics:
+                subscription.offer(event)
+
+    def _forget(self) -> None:
+        self.positions, self._repeats = {}, Repeats()
+        self._known.clear()
+        for subscription in self._subscriptions:
+            subscription.end(begin_again())
+
+
+def slow_reader() -> HttpProblem:
+    """Say that a subscriber reads more slowly than events come."""
+    zh, en = "读取过慢,连接已断开;请用最后的 cursor 重连", "you read too slowly; reconnect with your last cursor"
+    return HttpProblem(408, "slow_reader", "cursor", (zh, en))
+
+
+def begin_again() -> HttpProblem:
+    """Say that the log no longer holds what comes next."""
+    zh, en = (
+        "日志已不含该位置,请用 cursor=start 重新开始",
+        "the log no longer holds that place; begin with cursor=start",
+    )
+    return HttpProblem(410, "cursor_expired", "cursor", (zh, en))

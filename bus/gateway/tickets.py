@@ -1,0 +1,104 @@
+"""The routes that change tickets: opening one, and one route for every command."""
+
+from dataclasses import replace
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.batch import Accepted, Refused
+from bus.commands import Command, OpenTicket, Request
+from bus.errors import Refusal, StoreUnavailable
+from bus.gateway.answers import accepted_response, count, keep
+from bus.gateway.auth import admit
+from bus.gateway.command_bodies import COMMANDS
+from bus.gateway.command_requests import OPEN_PATH, command_request
+from bus.gateway.deps import GatewayDeps, deps_of, trace_of
+from bus.gateway.intake import refused_delivery, spooled
+from bus.gateway.ports import Client
+from bus.gateway.problems import HttpProblem
+from bus.gateway.ticket_ids import read_ticket_id
+from bus.names import kebab, nearest
+from bus.records import RequestReceived
+from bus.terms import TicketId
+
+KEPT_HEADERS = ("content-type", "idempotency-key", "traceparent", "user-agent")
+
+
+async def open_ticket(http: HttpRequest) -> Response:
+    """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
+    deps, client = deps_of(http), await admit(http, OpenTicket)
+    received = await _received(http, client, deps)
+    try:
+        return await _decided(http, OpenTicket, client, received, None)
+    except StoreUnavailable:
+        return await spooled(deps, received)
+
+
+async def command_ticket(http: HttpRequest) -> Response:
+    """Run the command named in the path on the ticket named there."""
+    name = http.path_params["command"]
+    cls = COMMANDS.get(name)
+    if cls is None or cls is OpenTicket:
+        await admit(http, OpenTicket)
+        raise _no_such_command(name)
+    client = await admit(http, cls)
+    received = await _received(http, client, deps_of(http))
+    return await _decided(http, cls, client, received, read_ticket_id(http.path_params["ticket_id"]))
+
+
+async def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestReceived:
+    return RequestReceived(
+        delivery_id=http.headers.get("idempotency-key", "")[:200],
+        source=client.name,
+        client=client.name,
+        method="POST",
+        path=http.url.path,
+        headers={name: http.headers[name] for name in KEPT_HEADERS if name in http.headers},
+        body=await http.body(),
+        received_at=deps.now(),
+        trace_id=trace_of(http).trace_id,
+    )
+
+
+async def _decided(
+    http: HttpRequest, cls: type[Command], client: Client, received: RequestReceived, ticket_id: TicketId | None
+) -> Response:
+    deps = deps_of(http)
+    try:
+        request = command_request(
+            cls,
+            client=client.name,
+            path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
+            headers=received.headers,
+            body=received.body,
+            received_at=received.received_at,
+            trace_id=trace_of(http).trace_id,
+            ticket_id=ticket_id,
+        )
+        with deps.in_flight.claim(request.command_id):
+            return accepted_response(await _committed(deps, request))
+    except Refusal as refusal:
+        await _keep(deps, refusal, received, ticket_id)
+        raise
+
+
+async def _committed(deps: GatewayDeps, request: Request) -> Accepted:
+    [outcome] = await deps.group.submit([request])
+    count(request, outcome)
+    if isinstance(outcome, Refused):
+        raise outcome.error
+    return outcome
+
+
+async def _keep(deps: GatewayDeps, refusal: Refusal, received: RequestReceived, ticket_id: TicketId | None) -> None:
+    """Keep what was refused, once per client and key; without a key there is nothing to know it by again."""
+    if not received.delivery_id or refusal.code == "idempotency_key_malformed":
+        return
+    await keep(deps.refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id))
+
+
+def _no_such_command(name: str) -> HttpProblem:
+    close = nearest(name, COMMANDS)
+    zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+    texts = f"没有命令 {name!r}{zh}", f"there is no command {name!r}{en}"
+    return HttpProblem(404, "no_such_command", "command", texts, nearest=close)

@@ -1,0 +1,132 @@
+"""A ticket's way through the bus: which hop, when, how long after the one before, from what the stores know."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from bus.codec import Codec, event_json, ticket_from_json
+from bus.events import Recorded
+from bus.postgres.pool import Connection, Pool, connected
+from bus.terms import CHINESE
+from bus.ticket import Ticket
+from bus.topics import LOG
+
+# By ticket no., trace id, any name (serial, order, phone, source no.); the newest ticket of a name first.
+_FIND: LiteralString = """
+SELECT state FROM ticket_states WHERE ticket_id = %(any)s OR trace_id = %(any)s
+UNION ALL
+SELECT s.state FROM ticket_names n JOIN ticket_states s USING (ticket_id) WHERE n.value = %(any)s
+LIMIT 20"""
+_EVENTS = """
+SELECT e.value, c.received_at FROM events e LEFT JOIN commands c USING (command_id)
+WHERE e.ticket_id = %s ORDER BY e.version"""
+_PUBLISHED = """
+SELECT version, topic, shard, kafka_offset, published_at FROM outbox WHERE ticket_id = %s ORDER BY version, topic"""
+_PROJECTED = """
+SELECT o.version, b.handler, b.at FROM outbox o
+JOIN stage_batches b ON b.partition = o.shard AND b.first_offset <= o.kafka_offset AND o.kafka_offset < b.next_offset
+JOIN stage_offsets s ON s.handler = b.handler AND s.partition = b.partition
+WHERE o.ticket_id = %s AND o.topic = %s AND s.topic LIKE '%%' || %s ORDER BY o.version, b.at"""
+_PUSHED = "SELECT version, topic, client, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY version, pushed_at"
+_REFUSED = """
+SELECT code, field, detail_zh, detail_en, origin, last_at, times FROM refused_inputs
+WHERE ticket_id = %s ORDER BY last_at"""
+
+Hop = dict[str, Any]
+
+
+async def journey(pool: Pool, codec: Codec, anything: str) -> dict[str, Any] | None:
+    """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
+
+    Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), each
+    with `at` and `lag_ms` after the hop it followed. Raises StoreUnavailable.
+    """
+    async with connected(pool) as connection:
+        found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": anything})]
+        if not found:
+            return None
+        ticket = max(found, key=lambda one: one.opened_at)
+        return {
+            **_head(ticket),
+            "also": sorted({one.ticket_id for one in found} - {ticket.ticket_id}),
+            "events": await _events(connection, codec, ticket),
+            "refusals": [
+                {
+                    "code": code,
+                    "field": field,
+                    "detail": zh,
+                    "detail_en": en,
+                    "origin": origin,
+                    "at": at,
+                    "times": times,
+                }
+                for code, field, zh, en, origin, at, times in await _rows(connection, _REFUSED, (ticket.ticket_id,))
+            ],
+        }
+
+
+def _head(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "ticket_id": ticket.ticket_id,
+        "trace_id": ticket.trace_id,
+        "source": ticket.source,
+        "source_no": ticket.source_no,
+        "title": ticket.title,
+        "state": ticket.state.value,
+        "state_zh": CHINESE[ticket.state],
+        "version": ticket.version,
+        "opened_at": ticket.opened_at,
+    }
+
+
+async def _events(connection: Connection, codec: Codec, ticket: Ticket) -> list[dict[str, Any]]:
+    hops: dict[int, list[Hop]] = {}
+    known: list[Recorded] = []
+    for value, received_at in await _rows(connection, _EVENTS, (ticket.ticket_id,)):
+        recorded = codec.decode(value)
+        known.append(recorded)
+        hops[recorded.version] = _first_hops(recorded, received_at)
+    for version, topic, shard, offset, at in await _rows(connection, _PUBLISHED, (ticket.ticket_id,)):
+        where = f"{topic}/{shard}" + (f"@{offset}" if offset is not None else "")
+        hops[version].append({"hop": "published" if at else "waiting", "where": where, "at": at})
+    for version, handler, at in await _rows(connection, _PROJECTED, (ticket.ticket_id, LOG, LOG)):
+        hops[version].append({"hop": "projected", "where": handler, "at": at})
+    for version, topic, client, at in await _rows(connection, _PUSHED, (ticket.ticket_id,)):
+        hops[version].append({"hop": "pushed", "where": f"{topic} → {client}", "at": at})
+    return [{**_told(recorded), "hops": _with_lags(hops[recorded.version])} for recorded in known]
+
+
+def _first_hops(recorded: Recorded, received_at: Any) -> list[Hop]:
+    hops: list[Hop] = [{"hop": "occurred", "where": recorded.source, "at": recorded.occurred_at}]
+    if received_at is not None:
+        hops.append({"hop": "received", "where": "intake", "at": received_at})
+    hops.append({"hop": "committed", "where": "postgres", "at": recorded.recorded_at})
+    return hops
+
+
+def _told(recorded: Recorded) -> dict[str, Any]:
+    told = event_json(recorded)
+    keys = ("version", "event_type", "event_id", "actor", "source", "historic", "implied", "waived")
+    return {key: told[key] for key in keys}
+
+
+# What each hop follows: a push and a projection follow the publication, not each other.
+_AFTER = {
+    "received": "occurred",
+    "committed": "received",
+    "published": "committed",
+    "projected": "published",
+    "pushed": "published",
+}
+
+
+def _with_lags(hops: Sequence[Hop]) -> list[Hop]:
+    at: dict[str, Any] = {}
+    for hop in hops:
+        before = at.get(_AFTER.get(hop["hop"], ""))
+        hop["lag_ms"] = round((hop["at"] - before).total_seconds() * 1000, 1) if before and hop["at"] else None
+        at.setdefault(hop["hop"], hop["at"])
+    return list(hops)
+
+
+async def _rows(connection: Connection, query: LiteralString, parameters: Any) -> list[tuple[Any, ...]]:
+    return await (await connection.execute(query, parameters)).fetchall()

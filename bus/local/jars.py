@@ -1,0 +1,214 @@
+"""The Java archives of the local stack: fetched once, each proven by the lock file's SHA-256, kept in the cache."""
+
+import hashlib
+import shutil
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from filelock import FileLock
+
+from bus.local.failures import ChecksumMismatch, LocalStackError
+
+LOCK_FILE: Final = Path(__file__).with_name("jars.lock")
+_PARALLEL: Final = 6
+_TRIES_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One line of the lock file."""
+
+    part: str
+    group: str
+    artifact: str
+    version: str
+    classifier: str
+    packaging: str
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """Answer the name that Maven gives it."""
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{classifier}.{self.packaging}"
+
+    def line(self) -> str:
+        """Answer its line of the lock file."""
+        coordinate = f"{self.group}:{self.artifact}:{self.packaging}:{self.classifier}:{self.version}"
+        return f"{self.part} {coordinate} {self.size} {self.sha256}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jars:
+    """What the parts are started from."""
+
+    kafka: Sequence[Path]
+    registry_home: Path
+    key: str  # changes with the lock file; names what is derived from these very jars
+
+
+Progress = Callable[[int], None]
+# Fetches an archive into a directory, telling the bytes as they come; answers the file.
+Fetch = Callable[[Archive, Path, Progress], Path]
+
+
+class Watch(Protocol):
+    """Shows a download: told the total once, then every piece."""
+
+    def begin(self, total_bytes: int) -> None: ...
+    def advance(self, count: int) -> None: ...
+    def end(self) -> None: ...
+
+
+def read_lock(path: Path = LOCK_FILE) -> tuple[Archive, ...]:
+    """Read the lock file. Raises LocalStackError on a line it cannot read."""
+    archives = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line or line.startswith("#"):
+            continue
+        try:
+            part, coordinate, size, sha256 = line.split(" ")
+            group, artifact, packaging, classifier, version = coordinate.split(":")
+        except ValueError as error:
+            raise LocalStackError(f"{path.name}, line {number}: cannot be read; make the file anew") from error
+        archives.append(
+            Archive(
+                part=part, group=group, artifact=artifact, version=version, classifier=classifier, packaging=packaging,
+                size=int(size), sha256=sha256,
+            )
+        )  # fmt: skip
+    return tuple(archives)
+
+
+def provide(cache: Path, *, watch: Watch | None = None, lock: Path = LOCK_FILE, fetch: Fetch | None = None) -> Jars:
+    """Answer the archives, after fetching what is missing or damaged. Idempotent; safe beside another.
+
+    Raises ChecksumMismatch when a download is not what the lock file names, LocalStackError when it cannot be had.
+    """
+    archives = read_lock(lock)
+    jars = [each for each in archives if each.packaging == "jar"]
+    (registry,) = (each for each in archives if each.packaging == "tar.gz")
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "jars.busy"):
+        home = cache / f"registry-{registry.version}-{registry.sha256[:12]}"
+        missing = [each for each in jars if not _sound(cache / "jars" / each.filename, each)]
+        if not _unpacked_whole(home):
+            missing.append(registry)
+        if missing:
+            _fetch_all(missing, cache, watch=watch, fetch=fetch or from_maven)
+        if registry in missing:
+            _unpack(cache / "jars" / registry.filename, home)
+    return Jars(
+        kafka=tuple(cache / "jars" / each.filename for each in jars),
+        registry_home=home,
+        key=hashlib.sha256("".join(each.sha256 for each in archives).encode()).hexdigest()[:12],
+    )
+
+
+def damaged(cache: Path, lock: Path = LOCK_FILE) -> list[str]:
+    """Name what `provide` would fetch; empty when all is there and sound."""
+    archives = read_lock(lock)
+    names = [a.filename for a in archives if a.packaging == "jar" and not _sound(cache / "jars" / a.filename, a)]
+    homes = [cache / f"registry-{a.version}-{a.sha256[:12]}" for a in archives if a.packaging == "tar.gz"]
+    return names + [home.name for home in homes if not _unpacked_whole(home)]
+
+
+def from_maven(archive: Archive, directory: Path, progress: Progress) -> Path:
+    """Fetch one archive from Maven Central into `directory`."""
+    from bus.local.maven import resolve  # noqa: PLC0415 - heavy, and needed once per machine
+
+    return resolve(archive, directory, progress)
+
+
+def _fetch_all(missing: Sequence[Archive], cache: Path, *, watch: Watch | None, fetch: Fetch) -> None:
+    (cache / "jars").mkdir(exist_ok=True)
+    if watch:
+        watch.begin(sum(each.size for each in missing))
+    given_up = threading.Event()
+
+    def progress(count: int) -> None:
+        if given_up.is_set():
+            raise LocalStackError("the download was interrupted")
+        if watch:
+            watch.advance(count)
+
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as directory,
+            ThreadPoolExecutor(_PARALLEL) as pool,
+        ):
+            tasks = [
+                pool.submit(_fetch_one, each, cache / "jars", Path(directory), progress, fetch) for each in missing
+            ]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                given_up.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    finally:
+        if watch:
+            watch.end()
+
+
+def _fetch_one(archive: Archive, target: Path, directory: Path, progress: Progress, fetch: Fetch) -> None:
+    for attempt in range(1, _TRIES_MAX + 1):
+        try:
+            got = fetch(archive, directory / f"{archive.sha256}-{attempt}", progress)
+        except Exception as error:  # whatever the resolver or the network raised: tried again, then told
+            if attempt == _TRIES_MAX:
+                raise LocalStackError(
+                    f"{archive.filename} cannot be fetched ({error}); check the network or the proxy and try again"
+                ) from error
+            continue
+        found = _sha256(got)
+        if found != archive.sha256:
+            got.unlink()
+            raise ChecksumMismatch(
+                f"{archive.filename} was refused: its SHA-256 is {found}, the lock file names {archive.sha256}. "
+                "A proxy or mirror may have changed it; nothing of it is kept"
+            )
+        got.replace(target / archive.filename)
+        return
+
+
+def _sound(path: Path, archive: Archive) -> bool:
+    try:
+        return path.stat().st_size == archive.size and _sha256(path) == archive.sha256
+    except OSError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpack(packed: Path, home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    half = home.with_suffix(".half")
+    shutil.rmtree(half, ignore_errors=True)
+    with tarfile.open(packed) as tar:
+        tar.extractall(half, filter="data")
+    sizes = [f"{path.stat().st_size} {path.relative_to(half)}" for path in sorted(half.rglob("*")) if path.is_file()]
+    (half / "unpacked.txt").write_text("\n".join(sizes))
+    half.rename(home)
+    packed.unlink()
+
+
+def _unpacked_whole(home: Path) -> bool:
+    """Say whether every file is there with the size it was unpacked with."""
+    try:
+        lines = (home / "unpacked.txt").read_text().splitlines()
+        pairs = (line.split(" ", 1) for line in lines)
+        return bool(lines) and all((home / name).stat().st_size == int(size) for size, name in pairs)
+    except (OSError, ValueError):
+        return False

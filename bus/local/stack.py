@@ -1,0 +1,279 @@
+"""The supervisor: starts the parts and then the programs, starts again what ends, stops everything in order."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from bus.local import jars, logs, parts, postgres, quick_start, registry
+from bus.local import state as states
+from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
+from bus.local.parts import Part, Program
+from bus.local.ports import PortClaims
+from bus.local.process import Child, myself, stop_all, stop_leftover
+from bus.settings import Settings, borrow
+
+_POLL_S: Final = 0.1
+_BACKOFF_S_MAX: Final = 30.0
+_STEADY_S: Final = 60.0  # who ran this long begins again with the shortest pause
+_LOG_CHECK_S: Final = 15.0
+_LEFTOVER_GRACE_S: Final = 15.0
+_LOCK_FILE: Final = "stack.lock"
+
+Prepare = Callable[[Settings], Awaitable[None]]
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """A part that is kept running, and its present process."""
+
+    part: Part
+    child: Child
+    since: float
+    backoff_s: float = 1.0
+    again_at: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalStack:
+    """One stack on one data directory. For the main thread alone: children die with the thread that starts them."""
+
+    data: Path
+    settings: Settings
+    prepare: Prepare | None = None
+    programs: Sequence[Program] = ()
+    say: Say = lambda _line: None
+    watch: jars.Watch | None = None
+    state: states.StackState = field(default_factory=states.StackState, init=False)
+    _kept: list[Kept] = field(default_factory=list, init=False)
+    _lock: FileLock | None = field(default=None, init=False)
+    _claims: PortClaims | None = field(default=None, init=False)
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _signals: int = field(default=0, init=False)
+    _interruptible: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.data = self.data.expanduser().resolve()
+
+    def run(self) -> None:
+        """Start, keep running until SIGINT, SIGTERM or SIGHUP, stop. A second signal stops at once."""
+        before = {each: signal.signal(each, self._on_signal) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            self.start()
+            logs_at = time.monotonic()
+            while not self._stopping.wait(_POLL_S):
+                self.keep()
+                if time.monotonic() - logs_at > _LOG_CHECK_S:
+                    logs.bound(self.data / "logs")
+                    logs_at = time.monotonic()
+            self.say("stopping")
+        finally:
+            self.stop()
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def start(self) -> None:
+        """Start what is embedded, prepare it, start the programs; return when all answer.
+
+        Raises AlreadyRunning, or LocalStackError after stopping what had been started.
+        """
+        begun = time.monotonic()
+        self._take_directory()
+        try:
+            self._start_parts()
+            if self.prepare is not None:
+                asyncio.run(self._prepare(self.prepare))
+            self._start_all(parts.programs_plan(self.programs, self.state, self.data))
+        except BaseException:
+            self.stop()
+            raise
+        self.state.phase = "ready"
+        self._save()
+        self.say(f"ready in {time.monotonic() - begun:.1f} s{self._where()}")
+
+    def stop(self) -> None:
+        """Stop the programs, then the registry, Kafka, PostgreSQL; leave no process. Idempotent; blocks."""
+        if self._lock is None:
+            return
+        self.state.phase = "stopping"
+        self._save()
+        own = [each for each in self._kept if each.part.name not in parts.REPLACED_BY]
+        order = [own, *([each] for each in reversed(self._kept) if each not in own)]
+        for group in order:
+            grace_s = max((each.part.grace_s for each in group), default=0.0)
+            killed = stop_all([each.child for each in group], grace_s=grace_s, hurried=lambda: self._signals > 1)
+            for name in killed:
+                self.say(f"{name} did not stop in time and was killed")
+        self._kept.clear()
+        self.state.processes, self.state.supervisor, self.state.lends = {}, None, {}
+        self.state.phase = "stopped"
+        self._save()
+        if self._claims is not None:
+            self._claims.release()
+        self._lock.release()
+        self._lock = None
+
+    def keep(self) -> None:
+        """Start again, after a growing pause, what has ended. Call it often; does not block for long."""
+        now = time.monotonic()
+        for each in self._kept:
+            code = each.child.ended()
+            if code is None:
+                continue
+            if each.again_at is None:
+                each.backoff_s = 1.0 if now - each.since > _STEADY_S else min(each.backoff_s * 2, _BACKOFF_S_MAX)
+                each.again_at = now + each.backoff_s
+                self.say(f"{each.part.name} ended with {code}; starting it again in {each.backoff_s:.0f} s")
+                self.say(f"  its log: {each.child.log}")
+            elif now >= each.again_at:
+                each.child, each.since, each.again_at = each.part.start(), now, None
+                self.state.processes[each.part.name] = each.child.identity
+                self.state.restarts[each.part.name] = self.state.restarts.get(each.part.name, 0) + 1
+                self._save()
+                self.say(f"{each.part.name} started again")
+
+    def _take_directory(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.data / _LOCK_FILE, timeout=0, is_singleton=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            other = states.load(self.data)
+            raise AlreadyRunning(str(self.data), other.supervisor.pid if other and other.supervisor else None) from None
+        try:
+            self.state = states.load(self.data) or states.StackState()
+        except LocalStackError:
+            lock.release()
+            raise
+        self._lock = lock
+        self._stop_leftovers()
+        logs.bound(self.data / "logs")
+        self.state.phase, self.state.supervisor, self.state.restarts = "starting", myself(), {}
+        self._save()
+
+    def _stop_leftovers(self) -> None:
+        """Take over from a supervisor that was killed: what it left stops before anything starts on its files."""
+        for name, identity in reversed(self.state.processes.items()):
+            polite = postgres.POLITE if name == postgres.NAME else signal.SIGTERM
+            if stop_leftover(identity, polite=polite, grace_s=_LEFTOVER_GRACE_S):
+                self.say(f"an earlier run had left {name} behind (process {identity.pid}); stopped it")
+        self.state.processes = {}
+
+    def _start_parts(self) -> None:
+        self.settings = parts.without_own(self.settings, self.state)
+        names = parts.embedded(self.settings)
+        archives, quick = None, None
+        if set(names) - {postgres.NAME}:
+            self._interruptible = True
+            archives = jars.provide(self.settings.cache, watch=self.watch)
+            if quick_start.missing(self.settings.cache, archives):
+                self.say("teaching Java to start quickly (once on this machine, about 20 s)")
+            quick = quick_start.provide(self.settings.cache, archives)
+            self._interruptible = False
+        self._check_interrupted()
+        self._claims = PortClaims(self.settings.cache)
+        wanted = parts.ports_wanted(names, programs=bool(self.programs))
+        fixed = {"http": self.settings.http_port} if "http_port" in self.settings.model_fields_set else {}
+        self.state.ports |= self._claims.claim(wanted, self.state.ports, fixed=fixed)
+        self.state.outside = [name for name in parts.REPLACED_BY if name not in names]
+        self.state.lends = parts.lends(self.settings, self.state, programs=bool(self.programs))
+        self._save()
+        plan = parts.plan(self.data, names, self.state, archives, quick)
+        early = [part for part in plan if part.name != registry.NAME]
+        late = [part for part in plan if part.name == registry.NAME]
+        started = [self._launch(part) for part in early]
+        if postgres.NAME in names:  # the registry needs its database; Kafka comes up meanwhile
+            self._await([each for each in started if each.part.name == postgres.NAME])
+            postgres.make_databases(port=self.state.ports["postgres"], password=self.state.secrets.database_password)
+        started += [self._launch(part) for part in late]
+        self._await([each for each in started if each.part.name != postgres.NAME])
+
+    def _start_all(self, plan: Sequence[Part]) -> None:
+        self._await([self._launch(part) for part in plan])
+
+    def _launch(self, part: Part) -> Kept:
+        self._check_interrupted()
+        kept = Kept(part=part, child=part.start(), since=time.monotonic())
+        self._kept.append(kept)
+        self.state.processes[part.name] = kept.child.identity
+        self._save()
+        return kept
+
+    def _await(self, started: Sequence[Kept]) -> None:
+        waiting = list(started)
+        while waiting:
+            for each in tuple(waiting):
+                name, took_s = each.part.name, time.monotonic() - each.since
+                if (code := each.child.ended()) is not None:
+                    raise LocalStackError(f"{name} ended with {code} while starting:\n{each.child.last_words()}")
+                if each.part.answers():
+                    self.say(f"{name} answers after {took_s:.1f} s")
+                    waiting.remove(each)
+                elif took_s > each.part.answer_s_max:
+                    raise LocalStackError(f"{name} does not answer after {took_s:.0f} s:\n{each.child.last_words()}")
+            self._check_interrupted()
+            if waiting:
+                time.sleep(_POLL_S / 2)
+
+    async def _prepare(self, prepare: Prepare) -> None:
+        task = asyncio.ensure_future(prepare(borrow(self.settings, self.state.lends)))
+        while not task.done():
+            await asyncio.wait({task}, timeout=_POLL_S)
+            if self._stopping.is_set():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                raise StartInterrupted
+        await task
+
+    def _where(self) -> str:
+        gateway = f"; the gateway is at {self.state.lends['url']}" if "url" in self.state.lends else ""
+        return f"{gateway}; addresses and token: ticketbus env --data {self.data}"
+
+    def _check_interrupted(self) -> None:
+        if self._stopping.is_set():
+            raise StartInterrupted
+
+    def _save(self) -> None:
+        states.save(self.data, self.state)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+        self._stopping.set()
+        if self._interruptible:  # downloads take minutes and look at no flag
+            self._interruptible = False
+            raise StartInterrupted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urls:
+    """Where the parts of a running stack are."""
+
+    database_url: str
+    kafka_bootstrap: str
+    schema_registry_url: str
+
+
+@contextlib.contextmanager
+def running_parts(data: Path, *, settings: Settings | None = None, say: Say = lambda _line: None) -> Iterator[Urls]:
+    """Run the parts alone, without programs, for as long as the block lasts. Blocks while starting and stopping."""
+    stack = LocalStack(data=data, settings=settings or Settings(), say=say)
+    stack.start()
+    try:
+        lent = stack.state.lends
+        yield Urls(
+            database_url=lent["database_url"],
+            kafka_bootstrap=lent["kafka_bootstrap"],
+            schema_registry_url=lent["schema_registry_url"],
+        )
+    finally:
+        stack.stop()

@@ -1,0 +1,1 @@
+"""The two stores against each other: verify compares them, republish fills Kafka, restore fills PostgreSQL."""

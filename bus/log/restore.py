@@ -1,0 +1,125 @@
+"""Fills PostgreSQL from Kafka: events, folded states, names and command ids, as far as the log tells them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from bus.batch import UNKNOWN_FINGERPRINT, Answer, Done, Known, Name, Settled, source_name
+from bus.codec import Codec, ticket_from_json
+from bus.events import Recorded, ReportJoined, TicketOpened
+from bus.log.verify import CHUNK, open_log_reader
+from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.store import add_events, columns, put_folds
+from bus.settings import Settings
+from bus.stage.record import Record
+from bus.terms import TicketId
+from bus.ticket import Ticket, evolve
+from bus.topics import LOG, Contract, physical
+
+_STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
+_NAMES = "INSERT INTO ticket_names (kind, value) SELECT * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING"
+_FORGET = "DELETE FROM commands WHERE command_id = ANY(%s)"  # begun in an earlier chunk
+_PUBLISHED = """
+INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
+SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset
+FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[])
+    AS w (shard, topic, ticket_id, version, ms, kafka_offset)"""
+_NUMBERS = """
+SELECT setval('ticket_numbers', greatest((SELECT last_value FROM ticket_numbers),
+    (SELECT coalesce(max(split_part(ticket_id, '-', 2)::bigint), 1) FROM ticket_states)))"""
+
+
+class _Read(NamedTuple):
+    recorded: Recorded
+    record: Record
+
+
+async def restore(
+    pool: Pool,
+    settings: Settings,
+    contract: Contract,
+    codec: Codec,
+    progress: Callable[[int], None] = lambda _count: None,
+) -> int:
+    """Add every event of `ticket.events` that PostgreSQL lacks; gives how many. Safe to run again after a crash.
+
+    Subscriber topics are taken to hold what they held; `log republish --topic` fills those that do not.
+    Raises MalformedInput for an unreadable record, InvariantBroken for a gap; then what came before is kept.
+    """
+    restored = 0
+    topic = physical(settings.namespace, LOG)
+    async with open_log_reader(settings) as reader:
+        ends = await reader.ends(topic, range(contract.topics[LOG].partitions))
+        for partition, end in ends.items():
+            async for chunk in reader.read(topic, partition, 0, end, most=CHUNK):
+                read = [_Read(codec.decode(record.value or b""), record) for record in chunk.records]
+                async with connected(pool) as connection:
+                    restored += await _restore_chunk(connection, contract, read)
+                progress(restored)
+    async with connected(pool) as connection:
+        await connection.execute(_NUMBERS)
+    return restored
+
+
+async def _restore_chunk(connection: Connection, contract: Contract, read: Sequence[_Read]) -> int:
+    ids = sorted({one.recorded.ticket_id for one in read})
+    rows = await (await connection.execute(_STATES, (ids,))).fetchall()
+    tickets: dict[TicketId, Ticket] = {
+        ticket.ticket_id: ticket for (state,) in rows for ticket in (ticket_from_json(state),)
+    }
+    new: list[_Read] = []
+    for one in read:
+        ticket = tickets.get(one.recorded.ticket_id)
+        if ticket is not None and one.recorded.version <= ticket.version:
+            continue  # known, or a repeat of the relay's
+        tickets[one.recorded.ticket_id] = evolve(ticket, one.recorded)
+        new.append(one)
+    if not new:
+        return 0
+    changed = {one.recorded.ticket_id: tickets[one.recorded.ticket_id] for one in new}
+    settled = Settled(tickets=changed, done=_done(one.recorded for one in new), names=_names(new, tickets))
+    await add_events(connection, [(one.recorded, one.record.value or b"") for one in new])
+    await connection.execute(_NAMES, columns(sorted(settled.names), 2))
+    await connection.execute(_FORGET, ([done.command_id for done in settled.done],))
+    await put_folds(connection, settled)
+    await connection.execute(_PUBLISHED, columns(_outbox(contract, new), 6))
+    return len(new)
+
+
+def _outbox(contract: Contract, read: Iterable[_Read]) -> list[tuple[int, str, str, int, int, int | None]]:
+    return [
+        (one.record.partition, topic, one.recorded.ticket_id, one.recorded.version, one.record.timestamp_ms,
+         one.record.offset if topic == LOG else None)
+        for one in read
+        for topic in contract.destinations(one.recorded)
+    ]  # fmt: skip
+
+
+def _done(events: Iterable[Recorded]) -> list[Done]:
+    """Remember each command by its last event here; its body is not in the log."""
+    found: dict[object, Done] = {}
+    for event in events:
+        answer = {TicketOpened: Answer.OPENED, ReportJoined: Answer.JOINED}.get(type(event.event), Answer.CHANGED)
+        found[event.command_id] = Done(
+            command_id=event.command_id,
+            ticket_id=event.ticket_id,
+            trace_id=event.trace_id,
+            fingerprint=UNKNOWN_FINGERPRINT,
+            answer=answer,
+            version=event.version,
+            received_at=event.recorded_at,
+        )
+    return list(found.values())
+
+
+def _names(read: Iterable[_Read], tickets: dict[TicketId, Ticket]) -> dict[Name, Known]:
+    names: dict[Name, Known] = {}
+    for one in read:
+        event, ticket = one.recorded.event, tickets[one.recorded.ticket_id]
+        known = Known(ticket.ticket_id, ticket.opened_at)
+        if isinstance(event, TicketOpened | ReportJoined) and event.source_no:
+            names[source_name(one.recorded.source, event.source_no)] = known
+        if isinstance(event, TicketOpened):
+            key = Name(event.incident_key.kind.value, event.incident_key.value)
+            if key not in names or names[key].opened_at <= known.opened_at:
+                names[key] = known
+    return names

@@ -1,0 +1,83 @@
+"""The in-memory store: the same contract as PostgreSQL's, for tests and for trying the core."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+
+from bus.batch import Done, Known, Loaded, Name, Settled, Wanted
+from bus.errors import InvariantBroken
+from bus.events import Recorded
+from bus.terms import CommandId, TicketId
+from bus.ticket import Ticket
+
+
+class MemoryStore:
+    """Keeps everything in dictionaries; one transaction at a time."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.log: dict[TicketId, list[Recorded]] = {}
+        self._tickets: dict[TicketId, Ticket] = {}
+        self._names: dict[Name, Known] = {}
+        self._done: dict[CommandId, Done] = {}
+        self._numbers = count(1)
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
+        """Open a transaction; its changes are kept on a clean exit only."""
+        async with self._turn:
+            transaction = MemoryTransaction(self)
+            yield transaction
+            transaction.commit()
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """Read the folded state."""
+        return self._tickets.get(ticket_id)
+
+    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+        """Read a ticket's events in order."""
+        return tuple(self.log.get(ticket_id, ()))
+
+
+class MemoryTransaction:
+    """Changes waiting for a clean exit."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        """Work on that store."""
+        self._store = store
+        self._settled: list[Settled] = []
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        """Give what the batch needs."""
+        store = self._store
+        names = {n: store._names[n] for n in (*wanted.opening_names, *wanted.names) if n in store._names}
+        ids = {*wanted.ticket_ids, *(known.ticket_id for known in names.values())}
+        return Loaded(
+            tickets={i: store._tickets[i] for i in ids if i in store._tickets},
+            names=names,
+            done={i: store._done[i] for i in wanted.command_ids if i in store._done},
+            numbers=[next(store._numbers) for _ in range(wanted.openings)],
+        )
+
+    async def append(self, settled: Settled) -> None:
+        """Check versions now, keep the change for the commit."""
+        heads = {i: len(events) for i, events in self._store.log.items()}
+        for recorded in settled.events:
+            if recorded.version != heads.get(recorded.ticket_id, 0) + 1:
+                raise InvariantBroken(f"{recorded.ticket_id}: version {recorded.version} is taken or leaves a gap")
+            heads[recorded.ticket_id] = recorded.version
+        if any(done.command_id in self._store._done for done in settled.done):
+            raise InvariantBroken("a command was applied twice")
+        self._settled.append(settled)
+
+    def commit(self) -> None:
+        """Make the change visible."""
+        store = self._store
+        for settled in self._settled:
+            for recorded in settled.events:
+                store.log.setdefault(recorded.ticket_id, []).append(recorded)
+            store._tickets.update(settled.tickets)
+            store._names.update(settled.names)
+            store._done.update({done.command_id: done for done in settled.done})

@@ -1,0 +1,64 @@
+"""How the classes of the domain are spelled outside: kebab-case commands, dotted event types, legal states."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from bus.errors import CommandRefused
+from bus.terms import CHINESE, State
+
+_WORD = re.compile(r"[A-Z][a-z]*")
+
+# Words that other systems use for a state, and the legal state nearest to what they mean (R12).
+VAGUE = {
+    "跟进中": State.IN_PROGRESS,
+    "稍后处理": State.PENDING,
+    "待处理": State.PENDING,
+    "挂起": State.IN_PROGRESS,
+    "暂无法解决": State.IN_PROGRESS,
+    "following_up": State.IN_PROGRESS,
+    "later": State.PENDING,
+    "进行中": State.IN_PROGRESS,
+    "已受理": State.ASSIGNED,
+    "新建": State.PENDING,
+    "已完成": State.RESOLVED,
+    "完成": State.RESOLVED,
+    "关闭": State.CLOSED,
+    "结案": State.CLOSED,
+    "new": State.PENDING,
+    "open": State.PENDING,
+    "active": State.IN_PROGRESS,
+    "done": State.RESOLVED,
+}
+
+
+def kebab(cls: type) -> str:
+    """Spell a class as commands are spelled: RequestParts → request-parts."""
+    return "-".join(_WORD.findall(cls.__name__)).lower()
+
+
+def dotted(cls: type) -> str:
+    """Spell a class as event types are spelled: TicketOpened → ticket.opened."""
+    return ".".join(_WORD.findall(cls.__name__)).lower()
+
+
+def nearest(word: str, legal: Iterable[str]) -> str:
+    """Name the legal word closest to what was meant, or nothing."""
+    return next(iter(get_close_matches(word, list(legal), n=1, cutoff=0.5)), "")
+
+
+def state_named(word: str, field: str = "state") -> State:
+    """Read one of the five states, Chinese or English; refuse every other word and name the nearest legal one (R12)."""
+    text = word.strip()
+    spelled = {name: state for state in State for name in (state.value, CHINESE[state])}
+    if text in spelled:
+        return spelled[text]
+    meant = VAGUE.get(text.lower()) or spelled.get(nearest(text.lower(), spelled), State.PENDING)
+    legal = "、".join(CHINESE[state] for state in State)
+    raise CommandRefused(
+        "unknown_state",
+        field,
+        f"“{text}”不是合法状态,只能用:{legal};最接近的是“{CHINESE[meant]}”({meant.value})",
+        f"{text!r} is not a state; use one of {', '.join(State)}; the nearest is {meant.value}",
+        nearest=meant.value,
+    )

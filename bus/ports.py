@@ -1,0 +1,38 @@
+"""What the bus asks of its outside: a store to decide against; one contract suite holds for every one."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from bus.batch import Loaded, Settled, Wanted
+from bus.events import Recorded
+from bus.terms import TicketId
+from bus.ticket import Ticket
+
+
+class Transaction(Protocol):
+    """One all-or-nothing change. What `load` names stays locked until the end."""
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        """Load and lock what a batch needs, in sorted order; unknown names are locked too, so that one opener wins."""
+        ...
+
+    async def append(self, settled: Settled) -> None:
+        """Append events, folded states, names, command ids and outbox rows. InvariantBroken on a version taken."""
+        ...
+
+
+class Store(Protocol):
+    """Where a change becomes true."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction: committed on a clean exit, rolled back otherwise. Raises StoreUnavailable."""
+        ...
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """Read the folded state as last committed."""
+        ...
+
+    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+        """Read a ticket's events in order of version."""
+        ...

@@ -1,0 +1,1 @@
+"""PostgreSQL, where a change becomes true: pool, migrations, store."""

@@ -1,0 +1,55 @@
+"""Connections to PostgreSQL, and the one place that says which database errors mean "away for now"."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from bus.errors import StoreUnavailable
+
+Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+CONNECT_TIMEOUT_S = 5.0
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, size: int = 8) -> AsyncIterator[Pool]:
+    """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away."""
+    options: dict[str, Any] = {"connect_timeout": int(CONNECT_TIMEOUT_S), "application_name": "ticketbus"}
+    pool: Pool = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT_S,
+        reconnect_timeout=2.0,
+        check=None,
+        kwargs=options,
+        open=False,
+        num_workers=2,
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=CONNECT_TIMEOUT_S)
+
+
+@asynccontextmanager
+async def guard() -> AsyncIterator[None]:
+    """Turn "the database is away" into StoreUnavailable; every other error passes as it is."""
+    try:
+        yield
+    except _AWAY as error:
+        raise StoreUnavailable(f"PostgreSQL is away: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable."""
+    async with guard(), pool.connection() as connection, connection.transaction():
+        yield connection

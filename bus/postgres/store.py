@@ -1,0 +1,175 @@
+"""The PostgreSQL store: a batch is loaded and locked in three queries and appended in one round trip."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import errors
+
+from bus.batch import Answer, Done, Known, Loaded, Name, Settled, Wanted
+from bus.codec import Codec, record_type, ticket_from_json, ticket_json
+from bus.errors import InvariantBroken
+from bus.events import Recorded
+from bus.partition import partition_of
+from bus.postgres.pool import Connection, Pool, connected, guard
+from bus.terms import CommandId, TicketId, TraceId
+from bus.ticket import Ticket
+from bus.topics import LOG, Contract
+
+_LOCK_NAMES = """
+INSERT INTO ticket_names (kind, value)
+SELECT * FROM unnest(%s::text[], %s::text[])
+ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
+RETURNING kind, value, ticket_id, opened_at"""
+_READ_NAMES = """
+SELECT n.kind, n.value, n.ticket_id, n.opened_at FROM ticket_names n
+JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value)"""
+_LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
+_READ_DONE = """
+SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
+FROM commands WHERE command_id = ANY(%s)"""
+_NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
+_ADD_EVENTS = """
+INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
+                    historic, value)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[],
+                     %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::bytea[])"""
+_ADD_OUTBOX = """
+INSERT INTO outbox (shard, topic, ticket_id, version)
+SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[])"""
+_PUT_STATES = """
+INSERT INTO ticket_states (ticket_id, version, trace_id, state)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::text[], %s::jsonb[])
+ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, state = excluded.state"""
+_PUT_NAMES = """
+UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
+WHERE n.kind = w.kind AND n.value = w.value AND (n.opened_at IS NULL OR n.opened_at <= w.opened_at)"""
+_ADD_DONE = """
+INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at)
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[])"""
+_FORGET_NAMES = """
+DELETE FROM ticket_names n USING unnest(%s::text[], %s::text[]) AS w (kind, value)
+WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
+
+
+class PostgresStore:
+    """Where a change becomes true. Safe for many tasks at once; each transaction takes a connection of the pool."""
+
+    def __init__(self, pool: Pool, codec: Codec, contract: Contract) -> None:
+        self._pool, self._codec, self._contract = pool, codec, contract
+        self._shards = contract.topics[LOG].partitions
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        async with connected(self._pool) as connection:
+            transaction = PostgresTransaction(connection, self._codec, self._contract, self._shards)
+            yield transaction
+            await transaction.forget_unused_names()
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        rows = await self._read("SELECT state FROM ticket_states WHERE ticket_id = %s", (ticket_id,))
+        return ticket_from_json(rows[0][0]) if rows else None
+
+    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+        rows = await self._read("SELECT value FROM events WHERE ticket_id = %s ORDER BY version", (ticket_id,))
+        return [self._codec.decode(value) for (value,) in rows]
+
+    async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        async with guard(), self._pool.connection() as connection:
+            return await (await connection.execute(query.encode(), parameters)).fetchall()
+
+
+class PostgresTransaction:
+    """One transaction on one connection."""
+
+    def __init__(self, connection: Connection, codec: Codec, contract: Contract, shards: int) -> None:
+        self._connection, self._codec, self._contract, self._shards = connection, codec, contract, shards
+        self._unused: set[Name] = set()
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        names = await self._names(_LOCK_NAMES, wanted.opening_names) | await self._names(_READ_NAMES, wanted.names)
+        self._unused = {*wanted.opening_names} - {*names}
+        ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in names.values())})
+        async with self._connection.pipeline():
+            tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
+            done = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
+            numbers = await self._connection.execute(_NUMBERS, (wanted.openings,))
+        found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
+        return Loaded(
+            tickets={ticket.ticket_id: ticket for ticket in found},
+            names=names,
+            done={one.command_id: one for one in map(_done, await done.fetchall())},
+            numbers=[number for (number,) in await numbers.fetchall()],
+        )
+
+    async def append(self, settled: Settled) -> None:
+        self._unused -= {*settled.names}
+        try:
+            async with self._connection.pipeline():
+                await self._append_log(settled.events)
+                await put_folds(self._connection, settled)
+        except errors.UniqueViolation as error:
+            raise InvariantBroken(f"a version or a command was taken already: {error.diag.constraint_name}") from error
+
+    async def forget_unused_names(self) -> None:
+        """Drop the lock rows of names that no ticket came to bear."""
+        if self._unused:
+            await self._connection.execute(_FORGET_NAMES, columns(sorted(self._unused), 2))
+
+    async def _names(self, query: str, names: Sequence[Name]) -> dict[Name, Known]:
+        if not names:
+            return {}
+        rows = await (await self._connection.execute(query.encode(), columns(names, 2))).fetchall()
+        return {Name(k, v): Known(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id}
+
+    async def _append_log(self, events: Sequence[Recorded]) -> None:
+        await add_events(self._connection, [(event, self._codec.encode(event)) for event in events])
+        out = [
+            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version)
+            for e in events
+            for topic in self._contract.destinations(e)
+        ]
+        await self._connection.execute(_ADD_OUTBOX, columns(out, 4))
+
+
+async def add_events(connection: Connection, events: Sequence[tuple[Recorded, bytes]]) -> None:
+    """Insert events with their final bytes."""
+    rows = [
+        (e.ticket_id, e.version, e.event_id, record_type(e).ce_type, e.command_id, e.trace_id, e.source,
+         e.occurred_at, e.recorded_at, e.historic, value)
+        for e, value in events
+    ]  # fmt: skip
+    await connection.execute(_ADD_EVENTS, columns(rows, 11))
+
+
+async def put_folds(connection: Connection, settled: Settled) -> None:
+    """Store what follows from the events: folded states, names, command ids."""
+    states = [(t.ticket_id, t.version, t.trace_id, ticket_json(t).decode()) for t in settled.tickets.values()]
+    await connection.execute(_PUT_STATES, columns(states, 4))
+    if settled.names:
+        names = [(*name, *known) for name, known in sorted(settled.names.items())]
+        await connection.execute(_PUT_NAMES, columns(names, 4))
+    done = [
+        (d.command_id, d.ticket_id, d.trace_id, d.fingerprint, d.answer.value, d.version, d.received_at)
+        for d in settled.done
+    ]
+    await connection.execute(_ADD_DONE, columns(done, 7))
+
+
+def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Turn rows into the columns that unnest takes."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _done(row: tuple[Any, ...]) -> Done:
+    command_id, ticket_id, trace_id, fingerprint, answer, version, received_at = row
+    return Done(
+        command_id=CommandId(command_id),
+        ticket_id=TicketId(ticket_id),
+        trace_id=TraceId(trace_id),
+        fingerprint=fingerprint,
+        answer=Answer(answer),
+        version=version,
+        received_at=received_at,
+    )

@@ -1,0 +1,126 @@
+"""The gateway: HTTP and WebSocket on uvicorn, with a relay beside them so that a commit is known at once."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from fastapi import FastAPI
+
+from bus.app import Core, open_core
+from bus.errors import KafkaUnavailable
+from bus.gateway.clients import load_tokens
+from bus.gateway.deps import GatewayDeps
+from bus.gateway.group_commit import GroupCommit
+from bus.gateway.http import make_app
+from bus.gateway.idempotency import InFlight
+from bus.gateway.known_clients import KnownClients
+from bus.gateway.log_source import KafkaLog
+from bus.gateway.ports import Spool
+from bus.gateway.pushes import PostgresPushes
+from bus.gateway.stream_hub import StreamHub
+from bus.gateway.ticket_rows import PostgresTicketReader
+from bus.journey import journey
+from bus.kafka import start_producer
+from bus.postgres.pool import connected
+from bus.programs.running import FOR_EVER, run_until_stopped, stop_on_signals
+from bus.programs.sources import sources
+from bus.records import RequestReceived
+from bus.settings import Settings
+from bus.topics import INTAKE, physical
+
+CONNECTIONS = 10
+SPOOL_S_MAX = 5.0
+STOP_S_MAX = 5
+
+
+async def run_gateway(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    async with open_core(settings, connections=CONNECTIONS, patience_s=FOR_EVER) as core, _spool(core) as spool:
+        config = uvicorn.Config(
+            _app(core, spool),
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_S_MAX,
+            ws_ping_interval=20,
+            ws_ping_timeout=20,
+            ws_max_size=64 * 1024,
+        )
+        server = _Server(config)
+        await run_until_stopped({"http": server.serve(), "stop": server.leave(stopping)}, stopping)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which would end the process with the signal instead of 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def leave(self, stopping: asyncio.Event) -> None:
+        """Let the server end once `stopping` is set."""
+        await stopping.wait()
+        self.should_exit = True
+
+
+def _app(core: Core, spool: Spool) -> FastAPI:
+    clients = KnownClients(functools.partial(load_tokens, core.pool))
+    log = KafkaLog(settings=core.settings, contract=core.contract)
+    hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)
+    deps = GatewayDeps(
+        group=GroupCommit(core.dispatcher),
+        store=core.store,
+        tickets=PostgresTicketReader(core.pool),
+        clients=clients,
+        refused=core.refused,
+        contract=core.contract,
+        codec=core.codec,
+        sources=sources(core.settings),
+        spool=spool,
+        journey=functools.partial(journey, core.pool, core.codec),
+        hub=hub,
+        pushes=pushes,
+        probes={"postgres": _touch(core), "kafka": log.ping},
+        in_flight=InFlight(),
+        body_bytes_max=core.settings.body_bytes_max,
+    )
+    return make_app(deps, clients.refresh_for_ever, pushes.write_for_ever, core.relay.run)
+
+
+def _touch(core: Core) -> Callable[[], Awaitable[None]]:
+    async def touch() -> None:
+        async with connected(core.pool) as connection:
+            await connection.execute("SELECT 1")
+
+    return touch
+
+
+@asynccontextmanager
+async def _spool(core: Core) -> AsyncIterator[Spool]:
+    """Hold a producer for the intake topic, connected when first needed and again after a failure."""
+    topic = physical(core.settings.namespace, INTAKE)
+    held: list[AIOKafkaProducer] = []
+
+    async def spool(received: RequestReceived) -> None:
+        value = core.codec.encode_record(received)
+        try:
+            async with asyncio.timeout(SPOOL_S_MAX):
+                if not held:
+                    held.append(await start_producer(core.settings))
+                await held[0].send_and_wait(topic, value, key=received.source.encode())
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            raise KafkaUnavailable(f"the intake topic does not take it: {type(error).__name__}") from error
+
+    try:
+        yield spool
+    finally:
+        for producer in held:
+            await producer.stop()

@@ -1,0 +1,55 @@
+"""How a program runs its tasks: until it is told to stop, or until one of them fails."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+STOP_S_MAX = 12.0
+FOR_EVER = float("inf")  # a program waits for its database; a command says that it is away
+log = structlog.get_logger()
+
+
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """Set the event on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+
+async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
+    """Run all until `stopping` is set; then give them a moment to end and cancel what does not.
+
+    A task that fails stops the program: whoever supervises it starts it anew. Raises that task's exception.
+    """
+    running = [asyncio.create_task(work, name=name) for name, work in tasks.items()]
+    halt = asyncio.create_task(stopping.wait(), name="stopping")
+    try:
+        await asyncio.wait((*running, halt), return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            if task.done() and not stopping.is_set():
+                log.error("task_ended", task=task.get_name(), cause=repr(task.exception()))
+        stopping.set()
+        await asyncio.wait(running, timeout=STOP_S_MAX)
+    finally:
+        for each in (*running, halt):
+            each.cancel()
+        results = await asyncio.gather(*running, return_exceptions=True)
+    failed = [one for one in results if isinstance(one, Exception)]
+    if failed:
+        raise failed[0]
+
+
+async def cancelled_at_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Run work that goes on for ever and knows nothing of stopping."""
+    task, halt = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, halt), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        halt.cancel()
+        await asyncio.gather(task, halt, return_exceptions=True)

@@ -1,0 +1,95 @@
+"""The domain's refusals: each code's Chinese and English sentence, saying what is wrong and what to do."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from bus.commands import Command, Request
+from bus.errors import CommandRefused
+from bus.names import kebab, nearest
+from bus.terms import CHINESE, State, TicketId
+
+
+def no_such_ticket(request: Request) -> CommandRefused:
+    """Refuse a command for a ticket that is not there."""
+    field, value = ("ticket_id", request.ticket_id) if request.ticket_id else ("source_no", request.source_no)
+    return CommandRefused(
+        "no_such_ticket",
+        field,
+        f"没有工单“{value}”,请核对单号",
+        f"there is no ticket {value!r}; check the number",
+    )
+
+
+def not_now(
+    ticket_id: TicketId, state: State, command: type[Command], legal: Iterable[type[Command]]
+) -> CommandRefused:
+    """Refuse a command that the ticket's state does not take, naming those that it takes."""
+    names = [kebab(one) for one in legal]
+    return CommandRefused(
+        "not_now",
+        "state",
+        f"工单 {ticket_id} 现为“{CHINESE[state]}”,不能执行 {kebab(command)};现在可以:{'、'.join(names)}",
+        f"ticket {ticket_id} is {state.value} and takes no {kebab(command)} now; it takes {', '.join(names)}",
+        ticket_id=ticket_id,
+        state=state.value,
+        legal=names,
+    )
+
+
+def missing(field: str, action: tuple[str, str]) -> CommandRefused:
+    """Refuse a command that lacks a deliverable of its duty."""
+    return CommandRefused(
+        "missing", field, f"缺少“{field}”:{action[0]}", f"{field!r} is missing: {action[1]}", missing=field
+    )
+
+
+def not_historic(field: str) -> CommandRefused:
+    """Refuse a waiver or an implied step outside an imported history."""
+    return CommandRefused(
+        "not_historic", field, "只有历史导入可以免除交付物或补步骤", "only an imported history may waive or imply"
+    )
+
+
+def unknown_word(field: str, word: str, legal: Iterable[str]) -> CommandRefused:
+    """Refuse a word out of a closed list, naming the nearest legal one."""
+    words = list(legal)
+    close = nearest(word, words)
+    zh, en = (f";最接近的是“{close}”", f"; the nearest is {close!r}") if close else ("", "")
+    return CommandRefused(
+        "unknown_word",
+        field,
+        f"“{field}”不认识“{word}”{zh};可用:{'、'.join(words)}",
+        f"{field} does not know {word!r}{en}; use one of {', '.join(words)}",
+        nearest=close,
+    )
+
+
+def out_of_range(field: str, zh: str, en: str) -> CommandRefused:
+    """Refuse a value that breaks a bound."""
+    return CommandRefused("out_of_range", field, zh, en)
+
+
+def in_future(field: str, at: datetime, skew: timedelta) -> CommandRefused:
+    """Refuse what claims to have happened later than now."""
+    return CommandRefused(
+        "in_future",
+        field,
+        f"发生时间 {at.isoformat()} 晚于现在,请校准时钟(允许 {skew})",
+        f"{at.isoformat()} lies in the future; set the source's clock (tolerance {skew})",
+    )
+
+
+def key_reused(request: Request) -> CommandRefused:
+    """Refuse a command id that came before with another body."""
+    return CommandRefused(
+        "idempotency_key_reused",
+        "Idempotency-Key",
+        "同一幂等键不能用于不同内容,请换新键",
+        "this key came before with another body; use a new key",
+        command_id=str(request.command_id),
+    )
+
+
+def already(field: str, zh: str, en: str) -> CommandRefused:
+    """Refuse what is the case already."""
+    return CommandRefused("already", field, zh, en)

@@ -1,0 +1,60 @@
+"""Input that had no effect, as a value: its bytes, where it came from and why it was refused."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bus.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedInput:
+    """Kept once per (origin, origin_ref): the door (http, webhook:crm, import:NAME, intake) and which input of it."""
+
+    origin: str
+    origin_ref: str
+    source: str
+    code: str
+    field: str
+    detail_zh: str
+    detail_en: str
+    body: bytes
+    trace_id: str
+    ticket_id: str | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class RefusedStore(Protocol):
+    """Where refused input is kept, so that nothing is lost and nothing is refused in silence."""
+
+    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+        """Keep each input once; a repeat counts up and renews the reason. Raises StoreUnavailable."""
+        ...
+
+
+def refused_input(  # one argument a fact
+    refusal: Refusal,
+    *,
+    origin: str,
+    origin_ref: str,
+    source: str,
+    body: bytes,
+    trace_id: str,
+    ticket_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> RefusedInput:
+    """Join an input with the reason of its refusal."""
+    return RefusedInput(
+        origin=origin,
+        origin_ref=origin_ref,
+        source=source,
+        code=refusal.code,
+        field=refusal.field,
+        detail_zh=refusal.zh,
+        detail_en=refusal.en,
+        body=body,
+        trace_id=trace_id,
+        ticket_id=ticket_id,
+        headers=headers or {},
+    )

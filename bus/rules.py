@@ -1,0 +1,17 @@
+"""What a deployment may choose about the domain: the dedupe window, the ticket types' promises, the root causes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bus.clock import SlaLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Given to the core as a value; read from files by `bus.rule_files`."""
+
+    dedupe_window: timedelta
+    sla: Mapping[str, SlaLimit]
+    root_causes: Mapping[str, str]
+    clock_skew_max: timedelta = timedelta(minutes=5)

@@ -1,0 +1,184 @@
+"""Every setting of every program, in one typed class, and what a running local stack lends to it."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import psutil
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from bus.errors import BusError
+
+PREFIX: Final = "TICKETBUS_"
+STATE_FILE: Final = "stack.json"
+MASK: Final = "********"
+# What a local stack may fill in; its state file holds these under "lends".
+LENT: Final = ("database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets")
+SAME_START_S: Final = 2.0  # a process start time is read with this much play
+
+Source = Literal["environment", "local stack", "default"]
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    base = os.environ.get(variable)
+    return (Path(base) if base else Path.home() / fallback) / "ticketbus"
+
+
+class Settings(BaseSettings):
+    """Read from the environment once, at the start of a program; frozen from then on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: str | None = Field(None, validation_alias="DATABASE_URL", description="PostgreSQL, the truth")
+    kafka_bootstrap: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP", description="host:port[,host:port]")
+    schema_registry_url: str | None = Field(
+        None, validation_alias="SCHEMA_REGISTRY_URL", description="root of the Confluent API"
+    )
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = Field(None, description="PEM of the authority that signed the brokers' certificates")
+
+    http_host: str = Field("127.0.0.1", description="where the gateway listens")
+    http_port: int = Field(8080, ge=1, le=65535)
+    url: str | None = Field(None, description="the gateway as clients reach it")
+    token: SecretStr | None = Field(None, description="the bearer token that commands use towards the gateway")
+    body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
+
+    namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
+    dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
+    sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
+    webhook_secrets: dict[str, list[SecretStr]] = Field(
+        default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
+    )
+
+    data: Path = Field(
+        default_factory=lambda: _xdg("XDG_DATA_HOME", ".local/share"), description="data of the local stack"
+    )
+    cache: Path = Field(default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"), description="downloaded jars")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class SettingsWrong(BusError):
+    """A variable of the environment has a value that its setting cannot take."""
+
+
+def load() -> Settings:
+    """Read the settings from the environment. Raises SettingsWrong, which names the variables, never their values."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = (f"{_variable(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
+        raise SettingsWrong("; ".join(wrong)) from None
+    except SettingsError as error:  # a value that should be JSON and is not
+        raise SettingsWrong(str(error)) from None
+
+
+def _variable(name: str) -> str:
+    return variables().get(name, name)
+
+
+def resolve(settings: Settings, data: Path | None = None) -> Settings:
+    """Fill what is unset from the local stack that runs in `data` (default: `settings.data`), if one does.
+
+    Idempotent; reads one small file; what the environment sets always wins.
+    """
+    lent = _lent(data or settings.data)
+    wanted = {
+        name: value
+        for name, value in lent.items()
+        if name not in settings.model_fields_set or getattr(settings, name) is None
+    }
+    return borrow(settings if data is None else settings.model_copy(update={"data": data}), wanted)
+
+
+def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
+    """Answer the settings with these plain values in place of their own; secrets become secret again."""
+    update = dict(lent)
+    if "token" in update:
+        update["token"] = SecretStr(update["token"])
+    if "webhook_secrets" in update:
+        update["webhook_secrets"] = {
+            source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()
+        }
+    return settings.model_copy(update=update)
+
+
+def _lent(data: Path) -> dict[str, Any]:
+    """Answer what the stack in `data` lends; nothing when its supervisor is not alive."""
+    try:
+        state = json.loads((data / STATE_FILE).read_bytes())
+        supervisor = state["supervisor"]
+        started = psutil.Process(supervisor["pid"]).create_time()
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return {}
+    if abs(started - supervisor["started"]) > SAME_START_S:
+        return {}
+    return {name: value for name, value in state.get("lends", {}).items() if name in LENT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One setting as `ticketbus settings` shows it, secrets masked."""
+
+    name: str
+    variable: str
+    value: str | None
+    source: Source
+    description: str
+
+
+def variables() -> Mapping[str, str]:
+    """Answer the environment variable of every setting."""
+    return {
+        name: field.validation_alias if isinstance(field.validation_alias, str) else PREFIX + name.upper()
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def listing(settings: Settings, resolved: Settings) -> Iterator[Listed]:
+    """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
+    for name, variable in variables().items():
+        value = getattr(resolved, name)
+        source: Source = "default"
+        if name in settings.model_fields_set:
+            source = "environment"
+        elif value != getattr(settings, name) and name in LENT:
+            source = "local stack"
+        description = Settings.model_fields[name].description or ""
+        yield Listed(name=name, variable=variable, value=_shown(value), source=source, description=description)
+
+
+def _shown(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case SecretStr():
+            return MASK
+        case dict():
+            return json.dumps({source: [MASK] * len(secrets) for source, secrets in value.items()})
+        case timedelta():
+            return f"{value.total_seconds():g} s"
+        case _:
+            return mask_password(str(value))
+
+
+def mask_password(url: str) -> str:
+    """Hide the password inside a URL or a `password=…` pair. Idempotent."""
+    masked = re.sub(r"(://[^:/@]*):\S*@", rf"\1:{MASK}@", url)
+    return re.sub(r"(password=)('[^']*'|[^&\s]*)", rf"\1{MASK}", masked, flags=re.IGNORECASE)

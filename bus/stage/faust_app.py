@@ -1,0 +1,105 @@
+"""One Faust App per stage: it delivers records in micro-batches, and its consumer group shows the lag to every tool."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
+from faust.streams import Stream
+from faust.transport.consumer import Consumer
+from faust.types import TP, EventT, StreamT
+from yarl import URL
+
+from bus.stage.handler import Stage
+from bus.stage.record import Record
+
+BATCH = 500
+BATCH_WITHIN_S = 0.02
+SESSION_TIMEOUT_S = 10.0
+HEARTBEAT_S = 3.0
+REQUEST_TIMEOUT_S = 15.0
+COMMIT_INTERVAL_S = 1.0
+
+Deliver = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+def make_app(stage: Stage, *, kafka: Mapping[str, Any], data: Path, deliver: Deliver) -> faust.App:
+    """Make the App of a stage; a stopped one cannot start again, so make another, each with its own `data`.
+
+    `kafka` are aiokafka's connection options. `deliver` must never raise anything but CancelledError: an agent that
+    raises loses its batch.
+    """
+    app = faust.App(
+        stage.group,
+        broker=[URL(f"kafka://{one.strip()}") for one in str(kafka["bootstrap_servers"]).split(",")],
+        broker_credentials=_credentials(kafka),
+        datadir=str(data),
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_request_timeout=REQUEST_TIMEOUT_S,
+        producer_request_timeout=REQUEST_TIMEOUT_S,
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        stream_wait_empty=False,  # a batch that waits for PostgreSQL must not hold a rebalance up
+        table_standby_replicas=0,
+    )
+    topic = app.topic(stage.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    async def run(stream: StreamT[Any]) -> None:
+        assert isinstance(stream, Stream)
+        async for events in stream.take_events(BATCH, within=BATCH_WITHIN_S):
+            await deliver([_record(event) for event in events])
+
+    app.agent(topic, name=f"{stage.group}.run", concurrency=1)(run)
+    app.finalize()
+    return app
+
+
+def assigned(app: faust.App, topic: str) -> set[int]:
+    """Give the partitions of the topic that this App holds now; none before it has joined."""
+    return {one.partition for one in app.consumer.assignment() if one.topic == topic}
+
+
+async def skip_to(app: faust.App, topic: str, partition: int, offset: int) -> None:
+    """Let the App go on at `offset`, and the group's committed offset with it."""
+    place, consumer = TP(topic, partition), app.consumer
+    assert isinstance(consumer, Consumer)
+    if (await consumer.position(place) or 0) >= offset:
+        return  # it is there already; what it still holds back are repeats
+    await consumer.seek(place, offset)
+    # What was acked before the jump never joins what will be acked after it: without these two the group's committed
+    # offset would stand still for good, and with it the lag that every Kafka tool shows.
+    await consumer._commit({place: offset})
+    consumer._committed_offset[place] = offset
+
+
+def _record(event: EventT[bytes]) -> Record:
+    message = event.message
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(cast(list[tuple[str, bytes]], message.headers or [])),
+        timestamp_ms=int(message.timestamp * 1000),
+    )
+
+
+def _credentials(kafka: Mapping[str, Any]) -> Credentials | None:
+    protocol = kafka["security_protocol"]
+    if protocol.startswith("SASL"):
+        return SASLCredentials(
+            username=kafka["sasl_plain_username"],
+            password=kafka["sasl_plain_password"],
+            mechanism=kafka["sasl_mechanism"],
+            ssl_context=kafka.get("ssl_context"),
+        )
+    return SSLCredentials(kafka["ssl_context"]) if protocol == "SSL" else None

@@ -1,0 +1,35 @@
+"""What a stage is made of: a topic, and handlers that each keep their own offsets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bus.postgres.pool import Connection
+from bus.stage.record import Record
+
+
+class Handler(Protocol):
+    """Turns records into effects; the runner sees to it that each record takes effect once, in order per partition."""
+
+    @property
+    def name(self) -> str:
+        """Name its offsets; unique among all handlers, and never changed."""
+        ...
+
+    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Bring about the effects of records of one partition, in the transaction given, which also moves the offset.
+
+        Effects outside that transaction must be idempotent. Raises Transient to be called again later; anything else
+        (MalformedInput, InvariantBroken, a bug) stops this handler on this partition, loudly.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One consumer group: `topic` is the broker's name, `group` the consumer group's."""
+
+    name: str
+    topic: str
+    group: str
+    handlers: tuple[Handler, ...]

@@ -1,0 +1,101 @@
+"""Reading a range of the log directly, with a plain consumer: no group, no framework."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from bus.errors import KafkaUnavailable
+from bus.stage.record import Record
+
+POLL_MS = 500
+NO_PROGRESS_S_MAX = 15.0
+CALL_S_MAX = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """All that the log holds in [start, end); offsets in between that have no record do not exist in the log."""
+
+    start: int
+    end: int
+    records: tuple[Record, ...]
+
+
+class LogReader:
+    """One plain consumer, made when first needed and made anew after a failure; one range is read at a time."""
+
+    def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
+        self._make = make_consumer
+        self._consumer: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Give the offset after the last readable record of each partition. Raises KafkaUnavailable."""
+        wanted = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        if not wanted:
+            return {}
+        async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):
+            found = await consumer.end_offsets(wanted)
+        return {one.partition: offset for one, offset in found.items()}
+
+    async def read(self, topic: str, partition: int, start: int, end: int, *, most: int) -> AsyncGenerator[Chunk]:
+        """Read [start, end) in chunks of at most `most` records, in order and without overlap.
+
+        Offsets that the log does not hold (transaction markers, compacted or deleted records) are passed over with
+        the consumer's own position. Blocks while the consumer works. Raises KafkaUnavailable.
+        """
+        where = TopicPartition(topic, partition)
+        async with self._turn, self._working() as consumer:
+            consumer.assign([where])
+            consumer.seek(where, start)
+            at, progress_at = start, monotonic()
+            while at < end:
+                async with asyncio.timeout(CALL_S_MAX):
+                    found = await consumer.getmany(where, timeout_ms=POLL_MS, max_records=most)
+                    position = await consumer.position(where)
+                records = tuple(record_of(one) for one in found.get(where, ()) if at <= one.offset < end)
+                if position > at:
+                    yield Chunk(start=at, end=min(position, end), records=records)
+                    at, progress_at = min(position, end), monotonic()
+                elif monotonic() - progress_at > NO_PROGRESS_S_MAX:
+                    raise KafkaUnavailable(f"{topic}/{partition}: nothing arrived at {at}, before {end}")
+
+    async def close(self) -> None:
+        """Let go of the consumer; idempotent."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            try:
+                async with asyncio.timeout(CALL_S_MAX):
+                    await consumer.stop()
+            except (KafkaError, OSError, TimeoutError):
+                return  # it is gone one way or the other
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[AIOKafkaConsumer]:
+        try:
+            if self._consumer is None:
+                consumer = self._consumer = self._make()
+                async with asyncio.timeout(CALL_S_MAX):
+                    await consumer.start()
+            yield self._consumer
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            await self.close()
+            raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
+
+
+def record_of(one: ConsumerRecord) -> Record:
+    """Take over a consumer's record."""
+    return Record(
+        topic=one.topic,
+        partition=one.partition,
+        offset=one.offset,
+        key=one.key,
+        value=one.value,
+        headers=tuple(one.headers),
+        timestamp_ms=one.timestamp,
+    )

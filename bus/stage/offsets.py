@@ -1,0 +1,89 @@
+"""The offsets in PostgreSQL: how far each handler is on each partition, and when each batch took effect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bus.errors import InvariantBroken
+from bus.postgres.pool import Connection
+
+BATCHES_KEPT = 100_000  # per handler and partition; older ones are pruned
+PRUNE_EVERY = 1_000  # batches
+
+_LOCK = "SELECT next_offset FROM stage_offsets WHERE handler = %s AND partition = %s FOR UPDATE"
+_BEGIN = """
+INSERT INTO stage_offsets (handler, partition, topic, next_offset)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::text[], %s::bigint[]) ON CONFLICT (handler, partition) DO NOTHING"""
+_MOVE = """
+UPDATE stage_offsets SET next_offset = %s, moved_at = %s, failure = NULL
+WHERE handler = %s AND partition = %s AND next_offset = %s"""
+_NOTE = """
+INSERT INTO stage_batches (handler, partition, first_offset, next_offset, at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (handler, partition, first_offset) DO NOTHING"""
+_PRUNE = """
+DELETE FROM stage_batches WHERE handler = %(handler)s AND partition = %(partition)s AND first_offset < (
+    SELECT first_offset FROM stage_batches WHERE handler = %(handler)s AND partition = %(partition)s
+    ORDER BY first_offset DESC OFFSET %(kept)s LIMIT 1)"""
+_STOP = "UPDATE stage_offsets SET failure = %s WHERE handler = %s AND partition = %s"
+_REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND failure IS NOT NULL"
+_STANDING = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a handler is on a partition; `failure` says why it stands still, if it does."""
+
+    handler: str
+    partition: int
+    topic: str
+    next_offset: int
+    moved_at: datetime | None
+    failure: str | None
+
+
+async def begin(connection: Connection, handlers: Sequence[str], topic: str, partitions: Sequence[int]) -> None:
+    """Let handlers start at offset 0 on partitions that they never saw; idempotent."""
+    rows = [(handler, partition, topic, 0) for handler in sorted(handlers) for partition in sorted(partitions)]
+    if rows:
+        await connection.execute(_BEGIN, [list(column) for column in zip(*rows, strict=True)])
+
+
+async def standing(connection: Connection, handlers: Sequence[str] | None = None) -> list[Standing]:
+    """Read how far the handlers are (default: all of them), in order of handler and partition."""
+    named = "" if handlers is None else " WHERE handler = ANY(%s)"
+    query = f"{_STANDING}{named} ORDER BY handler, partition"
+    rows = await (await connection.execute(query.encode(), None if handlers is None else (list(handlers),))).fetchall()
+    return [
+        Standing(handler=h, partition=p, topic=t, next_offset=n, moved_at=at, failure=failure)
+        for h, p, t, n, at, failure in rows
+    ]
+
+
+async def lock(connection: Connection, handler: str, partition: int) -> int | None:
+    """Lock the row until the transaction ends and give the offset that comes next; None before `begin`."""
+    row = await (await connection.execute(_LOCK, (handler, partition))).fetchone()
+    return row[0] if row else None
+
+
+async def move(connection: Connection, handler: str, partition: int, *, start: int, end: int, at: datetime) -> None:
+    """Move the offset from `start` to `end` and note the batch; InvariantBroken if somebody else moved it."""
+    async with connection.pipeline():
+        moved = await connection.execute(_MOVE, (end, at, handler, partition, start))
+        await connection.execute(_NOTE, (handler, partition, start, end, at))
+    if moved.rowcount != 1:
+        raise InvariantBroken(f"{handler}, partition {partition}: offset {start} was moved under its lock")
+
+
+async def prune(connection: Connection, handler: str, partition: int) -> None:
+    """Forget the oldest batches of a partition beyond the limit."""
+    await connection.execute(_PRUNE, {"handler": handler, "partition": partition, "kept": BATCHES_KEPT})
+
+
+async def stop(connection: Connection, handler: str, partition: int, why: str) -> None:
+    """Say why a handler stands still on a partition."""
+    await connection.execute(_STOP, (why, handler, partition))
+
+
+async def revive(connection: Connection, handlers: Sequence[str]) -> None:
+    """Let handlers that stand still try once more."""
+    await connection.execute(_REVIVE, (list(handlers),))

@@ -1,0 +1,223 @@
+"""A ticket's state and how each event changes it. Pure; `evolve` never refuses: what happened, happened."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from bus import clock
+from bus.clock import Clock
+from bus.errors import InvariantBroken
+from bus.events import (
+    AssignmentAccepted,
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    EngineerArrived,
+    EngineerDeparted,
+    EvidenceAdded,
+    NoteAdded,
+    PartsIssued,
+    PartsRefused,
+    PartsRequested,
+    PauseReasonChanged,
+    ProgressAsked,
+    Recorded,
+    ReportJoined,
+    SlaBreached,
+    SlaWarned,
+    TicketAssigned,
+    TicketEscalated,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketReturned,
+    WorkPaused,
+    WorkResumed,
+    WorkStarted,
+)
+from bus.terms import ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
+from bus.values import Assignee, Customer, IncidentKey
+
+NOBODY = Assignee()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """The fold of a ticket's events, up to `version`. Times are aware and in UTC."""
+
+    ticket_id: TicketId
+    version: int
+    trace_id: TraceId
+    historic: bool
+    source: str
+    source_no: str
+    incident_key: IncidentKey
+    title: str
+    type: str
+    region: str
+    serial: str
+    customer: Customer
+    opened_at: datetime
+    response: Clock
+    resolution: Clock
+    state: State = State.PENDING
+    substate: Substate | None = None
+    paused_for: WaitingFor | None = None
+    assignee: Assignee = NOBODY
+    accepted_at: datetime | None = None
+    photos: tuple[str, ...] = ()
+    closure_requested: bool = False
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    root_cause: str = ""
+    summary: str = ""
+    reports: int = 1
+    assignments: int = 0
+    reassignments: int = 0
+    pauses: int = 0
+    reopens: int = 0
+    asked: int = 0
+
+
+def clock_of(ticket: Ticket, name: ClockName) -> Clock:
+    """Give the clock of that name."""
+    return ticket.response if name is ClockName.FIRST_RESPONSE else ticket.resolution
+
+
+def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
+    """Fold one event; versions must follow each other without a gap, or InvariantBroken."""
+    known = 0 if ticket is None else ticket.version
+    if recorded.version != known + 1:
+        raise InvariantBroken(f"{recorded.ticket_id}: version {recorded.version} follows {known}")
+    if ticket is None:
+        return _opened(recorded)
+    return replace(_changed(ticket, recorded), version=recorded.version)
+
+
+def _opened(recorded: Recorded) -> Ticket:
+    event = recorded.event
+    if not isinstance(event, TicketOpened):
+        raise InvariantBroken(f"{recorded.ticket_id}: the first event is {type(event).__name__}, not TicketOpened")
+    return Ticket(
+        ticket_id=recorded.ticket_id,
+        version=recorded.version,
+        trace_id=recorded.trace_id,
+        historic=recorded.historic,
+        source=recorded.source,
+        source_no=event.source_no,
+        incident_key=event.incident_key,
+        title=event.title,
+        type=event.type,
+        region=event.region,
+        serial=event.serial,
+        customer=event.customer,
+        opened_at=event.opened_at,
+        response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at),
+        resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at),
+    )
+
+
+def _changed(ticket: Ticket, recorded: Recorded) -> Ticket:  # one line or two per event type: the length is the list's
+    at = recorded.occurred_at
+    match recorded.event:
+        case TicketOpened():
+            raise InvariantBroken(f"{ticket.ticket_id}: opened twice")
+        case ReportJoined():
+            return replace(ticket, reports=ticket.reports + 1)
+        case TicketAssigned() as event:
+            return _assigned(ticket, event)
+        case TicketReturned(state=state):
+            paused_for = ticket.paused_for if state is ticket.state else None
+            returned = replace(ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for)
+            return returned if state is ticket.state else replace(_running(returned, at), substate=None)
+        case AssignmentAccepted() | EngineerDeparted():
+            return _responded(replace(ticket, accepted_at=ticket.accepted_at or at), at)
+        case EngineerArrived():
+            return _working(ticket, Substate.ON_SITE, at)
+        case WorkStarted(substate=substate):
+            return _working(ticket, substate, at)
+        case WorkPaused(waiting_for=waiting_for):
+            standing = clock.stop(ticket.resolution, at)
+            return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=standing)
+        case PauseReasonChanged(waiting_for=waiting_for):
+            return replace(ticket, paused_for=waiting_for)
+        case WorkResumed():
+            return _running(replace(ticket, paused_for=None), at)
+        case PartsRequested():
+            return replace(ticket, substate=Substate.PARTS)
+        case EvidenceAdded(kind=kind, uri=uri):
+            return replace(ticket, photos=(*ticket.photos, uri)) if kind is EvidenceKind.PHOTO else ticket
+        case ProgressAsked():
+            return replace(ticket, asked=ticket.asked + 1)
+        case TicketResolved() as event:
+            return _resolved(ticket, event, at)
+        case ClosureRequested():
+            return replace(ticket, closure_requested=True)
+        case ClosureConfirmed():
+            return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False)
+        case ClosureRejected():
+            return _reopened(ticket, State.IN_PROGRESS, at)
+        case TicketReopened():
+            state = State.ASSIGNED if ticket.assignee.person else State.PENDING
+            return replace(_reopened(ticket, state, at), accepted_at=None)
+        case SlaWarned(clock=name):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
+        case SlaBreached(clock=name, due_at=due_at):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
+            return ticket
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
+    known = bool(event.assignee.person)
+    return replace(
+        ticket,
+        state=State.ASSIGNED if ticket.state is State.PENDING else ticket.state,
+        assignee=event.assignee,
+        accepted_at=None,
+        assignments=ticket.assignments + known,
+        reassignments=ticket.reassignments + (known and ticket.assignments > 0),
+    )
+
+
+def _responded(ticket: Ticket, at: datetime) -> Ticket:
+    return replace(ticket, response=clock.settle(ticket.response, at))
+
+
+def _working(ticket: Ticket, substate: Substate, at: datetime) -> Ticket:
+    started = replace(ticket, state=State.IN_PROGRESS, substate=substate, accepted_at=ticket.accepted_at or at)
+    return _responded(started, at)
+
+
+def _running(ticket: Ticket, at: datetime) -> Ticket:
+    return replace(ticket, resolution=clock.run(ticket.resolution, at))
+
+
+def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
+    settled = clock.settle(ticket.resolution, at)
+    return replace(
+        ticket,
+        state=State.RESOLVED,
+        substate=None,
+        paused_for=None,
+        resolved_at=at,
+        photos=event.photos,
+        summary=event.summary,
+        root_cause=event.root_cause,
+        resolution=settled,
+    )
+
+
+def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
+    reopened = replace(
+        ticket, state=state, resolved_at=None, closed_at=None, closure_requested=False, reopens=ticket.reopens + 1
+    )
+    return _running(reopened, at)
+
+
+def _with_clock(ticket: Ticket, name: ClockName, changed: Clock) -> Ticket:
+    if name is ClockName.FIRST_RESPONSE:
+        return replace(ticket, response=changed)
+    return replace(ticket, resolution=changed)

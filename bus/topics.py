@@ -1,0 +1,92 @@
+"""The topic contract as values, and where an event goes: a pure function of the event and the contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from bus.events import Recorded
+from bus.names import nearest
+from schemas.catalogue import BY_SUBJECT, EVENT_NAMES
+
+LOG = "ticket.events"
+INTAKE = "ticket.intake"
+HOSTS = "bus.hosts"
+
+
+def _retention(value: object) -> object:
+    if isinstance(value, str) and value.endswith(" days"):
+        return timedelta(days=int(value.removesuffix(" days")))
+    return None if value == "forever" else value
+
+
+class Topic(BaseModel):
+    """One topic of the contract. `retention` None keeps records for ever; `historic` topics take the imported past."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    key: str
+    partitions: int = Field(ge=1)
+    retention: Annotated[timedelta | None, BeforeValidator(_retention)]
+    events: Literal["all"] | tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    historic: bool = False
+    writers: tuple[str, ...] = Field(min_length=1)
+    readers: tuple[str, ...] = Field(min_length=1)
+    public: bool
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """List the event classes that this topic takes."""
+        return EVENT_NAMES if self.events == "all" else self.events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """All topics by their logical names, and the routes of each event type."""
+
+    topics: Mapping[str, Topic]
+    live: Mapping[str, tuple[str, ...]]
+    historic: Mapping[str, tuple[str, ...]]
+
+    def destinations(self, recorded: Recorded) -> tuple[str, ...]:
+        """Name the topics an event goes to; the imported past goes to the log alone."""
+        routes = self.historic if recorded.historic else self.live
+        return routes[type(recorded.event).__name__]
+
+    def public(self) -> tuple[str, ...]:
+        """List the topics that subscribers may read."""
+        return tuple(name for name, topic in self.topics.items() if topic.public)
+
+    def nearest(self, name: str) -> str:
+        """Name the public topic closest to what was meant, or nothing: did you mean ticket.assign?"""
+        return nearest(name, self.public())
+
+
+def load_contract() -> Contract:
+    """Read schemas/topics.yaml; ValueError names the topic and the word that is wrong."""
+    text = resources.files("schemas").joinpath("topics.yaml").read_text(encoding="utf-8")
+    topics = TypeAdapter(dict[str, Topic]).validate_python(yaml.safe_load(text))
+    partitions = {topic.partitions for topic in topics.values() if topic.event_names}
+    if len(partitions) != 1:
+        raise ValueError(f"topics.yaml: ticket topics must have equal partitions, not {sorted(partitions)}")
+    for name, topic in topics.items():
+        unknown = {*topic.event_names} - {*EVENT_NAMES} | {*topic.records} - {*BY_SUBJECT}
+        if unknown:
+            raise ValueError(f"topics.yaml: {name} names unknown records {sorted(unknown)}")
+    return Contract(topics=topics, live=_routes(topics, historic=False), historic=_routes(topics, historic=True))
+
+
+def physical(namespace: str, topic: str) -> str:
+    """Spell a topic as the broker knows it; a namespace lets several environments share one cluster."""
+    return f"{namespace}.{topic}" if namespace else topic
+
+
+def _routes(topics: Mapping[str, Topic], *, historic: bool) -> dict[str, tuple[str, ...]]:
+    taken = {name: topic for name, topic in topics.items() if topic.historic or not historic}
+    return {event: tuple(n for n, topic in taken.items() if event in topic.event_names) for event in EVENT_NAMES}

@@ -1,0 +1,1 @@
+"""The dead-letter room. It begins as the store of refused input."""

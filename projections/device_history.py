@@ -1,0 +1,125 @@
+"""The read model `history`: every past repair of a device by its serial, with the parts replaced (R26)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from bus.errors import InvariantBroken
+from bus.events import (
+    ClosureConfirmed,
+    ClosureRejected,
+    PartsIssued,
+    Recorded,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+)
+from bus.terms import TicketId
+from bus.values import Part
+from projections.read_model import ReadModel, Table, Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One repair of a device: the ticket that told of it, up to `version`."""
+
+    ticket_id: TicketId
+    version: int
+    serial: str
+    type: str
+    title: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    root_cause: str = ""
+    summary: str = ""
+    parts: tuple[Part, ...] = ()
+
+
+def project(row: Repair | None, recorded: Recorded) -> Repair | None:
+    """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is an InvariantBroken."""
+    if row is None:
+        event = recorded.event
+        return _opened(recorded, event) if isinstance(event, TicketOpened) and event.serial else None
+    if recorded.version <= row.version:
+        return row
+    if recorded.version != row.version + 1:
+        raise InvariantBroken(f"{row.ticket_id}: version {recorded.version} follows {row.version}")
+    return replace(_changed(row, recorded), version=recorded.version)
+
+
+def _opened(recorded: Recorded, event: TicketOpened) -> Repair:
+    return Repair(
+        ticket_id=recorded.ticket_id,
+        version=recorded.version,
+        serial=event.serial,
+        type=event.type,
+        title=event.title,
+        opened_at=event.opened_at,
+    )
+
+
+def _changed(row: Repair, recorded: Recorded) -> Repair:
+    match recorded.event:
+        case TicketResolved(summary=summary, root_cause=root_cause):
+            return replace(row, resolved_at=recorded.occurred_at, summary=summary, root_cause=root_cause)
+        case ClosureConfirmed():
+            return replace(row, closed_at=recorded.occurred_at)
+        case ClosureRejected() | TicketReopened():
+            return replace(row, resolved_at=None, closed_at=None)
+        case PartsIssued(parts=parts):
+            return replace(row, parts=(*row.parts, *parts))
+        case _:  # whatever else happens to a ticket is no part of a device's history
+            return row
+
+
+def write(row: Repair) -> Mapping[str, Sequence[Written]]:
+    """Give the table's record of a row."""
+    return {
+        "device_history": [
+            {
+                "ticket_id": row.ticket_id,
+                "version": row.version,
+                "serial": row.serial,
+                "type": row.type,
+                "title": row.title,
+                "opened_at": row.opened_at,
+                "resolved_at": row.resolved_at,
+                "closed_at": row.closed_at,
+                "root_cause": row.root_cause,
+                "summary": row.summary,
+                "parts": row.parts,
+            }
+        ]
+    }
+
+
+_STORED = (
+    "version",
+    "serial",
+    "type",
+    "title",
+    "opened_at",
+    "resolved_at",
+    "closed_at",
+    "root_cause",
+    "summary",
+    "parts",
+)
+
+
+def _read(ticket_id: TicketId, stored: Sequence[Any]) -> Repair:
+    values = dict(zip(_STORED, stored, strict=True))
+    values["parts"] = tuple(Part(**part) for part in values["parts"])
+    return Repair(ticket_id=ticket_id, **values)
+
+
+HISTORY = ReadModel(
+    name="history",
+    tables=(Table(name="device_history", key=("ticket_id",)),),
+    project=project,
+    stored=_STORED,
+    read=_read,
+    write=write,
+)

@@ -1,0 +1,36 @@
+"""The shape of a read model: a pure fold per ticket, and how its row is written to tables and read back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from bus.events import Recorded
+from bus.terms import TicketId
+
+Row = TypeVar("Row")
+Written = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table and its key; `volatile` columns are not the log's to tell and belong to no comparison."""
+
+    name: str
+    key: tuple[str, ...]
+    volatile: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadModel(Generic[Row]):
+    """`project` folds one event into a ticket's row: a version known already gives the row back unchanged.
+
+    The first table is keyed by ticket_id; a row is read back from its columns `stored` by `read`. `write` gives the
+    records of each table, the columns of a table always the same.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    project: Callable[[Row | None, Recorded], Row | None]
+    stored: tuple[str, ...]
+    read: Callable[[TicketId, Sequence[Any]], Row]
+    write: Callable[[Row], Mapping[str, Sequence[Written]]]

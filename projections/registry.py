@@ -1,0 +1,30 @@
+"""The list of read models, and which stage keeps which."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bus.events import Recorded
+from bus.stage.handler import Stage
+from bus.topics import LOG, physical
+from projections.device_history import HISTORY
+from projections.read_model import ReadModel
+from projections.sla_clocks import SLA_CLOCKS
+from projections.store import ProjectionHandler
+from projections.tickets import TICKETS
+
+# Stage → its read models. A read model's name is also the name of its offsets: never change one.
+STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}
+READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
+
+
+def stages(decode: Callable[[bytes], Recorded], *, namespace: str) -> tuple[Stage, ...]:
+    """Give the stages that keep the read models from the log."""
+    return tuple(
+        Stage(
+            name=name,
+            topic=physical(namespace, LOG),
+            group=physical(namespace, f"ticketbus.{name}"),
+            handlers=tuple(ProjectionHandler(model, decode) for model in models),
+        )
+        for name, models in STAGES.items()
+    )

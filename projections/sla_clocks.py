@@ -1,0 +1,99 @@
+"""The read model `sla_clocks`: the two promises of every ticket, and when each wants attention next (R7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from orjson import Fragment
+
+from bus.clock import Clock, due_at, next_alarm_at, warn_at
+from bus.codec import ticket_from_json, ticket_json
+from bus.events import Recorded
+from bus.terms import ClockName, TicketId
+from bus.ticket import Ticket, clock_of, evolve
+from projections.read_model import ReadModel, Table, Written
+
+
+class ClockState(StrEnum):
+    """How a promise stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    MET = "met"
+    BREACHED = "breached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRow:
+    """One promise. `due_at` and `warn_at` are None while it stands; `next_alarm_at` also for the imported past."""
+
+    ticket_id: TicketId
+    clock: ClockName
+    trace_id: str
+    limit_s: int
+    state: ClockState
+    due_at: datetime | None
+    warn_at: datetime | None
+    next_alarm_at: datetime | None
+    settled_at: datetime | None
+    breached_at: datetime | None
+
+
+def project(ticket: Ticket | None, recorded: Recorded) -> Ticket:
+    """Fold one event; a repeat changes nothing, a missing version is an InvariantBroken."""
+    if ticket is not None and recorded.version <= ticket.version:
+        return ticket
+    return evolve(ticket, recorded)
+
+
+def clock_rows(ticket: Ticket) -> tuple[ClockRow, ...]:
+    """Tell how the promises of a ticket stand. Nothing rings for the imported past."""
+    return tuple(_clock_row(ticket, name, clock_of(ticket, name)) for name in ClockName)
+
+
+def _clock_row(ticket: Ticket, name: ClockName, clock: Clock) -> ClockRow:
+    return ClockRow(
+        ticket_id=ticket.ticket_id,
+        clock=name,
+        trace_id=ticket.trace_id,
+        limit_s=clock.limit_s,
+        state=_state(clock),
+        due_at=due_at(clock),
+        warn_at=warn_at(clock),
+        next_alarm_at=None if ticket.historic else next_alarm_at(clock),
+        settled_at=clock.settled_at,
+        breached_at=clock.breached_at,
+    )
+
+
+def _state(clock: Clock) -> ClockState:
+    if clock.breached_at is not None:
+        return ClockState.BREACHED
+    if clock.settled_at is not None:
+        return ClockState.MET
+    return ClockState.PAUSED if clock.running_since is None else ClockState.RUNNING
+
+
+def write(ticket: Ticket) -> Mapping[str, Sequence[Written]]:
+    """Give the tables' records of a row."""
+    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
+    return {"sla_tickets": [folded], "sla_clocks": [asdict(row) for row in clock_rows(ticket)]}
+
+
+def _read(_: TicketId, stored: Sequence[Any]) -> Ticket:
+    return ticket_from_json(stored[0])
+
+
+SLA_CLOCKS = ReadModel(
+    name="sla_clocks",
+    tables=(
+        Table(name="sla_tickets", key=("ticket_id",)),
+        Table(name="sla_clocks", key=("ticket_id", "clock"), volatile=("lease_until",)),
+    ),
+    project=project,
+    stored=("folded",),
+    read=_read,
+    write=write,
+)

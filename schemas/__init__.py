@@ -1,0 +1,1 @@
+"""The contract with everyone outside: Avro schemas, topics, root causes and promises, each in its file."""

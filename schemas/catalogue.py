@@ -1,0 +1,64 @@
+"""The one list of what may travel on Kafka: each record's class, Avro name, CloudEvents type and schema file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import UnionType
+from typing import Any, get_args
+
+from bus import events
+from bus.events import Recorded
+from bus.names import dotted
+from bus.records import HostRead, RequestReceived
+from schemas.shape import record_schema
+
+_EVENTS: UnionType = events.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordType:
+    """One kind of record at one version. `ce_type` reads ticket.opened.v1; the subject is the record's full name."""
+
+    cls: type
+    namespace: str
+    version: int = 1
+
+    @property
+    def subject(self) -> str:
+        """Give the full Avro name, which is the registry's subject."""
+        return f"{self.namespace}.{self.cls.__name__}"
+
+    @property
+    def ce_type(self) -> str:
+        """Give the CloudEvents type."""
+        return f"{dotted(self.cls)}.v{self.version}"
+
+    @property
+    def file_name(self) -> str:
+        """Give the name of the schema file under schemas/records."""
+        return f"{dotted(self.cls).replace('.', '_')}.v{self.version}.avsc"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Read the schema from its file, which is the contract."""
+        text = resources.files("schemas").joinpath("records", self.file_name).read_text(encoding="utf-8")
+        loaded: dict[str, Any] = json.loads(text)
+        return loaded
+
+    @property
+    def derived(self) -> dict[str, Any]:
+        """Derive the schema from the class; a test holds it against the file."""
+        envelope = Recorded if self.namespace == "ticketbus.ticket" else None
+        return record_schema(self.cls, namespace=self.namespace, envelope=envelope)
+
+
+EVENT_TYPES: tuple[RecordType, ...] = tuple(
+    RecordType(cls=cls, namespace="ticketbus.ticket") for cls in get_args(_EVENTS)
+)
+INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
+HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
+RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, INTAKE, HOST)
+BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
+BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
+EVENT_NAMES: tuple[str, ...] = tuple(one.cls.__name__ for one in EVENT_TYPES)

@@ -1,0 +1,1 @@
+"""Tests, mirroring the code; `test_tidy.py` keeps the house style."""

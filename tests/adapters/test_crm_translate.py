@@ -1,0 +1,216 @@
+"""A CRM's deliveries become commands, field by field; what cannot be read is refused by name."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.contract import SourceAdapter
+from adapters.crm.adapter import CrmAdapter
+from adapters.crm.signature import secret, sign
+from adapters.crm.status import REOPEN_WORDS, SYNONYMS
+from bus.batch import Accepted, Answer, Outcome, Refused
+from bus.clock import SlaLimit
+from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
+from bus.dispatch import Dispatcher
+from bus.errors import MalformedInput
+from bus.memory import MemoryStore
+from bus.rules import Rules
+from bus.terms import CHINESE, KeyKind, State, Tick
+from bus.values import Customer, IncidentKey
+from tests.adapters.contract_suite import NOW, TRACE, InboundContract, delivered
+
+SECRET = "whsec_" + "QUJD" * 12
+AT = "2026-11-22T09:30:00+08:00"
+CREATED: dict[str, Any] = {
+    "source_no": "CRM-1001",
+    "by": "王客服",
+    "incident_key": {"kind": "serial", "value": "SN-88-0001"},
+    "title": "洗衣机不脱水",
+    "type": "hardware_fault",
+    "region": "华东",
+    "customer": {"name": "李女士", "phone": "13800000000"},
+}
+RULES = Rules(
+    dedupe_window=timedelta(minutes=15),
+    sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=24))},
+    root_causes={"worn_part": "部件磨损"},
+)
+
+
+def body(kind: str, data: object, timestamp: object = AT) -> bytes:
+    return json.dumps({"type": kind, "timestamp": timestamp, "data": data}, ensure_ascii=False).encode()
+
+
+def translated(kind: str, data: object) -> Request:
+    adapter = CrmAdapter([SECRET])
+    (request,) = adapter.translate(delivered(adapter, body(kind, data)))
+    return request
+
+
+def refusal(raw: bytes) -> MalformedInput:
+    adapter = CrmAdapter([SECRET])
+    with pytest.raises(MalformedInput) as refused:
+        adapter.translate(delivered(adapter, raw))
+    return refused.value
+
+
+class TestCrmKeepsTheContract(InboundContract):
+    parts = ("type", "timestamp", "data", *CREATED)
+
+    def adapter(self) -> SourceAdapter:
+        return CrmAdapter([SECRET])
+
+    def good(self) -> tuple[Mapping[str, str], bytes]:
+        raw = body("ticket.created", CREATED)
+        return sign(secret(SECRET), "msg_1", NOW, raw), raw
+
+    def mutated(self, part: str, value: object) -> bytes:
+        envelope = {"type": "ticket.created", "timestamp": AT, "data": CREATED}
+        if part in envelope:
+            return json.dumps(envelope | {part: value}).encode()
+        return json.dumps(envelope | {"data": CREATED | {part: value}}).encode()
+
+
+def test_a_created_ticket_opens_one_and_says_only_what_the_crm_said() -> None:
+    request = translated("ticket.created", CREATED)
+    assert request.command == OpenTicket(
+        incident_key=IncidentKey(kind=KeyKind.SERIAL, value="SN-88-0001"),
+        title="洗衣机不脱水",
+        type="hardware_fault",
+        region="华东",
+        source_no="CRM-1001",
+        customer=Customer(name="李女士", phone="13800000000"),
+    )
+    assert (request.source, request.actor, request.trace_id) == ("crm", "王客服", TRACE)
+    assert request.at == datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "command"),
+    [
+        ("ticket.note", {"text": "客户改约下午"}, Note(text="客户改约下午")),
+        ("ticket.progress_asked", {"asked_by": "李女士"}, AskProgress(asked_by="李女士")),
+        (
+            "ticket.closure_confirmed",
+            {"confirmed_by": "李女士", "ticks": ["fully_solved", "无衍生风险"]},
+            ConfirmClosure(confirmed_by="李女士", ticks=(Tick.FULLY_SOLVED, Tick.NO_SIDE_RISK)),
+        ),
+        (
+            "ticket.closure_rejected",
+            {"rejected_by": "李女士", "reason": "仍有异响"},
+            RejectClosure(rejected_by="李女士", reason="仍有异响"),
+        ),
+        (
+            "ticket.status_changed",
+            {"status": "已关闭", "confirmed_by": "李女士"},
+            ConfirmClosure(confirmed_by="李女士"),
+        ),
+        ("ticket.status_changed", {"status": "重新打开", "reason": "复发"}, Reopen(reason="复发")),
+    ],
+)
+def test_news_of_a_ticket_is_addressed_by_the_crm_s_own_number(kind: str, data: Any, command: Command) -> None:
+    request = translated(kind, {"source_no": "CRM-1001", **data})
+    assert (request.command, request.source_no, request.ticket_id) == (command, "CRM-1001", None)
+    assert request.actor == "crm"
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [("跟进中", "in_progress"), ("稍后处理", "pending"), ("挂起", "in_progress"), ("已解诀", "resolved")],
+)
+def test_a_vague_or_foreign_status_is_refused_and_the_nearest_legal_one_named(word: str, nearest: str) -> None:
+    error = refusal(body("ticket.status_changed", {"source_no": "CRM-1001", "status": word}))
+    assert (error.code, error.field, error.context["nearest"]) == ("unknown_state", "$.data.status", nearest)
+
+
+@pytest.mark.parametrize(
+    "word", [w for w, state in SYNONYMS.items() if state is not State.CLOSED] + ["处理中", "assigned"]
+)
+def test_a_state_that_only_our_people_set_is_refused_with_who_sets_it(word: str) -> None:
+    error = refusal(body("ticket.status_changed", {"source_no": "CRM-1001", "status": word}))
+    assert (error.code, error.field) == ("state_not_settable", "$.data.status")
+    assert CHINESE[State(error.context["state"])] in error.zh
+
+
+def test_every_synonym_is_spelled_as_it_is_looked_up() -> None:
+    assert all(word == word.strip().lower() for word in (*SYNONYMS, *REOPEN_WORDS))
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "field"),
+    [
+        (b"", "bad_json", "$"),
+        (b'{"type":', "bad_json", "$"),
+        (b"\xff\xfe", "bad_json", "$"),
+        (b'{"type":"\\ud800"}', "bad_json", "$"),
+        (b'{"n":NaN}', "bad_json", "$"),
+        (b"[" * 900 + b"]" * 900, "too_deep", "$"),
+        (b"[]", "wrong_value", "$"),
+        (body("ticket.create", CREATED), "unknown_type", "$.type"),
+        (body("ticket.created", CREATED, "2026-11-22T09:30:00"), "wrong_value", "$.timestamp"),
+        (body("ticket.created", CREATED, 1_795_000_000), "wrong_value", "$.timestamp"),
+        (body("ticket.created", CREATED, "0001-01-01T00:00:00+14:00"), "wrong_value", "$.timestamp"),
+        (body("ticket.created", CREATED, "9999-12-31T23:00:00Z"), "wrong_value", "$.timestamp"),
+        (body("ticket.created", CREATED | {"titel": "x"}), "unknown_field", "$.data.titel"),
+        (body("ticket.created", CREATED | {"title": "  "}), "wrong_value", "$.data.title"),
+        (body("ticket.created", CREATED | {"title": "a\0b"}), "nul_character", "$.data.title"),
+        (body("ticket.created", CREATED | {"a\0": 1}), "nul_character", "$.data"),
+        (body("ticket.created", CREATED | {"customer": {"fone": "1"}}), "unknown_field", "$.data.customer.fone"),
+        (
+            body("ticket.created", CREATED | {"incident_key": {"kind": "serial"}}),
+            "missing_field",
+            "$.data.incident_key.value",
+        ),
+        (
+            body("ticket.created", CREATED | {"incident_key": {"kind": "dept", "value": "1"}}),
+            "wrong_value",
+            "$.data.incident_key.kind",
+        ),
+        (body("ticket.created", CREATED | {"skills": ["a", 1]}), "wrong_value", "$.data.skills[1]"),
+        (body("ticket.note", {"text": "x"}), "missing_field", "$.data.source_no"),
+        (body("ticket.closure_confirmed", {"source_no": "1", "ticks": ["all"]}), "wrong_value", "$.data.ticks[0]"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_its_path(raw: bytes, code: str, field: str) -> None:
+    error = refusal(raw)
+    assert (error.code, error.field) == (code, field)
+
+
+def test_a_misspelled_field_or_type_is_answered_with_the_nearest_known_one() -> None:
+    assert refusal(body("ticket.create", CREATED)).context["nearest"] == "ticket.created"
+    assert refusal(body("ticket.created", CREATED | {"titel": "x"})).context["nearest"] == "title"
+    assert refusal(body("ticket.created", CREATED | {"customer": {"fone": "1"}})).context["nearest"] == "phone"
+
+
+def test_a_refusal_never_repeats_personal_data() -> None:
+    error = refusal(body("ticket.created", CREATED | {"customer": {"name": 1, "phone": "13800000000"}}))
+    assert "13800000000" not in f"{error} {error.zh} {error.context}"
+
+
+async def test_a_redelivery_has_one_effect_and_another_body_under_the_same_id_is_refused() -> None:
+    dispatcher = Dispatcher(store=MemoryStore(), rules=RULES, now=lambda: NOW)
+    adapter = CrmAdapter([SECRET])
+
+    async def deliver(delivery_id: str, kind: str, data: object) -> Outcome:
+        requests = adapter.translate(delivered(adapter, body(kind, data), delivery_id))
+        (outcome,) = await dispatcher.dispatch(requests)
+        return outcome
+
+    opened = await deliver("d-1", "ticket.created", CREATED)
+    again = await deliver("d-1", "ticket.created", CREATED)
+    joined = await deliver("d-2", "ticket.created", CREATED | {"source_no": "CRM-1002"})
+    asked = await deliver("d-3", "ticket.progress_asked", {"source_no": "CRM-1002"})
+    other = await deliver("d-1", "ticket.created", CREATED | {"title": "别的"})
+    unknown = await deliver("d-4", "ticket.note", {"source_no": "CRM-9", "text": "早到"})
+    assert isinstance(opened, Accepted)
+    assert isinstance(again, Accepted)
+    assert isinstance(joined, Accepted)
+    assert isinstance(asked, Accepted)
+    assert (opened.answer, again.repeated, joined.answer) == (Answer.OPENED, True, Answer.JOINED)
+    assert {opened.ticket_id, again.ticket_id, joined.ticket_id, asked.ticket_id} == {opened.ticket_id}
+    assert isinstance(other, Refused)
+    assert isinstance(unknown, Refused)
+    assert (other.error.code, unknown.error.code) == ("idempotency_key_reused", "no_such_ticket")

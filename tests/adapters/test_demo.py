@@ -1,0 +1,72 @@
+"""`ticketbus demo` as anybody runs it: the whole story on a real stack, and nothing left of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEMO_S_MAX = 120
+
+
+@contextmanager
+def demo(scratch: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Run the demo with its temporary directory in `scratch`, and with addresses set that it must not touch."""
+    elsewhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "KAFKA_BOOTSTRAP": "127.0.0.1:1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bus", "demo"],
+        env={**os.environ, **elsewhere, "TMPDIR": str(scratch), "TICKETBUS_NAMESPACE": "elsewhere"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def left_behind(scratch: Path) -> list[str]:
+    """List processes that were started for this demo."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            line = [*process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and any(f"{scratch}/ticketbus-demo-" in each for each in line):
+                found.append(f"{process.pid} {process.name()}")
+    return found
+
+
+@pytest.mark.timeout(DEMO_S_MAX + 30)
+def test_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with demo(tmp_path) as process:
+        said, _ = process.communicate(timeout=DEMO_S_MAX)
+    assert process.returncode == 0, said
+    assert time.monotonic() - begun < DEMO_S_MAX
+    for word in ("已关闭", "did you mean", "ticket.assigned.v1", "缺少", "trace_id", "projected"):
+        assert word in said, said
+    assert left_behind(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("heard", "polite"), [("postgres answers", signal.SIGINT), ("1. CRM", signal.SIGTERM)])
+def test_a_demo_interrupted_at_any_time_leaves_nothing(tmp_path: Path, heard: str, polite: signal.Signals) -> None:
+    with demo(tmp_path) as process:
+        assert process.stdout is not None
+        said = ""
+        while heard not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        process.send_signal(polite)
+        assert process.wait(timeout=60) == 130
+    assert left_behind(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

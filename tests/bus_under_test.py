@@ -1,0 +1,166 @@
+"""A bus for one test: its own database and namespace on the shared parts, its programs as real processes."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import httpx2
+import psycopg
+from psycopg import sql
+
+from bus.app import Core, open_core, prepare
+from bus.local.stack import Urls
+from bus.settings import Settings
+
+TOKEN = "test-admin-token"
+WEBHOOK_SECRET = "whsec_" + "dGVzdC13ZWJob29rLXNlY3JldC0zMi1ieXRlcyEh"
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True, kw_only=True)
+class Bus:
+    """Settings of this test's bus, and the processes that it started."""
+
+    settings: Settings
+    environment: dict[str, str]
+    folder: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where the gateway listens."""
+        assert self.settings.url is not None
+        return self.settings.url
+
+    def start(self, program: str, *arguments: str) -> None:
+        """Start a program of the bus; its log goes to the test's folder."""
+        with (self.folder / f"{program}.log").open("ab") as log:
+            self.processes[program] = subprocess.Popen(
+                [sys.executable, "-m", "bus", program, *arguments], env=self.environment, stdout=log, stderr=log
+            )
+
+    def stop(self, program: str, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; gives the exit code."""
+        process = self.processes.pop(program)
+        process.send_signal(how)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{program} did not stop: {self.log_of(program)[-2000:]}") from None
+
+    def log_of(self, program: str) -> str:
+        """Read what a program logged."""
+        return (self.folder / f"{program}.log").read_text(errors="replace")
+
+    def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command of `ticketbus` to its end."""
+        command = [sys.executable, "-m", "bus", *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+    def client(self, token: str = TOKEN) -> httpx2.AsyncClient:
+        """Make an HTTP client with a token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+
+    async def ready(self) -> None:
+        """Wait until the gateway says that it is ready."""
+
+        async def answers() -> bool:
+            try:
+                async with httpx2.AsyncClient(trust_env=False) as http:
+                    return (await http.get(f"{self.url}/readyz")).status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        await eventually(answers, within_s=30, what=lambda: f"gateway ready: {self.log_of('gateway')[-2000:]}")
+
+    def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask this bus's database."""
+        assert self.settings.database_url is not None
+        with psycopg.connect(self.settings.database_url) as connection:
+            return connection.execute(text.encode(), parameters).fetchall()
+
+    @asynccontextmanager
+    async def core(self) -> AsyncIterator[Core]:
+        """Open the core in this process, on the same stores."""
+        async with open_core(self.settings, connections=4) as core:
+            yield core
+
+
+async def eventually(
+    holds: Callable[[], Awaitable[Value]], *, within_s: float = 20, what: Callable[[], str] | str = "the condition"
+) -> Value:
+    """Wait until the condition gives something true; AssertionError after the limit."""
+    until = time.monotonic() + within_s
+    while True:
+        value = await holds()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {within_s} s: {what if isinstance(what, str) else what()}")
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def bus_on(parts: Urls, folder: Path) -> Iterator[Bus]:
+    """Make a bus on the parts; prepared, without programs; everything it started is gone afterwards."""
+    name = f"t{uuid4().hex[:10]}"
+    with psycopg.connect(parts.database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}")),
+        "KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
+        "SCHEMA_REGISTRY_URL": parts.schema_registry_url,
+        "TICKETBUS_NAMESPACE": name,
+        "TICKETBUS_HTTP_PORT": str(port),
+        "TICKETBUS_URL": f"http://127.0.0.1:{port}",
+        "TICKETBUS_TOKEN": TOKEN,
+        "TICKETBUS_WEBHOOK_SECRETS": json.dumps({"crm": [WEBHOOK_SECRET]}),
+        "TICKETBUS_DATA": str(folder),
+    }
+    settings = settings_from(environment)
+    asyncio.run(prepare(settings))
+    bus = Bus(settings=settings, environment=environment, folder=folder)
+    try:
+        yield bus
+    finally:
+        for process in bus.processes.values():
+            process.kill()
+            process.wait()
+
+
+def settings_from(environment: dict[str, str]) -> Settings:
+    """Read settings from variables given, as a program would from its own."""
+    return Settings.model_validate(
+        {
+            "database_url": environment["DATABASE_URL"],
+            "kafka_bootstrap": environment["KAFKA_BOOTSTRAP"],
+            "schema_registry_url": environment["SCHEMA_REGISTRY_URL"],
+            "namespace": environment["TICKETBUS_NAMESPACE"],
+            "http_port": int(environment["TICKETBUS_HTTP_PORT"]),
+            "url": environment["TICKETBUS_URL"],
+            "token": environment["TICKETBUS_TOKEN"],
+            "webhook_secrets": json.loads(environment["TICKETBUS_WEBHOOK_SECRETS"]),
+            "data": environment["TICKETBUS_DATA"],
+        }
+    )

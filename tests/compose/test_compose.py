@@ -1,0 +1,112 @@
+"""The compose file is well formed, and says to our programs what they ask and nothing that they do not know."""
+
+import importlib.metadata
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner
+
+from bus.cli import app
+from bus.settings import Settings, load, variables
+from tests.compose.compose_file import BROKERS, COMPOSE, FILE, OURS, ROOT, SERVICES, VARIABLE, environment
+
+SCHEMA = Path(__file__).with_name("compose-spec.json")
+
+
+def test_the_file_keeps_to_the_compose_specification() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(COMPOSE)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+def test_the_schema_does_refuse_a_wrong_file() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    wrong = {"services": {"gateway": {"image": "x", "helthcheck": {}}}}
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(wrong)) != []
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_variable_given_to_a_program_is_a_setting(service: str) -> None:
+    assert set(environment(service)) - set(variables().values()) == set()
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_program_gets_the_addresses_that_it_cannot_do_without(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings_of(service, monkeypatch)
+    assert settings.database_url == "postgresql://ticketbus:letters0and0digits@postgres:5432/ticketbus"
+    assert settings.kafka_bootstrap == "kafka-1:9092,kafka-2:9092,kafka-3:9092"
+    assert settings.schema_registry_url == "http://registry:8080/apis/ccompat/v7"
+
+
+def test_the_gateway_listens_where_its_port_is_published_and_knows_the_crm(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings_of("gateway", monkeypatch)
+    assert (settings.http_host, settings.http_port) == ("0.0.0.0", 8080)  # noqa: S104 - inside its own container
+    assert SERVICES["gateway"]["ports"] == [f"127.0.0.1:{settings.http_port}:{settings.http_port}"]
+    assert [one.get_secret_value()[:6] for one in settings.webhook_secrets["crm"]] == ["whsec_"]
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_program_is_a_command_of_ours_in_the_image_of_this_version(service: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert SERVICES[service]["image"] == f"ticketbus:{version}"
+    [command] = SERVICES[service]["command"]
+    assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_no_secret_has_a_default() -> None:
+    found = {m["name"]: m["rule"] for m in VARIABLE.finditer(FILE.read_text(encoding="utf-8"))}
+    secrets = {name: rule for name, rule in found.items() if "PASSWORD" in name or "SECRET" in name}
+    assert set(secrets) == {"POSTGRES_PASSWORD", "TICKETBUS_WEBHOOK_SECRET_CRM"}
+    assert [name for name, rule in secrets.items() if not rule.startswith(":?")] == []
+
+
+def test_every_published_port_is_published_on_loopback_once() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+    assert len(set(ports)) == len(ports)
+
+
+def test_whatever_stays_is_restarted_and_whatever_has_a_port_has_a_health_check() -> None:
+    once = {"prepare", "registry-database"}
+    assert {name for name, one in SERVICES.items() if one["restart"] == "on-failure"} == once
+    assert {name for name, one in SERVICES.items() if one["restart"] == "unless-stopped"} == set(SERVICES) - once
+    assert [name for name, one in SERVICES.items() if one.get("ports") and not one.get("healthcheck")] == []
+
+
+def test_programs_start_after_the_preparation_and_that_after_every_part_is_healthy() -> None:
+    assert {name: SERVICES[name]["depends_on"] for name in OURS[1:]} == {
+        name: {"prepare": {"condition": "service_completed_successfully"}} for name in OURS[1:]
+    }
+    healthy = {"condition": "service_healthy"}
+    assert SERVICES["prepare"]["depends_on"] == dict.fromkeys(("postgres", "registry", *BROKERS), healthy)
+
+
+def test_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    installs = [line for line in lines if "pip install" in line and "--no-index" not in line]
+    assert [line for line in installs if "--require-hashes" not in line] == []
+    wanted = {
+        re.split(r"[^\w-]", one)[0]
+        for one in importlib.metadata.requires("hatchling") or []
+        if "python_version" not in one
+    }
+    [taken] = [re.findall(r"[\w-]+", line.partition("^(")[2].partition(")")[0]) for line in lines if "awk" in line]
+    assert set(taken) == {"hatchling", *wanted}
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users == ["ticketbus"]
+    assert 'ENTRYPOINT ["ticketbus"]' in lines
+
+
+def _settings_of(service: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in variables().values():
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment(service).items():
+        monkeypatch.setenv(name, value)
+    return load()

@@ -1,0 +1,107 @@
+"""Who and what the stories are about: people, times, one complete sample per command, the way to every state."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from bus.commands import (
+    Accept,
+    AddEvidence,
+    Arrive,
+    AskProgress,
+    Assign,
+    BreachSla,
+    Command,
+    ConfirmClosure,
+    Depart,
+    Escalate,
+    IssueParts,
+    Note,
+    OpenTicket,
+    Pause,
+    RefuseParts,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    RequestParts,
+    Resolve,
+    Resume,
+    Return,
+    Start,
+    WarnSla,
+)
+from bus.rule_files import load_rules
+from bus.settings import Settings
+from bus.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
+from bus.values import Assignee, Customer, IncidentKey, Part
+
+RULES = load_rules(Settings())
+START = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+TICK_OF_TIME = timedelta(microseconds=1)
+
+WANG = Assignee(
+    role="engineer", person="王师傅", contact="13800000001", backup_person="李工", backup_contact="13800000002"
+)
+ZHAO = Assignee(
+    role="engineer", person="赵工", contact="13800000003", backup_person="李工", backup_contact="13800000002"
+)
+SERIAL = IncidentKey(kind=KeyKind.SERIAL, value="SN-7788")
+CUSTOMER = Customer(name="陈女士", phone="13900000000", address="杭州市西湖区")
+PART = Part(part_no="PCB-02", quantity=1)
+
+OPEN = OpenTicket(
+    incident_key=SERIAL, title="冰箱不制冷", type="hardware_fault", region="华东", source_no="C-1", customer=CUSTOMER
+)
+ASSIGN = Assign(assignee=WANG, reason="就近")
+RESOLVE = Resolve(photos=("photo://1",), summary="更换主控板", root_cause="control_board")
+PAUSE = Pause(waiting_for=WaitingFor.CUSTOMER, reason="客户不在家")
+RESUME = Resume(reason="客户已回")
+CONFIRM = ConfirmClosure(confirmed_by="陈女士", ticks=tuple(Tick))
+REOPEN = Reopen(reason="又不制冷")
+
+# One complete command of every type: with all that any duty asks of it.
+SAMPLES: Mapping[type[Command], Command] = {
+    type(one): one
+    for one in (
+        OPEN,
+        ASSIGN,
+        Return(reason="不在本区"),
+        Accept(note="收到"),
+        Depart(expected_at=START + HOUR),
+        Arrive(place="客户家"),
+        Start(substate=Substate.PARTS, reason="等主控板"),
+        PAUSE,
+        RESUME,
+        RequestParts(parts=(PART,), request_no="PR-1", reason="主控板烧毁"),
+        IssueParts(request_no="PR-1", document_no="CK-1", parts=(PART,)),
+        RefuseParts(request_no="PR-1", reason="缺货"),
+        AddEvidence(kind=EvidenceKind.PHOTO, uri="photo://2"),
+        Note(text="门禁密码 1234"),
+        AskProgress(asked_by="陈女士", text="什么时候来?"),
+        RESOLVE,
+        RequestClosure(note="请确认"),
+        CONFIRM,
+        RejectClosure(rejected_by="陈女士", reason="仍有异响"),
+        REOPEN,
+        Escalate(to="team_lead", reason="客户投诉"),
+        WarnSla(clock=ClockName.RESOLUTION),
+        BreachSla(clock=ClockName.RESOLUTION),
+    )
+}
+
+# The commands that lead a fresh ticket to each state.
+PENDING: tuple[Command, ...] = (OPEN,)
+ASSIGNED: tuple[Command, ...] = (*PENDING, ASSIGN)
+WORKING: tuple[Command, ...] = (*ASSIGNED, Start())
+PAUSED: tuple[Command, ...] = (*WORKING, PAUSE)
+RESOLVED: tuple[Command, ...] = (*WORKING, RESOLVE)
+ASKED_TO_CLOSE: tuple[Command, ...] = (*RESOLVED, RequestClosure())
+CLOSED: tuple[Command, ...] = (*ASKED_TO_CLOSE, CONFIRM)
+WAY_TO: Mapping[State, tuple[Command, ...]] = {
+    State.PENDING: PENDING,
+    State.ASSIGNED: ASSIGNED,
+    State.IN_PROGRESS: WORKING,
+    State.RESOLVED: RESOLVED,
+    State.CLOSED: CLOSED,
+}

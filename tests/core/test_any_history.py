@@ -1,0 +1,107 @@
+"""Any sequence of commands keeps the invariants: what Hypothesis finds to want, in any order, with repeats."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain, count
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.batch import Accepted, Answer, Outcome
+from bus.commands import Request
+from bus.dispatch import Dispatcher
+from bus.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.memory import MemoryStore
+from bus.terms import EventId
+from tests.core.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes
+from tests.core.cast import RULES, START
+from tests.core.invariants import each_command_has_one_effect, folded, promises_are_kept_or_told, promises_are_told_once
+from tests.core.story import request
+
+EXAMPLES = settings(max_examples=60)
+
+
+def asked(wanted: list[Wish], *, historic: bool = False, waives: tuple[str, ...] = ()) -> list[list[Request]]:
+    """Turn wishes into batches of requests."""
+    now = START
+    made: list[Request] = []
+    batches: list[list[Request]] = [[]]
+    for number, wish in enumerate(wanted, start=1):
+        now += timedelta(seconds=wish.wait_s)
+        one = request(wish.command, number, at=now, source_no=wish.source_no, historic=historic, waives=waives)
+        if wish.again and made:
+            earlier = made[wish.earlier % len(made)]
+            one = earlier if wish.again == "whole" else replace(one, command_id=earlier.command_id)
+        made.append(one)
+        batches[-1].append(one)
+        if wish.ends_batch:
+            batches.append([])
+    return batches
+
+
+def happened(
+    batches: list[list[Request]], store: MemoryStore | None = None
+) -> tuple[MemoryStore, list[Recorded], list[Outcome]]:
+    """Dispatch the batches; give the store, the log in the order of its making, and every outcome."""
+    store, ids = store or MemoryStore(), count(10_000)
+    dispatcher = Dispatcher(
+        store=store, rules=RULES, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids)))
+    )
+
+    async def dispatch() -> list[Outcome]:
+        return [outcome for batch in batches for outcome in await dispatcher.dispatch(batch)]
+
+    outcomes = asyncio.run(dispatch())
+    log = sorted((recorded for one in store.log.values() for recorded in one), key=lambda r: r.event_id)
+    return store, log, outcomes
+
+
+def hold(store: MemoryStore, log: list[Recorded], outcomes: list[Outcome]) -> None:
+    """Check what holds whatever the times."""
+    each_command_has_one_effect(log, outcomes)
+    for ticket_id, events in store.log.items():
+        assert folded(events) == asyncio.run(store.ticket(ticket_id))
+        promises_are_told_once(events)
+
+
+@given(wishes(WAITS_S))
+@EXAMPLES
+def test_any_commands_in_the_order_of_their_times_keep_the_invariants_and_the_promises(wanted: list[Wish]) -> None:
+    # A whole repeat of what was refused brings an older time: that is the next test's.
+    store, log, outcomes = happened(asked([replace(w, again="") if w.again == "whole" else w for w in wanted]))
+    hold(store, log, outcomes)
+    for events in store.log.values():
+        promises_are_kept_or_told(events)
+
+
+@given(wishes(ANY_ORDER_S))
+@EXAMPLES
+def test_any_commands_in_any_order_keep_the_invariants(wanted: list[Wish]) -> None:
+    hold(*happened(asked(wanted)))
+
+
+@given(wishes(ANY_ORDER_S), st.sampled_from([(), ("photos", "root_cause", "summary"), ("ticks", "confirmed_by")]))
+@EXAMPLES
+def test_any_imported_past_keeps_them_too_and_alarms_nobody(wanted: list[Wish], waives: tuple[str, ...]) -> None:
+    store, log, outcomes = happened(asked(wanted, historic=True, waives=waives))
+    hold(store, log, outcomes)
+    assert not [r for r in log if isinstance(r.event, SlaWarned | SlaBreached)]
+    assert {r.historic for r in log} <= {True}
+    assert not [r for r in log if isinstance(r.event, TicketEscalated) and r.event.reason.endswith("breached")]
+
+
+@given(wishes(ANY_ORDER_S))
+@EXAMPLES
+def test_everything_that_had_an_effect_has_none_when_it_comes_again(wanted: list[Wish]) -> None:
+    requests = asked(wanted)
+    store, log, outcomes = happened(requests)
+    effective = [
+        (one, outcome)
+        for one, outcome in zip(chain.from_iterable(requests), outcomes, strict=True)
+        if isinstance(outcome, Accepted) and outcome.answer is not Answer.UNCHANGED
+    ]
+    _, log_after, repeated = happened([[one for one, _ in effective]], store)
+    assert log_after == log
+    assert repeated == [replace(outcome, repeated=True) for _, outcome in effective]

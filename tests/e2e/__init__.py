@@ -1,0 +1,1 @@
+"""The whole bus as its users meet it: real processes, real parts."""

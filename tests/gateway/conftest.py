@@ -1,0 +1,159 @@
+"""A gateway on parts in memory, reached over ASGI, and the same behind a real server for WebSockets."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from bus.gateway.deps import GatewayDeps
+from bus.gateway.group_commit import GroupCommit
+from bus.gateway.http import make_app
+from bus.gateway.idempotency import InFlight
+from bus.gateway.ports import Client
+from bus.gateway.roles import Role
+from bus.gateway.stream_hub import StreamHub
+from deadletter.refused import MemoryRefusedInputs
+from tests.gateway.fakes import (
+    CODEC,
+    CONTRACT,
+    FakeClients,
+    FakeLog,
+    FakePushes,
+    FakeReadModel,
+    FakeSource,
+    FakeSpool,
+    StoreThatMayBeAway,
+    dispatcher_on,
+)
+
+BODY_BYTES_MAX = 262_144
+OPENING: dict[str, Any] = {
+    "incident_key": {"kind": "serial", "value": "SN-1"},
+    "title": "不制冷",
+    "type": "hardware_fault",
+    "region": "east",
+}
+PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
+          "backup_contact": "13800000002"}  # fmt: skip
+
+
+@dataclass
+class Gateway:
+    """The app, its parts, and a client that speaks as any role."""
+
+    store: StoreThatMayBeAway = field(default_factory=StoreThatMayBeAway)
+    log: FakeLog = field(default_factory=FakeLog)
+    refused: MemoryRefusedInputs = field(default_factory=MemoryRefusedInputs)
+    tickets: FakeReadModel = field(default_factory=FakeReadModel)
+    pushes: FakePushes = field(default_factory=FakePushes)
+    spool: FakeSpool = field(default_factory=FakeSpool)
+    waiting_max: int = 1000
+    keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        """Put it together."""
+        self.dispatcher = dispatcher_on(self.store, self.log)
+        self.deps = GatewayDeps(
+            group=GroupCommit(self.dispatcher),
+            store=self.store,
+            tickets=self.tickets,
+            clients=FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role}),
+            refused=self.refused,
+            contract=CONTRACT,
+            codec=CODEC,
+            sources={"fake": FakeSource()},
+            spool=self.spool,
+            journey=self._journey,
+            hub=StreamHub(self.log, CODEC, CONTRACT.public(), self.waiting_max),
+            pushes=self.pushes,
+            probes={"postgres": self._probe_store, "kafka": self._probe_log},
+            in_flight=InFlight(),
+            body_bytes_max=BODY_BYTES_MAX,
+        )
+        self.app: FastAPI = make_app(self.deps)
+        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
+
+    async def post(
+        self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any
+    ) -> httpx2.Response:
+        """Post as a role, with a new key unless one is given."""
+        headers = {
+            "Authorization": f"Bearer {role}",
+            "Idempotency-Key": key or f"key-{self.keys()}",
+            **options.pop("headers", {}),
+        }
+        return await self.http.post(path, json=json, headers=headers, **options)
+
+    async def get(self, path: str, role: str = "admin", **options: Any) -> httpx2.Response:
+        """Get as a role."""
+        return await self.http.get(path, headers={"Authorization": f"Bearer {role}"}, **options)
+
+    async def opened(self, value: str = "SN-1") -> str:
+        """Open a ticket and give its number."""
+        answer = await self.post("/v1/tickets", {**OPENING, "incident_key": {"kind": "serial", "value": value}})
+        assert answer.status_code in {200, 201}, answer.text
+        return str(answer.json()["ticket_id"])
+
+    async def caught_up(self) -> None:
+        """Wait until the stream's tail has read all that the log holds."""
+        async with asyncio.timeout(10):
+            while self.deps.hub.positions != await self.log.ends(CONTRACT.public()):
+                await asyncio.sleep(0.001)
+
+    async def _journey(self, name: str) -> dict[str, Any] | None:
+        return {"name": name} if name == "known" else None
+
+    async def _probe_store(self) -> None:
+        self.store._there()
+
+    async def _probe_log(self) -> None:
+        await self.log.ends(())
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to the test run."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+async def _running(gateway: Gateway) -> AsyncIterator[Gateway]:
+    async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
+        yield gateway
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a gateway in memory."""
+    async for one in _running(Gateway()):
+        yield one
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Gateway]:
+    """Run one behind a real server; its queues are short, so that slow readers show."""
+    gateway = Gateway(waiting_max=50)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        gateway.url = f"ws://127.0.0.1:{listening.getsockname()[1]}"
+        server = Server(uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False))
+        task = asyncio.create_task(server.serve([listening]))
+        async with asyncio.timeout(10), gateway.http:
+            while not server.started:
+                await asyncio.sleep(0.01)
+        gateway.http = httpx2.AsyncClient(base_url=gateway.url.replace("ws", "http"), trust_env=False)
+        async with gateway.http:
+            yield gateway
+        server.should_exit = True
+        await task

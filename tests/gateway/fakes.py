@@ -1,0 +1,252 @@
+"""The gateway on parts in memory: the same ports, nothing outside the process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bus.clock import SlaLimit
+from bus.codec import Codec, Registered
+from bus.commands import Command, Note, OpenTicket, Reopen, Request
+from bus.dispatch import Dispatcher, utc_now
+from bus.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
+from bus.events import Recorded
+from bus.gateway.idempotency import command_id
+from bus.gateway.log_source import OffsetGone, Place, Positions
+from bus.gateway.ports import Client, Push
+from bus.headers import event_headers
+from bus.memory import MemoryStore, MemoryTransaction
+from bus.partition import partition_of
+from bus.records import RequestReceived
+from bus.rules import Rules
+from bus.stage.record import Record
+from bus.terms import KeyKind, State, TicketId, TraceId
+from bus.topics import Contract, load_contract
+from bus.values import IncidentKey
+from schemas.catalogue import BY_CLASS, RECORD_TYPES
+
+RULES = Rules(
+    dedupe_window=timedelta(minutes=15),
+    sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=8))},
+    root_causes={"fan": "风扇"},
+)
+CONTRACT: Contract = load_contract()
+CODEC = Codec({n: Registered(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)})
+
+
+class StoreThatMayBeAway(MemoryStore):
+    """The in-memory store with a switch."""
+
+    away = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
+        """Open a transaction, if the store is there."""
+        self._there()
+        async with super().transaction() as transaction:
+            yield transaction
+
+    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+        """Read, if the store is there."""
+        self._there()
+        return await super().events(ticket_id)
+
+    def _there(self) -> None:
+        if self.away:
+            raise StoreUnavailable("away for a test")
+
+
+@dataclass
+class FakeLog:
+    """A log in lists; `first` is the oldest offset held."""
+
+    records: dict[Place, list[Record]] = field(default_factory=dict)
+    first: dict[Place, int] = field(default_factory=dict)
+    away: bool = False
+    grew: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def put(self, recorded: Recorded, topics: Iterable[str] | None = None) -> None:
+        """Append an event to its topics, as the relay does."""
+        for topic in topics or CONTRACT.destinations(recorded):
+            place = Place(topic, partition_of(recorded.ticket_id, CONTRACT.topics[topic].partitions))
+            self.put_raw(place, CODEC.encode(recorded), headers_of(recorded), recorded.ticket_id.encode())
+
+    def put_raw(self, place: Place, value: bytes, headers: Sequence[tuple[str, bytes]], key: bytes = b"") -> None:
+        """Append any bytes."""
+        held = self.records.setdefault(place, [])
+        offset = self.first.get(place, 0) + len(held)
+        held.append(Record(topic=place.topic, partition=place.partition, offset=offset, key=key, value=value,
+                           headers=tuple(headers), timestamp_ms=0))  # fmt: skip
+
+    async def starts(self, topics: Iterable[str]) -> Positions:
+        """Tell the oldest offsets."""
+        return {place: self.first.get(place, 0) for place in self._places(topics)}
+
+    async def ends(self, topics: Iterable[str]) -> Positions:
+        """Tell the next offsets."""
+        if self.away:
+            raise KafkaUnavailable("away for a test")
+        return {place: self._end(place) for place in self._places(topics)}
+
+    @asynccontextmanager
+    async def reader(self, positions: Mapping[Place, int]) -> AsyncIterator["FakeReader"]:
+        """Read on from there."""
+        if any(offset < self.first.get(place, 0) for place, offset in positions.items()):
+            raise OffsetGone("cut off")
+        yield FakeReader(self, dict(positions))
+
+    def _end(self, place: Place) -> int:
+        return self.first.get(place, 0) + len(self.records.get(place, ()))
+
+    def _places(self, topics: Iterable[str]) -> list[Place]:
+        return [Place(topic, number) for topic in topics for number in range(CONTRACT.topics[topic].partitions)]
+
+
+@dataclass
+class FakeReader:
+    """Stands somewhere in a FakeLog; gives few records at a time, so that every seam is met."""
+
+    log: FakeLog
+    stands: Positions
+
+    async def read(self) -> Sequence[Record]:
+        """Give up to three records of each place."""
+        if self.log.away:
+            raise KafkaUnavailable("away for a test")
+        found = []
+        for place, offset in self.stands.items():
+            index = offset - self.log.first.get(place, 0)
+            records = self.log.records.get(place, [])[index : index + 3]
+            self.stands[place] += len(records)
+            found += records
+        await asyncio.sleep(0 if found else 0.005)
+        return found
+
+    async def positions(self) -> Positions:
+        """Tell where it stands."""
+        return dict(self.stands)
+
+
+def headers_of(recorded: Recorded) -> list[tuple[str, bytes]]:
+    """Give the headers that the relay writes."""
+    return event_headers(
+        event_id=recorded.event_id,
+        source=recorded.source,
+        ce_type=BY_CLASS[type(recorded.event)].ce_type,
+        ticket_id=recorded.ticket_id,
+        occurred_at=recorded.occurred_at,
+        trace_id=recorded.trace_id,
+        version=recorded.version,
+    )
+
+
+@dataclass
+class FakeClients:
+    """Tokens read as `ROLE-anything`; the client is named by the token."""
+
+    known: Mapping[str, Client]
+
+    async def find(self, token: str) -> Client | None:
+        """Look it up."""
+        return self.known.get(token)
+
+
+@dataclass
+class FakeReadModel:
+    """Rows given by the test, filtered as the read model would."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    async def page(
+        self, *, state: State | None, assignee: str | None, before: TicketId | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Give a page, newest first."""
+        found = [
+            row
+            for row in sorted(self.rows, key=lambda row: str(row["ticket_id"]), reverse=True)
+            if (state is None or row["state"] == state)
+            and (assignee is None or row["assignee"] == assignee)
+            and (before is None or row["ticket_id"] < before)
+        ]
+        return found[:limit]
+
+
+@dataclass
+class FakePushes:
+    """Keeps what was noted."""
+
+    noted: list[Push] = field(default_factory=list)
+
+    def note(self, push: Push) -> None:
+        """Keep it."""
+        self.noted.append(push)
+
+
+@dataclass
+class FakeSpool:
+    """Keeps what was spooled, unless Kafka is away."""
+
+    spooled: list[RequestReceived] = field(default_factory=list)
+    away: bool = False
+
+    async def __call__(self, received: RequestReceived) -> None:
+        """Keep it."""
+        if self.away:
+            raise KafkaUnavailable("away for a test")
+        self.spooled.append(received)
+
+
+class FakeSource:
+    """A source whose signature is a header `signed: yes`, and whose body is a list of words: open, note, bad."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: object) -> str:
+        """Believe the header."""
+        del body, now
+        if headers.get("signed") != "yes":
+            raise MalformedInput("bad_signature", "webhook-signature", "签名不符", "the signature does not match")
+        return headers["webhook-id"]
+
+    def translate(
+        self, *, delivery_id: str, headers: Mapping[str, str], body: bytes, received_at: Any, trace_id: TraceId
+    ) -> Sequence[Request]:
+        """Make a request a word."""
+        del headers
+        words = body.decode().split()
+        if "bad" in words:
+            raise MalformedInput("unknown_type", "type", "不认识的类型", "an unknown type")
+        key = IncidentKey(kind=KeyKind.ORDER, value="O-1")
+        commands: dict[str, Command] = {
+            "open": OpenTicket(incident_key=key, title="t", type="hardware_fault", source_no="A1"),
+            "note": Note(text="n"),
+            "reopen": Reopen(reason="r"),
+            "nul": Note(text="a\0b"),
+        }
+        return [
+            Request(
+                command_id=command_id("fake", f"{delivery_id}{n}"),
+                command=commands[word],
+                source="fake",
+                actor="fake",
+                at=received_at,
+                received_at=received_at,
+                trace_id=trace_id,
+                fingerprint=word,
+                source_no="A1",
+            )
+            for n, word in enumerate(words)
+        ]
+
+
+def dispatcher_on(store: MemoryStore, log: FakeLog) -> Dispatcher:
+    """Make a dispatcher whose events reach the log at once."""
+    published: dict[TicketId, int] = {}
+
+    def publish() -> None:
+        for ticket_id, events in store.log.items():
+            for recorded in events[published.get(ticket_id, 0) :]:
+                log.put(recorded)
+            published[ticket_id] = len(events)
+
+    return Dispatcher(store=store, rules=RULES, committed=publish, now=utc_now)

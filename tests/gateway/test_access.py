@@ -1,0 +1,92 @@
+"""Who may do what, and what the tokens are kept as."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bus.commands import Assign, OpenTicket
+from bus.errors import StoreUnavailable
+from bus.gateway.clients import token_hash
+from bus.gateway.known_clients import KnownClients
+from bus.gateway.ports import Client
+from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role, allows
+from tests.gateway.conftest import OPENING, PERSON, Gateway
+
+ADA = Client(name="ada", role=Role.SRE)
+
+
+async def test_without_a_valid_token_nothing_is_answered(gateway: Gateway) -> None:
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic admin"},
+        {"Authorization": "Bearer"},
+    ):
+        for path in ("/v1/tickets", "/v1/tickets/T20261122-000001", "/v1/topics", "/v1/journeys/x", "/metrics"):
+            answer = await gateway.http.get(path, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+            assert answer.headers["www-authenticate"] == "Bearer"
+        answer = await gateway.http.post("/v1/tickets", json=OPENING, headers={**headers, "Idempotency-Key": "k"})
+        assert answer.status_code == 401
+    assert gateway.store.log == {}
+    assert gateway.refused.kept == {}
+
+
+async def test_a_role_may_do_what_the_table_grants_and_no_more(gateway: Gateway) -> None:
+    ticket = await gateway.opened()
+    answer = await gateway.post(f"/v1/tickets/{ticket}/assign", {"assignee": PERSON}, role="engineer")
+    assert (answer.status_code, answer.json()["code"], answer.json()["wanted"]) == (403, "not_allowed", "assign")
+    assert (await gateway.post("/v1/tickets", OPENING, role="subscriber")).status_code == 403
+    assert (await gateway.get("/metrics", "engineer")).status_code == 403
+    assert (await gateway.get("/metrics", "sre")).status_code == 200
+
+
+def test_every_role_reads_and_every_command_has_somebody_beside_the_admin() -> None:
+    assert set(GRANTS) == set(Role)
+    assert all(allows(role, Access.READ) for role in Role)
+    assert not allows(Role.SOURCE, Access.STREAM)
+    assert not allows(Role.SOURCE, Assign)
+    assert allows(Role.SOURCE, OpenTicket)
+    others = {command for role, grant in GRANTS.items() if role is not Role.ADMIN for command in grant.commands}
+    assert set(OUTSIDE) == others == GRANTS[Role.ADMIN].commands
+
+
+class Tokens:
+    """A token table that can be away."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, Client] = {token_hash("t"): ADA}
+        self.away, self.loads = False, 0
+
+    async def __call__(self) -> Mapping[bytes, Client]:
+        self.loads += 1
+        if self.away:
+            raise StoreUnavailable("away for a test")
+        return dict(self.rows)
+
+
+async def test_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_cannot_be_judged() -> None:
+    tokens, now = Tokens(), [0.0]
+    clients = KnownClients(tokens, clock=lambda: now[0])
+    tokens.away = True
+    with pytest.raises(StoreUnavailable):
+        await clients.find("t")
+    tokens.away, now[0] = False, 2.0
+    assert await clients.find("t") == ADA
+    tokens.away, now[0] = True, 4.0
+    assert await clients.find("t") == ADA
+    with pytest.raises(StoreUnavailable):
+        await clients.find("other")
+
+
+async def test_a_new_token_is_found_on_a_miss_a_revoked_one_is_gone_and_guesses_load_once_a_second() -> None:
+    tokens, now = Tokens(), [0.0]
+    clients = KnownClients(tokens, clock=lambda: now[0])
+    assert [await clients.find(f"guess {n}") for n in range(20)] == [None] * 20
+    assert tokens.loads == 1
+    tokens.rows[token_hash("new")] = ADA
+    now[0] = 1.5
+    assert await clients.find("new") == ADA
+    del tokens.rows[token_hash("new")]
+    await clients.refresh()
+    assert await clients.find("new") is None

@@ -1,0 +1,108 @@
+"""Signed webhooks, and intake while PostgreSQL is away."""
+
+import httpx2
+
+from bus.gateway.intake import take_in
+from tests.gateway.conftest import OPENING, Gateway
+
+
+async def deliver(gateway: Gateway, words: str, *, delivery: str = "d1", signed: str = "yes") -> httpx2.Response:
+    headers = {"signed": signed, "webhook-id": delivery, "webhook-signature": "v1,secret"}
+    return await gateway.http.post("/v1/sources/fake/webhook", content=words, headers=headers)
+
+
+async def test_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -> None:
+    first = await deliver(gateway, "open note")
+    assert first.status_code == 201
+    assert [one["answer"] for one in first.json()["results"]] == ["opened", "changed"]
+    assert first.headers["ticket-trace-id"] == first.json()["results"][0]["trace_id"]
+    again = await deliver(gateway, "open note")
+    assert again.json()["results"] == first.json()["results"]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (await deliver(gateway, "note", delivery="d2")).status_code == 200
+    assert (await deliver(gateway, "", delivery="d3")).json()["results"] == []
+    [events] = gateway.store.log.values()
+    assert len(events) == 3
+
+
+async def test_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_nearest(gateway: Gateway) -> None:
+    answer = await deliver(gateway, "open", signed="no")
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    answer = await gateway.http.post("/v1/sources/fakee/webhook", content=b"")
+    assert (answer.status_code, answer.json()["nearest"]) == (404, "fake")
+    assert gateway.refused.kept == {}
+
+
+async def test_what_is_refused_is_422_or_400_and_kept_once_without_its_signature(gateway: Gateway) -> None:
+    for _ in range(2):
+        answer = await deliver(gateway, "note")
+        assert (answer.status_code, answer.json()["code"]) == (422, "no_such_ticket")
+    answer = await deliver(gateway, "bad", delivery="d2")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "unknown_type", "type")
+    answer = await deliver(gateway, "nul", delivery="d3")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "nul", "command.text")
+    kept = gateway.refused.kept
+    assert list(kept) == [("webhook:fake", "d1"), ("webhook:fake", "d2"), ("webhook:fake", "d3")]
+    assert kept["webhook:fake", "d1"].body == b"note"
+    assert not any("secret" in str(one.headers) for one in kept.values())
+
+
+async def test_of_a_delivery_half_refused_the_accepted_half_stands_and_the_other_is_told(gateway: Gateway) -> None:
+    answer = await deliver(gateway, "open reopen note")
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_now")
+    assert [one["answer"] for one in answer.json()["results"]] == ["opened", "refused", "changed"]
+    [kept] = gateway.refused.kept.values()
+    assert (kept.origin_ref, kept.ticket_id) == ("d1#1", answer.json()["results"][0]["ticket_id"])
+
+
+async def test_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_later_under_its_trace(
+    gateway: Gateway,
+) -> None:
+    gateway.store.away = True
+    webhook = await deliver(gateway, "open")
+    opening = await gateway.post("/v1/tickets", OPENING, key="later")
+    for answer in (webhook, opening):
+        assert (answer.status_code, answer.json()["answer"]) == (202, "spooled")
+    other = await gateway.post("/v1/tickets/T20261122-000001/note", {"text": "x"})
+    assert (other.status_code, other.json()["code"]) == (503, "unavailable")
+    assert other.headers["retry-after"]
+
+    gateway.store.away = False
+    for _ in range(2):  # the intake topic may be read twice
+        for received in gateway.spool.spooled:
+            await take_in(
+                received, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused
+            )
+    assert [len(events) for events in gateway.store.log.values()] == [1, 1]
+    traces = {events[0].trace_id for events in gateway.store.log.values()}
+    assert traces == {webhook.json()["trace_id"], opening.json()["trace_id"]}
+    again = await gateway.post("/v1/tickets", OPENING, key="later")
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
+    assert gateway.refused.kept == {}
+
+
+async def test_a_spooled_request_that_is_refused_later_is_kept_under_the_door_it_came_by(gateway: Gateway) -> None:
+    gateway.store.away = True
+    await deliver(gateway, "note")
+    await gateway.post("/v1/tickets", {**OPENING, "type": "nonsense"}, key="k")
+    gateway.store.away = False
+    for received in gateway.spool.spooled:
+        await take_in(received, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused)
+    assert [(one.origin, one.code) for one in gateway.refused.kept.values()] == [
+        ("webhook:fake", "no_such_ticket"),
+        ("http", "unknown_word"),
+    ]
+
+
+async def test_a_malformed_report_is_refused_at_once_even_while_postgres_is_away(gateway: Gateway) -> None:
+    gateway.store.away = True
+    answer = await gateway.post("/v1/tickets", {**OPENING, "titel": "x"})
+    assert (answer.status_code, answer.json()["nearest"]) == (400, "title")
+    assert gateway.spool.spooled == []
+
+
+async def test_when_both_stores_are_away_intake_is_503(gateway: Gateway) -> None:
+    gateway.store.away = gateway.spool.away = True
+    for answer in (await deliver(gateway, "open"), await gateway.post("/v1/tickets", OPENING)):
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.headers["retry-after"] == "5"

@@ -1,0 +1,96 @@
+"""Lists, journeys, topics, health and the description of the interface."""
+
+import pytest
+
+from tests.gateway.conftest import Gateway
+
+
+def rows(count: int) -> list[dict[str, object]]:
+    snapshot = {"creator": "crm", "assigner": "", "handler": "", "last_at": None, "last_action": "ticket.opened"}
+    return [
+        {"ticket_id": f"T20261122-{n:06d}", "state": "pending" if n % 2 else "closed", "assignee": "", **snapshot}
+        for n in range(1, count + 1)
+    ]
+
+
+async def test_pages_follow_each_other_without_loss_or_repeat(gateway: Gateway) -> None:
+    gateway.tickets.rows = rows(25)
+    seen: list[str] = []
+    params = {"limit": "10"}
+    while True:
+        page = (await gateway.get("/v1/tickets", params=params)).json()
+        seen += [one["ticket_id"] for one in page["tickets"]]
+        if page["next"] is None:
+            break
+        params["cursor"] = page["next"]
+    assert seen == sorted((str(row["ticket_id"]) for row in gateway.tickets.rows), reverse=True)
+
+
+async def test_a_filter_takes_chinese_and_english_states(gateway: Gateway) -> None:
+    gateway.tickets.rows = rows(4)
+    for word in ("closed", "已关闭"):
+        found = (await gateway.get("/v1/tickets", params={"state": word})).json()["tickets"]
+        assert [one["state"] for one in found] == ["closed", "closed"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "nearest"),
+    [
+        ({"state": "跟进中"}, 422, "unknown_state", "in_progress"),
+        ({"state": "clsoed"}, 422, "unknown_state", "closed"),
+        ({"limit": "0"}, 400, "out_of_range", None),
+        ({"limit": "x"}, 400, "out_of_range", None),
+        ({"cursor": "§"}, 400, "cursor_malformed", None),
+        ({"cursor": "AAAA"}, 400, "cursor_malformed", None),
+        ({"asignee": "x"}, 400, "unknown_field", "assignee"),
+        ({"assignee": "a\0"}, 400, "nul", None),
+    ],
+)
+async def test_filters_that_will_not_do_are_refused(
+    gateway: Gateway, *, query: dict[str, str], status: int, code: str, nearest: str | None
+) -> None:
+    answer = await gateway.get("/v1/tickets", params=query)
+    assert (answer.status_code, answer.json()["code"], answer.json().get("nearest")) == (status, code, nearest)
+
+
+async def test_journeys_and_topics_are_shown(gateway: Gateway) -> None:
+    assert (await gateway.get("/v1/journeys/known")).json() == {"name": "known"}
+    assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
+    topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}
+    assert topics["ticket.assign"]["event_types"] == ["TicketAssigned", "TicketReturned", "AssignmentAccepted"]
+
+
+async def test_readiness_says_what_is_up_and_one_store_is_enough(gateway: Gateway) -> None:
+    assert (await gateway.http.get("/livez")).status_code == 200
+    assert (await gateway.http.get("/readyz")).json() == {"ready": True, "postgres": "up", "kafka": "up"}
+    gateway.store.away = True
+    answer = await gateway.http.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "postgres": "down", "kafka": "up"})
+    gateway.log.away = True
+    answer = await gateway.http.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert answer.headers["retry-after"]
+
+
+async def test_reads_are_503_while_the_store_is_away(gateway: Gateway) -> None:
+    ticket = await gateway.opened()
+    gateway.store.away = True
+    answer = await gateway.get(f"/v1/tickets/{ticket}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"]
+
+
+async def test_the_description_names_every_command_and_the_page_fetches_nothing_from_elsewhere(
+    gateway: Gateway,
+) -> None:
+    document = (await gateway.http.get("/openapi.json")).json()
+    assign = document["paths"]["/v1/tickets/{ticket_id}/assign"]["post"]
+    schema = assign["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["properties"]["assignee"]["properties"]["backup_contact"]
+    assert "$ref" not in str(schema)
+    assert assign["parameters"][0]["name"] == "Idempotency-Key"
+    page = await gateway.http.get("/docs")
+    assert "://" not in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    for path in ("/docs/start.js", "/docs/files/swagger-ui-bundle.js", "/docs/files/swagger-ui.css"):
+        assert (await gateway.http.get(path)).status_code == 200

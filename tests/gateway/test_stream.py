@@ -1,0 +1,217 @@
+"""Subscribers over real WebSockets, on a log in memory."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from bus.gateway.log_source import Place
+from bus.gateway.stream_cursor import write_cursor
+from bus.terms import TicketId
+from tests.gateway.conftest import PERSON, Gateway
+from tests.gateway.fakes import CONTRACT, headers_of
+
+Frame = dict[str, Any]
+
+
+@contextlib.asynccontextmanager
+async def subscribed(gateway: Gateway, query: str, role: str = "subscriber") -> AsyncIterator[ClientConnection]:
+    headers = {"Authorization": f"Bearer {role}"}
+    async with connect(f"{gateway.url}/v1/stream?{query}", additional_headers=headers, proxy=None) as ws:
+        yield ws
+
+
+async def frames(ws: ClientConnection, count: int) -> list[Frame]:
+    async with asyncio.timeout(10):
+        return [orjson.loads(await ws.recv()) for _ in range(count)]
+
+
+async def until_closed(ws: ClientConnection) -> tuple[list[Frame], int | None, str]:
+    got: list[Frame] = []
+    async with asyncio.timeout(10):
+        try:
+            while True:
+                got.append(orjson.loads(await ws.recv()))
+        except ConnectionClosed as closed:
+            return got, closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""
+
+
+def named(got: list[Frame]) -> list[tuple[str, int]]:
+    return [(one["ce"]["subject"], one["ticket_version"]) for one in got]
+
+
+async def test_a_subscriber_gets_what_happens_from_now_on_with_all_that_a_reader_needs(served: Gateway) -> None:
+    before = await served.opened("SN-0")
+    await served.caught_up()
+    async with subscribed(served, "topics=ticket.assign,ticket.status") as ws:
+        [ready] = await frames(ws, 1)
+        assert (ready["kind"], ready["topics"]) == ("ready", ["ticket.assign", "ticket.status"])
+        answer = await served.post(f"/v1/tickets/{before}/assign", {"assignee": PERSON}, role="dispatcher")
+        got = await frames(ws, 2)
+        assert {one["topic"] for one in got} == {"ticket.assign", "ticket.status"}
+        for one in got:
+            assert one["kind"] == "event"
+            assert (one["ce"]["type"], one["ce"]["subject"]) == ("ticket.assigned.v1", before)
+            assert one["ticket_version"] == one["data"]["version"] == 2
+            assert one["data"]["assignee"]["person"] == "王工"
+            assert answer.json()["trace_id"] == one["data"]["trace_id"] == one["traceparent"].split("-")[1]
+        assert {(one.ticket_id, one.version, one.client) for one in served.pushes.noted} == {
+            (before, 2, "a-subscriber")
+        }
+
+
+async def test_a_topic_that_nobody_declares_is_answered_with_the_closest_and_closed(served: Gateway) -> None:
+    with capture_logs():
+        async with subscribed(served, "topics=ticket.assigns") as ws:
+            [error], code, _ = await until_closed(ws)
+    assert (error["kind"], error["code"], code) == ("error", "unknown_topic", 4404)
+    assert "did you mean ticket.assign?" in error["detail_en"]
+    assert "ticket.assign?" in error["detail"]
+    async with subscribed(served, "topics=ticket.intake") as ws:  # declared, but no business of subscribers
+        assert (await until_closed(ws))[1] == 4404
+    async with subscribed(served, "") as ws:
+        assert (await until_closed(ws))[1] == 4400
+
+
+async def test_nobody_without_the_right_token_subscribes(served: Gateway) -> None:
+    for headers, status in (({}, 401), ({"Authorization": "Bearer x"}, 401), ({"Authorization": "Bearer source"}, 403)):
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(f"{served.url}/v1/stream?topics=ticket.assign", additional_headers=headers, proxy=None):
+                pass
+        assert refused.value.response.status_code == status
+        assert orjson.loads(refused.value.response.body or b"")["status"] == status
+
+
+async def test_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
+    url = f"{served.url}/v1/stream?topics=ticket.assign"
+    async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType
+        assert ws.subprotocol == "bearer.subscriber"
+        assert (await frames(ws, 1))[0]["kind"] == "ready"
+
+
+async def test_resuming_by_any_cursor_gives_the_rest_without_loss_or_repeat(served: Gateway) -> None:
+    tickets = [await served.opened(f"SN-{n}") for n in range(12)]
+    for ticket in tickets:
+        await served.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
+    async with subscribed(served, "topics=ticket.events&cursor=start") as ws:
+        whole = (await frames(ws, 25))[1:]
+    assert sorted(named(whole)) == sorted((ticket, version) for ticket in tickets for version in (1, 2))
+    for cut in (0, 7, 23):
+        async with subscribed(served, f"topics=ticket.events&cursor={whole[cut]['cursor']}") as ws:
+            rest = await frames(ws, 24 - cut)
+            assert rest[0]["cursor"] == whole[cut]["cursor"]
+            assert sorted(named(rest[1:])) == sorted(named(whole[cut + 1 :]))
+
+
+async def test_catching_up_meets_the_living_log_without_loss_or_repeat(served: Gateway) -> None:
+    for n in range(40):
+        await served.opened(f"old-{n}")
+
+    async def go_on() -> None:
+        for n in range(40):
+            await served.opened(f"new-{n}")
+
+    async with subscribed(served, "topics=ticket.events&cursor=start") as ws:
+        living = asyncio.create_task(go_on())
+        got = (await frames(ws, 81))[1:]
+        await living
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await ws.recv()
+    assert len(set(named(got))) == 80
+
+
+async def test_records_that_the_relay_repeats_reach_nobody_twice(served: Gateway) -> None:
+    tickets = [await served.opened(f"SN-{n}") for n in range(8)]
+    await served.caught_up()
+    async with subscribed(served, "topics=ticket.events") as ws:
+        [ready] = await frames(ws, 1)
+        for ticket in tickets:
+            await served.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
+        got = await frames(ws, 8)
+        for ticket in tickets:
+            for recorded in served.store.log[TicketId(ticket)]:
+                served.log.put(recorded, ["ticket.events"])
+        last = await served.opened("last")
+        assert named(await frames(ws, 1)) == [(last, 1)]
+    for cursor in (ready["cursor"], got[3]["cursor"]):
+        async with subscribed(served, f"topics=ticket.events&cursor={cursor}") as ws:
+            expected = 9 if cursor == ready["cursor"] else 5
+            again = (await frames(ws, expected + 1))[1:]
+            assert len(set(named(again))) == expected
+
+
+async def test_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gateway) -> None:
+    url = f"{served.url}/v1/stream?topics=ticket.events"
+    headers = {"Authorization": "Bearer subscriber"}
+    async with connect(url, additional_headers=headers, proxy=None, max_queue=1) as slow:
+        ticket = await served.opened()
+        await served.post(f"/v1/tickets/{ticket}/note", {"text": "语" * 60_000})
+        big = served.store.log[TicketId(ticket)][1]
+        for version in range(3, 400):  # far more than sockets and queue hold
+            served.log.put(replace(big, version=version), ["ticket.events"])
+        async with asyncio.timeout(20):
+            while served.deps.hub._subscriptions:
+                await asyncio.sleep(0.01)
+        got, code, _ = await until_closed(slow)
+    assert code in {4408, None}  # a client that reads far too late may find the connection gone
+    events = [one for one in got if one["kind"] == "event"]
+    async with subscribed(served, f"topics=ticket.events&cursor={events[-1]['cursor']}") as ws:
+        following = (await frames(ws, 2))[1]
+    assert following["ticket_version"] == events[-1]["ticket_version"] + 1
+
+
+@pytest.mark.parametrize("cursor", ["§", "AAAA", "e30x", write_cursor({Place("ticket.events", 0): 1})])
+async def test_a_cursor_that_is_none_is_refused(served: Gateway, cursor: str) -> None:
+    async with subscribed(served, f"topics=ticket.events&cursor={cursor}") as ws:
+        [error], code, _ = await until_closed(ws)
+    assert (error["code"], code) == ("cursor_malformed", 4400)
+
+
+async def test_a_cursor_whose_place_is_gone_or_never_was_is_refused(served: Gateway) -> None:
+    partitions = range(CONTRACT.topics["ticket.events"].partitions)
+    behind = write_cursor({Place("ticket.events", n): 0 for n in partitions})
+    ahead = write_cursor({Place("ticket.events", n): 10**6 for n in partitions})
+    for n in range(12):
+        await served.opened(f"SN-{n}")
+    await served.caught_up()
+    for place in list(served.log.records):
+        served.log.records[place], served.log.first[place] = served.log.records[place][1:], 1
+    for cursor in (behind, ahead):
+        async with subscribed(served, f"topics=ticket.events&cursor={cursor}") as ws:
+            got, code, _ = await until_closed(ws)
+        assert (got[-1]["code"], code) == ("cursor_expired", 4410)
+
+
+async def test_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) -> None:
+    ticket = await served.opened()
+    await served.caught_up()
+    async with subscribed(served, "topics=ticket.events") as ws:
+        await frames(ws, 1)
+        recorded = served.store.log[TicketId(ticket)][0]
+        with capture_logs():
+            served.log.put_raw(
+                Place("ticket.events", 3), b"junk", headers_of(replace(recorded, ticket_id=TicketId("T20261122-9")))
+            )
+            [error] = await frames(ws, 1)
+        assert (error["kind"], error["code"], error["partition"]) == ("error", "malformed_record", 3)
+        await served.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
+        assert named(await frames(ws, 1)) == [(ticket, 2)]
+
+
+async def test_the_tail_goes_on_where_it_stood_when_kafka_comes_back(served: Gateway) -> None:
+    async with subscribed(served, "topics=ticket.events") as ws:
+        await frames(ws, 1)
+        with capture_logs():
+            served.log.away = True
+            await asyncio.sleep(0.05)
+            ticket = await served.opened()
+            served.log.away = False
+            assert named(await frames(ws, 1)) == [(ticket, 1)]

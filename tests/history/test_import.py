@@ -1,0 +1,184 @@
+"""The import as a whole, on a bus in memory: it agrees with the oracle, repeats nothing and loses nothing."""
+
+import asyncio
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.history.importer import Summary
+from adapters.history.rows import open_lines
+from bus.batch import Outcome
+from bus.commands import Request
+from bus.dispatch import Dispatcher
+from bus.errors import StoreUnavailable
+from bus.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.refused import RefusedInput
+from bus.terms import State
+from tests.history.oracle import Expected, compare, expected
+from tests.history.uci import SAMPLE, Bus, lines, row, states
+
+EVENTS_OF_THE_SAMPLE = 3124
+REFUSED = {line.split(b",")[0] for line in SAMPLE if b",-100," in line}
+SOME = {*sorted({line.split(b",")[0] for line in SAMPLE[1:]})[::4], *REFUSED}
+FEW = [line for line in SAMPLE if line.split(b",")[0] in {*SOME, b"number"}]
+
+
+def oracle(file: Sequence[bytes]) -> dict[str, Expected]:
+    return expected(csv.DictReader(line.decode() for line in file))
+
+
+async def test_the_sample_agrees_with_the_oracle() -> None:
+    bus = Bus()
+    summary = await bus.take(SAMPLE)
+    assert compare(oracle(SAMPLE), await bus.listed()) == []
+    assert (summary.rows, summary.opened, summary.refused_rows) == (2197, 300, 3)
+    assert summary.opened + summary.changed + summary.notes == EVENTS_OF_THE_SAMPLE
+    assert (summary.repeated, summary.refused_commands, summary.joined, summary.unchanged) == (0, 0, 0, 0)
+
+
+async def test_refused_rows_are_kept_with_their_line_and_their_bytes() -> None:
+    bus = Bus()
+    await bus.take(SAMPLE)
+    refused = [(number, line) for number, one in oracle(SAMPLE).items() for line in one.refused_lines]
+    kept = sorted(bus.refused.kept.values(), key=lambda one: int(one.headers["line"]))
+    assert [one.headers["line"] for one in kept] == [str(line) for _, line in refused]
+    assert [one.body for one in kept] == [SAMPLE[line - 1] for _, line in refused]
+    assert {(one.origin, one.code) for one in kept} == {("import:uci-incident-log", "unknown_state_word")}
+    traces = {ticket.trace_id for ticket in await bus.tickets() if ticket.source_no == refused[0][0]}
+    assert {one.trace_id for one in kept} == traces
+
+
+async def test_the_past_is_historic_settles_its_own_clocks_and_rings_nothing() -> None:
+    bus = Bus()
+    await bus.take(SAMPLE)
+    for ticket in await bus.tickets():
+        assert ticket.historic
+        assert ticket.state is State.CLOSED
+        assert ticket.resolution.running_since is None
+        assert ticket.resolution.settled_at == ticket.resolved_at
+    recorded = [one for events in bus.store.log.values() for one in events]
+    assert all(one.historic for one in recorded)
+    assert not any(isinstance(one.event, SlaWarned | SlaBreached | TicketEscalated) for one in recorded)
+
+
+async def test_a_second_import_changes_nothing() -> None:
+    bus = Bus()
+    first = await bus.take(SAMPLE)
+    before = {number: list(events) for number, events in bus.store.log.items()}
+    second = await bus.take(SAMPLE, batch_size=37)
+    assert bus.store.log == before
+    assert len(bus.refused.kept) == 3
+    assert second == Summary(rows=2197, repeated=first.opened + first.changed + first.notes, refused_rows=3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(cut=st.integers(1, len(FEW)), batch_size=st.sampled_from([1, 7, 100, 1000]))
+def test_a_file_cut_after_any_row_gives_that_row_s_state_and_the_whole_goes_on(cut: int, batch_size: int) -> None:
+    async def both() -> None:
+        bus, part = Bus(), FEW[:cut]
+        await bus.take(part, batch_size=batch_size)
+        assert compare(oracle(part), await bus.listed()) == []
+        done = await bus.take(FEW, batch_size=batch_size)
+        assert compare(oracle(FEW), await bus.listed()) == []
+        recorded = [one.event for events in bus.store.log.values() for one in events]
+        assert len(recorded) == done.opened + done.changed + done.notes + done.repeated
+
+    asyncio.run(both())
+
+
+async def test_incidents_whose_rows_are_mixed_go_on_where_they_stood() -> None:
+    rows = sorted(SAMPLE[1:], key=lambda line: int(line.split(b",")[5]))
+    bus = Bus()
+    await bus.take([SAMPLE[0], *rows])
+    assert compare(oracle(SAMPLE), await bus.listed()) == []
+
+
+async def test_a_note_names_its_columns_in_the_log() -> None:
+    bus = Bus()
+    await bus.take(lines([row("Active"), row("Active", minute=1, assignment_group="Group 2")]))
+    [events] = bus.store.log.values()
+    assert events[-1].event == NoteAdded(text="", changed=("assignment_group",))
+
+
+async def test_broken_rows_are_kept_and_the_rest_goes_in() -> None:
+    bus = Bus()
+    header, first, second = lines(states("New", "Active"))
+    summary = await bus.take([header, first, b"half a row\n", b"\xff,\n", second])
+    assert (summary.opened, summary.refused_rows) == (1, 2)
+    assert sorted(one.headers["line"] for one in bus.refused.kept.values()) == ["3", "4"]
+    assert {ticket.state for ticket in await bus.tickets()} == {State.IN_PROGRESS}
+
+
+async def test_what_the_domain_declines_is_kept_with_its_row() -> None:
+    bus = Bus()
+    file = lines([row("New", sys_updated_at="1/3/2099 09:00")])
+    summary = await bus.take(file)
+    assert summary == Summary(rows=1, refused_commands=2)
+    assert {(one.code, one.body) for one in bus.refused.kept.values()} == {
+        ("in_future", file[1]),
+        ("no_such_ticket", file[1]),
+    }
+    await bus.take(file)
+    assert len(bus.refused.kept) == 2
+
+
+class Absent(Dispatcher):
+    """A dispatcher whose store is away for some calls."""
+
+    away = 0
+
+    async def dispatch(self, requests: Sequence[Request]) -> list[Outcome]:
+        if Absent.away:
+            Absent.away -= 1
+            raise StoreUnavailable("PostgreSQL is away")
+        return await super().dispatch(requests)
+
+
+def with_absences(bus: Bus, calls: int) -> Bus:
+    Absent.away = calls
+    bus.dispatcher = Absent(store=bus.store, rules=bus.dispatcher.rules, now=bus.dispatcher.now)
+    return bus
+
+
+async def test_a_store_that_comes_back_in_time_is_waited_for() -> None:
+    bus = with_absences(Bus(), 2)
+    assert (await bus.take(SAMPLE, patience_s=30.0)).opened == 300
+
+
+async def test_a_store_that_stays_away_stops_the_import_with_a_word_on_how_to_go_on() -> None:
+    bus = with_absences(Bus(), 10**9)
+    with pytest.raises(StoreUnavailable, match="Run the same command again"):
+        await bus.take(SAMPLE, patience_s=0.2)
+    assert bus.store.log == {}
+
+
+class Shut:
+    """A store of refused input that is away."""
+
+    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+        raise StoreUnavailable(f"away with {len(inputs)} inputs")
+
+
+async def test_refused_rows_are_not_lost_when_their_store_is_away() -> None:
+    bus = Bus()
+    with pytest.raises(StoreUnavailable):
+        await bus.take(SAMPLE, refused=Shut(), patience_s=0.1)
+    await bus.take(SAMPLE)
+    assert len(bus.refused.kept) == 3
+
+
+async def test_the_full_data_agrees_with_the_oracle(full_data: Path) -> None:
+    with open_lines(full_data) as (file, _):
+        whole = list(file)
+    bus, start = Bus(), monotonic()
+    summary = await bus.take(whole)
+    elapsed_s = monotonic() - start
+    assert compare(oracle(whole), await bus.listed()) == []
+    assert replace(summary, changed=0, notes=0) == Summary(rows=70_556, opened=12_398, refused_rows=3)
+    print(f"{summary.rows} rows, {summary.opened + summary.changed + summary.notes} events in {elapsed_s:.1f} s")

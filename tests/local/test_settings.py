@@ -1,0 +1,102 @@
+"""The settings: from the environment, lent by a running stack, shown with secrets masked."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bus.local.process import Identity, myself
+from bus.local.state import StackState, save
+from bus.settings import STATE_FILE, Settings, SettingsWrong, listing, load, mask_password, resolve, variables
+
+LENDS = {
+    "database_url": "postgresql://a:b@127.0.0.1:1/x",
+    "token": "tb_secret",
+    "webhook_secrets": {"crm": ["whsec_a"]},
+}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in variables().values():
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "")
+    monkeypatch.setenv("TICKETBUS_DEDUPE_WINDOW", "PT20M")
+    monkeypatch.setenv("TICKETBUS_WEBHOOK_SECRETS", '{"crm": ["whsec_new", "whsec_old"]}')
+    settings = load()
+    assert settings.database_url == "postgresql://x"
+    assert settings.kafka_bootstrap is None
+    assert settings.dedupe_window == timedelta(minutes=20)
+    assert [each.get_secret_value() for each in settings.webhook_secrets["crm"]] == ["whsec_new", "whsec_old"]
+
+
+def test_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKETBUS_HTTP_PORT", "s3cret")
+    with pytest.raises(SettingsWrong, match="TICKETBUS_HTTP_PORT") as told:
+        load()
+    assert "s3cret" not in str(told.value)
+    monkeypatch.setenv("TICKETBUS_WEBHOOK_SECRETS", "{s3cret")
+    with pytest.raises(SettingsWrong, match="webhook_secrets") as told:
+        load()
+    assert "s3cret" not in str(told.value)
+
+
+def test_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
+    save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
+    resolved = resolve(Settings(kafka_bootstrap="mine:9092"), tmp_path)
+    assert resolved.database_url == LENDS["database_url"]
+    assert resolved.token is not None
+    assert resolved.token.get_secret_value() == "tb_secret"
+    assert resolved.webhook_secrets["crm"][0].get_secret_value() == "whsec_a"
+    assert resolved.kafka_bootstrap == "mine:9092"
+    assert resolved.data == tmp_path
+
+
+def test_what_the_environment_sets_wins_over_the_stack(tmp_path: Path) -> None:
+    save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
+    assert resolve(Settings(database_url="postgresql://mine"), tmp_path).database_url == "postgresql://mine"
+
+
+@pytest.mark.parametrize("supervisor", [None, Identity(pid=myself().pid, started=1.0)])
+def test_a_stack_that_does_not_run_lends_nothing(tmp_path: Path, supervisor: Identity | None) -> None:
+    save(tmp_path, StackState(supervisor=supervisor, lends=LENDS))
+    assert resolve(Settings(), tmp_path).database_url is None
+
+
+def test_a_state_file_that_cannot_be_read_lends_nothing(tmp_path: Path) -> None:
+    (tmp_path / STATE_FILE).write_text("{half")
+    assert resolve(Settings(), tmp_path).database_url is None
+
+
+def test_the_listing_names_sources_and_masks_every_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKETBUS_KAFKA_PASSWORD", "s3cret")
+    save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
+    settings = load()
+    rows = {row.name: row for row in listing(settings, resolve(settings, tmp_path))}
+    assert set(rows) == set(Settings.model_fields)
+    assert rows["kafka_password"].source == "environment"
+    assert rows["database_url"].source == "local stack"
+    assert rows["http_port"].source == "default"
+    assert rows["dedupe_window"].value == "900 s"
+    shown = json.dumps([row.value for row in rows.values()])
+    assert not any(secret in shown for secret in ("s3cret", "tb_secret", "whsec_a", ":b@"))
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("postgresql://u:p%40w@h:1/d", "postgresql://u:********@h:1/d"),
+        ("postgresql://u:p@w@h/d", "postgresql://u:********@h/d"),
+        ("host=h password=secret dbname=d", "host=h password=******** dbname=d"),
+        ("postgresql://h/d?user=u&password=secret", "postgresql://h/d?user=u&password=********"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_a_password_inside_an_address_is_hidden(url: str, masked: str) -> None:
+    assert mask_password(url) == masked
+    assert mask_password(masked) == masked

@@ -1,0 +1,1 @@
+"""Read models: pure folds first, then on real parts."""

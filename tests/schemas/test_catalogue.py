@@ -1,0 +1,144 @@
+"""The schema files and the classes are equal, both ways; topics, root causes and promises are what was agreed."""
+
+from dataclasses import fields
+from importlib import resources
+from typing import Any, get_args
+
+import pytest
+from fastavro import parse_schema
+
+from bus import events
+from bus.rule_files import RuleFileWrong, load_rules, load_sla
+from bus.settings import Settings
+from bus.topics import load_contract, physical
+from schemas.catalogue import BY_SUBJECT, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
+from tests.core.cast import HOUR, MINUTE
+from tests.schemas.codecs import recorded
+
+ENVELOPE = [
+    "event_id",
+    "ticket_id",
+    "version",
+    "trace_id",
+    "occurred_at",
+    "recorded_at",
+    "source",
+    "actor",
+    "command_id",
+]
+FILES = sorted(
+    one.name for one in resources.files("schemas").joinpath("records").iterdir() if one.name.endswith(".avsc")
+)
+CONTRACT = load_contract()
+
+
+def named(record: RecordType) -> str:
+    """Name a record for the list of tests."""
+    return record.cls.__name__
+
+
+def types_in(schema: Any) -> list[Any]:
+    """List every schema within a schema."""
+    if isinstance(schema, list):
+        return [inner for one in schema for inner in types_in(one)]
+    if not isinstance(schema, dict):
+        return [schema]
+    inner = [*schema.get("fields", ()), schema.get("items", ()), schema.get("values", ())]
+    return [schema, *[one for part in inner for one in types_in(part.get("type") if _is_field(part) else part)]]
+
+
+def _is_field(part: Any) -> bool:
+    return isinstance(part, dict) and "fields" not in part and "items" not in part and "name" in part
+
+
+@pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
+def test_the_file_is_what_the_class_says(record: RecordType) -> None:
+    assert record.schema == record.derived
+
+
+@pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
+def test_the_class_has_the_fields_of_the_file_and_their_order(record: RecordType) -> None:
+    names = [field["name"] for field in record.schema["fields"]]
+    own = [field.name for field in fields(record.cls)]
+    assert names[len(names) - len(own) :] == own
+
+
+def test_every_file_has_its_class_and_every_event_its_file() -> None:
+    assert sorted(one.file_name for one in RECORD_TYPES) == FILES
+    assert tuple(event.__name__ for event in get_args(events.Event)) == EVENT_NAMES
+    assert len(BY_SUBJECT) == len(RECORD_TYPES)
+
+
+@pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
+def test_every_schema_parses_under_its_full_name(record: RecordType) -> None:
+    assert parse_schema(record.schema)["name"] == record.subject
+
+
+@pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
+def test_every_event_begins_with_the_same_fields(record: RecordType) -> None:
+    assert [field["name"] for field in record.schema["fields"]][: len(ENVELOPE)] == ENVELOPE
+    assert record.subject == f"ticketbus.ticket.{record.cls.__name__}"
+
+
+@pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
+def test_no_schema_can_be_made_to_take_memory_or_stack_without_bytes(record: RecordType) -> None:
+    inner = types_in(record.schema)
+    assert not [one for one in inner if isinstance(one, dict) and one.get("items") == "null"]
+    definitions = [one["name"] for one in inner if isinstance(one, dict) and one.get("type") == "record"]
+    assert len(definitions) == len(set(definitions))
+    for one in inner:  # what refers to a record by name stands outside of it: nothing is recursive
+        if isinstance(one, dict) and one.get("type") == "record":
+            assert one["name"] not in [each for field in one["fields"] for each in types_in(field["type"])]
+
+
+def test_there_are_23_root_causes_in_two_languages() -> None:
+    causes = load_rules(Settings()).root_causes
+    assert len(causes) == 23
+    assert all(code == code.lower() and text for code, text in causes.items())
+    assert len(set(causes.values())) == 23
+
+
+def test_the_promises_are_those_that_were_agreed() -> None:
+    sla = load_rules(Settings()).sla
+    assert sla["hardware_fault"].response == 15 * MINUTE
+    assert sla["configuration_question"].response == 2 * HOUR
+
+
+@pytest.mark.parametrize("text", ["", "[]", "x: {}", "x: {name: X, response: PT0S, resolution: PT1H}", "x: ["])
+def test_a_promise_that_cannot_be_read_names_the_file(text: str, tmp_path: Any) -> None:
+    path = tmp_path / "sla.yaml"
+    path.write_text(text)
+    with pytest.raises(RuleFileWrong, match=r"sla\.yaml"):
+        load_sla(path)
+
+
+@pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
+def test_every_event_goes_to_the_log_and_the_past_nowhere_else(record: RecordType) -> None:
+    event: Any = object.__new__(record.cls)
+    live, past = recorded(event), recorded(event, historic=True)
+    assert CONTRACT.destinations(live)[0] == "ticket.events"
+    assert CONTRACT.destinations(past) == ("ticket.events",)
+
+
+@pytest.mark.parametrize(("topic", "event"), [
+    ("ticket.assign", "TicketAssigned"), ("ticket.assign", "TicketReturned"), ("ticket.assign", "AssignmentAccepted"),
+    ("ticket.status", "TicketOpened"), ("ticket.status", "TicketResolved"), ("ticket.status", "ClosureConfirmed"),
+    ("ticket.sla", "SlaWarned"), ("ticket.sla", "SlaBreached"), ("ticket.parts", "PartsRequested"),
+])  # fmt: skip
+def test_a_subscriber_topic_is_a_view_of_the_log(topic: str, event: str) -> None:
+    assert topic in CONTRACT.live[event]
+
+
+def test_ticket_topics_have_one_partition_count_and_everyone_a_writer_and_a_reader() -> None:
+    assert len({topic.partitions for topic in CONTRACT.topics.values() if topic.key == "ticket_id"}) == 1
+    assert all(topic.writers and topic.readers for topic in CONTRACT.topics.values())
+
+
+def test_subscribers_are_told_the_topic_that_they_meant() -> None:
+    assert CONTRACT.nearest("ticket.assigns") == "ticket.assign"
+    assert CONTRACT.nearest("nonsense") == ""
+    assert "ticket.intake" not in CONTRACT.public()
+
+
+def test_a_namespace_stands_before_the_name() -> None:
+    assert (physical("", "ticket.events"), physical("t1", "ticket.events")) == ("ticket.events", "t1.ticket.events")

@@ -1,0 +1,151 @@
+"""Any event survives the way to bytes and back; whatever is no event is refused by name, and by nothing else."""
+
+import random
+import struct
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.codec import PAYLOAD_BYTES_MAX, Codec, event_json
+from bus.errors import InvariantBroken, MalformedInput
+from bus.events import NoteAdded, Recorded, TicketResolved
+from bus.records import HostRead, RequestReceived
+from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
+from tests.core.any_value import anything
+from tests.core.cast import CLOSED, PAUSED
+from tests.core.story import Story
+from tests.core.story import given as told
+from tests.schemas.codecs import CODEC, IDS, ONE_OF_EACH, any_recorded, recorded, registered
+
+NOTE = recorded(NoteAdded(text="门禁密码 1234", changed=("urgency",)))
+MUTATIONS_PER_EVENT = 400
+
+
+def named(record: RecordType) -> str:
+    """Name a record for the list of tests."""
+    return record.cls.__name__
+
+
+@pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_any_event_survives_the_way_there_and_back(record: RecordType, data: st.DataObject) -> None:
+    event = data.draw(any_recorded(record.cls))
+    value = CODEC.encode(event)
+    assert CODEC.decode(value) == event
+    assert CODEC.encode(CODEC.decode(value)) == value
+    assert struct.unpack(">bI", value[:5]) == (0, IDS[record.cls])
+
+
+@given(anything(RequestReceived) | anything(HostRead))
+def test_any_other_record_survives_it_too(record: RequestReceived | HostRead) -> None:
+    assert CODEC.decode_record(CODEC.encode_record(record)) == record
+
+
+@pytest.mark.parametrize("at", [
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2026, 11, 22, 9, 30, 0, 1, tzinfo=timezone(timedelta(hours=8))),
+])  # fmt: skip
+def test_times_keep_their_microseconds(at: datetime) -> None:
+    back = CODEC.decode(CODEC.encode(replace(NOTE, occurred_at=at)))
+    assert back.occurred_at == at
+    assert back.occurred_at.utcoffset() == timedelta(0)
+
+
+def test_the_same_event_is_the_same_bytes() -> None:
+    assert CODEC.encode(NOTE) == CODEC.encode(replace(NOTE))
+
+
+def test_an_event_in_json_has_the_fields_of_its_record_and_its_type() -> None:
+    shown = event_json(NOTE)
+    assert list(shown)[:-1] == [field["name"] for field in BY_CLASS[NoteAdded].schema["fields"]]
+    assert shown["event_type"] == "note.added.v1"
+
+
+@pytest.mark.parametrize("story", [told(*CLOSED), told(*PAUSED), told(*CLOSED, historic=True)])
+def test_what_a_story_leads_to_survives_too(story: Story) -> None:
+    assert [CODEC.decode(CODEC.encode(one)) for one in story.log] == story.log
+
+
+def _judge(value: bytes) -> Recorded | None:
+    """Decode: an event, or None for a refusal that names what is wrong. Any other exception fails the test."""
+    try:
+        return CODEC.decode(value)
+    except MalformedInput as refused:
+        return None if refused.field and refused.zh and refused.en else pytest.fail(f"says too little: {refused!r}")
+
+
+def test_every_truncation_of_every_event_is_refused() -> None:
+    for value in map(CODEC.encode, ONE_OF_EACH):
+        assert [end for end in range(len(value)) if _judge(value[:end]) is not None] == []
+
+
+def test_every_longer_value_is_refused() -> None:
+    for value in map(CODEC.encode, ONE_OF_EACH):
+        assert [extra for extra in (b"\0", b"\xff", value, b" " * 300) if _judge(value + extra) is not None] == []
+
+
+def test_a_flipped_bit_is_refused_or_reads_as_another_event_never_as_a_crash() -> None:
+    chance = random.Random(20_261_122)  # noqa: S311 - reproducible mutations, no secret
+    tried = 0
+    for value in map(CODEC.encode, ONE_OF_EACH):
+        bits = len(value) * 8
+        for bit in chain(range(40), (chance.randrange(bits) for _ in range(MUTATIONS_PER_EVENT))):
+            flipped = bytearray(value)
+            flipped[bit // 8] ^= 1 << bit % 8
+            read = _judge(bytes(flipped))
+            assert read is None or CODEC.decode(CODEC.encode(read)) == read
+            tried += 1
+    assert tried >= 2000
+
+
+@given(st.binary(max_size=200), st.sampled_from(sorted(IDS.values())))
+@settings(max_examples=500)
+def test_any_bytes_under_a_known_id_are_refused_or_read(body: bytes, schema_id: int) -> None:
+    _judge(struct.pack(">bI", 0, schema_id) + body)
+
+
+@pytest.mark.parametrize(("value", "field"), [
+    (b"", "value"),
+    (b"\0\0\0\0", "value"),
+    (b"{\"ticket\": 1}", "value"),
+    (struct.pack(">bI", 0, 4_000_000_000), "schema_id"),
+    (struct.pack(">bI", 0, 0) + b"x", "schema_id"),
+    (b"\0" * (PAYLOAD_BYTES_MAX + 1), "value"),
+])  # fmt: skip
+def test_what_is_no_record_of_the_bus_is_refused_by_name(value: bytes, field: str) -> None:
+    with pytest.raises(MalformedInput) as refused:
+        CODEC.decode(value)
+    assert refused.value.field == field
+
+
+def test_a_record_of_another_kind_is_no_ticket_event() -> None:
+    host = HostRead(
+        host="a", read_at=NOTE.occurred_at, path="/", disk_total_bytes=1, disk_free_bytes=1, memory_free_bytes=1
+    )
+    with pytest.raises(MalformedInput, match="no ticket event"):
+        CODEC.decode(CODEC.encode_record(host))
+
+
+def test_a_word_outside_its_list_is_refused_by_its_field() -> None:
+    solved = recorded(TicketResolved(photos=("p",), summary="s", root_cause="leakage"))
+    value = CODEC.encode(solved)
+    assert _judge(value) == solved
+    sla = next(one for one in ONE_OF_EACH if type(one.event).__name__ == "SlaWarned")
+    broken = CODEC.encode(sla).replace(b"resolution", b"revolution").replace(b"first_response", b"first_responsE")
+    with pytest.raises(MalformedInput) as refused:
+        CODEC.decode(broken)
+    assert refused.value.field == "clock"
+
+
+def test_a_record_without_a_registered_schema_is_ours_to_mend() -> None:
+    codec = Codec(registered(*[one for one in RECORD_TYPES if one.cls is not NoteAdded]))
+    with pytest.raises(InvariantBroken, match="topics apply"):
+        codec.encode(NOTE)
+    with pytest.raises(MalformedInput, match="not registered"):
+        codec.decode(CODEC.encode(NOTE))

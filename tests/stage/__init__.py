@@ -1,0 +1,1 @@
+"""Stages on real Kafka and PostgreSQL."""

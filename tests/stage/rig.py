@@ -1,0 +1,177 @@
+"""A rig for stages: a database and a topic of the test's own, and a handler whose every effect can be counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from psycopg import sql
+
+from bus.errors import MalformedInput
+from bus.kafka import kafka_options, make_consumer
+from bus.local.stack import Urls
+from bus.postgres.pool import Connection, Pool, connected, open_pool
+from bus.settings import Settings
+from bus.stage import offsets
+from bus.stage.handler import Handler, Stage
+from bus.stage.log_reader import LogReader
+from bus.stage.record import Record
+from bus.stage.runner import Runner
+from bus.stage.worker import StageWorker
+
+PARTITIONS = 3
+EFFECTS = """
+CREATE TABLE effects (
+    handler text, partition int, record bigint, value text, PRIMARY KEY (handler, partition, record))"""
+
+
+@dataclass(slots=True)
+class Counting:
+    """Writes one row per record; a second effect of one record would break the table's key. Can be poisoned."""
+
+    name: str = "counting"
+    poison: bytes = b"poison"
+    handled: int = 0
+
+    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.value == self.poison:
+                raise MalformedInput("poison", "value", "毒丸", "a poison pill")
+        rows = [(self.name, r.partition, r.offset, (r.value or b"").decode()) for r in records]
+        async with connection.cursor() as cursor:
+            await cursor.executemany("INSERT INTO effects VALUES (%s, %s, %s, %s)", rows)
+        self.handled += len(rows)
+
+
+@dataclass(slots=True, kw_only=True)
+class Rig:
+    """What a test of stages stands on."""
+
+    settings: Settings
+    topic: str
+    pool: Pool
+    reader: LogReader
+    producer: AIOKafkaProducer
+    running: list[tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=list)
+
+    @property
+    def group(self) -> str:
+        """Name the consumer group."""
+        return f"{self.topic}.group"
+
+    @property
+    def database(self) -> str:
+        """Name the database."""
+        return urlsplit(self.settings.database_url or "").path.removeprefix("/")
+
+    async def produce(self, partition: int, *values: bytes) -> None:
+        """Append records to a partition."""
+        sent = [await self.producer.send(self.topic, value, partition=partition) for value in values]
+        await asyncio.gather(*sent)
+
+    async def produce_many(self, each: int, prefix: str = "v") -> None:
+        """Append that many records to every partition."""
+        for partition in range(PARTITIONS):
+            await self.produce(partition, *(f"{prefix}{number}".encode() for number in range(each)))
+
+    def runner(self) -> Runner:
+        """Make a runner on the rig's reader."""
+        return Runner(topic=self.topic, pool=self.pool, reader=self.reader, now=lambda: datetime.now(UTC))
+
+    async def begin(self, *handlers: str) -> None:
+        """Let handlers start at 0 on every partition."""
+        async with connected(self.pool) as connection:
+            await offsets.begin(connection, handlers, self.topic, range(PARTITIONS))
+
+    async def records(self, partition: int) -> list[Record]:
+        """Read all records of a partition."""
+        end = (await self.reader.ends(self.topic, [partition]))[partition]
+        return [r async for c in self.reader.read(self.topic, partition, 0, end, most=10_000) for r in c.records]
+
+    async def standing(self, handler: str = "counting") -> dict[int, offsets.Standing]:
+        """Tell how far a handler is, by partition."""
+        async with connected(self.pool) as connection:
+            return {one.partition: one for one in await offsets.standing(connection, [handler])}
+
+    async def effects(self, handler: str = "counting") -> int:
+        """Count the records that took effect."""
+        return int((await self.ask("SELECT count(*) FROM effects WHERE handler = %s", handler))[0][0])
+
+    async def ask(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        async with connected(self.pool) as connection:
+            return await (await connection.execute(query.encode(), parameters)).fetchall()
+
+    def work(self, *handlers: Handler, settings: Settings | None = None) -> Callable[[], Awaitable[None]]:
+        """Run a stage worker as a program of its own would; gives what stops it."""
+        used = settings or self.settings
+        reader = LogReader(lambda: make_consumer(used))
+        runner = Runner(topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC))
+        stage = Stage(name="rig", topic=self.topic, group=self.group, handlers=handlers)
+        worker = StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka_options(used))
+        stopping = asyncio.Event()
+        running = (stopping, asyncio.create_task(worker.run(stopping)))
+        self.running.append(running)
+
+        async def stop() -> None:
+            self.running.remove(running)
+            await _stop(*running)
+
+        return stop
+
+    async def committed(self) -> dict[int, int | None]:
+        """Give what the consumer group has committed, as Kafka's own tools would show it."""
+        consumer = AIOKafkaConsumer(**kafka_options(self.settings), group_id=self.group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            return {p: await consumer.committed(TopicPartition(self.topic, p)) for p in range(PARTITIONS)}
+        finally:
+            await consumer.stop()
+
+
+async def _stop(stopping: asyncio.Event, task: asyncio.Task[None]) -> None:
+    stopping.set()
+    async with asyncio.timeout(15):
+        await task
+
+
+@asynccontextmanager
+async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
+    """Make a rig on the parts; what it started is stopped afterwards."""
+    name = f"rig{uuid4().hex[:10]}"
+    url = urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}"))
+    settings = Settings.model_validate({"database_url": url, "kafka_bootstrap": parts.kafka_bootstrap})
+    await _create(parts.database_url, name, url)
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
+    await admin.start()
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    await admin.close()
+    producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
+    reader = LogReader(lambda: make_consumer(settings))
+    await producer.start()
+    async with open_pool(url, size=6) as pool:
+        rig = Rig(settings=settings, topic=name, pool=pool, reader=reader, producer=producer)
+        try:
+            yield rig
+        finally:
+            for running in rig.running:
+                await _stop(*running)
+            await reader.close()
+            await producer.stop()
+
+
+async def _create(server: str, name: str, url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migration = resources.files("bus.postgres").joinpath("migrations", "20261122000002_stages.sql").read_text("utf-8")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(migration.split("-- migrate:down")[0].encode())
+        await connection.execute(EFFECTS.encode())

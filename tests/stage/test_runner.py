@@ -1,0 +1,121 @@
+"""Exactly once, whatever is delivered: repeats, gaps, holes, poison, rivals, a rewind."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from bus.kafka import kafka_options
+from bus.postgres.pool import connected
+from bus.stage import offsets
+from tests.stage.rig import Counting, Rig
+
+
+async def test_what_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
+    await rig.produce(0, b"a", b"b", b"c", b"d")
+    await rig.begin("counting")
+    runner, handler, records = rig.runner(), Counting(), await rig.records(0)
+    assert await runner.take(handler, 0, records[:3])
+    assert await runner.take(handler, 0, records[:2])  # altogether known
+    assert await runner.take(handler, 0, records[1:])  # known in part
+    assert await rig.effects() == 4
+    assert (await rig.standing())[0].next_offset == 4
+
+
+async def test_a_gap_is_told_and_then_filled_from_the_log(rig: Rig) -> None:
+    await rig.produce(0, b"a", b"b", b"c", b"d", b"e")
+    await rig.begin("counting")
+    runner, handler, records = rig.runner(), Counting(), await rig.records(0)
+    assert not await runner.take(handler, 0, records[2:])  # a gap before
+    assert not await runner.take(handler, 0, [records[0], records[2]])  # a gap inside
+    assert await rig.effects() == 0
+    assert await runner.catch_up(handler, 0, 5) == 5
+    assert await rig.effects() == 5
+    batches = await rig.ask("SELECT first_offset, next_offset FROM stage_batches")
+    assert batches == [(0, 5)]
+
+
+async def test_before_it_was_begun_a_handler_takes_nothing(rig: Rig) -> None:
+    await rig.produce(0, b"a")
+    assert not await rig.runner().take(Counting(), 0, await rig.records(0))
+    assert await rig.effects() == 0
+
+
+async def test_offsets_of_transaction_markers_and_aborted_records_are_passed_over(rig: Rig) -> None:
+    producer = AIOKafkaProducer(**kafka_options(rig.settings), transactional_id=f"{rig.topic}.tx")
+    await producer.start()
+    for number in range(4):
+        await producer.begin_transaction()
+        await producer.send_and_wait(rig.topic, f"t{number}".encode(), partition=0)
+        await (producer.abort_transaction() if number == 1 else producer.commit_transaction())
+    await producer.stop()
+    await rig.begin("counting")
+    end = (await rig.reader.ends(rig.topic, [0]))[0]
+    assert end == 8  # four records, four markers
+    async with asyncio.timeout(10):
+        assert await rig.runner().catch_up(Counting(), 0, end) == 3
+    assert (await rig.standing())[0].next_offset == end
+
+
+async def test_records_that_were_deleted_are_passed_over(rig: Rig) -> None:
+    await rig.produce(0, *(b"x" for _ in range(20)))
+    admin = AIOKafkaAdminClient(**kafka_options(rig.settings))
+    await admin.start()
+    await admin.delete_records({TopicPartition(rig.topic, 0): RecordsToDelete(before_offset=15)})
+    await admin.close()
+    await rig.begin("counting")
+    async with asyncio.timeout(10):
+        assert await rig.runner().catch_up(Counting(), 0, 20) == 5
+    assert (await rig.standing())[0].next_offset == 20
+
+
+async def test_poison_stops_its_handler_on_its_partition_before_it_and_nothing_else(rig: Rig) -> None:
+    for partition in (0, 1):
+        await rig.produce(partition, *(b"x" for _ in range(20)))
+    await rig.produce(0, b"poison", b"y", b"z")
+    await rig.begin("counting", "other")
+    runner, handler, other = rig.runner(), Counting(), Counting(name="other", poison=b"none of it")
+    for partition in (0, 1):
+        records = await rig.records(partition)
+        assert await runner.take(handler, partition, records)
+        assert await runner.take(other, partition, records)
+    assert [one.next_offset for one in (await rig.standing("other")).values()] == [23, 20, 0]
+    stopped, going, _ = (await rig.standing()).values()
+    assert (stopped.next_offset, going.next_offset) == (20, 20)
+    assert stopped.failure == "offset 20: poison (value): a poison pill"
+    assert await runner.take(handler, 0, (await rig.records(0))[20:])  # it stands still, and nobody waits for it
+    assert await runner.catch_up(handler, 0, 23) == 0
+
+    async with connected(rig.pool) as connection:
+        await offsets.revive(connection, ["counting"])
+    runner.heed((await rig.standing())[0])
+    assert await runner.catch_up(Counting(poison=b"cured"), 0, 23) == 3
+    assert (await rig.standing())[0].failure is None
+
+
+async def test_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig) -> None:
+    await rig.produce(0, *(str(number).encode() for number in range(3000)))
+    await rig.begin("counting")
+    records = await rig.records(0)
+
+    async def deliver() -> None:
+        runner = rig.runner()
+        for start in range(0, 3000, 100):
+            if not await runner.take(Counting(), 0, records[start : start + 100]):
+                await runner.catch_up(Counting(), 0, start + 100)
+
+    await asyncio.gather(deliver(), deliver(), rig.runner().catch_up(Counting(), 0, 3000))
+    assert await rig.effects() == 3000
+    assert (await rig.standing())[0].next_offset == 3000
+
+
+async def test_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
+    await rig.produce(0, b"a", b"b", b"c")
+    await rig.begin("counting")
+    runner, handler, records = rig.runner(), Counting(), await rig.records(0)
+    assert await runner.take(handler, 0, records[:2])
+    await rig.ask("WITH gone AS (DELETE FROM effects) UPDATE stage_offsets SET next_offset = 0 RETURNING 1")
+    assert not await runner.take(handler, 0, records[2:])
+    assert await runner.catch_up(handler, 0, 3) == 3
+    assert await rig.effects() == 3

@@ -1,0 +1,125 @@
+"""Whole stages: Faust delivers from a real broker, PostgreSQL keeps the offsets."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from tests.bus_under_test import eventually
+from tests.stage.rig import PARTITIONS, Counting, Rig
+
+
+def has(rig: Rig, count: int, handler: str = "counting") -> Callable[[], Awaitable[bool]]:
+    """Wait for so many effects."""
+
+    async def holds() -> bool:
+        return await rig.effects(handler) == count
+
+    return holds
+
+
+async def test_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Rig) -> None:
+    rig.work(Counting(), Counting(name="second"))
+    await rig.produce_many(10)
+    await eventually(has(rig, 30), within_s=15)
+    await rig.produce_many(100, "live")
+    await eventually(has(rig, 330))
+    await eventually(has(rig, 330, "second"))
+
+    async def committed() -> bool:
+        return set((await rig.committed()).values()) == {110}
+
+    await eventually(committed, within_s=10, what="the group's committed offsets")
+
+
+async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> None:
+    await rig.produce_many(5_000)
+    await rig.begin("counting")
+    rig.work(Counting())
+    await eventually(has(rig, 15_000), within_s=20)
+    large = await rig.ask("SELECT count(*) FROM stage_batches WHERE next_offset - first_offset > 500")
+    assert large[0][0] > 0  # larger than any micro-batch
+    await rig.produce_many(20, "live")
+    await eventually(has(rig, 15_060))
+
+    async def committed() -> bool:
+        return set((await rig.committed()).values()) == {5_020}
+
+    await eventually(committed, within_s=10, what="the group's committed offsets after the jump")
+
+
+async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:
+    await rig.produce_many(50)
+    rig.work(Counting())
+    await eventually(has(rig, 150), within_s=15)
+    await rig.ask("WITH gone AS (DELETE FROM effects) UPDATE stage_offsets SET next_offset = 0 RETURNING 1")
+    await eventually(has(rig, 150), within_s=10)
+
+
+async def test_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None:
+    await rig.produce_many(5)
+    await rig.produce(1, b"poison")
+    stop = rig.work(Counting())
+    await eventually(has(rig, 15), within_s=15)
+    await rig.produce_many(5, "after")
+    await eventually(has(rig, 25))
+    standing = await rig.standing()
+    assert [standing[p].next_offset for p in range(PARTITIONS)] == [10, 5, 10]
+    assert "poison" in (standing[1].failure or "")
+
+    await stop()  # a fresh start is a fresh try: the cure was a new version of the handler
+    rig.work(Counting(poison=b"cured"))
+    await eventually(has(rig, 31), within_s=15)
+
+
+async def test_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) -> None:
+    produced, done = 0, asyncio.Event()
+
+    async def produce() -> None:
+        nonlocal produced
+        while not done.is_set():
+            await rig.produce_many(10)
+            produced += 10 * PARTITIONS
+            await asyncio.sleep(0.05)  # a steady trickle, not a condition
+
+    async def share_of(handler: Counting) -> bool:
+        return handler.handled > 0
+
+    producing = asyncio.create_task(produce())
+    first, second = Counting(), Counting()
+    stop_first = rig.work(first)
+    await eventually(lambda: share_of(first), within_s=15)
+    rig.work(second)
+    await eventually(lambda: share_of(second), within_s=20)
+    await stop_first()
+    done.set()
+    await producing
+    await eventually(has(rig, produced), within_s=20)
+
+
+async def test_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig) -> None:
+    rig.work(Counting())
+    await rig.produce_many(10)
+    await eventually(has(rig, 30), within_s=15)
+    server = (rig.settings.database_url or "").replace(rig.database, "postgres")
+    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+        await connection.execute(f"ALTER DATABASE {rig.database} ALLOW_CONNECTIONS false".encode())
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (rig.database,)
+        )
+        await rig.produce_many(200, "away")
+        await asyncio.sleep(1.5)  # the outage itself
+        await connection.execute(f"ALTER DATABASE {rig.database} ALLOW_CONNECTIONS true".encode())
+    await eventually(has(rig, 630), within_s=25)
+    assert all(one.failure is None for one in (await rig.standing()).values())
+
+
+async def test_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_told(rig: Rig) -> None:
+    with socket.socket() as nobody:  # bound, not listening: whoever connects is refused
+        nobody.bind(("127.0.0.1", 0))
+        away = rig.settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{nobody.getsockname()[1]}"})
+        stop = rig.work(Counting(), settings=away)
+        await asyncio.sleep(1)  # it has tried by now
+        async with asyncio.timeout(5):
+            await stop()
