@@ -62,7 +62,7 @@ from bus.events import (
     WorkStarted,
 )
 from bus.rules import Rules
-from bus.terms import CHINESE, ClockName, JoinCause, State, Tick, WaitingFor
+from bus.terms import ClockName, JoinCause, State, Tick, WaitingFor
 from bus.ticket import Ticket, clock_of
 from bus.transitions import TRANSITIONS, Duty, legal_in
 
@@ -186,7 +186,7 @@ def _dispatching(
             return (EngineerArrived(place=place),)
         case Start(substate=substate, reason=reason):
             if ticket.substate is substate and ticket.state is State.IN_PROGRESS:
-                zh, en = f"已在{CHINESE[substate]}中", f"{substate.value} is going on already"
+                zh, en = f"已在{substate.zh}中", f"{substate.value} is going on already"
                 raise refusals.already("substate", zh, en)
             return (WorkStarted(substate=substate, reason=reason),)
         case _ as unknown:
@@ -202,9 +202,7 @@ def _waiting(
     match command:
         case Pause(waiting_for=waiting_for, reason=reason):
             if paused_for is waiting_for:
-                raise refusals.already(
-                    "waiting_for", f"已在{CHINESE[waiting_for]}", "the ticket waits for them already"
-                )
+                raise refusals.already("waiting_for", f"已在{waiting_for.zh}", "the ticket waits for them already")
             pause = WorkPaused if paused_for is None else PauseReasonChanged
             return (pause(waiting_for=waiting_for, reason=reason),)
         case Resume(reason=reason):
@@ -265,7 +263,7 @@ def _closing(
                 raise refusals.missing("closure_requested", ask)
             absent = [tick for tick in Tick if tick not in ticks]
             if absent and "ticks" not in request.waives:
-                raise refusals.missing(f"ticks.{absent[0].value}", (CHINESE[absent[0]], "tick all three to close"))
+                raise refusals.missing(f"ticks.{absent[0].value}", (absent[0].zh, "tick all three to close"))
             return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
         case RejectClosure(rejected_by=rejected_by, reason=reason):
             return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
@@ -285,7 +283,7 @@ def _breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
     due = due_at(clock)
     if ticket.historic or due is None or at < due or clock.breached_at is not None:
         return ()
-    reason = f"{CHINESE[name]}超时 / {name.value} breached"
+    reason = f"{name.zh}超时 / {name.value} breached"
     return (
         SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
         TicketEscalated(to="team_lead", reason=reason),

@@ -6,7 +6,6 @@ from typing import Any, LiteralString
 from bus.codec import Codec, event_json, ticket_from_json
 from bus.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
-from bus.terms import CHINESE
 from bus.ticket import Ticket
 from bus.topics import LOG
 
@@ -72,7 +71,7 @@ def _head(ticket: Ticket) -> dict[str, Any]:
         "source_no": ticket.source_no,
         "title": ticket.title,
         "state": ticket.state.value,
-        "state_zh": CHINESE[ticket.state],
+        "state_zh": ticket.state.zh,
         "version": ticket.version,
         "opened_at": ticket.opened_at,
     }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from bus.errors import CommandRefused
-from bus.terms import CHINESE, State
+from bus.terms import State
 
 _WORD = re.compile(r"[A-Z][a-z]*")
 
@@ -50,15 +50,15 @@ def nearest(word: str, legal: Iterable[str]) -> str:
 def state_named(word: str, field: str = "state") -> State:
     """Read one of the five states, Chinese or English; refuse every other word and name the nearest legal one (R12)."""
     text = word.strip()
-    spelled = {name: state for state in State for name in (state.value, CHINESE[state])}
+    spelled = {name: state for state in State for name in (state.value, state.zh)}
     if text in spelled:
         return spelled[text]
     meant = VAGUE.get(text.lower()) or spelled.get(nearest(text.lower(), spelled), State.PENDING)
-    legal = "、".join(CHINESE[state] for state in State)
+    legal = "、".join(state.zh for state in State)
     raise CommandRefused(
         "unknown_state",
         field,
-        f"“{text}”不是合法状态,只能用:{legal};最接近的是“{CHINESE[meant]}”({meant.value})",
+        f"“{text}”不是合法状态,只能用:{legal};最接近的是“{meant.zh}”({meant.value})",
         f"{text!r} is not a state; use one of {', '.join(State)}; the nearest is {meant.value}",
         nearest=meant.value,
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bus.commands import Command, Request
 from bus.errors import CommandRefused
 from bus.names import kebab, nearest
-from bus.terms import CHINESE, State, TicketId
+from bus.terms import State, TicketId
 
 
 def no_such_ticket(request: Request) -> CommandRefused:
@@ -28,7 +28,7 @@ def not_now(
     return CommandRefused(
         "not_now",
         "state",
-        f"工单 {ticket_id} 现为“{CHINESE[state]}”,不能执行 {kebab(command)};现在可以:{'、'.join(names)}",
+        f"工单 {ticket_id} 现为“{state.zh}”,不能执行 {kebab(command)};现在可以:{'、'.join(names)}",
         f"ticket {ticket_id} is {state.value} and takes no {kebab(command)} now; it takes {', '.join(names)}",
         ticket_id=ticket_id,
         state=state.value,

@@ -34,13 +34,13 @@ WHERE EXISTS (SELECT FROM outbox o WHERE o.shard = shard.shard AND o.published_a
 _WAITING = """
 SELECT o.id, o.shard, o.topic, o.ticket_id, o.version,
        e.event_id, e.source, e.ce_type, e.occurred_at, e.recorded_at, e.trace_id, e.value
-FROM unnest(%s::int[]) AS mine (shard) CROSS JOIN LATERAL (
+FROM unnest(%b::int[]) AS mine (shard) CROSS JOIN LATERAL (
     SELECT id, shard, topic, ticket_id, version FROM outbox
     WHERE outbox.shard = mine.shard AND published_at IS NULL ORDER BY id LIMIT %s
 ) o JOIN events e USING (ticket_id, version) ORDER BY o.id"""
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
-FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
+FROM unnest(%b::bigint[], %b::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("ticketbus")

@@ -74,7 +74,7 @@ def _changed(row: Repair, recorded: Recorded) -> Repair:
             return row
 
 
-def write(row: Repair) -> Mapping[str, Sequence[Written]]:
+def write(_: Repair | None, row: Repair) -> Mapping[str, Sequence[Written]]:
     """Give the table's record of a row."""
     return {
         "device_history": [

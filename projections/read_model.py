@@ -25,7 +25,7 @@ class ReadModel(Generic[Row]):
     """`project` folds one event into a ticket's row: a version known already gives the row back unchanged.
 
     The first table is keyed by ticket_id; a row is read back from its columns `stored` by `read`. `write` gives the
-    records of each table, the columns of a table always the same.
+    records to put into each table when a row goes from what is stored to what it is now, the columns always the same.
     """
 
     name: str
@@ -33,4 +33,4 @@ class ReadModel(Generic[Row]):
     project: Callable[[Row | None, Recorded], Row | None]
     stored: tuple[str, ...]
     read: Callable[[TicketId, Sequence[Any]], Row]
-    write: Callable[[Row], Mapping[str, Sequence[Written]]]
+    write: Callable[[Row | None, Row], Mapping[str, Sequence[Written]]]

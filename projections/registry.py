@@ -1,6 +1,7 @@
 """The list of read models, and which stage keeps which."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bus.events import Recorded
@@ -14,17 +15,19 @@ from projections.tickets import TICKETS
 
 # Stage → its read models. A read model's name is also the name of its offsets: never change one.
 STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}
+DECODED_KEPT = 1_024  # the read models of a stage are given the same records one after the other
 READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
 
 
 def stages(decode: Callable[[bytes], Recorded], *, namespace: str) -> tuple[Stage, ...]:
     """Give the stages that keep the read models from the log."""
+    once = lru_cache(maxsize=DECODED_KEPT)(decode)
     return tuple(
         Stage(
             name=name,
             topic=physical(namespace, LOG),
             group=physical(namespace, f"ticketbus.{name}"),
-            handlers=tuple(ProjectionHandler(model, decode) for model in models),
+            handlers=tuple(ProjectionHandler(model, once) for model in models),
         )
         for name, models in STAGES.items()
     )

@@ -76,10 +76,14 @@ def _state(clock: Clock) -> ClockState:
     return ClockState.PAUSED if clock.running_since is None else ClockState.RUNNING
 
 
-def write(ticket: Ticket) -> Mapping[str, Sequence[Written]]:
-    """Give the tables' records of a row."""
+def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
+    """Give the tables' records of a row; most events change no promise."""
+    known = clock_rows(stored) if stored else ()
     folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
-    return {"sla_tickets": [folded], "sla_clocks": [asdict(row) for row in clock_rows(ticket)]}
+    return {
+        "sla_tickets": [folded],
+        "sla_clocks": [asdict(row) for row in clock_rows(ticket) if row not in known],
+    }
 
 
 def _read(_: TicketId, stored: Sequence[Any]) -> Ticket:

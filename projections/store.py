@@ -39,8 +39,8 @@ class ProjectionHandler(Generic[Row]):
             if record.value is None:
                 raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
             recorded.append(self.decode(record.value))
-        rows = await self._load(connection, {one.ticket_id for one in recorded})
-        changed: dict[TicketId, Row] = {}
+        stored = await self._load(connection, {one.ticket_id for one in recorded})
+        rows, changed = dict(stored), dict[TicketId, Row]()
         for number, one in enumerate(recorded):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
@@ -48,7 +48,7 @@ class ProjectionHandler(Generic[Row]):
             after = self.model.project(before, one)
             if after is not None and after is not before:
                 rows[one.ticket_id] = changed[one.ticket_id] = after
-        await self._write(connection, list(changed.values()))
+        await self._write(connection, [(stored.get(ticket_id), row) for ticket_id, row in changed.items()])
 
     async def _load(self, connection: Connection, ids: set[TicketId]) -> dict[TicketId, Row]:
         columns = ", ".join(self.model.stored)
@@ -56,10 +56,10 @@ class ProjectionHandler(Generic[Row]):
         rows = await (await connection.execute(query.encode(), (sorted(ids),))).fetchall()
         return {ticket_id: self.model.read(ticket_id, stored) for ticket_id, *stored in rows}
 
-    async def _write(self, connection: Connection, rows: Sequence[Row]) -> None:
+    async def _write(self, connection: Connection, rows: Sequence[tuple[Row | None, Row]]) -> None:
         written: dict[str, list[Written]] = {table.name: [] for table in self.model.tables}
-        for row in rows:
-            for name, records in self.model.write(row).items():
+        for before, after in rows:
+            for name, records in self.model.write(before, after).items():
                 written[name].extend(records)
         async with connection.pipeline():
             for table in self.model.tables:

@@ -54,7 +54,7 @@ def project(row: TicketRow | None, recorded: Recorded) -> TicketRow:
     )
 
 
-def write(row: TicketRow) -> Mapping[str, Sequence[Written]]:
+def write(_: TicketRow | None, row: TicketRow) -> Mapping[str, Sequence[Written]]:
     """Give the table's record of a row."""
     ticket = row.ticket
     return {

@@ -6,7 +6,7 @@ from typing import Final
 
 from bus.errors import CommandRefused, MalformedInput
 from bus.names import state_named
-from bus.terms import CHINESE, State
+from bus.terms import State
 
 FIELD: Final = "$.data.status"
 
@@ -69,7 +69,7 @@ def settable(word: str) -> Settable:
     raise MalformedInput(
         "state_not_settable",
         FIELD,
-        f"“{word}”即“{CHINESE[state]}”,CRM 不能直接设定:{zh};CRM 可设定“{CHINESE[State.CLOSED]}”或“重新打开”",
+        f"“{word}”即“{state.zh}”,CRM 不能直接设定:{zh};CRM 可设定“{State.CLOSED.zh}”或“重新打开”",
         f"{word!r} means {state.value}, which a CRM cannot set: {en}; it may set 'closed' or 'reopened'",
         state=state.value,
     )

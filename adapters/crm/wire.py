@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
 from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
-from bus.terms import CHINESE, KeyKind, Tick
+from bus.terms import KeyKind, Tick
 from bus.values import Customer, IncidentKey
 
 YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
@@ -29,7 +29,7 @@ def _instant(value: Any) -> datetime:
 
 def _in_english(kind: type[StrEnum]) -> Callable[[Any], Any]:
     """Let a closed list be spelled in Chinese as well."""
-    words: Mapping[str, StrEnum] = {CHINESE[member]: member for member in kind}
+    words: Mapping[str, StrEnum] = {member.zh: member for member in kind}
     return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from adapters.history.table import Seen
 from bus.commands import Assign, Command, ConfirmClosure, Pause, Reopen, RequestClosure, Resolve, Resume, Return, Start
 from bus.errors import MalformedInput
-from bus.terms import CHINESE, State, WaitingFor
+from bus.terms import State, WaitingFor
 from bus.values import Assignee
 
 ORDER = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
@@ -85,6 +85,6 @@ def _no_way_back(now: State, wanted: State, column: str) -> MalformedInput:
     return MalformedInput(
         "no_way_back",
         column,
-        f"工单已是“{CHINESE[now]}”,不能退回“{CHINESE[wanted]}”",
+        f"工单已是“{now.zh}”,不能退回“{wanted.zh}”",
         f"the ticket is {now.value} by now, and no step leads back to {wanted.value}",
     )

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from bus.cli import demo, import_, log, programs, projection, settings, stack, topics, trace
+from bus.cli import (
+    client,
+    demo,
+    docs,
+    import_,
+    log,
+    programs,
+    projection,
+    settings,
+    stack,
+    ticket,
+    topics,
+    trace,
+)
 from bus.errors import BusError
 
 app = typer.Typer(
@@ -23,10 +36,13 @@ for commands in (
     programs.commands,
     demo.commands,
     import_.commands,
+    ticket.commands,
     trace.commands,
     log.commands,
     projection.commands,
     topics.commands,
+    client.commands,
+    docs.commands,
 ):
     app.add_typer(commands)
 

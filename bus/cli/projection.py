@@ -153,12 +153,11 @@ def _known(names: list[str]) -> None:
 async def _opened(data: "Data") -> "AsyncIterator[tuple[Core, LogReader]]":
     from bus.app import open_core
     from bus.cli.run import resolved
-    from bus.kafka import make_consumer
-    from bus.stage.log_reader import LogReader
+    from bus.stage.log_reader import reader_on
 
     settings = resolved(data)
     async with open_core(settings, connections=2) as core:
-        reader = LogReader(lambda: make_consumer(settings))
+        reader = reader_on(settings)
         try:
             yield core, reader
         finally:

@@ -35,7 +35,7 @@ def list_all(
     from bus.gateway.ticket_rows import PostgresTicketReader
     from bus.names import state_named
     from bus.postgres.pool import open_pool
-    from bus.terms import CHINESE, State, TicketId
+    from bus.terms import State, TicketId
 
     wanted = state_named(state) if state else None
     url = require(resolved(data), "database_url")
@@ -45,7 +45,7 @@ def list_all(
             echo_json(row)
             return
         paused = f"({row['waiting_for']})" if row["paused"] else ""
-        said = f"{CHINESE[State(row['state'])]}{paused}"
+        said = f"{State(row['state']).zh}{paused}"
         typer.echo(
             f"{row['ticket_id']}  {said:<8} {row['assignee'] or '-':<12} {row['opened_at']:%m-%d %H:%M}  {row['title']}"
         )

@@ -12,7 +12,7 @@ from bus.drawing.shapes import field_rows, record_section, records, sentence
 from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role
 from bus.names import kebab
 from bus.rule_files import load_sla
-from bus.terms import CHINESE, EvidenceKind, KeyKind, Tick, WaitingFor
+from bus.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.transitions import TRANSITIONS
 
 _ABOUT = """\
@@ -49,7 +49,7 @@ def page() -> str:
 def _section(cls: type[Command]) -> str:
     path = "POST /v1/tickets" if cls is OpenTicket else f"POST /v1/tickets/{{ticket_id}}/{kebab(cls)}"
     states = [
-        f"{CHINESE[state]} `{state.value}`"
+        f"{state.zh} `{state.value}`"
         for (state, command), duty in TRANSITIONS.items()
         if command is cls and state is not None and not duty.historic
     ]
@@ -92,4 +92,4 @@ def _time(limit: timedelta) -> str:
 
 
 def _words() -> Iterator[tuple[str, str]]:
-    return ((code(word.value), CHINESE[word]) for kind in (KeyKind, WaitingFor, EvidenceKind, Tick) for word in kind)
+    return ((code(word.value), word.zh) for kind in (KeyKind, WaitingFor, EvidenceKind, Tick) for word in kind)

@@ -9,7 +9,12 @@ from bus.drawing.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
 from bus.stage import metrics as stage
 
-_CATALOGUES: tuple[tuple[str, ModuleType], ...] = (("Gateway", gateway), ("Stages", stage))
+_CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
+    ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
+    ("Stages", "Counted in the worker, which serves no HTTP yet: `ticketbus projection list` shows the lag.", stage),
+)
+
+_HEADS = ("Metric", "Kind", "Labels", "Says")
 
 
 def page() -> str:
@@ -17,10 +22,7 @@ def page() -> str:
     return document(
         "Metrics 指标",
         "bus/gateway/metrics.py and bus/stage/metrics.py",
-        *(
-            f"## {title}\n\n{table(('Metric', 'Kind', 'Labels', 'Says'), _rows(module))}"
-            for title, module in _CATALOGUES
-        ),
+        *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from bus.commands import BreachSla, Command, Reopen, WarnSla
 from bus.drawing.markdown import code, codes, document, table
 from bus.names import VAGUE, kebab
-from bus.terms import CHINESE, State, Substate, WaitingFor
+from bus.terms import State, Substate, WaitingFor
 from bus.transitions import TRANSITIONS, Duty
 
 # Where a reopened ticket goes depends on the ticket: to its handler, or to the queue when it has none.
@@ -27,10 +27,10 @@ names the nearest legal state (R12):"""
 
 def page() -> str:
     """Draw docs/states.md. Pure."""
-    names = (f"{CHINESE[one]} `{one.value}`" for one in State)
-    substates = "、".join(f"{CHINESE[one]} `{one.value}`" for one in Substate)
-    waiting = "、".join(f"{CHINESE[one]} `{one.value}`" for one in WaitingFor)
-    words = ((word, f"{CHINESE[state]} `{state.value}`") for word, state in VAGUE.items())
+    names = (f"{one.zh} `{one.value}`" for one in State)
+    substates = "、".join(f"{one.zh} `{one.value}`" for one in Substate)
+    waiting = "、".join(f"{one.zh} `{one.value}`" for one in WaitingFor)
+    words = ((word, f"{state.zh} `{state.value}`") for word, state in VAGUE.items())
     return document(
         "States and duties 状态与职责",
         "bus/transitions.py",
@@ -53,7 +53,7 @@ def diagram() -> str:
             for to in _targets(state, command, duty):
                 arrows[state.value if state else "[*]", to.value].append(kebab(command))
     lines = ["```mermaid", "stateDiagram-v2"]
-    lines += [f'    state "{CHINESE[state]} {state.value}" as {state.value}' for state in State]
+    lines += [f'    state "{state.zh} {state.value}" as {state.value}' for state in State]
     lines += [f"    {start} --> {to} : {', '.join(names)}" for (start, to), names in arrows.items()]
     return "\n".join([*lines, f"    {State.CLOSED.value} --> [*]", "```"])
 
@@ -69,9 +69,9 @@ def _rows(*, historic: bool) -> Iterator[tuple[str, ...]]:
     states: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for (state, command), duty in TRANSITIONS.items():
         if duty.historic is historic and command not in (WarnSla, BreachSla):  # those the bus's own timer asks
-            to = " or ".join(CHINESE[one] for one in _targets(state, command, duty))
+            to = " or ".join(one.zh for one in _targets(state, command, duty))
             rest = (code(kebab(command)), to, codes(duty.needs), _time(duty.within), *duty.action)
-            states[rest].append(CHINESE[state] if state else "—")
+            states[rest].append(state.zh if state else "—")
     return ((command, "、".join(names), *rest) for (command, *rest), names in states.items())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import orjson
@@ -89,7 +90,7 @@ def _check_length(text: str, path: str) -> None:
 def _refuse_unknown(cls: type, data: object, path: str) -> None:
     if not isinstance(data, Mapping):
         return
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     for name, inner in data.items():
         where = f"{path}.{name}" if path else name
         if name not in hints:
@@ -101,6 +102,9 @@ def _refuse_unknown(cls: type, data: object, path: str) -> None:
         for record in _records(hints[name]):
             for item in inner if isinstance(inner, list) else (inner,):
                 _refuse_unknown(record, item, where)
+
+
+_hints = cache(get_type_hints)
 
 
 def _records(hint: Any) -> list[type]:

@@ -12,11 +12,12 @@ from bus.commands import Request
 from bus.dispatch import Dispatcher
 from bus.errors import StoreUnavailable
 from bus.gateway import metrics
+from bus.gateway.cancellation import cancel_all
 
 BATCH_REQUESTS_MAX = 256
 WAITING_MAX = 4096
 COMMITTERS = 2
-ANSWER_SECONDS_MAX = 15.0
+ANSWER_SECONDS_MAX = 8.0
 log = structlog.get_logger()
 
 
@@ -33,6 +34,8 @@ class GroupCommit:
         """Begin empty; nothing is dispatched until `running`."""
         self._dispatcher = dispatcher
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(waiting_max)
+        # Once the store was found away, callers are answered at once for as long as a transaction still tries it.
+        self._away, self._trying = False, 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -46,9 +49,7 @@ class GroupCommit:
                     await self._queue.join()
             except TimeoutError:
                 log.warning("commands left unanswered at stop", waiting=self._queue.qsize())
-            for committer in committers:
-                committer.cancel()
-            await asyncio.gather(*committers, return_exceptions=True)
+            await cancel_all(committers)
 
     async def submit(self, requests: Sequence[Request]) -> list[Outcome]:
         """Have requests decided, in one batch and in order. Raises StoreUnavailable: nothing is known to be done.
@@ -57,6 +58,8 @@ class GroupCommit:
         """
         if not requests:
             return []
+        if self._away and self._trying:
+            raise StoreUnavailable("the store was away a moment ago and is being tried")
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(_Waiting(requests, answer))
@@ -67,6 +70,7 @@ class GroupCommit:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 return await answer
         except TimeoutError:
+            self._away = True
             raise StoreUnavailable("no answer from the store in time") from None
 
     async def _commit_for_ever(self) -> None:
@@ -88,15 +92,20 @@ class GroupCommit:
         if not requests:
             return
         metrics.BATCH_REQUESTS.observe(len(requests))
+        self._trying += 1
         try:
             outcomes = await self._dispatcher.dispatch(requests)
+            self._away = False
         except asyncio.CancelledError:
             for one in live:
                 one.answer.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - each caller gets it; the committer goes on with the next batch
+            self._away = isinstance(error, StoreUnavailable)
             await self._fail(live, error)
             return
+        finally:
+            self._trying -= 1
         taken = iter(outcomes)
         for one in live:
             mine = [next(taken) for _ in one.requests]

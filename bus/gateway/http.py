@@ -14,6 +14,7 @@ from starlette.responses import Response
 from bus.commands import OpenTicket
 from bus.errors import BusError, Refusal, Transient
 from bus.gateway import health, reads
+from bus.gateway.cancellation import cancel_all
 from bus.gateway.command_bodies import COMMANDS
 from bus.gateway.deps import GatewayDeps, trace_of
 from bus.gateway.docs import add_docs, command_docs
@@ -92,9 +93,7 @@ def _lifespan(deps: GatewayDeps, tasks: tuple[Task, ...]) -> Callable[[FastAPI],
             try:
                 yield
             finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
+                await cancel_all(beside)
 
     return running
 

@@ -9,7 +9,7 @@ from bus.gateway.clients import token_hash
 from bus.gateway.ports import Client
 
 REFRESH_S = 5.0
-RELOAD_GAP_S = 1.0  # unknown tokens cannot make us ask the database more often than this
+RELOAD_GAP_S = 0.05  # unknown tokens cannot make us ask the database more often than this
 
 Load = Callable[[], Awaitable[Mapping[bytes, Client]]]
 

@@ -143,8 +143,19 @@ class KafkaLogReader:
 
 
 async def _let_go(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer in a task of its own: its stop swallows a cancellation, which must reach the caller."""
+    stopping = asyncio.create_task(_stop(consumer))
+    _STOPPING.add(stopping)
+    stopping.add_done_callback(_STOPPING.discard)
+    await asyncio.shield(stopping)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(CALL_S_MAX):
             await consumer.stop()
     except (KafkaError, OSError):
         return  # it is gone one way or the other
+
+
+_STOPPING: set["asyncio.Task[None]"] = set()  # the loop itself keeps no task alive

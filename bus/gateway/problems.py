@@ -83,9 +83,8 @@ def problem(error: BusError, trace_id: str) -> Response:
     headers = dict(error.headers) if isinstance(error, HttpProblem) else {}
     if status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
-    ticket_id = error.context.get("ticket_id") if isinstance(error, Refusal) else None
     content = body_of(error, trace_id)
-    if ticket_id and content.get("ticket_trace_id"):
+    if "ticket_trace_id" in content:
         headers["Ticket-Trace-Id"] = content["ticket_trace_id"]
     return Response(_json(content), status, headers, "application/problem+json")
 

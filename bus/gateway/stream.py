@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from bus.errors import BusError, KafkaUnavailable, Refusal, Transient
 from bus.gateway import metrics
 from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit
+from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
 from bus.gateway.follower import Follower
 from bus.gateway.log_source import OffsetGone, Positions
@@ -102,9 +103,7 @@ async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)
     for task in done:
         if not task.cancelled():
             task.result()

@@ -7,7 +7,7 @@ from bus.clock import Clock, due_at
 from bus.codec import event_json
 from bus.events import Recorded, SlaBreached, SlaWarned, TicketAssigned
 from bus.names import dotted
-from bus.terms import CHINESE, State
+from bus.terms import State
 from bus.ticket import Ticket, evolve
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
@@ -35,7 +35,7 @@ def ticket_view(ticket: Ticket, events: Sequence[Recorded]) -> dict[str, Any]:
         "serial": ticket.serial,
         "customer": ticket.customer,
         "state": ticket.state.value,
-        "state_zh": CHINESE[ticket.state],
+        "state_zh": ticket.state.zh,
         "substate": ticket.substate.value if ticket.substate else None,
         "paused": ticket.paused_for is not None,
         "waiting_for": ticket.paused_for.value if ticket.paused_for else None,
@@ -80,7 +80,7 @@ def with_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in SNAPSHOT}
     return {
         **shown,
-        "state_zh": CHINESE[State(row["state"])],
+        "state_zh": State(row["state"]).zh,
         "responsibility": {name: row[name] for name in SNAPSHOT},
     }
 

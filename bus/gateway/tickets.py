@@ -1,5 +1,6 @@
 """The routes that change tickets: opening one, and one route for every command."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from starlette.requests import Request as HttpRequest
@@ -79,7 +80,16 @@ async def _decided(
             return accepted_response(await _committed(deps, request))
     except Refusal as refusal:
         await _keep(deps, refusal, received, ticket_id)
+        await _name_trace(deps, refusal, ticket_id)
         raise
+
+
+async def _name_trace(deps: GatewayDeps, refusal: Refusal, ticket_id: TicketId | None) -> None:
+    """Add the trace of the ticket that the refusal is about, when there is one."""
+    with suppress(StoreUnavailable):
+        ticket = await deps.store.ticket(ticket_id) if ticket_id else None
+        if ticket is not None:
+            refusal.context["ticket_trace_id"] = ticket.trace_id
 
 
 async def _committed(deps: GatewayDeps, request: Request) -> Accepted:

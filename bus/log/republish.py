@@ -17,7 +17,7 @@ WHERE e.ce_type = ANY(%s) AND (%s OR NOT e.historic) ORDER BY e.ticket_id, e.ver
 _AGAIN = "UPDATE outbox SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)"
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
-SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[])"""
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
 
 
 async def republish(

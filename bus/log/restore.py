@@ -16,12 +16,12 @@ from bus.ticket import Ticket, evolve
 from bus.topics import LOG, Contract, physical
 
 _STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
-_NAMES = "INSERT INTO ticket_names (kind, value) SELECT * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING"
+_NAMES = "INSERT INTO ticket_names (kind, value) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
 _FORGET = "DELETE FROM commands WHERE command_id = ANY(%s)"  # begun in an earlier chunk
 _PUBLISHED = """
 INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
 SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset
-FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[])
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[])
     AS w (shard, topic, ticket_id, version, ms, kafka_offset)"""
 _NUMBERS = """
 SELECT setval('ticket_numbers', greatest((SELECT last_value FROM ticket_numbers),

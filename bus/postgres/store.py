@@ -18,38 +18,38 @@ from bus.topics import LOG, Contract
 
 _LOCK_NAMES = """
 INSERT INTO ticket_names (kind, value)
-SELECT * FROM unnest(%s::text[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::text[])
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
 RETURNING kind, value, ticket_id, opened_at"""
 _READ_NAMES = """
 SELECT n.kind, n.value, n.ticket_id, n.opened_at FROM ticket_names n
-JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value)"""
-_LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
+JOIN unnest(%b::text[], %b::text[]) AS w (kind, value) USING (kind, value)"""
+_LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%b) ORDER BY ticket_id FOR UPDATE"
 _READ_DONE = """
 SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
-FROM commands WHERE command_id = ANY(%s)"""
+FROM commands WHERE command_id = ANY(%b)"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _ADD_EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
-SELECT * FROM unnest(%s::text[], %s::int[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[],
-                     %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::bytea[])"""
+SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[],
+                     %b::timestamptz[], %b::timestamptz[], %b::bool[], %b::bytea[])"""
 _ADD_OUTBOX = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
-SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[])"""
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
 _PUT_STATES = """
 INSERT INTO ticket_states (ticket_id, version, trace_id, state)
-SELECT * FROM unnest(%s::text[], %s::int[], %s::text[], %s::jsonb[])
+SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[])
 ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, state = excluded.state"""
 _PUT_NAMES = """
 UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
 WHERE n.kind = w.kind AND n.value = w.value AND (n.opened_at IS NULL OR n.opened_at <= w.opened_at)"""
 _ADD_DONE = """
 INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at)
-SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[])"""
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[])"""
 _FORGET_NAMES = """
-DELETE FROM ticket_names n USING unnest(%s::text[], %s::text[]) AS w (kind, value)
+DELETE FROM ticket_names n USING unnest(%b::text[], %b::text[]) AS w (kind, value)
 WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
 
 

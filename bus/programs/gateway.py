@@ -50,6 +50,7 @@ async def run_gateway(settings: Settings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=STOP_S_MAX,
+            ws="websockets-sansio",  # the older one takes a denied handshake for an error
             ws_ping_interval=20,
             ws_ping_timeout=20,
             ws_max_size=64 * 1024,

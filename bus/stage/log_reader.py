@@ -10,9 +10,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus.errors import KafkaUnavailable
+from bus.kafka import make_consumer
+from bus.settings import Settings
 from bus.stage.record import Record
 
 POLL_MS = 500
+FETCH_WAIT_MS_MAX = 20
 NO_PROGRESS_S_MAX = 15.0
 CALL_S_MAX = 15.0
 
@@ -64,6 +67,7 @@ class LogReader:
                     at, progress_at = min(position, end), monotonic()
                 elif monotonic() - progress_at > NO_PROGRESS_S_MAX:
                     raise KafkaUnavailable(f"{topic}/{partition}: nothing arrived at {at}, before {end}")
+            consumer.pause(where)  # else it would go on fetching what nobody asks for
 
     async def close(self) -> None:
         """Let go of the consumer; idempotent."""
@@ -86,6 +90,11 @@ class LogReader:
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             await self.close()
             raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
+
+
+def reader_on(settings: Settings) -> LogReader:
+    """Make a reader whose fetches wait briefly: the next range begins only when the last fetch has come back."""
+    return LogReader(lambda: make_consumer(settings, fetch_max_wait_ms=FETCH_WAIT_MS_MAX))
 
 
 def record_of(one: ConsumerRecord) -> Record:

@@ -10,7 +10,10 @@ from bus.postgres.pool import Connection
 BATCHES_KEPT = 100_000  # per handler and partition; older ones are pruned
 PRUNE_EVERY = 1_000  # batches
 
-_LOCK = "SELECT next_offset FROM stage_offsets WHERE handler = %s AND partition = %s FOR UPDATE"
+# Effects and offset are lost together or not at all, and Kafka still has the records: no batch waits for the disk.
+_LOCK = """
+SELECT next_offset, set_config('synchronous_commit', 'off', true) FROM stage_offsets
+WHERE handler = %s AND partition = %s FOR UPDATE"""
 _BEGIN = """
 INSERT INTO stage_offsets (handler, partition, topic, next_offset)
 SELECT * FROM unnest(%s::text[], %s::int[], %s::text[], %s::bigint[]) ON CONFLICT (handler, partition) DO NOTHING"""

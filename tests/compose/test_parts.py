@@ -1,12 +1,11 @@
 """What the compose file tells Kafka and asks of the registry, tried on the real broker's own tools and on bash."""
 
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -75,29 +74,22 @@ def test_the_registrys_health_check_tells_an_answer_from_a_failure(status: int |
 
 @contextmanager
 def _answering(status: int | None) -> Iterator[int]:
-    """Answer every GET of /apis/ccompat/v7/subjects with that status; without one, the port is closed."""
-
-    class Answer(BaseHTTPRequestHandler):
-        paths: ClassVar[list[str]] = []
-
-        def do_GET(self) -> None:
-            self.send_response(status if status and self.path == "/apis/ccompat/v7/subjects" else 404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    port = server.server_address[1]
-    if status is None:
-        server.server_close()
+    """Answer one GET of the subjects with that status, any other with 404; without one, the port is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        port: int = server.getsockname()[1]
+        thread = threading.Thread(target=_answer, args=(server, status))
+        if status is None:
+            server.close()
+        else:
+            thread.start()
         yield port
-        return
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        if status is not None:
+            thread.join(10)
+
+
+def _answer(server: socket.socket, status: int | None) -> None:
+    connection, _ = server.accept()
+    with connection:
+        asked = connection.recv(4096).startswith(b"GET /apis/ccompat/v7/subjects HTTP/1.")
+        connection.sendall(f"HTTP/1.1 {status if asked else 404} Said\r\n\r\n".encode())

@@ -3,21 +3,18 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain, count
-from uuid import UUID
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.batch import Accepted, Answer, Outcome
 from bus.commands import Request
-from bus.dispatch import Dispatcher
 from bus.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.memory import MemoryStore
-from bus.terms import EventId
 from tests.core.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes
-from tests.core.cast import RULES, START
-from tests.core.invariants import each_command_has_one_effect, folded, promises_are_kept_or_told, promises_are_told_once
+from tests.core.cast import START
+from tests.core.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
 from tests.core.story import request
 
 EXAMPLES = settings(max_examples=60)
@@ -45,33 +42,22 @@ def happened(
     batches: list[list[Request]], store: MemoryStore | None = None
 ) -> tuple[MemoryStore, list[Recorded], list[Outcome]]:
     """Dispatch the batches; give the store, the log in the order of its making, and every outcome."""
-    store, ids = store or MemoryStore(), count(10_000)
-    dispatcher = Dispatcher(
-        store=store, rules=RULES, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids)))
-    )
+    store = store or MemoryStore()
+    dispatcher = numbering_dispatcher(store)
 
     async def dispatch() -> list[Outcome]:
         return [outcome for batch in batches for outcome in await dispatcher.dispatch(batch)]
 
     outcomes = asyncio.run(dispatch())
-    log = sorted((recorded for one in store.log.values() for recorded in one), key=lambda r: r.event_id)
-    return store, log, outcomes
-
-
-def hold(store: MemoryStore, log: list[Recorded], outcomes: list[Outcome]) -> None:
-    """Check what holds whatever the times."""
-    each_command_has_one_effect(log, outcomes)
-    for ticket_id, events in store.log.items():
-        assert folded(events) == asyncio.run(store.ticket(ticket_id))
-        promises_are_told_once(events)
+    return store, whole_log(store), outcomes
 
 
 @given(wishes(WAITS_S))
 @EXAMPLES
 def test_any_commands_in_the_order_of_their_times_keep_the_invariants_and_the_promises(wanted: list[Wish]) -> None:
     # A whole repeat of what was refused brings an older time: that is the next test's.
-    store, log, outcomes = happened(asked([replace(w, again="") if w.again == "whole" else w for w in wanted]))
-    hold(store, log, outcomes)
+    store, _, outcomes = happened(asked([replace(w, again="") if w.again == "whole" else w for w in wanted]))
+    everything_holds(store, outcomes)
     for events in store.log.values():
         promises_are_kept_or_told(events)
 
@@ -79,14 +65,15 @@ def test_any_commands_in_the_order_of_their_times_keep_the_invariants_and_the_pr
 @given(wishes(ANY_ORDER_S))
 @EXAMPLES
 def test_any_commands_in_any_order_keep_the_invariants(wanted: list[Wish]) -> None:
-    hold(*happened(asked(wanted)))
+    store, _, outcomes = happened(asked(wanted))
+    everything_holds(store, outcomes)
 
 
 @given(wishes(ANY_ORDER_S), st.sampled_from([(), ("photos", "root_cause", "summary"), ("ticks", "confirmed_by")]))
 @EXAMPLES
 def test_any_imported_past_keeps_them_too_and_alarms_nobody(wanted: list[Wish], waives: tuple[str, ...]) -> None:
     store, log, outcomes = happened(asked(wanted, historic=True, waives=waives))
-    hold(store, log, outcomes)
+    everything_holds(store, outcomes)
     assert not [r for r in log if isinstance(r.event, SlaWarned | SlaBreached)]
     assert {r.historic for r in log} <= {True}
     assert not [r for r in log if isinstance(r.event, TicketEscalated) and r.event.reason.endswith("breached")]

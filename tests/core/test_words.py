@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from bus import commands, events, terms
 from bus.errors import CommandRefused
 from bus.names import VAGUE, dotted, kebab, nearest, state_named
-from bus.terms import CHINESE, State
+from bus.terms import State
 
-SPELLED = [(name, state) for state in State for name in (state.value, CHINESE[state])]
+SPELLED = [(name, state) for state in State for name in (state.value, state.zh)]
 
 
 @pytest.mark.parametrize(("word", "state"), SPELLED)
@@ -25,7 +25,7 @@ def test_a_vague_or_foreign_state_is_refused_with_the_nearest_legal_one(word: st
     with pytest.raises(CommandRefused) as refused:
         state_named(word)
     assert (refused.value.code, refused.value.context["nearest"]) == ("unknown_state", meant.value)
-    assert CHINESE[meant] in refused.value.zh
+    assert meant.zh in refused.value.zh
     assert meant.value in refused.value.en
 
 
@@ -41,13 +41,13 @@ def test_any_other_word_is_refused_and_the_five_are_named(word: str) -> None:
     with pytest.raises(CommandRefused, match="unknown_state") as refused:
         state_named(word, "status")
     assert refused.value.field == "status"
-    assert all(CHINESE[state] in refused.value.zh and state in refused.value.en for state in State)
+    assert all(state.zh in refused.value.zh and state in refused.value.en for state in State)
 
 
 def test_there_are_five_states_three_substates_and_every_word_has_its_chinese_name() -> None:
-    assert [CHINESE[state] for state in State] == ["待分派", "已指派", "处理中", "已解决", "已关闭"]
-    assert [CHINESE[substate] for substate in terms.Substate] == ["远程诊断", "现场勘查", "备件调拨"]
-    assert [CHINESE[tick] for tick in terms.Tick] == ["问题彻底解决", "无衍生风险", "无需后续支持"]
+    assert [state.zh for state in State] == ["待分派", "已指派", "处理中", "已解决", "已关闭"]
+    assert [substate.zh for substate in terms.Substate] == ["远程诊断", "现场勘查", "备件调拨"]
+    assert [tick.zh for tick in terms.Tick] == ["问题彻底解决", "无衍生风险", "无需后续支持"]
 
 
 def test_commands_are_named_in_kebab_case() -> None:

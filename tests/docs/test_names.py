@@ -17,7 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
-FILE = re.compile(r"\b(?:bus|adapters|projections|deadletter|schemas|tests|docs)/[\w./-]*\w")
+FILE = re.compile(r"(?<![\w/}])(?:bus|adapters|projections|deadletter|schemas|tests|docs)/[\w./-]*\w")
 COMMAND = re.compile(r"(?:^|[\s(])ticketbus ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
 NOT_SETTINGS = {"TICKETBUS_TEST_DATA", "TICKETBUS_WEBHOOK_SECRET_CRM"}  # the tests', and what `ticketbus env` exports
 

@@ -17,6 +17,7 @@ from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
 from bus.gateway.idempotency import InFlight
+from bus.gateway.log_source import LogSource
 from bus.gateway.ports import Client
 from bus.gateway.roles import Role
 from bus.gateway.stream_hub import StreamHub
@@ -55,6 +56,7 @@ class Gateway:
     tickets: FakeReadModel = field(default_factory=FakeReadModel)
     pushes: FakePushes = field(default_factory=FakePushes)
     spool: FakeSpool = field(default_factory=FakeSpool)
+    stream_log: LogSource | None = None
     waiting_max: int = 1000
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     url: str = ""
@@ -73,7 +75,7 @@ class Gateway:
             sources={"fake": FakeSource()},
             spool=self.spool,
             journey=self._journey,
-            hub=StreamHub(self.log, CODEC, CONTRACT.public(), self.waiting_max),
+            hub=StreamHub(self.stream_log or self.log, CODEC, CONTRACT.public(), self.waiting_max),
             pushes=self.pushes,
             probes={"postgres": self._probe_store, "kafka": self._probe_log},
             in_flight=InFlight(),
@@ -143,11 +145,18 @@ async def gateway() -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def served() -> AsyncIterator[Gateway]:
     """Run one behind a real server; its queues are short, so that slow readers show."""
-    gateway = Gateway(waiting_max=50)
+    async with behind_a_server(Gateway(waiting_max=50)) as gateway:
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def behind_a_server(gateway: Gateway) -> AsyncIterator[Gateway]:
+    """Serve a gateway on a free port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         gateway.url = f"ws://127.0.0.1:{listening.getsockname()[1]}"
-        server = Server(uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False))
+        config = uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False)
+        server = Server(config)
         task = asyncio.create_task(server.serve([listening]))
         async with asyncio.timeout(10), gateway.http:
             while not server.started:

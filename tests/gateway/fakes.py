@@ -65,7 +65,6 @@ class FakeLog:
     records: dict[Place, list[Record]] = field(default_factory=dict)
     first: dict[Place, int] = field(default_factory=dict)
     away: bool = False
-    grew: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def put(self, recorded: Recorded, topics: Iterable[str] | None = None) -> None:
         """Append an event to its topics, as the relay does."""

@@ -94,11 +94,17 @@ async def test_a_store_that_is_away_or_silent_is_told_to_every_caller(monkeypatc
         dispatcher.leave.set()
         answers = await asyncio.gather(*(group.submit([request()]) for _ in range(5)), return_exceptions=True)
         assert [type(one) for one in answers] == [StoreUnavailable] * 5
+        dispatcher.failures.clear()
         dispatcher.leave.clear()
         monkeypatch.setattr(group_commit, "ANSWER_SECONDS_MAX", 0.05)
         with pytest.raises(StoreUnavailable):
             await group.submit([request()])
+        monkeypatch.setattr(group_commit, "ANSWER_SECONDS_MAX", 60.0)
+        with pytest.raises(StoreUnavailable):  # at once: the store is known to hang
+            await group.submit([request()])
         dispatcher.leave.set()
+        await asyncio.sleep(0.01)
+        assert len(await group.submit([request()])) == 1
 
 
 async def test_one_request_that_breaks_an_invariant_fails_alone() -> None:

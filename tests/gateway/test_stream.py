@@ -1,50 +1,20 @@
 """Subscribers over real WebSockets, on a log in memory."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import orjson
 import pytest
 from structlog.testing import capture_logs
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from bus.gateway.log_source import Place
 from bus.gateway.stream_cursor import write_cursor
 from bus.terms import TicketId
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of
-
-Frame = dict[str, Any]
-
-
-@contextlib.asynccontextmanager
-async def subscribed(gateway: Gateway, query: str, role: str = "subscriber") -> AsyncIterator[ClientConnection]:
-    headers = {"Authorization": f"Bearer {role}"}
-    async with connect(f"{gateway.url}/v1/stream?{query}", additional_headers=headers, proxy=None) as ws:
-        yield ws
-
-
-async def frames(ws: ClientConnection, count: int) -> list[Frame]:
-    async with asyncio.timeout(10):
-        return [orjson.loads(await ws.recv()) for _ in range(count)]
-
-
-async def until_closed(ws: ClientConnection) -> tuple[list[Frame], int | None, str]:
-    got: list[Frame] = []
-    async with asyncio.timeout(10):
-        try:
-            while True:
-                got.append(orjson.loads(await ws.recv()))
-        except ConnectionClosed as closed:
-            return got, closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""
-
-
-def named(got: list[Frame]) -> list[tuple[str, int]]:
-    return [(one["ce"]["subject"], one["ticket_version"]) for one in got]
+from tests.gateway.subscriber import frames, named, subscribed, until_closed
 
 
 async def test_a_subscriber_gets_what_happens_from_now_on_with_all_that_a_reader_needs(served: Gateway) -> None:
@@ -91,7 +61,7 @@ async def test_nobody_without_the_right_token_subscribes(served: Gateway) -> Non
 
 async def test_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
     url = f"{served.url}/v1/stream?topics=ticket.assign"
-    async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType
+    async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
         assert ws.subprotocol == "bearer.subscriber"
         assert (await frames(ws, 1))[0]["kind"] == "ready"
 

@@ -8,6 +8,7 @@ import pytest
 from bus.batch import Outcome
 from bus.commands import Request
 from bus.dispatch import utc_now
+from bus.terms import TicketId
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -115,6 +116,7 @@ async def test_what_the_domain_refuses_is_told_in_two_languages_and_kept_once(ga
         assert "pending" in body["detail_en"]
         assert body["trace_id"] in answer.headers["traceparent"]
         assert "assign" in body["legal"]
+        assert answer.headers["ticket-trace-id"] == gateway.store.log[TicketId(ticket)][0].trace_id
     [kept] = gateway.refused.kept.values()
     assert (kept.origin, kept.code, kept.ticket_id, kept.body) == ("http", "not_now", ticket, b'{"summary":"x"}')
 

@@ -46,7 +46,7 @@ def test_a_repeat_changes_nothing_and_a_gap_is_never_folded_over() -> None:
 def test_a_row_written_and_read_back_is_the_same() -> None:
     row = folded(project, told(*WORKING, ASKED, ISSUED, RESOLVE))
     assert row is not None
-    (written,) = HISTORY.write(row)["device_history"]
+    (written,) = HISTORY.write(None, row)["device_history"]
     stored = [
         [{"part_no": part.part_no, "quantity": part.quantity} for part in written["parts"]]
         if column == "parts"

@@ -26,9 +26,7 @@ def handler_of(model: ReadModel[Any]) -> ProjectionHandler[Any]:
 
 async def publish(rig: Rig, events: Sequence[Recorded]) -> None:
     """Write events to the rig's topic as the relay would."""
-    for record in records(events, topic=rig.topic, partitions=PARTITIONS):
-        assert record.value is not None
-        await rig.produce(record.partition, record.value)
+    await rig.produce_all(records(events, topic=rig.topic, partitions=PARTITIONS))
 
 
 async def catch_up(rig: Rig) -> None:
@@ -42,7 +40,8 @@ async def catch_up(rig: Rig) -> None:
 
 async def content(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
     """Read all read models whole."""
-    return {table: await rig.ask(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1") for table in TABLES}
+    query = "SELECT to_jsonb(t)::text FROM {} t ORDER BY 1"
+    return {table: await rig.ask(query.format(table)) for table in TABLES}
 
 
 async def build_again(rig: Rig, name: str) -> int:
@@ -107,10 +106,7 @@ async def test_a_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Ri
 
     await eventually(at_the_end, within_s=15)
     await build_again(rig, "tickets")
-    rest = records(events, topic=rig.topic, partitions=PARTITIONS)[half:]
-    for record in rest:
-        assert record.value is not None
-        await rig.produce(record.partition, record.value)
+    await rig.produce_all(records(events, topic=rig.topic, partitions=PARTITIONS)[half:])
     await build_again(rig, "history")
     await eventually(at_the_end, within_s=15)
     assert len(await rig.ask("SELECT 1 FROM tickets")) == 80

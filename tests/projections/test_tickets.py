@@ -16,7 +16,7 @@ from tests.projections.told import folded, told
 def test_a_row_shows_what_every_list_names() -> None:
     row = folded(project, told(*PAUSED))
     assert row is not None
-    (written,) = write(row)["tickets"]
+    (written,) = write(None, row)["tickets"]
     assert written["state"] == "in_progress"
     assert (written["paused"], written["waiting_for"]) == (True, "customer")
     assert (written["assignee"], written["handler"]) == ("王师傅", "王师傅")

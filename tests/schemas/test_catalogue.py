@@ -15,17 +15,8 @@ from schemas.catalogue import BY_SUBJECT, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES
 from tests.core.cast import HOUR, MINUTE
 from tests.schemas.codecs import recorded
 
-ENVELOPE = [
-    "event_id",
-    "ticket_id",
-    "version",
-    "trace_id",
-    "occurred_at",
-    "recorded_at",
-    "source",
-    "actor",
-    "command_id",
-]
+WHICH = ("event_id", "ticket_id", "version", "trace_id")
+ENVELOPE = (*WHICH, "occurred_at", "recorded_at", "source", "actor", "command_id")
 FILES = sorted(
     one.name for one in resources.files("schemas").joinpath("records").iterdir() if one.name.endswith(".avsc")
 )
@@ -76,7 +67,7 @@ def test_every_schema_parses_under_its_full_name(record: RecordType) -> None:
 
 @pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
 def test_every_event_begins_with_the_same_fields(record: RecordType) -> None:
-    assert [field["name"] for field in record.schema["fields"]][: len(ENVELOPE)] == ENVELOPE
+    assert tuple(field["name"] for field in record.schema["fields"])[: len(ENVELOPE)] == ENVELOPE
     assert record.subject == f"ticketbus.ticket.{record.cls.__name__}"
 
 

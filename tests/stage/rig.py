@@ -16,13 +16,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
 from bus.errors import MalformedInput
-from bus.kafka import kafka_options, make_consumer
+from bus.kafka import kafka_options
 from bus.local.stack import Urls
 from bus.postgres.pool import Connection, Pool, connected, open_pool
 from bus.settings import Settings
 from bus.stage import offsets
 from bus.stage.handler import Handler, Stage
-from bus.stage.log_reader import LogReader
+from bus.stage.log_reader import LogReader, reader_on
 from bus.stage.record import Record
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
@@ -77,6 +77,11 @@ class Rig:
         sent = [await self.producer.send(self.topic, value, partition=partition) for value in values]
         await asyncio.gather(*sent)
 
+    async def produce_all(self, records: Sequence[Record]) -> None:
+        """Append records with their bytes, each to its own partition."""
+        sent = [await self.producer.send(self.topic, one.value, partition=one.partition) for one in records]
+        await asyncio.gather(*sent)
+
     async def produce_many(self, each: int, prefix: str = "v") -> None:
         """Append that many records to every partition."""
         for partition in range(PARTITIONS):
@@ -113,7 +118,7 @@ class Rig:
     def work(self, *handlers: Handler, settings: Settings | None = None) -> Callable[[], Awaitable[None]]:
         """Run a stage worker as a program of its own would; gives what stops it."""
         used = settings or self.settings
-        reader = LogReader(lambda: make_consumer(used))
+        reader = reader_on(used)
         runner = Runner(topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC))
         stage = Stage(name="rig", topic=self.topic, group=self.group, handlers=handlers)
         worker = StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka_options(used))
@@ -155,7 +160,7 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
     await admin.close()
     producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
-    reader = LogReader(lambda: make_consumer(settings))
+    reader = reader_on(settings)
     await producer.start()
     async with open_pool(url, size=6) as pool:
         rig = Rig(settings=settings, topic=name, pool=pool, reader=reader, producer=producer)

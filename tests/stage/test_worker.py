@@ -123,3 +123,16 @@ async def test_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_tol
         await asyncio.sleep(1)  # it has tried by now
         async with asyncio.timeout(5):
             await stop()
+
+
+async def test_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig: Rig) -> None:
+    await rig.produce_many(3)
+    await rig.begin("counting")
+    await rig.ask("UPDATE stage_offsets SET next_offset = 99 WHERE partition = 1 RETURNING 1")
+    rig.work(Counting())
+
+    async def said() -> bool:
+        return "the log ends at 3" in ((await rig.standing())[1].failure or "")
+
+    await eventually(said, within_s=15)
+    await eventually(has(rig, 6), within_s=10)

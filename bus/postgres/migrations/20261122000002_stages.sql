@@ -54,8 +54,6 @@ CREATE TABLE tickets (
 ) WITH (fillfactor = 70);
 CREATE INDEX tickets_state ON tickets (state, ticket_id);
 CREATE INDEX tickets_assignee ON tickets (assignee, ticket_id);
-CREATE INDEX tickets_trace ON tickets (trace_id);
-CREATE INDEX tickets_source_no ON tickets (source_no) WHERE source_no <> '';
 -- Read model `history`: the repairs of each device.
 CREATE TABLE device_history (
     ticket_id   text        PRIMARY KEY,

@@ -1,0 +1,96 @@
+"""The gateway's own tables, and lists of tickets, on real PostgreSQL."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bus.errors import CommandRefused
+from bus.gateway.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
+from bus.gateway.ports import Client, Push
+from bus.gateway.pushes import PostgresPushes
+from bus.gateway.roles import Role
+from bus.gateway.ticket_rows import PostgresTicketReader
+from bus.local.stack import Urls
+from bus.postgres.pool import connected, open_pool
+from bus.terms import State, TicketId
+from tests.bus_under_test import Bus, bus_on
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ROW = {
+    "version": 1, "trace_id": "ab" * 16, "historic": False, "source": "crm", "source_no": "A1", "title": "t",
+    "incident_key": {"kind": "serial", "value": "SN"}, "type": "hardware_fault", "region": "", "serial": "SN",
+    "paused": False, "opened_at": NOON.isoformat(), "root_cause": "", "reports": 1, "reassignments": 0, "pauses": 0,
+    "reopens": 0, "asked": 0, "creator": "crm", "assigner": "", "last_at": NOON.isoformat(),
+    "last_action": "ticket.opened", "folded": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Prepare a database of this module's own."""
+    folder: Path = tmp_path_factory.mktemp("gateway")
+    with bus_on(parts, folder) as made:
+        yield made
+
+
+async def test_a_token_is_shown_once_kept_as_a_hash_and_gone_when_revoked(bus: Bus) -> None:
+    assert bus.settings.database_url is not None
+    async with open_pool(bus.settings.database_url, size=2) as pool:
+        token = await add_client(pool, "engineer-app", Role.ENGINEER)
+        with pytest.raises(CommandRefused) as refused:
+            await add_client(pool, "engineer-app", Role.ADMIN)
+        assert refused.value.code == "already"
+        known = await load_tokens(pool)
+        assert known[token_hash(token)] == Client(name="engineer-app", role=Role.ENGINEER)
+        for _ in range(2):
+            await ensure_client(pool, "local-admin", Role.ADMIN, "chosen")
+        assert (await load_tokens(pool))[token_hash("chosen")].role is Role.ADMIN
+        assert await revoke_client(pool, "engineer-app")
+        assert not await revoke_client(pool, "nobody")
+        assert token_hash(token) not in await load_tokens(pool)
+        listed = {one.name: one for one in await list_clients(pool)}
+        assert listed["engineer-app"].revoked_at is not None
+        assert listed["local-admin"].revoked_at is None
+    assert token not in str(bus.query("SELECT * FROM clients"))
+
+
+async def test_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) -> None:
+    assert bus.settings.database_url is not None
+    push = Push(ticket_id="T20261122-000001", version=2, topic="ticket.assign", client="app", pushed_at=NOON)
+    async with open_pool(bus.settings.database_url, size=1) as pool:
+        pushes = PostgresPushes(pool)
+        pushes.note(push)
+        pushes.note(push)
+        await pushes.write()
+    assert bus.query("SELECT ticket_id, version, topic, client, pushed_at FROM pushes") == [
+        ("T20261122-000001", 2, "ticket.assign", "app", NOON)
+    ]
+    pushes.note(push)
+    await pushes.write()  # the pool is closed: nothing is raised, and the note stays
+    assert len(pushes._waiting) == 1
+
+
+async def test_lists_are_filtered_and_paged_by_their_indexes(bus: Bus) -> None:
+    assert bus.settings.database_url is not None
+    async with open_pool(bus.settings.database_url, size=1) as pool:
+        async with connected(pool) as connection:
+            for number in range(1, 8):
+                person = "王工" if number % 2 else ""
+                state = State.ASSIGNED if number % 2 else State.PENDING
+                row = {**ROW, "ticket_id": f"T20261122-{number:06d}", "state": state, "assignee": person}
+                text = orjson.dumps({**row, "handler": person}).decode()
+                await connection.execute(
+                    "INSERT INTO tickets SELECT * FROM jsonb_populate_record(null::tickets, %s)", (text,)
+                )
+        reader = PostgresTicketReader(pool)
+        whole = await reader.page(state=None, assignee=None, before=None, limit=100)
+        numbers = [row["ticket_id"] for row in whole]
+        assert numbers == sorted(numbers, reverse=True)
+        assert whole[0]["responsibility"]["handler"] == "王工"
+        assert whole[0]["opened_at"] == NOON
+        below = await reader.page(state=State.ASSIGNED, assignee="王工", before=TicketId(numbers[0]), limit=2)
+        assert [row["ticket_id"] for row in below] == ["T20261122-000005", "T20261122-000003"]
+        assert await reader.page(state=State.CLOSED, assignee=None, before=None, limit=5) == []

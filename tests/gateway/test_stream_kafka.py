@@ -1,0 +1,144 @@
+"""The stream on real Kafka: the same promises, with partitions, fetches and offsets that are Kafka's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from bus.commands import Note, OpenTicket, Request
+from bus.dispatch import Dispatcher, utc_now
+from bus.events import Recorded
+from bus.gateway.log_source import KafkaLog, Place
+from bus.gateway.stream_cursor import write_cursor
+from bus.kafka import apply_topics, make_producer
+from bus.local.stack import Urls
+from bus.memory import MemoryStore
+from bus.settings import Settings
+from bus.terms import CommandId, KeyKind, TicketId, TraceId
+from bus.topics import physical
+from bus.values import IncidentKey
+from tests.gateway.conftest import Gateway, behind_a_server
+from tests.gateway.fakes import CODEC, CONTRACT, RULES, headers_of
+from tests.gateway.subscriber import frames, named, subscribed, until_closed
+
+TICKETS, NOTES = 40, 30
+
+
+@pytest.fixture
+async def settings(parts: Urls) -> Settings:
+    """Make the topics of a namespace of this test's own."""
+    made = Settings(kafka_bootstrap=parts.kafka_bootstrap, namespace=f"g{uuid4().hex[:8]}")
+    await apply_topics(made, CONTRACT, replication=1)
+    return made
+
+
+@asynccontextmanager
+async def gateway_on(settings: Settings) -> AsyncIterator[Gateway]:
+    """Serve a gateway whose stream reads Kafka."""
+    async with behind_a_server(Gateway(stream_log=KafkaLog(settings=settings, contract=CONTRACT))) as gateway:
+        yield gateway
+
+
+async def history() -> list[Recorded]:
+    """Make a history of many tickets, mixed as they come."""
+    store, now = MemoryStore(), utc_now() - timedelta(days=1)
+    requests = [
+        _request(now, OpenTicket(incident_key=_key(n), title="t", type="hardware_fault")) for n in range(TICKETS)
+    ]
+    dispatcher = Dispatcher(store=store, rules=RULES)
+    await dispatcher.dispatch(requests)
+    numbers = list(store.log)
+    for _ in range(NOTES):
+        await dispatcher.dispatch([_request(now, Note(text="x"), number) for number in numbers])
+    return [store.log[number][version] for version in range(NOTES + 1) for number in numbers]
+
+
+def _key(number: int) -> IncidentKey:
+    return IncidentKey(kind=KeyKind.SERIAL, value=f"SN-{number}")
+
+
+def _request(now: object, command: OpenTicket | Note, number: TicketId | None = None) -> Request:
+    at = utc_now()
+    del now
+    return Request(
+        command_id=CommandId(uuid4()), command=command, source="s", actor="a", at=at, received_at=at,
+        trace_id=TraceId("ab" * 16), fingerprint="f", ticket_id=number,
+    )  # fmt: skip
+
+
+async def publish(settings: Settings, events: Sequence[Recorded], topic: str = "ticket.events") -> None:
+    """Publish as the relay does."""
+    async with make_producer(settings, linger_ms=5) as producer:
+        sent = [
+            await producer.send(
+                physical(settings.namespace, topic),
+                CODEC.encode(one),
+                key=one.ticket_id.encode(),
+                headers=headers_of(one),
+            )
+            for one in events
+        ]
+        await asyncio.gather(*sent)
+
+
+async def test_from_the_beginning_into_the_living_log_without_loss_repeat_or_disorder(settings: Settings) -> None:
+    events = await history()
+    half = len(events) // 2
+    await publish(settings, events[:half])
+    async with gateway_on(settings) as gateway, subscribed(gateway, "topics=ticket.events&cursor=start") as ws:
+        living = asyncio.create_task(publish(settings, events[half - 300 :]))  # 300 of them a second time
+        got = (await frames(ws, len(events) + 1))[1:]
+        await living
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.7):
+                await ws.recv()
+        assert sorted(named(got)) == sorted((one.ticket_id, one.version) for one in events)
+        for number in {one.ticket_id for one in events}:
+            assert [v for t, v in named(got) if t == number] == list(range(1, NOTES + 2))
+
+        cut = got[len(events) // 3]
+        async with subscribed(gateway, f"topics=ticket.events&cursor={cut['cursor']}") as resumed:
+            rest = (await frames(resumed, len(events) - len(events) // 3))[1:]
+            assert sorted(named(rest)) == sorted(named(got[len(events) // 3 + 1 :]))
+
+
+async def test_live_events_arrive_and_two_topics_share_a_cursor(settings: Settings) -> None:
+    events = await history()
+    async with gateway_on(settings) as gateway:
+        async with subscribed(gateway, "topics=ticket.status,ticket.events") as ws:
+            await frames(ws, 1)
+            await publish(settings, events[:10])
+            await publish(settings, events[:10], "ticket.status")
+            got = await frames(ws, 20)
+        assert sorted(one["topic"] for one in got) == ["ticket.events"] * 10 + ["ticket.status"] * 10
+        async with subscribed(gateway, f"topics=ticket.status,ticket.events&cursor={got[4]['cursor']}") as ws:
+            rest = (await frames(ws, 16))[1:]
+        assert sorted((one["topic"], *named([one])[0]) for one in rest) == sorted(
+            (one["topic"], *named([one])[0]) for one in got[5:]
+        )
+
+
+async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) -> None:
+    partitions = range(CONTRACT.topics["ticket.events"].partitions)
+    ahead = write_cursor({Place("ticket.events", n): 10**6 for n in partitions})
+    async with gateway_on(settings) as gateway, subscribed(gateway, f"topics=ticket.events&cursor={ahead}") as ws:
+        got, code, _ = await until_closed(ws)
+    assert (got[-1]["code"], code) == ("cursor_expired", 4410)
+
+
+async def test_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from structlog.testing import capture_logs
+
+    from bus.gateway import stream
+
+    monkeypatch.setattr(stream, "READY_SECONDS_MAX", 0.2)
+    nowhere = Settings(kafka_bootstrap="127.0.0.1:1")
+    with capture_logs():
+        async with gateway_on(nowhere) as gateway, subscribed(gateway, "topics=ticket.events") as ws:
+            got, code, _ = await until_closed(ws)
+    assert (got[-1]["status"], code) == (503, 1013)

@@ -1,0 +1,230 @@
+"""What every store owes the dispatcher, as tests: subclass `StoreContract` as `Test…` and give a `store` fixture."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from bus.batch import (
+    Accepted,
+    Answer,
+    Loaded,
+    Name,
+    Outcome,
+    Refused,
+    Settled,
+    Wanted,
+    key_name,
+    settle,
+    source_name,
+    wanted,
+)
+from bus.commands import Command, Note, OpenTicket, Request
+from bus.dispatch import Dispatcher, new_event_id
+from bus.errors import BusError, InvariantBroken
+from bus.ports import Store
+from bus.terms import CommandId, KeyKind, TicketId
+from bus.values import IncidentKey
+from tests.core.any_value import AWKWARD
+from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
+from tests.core.invariants import folded
+from tests.core.story import request
+
+PATIENCE_S = 30.0
+
+
+def fresh(command: Command, **own: object) -> Request:
+    """Wrap a command under an id of its own."""
+    return request(command, uuid4().int, **own)
+
+
+def opening(key: str = "", **own: str) -> OpenTicket:
+    """Report an incident that no other test knows of."""
+    incident = IncidentKey(kind=KeyKind.SERIAL, value=key or uuid4().hex)
+    return replace(OPEN, incident_key=incident, **{"source_no": uuid4().hex, **own})
+
+
+class StoreContract:
+    """The duties of `bus.ports.Store`."""
+
+    @pytest.fixture
+    def dispatcher(self, store: Store) -> Dispatcher:
+        """Give a dispatcher on the store."""
+        return Dispatcher(store=store, rules=RULES, now=lambda: START)
+
+    async def opened(self, dispatcher: Dispatcher, command: OpenTicket | None = None) -> TicketId:
+        """Open a ticket."""
+        (outcome,) = await dispatcher.dispatch([fresh(command or opening())])
+        assert isinstance(outcome, Accepted)
+        assert outcome.answer is Answer.OPENED
+        return outcome.ticket_id
+
+    async def names(self, store: Store, *names: Name) -> set[Name]:
+        """Ask which names are known."""
+        asked = Wanted(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=0)
+        async with store.transaction() as tx:
+            return {*(await tx.load(asked)).names}
+
+    async def consistent(self, store: Store, ticket_id: TicketId) -> int:
+        """Check that a ticket's state is the fold of its events; give how many there are."""
+        events = await store.events(ticket_id)
+        assert folded(events) == await store.ticket(ticket_id)
+        return len(events)
+
+    async def test_what_was_appended_is_read_back(self, store: Store, dispatcher: Dispatcher) -> None:
+        ticket_id = await self.opened(dispatcher)
+        outcomes = await dispatcher.dispatch([fresh(one, ticket_id=ticket_id) for one in (ASSIGN, Note(text="早上来"))])
+        assert [one.version for one in outcomes if isinstance(one, Accepted)] == [2, 3]
+        assert await self.consistent(store, ticket_id) == 3
+
+    async def test_nothing_is_known_of_a_ticket_that_is_not_there(self, store: Store) -> None:
+        assert await store.ticket(TicketId("T20000101-000001")) is None
+        assert list(await store.events(TicketId("T20000101-000001"))) == []
+
+    async def test_awkward_texts_are_kept_as_they_are(self, store: Store, dispatcher: Dispatcher) -> None:
+        for text in filter(str.strip, AWKWARD):
+            ticket_id = await self.opened(dispatcher, opening(title=text, description=text, region=text))
+            ticket = await store.ticket(ticket_id)
+            assert ticket
+            assert (ticket.title, ticket.region) == (text, text)
+            await self.consistent(store, ticket_id)
+
+    async def test_a_refusal_refuses_its_own_command_alone(self, store: Store, dispatcher: Dispatcher) -> None:
+        ticket_id = await self.opened(dispatcher)
+        batch = [fresh(one, ticket_id=ticket_id) for one in (RESOLVE, ASSIGN, replace(RESOLVE, photos=()))]
+        outcomes = await dispatcher.dispatch(batch)
+        assert [type(one) for one in outcomes] == [Refused, Accepted, Refused]
+        assert await self.consistent(store, ticket_id) == 2
+
+    async def test_a_transaction_that_fails_leaves_nothing_behind(self, store: Store, dispatcher: Dispatcher) -> None:
+        command = opening()
+        one = fresh(command)
+        settled = Settled()
+
+        async def append_and_fail() -> None:
+            nonlocal settled
+            async with store.transaction() as tx:
+                loaded = await tx.load(wanted([one]))
+                settled = settle([one], loaded, rules=RULES, recorded_at=START, new_event_id=new_event_id)
+                await tx.append(settled)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await append_and_fail()
+        (recorded,) = settled.events
+        assert await store.ticket(recorded.ticket_id) is None
+        assert not await store.events(recorded.ticket_id)
+        assert await self.names(store, key_name(command)) == set()
+        (outcome,) = await dispatcher.dispatch([one])
+        assert isinstance(outcome, Accepted)
+        assert (outcome.answer, outcome.repeated) == (Answer.OPENED, False)
+
+    async def test_fifty_reports_at_once_have_one_master(self, store: Store, dispatcher: Dispatcher) -> None:
+        key = uuid4().hex
+        reports = [opening(key) for _ in range(50)]
+        requests = [fresh(report) for report in reports]
+        outcomes = await at_once(dispatcher, [[one] for one in requests])
+        assert Counter(outcome.answer for outcome in outcomes) == {Answer.OPENED: 1, Answer.JOINED: 49}
+        (ticket_id,) = {outcome.ticket_id for outcome in outcomes}
+        assert await self.consistent(store, ticket_id) == 50
+        assert sorted(outcome.version for outcome in outcomes) == list(range(1, 51))
+        sources = [source_name(one.source, report.source_no) for one, report in zip(requests, reports, strict=True)]
+        assert await self.names(store, *sources) == {*sources}
+
+    async def test_openings_at_once_have_numbers_of_their_own(self, dispatcher: Dispatcher) -> None:
+        outcomes = await at_once(dispatcher, [[fresh(opening())] for _ in range(30)])
+        assert len({outcome.ticket_id for outcome in outcomes}) == 30
+
+    async def test_commands_at_once_on_one_ticket_follow_each_other(self, store: Store, dispatcher: Dispatcher) -> None:
+        ticket_id = await self.opened(dispatcher)
+        notes = [[fresh(Note(text=str(n)), ticket_id=ticket_id)] for n in range(40)]
+        outcomes = await at_once(dispatcher, notes)
+        assert sorted(outcome.version for outcome in outcomes) == list(range(2, 42))
+        assert await self.consistent(store, ticket_id) == 41
+
+    async def test_one_command_sent_many_times_at_once_has_one_effect(
+        self, store: Store, dispatcher: Dispatcher
+    ) -> None:
+        command = fresh(opening())
+        outcomes = await at_once(dispatcher, [[command, command] for _ in range(10)])
+        assert Counter(outcome.repeated for outcome in outcomes) == {False: 1, True: 19}
+        assert len({(outcome.ticket_id, outcome.answer, outcome.version) for outcome in outcomes}) == 1
+        assert await self.consistent(store, outcomes[0].ticket_id) == 1
+
+    async def test_one_id_for_two_incidents_at_once_opens_one_and_refuses_the_other(
+        self, dispatcher: Dispatcher
+    ) -> None:
+        for _ in range(10):
+            command_id = CommandId(uuid4())
+            pair = [[fresh(opening(), command_id=command_id)] for _ in range(2)]
+            outcomes = [outcome for (outcome,) in await gathered(dispatcher, pair)]
+            assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Accepted", "Refused"]
+
+    async def test_a_version_that_is_taken_breaks_an_invariant(self, store: Store, dispatcher: Dispatcher) -> None:
+        ticket_id = await self.opened(dispatcher)
+        (recorded,) = await store.events(ticket_id)
+        again = replace(recorded, event_id=new_event_id(), command_id=CommandId(uuid4()))
+        with pytest.raises(InvariantBroken):
+            async with store.transaction() as tx:
+                await tx.append(Settled(events=[again]))
+        assert list(await store.events(ticket_id)) == [recorded]
+
+    async def test_a_command_applied_twice_breaks_an_invariant(self, store: Store, dispatcher: Dispatcher) -> None:
+        first, second = fresh(opening()), fresh(opening())
+        await dispatcher.dispatch([first])
+        same = replace(second, command_id=first.command_id)
+        unaware = Loaded(tickets={}, names={}, done={}, numbers=[999_999])
+        settled = settle([same], unaware, rules=RULES, recorded_at=START, new_event_id=new_event_id)
+        with pytest.raises(BusError):
+            async with store.transaction() as tx:
+                await tx.append(settled)
+        assert not await store.events(settled.events[0].ticket_id)
+
+    async def test_batches_over_the_same_tickets_in_any_order_never_wait_for_each_other_in_a_ring(
+        self, store: Store, dispatcher: Dispatcher
+    ) -> None:
+        ids = [await self.opened(dispatcher) for _ in range(6)]
+        rounds = 15
+        for _ in range(rounds):
+            batches = [[fresh(Note(text="."), ticket_id=one) for one in order] for order in (ids, ids[::-1]) * 2]
+            await at_once(dispatcher, batches)
+        assert {await self.consistent(store, one) for one in ids} == {1 + 4 * rounds}
+
+    async def test_openings_of_the_same_keys_in_any_order_never_wait_in_a_ring(self, dispatcher: Dispatcher) -> None:
+        for _ in range(15):
+            keys = [uuid4().hex for _ in range(6)]
+            outcomes = await at_once(
+                dispatcher, [[fresh(opening(key)) for key in order] for order in (keys, keys[::-1]) * 2]
+            )
+            assert Counter(one.answer for one in outcomes) == {Answer.OPENED: 6, Answer.JOINED: 18}
+
+    async def test_an_opening_that_is_refused_leaves_no_name(self, store: Store, dispatcher: Dispatcher) -> None:
+        command = opening(title="")
+        (outcome,) = await dispatcher.dispatch([fresh(command)])
+        assert isinstance(outcome, Refused)
+        assert await self.names(store, key_name(command), source_name("crm", command.source_no)) == set()
+        await self.opened(dispatcher, replace(command, title="冰箱不制冷"))
+
+    async def test_who_waited_for_a_name_that_was_not_taken_may_take_it(self, dispatcher: Dispatcher) -> None:
+        for _ in range(10):
+            key = uuid4().hex
+            refused = [[fresh(opening(key, title=""))] for _ in range(4)]
+            outcomes = await gathered(dispatcher, [*refused, [fresh(opening(key))], *refused])
+            assert Counter(type(one).__name__ for (one,) in outcomes) == {"Accepted": 1, "Refused": 8}
+
+
+async def gathered(dispatcher: Dispatcher, batches: Sequence[Sequence[Request]]) -> list[list[Outcome]]:
+    """Dispatch batches at once; a ring of waits would end in TimeoutError."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await asyncio.gather(*(dispatcher.dispatch(batch) for batch in batches))
+
+
+async def at_once(dispatcher: Dispatcher, batches: Sequence[Sequence[Request]]) -> list[Accepted]:
+    """Dispatch batches at once, all of which are accepted."""
+    outcomes = [outcome for batch in await gathered(dispatcher, batches) for outcome in batch]
+    accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+    assert len(accepted) == len(outcomes)
+    return accepted

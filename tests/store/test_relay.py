@@ -1,0 +1,295 @@
+"""The relay on real Kafka: in order per ticket, each row once, and after a crash the same again, bit for bit."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from bus import relay as relay_module
+from bus.batch import Accepted
+from bus.commands import Note
+from bus.dispatch import Dispatcher
+from bus.errors import KafkaUnavailable
+from bus.headers import event_headers, header
+from bus.kafka import admin, apply_topics
+from bus.local.stack import Urls
+from bus.partition import partition_of
+from bus.postgres.pool import Pool, connected
+from bus.postgres.store import PostgresStore
+from bus.relay import Relay
+from bus.settings import Settings
+from bus.terms import TicketId
+from bus.topics import load_contract
+from tests.core.cast import ASSIGN, RULES, START
+from tests.store.contract_suite import fresh, opening
+from tests.store.kafka_log import records
+
+CONTRACT = load_contract()
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+async def settings(parts: Urls, database: str) -> AsyncIterator[Settings]:
+    """Make topics in a namespace of the module's own."""
+    own = {"database_url": database, "kafka_bootstrap": parts.kafka_bootstrap, "namespace": f"r{uuid4().hex[:8]}"}
+    settings = Settings.model_validate(own)
+    made = await apply_topics(settings, CONTRACT, replication=1)
+    yield settings
+    async with admin(settings) as client:
+        await client.delete_topics(made)
+
+
+@pytest.fixture
+async def relay(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
+    """Give a relay with nothing left to publish from tests before."""
+    async with relaying(pool, settings) as relay:
+        await drained(relay)
+        yield relay
+
+
+@pytest.fixture
+def dispatcher(postgres_store: PostgresStore, relay: Relay) -> Dispatcher:
+    """Give a dispatcher that wakes the relay."""
+    return Dispatcher(store=postgres_store, rules=RULES, now=lambda: START, committed=relay.wake)
+
+
+@asynccontextmanager
+async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
+    """Make a relay whose producer is gone afterwards."""
+    relay = Relay(pool=pool, settings=settings, contract=CONTRACT)
+    try:
+        yield relay
+    finally:
+        running = asyncio.create_task(relay.run())  # its end is what stops the producer
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def drained(*relays: Relay) -> list[int]:
+    """Let relays publish at once until nothing waits; give how much each did."""
+
+    async def drain(relay: Relay) -> int:
+        published = 0
+        while await waiting(relay.pool):
+            published += await relay.publish_once()
+        return published
+
+    async with asyncio.timeout(PATIENCE_S):
+        return list(await asyncio.gather(*map(drain, relays)))
+
+
+async def waiting(pool: Pool) -> int:
+    """Count what is not published."""
+    return int((await read(pool, "SELECT count(*) FROM outbox WHERE published_at IS NULL"))[0][0])
+
+
+async def read(pool: Pool, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Read rows."""
+    async with connected(pool) as connection:
+        return await (await connection.execute(query.encode(), parameters)).fetchall()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait for a condition, awaited where it has to be, with a limit."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            met = condition()
+            if await met if asyncio.iscoroutine(met) else met:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def worked_on(dispatcher: Dispatcher, tickets: int, notes: int) -> list[TicketId]:
+    """Open tickets and write notes on each, all tickets at once."""
+    opened = await dispatcher.dispatch([fresh(opening()) for _ in range(tickets)])
+    ids = [one.ticket_id for one in opened if isinstance(one, Accepted)]
+    steps = [ASSIGN, *[Note(text=str(number)) for number in range(notes)]]
+    for step in steps:
+        await asyncio.gather(*(dispatcher.dispatch([fresh(step, ticket_id=one)]) for one in ids))
+    return ids
+
+
+def of_tickets(found: Iterable[Any], ids: Iterable[str]) -> dict[str, list[Any]]:
+    """Sort records by ticket."""
+    sorted_out: dict[str, list[Any]] = defaultdict(list)
+    wanted = set(ids)
+    for record in found:
+        if record.key.decode() in wanted:
+            sorted_out[record.key.decode()].append(record)
+    return sorted_out
+
+
+def versions(found: Iterable[Any]) -> list[int]:
+    """List the versions that records bear."""
+    return [int(header(record.headers, "ticket-version") or 0) for record in found]
+
+
+async def test_every_ticket_s_events_stand_in_order_in_one_partition_as_they_stand_in_the_log(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
+) -> None:
+    ids = await worked_on(dispatcher, tickets=12, notes=4)
+    await drained(relay)
+    found = of_tickets(await records(settings), ids)
+    for ticket_id in ids:
+        rows = await read(pool, "SELECT value FROM events WHERE ticket_id = %s ORDER BY version", ticket_id)
+        assert [record.value for record in found[ticket_id]] == [value for (value,) in rows]
+        assert versions(found[ticket_id]) == [1, 2, 3, 4, 5, 6]
+        assert {record.partition for record in found[ticket_id]} == {partition_of(ticket_id, 6)}
+
+
+async def test_headers_are_those_that_subscribers_were_promised(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, postgres_store: PostgresStore
+) -> None:
+    (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=0)
+    await drained(relay)
+    (first, _) = of_tickets(await records(settings), [ticket_id])[ticket_id]
+    opened = (await postgres_store.events(ticket_id))[0]
+    assert [name for name, _ in first.headers] == [
+        *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time"),
+        *("content-type", "traceparent", "ticket-version"),
+    ]
+    told = {name: value.decode() for name, value in first.headers}
+    assert (told["ce_specversion"], told["content-type"]) == ("1.0", "application/avro")
+    assert (told["ce_id"], told["ce_subject"]) == (str(opened.event_id), ticket_id)
+    assert (told["ce_source"], told["ce_type"]) == ("/sources/crm", "ticket.opened.v1")
+    assert datetime.fromisoformat(told["ce_time"]) == opened.occurred_at
+    assert re.fullmatch(rf"00-{opened.trace_id}-[0-9a-f]{{16}}-01", told["traceparent"])
+    assert first.timestamp == int(START.timestamp() * 1000)
+
+
+def test_headers_are_the_same_bytes_wherever_the_database_s_session_stands() -> None:
+    def headers(at: datetime) -> list[tuple[str, bytes]]:
+        told = {"event_id": UUID(int=7), "source": "crm", "ce_type": "note.added.v1", "ticket_id": "T20261122-000001"}
+        return event_headers(**told, occurred_at=at, trace_id="1" * 32, version=1)  # type: ignore[arg-type]  # mixed dict
+
+    at = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+    assert headers(at) == headers(at.astimezone(timezone(timedelta(hours=8))))
+
+
+async def test_a_subscriber_topic_holds_the_very_same_bytes(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings
+) -> None:
+    (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=1)
+    await drained(relay)
+    log = of_tickets(await records(settings), [ticket_id])[ticket_id]
+    assigned = of_tickets(await records(settings, "ticket.assign"), [ticket_id])[ticket_id]
+    status = of_tickets(await records(settings, "ticket.status"), [ticket_id])[ticket_id]
+    assert [(one.value, one.headers) for one in assigned] == [(log[1].value, log[1].headers)]
+    assert [(one.value, one.headers) for one in status] == [(one.value, one.headers) for one in log[:2]]
+
+
+async def test_rows_are_marked_with_where_they_stand(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
+) -> None:
+    (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=2)
+    await drained(relay)
+    found = of_tickets(await records(settings), [ticket_id])[ticket_id]
+    query = "SELECT kafka_offset FROM outbox WHERE ticket_id = %s AND topic = 'ticket.events' ORDER BY version"
+    assert [(record.offset,) for record in found] == await read(pool, query, ticket_id)
+
+
+async def test_two_relays_at_once_publish_each_row_once_and_in_order(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
+) -> None:
+    ids = await worked_on(dispatcher, tickets=30, notes=6)
+    rows = await waiting(pool)
+    async with relaying(pool, settings) as other:
+        shares = await drained(relay, other)
+    assert sum(shares) == rows
+    found = of_tickets(await records(settings), ids)
+    assert {ticket_id: versions(found[ticket_id]) for ticket_id in ids} == {one: [*range(1, 9)] for one in ids}
+
+
+async def test_a_crash_between_acknowledgement_and_mark_repeats_bit_for_bit(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await worked_on(dispatcher, tickets=1, notes=3)
+    rows = await waiting(pool)
+
+    async def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as planted:
+        planted.setattr(relay_module, "_mark", crash)
+        with pytest.raises(ZeroDivisionError):
+            await relay.publish_once()
+    assert await waiting(pool) == rows
+    await drained(relay)
+    found = of_tickets(await records(settings), ids)[ids[0]]
+    same = [(one.key, one.value, one.headers, one.timestamp, one.partition) for one in found]
+    assert versions(found) == [1, 2, 3, 4, 5] * 2
+    assert same[:5] == same[5:]
+
+
+async def test_what_is_committed_is_published_without_waiting_to_be_asked(
+    relay: Relay, dispatcher: Dispatcher, pool: Pool
+) -> None:
+    running = asyncio.create_task(relay.run())
+    try:
+        await worked_on(dispatcher, tickets=2, notes=1)
+
+        async def all_out() -> bool:
+            return await waiting(pool) == 0
+
+        await until(all_out)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert running.cancelled()
+
+
+async def test_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
+    dispatcher: Dispatcher, pool: Pool, settings: Settings
+) -> None:
+    ids = await worked_on(dispatcher, tickets=2, notes=1)
+    rows = await waiting(pool)
+    async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
+        shut_out = settings.model_copy(update={"kafka_bootstrap": address})
+        async with relaying(pool, shut_out) as other:
+            with pytest.raises(KafkaUnavailable):
+                await other.publish_once()
+            assert await waiting(pool) == rows
+            with capture_logs() as logs:
+                running = asyncio.create_task(other.run())
+                await until(lambda: [one for one in logs if one["event"] == "relay_waits"])
+            await open_door()
+
+            async def all_out() -> bool:
+                return await waiting(pool) == 0
+
+            await until(all_out)
+            running.cancel()
+            await asyncio.wait([running])
+    found = of_tickets(await records(settings), ids)
+    assert {one: versions(found[one]) for one in ids} == {one: [1, 2, 3] for one in ids}
+
+
+@asynccontextmanager
+async def door_to(address: str) -> AsyncIterator[tuple[str, Callable[[], Any]]]:
+    """Give an address where nobody answers, until its door is opened: then whoever comes is led on."""
+    host, port = address.split(":")
+
+    async def lead_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward, back = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(copied(reader, back), copied(onward, writer))
+
+    async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(lead_on, "127.0.0.1", 0, start_serving=False)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", server.start_serving
+    finally:
+        server.close()
+        await server.wait_closed()
