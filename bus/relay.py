@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,11 +15,12 @@ from aiokafka.errors import KafkaError
 from opentelemetry import trace
 
 from bus.errors import KafkaUnavailable, StoreUnavailable
-from bus.headers import event_headers
+from bus.headers import event_headers, traceparent
 from bus.kafka import start_producer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.topics import LOG, Contract, physical
+from bus.tracing.links import links
 
 # A subscriber that drops repeats must look back this far in a partition: one pass of one shard.
 SHARD_ROWS_MAX = 500
@@ -109,8 +111,7 @@ class Relay:
                 return 0
             waiting = await connection.execute(_WAITING, (mine, SHARD_ROWS_MAX), binary=True)
             rows = [OutboxRow(*row) for row in await waiting.fetchall()]
-            with tracer.start_as_current_span("send ticket.events", kind=trace.SpanKind.PRODUCER) as span:
-                span.set_attributes({"messaging.system": "kafka", "messaging.batch.message_count": len(rows)})
+            with _sending(physical(self.settings.namespace, LOG), rows):
                 offsets = await self._send(rows)
             await _mark(connection, rows, offsets)
         return len(rows)
@@ -150,6 +151,22 @@ class Relay:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 async with asyncio.timeout(_RETRY_S):
                     await producer.stop()
+
+
+def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[trace.Span]:
+    """Span the sending of a pass, by the messaging conventions, linked to the tickets' traces."""
+    return tracer.start_as_current_span(
+        f"send {topic}",
+        kind=trace.SpanKind.PRODUCER,
+        attributes={
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": topic,
+            "messaging.batch.message_count": len(rows),
+        },
+        links=links(traceparent(row.trace_id, row.event_id) for row in rows),
+    )
 
 
 async def _mark(connection: Connection, rows: Sequence[OutboxRow], offsets: Sequence[int]) -> None:

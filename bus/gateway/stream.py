@@ -8,9 +8,9 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from bus.errors import BusError, KafkaUnavailable, Refusal, Transient
+from bus.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
 from bus.gateway import metrics
-from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit
+from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit, bearer
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
 from bus.gateway.follower import Follower
@@ -26,8 +26,9 @@ FROM_START = "start"
 READY_SECONDS_MAX = 10.0
 SEND_SECONDS_MAX = 30.0
 GOODBYE_SECONDS_MAX = 2.0
+RECHECK_S = 5.0
 REASON_BYTES_MAX = 123  # what a close frame has room for
-CLOSE_CODES = {400: 4400, 404: 4404, 408: 4408, 410: 4410, 503: 1013}
+CLOSE_CODES = {400: 4400, 401: 4401, 404: 4404, 408: 4408, 410: 4410, 503: 1013}
 log = structlog.get_logger()
 
 
@@ -43,6 +44,7 @@ async def stream(ws: WebSocket) -> None:
     cursor = ""
     try:
         topics = _topics(ws, deps_of(ws))
+        log.info("subscribed", client=client.name, topics=topics)
         follower = await _follower(ws, topics)
         try:
             await _serve(ws, client, follower)
@@ -98,6 +100,7 @@ async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
     tasks = [
         asyncio.create_task(_send(ws, client, follower)),
         asyncio.create_task(_until_gone(ws)),
+        asyncio.create_task(_until_revoked(ws, client)),
         asyncio.create_task(follower.subscription.ended.wait()),
     ]
     try:
@@ -145,6 +148,16 @@ async def _until_gone(ws: WebSocket) -> None:
     """Wait for the subscriber to leave; what it says is not listened to."""
     while (await ws.receive())["type"] != "websocket.disconnect":
         continue
+
+
+async def _until_revoked(ws: WebSocket, client: Client) -> None:
+    """Look again and again whether the token is still good. Raises HttpProblem (401) when it is not."""
+    while True:
+        await asyncio.sleep(RECHECK_S)
+        with suppress(StoreUnavailable):
+            if await deps_of(ws).clients.find(bearer(ws) or "") != client:
+                texts = "令牌已失效", "the token is no longer valid"
+                raise HttpProblem(401, "not_authenticated", "Authorization", texts)
 
 
 async def _goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:

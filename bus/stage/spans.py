@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.trace import Link, SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
+from bus.headers import header
 from bus.stage.record import Record
+from bus.tracing.links import links
 
-LINKS_MAX = 32
 _TRACER = trace.get_tracer("ticketbus")
-_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 @contextmanager
@@ -28,16 +27,8 @@ def processing(topic: str, handler: str, records: Sequence[Record]) -> Iterator[
         "messaging.batch.message_count": len(records),
         "ticketbus.handler": handler,
     }
-    links = list(_links(records))
-    with _TRACER.start_as_current_span(f"process {topic}", kind=SpanKind.CONSUMER, attributes=attributes, links=links):
+    parents = (context for record in records if (context := header(record.headers, "traceparent")))
+    with _TRACER.start_as_current_span(
+        f"process {topic}", kind=SpanKind.CONSUMER, attributes=attributes, links=links(parents)
+    ):
         yield
-
-
-def _links(records: Sequence[Record]) -> Iterator[Link]:
-    for record in records[:LINKS_MAX]:
-        found = next((value for name, value in record.headers if name == "traceparent"), None)
-        if found is not None:
-            carrier = {"traceparent": found.decode(errors="replace")}
-            context = trace.get_current_span(_PROPAGATOR.extract(carrier)).get_span_context()
-            if context.is_valid:
-                yield Link(context)

@@ -29,7 +29,7 @@ def mask_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -
 
 
 def _mask(key: str, value: Any) -> Any:
-    if _NAMED.search(key) and value not in {None, ""}:
+    if _NAMED.search(key) and value is not None and value != "":
         return MASK
     if isinstance(value, str):
         return mask_text(value)

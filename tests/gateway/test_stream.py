@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bus.gateway import stream
 from bus.gateway.log_source import Place
 from bus.gateway.stream_cursor import write_cursor
 from bus.terms import TicketId
@@ -64,6 +65,17 @@ async def test_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> No
     async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
         assert ws.subprotocol == "bearer.subscriber"
         assert (await frames(ws, 1))[0]["kind"] == "ready"
+
+
+async def test_a_subscriber_whose_token_is_revoked_is_sent_away(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "RECHECK_S", 0.02)
+    async with subscribed(served, "topics=ticket.assign", role="lead") as ws:
+        await frames(ws, 1)
+        monkeypatch.setattr(served.deps.clients, "known", {})
+        got, code, _ = await until_closed(ws)
+    assert (got[-1]["code"], code) == ("not_authenticated", 4401)
 
 
 async def test_resuming_by_any_cursor_gives_the_rest_without_loss_or_repeat(served: Gateway) -> None:
