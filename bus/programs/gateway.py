@@ -51,6 +51,7 @@ async def run_gateway(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=STOP_S_MAX,
             ws="websockets-sansio",  # the older one takes a denied handshake for an error
+            ws_per_message_deflate=False,  # events are small; compressing each costs more than it saves
             ws_ping_interval=20,
             ws_ping_timeout=20,
             ws_max_size=64 * 1024,

@@ -36,7 +36,7 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(of_type(args[0]), max_size=3).map(tuple)
     if origin is not None:
         return st.dictionaries(of_type(args[0]), of_type(args[1]), max_size=3)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return anything(hint)
     if issubclass(hint, StrEnum):
         return st.sampled_from(list(hint))

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from bus.commands import Accept, AddEvidence, ConfirmClosure, RejectClosure, Reopen, RequestClosure, Return, Start
-from bus.events import ClosureConfirmed, ClosureRejected, ClosureRequested, TicketReopened, TicketResolved
+from bus.events import (
+    AssignmentAccepted,
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    TicketReopened,
+    TicketResolved,
+)
 from bus.terms import EvidenceKind, State, Tick
 from tests.core.cast import (
     ASKED_TO_CLOSE,
@@ -88,7 +95,7 @@ def test_after_a_reopening_both_sign_again() -> None:
 
 
 def test_what_is_reopened_is_claimed_again() -> None:
-    assert given(*CLOSED, REOPEN).when(Accept()).accepted
+    assert given(*CLOSED, REOPEN).when(Accept()).then(AssignmentAccepted)
 
 
 def test_a_reopened_ticket_without_a_handler_waits_in_the_queue() -> None:

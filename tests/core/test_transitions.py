@@ -137,4 +137,4 @@ def test_a_command_for_a_ticket_that_is_not_there_is_refused() -> None:
 
 
 def test_a_command_may_name_its_ticket_by_the_source_s_own_number() -> None:
-    assert given(OPEN).when(Assign(assignee=WANG), ticket_id=None, source_no="C-1").accepted
+    assert given(OPEN).when(Assign(assignee=WANG), ticket_id=None, source_no="C-1").accepted.version == 2

@@ -55,7 +55,7 @@ def full(hint: Any) -> Any:
         return full(args[0])
     if origin is tuple:
         return (full(args[0]), full(args[0]))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
         return hint(**{one.name: full(hints[one.name]) for one in fields(hint)})
     plain = {str: "冰箱❄️ fridge", int: 86_400, bool: True, datetime: NOW}

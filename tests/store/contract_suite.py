@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -41,7 +42,7 @@ def fresh(command: Command, **own: object) -> Request:
     return request(command, uuid4().int, **own)
 
 
-def opening(key: str = "", **own: str) -> OpenTicket:
+def opening(key: str = "", **own: Any) -> OpenTicket:
     """Report an incident that no other test knows of."""
     incident = IncidentKey(kind=KeyKind.SERIAL, value=key or uuid4().hex)
     return replace(OPEN, incident_key=incident, **{"source_no": uuid4().hex, **own})

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from bus import relay as relay_module
 from bus.batch import Accepted
-from bus.commands import Note
+from bus.commands import Command, Note
 from bus.dispatch import Dispatcher
 from bus.errors import KafkaUnavailable
 from bus.headers import event_headers, header
@@ -111,7 +111,7 @@ async def worked_on(dispatcher: Dispatcher, tickets: int, notes: int) -> list[Ti
     """Open tickets and write notes on each, all tickets at once."""
     opened = await dispatcher.dispatch([fresh(opening()) for _ in range(tickets)])
     ids = [one.ticket_id for one in opened if isinstance(one, Accepted)]
-    steps = [ASSIGN, *[Note(text=str(number)) for number in range(notes)]]
+    steps: list[Command] = [ASSIGN, *[Note(text=str(number)) for number in range(notes)]]
     for step in steps:
         await asyncio.gather(*(dispatcher.dispatch([fresh(step, ticket_id=one)]) for one in ids))
     return ids
