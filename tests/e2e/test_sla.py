@@ -1,0 +1,110 @@
+"""SLA clocks on the real parts: warned at 80 %, breached once, never early, standing while paused (R7)."""
+
+import asyncio
+import signal
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bus.events import Recorded, SlaBreached, SlaWarned, TicketOpened
+from bus.terms import ClockName, TicketId
+from tests.bus_under_test import Bus, eventually
+from tests.e2e.test_whole_path import ASSIGNEE
+
+QUICK = "quick: {name: 快速, response: PT2S, resolution: PT6S}\n"
+
+
+def hurried(bus: Bus, folder: Path) -> Bus:
+    """Give the same bus with promises of seconds."""
+    file = folder / "sla.yaml"
+    file.write_text(QUICK)
+    return replace(bus, environment={**bus.environment, "TICKETBUS_SLA_FILE": str(file)}, processes=bus.processes)
+
+
+async def open_quick(bus: Bus) -> str:
+    body = {"incident_key": {"kind": "order", "value": uuid4().hex}, "title": "断电", "type": "quick"}
+    async with bus.client() as http:
+        answer = await http.post("/v1/tickets", json=body, headers={"Idempotency-Key": uuid4().hex})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["ticket_id"])
+
+
+async def tell(bus: Bus, ticket_id: str, name: str, body: dict[str, Any]) -> None:
+    async with bus.client() as http:
+        path, key = f"/v1/tickets/{ticket_id}/{name}", {"Idempotency-Key": uuid4().hex}
+        answer = await http.post(path, json=body, headers=key)
+    assert answer.status_code == 200, answer.text
+
+
+async def history(bus: Bus, ticket_id: str) -> list[Recorded]:
+    async with bus.core() as core:
+        return list(await core.store.events(TicketId(ticket_id)))
+
+
+async def rung(bus: Bus, ticket_id: str, clock: ClockName) -> list[Recorded]:
+    """Wait for the breach of a clock and give all its alarms."""
+
+    async def breached() -> list[Recorded]:
+        events = await history(bus, ticket_id)
+        alarms = [one for one in events if isinstance(one.event, SlaWarned | SlaBreached) and one.event.clock is clock]
+        return alarms if any(isinstance(one.event, SlaBreached) for one in alarms) else []
+
+    return await eventually(breached, within_s=30, what=lambda: f"a breach: {bus.log_of('worker')[-1500:]}")
+
+
+async def test_a_promise_is_warned_of_and_broken_once_and_never_early(bus: Bus, tmp_path: Path) -> None:
+    quick = hurried(bus, tmp_path)
+    quick.start("gateway")
+    quick.start("worker")
+    await bus.ready()
+    left_alone, paused = await open_quick(bus), await open_quick(bus)
+    for name, body in (("assign", {"assignee": ASSIGNEE}), ("accept", {}), ("start", {})):
+        await tell(bus, paused, name, body)
+    await tell(bus, paused, "pause", {"waiting_for": "customer", "reason": "客户不在家"})
+    for clock in ClockName:
+        alarms = await rung(bus, left_alone, clock)
+        assert [type(one.event) for one in alarms] in ([SlaWarned, SlaBreached], [SlaBreached])
+        opened = (await history(bus, left_alone))[0].event
+        assert isinstance(opened, TicketOpened)
+        for one in alarms:
+            assert isinstance(one.event, SlaWarned | SlaBreached)
+            share = 1.0 if isinstance(one.event, SlaBreached) else 0.8
+            assert one.occurred_at - opened.opened_at >= timedelta(seconds=one.event.limit_s * share)
+    assert not [one for one in await history(bus, paused) if isinstance(one.event, SlaBreached)]
+    await tell(bus, paused, "resume", {"reason": "客户回来了"})
+    assert len(await rung(bus, paused, ClockName.RESOLUTION)) <= 2
+
+
+async def test_a_worker_that_was_dead_at_the_deadline_rings_once_after_it_is_back(bus: Bus, tmp_path: Path) -> None:
+    quick = hurried(bus, tmp_path)
+    quick.start("gateway")
+    quick.start("worker")
+    await bus.ready()
+    ticket_id = await open_quick(bus)
+
+    async def known() -> bool:
+        return bus.query("SELECT count(*) FROM sla_clocks WHERE ticket_id = %s", ticket_id) == [(2,)]
+
+    await eventually(known, what="the clocks of the ticket")
+    quick.stop("worker", signal.SIGKILL)
+    opened = (await history(bus, ticket_id))[0]
+
+    async def both_due() -> bool:
+        return bus.query("SELECT now() - %s > interval '7 seconds'", opened.occurred_at) == [(True,)]
+
+    await eventually(both_due, what="both deadlines passed")
+    quick.start("worker")
+    for clock in ClockName:
+        await rung(bus, ticket_id, clock)
+
+    async def shown() -> bool:
+        rows = bus.query("SELECT state FROM sla_clocks WHERE ticket_id = %s", ticket_id)
+        return rows == [("breached",), ("breached",)]
+
+    await eventually(shown, what="both clocks shown as breached")
+    breaches = [one for one in await history(bus, ticket_id) if isinstance(one.event, SlaBreached)]
+    assert len(breaches) == 2
+    verified = await asyncio.to_thread(bus.run, "projection", "verify")
+    assert verified.returncode == 0, verified.stdout
