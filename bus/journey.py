@@ -21,10 +21,11 @@ WHERE e.ticket_id = %s ORDER BY e.version"""
 _PUBLISHED = """
 SELECT version, topic, shard, kafka_offset, published_at FROM outbox WHERE ticket_id = %s ORDER BY version, topic"""
 _PROJECTED = """
-SELECT o.version, b.handler, b.at FROM outbox o
+SELECT o.version, b.handler, min(b.at) FROM outbox o
 JOIN stage_batches b ON b.partition = o.shard AND b.first_offset <= o.kafka_offset AND o.kafka_offset < b.next_offset
 JOIN stage_offsets s ON s.handler = b.handler AND s.partition = b.partition
-WHERE o.ticket_id = %s AND o.topic = %s AND s.topic LIKE '%%' || %s ORDER BY o.version, b.at"""
+WHERE o.ticket_id = %s AND o.topic = %s AND s.topic LIKE '%%' || %s
+GROUP BY o.version, b.handler ORDER BY o.version, min(b.at)"""
 _PUSHED = "SELECT version, topic, client, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY version, pushed_at"
 _REFUSED = """
 SELECT code, field, detail_zh, detail_en, origin, last_at, times FROM refused_inputs

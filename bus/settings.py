@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(None, description="the bearer token that commands use towards the gateway")
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="where a worker serves /metrics on http_host; unset: nowhere"
+    )
     namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
     dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")

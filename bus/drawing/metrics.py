@@ -11,7 +11,7 @@ from bus.stage import metrics as stage
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
-    ("Stages", "Counted in the worker, which serves no HTTP yet: `ticketbus projection list` shows the lag.", stage),
+    ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
 )
 
 _HEADS = ("Metric", "Kind", "Labels", "Says")

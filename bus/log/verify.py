@@ -10,10 +10,9 @@ from psycopg import IsolationLevel
 
 from bus.errors import MalformedInput
 from bus.headers import header
-from bus.kafka import make_consumer
 from bus.postgres.pool import Connection, Pool, guard
 from bus.settings import Settings
-from bus.stage.log_reader import LogReader
+from bus.stage.log_reader import LogReader, reader_on
 from bus.stage.record import Record
 from bus.topics import LOG, Contract, physical
 
@@ -93,7 +92,7 @@ async def verify_log(
 @asynccontextmanager
 async def open_log_reader(settings: Settings) -> AsyncIterator[LogReader]:
     """Open a plain reader of the log; closed with the block."""
-    reader = LogReader(lambda: make_consumer(settings))
+    reader = reader_on(settings)
     try:
         yield reader
     finally:

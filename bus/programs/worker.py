@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 
+from prometheus_client import start_http_server
+
 from bus.app import Core, open_core
 from bus.dispatch import utc_now
 from bus.errors import Refusal
 from bus.gateway.intake import take_in
-from bus.kafka import kafka_options, make_consumer
+from bus.kafka import kafka_options
 from bus.programs.running import FOR_EVER, cancelled_at_stop, run_until_stopped, stop_on_signals
 from bus.programs.sources import sources
 from bus.records import RequestReceived
@@ -15,7 +17,7 @@ from bus.refused import refused_input
 from bus.settings import Settings
 from bus.stage.handler import Stage
 from bus.stage.intake import IntakeHandler
-from bus.stage.log_reader import LogReader
+from bus.stage.log_reader import reader_on
 from bus.stage.record import Record
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
@@ -31,6 +33,8 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     """Run the stages wanted, a relay, and with `sla` its timer, until SIGTERM or Ctrl-C."""
     names, stopping = set(wanted), asyncio.Event()
     stop_on_signals(stopping)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.http_host)
     async with open_core(settings, connections=CONNECTIONS, patience_s=FOR_EVER) as core:
         stages = [stage for stage in _stages(core) if stage.name in names]
         tasks = {stage.name: _stage_worker(core, stage).run(stopping) for stage in stages}
@@ -46,7 +50,7 @@ def _stages(core: Core) -> tuple[Stage, ...]:
 
 
 def _stage_worker(core: Core, stage: Stage) -> StageWorker:
-    reader = LogReader(lambda: make_consumer(core.settings))
+    reader = reader_on(core.settings)
     runner = Runner(topic=stage.topic, pool=core.pool, reader=reader, now=utc_now)
     return StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka_options(core.settings))
 

@@ -17,8 +17,9 @@ class Handler(Protocol):
         ...
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Bring about the effects of records of one partition, in the transaction given, which also moves the offset.
+        """Bring about the effects of records, in the transaction given, which also moves their offsets.
 
+        They may be of several partitions, each in its order.
         Effects outside that transaction must be idempotent. Raises Transient to be called again later; anything else
         (MalformedInput, InvariantBroken, a bug) stops this handler on this partition, loudly.
         """

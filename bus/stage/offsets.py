@@ -12,16 +12,18 @@ PRUNE_EVERY = 1_000  # batches
 
 # Effects and offset are lost together or not at all, and Kafka still has the records: no batch waits for the disk.
 _LOCK = """
-SELECT next_offset, set_config('synchronous_commit', 'off', true) FROM stage_offsets
-WHERE handler = %s AND partition = %s FOR UPDATE"""
+SELECT partition, next_offset, set_config('synchronous_commit', 'off', true) FROM stage_offsets
+WHERE handler = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE"""
 _BEGIN = """
 INSERT INTO stage_offsets (handler, partition, topic, next_offset)
 SELECT * FROM unnest(%s::text[], %s::int[], %s::text[], %s::bigint[]) ON CONFLICT (handler, partition) DO NOTHING"""
 _MOVE = """
-UPDATE stage_offsets SET next_offset = %s, moved_at = %s, failure = NULL
-WHERE handler = %s AND partition = %s AND next_offset = %s"""
+UPDATE stage_offsets o SET next_offset = w.ends, moved_at = %s, failure = NULL
+FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w (partition, starts, ends)
+WHERE o.handler = %s AND o.partition = w.partition AND o.next_offset = w.starts"""
 _NOTE = """
-INSERT INTO stage_batches (handler, partition, first_offset, next_offset, at) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO stage_batches (handler, partition, first_offset, next_offset, at)
+SELECT %s, w.*, %s FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w
 ON CONFLICT (handler, partition, first_offset) DO NOTHING"""
 _PRUNE = """
 DELETE FROM stage_batches WHERE handler = %(handler)s AND partition = %(partition)s AND first_offset < (
@@ -44,6 +46,15 @@ class Standing:
     failure: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A step of a partition's offset."""
+
+    partition: int
+    start: int
+    end: int
+
+
 async def begin(connection: Connection, handlers: Sequence[str], topic: str, partitions: Sequence[int]) -> None:
     """Let handlers start at offset 0 on partitions that they never saw; idempotent."""
     rows = [(handler, partition, topic, 0) for handler in sorted(handlers) for partition in sorted(partitions)]
@@ -62,19 +73,20 @@ async def standing(connection: Connection, handlers: Sequence[str] | None = None
     ]
 
 
-async def lock(connection: Connection, handler: str, partition: int) -> int | None:
-    """Lock the row until the transaction ends and give the offset that comes next; None before `begin`."""
-    row = await (await connection.execute(_LOCK, (handler, partition))).fetchone()
-    return row[0] if row else None
+async def lock(connection: Connection, handler: str, partitions: Sequence[int]) -> dict[int, int]:
+    """Lock rows until the transaction ends and give the offset that comes next of each that was begun."""
+    rows = await (await connection.execute(_LOCK, (handler, sorted(partitions)))).fetchall()
+    return {partition: next_offset for partition, next_offset, _ in rows}
 
 
-async def move(connection: Connection, handler: str, partition: int, *, start: int, end: int, at: datetime) -> None:
-    """Move the offset from `start` to `end` and note the batch; InvariantBroken if somebody else moved it."""
+async def move(connection: Connection, handler: str, moves: Sequence[Move], *, at: datetime) -> None:
+    """Move offsets and note the batches; InvariantBroken if somebody else moved one of them."""
+    columns = [[one.partition for one in moves], [one.start for one in moves], [one.end for one in moves]]
     async with connection.pipeline():
-        moved = await connection.execute(_MOVE, (end, at, handler, partition, start))
-        await connection.execute(_NOTE, (handler, partition, start, end, at))
-    if moved.rowcount != 1:
-        raise InvariantBroken(f"{handler}, partition {partition}: offset {start} was moved under its lock")
+        moved = await connection.execute(_MOVE, (at, *columns, handler))
+        await connection.execute(_NOTE, (handler, at, *columns))
+    if moved.rowcount != len(moves):
+        raise InvariantBroken(f"{handler}: an offset was moved under its lock: {moves}")
 
 
 async def prune(connection: Connection, handler: str, partition: int) -> None:

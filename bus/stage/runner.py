@@ -1,14 +1,15 @@
 """Exactly once: moves a handler along a partition, effects and offset in one transaction, gaps read from the log."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from bus.errors import BusError, InvariantBroken, StoreUnavailable, Transient
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler
 from bus.stage.log_reader import Chunk, LogReader
@@ -20,6 +21,16 @@ TRANSACTION_S_MAX = 120.0
 
 log = structlog.get_logger()
 Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """All that the log holds of a partition in [start, end)."""
+
+    partition: int
+    start: int
+    end: int
+    records: Sequence[Record]
 
 
 class _Behind(Exception):
@@ -35,23 +46,30 @@ class Runner:
         self._busy: set[Place] = set()
         self._batches = 0
 
-    async def take(self, handler: Handler, partition: int, records: Sequence[Record]) -> bool:
-        """Give a handler records of a partition as they were delivered; repeats are dropped.
+    async def take(self, handler: Handler, records: Sequence[Record]) -> set[int]:
+        """Give a handler records as they were delivered, in order per partition; repeats are dropped.
 
-        Answers False when nothing was done because records in between are missing, or the handler is being caught up:
-        `catch_up` is wanted. Raises Transient, then nothing took effect and the records may be given again.
+        Answers the partitions of which nothing was done because records in between are missing, or the handler is being
+        caught up: `catch_up` is wanted there. Raises Transient, then the records may be given again.
         """
-        place = (handler.name, partition)
-        if not records or place in self._stopped:
-            return True
-        end = records[-1].offset + 1
-        if place in self._busy or end - records[0].offset != len(records):
-            return False
+        spans, wanted = [], set()
+        for span in _spans(records):
+            place = (handler.name, span.partition)
+            if place in self._busy or span.end - span.start != len(span.records):
+                wanted.add(span.partition)
+            elif place not in self._stopped:
+                spans.append(span)
         try:
-            await self._apply(handler, partition, records[0].offset, end, records)
-        except _Behind:
-            return False
-        return True
+            return wanted | await self._apply_together(handler, spans)
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
+            for span in spans:
+                try:
+                    await self._apply(handler, span)
+                except _Behind:
+                    wanted.add(span.partition)
+            return wanted
 
     async def catch_up(self, handler: Handler, partition: int, end: int) -> int:
         """Read the log directly from where the handler stands up to `end`; answers how many records took effect.
@@ -75,7 +93,9 @@ class Runner:
         async for chunk in chunks:
             self._tell_missing(place, chunk)
             try:
-                await self._apply(handler, partition, chunk.start, chunk.end, chunk.records)
+                await self._apply(
+                    handler, Span(partition=partition, start=chunk.start, end=chunk.end, records=chunk.records)
+                )
             except _Behind:  # rewound meanwhile: a rebuild began
                 return done
             if place in self._stopped:
@@ -118,45 +138,57 @@ class Runner:
             raise InvariantBroken(f"{place[0]} was never begun on partition {place[1]}")
         return found[0].next_offset
 
-    async def _apply(self, handler: Handler, partition: int, start: int, end: int, records: Sequence[Record]) -> None:
-        """Apply all that the log holds in [start, end); a record that cannot be applied stops the handler before it."""
+    async def _apply(self, handler: Handler, span: Span) -> None:
+        """Apply one span; a record that cannot be applied stops the handler before it. Raises Transient, _Behind."""
+        place, records = (handler.name, span.partition), span.records
         try:
-            await self._apply_once(handler, partition, start, end, records)
+            if await self._apply_together(handler, [span]):
+                raise _Behind
         except (Transient, _Behind):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this handler's on this partition: others go on
             if len(records) < 2:
-                await self.stop(handler.name, partition, records[0].offset if records else start, error)
+                await self.stop(*place, records[0].offset if records else span.start, error)
                 return
             # What stands before the culprit is sound: halve until the culprit is alone.
             half = len(records) // 2
             middle = records[half].offset
-            await self._apply(handler, partition, start, middle, records[:half])
-            if (handler.name, partition) not in self._stopped:
-                await self._apply(handler, partition, middle, end, records[half:])
+            await self._apply(handler, replace(span, end=middle, records=records[:half]))
+            if place not in self._stopped:
+                await self._apply(handler, replace(span, start=middle, records=records[half:]))
 
-    async def _apply_once(
-        self, handler: Handler, partition: int, start: int, end: int, records: Sequence[Record]
-    ) -> None:
-        fresh: list[Record] = []
+    async def _apply_together(self, handler: Handler, spans: Sequence[Span]) -> set[int]:
+        """Apply spans of several partitions in one transaction; answers those that the handler is behind of."""
+        if not spans:
+            return set()
         try:
             async with asyncio.timeout(TRANSACTION_S_MAX), connected(self._pool) as connection:
-                next_offset = await offsets.lock(connection, handler.name, partition)
-                if next_offset is None or next_offset < start:
-                    raise _Behind
-                if next_offset >= end:
-                    return
-                fresh = [record for record in records if record.offset >= next_offset]
+                next_offsets = await offsets.lock(connection, handler.name, [span.partition for span in spans])
+                due = [span for span in spans if next_offsets.get(span.partition, -1) >= span.start]
+                fresh = [r for span in due for r in span.records if r.offset >= next_offsets[span.partition]]
                 if fresh:
                     with processing(self.topic, handler.name, fresh):
                         await handler.handle(connection, fresh)
-                await offsets.move(connection, handler.name, partition, start=next_offset, end=end, at=self._now())
-                self._batches += 1
-                if self._batches % offsets.PRUNE_EVERY == 0:
-                    await offsets.prune(connection, handler.name, partition)
+                await self._move(connection, handler, due, next_offsets)
         except TimeoutError as error:
             raise StoreUnavailable(f"{handler.name}: no end of the transaction in {TRANSACTION_S_MAX:.0f} s") from error
         metrics.EVENTS.labels(handler.name).inc(len(fresh))
+        return {span.partition for span in spans} - {span.partition for span in due}
+
+    async def _move(
+        self, connection: Connection, handler: Handler, spans: Sequence[Span], next_offsets: Mapping[int, int]
+    ) -> None:
+        moves = [
+            offsets.Move(partition=span.partition, start=next_offsets[span.partition], end=span.end)
+            for span in spans
+            if next_offsets[span.partition] < span.end
+        ]
+        if moves:
+            await offsets.move(connection, handler.name, moves, at=self._now())
+            self._batches += 1
+        if self._batches % offsets.PRUNE_EVERY == 1:
+            for move in moves:
+                await offsets.prune(connection, handler.name, move.partition)
 
     def _tell_missing(self, place: Place, chunk: Chunk) -> None:
         """Say it when the log holds nothing from where the chunk starts: deleted before it took effect, or markers."""
@@ -164,3 +196,11 @@ class Runner:
         if first > chunk.start:
             metrics.MISSING.labels(place[0]).inc(first - chunk.start)
             log.warning("offsets_missing", handler=place[0], partition=place[1], first=chunk.start, next=first)
+
+
+def _spans(records: Sequence[Record]) -> Iterator[Span]:
+    by_partition: dict[int, list[Record]] = {}
+    for record in records:
+        by_partition.setdefault(record.partition, []).append(record)
+    for partition, some in sorted(by_partition.items()):
+        yield Span(partition=partition, start=some[0].offset, end=some[-1].offset + 1, records=some)

@@ -16,14 +16,12 @@ _TRACER = trace.get_tracer("ticketbus")
 
 @contextmanager
 def processing(topic: str, handler: str, records: Sequence[Record]) -> Iterator[None]:
-    """Span the handling of records of one partition; ends when the block does, whatever happens."""
+    """Span the handling of records; ends when the block does, whatever happens."""
     attributes: dict[str, AttributeValue] = {
         "messaging.system": "kafka",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.destination.name": topic,
-        "messaging.destination.partition.id": str(records[0].partition),
-        "messaging.kafka.offset": records[0].offset,
         "messaging.batch.message_count": len(records),
         "ticketbus.handler": handler,
     }

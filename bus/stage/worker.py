@@ -3,8 +3,6 @@
 import asyncio
 import tempfile
 from collections.abc import Coroutine, Mapping, Sequence
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -136,33 +134,28 @@ class StageWorker:
             metrics.LAG.remove(*place)
 
     async def _deliver(self, records: Sequence[Record]) -> None:
-        """Apply a micro-batch, partition by partition; never raises, returns in time."""
-        by_partition = sorted(records, key=attrgetter("partition"))  # stable: offsets keep their order
+        """Apply a micro-batch; never raises, returns in time."""
         try:
-            for partition, some in groupby(by_partition, key=attrgetter("partition")):
-                batch = list(some)
-                for handler in self._stage.handlers:
-                    await self._patiently(handler, partition, batch)
+            for handler in self._stage.handlers:
+                self._wanted |= await self._patiently(handler, records)
         except Exception:
             log.exception("stage_delivery_failed", stage=self._stage.name)
+        if self._wanted:
+            self._look.set()
 
-    async def _patiently(self, handler: Handler, partition: int, batch: Sequence[Record]) -> None:
-        """Try until PostgreSQL takes it; what cannot be waited for is left to catching up."""
+    async def _patiently(self, handler: Handler, records: Sequence[Record]) -> set[int]:
+        """Try until PostgreSQL takes them; what cannot be waited for is left to catching up."""
         until, pause = monotonic() + DELIVERY_S_MAX, 0.1
         while True:
             try:
-                if await self._runner.take(handler, partition, batch):
-                    return
-                break
+                return await self._runner.take(handler, records)
             except Transient as error:
                 metrics.AWAY.labels(self._stage.name).inc()
                 log.warning("stage_waits", stage=self._stage.name, error=str(error))
             if self._stopping.is_set() or monotonic() > until:
-                break
+                return {record.partition for record in records}
             await _wait(self._stopping, pause)
             pause = min(pause * 2, RETRY_S_MAX)
-        self._wanted.add(partition)
-        self._look.set()
 
     async def _stop(self, app: faust.App) -> None:
         try:

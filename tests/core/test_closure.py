@@ -95,7 +95,7 @@ def test_after_a_reopening_both_sign_again() -> None:
 
 
 def test_what_is_reopened_is_claimed_again() -> None:
-    assert given(*CLOSED, REOPEN).when(Accept()).then(AssignmentAccepted)
+    given(*CLOSED, REOPEN).when(Accept()).then(AssignmentAccepted)
 
 
 def test_a_reopened_ticket_without_a_handler_waits_in_the_queue() -> None:
