@@ -1,4 +1,4 @@
-"""The one contract of every inbound adapter: the shape it has, and the duties that its tests must show.
+"""The one contract of every inbound adapter: the duties that its tests must show; `bus/intake/source.py` has its shape.
 
 Duties of an adapter
 1. It says who speaks: `verify` accepts a delivery only when its sender is proven, and every failure of proof, however
@@ -12,50 +12,15 @@ Duties of an adapter
 6. It speaks the bus's words: states, kinds and causes are mapped by name; a foreign word that no map knows is refused
    with the nearest known one, never guessed.
 7. It keeps times aware and in UTC; a time without a zone takes the zone that its configuration names.
-8. It acknowledges late: the caller answers the sender only when the commands are committed or safely spooled.
+8. It speaks for its own people alone: the bus's names (`bus/intake/reserved.py`) are refused as the one who did it.
+9. It acknowledges late: the caller answers the sender only when the commands are committed or safely spooled.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import NewType, Protocol
 from uuid import UUID, uuid5
 
-from bus.commands import Request
-from bus.terms import CommandId, TraceId
-
-DeliveryId = NewType("DeliveryId", str)
+from bus.terms import CommandId
 
 _COMMANDS = UUID("5d6b1f0e-8a4c-5f63-9d0e-2f1c7a9b3e48")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One verified message of a source, as it came. `headers` have lower-case names; `received_at` is aware, UTC."""
-
-    source: str
-    delivery_id: DeliveryId
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-    trace_id: TraceId
-
-
-class SourceAdapter(Protocol):
-    """A source that sends tickets and news of them."""
-
-    @property
-    def name(self) -> str:
-        """The source's name, as it stands in addresses, events and settings."""
-        ...
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> DeliveryId:
-        """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
-        ...
-
-    def translate(self, delivery: Delivery) -> tuple[Request, ...]:
-        """Say what a verified delivery wants, in order; maybe nothing. Pure. Raises MalformedInput and nothing else."""
-        ...
 
 
 def command_id(source: str, delivery: str, step: str) -> CommandId:

@@ -64,13 +64,6 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
         )
 
 
-@asynccontextmanager
-async def open_dispatcher(settings: Settings) -> AsyncIterator[tuple[Dispatcher, RefusedInputs]]:
-    """Open what a command needs to change tickets; the relay of a running worker publishes."""
-    async with open_core(settings, connections=4) as core:
-        yield core.dispatcher, core.refused
-
-
 async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> None:
     """Bring database, topics and schemas up to this version; harmless to repeat. Raises BusError.
 

@@ -2,36 +2,21 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from bus import refusals
-from bus.commands import OpenTicket, Request
+from bus.commands import Escalate, OpenTicket, Request
 from bus.decide import decide, join_ticket, open_ticket
 from bus.errors import CommandRefused
-from bus.events import Event, Recorded
+from bus.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.rules import Rules
-from bus.terms import CommandId, EventId, JoinCause, State, TicketId, TraceId
+from bus.terms import BUS, CommandId, EventId, JoinCause, State, TicketId, TraceId
 from bus.ticket import Ticket, evolve
+from bus.ticket_names import Known, Name, customer_name, key_name, source_name, ticket_number
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
-CHINA = timezone(timedelta(hours=8), "CST")
-
-
-class Name(NamedTuple):
-    """Something a ticket is known by: an incident key (kind serial, order, phone) or a source's number (source:crm)."""
-
-    kind: str
-    value: str
-
-
-class Known(NamedTuple):
-    """The newest ticket of a name, and when it was opened."""
-
-    ticket_id: TicketId
-    opened_at: datetime
 
 
 class Answer(StrEnum):
@@ -81,13 +66,13 @@ Outcome = Accepted | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What must be loaded and locked to decide a batch; `openings` is how many ticket numbers to reserve."""
+    """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number."""
 
     opening_names: tuple[Name, ...]
     names: tuple[Name, ...]
     ticket_ids: tuple[TicketId, ...]
     command_ids: tuple[CommandId, ...]
-    openings: int
+    openings: tuple[CommandId, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,30 +96,15 @@ class Settled:
     done: list[Done] = field(default_factory=list)
 
 
-def source_name(source: str, source_no: str) -> Name:
-    """Name a ticket by its source's own number."""
-    return Name(f"source:{source}", source_no)
-
-
-def key_name(command: OpenTicket) -> Name:
-    """Name a ticket by its incident key."""
-    return Name(command.incident_key.kind.value, command.incident_key.value)
-
-
-def ticket_number(opened_at: datetime, number: int) -> TicketId:
-    """Spell a ticket number, T20261122-000123, by the day it was opened in China."""
-    return TicketId(f"T{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
-
-
 def wanted(requests: Sequence[Request]) -> Wanted:
     """Say what a batch needs, each sorted, so that two batches lock in one order and cannot deadlock."""
     opening: set[Name] = set()
     names: set[Name] = set()
-    openings = 0
+    openings: list[CommandId] = []
     for request in requests:
         if isinstance(request.command, OpenTicket):
-            openings += 1
-            opening.add(key_name(request.command))
+            openings.append(request.command_id)
+            opening.update(filter(None, (key_name(request.command), customer_name(request.command))))
             if request.command.source_no:
                 opening.add(source_name(request.source, request.command.source_no))
         elif not request.ticket_id:
@@ -144,7 +114,7 @@ def wanted(requests: Sequence[Request]) -> Wanted:
         names=tuple(sorted(names - opening)),
         ticket_ids=tuple(sorted({r.ticket_id for r in requests if r.ticket_id})),
         command_ids=tuple(sorted({r.command_id for r in requests})),
-        openings=openings,
+        openings=tuple(openings),
     )
 
 
@@ -188,15 +158,16 @@ def _settle_one(
     answer, ticket, events = _decided(request, loaded, rules)
     ticket_id = ticket.ticket_id if ticket else _opening_number(request, loaded)
     for event in events:
+        own = _own(event, request)
         recorded = Recorded(
             event_id=new_event_id(),
             ticket_id=ticket_id,
             version=ticket.version + 1 if ticket else 1,
             trace_id=ticket.trace_id if ticket else request.trace_id,
-            occurred_at=request.at,
+            occurred_at=max(request.at, ticket.last_at) if own and ticket else request.at,
             recorded_at=recorded_at,
             source=request.source,
-            actor=request.actor,
+            actor=BUS if own else request.actor,
             command_id=request.command_id,
             historic=request.historic,
             implied=request.implied,
@@ -221,6 +192,13 @@ def _settle_one(
         settled.done.append(done)
         _learn_names(request, ticket, answer, loaded, settled)
     return _accepted(done, repeated=False)
+
+
+def _own(event: Event, request: Request) -> bool:
+    """Say whether a clock ran out on the way to a command: the bus's own doing, not the caller's."""
+    if isinstance(event, TicketEscalated):
+        return not isinstance(request.command, Escalate)
+    return isinstance(event, SlaWarned | SlaBreached)
 
 
 def _decided(request: Request, loaded: Loaded, rules: Rules) -> tuple[Answer, Ticket | None, tuple[Event, ...]]:
@@ -265,6 +243,10 @@ def _learn_names(request: Request, ticket: Ticket, answer: Answer, loaded: Loade
     stays = before and before.opened_at > known.opened_at and loaded.tickets[before.ticket_id].state is not State.CLOSED
     if answer is Answer.OPENED and not stays:
         learnt.append(key_name(request.command))
+    customer = customer_name(request.command)
+    newest = loaded.names.get(customer) if customer else None
+    if customer and (newest is None or newest.opened_at <= known.opened_at):
+        learnt.append(customer)
     for name in learnt:
         loaded.names[name] = settled.names[name] = known
 

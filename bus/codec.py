@@ -92,6 +92,8 @@ class Codec:
         out = io.BytesIO()
         out.write(head)
         fastavro.schemaless_writer(out, schema, values)
+        if out.tell() > PAYLOAD_BYTES_MAX:
+            raise InvariantBroken(f"a {cls.__name__} of {out.tell()} bytes is more than Kafka is to carry")
         return out.getvalue()
 
     def _read(self, value: bytes) -> tuple[type, dict[str, Any]]:

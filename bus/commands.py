@@ -64,7 +64,7 @@ class Arrive:
 class Start:
     """Start work, or go on in another substate."""
 
-    substate: Substate = Substate.REMOTE_DIAGNOSIS
+    substate: Substate | None = Substate.REMOTE_DIAGNOSIS
     reason: str = ""
 
 

@@ -1,11 +1,9 @@
 """The rule between what is wanted and what happens. Pure: time, ids and rules are arguments."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import assert_never
 
 from bus import refusals
-from bus.clock import due_at, warn_at
 from bus.commands import (
     Accept,
     AddEvidence,
@@ -33,6 +31,7 @@ from bus.commands import (
     Start,
     WarnSla,
 )
+from bus.deliverables import check, check_person, check_photos
 from bus.events import (
     AssignmentAccepted,
     ClosureConfirmed,
@@ -49,8 +48,6 @@ from bus.events import (
     PauseReasonChanged,
     ProgressAsked,
     ReportJoined,
-    SlaBreached,
-    SlaWarned,
     TicketAssigned,
     TicketEscalated,
     TicketOpened,
@@ -61,17 +58,18 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.promises import breach, overdue, warn
 from bus.rules import Rules
-from bus.terms import ClockName, JoinCause, State, Tick, WaitingFor
-from bus.ticket import Ticket, clock_of
-from bus.transitions import TRANSITIONS, Duty, legal_in
+from bus.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
+from bus.ticket import Ticket
+from bus.transitions import TRANSITIONS, legal_in
 
 
 def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     """Answer an opening that no master takes in: one TicketOpened with the promises of its type, or CommandRefused."""
     command = request.command
     assert isinstance(command, OpenTicket)
-    _check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    check(request, command, TRANSITIONS[None, OpenTicket], rules)
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
@@ -98,7 +96,7 @@ def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event
     """Answer an opening that its master takes in: the report is kept in full (R2)."""
     command = request.command
     assert isinstance(command, OpenTicket)
-    _check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    check(request, command, TRANSITIONS[None, OpenTicket], rules)
     return (
         ReportJoined(
             cause=cause,
@@ -123,27 +121,11 @@ def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     duty = TRANSITIONS.get((ticket.state, type(command)))
     if duty is None or (duty.historic and not request.historic):
         raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
-    _check(request, command, duty, rules)
+    check(request, command, duty, rules)
     events = _answer(request, command, ticket, rules)
-    return (*_overdue(ticket, request.at), *events) if not isinstance(command, WarnSla | BreachSla) else events
-
-
-def _check(request: Request, command: Command, duty: Duty, rules: Rules) -> None:
-    if (request.waives or request.implied) and not request.historic:
-        raise refusals.not_historic("waives" if request.waives else "implied")
-    for field, at in (("at", request.at), ("opened_at", getattr(command, "opened_at", None))):
-        if at and at - request.received_at > rules.clock_skew_max:
-            raise refusals.in_future(field, at, rules.clock_skew_max)
-    for field in duty.needs:
-        if field not in request.waives and not _value(command, field):
-            raise refusals.missing(field, duty.action)
-
-
-def _value(command: Command, field: str) -> object:
-    value: object = command
-    for name in field.split("."):
-        value = getattr(value, name)
-    return value.strip() if isinstance(value, str) else value
+    if isinstance(command, WarnSla | BreachSla):
+        return events
+    return (*overdue(ticket, max(request.at, ticket.last_at)), *events)
 
 
 def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
@@ -155,13 +137,13 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) ->
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
             return _waiting(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():
-            return _noting(command)
+            return _noting(command, ticket)
         case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Reopen():
             return _closing(request, command, ticket, rules)
         case WarnSla(clock=name):
-            return _warn(ticket, name, request.at)
+            return warn(ticket, name, request.at)
         case BreachSla(clock=name):
-            return _breach(ticket, name, request.at)
+            return breach(ticket, name, request.at)
         case _ as unknown:
             assert_never(unknown)
 
@@ -171,6 +153,8 @@ def _dispatching(
 ) -> tuple[Event, ...]:
     match command:
         case Assign(assignee=assignee, reason=reason):
+            if not request.historic:
+                check_person(assignee)
             return (TicketAssigned(assignee=assignee, previous_person=ticket.assignee.person, reason=reason),)
         case Return(reason=reason):
             # An imported history shows the state itself; live, what has no handler waits in the queue.
@@ -185,7 +169,7 @@ def _dispatching(
         case Arrive(place=place):
             return (EngineerArrived(place=place),)
         case Start(substate=substate, reason=reason):
-            if ticket.substate is substate and ticket.state is State.IN_PROGRESS:
+            if substate and ticket.substate is substate and ticket.state is State.IN_PROGRESS:
                 zh, en = f"已在{substate.zh}中", f"{substate.value} is going on already"
                 raise refusals.already("substate", zh, en)
             return (WorkStarted(substate=substate, reason=reason),)
@@ -226,9 +210,10 @@ def _parts_wait_over(ticket: Ticket, reason: str) -> tuple[Event, ...]:
     return (WorkResumed(reason=reason),) if ticket.paused_for is WaitingFor.PARTS else ()
 
 
-def _noting(command: AddEvidence | Note | AskProgress | Escalate) -> tuple[Event, ...]:
+def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket) -> tuple[Event, ...]:
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
+            check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,))
             return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256, caption=caption),)
         case Note(text=text, changed=changed):
             if not text.strip() and not changed:
@@ -251,7 +236,8 @@ def _closing(
     match command:
         case Resolve(photos=photos, summary=summary, root_cause=root_cause):
             if root_cause not in rules.root_causes and "root_cause" not in request.waives:
-                raise refusals.unknown_word("root_cause", root_cause, rules.root_causes)
+                raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
+            check_photos(photos)
             return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
         case RequestClosure(note=note):
             if ticket.closure_requested:
@@ -271,28 +257,3 @@ def _closing(
             return (TicketReopened(reason=reason),)
         case _ as unknown:
             assert_never(unknown)
-
-
-def _overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
-    late = (name for name in ClockName if (due := due_at(clock_of(ticket, name))) is not None and at > due)
-    return tuple(event for name in late for event in _breach(ticket, name, at))
-
-
-def _breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
-    clock = clock_of(ticket, name)
-    due = due_at(clock)
-    if ticket.historic or due is None or at < due or clock.breached_at is not None:
-        return ()
-    reason = f"{name.zh}超时 / {name.value} breached"
-    return (
-        SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
-        TicketEscalated(to="team_lead", reason=reason),
-    )
-
-
-def _warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
-    clock = clock_of(ticket, name)
-    due, warning = due_at(clock), warn_at(clock)
-    if ticket.historic or clock.warned or clock.breached_at or due is None or warning is None or at < warning:
-        return ()
-    return (SlaWarned(clock=name, due_at=due, limit_s=clock.limit_s),)

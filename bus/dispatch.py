@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
-from bus.batch import Outcome, settle, wanted
+from bus.batch import Outcome, Settled, settle, wanted
 from bus.commands import Request
+from bus.errors import CommandRaced
 from bus.ports import Store
 from bus.rules import Rules
 from bus.terms import EventId
@@ -40,11 +41,18 @@ class Dispatcher:
         """
         if not requests:
             return []
+        try:
+            settled = await self._settled(requests)
+        except CommandRaced:  # now the other's answer is known: a repeat, or the refusal of a key used twice
+            settled = await self._settled(requests)
+        if settled.events:
+            self.committed()
+        return settled.outcomes
+
+    async def _settled(self, requests: Sequence[Request]) -> Settled:
         async with self.store.transaction() as tx:
             loaded = await tx.load(wanted(requests))
             settled = settle(requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id)
             if settled.events:
                 await tx.append(settled)
-        if settled.events:
-            self.committed()
-        return settled.outcomes
+        return settled

@@ -32,6 +32,10 @@ class StoreUnavailable(Transient):
     """PostgreSQL cannot take the transaction now; nothing was appended."""
 
 
+class CommandRaced(Transient):
+    """Two transactions held the same new command id; one won, and the other finds it known when it tries again."""
+
+
 class KafkaUnavailable(Transient):
     """Kafka did not acknowledge in time; the record may or may not be there."""
 

@@ -92,9 +92,9 @@ class EngineerArrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkStarted:
-    """Work goes on in the substate named."""
+    """Work goes on in the substate named; an imported past may not know it."""
 
-    substate: Substate
+    substate: Substate | None
     reason: str
 
 

@@ -1,7 +1,7 @@
 """The Kafka headers of an event: CloudEvents, trace context and version; a function of the event, bit for bit."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 Headers = list[tuple[str, bytes]]
@@ -22,7 +22,7 @@ def event_headers(  # one argument a header
         ("ce_source", f"/sources/{source}".encode()),
         ("ce_type", ce_type.encode()),
         ("ce_subject", ticket_id.encode()),
-        ("ce_time", occurred_at.isoformat().encode()),
+        ("ce_time", occurred_at.astimezone(UTC).isoformat().encode()),
         ("content-type", b"application/avro"),
         ("traceparent", traceparent(trace_id, event_id).encode()),
         ("ticket-version", str(version).encode()),

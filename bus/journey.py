@@ -5,27 +5,31 @@ from typing import Any, LiteralString
 
 from bus.codec import Codec, event_json, ticket_from_json
 from bus.events import Recorded
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, snapshot
 from bus.ticket import Ticket
+from bus.ticket_names import spellings
 from bus.topics import LOG
 
-# By ticket no., trace id, any name (serial, order, phone, source no.); the newest ticket of a name first.
+# By ticket no., trace id, any name (serial, order, phone, source no.) or the device's serial; the newest ticket first.
 _FIND: LiteralString = """
-SELECT state FROM ticket_states WHERE ticket_id = %(any)s OR trace_id = %(any)s
-UNION ALL
-SELECT s.state FROM ticket_names n JOIN ticket_states s USING (ticket_id) WHERE n.value = %(any)s
-LIMIT 20"""
+SELECT state FROM ticket_states WHERE ticket_id IN (
+    SELECT ticket_id FROM ticket_states WHERE ticket_id = ANY(%(any)s) OR trace_id = ANY(%(any)s)
+    UNION SELECT ticket_id FROM ticket_names WHERE value = ANY(%(any)s)
+    UNION (SELECT ticket_id FROM device_history WHERE serial = ANY(%(any)s) ORDER BY opened_at DESC LIMIT 20))
+ORDER BY (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 _EVENTS = """
 SELECT e.value, c.received_at FROM events e LEFT JOIN commands c USING (command_id)
 WHERE e.ticket_id = %s ORDER BY e.version"""
 _PUBLISHED = """
 SELECT version, topic, shard, kafka_offset, published_at FROM outbox WHERE ticket_id = %s ORDER BY version, topic"""
 _PROJECTED = """
-SELECT o.version, b.handler, min(b.at) FROM outbox o
-JOIN stage_batches b ON b.partition = o.shard AND b.first_offset <= o.kafka_offset AND o.kafka_offset < b.next_offset
-JOIN stage_offsets s ON s.handler = b.handler AND s.partition = b.partition
-WHERE o.ticket_id = %s AND o.topic = %s AND s.topic LIKE '%%' || %s
-GROUP BY o.version, b.handler ORDER BY o.version, min(b.at)"""
+SELECT o.version, s.handler, b.at FROM outbox o
+JOIN stage_offsets s ON s.partition = o.shard AND s.topic = %(records)s
+CROSS JOIN LATERAL (
+    SELECT next_offset, at FROM stage_batches
+    WHERE handler = s.handler AND partition = s.partition AND first_offset <= o.kafka_offset
+    ORDER BY first_offset DESC LIMIT 1) b
+WHERE o.ticket_id = %(ticket)s AND o.topic = %(log)s AND o.kafka_offset < b.next_offset ORDER BY o.version, b.at"""
 _PUSHED = "SELECT version, topic, client, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY version, pushed_at"
 _REFUSED = """
 SELECT code, field, detail_zh, detail_en, origin, last_at, times FROM refused_inputs
@@ -34,21 +38,23 @@ WHERE ticket_id = %s ORDER BY last_at"""
 Hop = dict[str, Any]
 
 
-async def journey(pool: Pool, codec: Codec, anything: str) -> dict[str, Any] | None:
+async def journey(pool: Pool, codec: Codec, records: str, anything: str) -> dict[str, Any] | None:
     """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
+
+    `records` is the broker's name of the topic `ticket.events`. All is of one moment: a ticket may change meanwhile.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), each
     with `at` and `lag_ms` after the hop it followed. Raises StoreUnavailable.
     """
-    async with connected(pool) as connection:
-        found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": anything})]
+    async with snapshot(pool) as connection:
+        found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": spellings(anything)})]
         if not found:
             return None
-        ticket = max(found, key=lambda one: one.opened_at)
+        ticket = found[0]
         return {
             **_head(ticket),
             "also": sorted({one.ticket_id for one in found} - {ticket.ticket_id}),
-            "events": await _events(connection, codec, ticket),
+            "events": await _events(connection, codec, records, ticket),
             "refusals": [
                 {
                     "code": code,
@@ -78,7 +84,7 @@ def _head(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-async def _events(connection: Connection, codec: Codec, ticket: Ticket) -> list[dict[str, Any]]:
+async def _events(connection: Connection, codec: Codec, records: str, ticket: Ticket) -> list[dict[str, Any]]:
     hops: dict[int, list[Hop]] = {}
     known: list[Recorded] = []
     for value, received_at in await _rows(connection, _EVENTS, (ticket.ticket_id,)):
@@ -88,7 +94,8 @@ async def _events(connection: Connection, codec: Codec, ticket: Ticket) -> list[
     for version, topic, shard, offset, at in await _rows(connection, _PUBLISHED, (ticket.ticket_id,)):
         where = f"{topic}/{shard}" + (f"@{offset}" if offset is not None else "")
         hops[version].append({"hop": "published" if at else "waiting", "where": where, "at": at})
-    for version, handler, at in await _rows(connection, _PROJECTED, (ticket.ticket_id, LOG, LOG)):
+    projected = {"ticket": ticket.ticket_id, "log": LOG, "records": records}
+    for version, handler, at in await _rows(connection, _PROJECTED, projected):
         hops[version].append({"hop": "projected", "where": handler, "at": at})
     for version, topic, client, at in await _rows(connection, _PUSHED, (ticket.ticket_id,)):
         hops[version].append({"hop": "pushed", "where": f"{topic} → {client}", "at": at})

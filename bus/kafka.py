@@ -1,5 +1,7 @@
 """Kafka clients made one way: safe defaults, security from the settings, topics provisioned from the contract."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ssl import create_default_context
@@ -9,13 +11,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 
-from bus.errors import KafkaUnavailable
+from bus.codec import PAYLOAD_BYTES_MAX
+from bus.errors import InvariantBroken, KafkaUnavailable
 from bus.settings import Settings
 from bus.topics import Contract, Topic, physical
 
 REQUEST_TIMEOUT_MS = 10_000
+RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024  # the largest payload, with its key and headers
+STOP_S_MAX = 1.0
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def make_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
             "enable_idempotence": True,
             "acks": "all",
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
-            "max_request_size": 1024 * 1024,
+            "max_request_size": RECORD_BYTES_MAX,
             "compression_type": "gzip",
             **options,
         },
@@ -49,13 +54,64 @@ def make_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 async def start_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     """Make and connect a producer; stop it yourself. Raises KafkaUnavailable, with nothing left open."""
-    producer = make_producer(settings, **options)
+    producer, started = make_producer(settings, **options), False
     try:
         await producer.start()
+        started = True
     except (KafkaError, OSError) as error:
-        await producer.stop()
         raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}") from error
+    finally:
+        if not started:
+            await producer.stop()
     return producer
+
+
+class HeldProducer:
+    """One producer for many tasks: connected when first needed, and anew after a failure."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def sending(self, within_s: float) -> AsyncIterator[AIOKafkaProducer]:
+        """Lend the producer to a block that ends within so many seconds.
+
+        Raises KafkaUnavailable: then what was sent is in doubt, and the producer gone with its sequence numbers.
+        Raises InvariantBroken for a record that Kafka will never take.
+        """
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(within_s):
+                producer = await self._connected()
+                yield producer
+        except MessageSizeTooLargeError as error:
+            await self._drop(producer)
+            raise InvariantBroken(f"a record of more than {RECORD_BYTES_MAX} bytes never gets into Kafka") from error
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            await self._drop(producer)
+            raise KafkaUnavailable(f"Kafka did not acknowledge: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Let go of the producer; idempotent."""
+        await self._drop(self._producer)
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._turn:
+            if self._producer is None:
+                self._producer = await start_producer(self._settings)
+            return self._producer
+
+    async def _drop(self, producer: AIOKafkaProducer | None) -> None:
+        if producer is None:
+            return
+        known = producer is self._producer  # else another task dropped it already, and the next may be there
+        if known:
+            self._producer = None
+        with contextlib.suppress(KafkaError, OSError):
+            async with asyncio.timeout(STOP_S_MAX):
+                await producer.stop()
 
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:
@@ -144,4 +200,8 @@ def _new_topic(name: str, topic: Topic, replication: int) -> NewTopic:
 
 def _configs(topic: Topic) -> dict[str, str]:
     retention = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
-    return {"cleanup.policy": "delete", "retention.ms": str(retention)}
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention),
+        "max.message.bytes": str(RECORD_BYTES_MAX),
+    }

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
-from bus.batch import Done, Known, Loaded, Name, Settled, Wanted
+from bus.batch import Done, Loaded, Settled, Wanted
 from bus.errors import InvariantBroken
 from bus.events import Recorded
 from bus.terms import CommandId, TicketId
 from bus.ticket import Ticket
+from bus.ticket_names import Known, Name
 
 
 class MemoryStore:
@@ -58,7 +59,7 @@ class MemoryTransaction:
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
-            numbers=[next(store._numbers) for _ in range(wanted.openings)],
+            numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],
         )
 
     async def append(self, settled: Settled) -> None:

@@ -22,7 +22,7 @@ class RequestReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRead:
-    """A sign of life of a host, with its fullest disk; bytes."""
+    """A sign of life of a host, with the disk that holds the path, and free memory; bytes."""
 
     host: str
     read_at: datetime

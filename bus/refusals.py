@@ -79,6 +79,26 @@ def in_future(field: str, at: datetime, skew: timedelta) -> CommandRefused:
     )
 
 
+def too_late(field: str, at: datetime, limit: timedelta) -> CommandRefused:
+    """Refuse news of a live ticket that is older than any outage or offline phone explains."""
+    return CommandRefused(
+        "too_late",
+        field,
+        f"发生时间 {at.isoformat()} 早于允许的 {limit.days} 天;历史数据请用历史导入",
+        f"{at.isoformat()} is more than {limit.days} days ago; bring a past with the history import",
+    )
+
+
+def no_person(field: str, name: str) -> CommandRefused:
+    """Refuse an assignment to a group of people (R6)."""
+    return CommandRefused(
+        "no_person",
+        field,
+        f"“{name}”不是具体的人:请指派到人,并留另一位备份联系人",
+        f"{name!r} is no single person: name one, and another one as backup",
+    )
+
+
 def key_reused(request: Request) -> CommandRefused:
     """Refuse a command id that came before with another body."""
     return CommandRefused(

@@ -1,7 +1,6 @@
 """The relay: publishes outbox rows to Kafka in order per ticket; a crash can only repeat a record bit for bit."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,36 +9,46 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from opentelemetry import trace
 
-from bus.errors import KafkaUnavailable, StoreUnavailable
+from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.headers import event_headers, traceparent
-from bus.kafka import start_producer
+from bus.kafka import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.topics import LOG, Contract, physical
 from bus.tracing.links import links
+from bus.waiting import wait
 
 # A subscriber that drops repeats must look back this far in a partition: one pass of one shard.
 SHARD_ROWS_MAX = 500
+SHARD_BYTES_MAX = 4 * 1024 * 1024  # of a pass in memory; the row that goes beyond is still taken
 _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the second is the shard
 _POLL_S = 0.1
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
 
+# Who has waited longest comes first. Shards are found before one is locked: a lock taken for nothing hinders others.
+# The bounds as rows, and the shard in ORDER BY, leave the planner no order but that of the index of the rows that wait:
+# with `shard = …` it may walk by id through all that was ever published.
 _LOCK_SHARDS = """
-SELECT shard FROM generate_series(0, %s - 1) AS shard
-WHERE EXISTS (SELECT FROM outbox o WHERE o.shard = shard.shard AND o.published_at IS NULL)
-  AND pg_try_advisory_xact_lock(%s, shard) LIMIT %s"""
+WITH waiting AS MATERIALIZED (
+    SELECT shard, (SELECT id FROM outbox o
+                   WHERE (o.shard, id) > (s.shard, 0) AND (o.shard, id) < (s.shard + 1, 0) AND published_at IS NULL
+                   ORDER BY o.shard, id LIMIT 1) AS first
+    FROM generate_series(0, %s - 1) AS s (shard) WHERE shard <> ALL(%s::int[]) ORDER BY first)
+SELECT shard FROM waiting WHERE first IS NOT NULL AND pg_try_advisory_xact_lock(%s, shard) LIMIT %s"""
 _WAITING = """
-SELECT o.id, o.shard, o.topic, o.ticket_id, o.version,
-       e.event_id, e.source, e.ce_type, e.occurred_at, e.recorded_at, e.trace_id, e.value
-FROM unnest(%b::int[]) AS mine (shard) CROSS JOIN LATERAL (
-    SELECT id, shard, topic, ticket_id, version FROM outbox
-    WHERE outbox.shard = mine.shard AND published_at IS NULL ORDER BY id LIMIT %s
-) o JOIN events e USING (ticket_id, version) ORDER BY o.id"""
+SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, recorded_at, trace_id, value
+FROM (
+    SELECT o.*, e.event_id, e.source, e.ce_type, e.occurred_at, e.recorded_at, e.trace_id, e.value,
+           sum(octet_length(e.value)) OVER (PARTITION BY o.shard ORDER BY o.id) - octet_length(e.value) AS before
+    FROM unnest(%b::int[]) AS mine (shard) CROSS JOIN LATERAL (
+        SELECT id, t.shard, topic, ticket_id, version FROM outbox t
+        WHERE (t.shard, id) > (mine.shard, 0) AND (t.shard, id) < (mine.shard + 1, 0) AND published_at IS NULL
+        ORDER BY t.shard, id LIMIT %s
+    ) o JOIN events e USING (ticket_id, version)
+) w WHERE before < %s ORDER BY id"""
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
 FROM unnest(%b::bigint[], %b::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
@@ -65,22 +74,37 @@ class OutboxRow(NamedTuple):
     value: bytes
 
 
+class Unpublishable(InvariantBroken):
+    """Kafka never takes a record of this shard: the shard stands still, for the order of its tickets."""
+
+    def __init__(self, row: OutboxRow) -> None:
+        super().__init__(f"{row.ticket_id} version {row.version}: {len(row.value)} bytes never get into {row.topic}")
+        self.shard = row.shard
+
+
 @dataclass(slots=True, kw_only=True)
 class Relay:
     """Publishes what waits. Many relays may run: a pass holds its shards by advisory locks of its transaction."""
 
     pool: Pool
-    settings: Settings
     contract: Contract
+    settings: Settings
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _producer: AIOKafkaProducer | None = None
+    _standing: set[int] = field(default_factory=set)
+    _held: HeldProducer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._held = HeldProducer(self.settings)
 
     def wake(self) -> None:
         """Say that something was committed just now; cheap, never blocks."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish until cancelled. An outage of either store means waiting, never loss."""
+        """Publish until cancelled. An outage of either store means waiting, never loss.
+
+        A shard with a record that Kafka never takes stands still until a new start, loudly; the others go on.
+        """
         try:
             while True:
                 self._wake.clear()
@@ -88,28 +112,35 @@ class Relay:
                     published = await self.publish_once()
                 except (StoreUnavailable, KafkaUnavailable) as error:
                     log.warning("relay_waits", cause=str(error))
-                    await self._drop_producer()
                     await asyncio.sleep(_RETRY_S)
                     continue
+                except Unpublishable as error:
+                    log.error("relay_shard_stopped", shard=error.shard, why=str(error))
+                    self._standing.add(error.shard)
+                    continue
                 if not published:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), _POLL_S)
+                    await wait(self._wake, _POLL_S)
         finally:
-            await self._drop_producer()
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of Kafka; idempotent."""
+        await self._held.close()
 
     async def publish_once(self) -> int:
         """Publish one pass of the shards that are free and have something waiting; 0 when there is none.
 
-        Idempotent towards the log's readers. Raises StoreUnavailable, KafkaUnavailable; then nothing is marked.
+        Idempotent towards the log's readers. Raises StoreUnavailable, KafkaUnavailable, Unpublishable; then nothing is
+        marked.
         """
         shards = self.contract.topics[LOG].partitions
         async with connected(self.pool) as connection:
             half = -(-shards // 2)  # two relays, or two passes, share the work
-            found = await connection.execute(_LOCK_SHARDS, (shards, _SHARD_LOCKS, half))
+            found = await connection.execute(_LOCK_SHARDS, (shards, list(self._standing), _SHARD_LOCKS, half))
             mine = [shard for (shard,) in await found.fetchall()]
             if not mine:
                 return 0
-            waiting = await connection.execute(_WAITING, (mine, SHARD_ROWS_MAX), binary=True)
+            waiting = await connection.execute(_WAITING, (mine, SHARD_ROWS_MAX, SHARD_BYTES_MAX), binary=True)
             rows = [OutboxRow(*row) for row in await waiting.fetchall()]
             with _sending(physical(self.settings.namespace, LOG), rows):
                 offsets = await self._send(rows)
@@ -118,12 +149,11 @@ class Relay:
 
     async def _send(self, rows: Sequence[OutboxRow]) -> list[int]:
         try:
-            async with asyncio.timeout(_ACK_TIMEOUT_S):
-                producer = self._producer = self._producer or await start_producer(self.settings)
+            async with self._held.sending(_ACK_TIMEOUT_S) as producer:
                 acks: list[asyncio.Future[Any]] = [await producer.send(**self._record(row)) for row in rows]
                 return [ack.offset for ack in await asyncio.gather(*acks)]
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise KafkaUnavailable(f"Kafka did not acknowledge: {type(error).__name__}") from error
+        except InvariantBroken as error:  # a batch of several records never grows that large: it is the largest record
+            raise Unpublishable(max(rows, key=lambda row: len(row.value))) from error
 
     def _record(self, row: OutboxRow) -> dict[str, Any]:
         headers = event_headers(
@@ -143,14 +173,6 @@ class Relay:
             "headers": headers,
             "timestamp_ms": int(row.recorded_at.timestamp() * 1000),
         }
-
-    async def _drop_producer(self) -> None:
-        """Forget a producer whose sends are in doubt: its sequence numbers end with it."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(_RETRY_S):
-                    await producer.stop()
 
 
 def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[trace.Span]:

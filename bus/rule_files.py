@@ -37,7 +37,7 @@ def load_rules(settings: Settings) -> Rules:
     return Rules(
         dedupe_window=settings.dedupe_window,
         sla=sla,
-        root_causes={code: ", ".join(texts[:1]) for code, texts in causes.items()},
+        root_causes=frozenset(causes),
     )
 
 

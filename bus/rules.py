@@ -13,5 +13,6 @@ class Rules:
 
     dedupe_window: timedelta
     sla: Mapping[str, SlaLimit]
-    root_causes: Mapping[str, str]
+    root_causes: frozenset[str]
     clock_skew_max: timedelta = timedelta(minutes=5)
+    lateness_max: timedelta = timedelta(days=7)

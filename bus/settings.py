@@ -19,8 +19,11 @@ PREFIX: Final = "TICKETBUS_"
 STATE_FILE: Final = "stack.json"
 MASK: Final = "********"
 # What a local stack may fill in; its state file holds these under "lends".
-LENT: Final = ("database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets")
-SAME_START_S: Final = 2.0  # a process start time is read with this much play
+LENT: Final = (
+    "database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets", "sla_file",
+    "dedupe_window",
+)  # fmt: skip
+SAME_START_S: Final = 2.0  # psutil derives start times from the boot time, which clock changes move a little
 
 Source = Literal["environment", "local stack", "default"]
 
@@ -97,17 +100,18 @@ def _variable(name: str) -> str:
 
 
 def resolve(settings: Settings, data: Path | None = None) -> Settings:
-    """Fill what is unset from the local stack that runs in `data` (default: `settings.data`), if one does.
+    """Fill what is unset from the local stack that runs in `data`, if one does. Idempotent; reads one small file.
 
-    Idempotent; reads one small file; what the environment sets always wins.
+    Without `data` the default stack is meant, and what the environment sets wins; a stack that was named wins itself.
     """
-    lent = _lent(data or settings.data)
+    if data is not None:
+        return borrow(settings.model_copy(update={"data": data}), lent_by(data))
     wanted = {
         name: value
-        for name, value in lent.items()
+        for name, value in lent_by(settings.data).items()
         if name not in settings.model_fields_set or getattr(settings, name) is None
     }
-    return borrow(settings if data is None else settings.model_copy(update={"data": data}), wanted)
+    return borrow(settings, wanted)
 
 
 def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
@@ -119,10 +123,14 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
         update["webhook_secrets"] = {
             source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()
         }
+    if "sla_file" in update:
+        update["sla_file"] = Path(update["sla_file"])
+    if "dedupe_window" in update:
+        update["dedupe_window"] = timedelta(seconds=update["dedupe_window"])
     return settings.model_copy(update=update)
 
 
-def _lent(data: Path) -> dict[str, Any]:
+def lent_by(data: Path) -> dict[str, Any]:
     """Answer what the stack in `data` lends; nothing when its supervisor is not alive."""
     try:
         state = json.loads((data / STATE_FILE).read_bytes())

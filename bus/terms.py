@@ -9,6 +9,8 @@ TraceId = NewType("TraceId", str)
 CommandId = NewType("CommandId", UUID)
 EventId = NewType("EventId", UUID)
 
+BUS = "ticketbus"  # the actor of what nobody but the bus did: its clocks and escalations
+
 
 class Term(StrEnum):
     """A word of the domain: its value is English and stable, `zh` is what the service people see."""

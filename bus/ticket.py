@@ -14,6 +14,7 @@ from bus.events import (
     ClosureRequested,
     EngineerArrived,
     EngineerDeparted,
+    Event,
     EvidenceAdded,
     NoteAdded,
     PartsIssued,
@@ -35,7 +36,8 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.terms import ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
+from bus.names import dotted
+from bus.terms import BUS, ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
 from bus.values import Assignee, Customer, IncidentKey
 
 NOBODY = Assignee()
@@ -43,7 +45,11 @@ NOBODY = Assignee()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """The fold of a ticket's events, up to `version`. Times are aware and in UTC."""
+    """The fold of a ticket's events, up to `version`. Times are aware and in UTC.
+
+    Creator, assigner, assignee, `last_at` and `last_action` are the responsibility snapshot 责任链快照 (R8); the last
+    two tell of people and systems, never of the bus's own clocks.
+    """
 
     ticket_id: TicketId
     version: int
@@ -58,12 +64,16 @@ class Ticket:
     serial: str
     customer: Customer
     opened_at: datetime
+    creator: str
+    last_at: datetime
+    last_action: str
     response: Clock
     resolution: Clock
     state: State = State.PENDING
     substate: Substate | None = None
     paused_for: WaitingFor | None = None
     assignee: Assignee = NOBODY
+    assigner: str = ""
     accepted_at: datetime | None = None
     photos: tuple[str, ...] = ()
     closure_requested: bool = False
@@ -91,7 +101,18 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         raise InvariantBroken(f"{recorded.ticket_id}: version {recorded.version} follows {known}")
     if ticket is None:
         return _opened(recorded)
-    return replace(_changed(ticket, recorded), version=recorded.version)
+    # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.
+    at = max(recorded.occurred_at, ticket.last_at)
+    changed = _changed(ticket, recorded.event, at)
+    if recorded.actor == BUS:
+        return replace(changed, version=recorded.version)
+    return replace(
+        changed,
+        version=recorded.version,
+        assigner=recorded.actor if changed.assignments > ticket.assignments else ticket.assigner,
+        last_at=at,
+        last_action=dotted(type(recorded.event)),
+    )
 
 
 def _opened(recorded: Recorded) -> Ticket:
@@ -112,19 +133,21 @@ def _opened(recorded: Recorded) -> Ticket:
         serial=event.serial,
         customer=event.customer,
         opened_at=event.opened_at,
+        creator=recorded.actor,
+        last_at=recorded.occurred_at,
+        last_action=dotted(type(event)),
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at),
     )
 
 
-def _changed(ticket: Ticket, recorded: Recorded) -> Ticket:  # one line or two per event type: the length is the list's
-    at = recorded.occurred_at
-    match recorded.event:
+def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line or two per event type
+    match event:
         case TicketOpened():
             raise InvariantBroken(f"{ticket.ticket_id}: opened twice")
         case ReportJoined():
             return replace(ticket, reports=ticket.reports + 1)
-        case TicketAssigned() as event:
+        case TicketAssigned():
             return _assigned(ticket, event)
         case TicketReturned(state=state):
             paused_for = ticket.paused_for if state is ticket.state else None
@@ -149,7 +172,7 @@ def _changed(ticket: Ticket, recorded: Recorded) -> Ticket:  # one line or two p
             return replace(ticket, photos=(*ticket.photos, uri)) if kind is EvidenceKind.PHOTO else ticket
         case ProgressAsked():
             return replace(ticket, asked=ticket.asked + 1)
-        case TicketResolved() as event:
+        case TicketResolved():
             return _resolved(ticket, event, at)
         case ClosureRequested():
             return replace(ticket, closure_requested=True)
@@ -186,7 +209,7 @@ def _responded(ticket: Ticket, at: datetime) -> Ticket:
     return replace(ticket, response=clock.settle(ticket.response, at))
 
 
-def _working(ticket: Ticket, substate: Substate, at: datetime) -> Ticket:
+def _working(ticket: Ticket, substate: Substate | None, at: datetime) -> Ticket:
     started = replace(ticket, state=State.IN_PROGRESS, substate=substate, accepted_at=ticket.accepted_at or at)
     return _responded(started, at)
 
@@ -211,8 +234,15 @@ def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
 
 
 def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
+    # What comes next has to be shown anew: the photos of the first repair prove nothing about the second.
     reopened = replace(
-        ticket, state=state, resolved_at=None, closed_at=None, closure_requested=False, reopens=ticket.reopens + 1
+        ticket,
+        state=state,
+        photos=(),
+        resolved_at=None,
+        closed_at=None,
+        closure_requested=False,
+        reopens=ticket.reopens + 1,
     )
     return _running(reopened, at)
 

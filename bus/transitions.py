@@ -84,8 +84,12 @@ _STEPS: Mapping[tuple[State | None, type[Command]], Duty] = {
     (State.IN_PROGRESS, Depart): _DEPART,
     (State.ASSIGNED, Arrive): _ARRIVE,
     (State.IN_PROGRESS, Arrive): _ARRIVE,
-    (State.ASSIGNED, Start): Duty(to=State.IN_PROGRESS, action=("开始处理", "start work"), within=2 * HOUR),
-    (State.IN_PROGRESS, Start): Duty(to=State.IN_PROGRESS, action=("切换处理方式", "go on in another way")),
+    (State.ASSIGNED, Start): Duty(
+        to=State.IN_PROGRESS, action=("开始处理", "start work"), needs=("substate",), within=2 * HOUR
+    ),
+    (State.IN_PROGRESS, Start): Duty(
+        to=State.IN_PROGRESS, action=("切换处理方式", "go on in another way"), needs=("substate",)
+    ),
     (State.IN_PROGRESS, Pause): Duty(
         to=None, action=("挂起并说明等待对象", "pause and say whom it waits for"), needs=("waiting_for", "reason")
     ),

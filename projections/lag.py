@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.stage.log_reader import LogReader
+from bus.log.reader import LogReader
 from bus.stage.offsets import Standing
 
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from bus.codec import ticket_from_json
 from bus.events import Recorded
 from bus.terms import TicketId
+from bus.ticket import Ticket, evolve
 
 Row = TypeVar("Row")
 Written = Mapping[str, Any]
@@ -34,3 +36,15 @@ class ReadModel(Generic[Row]):
     stored: tuple[str, ...]
     read: Callable[[TicketId, Sequence[Any]], Row]
     write: Callable[[Row | None, Row], Mapping[str, Sequence[Written]]]
+
+
+def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
+    """Fold one event into the ticket itself; a repeat changes nothing, a missing version is an InvariantBroken."""
+    if ticket is not None and recorded.version <= ticket.version:
+        return ticket
+    return evolve(ticket, recorded)
+
+
+def read_folded(_: TicketId, stored: Sequence[Any]) -> Ticket:
+    """Read the ticket back from its one column `folded`."""
+    return ticket_from_json(stored[0])

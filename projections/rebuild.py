@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.errors import BusError
+from bus.log.reader import LogReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import offsets
-from bus.stage.log_reader import LogReader
 from bus.stage.runner import Runner
 from projections.read_model import ReadModel
 from projections.store import ProjectionHandler

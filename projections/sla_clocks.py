@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from orjson import Fragment
 
 from bus.clock import Clock, due_at, next_alarm_at, warn_at
-from bus.codec import ticket_from_json, ticket_json
-from bus.events import Recorded
+from bus.codec import ticket_json
 from bus.terms import ClockName, TicketId
-from bus.ticket import Ticket, clock_of, evolve
-from projections.read_model import ReadModel, Table, Written
+from bus.ticket import Ticket, clock_of
+from projections.read_model import ReadModel, Table, Written, fold, read_folded
 
 
 class ClockState(StrEnum):
@@ -39,13 +37,6 @@ class ClockRow:
     next_alarm_at: datetime | None
     settled_at: datetime | None
     breached_at: datetime | None
-
-
-def project(ticket: Ticket | None, recorded: Recorded) -> Ticket:
-    """Fold one event; a repeat changes nothing, a missing version is an InvariantBroken."""
-    if ticket is not None and recorded.version <= ticket.version:
-        return ticket
-    return evolve(ticket, recorded)
 
 
 def clock_rows(ticket: Ticket) -> tuple[ClockRow, ...]:
@@ -86,18 +77,14 @@ def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Writte
     }
 
 
-def _read(_: TicketId, stored: Sequence[Any]) -> Ticket:
-    return ticket_from_json(stored[0])
-
-
 SLA_CLOCKS = ReadModel(
     name="sla_clocks",
     tables=(
         Table(name="sla_tickets", key=("ticket_id",)),
         Table(name="sla_clocks", key=("ticket_id", "clock"), volatile=("lease_until",)),
     ),
-    project=project,
+    project=fold,
     stored=("folded",),
-    read=_read,
+    read=read_folded,
     write=write,
 )

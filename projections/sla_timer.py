@@ -15,10 +15,11 @@ from bus.commands import BreachSla, Request, WarnSla
 from bus.errors import Transient
 from bus.postgres.pool import Pool, connected
 from bus.terms import ClockName, CommandId, TicketId, TraceId
+from bus.waiting import wait
 
 NAMESPACE = UUID("5d0f3c2e-8a44-5f0b-9c1d-7e5b1a2c9f10")
 SOURCE, ACTOR = "bus", "ticketbus"
-LEASE = timedelta(seconds=5)
+LEASE = timedelta(seconds=2)  # a claim whose worker died is claimed again after this
 CLAIM = 500
 EVERY_S = 1.0
 
@@ -67,17 +68,16 @@ class SlaTimer:
                     log.warning("sla_alarm_refused", code=outcome.error.code)
         return len(due)
 
-    async def run(self, stopping: asyncio.Event, told: asyncio.Event, now: Callable[[], datetime]) -> None:
-        """Ring every second, and at once when `told`, until `stopping` is set; waits while PostgreSQL is away."""
+    async def run(self, stopping: asyncio.Event, now: Callable[[], datetime]) -> None:
+        """Ring every second until `stopping` is set; waits while PostgreSQL is away."""
         while not stopping.is_set():
-            told.clear()
             claimed = 0
             try:
                 claimed = await self.ring(now())
             except Transient as error:
                 log.warning("sla_timer_waits", error=str(error))
             if claimed < CLAIM:
-                await _first_of(stopping, told, EVERY_S)
+                await wait(stopping, EVERY_S)
 
 
 def request_for(due: Due, now: datetime) -> Request:
@@ -102,12 +102,3 @@ def request_for(due: Due, now: datetime) -> Request:
 def _due(row: tuple[Any, ...]) -> Due:
     ticket_id, clock, trace_id, due_at, warn_at = row
     return Due(ticket_id=ticket_id, clock=ClockName(clock), trace_id=trace_id, due_at=due_at, warn_at=warn_at)
-
-
-async def _first_of(stopping: asyncio.Event, told: asyncio.Event, seconds: float) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in (stopping, told)]
-    try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waiting:
-            one.cancel()

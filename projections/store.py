@@ -9,8 +9,8 @@ import orjson
 
 from bus.errors import MalformedInput
 from bus.events import Recorded
+from bus.log.record import Record
 from bus.postgres.pool import Connection
-from bus.stage.record import Record
 from bus.terms import TicketId
 from projections.read_model import ReadModel, Row, Table, Written
 

@@ -8,9 +8,9 @@ from typing import Any
 from psycopg import AsyncConnection, IsolationLevel
 
 from bus.errors import InvariantBroken
+from bus.log.reader import LogReader
 from bus.postgres.pool import CONNECT_TIMEOUT_S, Connection, guard
 from bus.stage import offsets
-from bus.stage.log_reader import LogReader
 from projections.read_model import Table
 from projections.store import ProjectionHandler
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from adapters.contract import Delivery, DeliveryId
 from adapters.crm import signature
 from adapters.crm.translate import translate
 from bus.commands import Request
+from bus.records import RequestReceived
 
 
 class CrmAdapter:
@@ -17,10 +17,10 @@ class CrmAdapter:
         self.name = name
         self._secrets = tuple(signature.secret(each, where=f"webhook_secrets.{name}") for each in secrets)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> DeliveryId:
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """Prove the sender. Without secrets nobody can be proven. Pure. Raises MalformedInput."""
         return signature.verify(headers, body, secrets=self._secrets, now=now)
 
-    def translate(self, delivery: Delivery) -> tuple[Request, ...]:
+    def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput."""
-        return translate(delivery)
+        return translate(received)

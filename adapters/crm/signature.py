@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from adapters.contract import DeliveryId
 from bus.errors import MalformedInput
 from bus.settings import SettingsWrong
 
@@ -49,7 +48,7 @@ def sign(key: Secret, delivery_id: str, at: datetime, body: bytes) -> dict[str, 
     return {ID: delivery_id, TIMESTAMP: timestamp, SIGNATURE: f"{_VERSION},{digest}"}
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret], now: datetime) -> DeliveryId:
+def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret], now: datetime) -> str:
     """Prove that a holder of any of the secrets sent this, within ±300 s of `now`, and give the delivery's id.
 
     Every secret is tried against every v1 signature, in constant time: both sides can rotate. Raises MalformedInput
@@ -71,7 +70,7 @@ def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret]
         raise _bad(
             SIGNATURE, "与内容不符,请核对密钥并对原始字节签名", "does not fit; check the secret and sign the raw bytes"
         )
-    return DeliveryId(delivery_id)
+    return delivery_id
 
 
 def _header(given: Mapping[str, str], name: str) -> str:

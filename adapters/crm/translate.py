@@ -1,79 +1,50 @@
 """From a verified delivery of the CRM to the requests it asks for. Pure; only MalformedInput leaves it."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import Final, TypeVar
+from typing import TypeVar
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.contract import Delivery, command_id
+from adapters.contract import command_id
 from adapters.crm.wire import TYPES, About, Envelope
+from bus.body_json import read_object
 from bus.commands import OpenTicket, Request
 from bus.errors import MalformedInput
+from bus.intake.reserved import refuse_reserved
 from bus.names import nearest
-
-DEPTH_MAX: Final = 32
+from bus.records import RequestReceived
+from bus.terms import TraceId
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def translate(delivery: Delivery) -> tuple[Request, ...]:
+def translate(received: RequestReceived) -> tuple[Request, ...]:
     """Say what a delivery wants: one request, addressed by the CRM's own number.
 
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
     JSON path into the body.
     """
-    raw = _json(delivery.body)
-    envelope = _read(Envelope, raw, "$")
+    envelope = _read(Envelope, read_object(received.body, "$"), "$")
     model = TYPES.get(envelope.type)
     if model is None:
         raise _unknown("unknown_type", "$.type", ("消息类型", "delivery type"), envelope.type, list(TYPES))
     about: About = _read(model, envelope.data, "$.data")
+    refuse_reserved(about.by, "$.data.by")
     command = about.command()
     return (
         Request(
-            command_id=command_id(delivery.source, delivery.delivery_id, "0"),
+            command_id=command_id(received.source, received.delivery_id, "0"),
             command=command,
-            source=delivery.source,
-            actor=about.by or delivery.source,
+            source=received.source,
+            actor=about.by or received.source,
             at=envelope.timestamp,
-            received_at=delivery.received_at,
-            trace_id=delivery.trace_id,
-            fingerprint=hashlib.sha256(delivery.body).hexdigest(),
+            received_at=received.received_at,
+            trace_id=TraceId(received.trace_id),
+            fingerprint=hashlib.sha256(received.body).hexdigest(),
             source_no="" if isinstance(command, OpenTicket) else about.source_no,
         ),
     )
-
-
-def _json(body: bytes) -> object:
-    try:
-        raw: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        zh, en = f"不是合法的 UTF-8 JSON(第 {error.pos} 个字符)", f"not valid UTF-8 JSON (character {error.pos})"
-        raise MalformedInput("bad_json", "$", zh, en) from None
-    for path, depth, text in _walk(raw, "$", 1):
-        if depth > DEPTH_MAX:
-            raise MalformedInput("too_deep", "$", f"嵌套超过 {DEPTH_MAX} 层", f"nested deeper than {DEPTH_MAX} levels")
-        if "\0" in text:  # PostgreSQL would refuse it later, far from its sender
-            raise MalformedInput("nul_character", path, f"“{path}”含有 NUL 字符", f"{path} holds a NUL character")
-    return raw
-
-
-def _walk(value: object, path: str, depth: int) -> Iterator[tuple[str, int, str]]:
-    """Give every name and text with its path; the first thing too deep ends the walk at the caller."""
-    if depth > DEPTH_MAX:
-        yield path, depth, ""
-    elif isinstance(value, str):
-        yield path, depth, value
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _walk(each, f"{path}[{index}]", depth + 1)
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield path, depth, name
-            yield from _walk(each, f"{path}.{name}", depth + 1)
 
 
 def _read(model: type[M], raw: object, path: str) -> M:
@@ -87,7 +58,7 @@ def _malformed(model: type[BaseModel], error: ErrorDetails, path: str) -> Malfor
     where = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
     match error["type"]:
         case "missing":
-            return MalformedInput("missing_field", where, f"缺少字段“{where}”", f"{where} is missing")
+            return MalformedInput("missing", where, f"缺少字段“{where}”", f"{where} is missing")
         case "extra_forbidden":
             *outer, name = error["loc"]
             legal = list(_model_at(model, outer).model_fields)

@@ -4,7 +4,6 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
@@ -12,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
 from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
-from bus.terms import KeyKind, Tick
+from bus.terms import KeyKind, Term, Tick
 from bus.values import Customer, IncidentKey
 
 YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
@@ -27,9 +26,9 @@ def _instant(value: Any) -> datetime:
     raise PydanticCustomError("not_a_time", "must be an RFC 3339 time with offset, like 2026-11-22T09:30:00+08:00")
 
 
-def _in_english(kind: type[StrEnum]) -> Callable[[Any], Any]:
+def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
     """Let a closed list be spelled in Chinese as well."""
-    words: Mapping[str, StrEnum] = {member.zh: member for member in kind}
+    words: Mapping[str, Term] = {member.zh: member for member in kind}
     return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bus.errors import BusError
+from bus.intake.reserved import is_reserved
 from bus.names import kebab, nearest
 from bus.terms import KeyKind, WaitingFor
 from bus.transitions import TRANSITIONS
@@ -79,6 +80,13 @@ class HistoryMap(_Part):
     waiting: Mapping[str, WaitingFor]
     bookkeeping: tuple[Column, ...] = ()
     waived: Mapping[str, tuple[str, ...]]
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_not_the_bus(cls, source: str) -> str:
+        if is_reserved(source):
+            raise ValueError(f"{source!r} is the bus's own name")
+        return source
 
     @field_validator("waived")
     @classmethod

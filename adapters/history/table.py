@@ -8,6 +8,7 @@ from functools import lru_cache
 from adapters.history.map_file import HistoryMap, Shows
 from adapters.history.rows import HistoryUnreadable
 from bus.errors import MalformedInput
+from bus.intake.reserved import refuse_reserved
 from bus.names import nearest
 from bus.terms import State, WaitingFor
 
@@ -93,12 +94,12 @@ class Table:
         return number
 
     def actor(self, values: Sequence[str]) -> str:
-        """Name who wrote the row, or nobody."""
-        return self.cell(values, self._actor)
+        """Name who wrote the row, or nobody. Raises MalformedInput on the bus's own name."""
+        return self._person(values, self._actor)
 
     def opener(self, values: Sequence[str]) -> str:
-        """Name who opened the incident, or nobody."""
-        return self.cell(values, self._opener)
+        """Name who opened the incident, or nobody. Raises MalformedInput on the bus's own name."""
+        return self._person(values, self._opener)
 
     def title(self, values: Sequence[str]) -> str:
         """Join the columns that describe the incident."""
@@ -120,6 +121,11 @@ class Table:
         """Name the columns that differ; those that change with every row only when nothing else does."""
         differ = tuple(name for name, one, other in zip(self.header, before, after, strict=True) if one != other)
         return tuple(name for name in differ if name not in self._bookkeeping) or differ
+
+    def _person(self, values: Sequence[str], position: int) -> str:
+        name = self.cell(values, position)
+        refuse_reserved(name, self.header[position])
+        return name
 
     def _read_time(self, text: str, column: str) -> datetime:
         try:

@@ -46,11 +46,11 @@ def step(
         seen = table.seen(row.values)
         steps = _steps(table, progress, row, seen)
         at = table.updated_at(row.values)
+        stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
+        after = Progress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
+        return after, _requests(table, after, row, steps, at=at, received_at=received_at)
     except MalformedInput as refused:
         return Progress(ordinal=ordinal, stand=progress.stand, last=progress.last), refused
-    stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
-    after = Progress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
-    return after, _requests(table, after, row, steps, at=at, received_at=received_at)
 
 
 def trace_of(source: str, number: str) -> TraceId:

@@ -71,7 +71,7 @@ def _climb(state: State, seen: Seen) -> Iterator[Step]:
             case State.PENDING:  # a person who is known was assigned above: here nobody is
                 yield Step(command=Assign(assignee=Assignee()), implied=True)
             case State.ASSIGNED:
-                yield Step(command=Start(), implied=not shown or seen.waiting_for is not None)
+                yield Step(command=Start(substate=None), implied=not shown or seen.waiting_for is not None)
             case State.IN_PROGRESS:
                 yield Step(command=Resolve(), implied=not shown)
             case State.RESOLVED:

@@ -18,7 +18,8 @@ from bus.cli import (
     topics,
     trace,
 )
-from bus.errors import BusError
+from bus.errors import BusError, Refusal
+from bus.settings import SettingsWrong
 
 app = typer.Typer(
     name="ticketbus",
@@ -51,6 +52,10 @@ def main() -> None:
     """Run the command line; exits 0 on success, 1 on bad news (one clear line), 2 on wrong use."""
     try:
         app()
+    except (Refusal, SettingsWrong) as error:  # what was asked for is at fault
+        said = f"{error.zh} / {error.en}" if isinstance(error, Refusal) else str(error)
+        sys.stderr.write(f"ticketbus: {said}\n")
+        sys.exit(2)
     except BusError as error:
         sys.stderr.write(f"ticketbus: {error}\n")
         sys.exit(1)

@@ -1,8 +1,6 @@
 """`ticketbus import`: a source's past, through the same dispatch as everything else."""
 
-import asyncio
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ from bus.cli.settings import Data, Json
 if TYPE_CHECKING:
     from adapters.history.importer import Summary
     from adapters.history.map_file import HistoryMap
-    from bus.settings import Settings
+    from bus.app import Core
 
 commands = typer.Typer(name="import", help="Import what happened before the bus was there.", no_args_is_help=True)
 
@@ -35,31 +33,30 @@ def history(
     """
     from adapters.history.map_file import MapWrong, load_map
     from adapters.history.rows import HistoryUnreadable
-    from bus.settings import load, resolve
+    from bus.cli.run import INTERRUPTED, echo_json, with_core
 
     try:
         mapped = load_map(map_file)
-        settings = resolve(load(), data.expanduser().resolve() if data else None)
-        summary = asyncio.run(_import(file, mapped, settings))
+        summary = with_core(data, lambda core: _import(core, file, mapped))
     except (MapWrong, HistoryUnreadable) as error:
         typer.echo(f"ticketbus: {error}", err=True)
         raise typer.Exit(2) from error
-    except KeyboardInterrupt:
-        typer.echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
-        raise typer.Exit(130) from None
+    except typer.Exit as ending:
+        if ending.exit_code == INTERRUPTED:
+            typer.echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
+        raise
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(summary)))
+        echo_json(dataclasses.asdict(summary))
     else:
         typer.echo(_told(summary))
 
 
-async def _import(file: Path, mapped: "HistoryMap", settings: "Settings") -> "Summary":
+async def _import(core: "Core", file: Path, mapped: "HistoryMap") -> "Summary":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from adapters.history.importer import import_history
     from adapters.history.rows import open_lines
-    from bus.app import open_dispatcher
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with (
@@ -71,8 +68,7 @@ async def _import(file: Path, mapped: "HistoryMap", settings: "Settings") -> "Su
         def show(summary: "Summary") -> None:
             bar.update(task, completed=opened.tell(), description=f"{file.name}: {summary.rows:,} rows")
 
-        async with open_dispatcher(settings) as (dispatcher, refused):
-            return await import_history(lines, mapped, dispatcher, refused, on_progress=show)
+        return await import_history(lines, mapped, core.dispatcher, core.refused, on_progress=show)
 
 
 def _told(summary: "Summary") -> str:

@@ -20,19 +20,12 @@ def verify(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus log verify --json
     """
-    from bus.app import open_core
-    from bus.cli.run import counting, echo_json, resolved, run
-    from bus.log.verify import LogReport, verify_log
+    from bus.cli.run import counting, echo_json, with_core
+    from bus.log.verify import verify_log
 
-    settings = resolved(data)
     progress, tell = counting("records compared:")
-
-    async def work() -> LogReport:
-        async with open_core(settings, connections=3) as core:
-            return await verify_log(core.pool, settings, core.contract, tell)
-
     with progress:
-        report = run(work())
+        report = with_core(data, lambda core: verify_log(core.pool, core.settings, core.contract, core.codec, tell))
     if as_json:
         echo_json({**asdict(report), "told": [one._asdict() for one in report.told]})
     else:
@@ -57,23 +50,18 @@ def republish(
 
     Example: ticketbus log republish --topic ticket.assign
     """
-    from bus.app import open_core
-    from bus.cli.run import counting, echo_json, resolved, run
+    from bus.cli.run import counting, echo_json, with_core
     from bus.log.republish import republish as fill
+    from bus.topics import load_contract
 
-    settings = resolved(data)
+    contract = load_contract()
+    known = contract.topics.get(topic)
+    if known is None or not known.event_names:
+        close = contract.nearest(topic)
+        raise typer.BadParameter(f"{topic!r} is no event topic; did you mean {close!r}?", param_hint="--topic")
     progress, tell = counting("records read:")
-
-    async def work() -> int:
-        async with open_core(settings, connections=3) as core:
-            known = core.contract.topics.get(topic)
-            if known is None or not known.event_names:
-                close = core.contract.nearest(topic)
-                raise typer.BadParameter(f"{topic!r} is no event topic; did you mean {close!r}?", param_hint="--topic")
-            return await fill(core.pool, settings, core.contract, topic, tell)
-
     with progress:
-        queued = run(work())
+        queued = with_core(data, lambda core: fill(core.pool, core.settings, contract, topic, tell))
     if as_json:
         echo_json({"topic": topic, "queued": queued})
     else:
@@ -86,19 +74,12 @@ def restore(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus log restore
     """
-    from bus.app import open_core
-    from bus.cli.run import counting, echo_json, resolved, run
+    from bus.cli.run import counting, echo_json, with_core
     from bus.log.restore import restore as fill
 
-    settings = resolved(data)
     progress, tell = counting("events restored:")
-
-    async def work() -> int:
-        async with open_core(settings, connections=3) as core:
-            return await fill(core.pool, settings, core.contract, core.codec, tell)
-
     with progress:
-        restored = run(work())
+        restored = with_core(data, lambda core: fill(core.pool, core.settings, core.contract, core.codec, tell))
     if as_json:
         echo_json({"restored": restored})
     else:

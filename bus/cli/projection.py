@@ -1,8 +1,6 @@
 """`ticketbus projection`: the lag of the read models, building one again, and holding them against the log."""
 
 import dataclasses
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +9,6 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from bus.stage.log_reader import LogReader
     from projections.lag import Lag
     from projections.rebuild import Rebuilt
     from projections.verify import Verified
@@ -25,9 +22,9 @@ def show(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus projection list --json | jq 'select(.lag > 0)'
     """
-    from bus.cli.run import echo_json, run
+    from bus.cli.run import echo_json, with_core
 
-    rows = run(_list(data))
+    rows = with_core(data, _list)
     for row in rows:
         if as_json:
             echo_json(dataclasses.asdict(row))
@@ -49,9 +46,10 @@ def build_again(
 
     Example: ticketbus projection rebuild tickets
     """
-    from bus.cli.run import echo_json, run
+    from bus.cli.run import echo_json, with_core
 
-    rebuilt = run(_rebuild(name, data))
+    _known([name])
+    rebuilt = with_core(data, lambda core: _rebuild(core, name))
     if as_json:
         echo_json({"name": name, **dataclasses.asdict(rebuilt)})
     else:
@@ -68,9 +66,10 @@ def verify(
 
     Example: ticketbus projection verify --json
     """
-    from bus.cli.run import echo_json, run
+    from bus.cli.run import echo_json, with_core
 
-    found = run(_verify(names or [], data))
+    _known(names or [])
+    found = with_core(data, lambda core: _verify(core, names or []))
     for one in found:
         if as_json:
             echo_json(dataclasses.asdict(one))
@@ -81,31 +80,32 @@ def verify(
     raise typer.Exit(0 if all(one.equal for one in found) else 1)
 
 
-async def _list(data: "Data") -> "list[Lag]":
+async def _list(core: "Core") -> "list[Lag]":
+    from bus.log.reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import standing
     from projections.lag import lag_of, log_ends
 
-    async with _opened(data) as (core, reader):
+    async with open_reader(core.settings) as reader:
         async with connected(core.pool) as connection:
             rows = await standing(connection)
         ends = await log_ends(reader, rows)
     return [lag_of(row, ends[row.topic, row.partition]) for row in rows]
 
 
-async def _rebuild(name: str, data: "Data") -> "Rebuilt":
+async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.cli.run import counting
     from bus.dispatch import utc_now
+    from bus.log.reader import open_reader
     from bus.stage.runner import Runner
     from bus.topics import LOG, physical
     from projections.rebuild import rebuild
     from projections.registry import READ_MODELS
     from projections.store import ProjectionHandler
 
-    _known([name])
-    async with _opened(data) as (core, reader):
-        topic = physical(core.settings.namespace, LOG)
-        progress, show = counting(f"rebuild {name}")
+    topic = physical(core.settings.namespace, LOG)
+    progress, show = counting(f"rebuild {name}")
+    async with open_reader(core.settings) as reader:
         with progress:
             return await rebuild(
                 ProjectionHandler(READ_MODELS[name], core.codec.decode),
@@ -118,17 +118,17 @@ async def _rebuild(name: str, data: "Data") -> "Rebuilt":
             )
 
 
-async def _verify(names: list[str], data: "Data") -> "list[Verified]":
+async def _verify(core: "Core", names: list[str]) -> "list[Verified]":
     from bus.app import require
     from bus.cli.run import counting
+    from bus.log.reader import open_reader
     from projections.registry import READ_MODELS
     from projections.store import ProjectionHandler
     from projections.verify import verify as verify_one
 
-    _known(names)
     found: list[Verified] = []
-    async with _opened(data) as (core, reader):
-        url = require(core.settings, "database_url")
+    url = require(core.settings, "database_url")
+    async with open_reader(core.settings) as reader:
         for name in names or READ_MODELS:
             handler = ProjectionHandler(READ_MODELS[name], core.codec.decode)
             progress, show = counting(f"verify {name}")
@@ -147,18 +147,3 @@ def _known(names: list[str]) -> None:
             meant = f"; did you mean {close}?" if close else ""
             typer.echo(f"ticketbus: no read model {name!r}: there are {', '.join(READ_MODELS)}{meant}", err=True)
             raise typer.Exit(2)
-
-
-@asynccontextmanager
-async def _opened(data: "Data") -> "AsyncIterator[tuple[Core, LogReader]]":
-    from bus.app import open_core
-    from bus.cli.run import resolved
-    from bus.stage.log_reader import reader_on
-
-    settings = resolved(data)
-    async with open_core(settings, connections=2) as core:
-        reader = reader_on(settings)
-        try:
-            yield core, reader
-        finally:
-            await reader.close()

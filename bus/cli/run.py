@@ -5,21 +5,34 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bus.settings import Settings, load, resolve
+from bus.errors import BusError
+from bus.settings import Settings, lent_by, load, resolve
 
+if TYPE_CHECKING:
+    from bus.app import Core
+
+CONNECTIONS = 4
+INTERRUPTED = 130
 Result = TypeVar("Result")
 
 
+class NoStack(BusError):
+    """A local stack was named by --data, and none runs there."""
+
+
 def resolved(data: Path | None) -> Settings:
-    """Read the settings, filled from the local stack that runs in `data`."""
-    return resolve(load(), data.expanduser().resolve() if data else None)
+    """Read the settings, filled from the local stack in `data`. Raises NoStack when one was named that does not run."""
+    directory = data.expanduser().resolve() if data else None
+    if directory and not lent_by(directory):
+        raise NoStack(f"no local stack runs in {directory}; start it with `ticketbus up --data {directory}`")
+    return resolve(load(), directory)
 
 
 def run(main: Awaitable[Result]) -> Result:
@@ -31,7 +44,18 @@ def run(main: Awaitable[Result]) -> Result:
     try:
         return asyncio.run(whole())
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]") -> Result:
+    """Run `work` on the core that the settings of `data` name. Raises typer.Exit(130) on Ctrl-C."""
+    from bus.app import open_core
+
+    async def whole() -> Result:
+        async with open_core(resolved(data), connections=CONNECTIONS) as core:
+            return await work(core)
+
+    return run(whole())
 
 
 def counting(what: str) -> tuple[Progress, Callable[[int], None]]:

@@ -40,8 +40,11 @@ def up(
     from bus.local.parts import program
     from bus.local.remote import start_detached
     from bus.local.stack import LocalStack
+    from bus.rule_files import load_rules
 
     settings, directory = _settings(data)
+    if not parts_only:
+        load_rules(settings)  # a rules file that cannot be read is said before anything starts
     if detach:
         start_detached(directory, arguments=["--parts-only"] if parts_only else [], say=_say)
         return

@@ -22,7 +22,7 @@ PAGE = 500
 def list_all(
     state: Annotated[str | None, typer.Option("--state", help="A state, Chinese or English.")] = None,
     assignee: Annotated[str | None, typer.Option("--assignee", help="A person's name.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="How many at most; 0 for all.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many at most; 0 for all.")] = 0,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -74,12 +74,14 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     import orjson
 
     from bus.cli.run import resolved
-    from bus.gateway.ticket_view import fold, ticket_view
+    from bus.gateway.ticket_view import ticket_view
+    from bus.ticket import Ticket, evolve
 
-    events = _events(resolved(data), number)
-    ticket = fold(events)
+    ticket: Ticket | None = None
+    for one in _events(resolved(data), number):
+        ticket = evolve(ticket, one)
     assert ticket is not None
-    told = orjson.loads(orjson.dumps(ticket_view(ticket, events)))
+    told = orjson.loads(orjson.dumps(ticket_view(ticket)))
     if as_json:
         typer.echo(orjson.dumps(told).decode())
         return

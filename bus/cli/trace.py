@@ -31,17 +31,13 @@ def trace(
 
     Example: ticketbus trace T20261122-000123
     """
-    from bus.app import open_core
-    from bus.cli.run import echo_json, resolved, run
+    from bus.cli.run import echo_json, with_core
     from bus.journey import journey
+    from bus.topics import LOG, physical
 
-    settings = resolved(data)
-
-    async def work() -> dict[str, Any] | None:
-        async with open_core(settings, connections=2) as core:
-            return await journey(core.pool, core.codec, anything)
-
-    told = run(work())
+    told = with_core(
+        data, lambda core: journey(core.pool, core.codec, physical(core.settings.namespace, LOG), anything)
+    )
     if told is None:
         typer.echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
         raise typer.Exit(1)

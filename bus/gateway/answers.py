@@ -1,17 +1,15 @@
 """What a client is told when its commands took effect, and when they were refused."""
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 import orjson
 import structlog
 from starlette.responses import Response
 
-from bus.batch import Accepted, Answer, Outcome, Refused
-from bus.commands import Request
+from bus.batch import Accepted, Answer
 from bus.errors import StoreUnavailable
 from bus.gateway import metrics
-from bus.names import kebab
 from bus.refused import RefusedInput, RefusedStore
 
 log = structlog.get_logger()
@@ -41,17 +39,6 @@ def accepted_response(accepted: Accepted) -> Response:
     if accepted.answer is Answer.OPENED:
         return json_response(accepted_json(accepted), 201, {**headers, "Location": f"/v1/tickets/{accepted.ticket_id}"})
     return json_response(accepted_json(accepted), 200, headers)
-
-
-def count(request: Request, outcome: Outcome) -> None:
-    """Count what a command came to."""
-    match outcome:
-        case Accepted(answer=answer):
-            metrics.OUTCOMES.labels(kebab(type(request.command)), answer.value).inc()
-        case Refused(error=error):
-            metrics.OUTCOMES.labels(kebab(type(request.command)), error.code).inc()
-        case _ as unknown:
-            assert_never(unknown)
 
 
 async def keep(refused: RefusedStore, *inputs: RefusedInput) -> None:

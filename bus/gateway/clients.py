@@ -5,11 +5,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from psycopg.errors import UniqueViolation
 
 from bus.errors import CommandRefused
 from bus.gateway.ports import Client
 from bus.gateway.roles import Role
+from bus.intake.reserved import refuse_reserved
 from bus.postgres.pool import Pool, connected
 
 TOKEN_BYTES = 32
@@ -18,8 +20,10 @@ insert into clients (name, role, token_sha256) values (%s, %s, %s)
 """
 _ENSURE = """
 insert into clients (name, role, token_sha256) values (%s, %s, %s)
-on conflict (name) do update set role = excluded.role, token_sha256 = excluded.token_sha256, revoked_at = null
+on conflict (name) do update set token_sha256 = excluded.token_sha256
+where clients.role = excluded.role and clients.revoked_at is null
 """
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,11 @@ def token_hash(token: str) -> bytes:
 
 
 async def add_client(pool: Pool, name: str, role: Role) -> str:
-    """Add a client and give its token, this once. Raises CommandRefused for a name taken, StoreUnavailable."""
+    """Add a client and give its token, this once.
+
+    Raises CommandRefused for a name taken, MalformedInput for the bus's own, StoreUnavailable.
+    """
+    refuse_reserved(name, "name")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
         async with connected(pool) as connection:
@@ -50,9 +58,27 @@ async def add_client(pool: Pool, name: str, role: Role) -> str:
 
 
 async def ensure_client(pool: Pool, name: str, role: Role, token: str) -> None:
-    """See to it that this client has this role and this token. Idempotent. Raises StoreUnavailable."""
-    async with connected(pool) as connection:
-        await connection.execute(_ENSURE, (name, role.value, token_hash(token)))
+    """See to it that this client has this role and this token; who was revoked stays revoked, with a warning.
+
+    Idempotent. Raises CommandRefused when the client has another role or the token is another's; StoreUnavailable.
+    """
+    digest = token_hash(token)
+    try:
+        async with connected(pool) as connection:
+            done = await connection.execute(_ENSURE, (name, role.value, digest))
+    except UniqueViolation:
+        zh, en = (
+            f"给“{name}”的令牌已属于另一个客户端,请换一个",
+            f"the token for {name!r} belongs to another client; use another",
+        )
+        raise CommandRefused("already", "token", zh, en) from None
+    if done.rowcount:
+        return
+    known = next(one for one in await list_clients(pool) if one.name == name)
+    if known.role is not role:
+        zh, en = f"客户端“{name}”已存在,角色是 {known.role}", f"there is a client {name!r} already, as {known.role}"
+        raise CommandRefused("already", "name", zh, en)
+    log.warning("a revoked client stays revoked", client=name)
 
 
 async def revoke_client(pool: Pool, name: str) -> bool:

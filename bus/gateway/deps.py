@@ -10,9 +10,10 @@ from bus.codec import Codec
 from bus.dispatch import utc_now
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.idempotency import InFlight
-from bus.gateway.ports import Clients, JourneyOf, Probe, Pushes, Source, Spool, TicketReader
+from bus.gateway.ports import Clients, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.trace_context import TraceContext
+from bus.intake.source import SourceAdapter
 from bus.ports import Store
 from bus.refused import RefusedStore
 from bus.topics import Contract
@@ -29,8 +30,9 @@ class GatewayDeps:
     refused: RefusedStore
     contract: Contract
     codec: Codec
-    sources: Mapping[str, Source]
+    sources: Mapping[str, SourceAdapter]
     spool: Spool
+    waits: Waits
     journey: JourneyOf
     hub: StreamHub
     pushes: Pushes

@@ -14,6 +14,8 @@ from bus.gateway.problems import HttpProblem
 from bus.gateway.trace_context import context_of, parent_of, span_under
 
 BODY_SECONDS_MAX = 30.0
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNMATCHED = "unmatched"
 log = structlog.get_logger()
 
 
@@ -34,7 +36,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         parent = parent_of(scope["headers"])
-        span = span_under(f"{scope.get('method', 'WS')} {scope['path'].split('/', 3)[1:3]}", parent)
+        span = span_under(_method(scope), parent)
         context = context_of(span, parent)
         scope.setdefault("state", {})["trace"] = context
         try:
@@ -42,10 +44,13 @@ class Edge:
                 trace.use_span(span, end_on_exit=True),
                 structlog.contextvars.bound_contextvars(trace_id=context.trace_id),
             ):
-                if scope["type"] == "websocket":
-                    await self.app(scope, receive, send)
-                else:
-                    await self._http(scope, receive, send)
+                try:
+                    if scope["type"] == "websocket":
+                        await self.app(scope, receive, send)
+                    else:
+                        await self._http(scope, receive, send)
+                finally:
+                    _name(span, scope)
         except Gone:
             return
 
@@ -73,7 +78,7 @@ class Edge:
                 await problems.internal(context.trace_id)(scope, receive, send_traced)
         finally:
             route = _route(scope)
-            metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+            metrics.REQUESTS.labels(_method(scope), route, str(status)).inc()
             metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - began)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
@@ -121,7 +126,20 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
+def _name(span: trace.Span, scope: Scope) -> None:
+    """Name the span by method and route, which only routing finds out; where no route fits, by the method alone."""
+    if (route := _route(scope)) != UNMATCHED:
+        span.update_name(f"{_method(scope)} {route}")
+        span.set_attribute("http.route", route)
+
+
+def _method(scope: Scope) -> str:
+    """Name the method; what callers make up counts as one."""
+    method = scope.get("method", "GET")  # a WebSocket's handshake is a GET
+    return method if method in METHODS else "_OTHER"
+
+
 def _route(scope: Scope) -> str:
     """Name the route, not the path: paths hold ticket numbers and phones."""
     route = scope.get("route")
-    return getattr(route, "path", "unmatched")
+    return getattr(route, "path", UNMATCHED)

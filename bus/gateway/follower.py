@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
-from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
+from bus.gateway.repeats import Repeats
 from bus.gateway.stream_event import StreamEvent
-from bus.gateway.stream_hub import StreamHub, Subscription, begin_again
-from bus.stage.record import Record
+from bus.gateway.stream_hub import StreamHub, Subscription, begin_again, warm
+from bus.log.record import Record
 
 ATTACH_GAP_RECORDS = 200
 """How near to the tail the queue is opened: what remains is read while the queue fills."""
@@ -25,13 +25,12 @@ class Follower:
         self._live = False
 
     def begin(self) -> None:
-        """Go live at once when nothing lies between here and the tail; does not await, so nothing slips between."""
-        if not self._gap(self._hub.of(self.subscription.topics), self.positions):
+        """Go live at once from where the tail stands; does not await, so nothing slips between."""
+        if self.positions == self._hub.of(self.subscription.topics):
             self._live = bool(self._hub.attach(self.subscription))
 
     async def batches(self) -> AsyncIterator[Sequence[StreamEvent]]:
         """Yield what follows the positions, for ever. Raises HttpProblem (410), KafkaUnavailable, OffsetGone."""
-        await self._refuse_impossible()
         if not self._live:
             async with self._hub.catching_up:
                 async for batch in self._catch_up():
@@ -49,24 +48,16 @@ class Follower:
         """Move on past an event: the cursor of what was sent includes it."""
         self.positions[event.place] = event.record.offset + 1
 
-    async def _refuse_impossible(self) -> None:
-        """Refuse a place that the log no longer has, or never had."""
-        if self.positions == self._hub.of(self.subscription.topics):
-            return
-        starts, ends = (
-            await self._hub.log.starts(self.subscription.topics),
-            await self._hub.log.ends(self.subscription.topics),
-        )
-        if any(not starts[place] <= offset <= ends[place] for place, offset in self.positions.items()):
-            raise begin_again()
-
     async def _catch_up(self) -> AsyncIterator[Sequence[StreamEvent]]:
+        """Read on by an own consumer, the only one, up to where the open queue takes over."""
         topics = self.subscription.topics
-        starts = await self._hub.log.starts(topics)
         asked, reached = dict(self.positions), dict(self.positions)
-        warm = {place: max(starts[place], offset - REPEAT_RECORDS_MAX) for place, offset in asked.items()}
         target: Positions | None = None
-        async with self._hub.log.reader(warm) as reader:
+        async with self._hub.log.reader() as reader:
+            starts, ends = await reader.bounds(topics)
+            if any(not starts[place] <= offset <= ends[place] for place, offset in asked.items()):
+                raise begin_again()  # the log no longer has that place, or never had
+            reader.read_from(warm(starts, asked))
             while True:
                 if target is None and self._gap(self._hub.of(topics), reached) <= ATTACH_GAP_RECORDS:
                     target = self._hub.attach(self.subscription)

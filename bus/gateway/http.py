@@ -15,7 +15,6 @@ from bus.commands import OpenTicket
 from bus.errors import BusError, Refusal, Transient
 from bus.gateway import health, reads
 from bus.gateway.cancellation import cancel_all
-from bus.gateway.command_bodies import COMMANDS
 from bus.gateway.deps import GatewayDeps, trace_of
 from bus.gateway.docs import add_docs, command_docs
 from bus.gateway.edge import Edge
@@ -23,6 +22,7 @@ from bus.gateway.problems import HttpProblem, internal, problem
 from bus.gateway.sources import webhook
 from bus.gateway.stream import stream
 from bus.gateway.tickets import command_ticket, open_ticket
+from bus.intake.command_bodies import COMMANDS
 
 Task = Callable[[], Awaitable[None]]
 log = structlog.get_logger()

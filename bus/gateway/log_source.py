@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.errors import BusError, KafkaUnavailable
 from bus.kafka import make_consumer, touch
+from bus.log.reader import record_of
+from bus.log.record import Record
 from bus.settings import Settings
-from bus.stage.log_reader import record_of
-from bus.stage.record import Record
 from bus.topics import Contract, physical
 
 READ_RECORDS_MAX = 500
@@ -32,12 +32,27 @@ Positions = dict[Place, int]
 """The next offset to read, by place."""
 
 
+class Bounds(NamedTuple):
+    """What the log holds: the first offsets, and those that come next."""
+
+    starts: Positions
+    ends: Positions
+
+
 class OffsetGone(BusError):
     """The log no longer holds, or does not yet hold, the offset asked for."""
 
 
 class LogReader(Protocol):
-    """A reader that stands somewhere in the log."""
+    """A reader of some topics: it reads from where it was set."""
+
+    async def bounds(self, topics: Iterable[str]) -> Bounds:
+        """Tell what the log holds of these topics; also while another task reads. Raises KafkaUnavailable."""
+        ...
+
+    def read_from(self, positions: Mapping[Place, int]) -> None:
+        """Set it at these places."""
+        ...
 
     async def read(self) -> Sequence[Record]:
         """Read on, in order per place; waits a moment for news and may come back without. Raises KafkaUnavailable."""
@@ -51,16 +66,8 @@ class LogReader(Protocol):
 class LogSource(Protocol):
     """The log as subscribers read it."""
 
-    async def starts(self, topics: Iterable[str]) -> Positions:
-        """Tell the first offsets held. Raises KafkaUnavailable."""
-        ...
-
-    async def ends(self, topics: Iterable[str]) -> Positions:
-        """Tell the offsets that come next. Raises KafkaUnavailable."""
-        ...
-
-    def reader(self, positions: Mapping[Place, int]) -> AbstractAsyncContextManager[LogReader]:
-        """Open a reader at these places. It raises KafkaUnavailable and OffsetGone."""
+    def reader(self) -> AbstractAsyncContextManager[LogReader]:
+        """Open a reader, which costs a consumer. It raises KafkaUnavailable and OffsetGone."""
         ...
 
 
@@ -71,41 +78,18 @@ class KafkaLog:
     settings: Settings
     contract: Contract
 
-    async def starts(self, topics: Iterable[str]) -> Positions:
-        """Ask the brokers."""
-        places = self._places(topics)
-        async with self._consumer() as consumer:
-            found = await consumer.beginning_offsets([self._physical(place) for place in places])
-        return {place: found[self._physical(place)] for place in places}
-
-    async def ends(self, topics: Iterable[str]) -> Positions:
-        """Ask the brokers."""
-        places = self._places(topics)
-        async with self._consumer() as consumer:
-            found = await consumer.end_offsets([self._physical(place) for place in places])
-        return {place: found[self._physical(place)] for place in places}
-
     async def ping(self) -> None:
         """Touch the brokers. Raises KafkaUnavailable."""
         await touch(self.settings)
 
     @asynccontextmanager
-    async def reader(self, positions: Mapping[Place, int]) -> AsyncIterator["KafkaLogReader"]:
-        """Open an own consumer at these places."""
-        async with self._consumer() as consumer:
-            places = {self._physical(place): place for place in positions}
-            consumer.assign(list(places))
-            for partition, place in places.items():
-                consumer.seek(partition, positions[place])
-            yield KafkaLogReader(consumer, places)
-
-    @asynccontextmanager
-    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def reader(self) -> AsyncIterator["KafkaLogReader"]:
+        """Open an own consumer."""
         consumer = make_consumer(self.settings, auto_offset_reset="none", max_partition_fetch_bytes=512 * 1024)
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 await consumer.start()
-            yield consumer
+            yield KafkaLogReader(consumer, self.settings.namespace, self.contract)
         except OffsetOutOfRangeError as error:
             raise OffsetGone(str(error)) from error
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
@@ -113,33 +97,53 @@ class KafkaLog:
         finally:
             await _let_go(consumer)
 
-    def _places(self, topics: Iterable[str]) -> list[Place]:
-        known = self.contract.topics
-        return [Place(topic, number) for topic in topics for number in range(known[topic].partitions)]
-
-    def _physical(self, place: Place) -> TopicPartition:
-        return TopicPartition(physical(self.settings.namespace, place.topic), place.partition)
-
 
 @dataclass(frozen=True, slots=True)
 class KafkaLogReader:
     """A consumer with its partitions under their logical names."""
 
     consumer: AIOKafkaConsumer
-    places: Mapping[TopicPartition, Place]
+    namespace: str
+    contract: Contract
+    _places: dict[TopicPartition, Place] = field(default_factory=dict)
+
+    async def bounds(self, topics: Iterable[str]) -> Bounds:
+        """Ask the brokers."""
+        known = self.contract.topics
+        places = [Place(topic, number) for topic in topics for number in range(known[topic].partitions)]
+        partitions = [self._physical(place) for place in places]
+        try:
+            async with asyncio.timeout(CALL_S_MAX):
+                first = await self.consumer.beginning_offsets(partitions)
+                after = await self.consumer.end_offsets(partitions)
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}") from error
+        both = list(zip(places, partitions, strict=True))
+        return Bounds({place: first[one] for place, one in both}, {place: after[one] for place, one in both})
+
+    def read_from(self, positions: Mapping[Place, int]) -> None:
+        """Assign and seek."""
+        self._places.clear()
+        self._places.update({self._physical(place): place for place in positions})
+        self.consumer.assign(list(self._places))
+        for partition, place in self._places.items():
+            self.consumer.seek(partition, positions[place])
 
     async def read(self) -> Sequence[Record]:
         """Poll once."""
         found = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS_MAX)
         return [
-            replace(record_of(one), topic=self.places[partition].topic)
+            replace(record_of(one), topic=self._places[partition].topic)
             for partition, records in found.items()
             for one in records
         ]
 
     async def positions(self) -> Positions:
         """Ask the consumer, not the brokers."""
-        return {place: await self.consumer.position(partition) for partition, place in self.places.items()}
+        return {place: await self.consumer.position(partition) for partition, place in self._places.items()}
+
+    def _physical(self, place: Place) -> TopicPartition:
+        return TopicPartition(physical(self.namespace, place.topic), place.partition)
 
 
 async def _let_go(consumer: AIOKafkaConsumer) -> None:

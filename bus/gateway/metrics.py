@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from bus.intake.outcomes import OUTCOMES  # noqa: F401 - counted in the worker too, listed here
+
 REQUESTS = Counter("ticketbus_http_requests_total", "HTTP requests answered", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
     "ticketbus_http_request_seconds",
@@ -9,7 +11,6 @@ REQUEST_SECONDS = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-OUTCOMES = Counter("ticketbus_commands_total", "Commands answered, by what they came to", ["command", "answer"])
 BATCH_REQUESTS = Histogram(
     "ticketbus_commit_batch_requests",
     "Commands gathered in one transaction",

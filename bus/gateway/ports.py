@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bus.commands import Request
 from bus.gateway.roles import Role
 from bus.records import RequestReceived
-from bus.terms import State, TicketId, TraceId
+from bus.terms import State, TicketId
 
 Spool = Callable[[RequestReceived], Awaitable[None]]
 """Put a raw request on the intake topic, acknowledged by all replicas. Raises KafkaUnavailable."""
+
+Waits = Callable[[str], Awaitable[bool]]
+"""Say whether earlier deliveries of a source still wait on Kafka; its later ones then go behind them. Never raises."""
 
 JourneyOf = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Find a ticket's journey by any of its names. Raises StoreUnavailable."""
@@ -33,20 +35,6 @@ class Clients(Protocol):
 
     async def find(self, token: str) -> Client | None:
         """Tell whose token this is. Raises StoreUnavailable when nobody can tell now."""
-        ...
-
-
-class Source(Protocol):
-    """A source that sends signed webhooks: an inbound adapter as the gateway sees it. Pure."""
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        """Prove the sender and give the delivery's own id. Raises MalformedInput and nothing else."""
-        ...
-
-    def translate(
-        self, *, delivery_id: str, headers: Mapping[str, str], body: bytes, received_at: datetime, trace_id: TraceId
-    ) -> Sequence[Request]:
-        """Say what a verified delivery wants, in order. Raises MalformedInput and nothing else."""
         ...
 
 

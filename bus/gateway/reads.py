@@ -3,16 +3,16 @@
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from bus.body_json import refuse_unstorable
 from bus.errors import MalformedInput
 from bus.gateway.answers import json_response
 from bus.gateway.auth import admit
-from bus.gateway.body_json import refuse_unstorable
 from bus.gateway.deps import deps_of
 from bus.gateway.page_cursor import read_page_cursor, write_page_cursor
 from bus.gateway.problems import HttpProblem
 from bus.gateway.roles import Access
 from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
-from bus.gateway.ticket_view import events_view, fold, ticket_view
+from bus.gateway.ticket_view import events_view, ticket_view
 from bus.names import nearest, state_named
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
@@ -23,11 +23,10 @@ async def show_ticket(http: HttpRequest) -> Response:
     """Show a ticket as committed: whoever wrote reads its own write."""
     await admit(http, Access.READ)
     ticket_id = read_ticket_id(http.path_params["ticket_id"])
-    events = await deps_of(http).store.events(ticket_id)
-    ticket = fold(events)
+    ticket = await deps_of(http).store.ticket(ticket_id)
     if ticket is None:
         raise no_such_ticket(ticket_id)
-    return json_response(ticket_view(ticket, events), headers={"Ticket-Trace-Id": ticket.trace_id})
+    return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
 
 
 async def show_events(http: HttpRequest) -> Response:

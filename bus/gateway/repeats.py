@@ -3,27 +3,31 @@
 from collections import OrderedDict
 
 from bus.gateway.log_source import Place
+from bus.relay import SHARD_ROWS_MAX
 
-REPEAT_RECORDS_MAX = 1000
-"""How far back in a partition a repeat may reach: the relay's bound."""
+# A pass is repeated whole, and what was committed late with a lower number may push its end into the pass after it.
+REPEAT_RECORDS_MAX = 2 * SHARD_ROWS_MAX
+"""How far back in a partition a repeat may reach."""
 
 
 class Repeats:
-    """Remembers the last version of each ticket met lately, per place; what is not newer is a repeat.
+    """Remembers the last REPEAT_RECORDS_MAX events met, per place.
 
-    A ticket whose first record lies within the last REPEAT_RECORDS_MAX records is among as many tickets met last.
+    An older event that comes again from further away is news: somebody published it again on purpose.
     """
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._versions: dict[Place, OrderedDict[str, int]] = {}
+        self._met: dict[Place, OrderedDict[tuple[str, int], None]] = {}
 
     def repeated(self, place: Place, ticket_id: str, version: int) -> bool:
-        """Say whether this was met before, and remember it."""
-        met = self._versions.setdefault(place, OrderedDict())
-        last = met.get(ticket_id, 0)
-        met[ticket_id] = max(last, version)
-        met.move_to_end(ticket_id)
+        """Say whether this was met lately, and remember it. A record that names no event never was."""
+        if not ticket_id or version < 1:
+            return False
+        met, key = self._met.setdefault(place, OrderedDict()), (ticket_id, version)
+        known = key in met
+        met[key] = None
+        met.move_to_end(key)
         if len(met) > REPEAT_RECORDS_MAX:
             met.popitem(last=False)
-        return version <= last
+        return known

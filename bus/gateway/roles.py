@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import get_args
 
-from bus import commands
 from bus.commands import (
     Accept,
     AddEvidence,
     Arrive,
     AskProgress,
     Assign,
-    BreachSla,
     Command,
     ConfirmClosure,
     Depart,
@@ -30,8 +27,8 @@ from bus.commands import (
     Resume,
     Return,
     Start,
-    WarnSla,
 )
+from bus.intake.command_bodies import COMMANDS
 
 
 class Role(StrEnum):
@@ -62,8 +59,7 @@ class Grant:
     accesses: frozenset[Access]
 
 
-# The bus's own timer asks the last two; nobody may from outside.
-OUTSIDE: tuple[type[Command], ...] = tuple(c for c in get_args(commands.Command) if c not in (WarnSla, BreachSla))
+OUTSIDE: tuple[type[Command], ...] = tuple(COMMANDS.values())
 _READS = frozenset({Access.READ, Access.STREAM})
 _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
 _ENGINEER = frozenset(

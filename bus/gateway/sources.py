@@ -1,16 +1,20 @@
 """The door for signed webhooks of source systems."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.batch import Accepted, Answer, Outcome, Refused
+from bus.commands import Request
 from bus.errors import MalformedInput, Refusal, StoreUnavailable
-from bus.gateway.answers import accepted_json, count, json_response, keep
+from bus.gateway.answers import accepted_json, json_response, keep
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
-from bus.gateway.intake import refused_delivery, spooled, translated
+from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
+from bus.intake.outcomes import count
+from bus.intake.received import refused_delivery, translated
 from bus.names import nearest
 from bus.records import RequestReceived
 
@@ -18,7 +22,11 @@ KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webh
 
 
 async def webhook(http: HttpRequest) -> Response:
-    """Take a signed delivery: 201 when it opened a ticket, 200 otherwise, 202 while PostgreSQL is away."""
+    """Take a signed delivery: 201 when it opened a ticket, 200 otherwise.
+
+    202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: a
+    note must not overtake the opening of its ticket.
+    """
     deps, name = deps_of(http), http.path_params["source"]
     source = deps.sources.get(name)
     if source is None:
@@ -41,18 +49,24 @@ async def webhook(http: HttpRequest) -> Response:
         trace_id=trace_of(http).trace_id,
     )
     with deps.in_flight.claim((name, delivery_id)):
+        requests = await _translated(deps, received)
+        if await deps.waits(name):
+            return await spooled(deps, received)
         try:
-            return await _decided(deps, received)
+            return await _decided(deps, received, requests)
         except StoreUnavailable:
             return await spooled(deps, received)
 
 
-async def _decided(deps: GatewayDeps, received: RequestReceived) -> Response:
+async def _translated(deps: GatewayDeps, received: RequestReceived) -> Sequence[Request]:
     try:
-        requests = translated(deps.sources, received)
+        return translated(deps.sources, received)
     except Refusal as refusal:
         await keep(deps.refused, refused_delivery(refusal, received))
         raise
+
+
+async def _decided(deps: GatewayDeps, received: RequestReceived, requests: Sequence[Request]) -> Response:
     outcomes = await deps.group.submit(requests)
     for request, outcome in zip(requests, outcomes, strict=True):
         count(request, outcome)

@@ -91,7 +91,7 @@ async def _follower(ws: WebSocket, topics: Sequence[str]) -> Follower:
 async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Positions:
     """Give the positions that a cursor names; a topic that it does not know is followed from now on."""
     if cursor == FROM_START:
-        return await deps.hub.log.starts(topics)
+        return (await deps.hub.bounds(topics)).starts
     return read_cursor(cursor, topics, {name: topic.partitions for name, topic in deps.contract.topics.items()})
 
 

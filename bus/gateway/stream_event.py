@@ -11,7 +11,7 @@ from bus.gateway import metrics
 from bus.gateway.log_source import Place
 from bus.gateway.problems import body_of
 from bus.headers import header
-from bus.stage.record import Record
+from bus.log.record import Record
 
 log = structlog.get_logger()
 

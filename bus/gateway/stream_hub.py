@@ -9,11 +9,11 @@ import structlog
 from bus.codec import Codec
 from bus.errors import KafkaUnavailable
 from bus.gateway import metrics
-from bus.gateway.log_source import LogSource, OffsetGone, Positions
+from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Positions
 from bus.gateway.problems import HttpProblem
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
 from bus.gateway.stream_event import StreamEvent
-from bus.stage.record import Record
+from bus.log.record import Record
 
 WAITING_MAX = 1000
 CATCHING_UP_MAX = 16
@@ -69,11 +69,18 @@ class StreamHub:
         self._repeats = Repeats()
         self._subscriptions: set[Subscription] = set()
         self._known = asyncio.Event()
+        self._tail: LogReader | None = None
 
     async def known(self, topics: Iterable[str]) -> Positions:
         """Give the tail's positions of these topics; waits until the tail knows them."""
         await self._known.wait()
         return self.of(topics)
+
+    async def bounds(self, topics: Iterable[str]) -> Bounds:
+        """Tell what the log holds of these topics, by the tail's own consumer. Raises KafkaUnavailable."""
+        if self._tail is None:
+            raise KafkaUnavailable("the stream itself waits for Kafka")
+        return await self._tail.bounds(topics)
 
     def of(self, topics: Iterable[str]) -> Positions:
         """Give the tail's positions of these topics, as of now."""
@@ -104,16 +111,20 @@ class StreamHub:
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
-        read_from = self.positions
-        if not read_from:
-            starts, ends = await self.log.starts(self.topics), await self.log.ends(self.topics)
-            read_from = {place: max(starts[place], end - REPEAT_RECORDS_MAX) for place, end in ends.items()}
-            self.positions = ends
-        async with self.log.reader(read_from) as reader:
+        async with self.log.reader() as reader:
+            read_from = self.positions
+            if not read_from:
+                starts, self.positions = await reader.bounds(self.topics)
+                read_from = warm(starts, self.positions)
+            reader.read_from(read_from)
+            self._tail = reader
             self._known.set()
-            while True:
-                for record in await reader.read():
-                    self._take(record)
+            try:
+                while True:
+                    for record in await reader.read():
+                        self._take(record)
+            finally:
+                self._tail = None
 
     def _take(self, record: Record) -> None:
         event = StreamEvent(record, self.codec)
@@ -133,6 +144,11 @@ class StreamHub:
         self._known.clear()
         for subscription in self._subscriptions:
             subscription.end(begin_again())
+
+
+def warm(starts: Positions, positions: Positions) -> Positions:
+    """Step back as far as a repeat may reach: what lies there is read again only to be known. Pure."""
+    return {place: max(starts[place], offset - REPEAT_RECORDS_MAX) for place, offset in positions.items()}
 
 
 def slow_reader() -> HttpProblem:

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from bus.gateway.ticket_view import SNAPSHOT, with_snapshot
+from bus.gateway.ticket_view import with_snapshot
 from bus.postgres.pool import Pool, connected
 from bus.terms import State, TicketId
 
@@ -14,6 +14,7 @@ COLUMNS = (
     "ticket_id", "source", "source_no", "incident_key", "title", "type", "region", "serial", "state", "substate",
     "paused", "waiting_for", "assignee", "opened_at", "resolved_at", "closed_at", "root_cause", "reports", "pauses",
     "reassignments", "reopens", "asked", "historic", "version", "trace_id",
+    "creator", "assigner", "last_at", "last_action",
 )  # fmt: skip
 _CONDITIONS: Mapping[str, SQL] = {
     "state": SQL("state = %(state)s"),
@@ -42,5 +43,5 @@ class PostgresTicketReader:
 
 def _page(given: Mapping[str, object]) -> Composed:
     conditions = SQL(" AND ").join(_CONDITIONS[name] for name in given) if given else SQL("true")
-    columns = SQL(", ").join(map(Identifier, (*COLUMNS, *SNAPSHOT)))
+    columns = SQL(", ").join(map(Identifier, COLUMNS))
     return SQL("SELECT {} FROM tickets WHERE {} ORDER BY ticket_id DESC LIMIT %(limit)s").format(columns, conditions)

@@ -5,24 +5,14 @@ from typing import Any
 
 from bus.clock import Clock, due_at
 from bus.codec import event_json
-from bus.events import Recorded, SlaBreached, SlaWarned, TicketAssigned
-from bus.names import dotted
+from bus.events import Recorded
 from bus.terms import State
-from bus.ticket import Ticket, evolve
+from bus.ticket import Ticket
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
-BUS = "ticketbus"  # the bus's own actor: its timers act for nobody
 
 
-def fold(events: Sequence[Recorded]) -> Ticket | None:
-    """Fold a ticket's events; None when there are none."""
-    ticket: Ticket | None = None
-    for recorded in events:
-        ticket = evolve(ticket, recorded)
-    return ticket
-
-
-def ticket_view(ticket: Ticket, events: Sequence[Recorded]) -> dict[str, Any]:
+def ticket_view(ticket: Ticket) -> dict[str, Any]:
     """Show a ticket as of its last event."""
     return {
         "ticket_id": ticket.ticket_id,
@@ -55,23 +45,15 @@ def ticket_view(ticket: Ticket, events: Sequence[Recorded]) -> dict[str, Any]:
         "asked": ticket.asked,
         "historic": ticket.historic,
         "sla": {"first_response": _clock(ticket.response), "resolution": _clock(ticket.resolution)},
-        "responsibility": responsibility(ticket, events),
+        "responsibility": {
+            "creator": ticket.creator,
+            "assigner": ticket.assigner,
+            "handler": ticket.assignee.person,
+            "last_at": ticket.last_at,
+            "last_action": ticket.last_action,
+        },
         "version": ticket.version,
         "trace_id": ticket.trace_id,
-    }
-
-
-def responsibility(ticket: Ticket, events: Sequence[Recorded]) -> Mapping[str, Any]:
-    """Take the snapshot 责任链快照: creator, assigner, handler now, last time and action of anybody but the bus."""
-    assigners = [one.actor for one in events if isinstance(one.event, TicketAssigned)]
-    acted = [one for one in events if one.actor != BUS and not isinstance(one.event, SlaWarned | SlaBreached)]
-    last = acted[-1] if acted else events[0]
-    return {
-        "creator": events[0].actor,
-        "assigner": assigners[-1] if assigners else "",
-        "handler": ticket.assignee.person,
-        "last_at": last.occurred_at,
-        "last_action": dotted(type(last.event)),
     }
 
 
@@ -81,7 +63,7 @@ def with_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **shown,
         "state_zh": State(row["state"]).zh,
-        "responsibility": {name: row[name] for name in SNAPSHOT},
+        "responsibility": {name: row["assignee" if name == "handler" else name] for name in SNAPSHOT},
     }
 
 

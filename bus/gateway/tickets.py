@@ -9,15 +9,17 @@ from starlette.responses import Response
 from bus.batch import Accepted, Refused
 from bus.commands import Command, OpenTicket, Request
 from bus.errors import Refusal, StoreUnavailable
-from bus.gateway.answers import accepted_response, count, keep
+from bus.gateway.answers import accepted_response, keep
 from bus.gateway.auth import admit
-from bus.gateway.command_bodies import COMMANDS
-from bus.gateway.command_requests import OPEN_PATH, command_request
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
-from bus.gateway.intake import refused_delivery, spooled
+from bus.gateway.intake import spooled
 from bus.gateway.ports import Client
 from bus.gateway.problems import HttpProblem
 from bus.gateway.ticket_ids import read_ticket_id
+from bus.intake.command_bodies import COMMANDS
+from bus.intake.command_requests import OPEN_PATH, command_request
+from bus.intake.outcomes import count
+from bus.intake.received import refused_delivery
 from bus.names import kebab, nearest
 from bus.records import RequestReceived
 from bus.terms import TicketId

@@ -95,6 +95,9 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         values["url"] = f"http://127.0.0.1:{ports['http']}"
         values["token"] = settings.token.get_secret_value() if settings.token else secrets.token
         values["webhook_secrets"] = {"crm": [secrets.webhook_crm]} | given
+        values["dedupe_window"] = settings.dedupe_window.total_seconds()
+        if settings.sla_file:
+            values["sla_file"] = str(settings.sla_file.resolve())
     return values
 
 

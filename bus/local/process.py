@@ -14,7 +14,8 @@ from typing import Final
 
 import psutil
 
-_SAME_START_S: Final = 2.0  # psutil derives start times from the boot time, which clock changes move a little
+from bus.settings import SAME_START_S
+
 _POLL_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
 # Loaded before any fork: nothing may be imported or allocated between fork and exec.
@@ -32,7 +33,7 @@ class Identity:
         """Answer the living process, or None when it ended, is a zombie, or its pid is another's."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= _SAME_START_S
+            same = abs(process.create_time() - self.started) <= SAME_START_S
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None

@@ -9,15 +9,14 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bus.local import postgres
 from bus.local import state as states
 from bus.local.failures import AlreadyRunning, LocalStackError
-from bus.local.process import Identity, stop_leftover
+from bus.local.leftovers import stop_leftovers
+from bus.local.process import Identity
 from bus.local.stack import Say
 
 _POLL_S: Final = 0.1
 _DOWN_S_MAX: Final = 90.0  # longer than all grace times of the supervisor together
-_LEFTOVER_GRACE_S: Final = 15.0
 
 
 def start_detached(data: Path, *, arguments: list[str], say: Say) -> None:
@@ -61,7 +60,7 @@ def stop(data: Path, *, say: Say) -> bool:
         return False
     supervisor = state.living_supervisor()
     if supervisor is None:
-        return _stop_leftovers(state, say)
+        return stop_leftovers(state, say)
     with contextlib.suppress(ProcessLookupError):
         os.kill(supervisor.pid, signal.SIGTERM)
     _await_end(supervisor)
@@ -76,16 +75,6 @@ def _await_end(supervisor: Identity) -> None:
                 f"process {supervisor.pid} does not stop; `kill -9 {supervisor.pid}`, then `down` again"
             )
         time.sleep(_POLL_S)
-
-
-def _stop_leftovers(state: states.StackState, say: Say) -> bool:
-    found = False
-    for name, identity in reversed(state.processes.items()):
-        polite = postgres.POLITE if name == postgres.NAME else signal.SIGTERM
-        if stop_leftover(identity, polite=polite, grace_s=_LEFTOVER_GRACE_S):
-            say(f"stopped {name} (process {identity.pid}), which a killed supervisor had left")
-            found = True
-    return found
 
 
 def _is_ready(data: Path, pid: int) -> bool:

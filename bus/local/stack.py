@@ -16,16 +16,16 @@ from filelock import FileLock, Timeout
 from bus.local import jars, logs, parts, postgres, quick_start, registry
 from bus.local import state as states
 from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
+from bus.local.leftovers import stop_leftovers
 from bus.local.parts import Part, Program
 from bus.local.ports import PortClaims
-from bus.local.process import Child, myself, stop_all, stop_leftover
+from bus.local.process import Child, myself, stop_all
 from bus.settings import Settings, borrow
 
 _POLL_S: Final = 0.1
 _BACKOFF_S_MAX: Final = 30.0
 _STEADY_S: Final = 60.0  # who ran this long begins again with the shortest pause
 _LOG_CHECK_S: Final = 15.0
-_LEFTOVER_GRACE_S: Final = 15.0
 _LOCK_FILE: Final = "stack.lock"
 
 Prepare = Callable[[Settings], Awaitable[None]]
@@ -155,18 +155,12 @@ class LocalStack:
             lock.release()
             raise
         self._lock = lock
-        self._stop_leftovers()
+        # Take over from a supervisor that was killed: what it left stops before anything starts on its files.
+        stop_leftovers(self.state, self.say)
+        self.state.processes = {}
         logs.bound(self.data / "logs")
         self.state.phase, self.state.supervisor, self.state.restarts = "starting", myself(), {}
         self._save()
-
-    def _stop_leftovers(self) -> None:
-        """Take over from a supervisor that was killed: what it left stops before anything starts on its files."""
-        for name, identity in reversed(self.state.processes.items()):
-            polite = postgres.POLITE if name == postgres.NAME else signal.SIGTERM
-            if stop_leftover(identity, polite=polite, grace_s=_LEFTOVER_GRACE_S):
-                self.say(f"an earlier run had left {name} behind (process {identity.pid}); stopped it")
-        self.state.processes = {}
 
     def _start_parts(self) -> None:
         self.settings = parts.without_own(self.settings, self.state)
@@ -185,6 +179,8 @@ class LocalStack:
         fixed = {"http": self.settings.http_port} if "http_port" in self.settings.model_fields_set else {}
         self.state.ports |= self._claims.claim(wanted, self.state.ports, fixed=fixed)
         self.state.outside = [name for name in parts.REPLACED_BY if name not in names]
+        for name in self.state.outside:
+            self.say(f"{name} is not started: {parts.REPLACED_BY[name].upper()} names an outside one")
         self.state.lends = parts.lends(self.settings, self.state, programs=bool(self.programs))
         self._save()
         plan = parts.plan(self.data, names, self.state, archives, quick)

@@ -1,1 +1,1 @@
-"""The two stores against each other: verify compares them, republish fills Kafka, restore fills PostgreSQL."""
+"""The log on Kafka read directly, and the two stores against each other: verify, republish, restore."""

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 
-from bus.log.verify import CHUNK, identity, open_log_reader
+from bus.log.reader import LogReader, open_reader
+from bus.log.verify import CHUNK, identity
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings
-from bus.topics import LOG, Contract, physical
+from bus.topics import LOG, Contract, Topic, physical
 from schemas.catalogue import EVENT_TYPES
 
-_EVENTS = """
-SELECT e.ticket_id, e.version, o.id, o.published_at IS NOT NULL
-FROM events e LEFT JOIN outbox o ON o.ticket_id = e.ticket_id AND o.version = e.version AND o.topic = %s
-WHERE e.ce_type = ANY(%s) AND (%s OR NOT e.historic) ORDER BY e.ticket_id, e.version"""
-_AGAIN = "UPDATE outbox SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)"
+_NEVER = """
+SELECT ticket_id, version FROM events e
+WHERE ce_type = ANY(%s) AND (%s OR NOT historic) AND NOT EXISTS (
+    SELECT FROM outbox o WHERE o.ticket_id = e.ticket_id AND o.version = e.version AND o.topic = %s)
+ORDER BY ticket_id, version"""
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
+_PUBLISHED = """
+SELECT ticket_id, version, id FROM outbox WHERE topic = %s AND shard = %s AND published_at IS NOT NULL"""
+_AGAIN = "UPDATE outbox SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)"
 
 
 async def republish(
@@ -27,33 +31,45 @@ async def republish(
 
     Idempotent: what is there, or waits already, is left alone. Raises StoreUnavailable, KafkaUnavailable.
     """
-    topic = contract.topics[name]
-    there = await _identities(settings, physical(settings.namespace, name), topic.partitions, progress)
+    topic, queued, read = contract.topics[name], 0, 0
+    async with open_reader(settings) as reader:
+        for partition in range(topic.partitions):
+            where = (physical(settings.namespace, name), partition)
+            async with connected(pool) as connection:
+                rows = await (await connection.execute(_PUBLISHED, (name, partition))).fetchall()
+            missing = {(ticket_id, version): row_id for ticket_id, version, row_id in rows}
+            read = await _strike_out(missing, reader, where, read, progress)
+            async with connected(pool) as connection:
+                await connection.execute(_AGAIN, ([*missing.values()],))
+            queued += len(missing)
+    return queued + await _queue_new(pool, topic, name, contract.topics[LOG].partitions)
+
+
+async def _strike_out(
+    missing: dict[tuple[str, int], int],
+    reader: LogReader,
+    where: tuple[str, int],
+    read: int,
+    progress: Callable[[int], None],
+) -> int:
+    """Strike out what one partition of the topic holds; whatever was published before is below its end by now."""
+    end = (await reader.ends(where[0], [where[1]]))[where[1]]
+    async for chunk in reader.read(*where, 0, end, most=CHUNK):
+        for record in chunk.records:
+            missing.pop(identity(record), None)
+        read += len(chunk.records)
+        progress(read)
+    return read
+
+
+async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:
+    """Queue what was never queued for the topic, in the order of each ticket."""
     wanted = [one.ce_type for one in EVENT_TYPES if one.cls.__name__ in topic.event_names]
-    shards = contract.topics[LOG].partitions
-    again: list[int] = []
-    new: list[tuple[int, str, str, int]] = []
-    async with connected(pool) as connection:
-        async with connection.cursor("republish") as rows:
-            await rows.execute(_EVENTS, (name, wanted, topic.historic))
-            async for ticket_id, version, row_id, published in rows:
-                if row_id is None:
-                    new.append((partition_of(ticket_id, shards), name, ticket_id, version))
-                elif published and (ticket_id, version) not in there:
-                    again.append(row_id)
-        await connection.execute(_AGAIN, (again,))
-        await connection.execute(_QUEUE, columns(new, 4))
-    return len(again) + len(new)
-
-
-async def _identities(
-    settings: Settings, topic: str, partitions: int, progress: Callable[[int], None]
-) -> set[tuple[str, int]]:
-    found: set[tuple[str, int]] = set()
-    async with open_log_reader(settings) as reader:
-        ends = await reader.ends(topic, range(partitions))
-        for partition, end in ends.items():
-            async for chunk in reader.read(topic, partition, 0, end, most=CHUNK):
-                found.update(identity(record) for record in chunk.records)
-                progress(len(found))
-    return found
+    queued = 0
+    async with connected(pool) as connection, connection.cursor("never_queued") as events:
+        await events.execute(_NEVER, (wanted, topic.historic, name))
+        while found := await events.fetchmany(CHUNK):
+            rows = [(partition_of(ticket_id, shards), name, ticket_id, version) for ticket_id, version in found]
+            await connection.execute(_QUEUE, columns(rows, 4))
+            queued += len(rows)
+    return queued

@@ -3,20 +3,26 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from bus.batch import UNKNOWN_FINGERPRINT, Answer, Done, Known, Name, Settled, source_name
+from bus.batch import UNKNOWN_FINGERPRINT, Answer, Done, Settled
 from bus.codec import Codec, ticket_from_json
 from bus.events import Recorded, ReportJoined, TicketOpened
-from bus.log.verify import CHUNK, open_log_reader
+from bus.log.reader import open_reader
+from bus.log.record import Record
+from bus.log.verify import CHUNK
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
 from bus.settings import Settings
-from bus.stage.record import Record
 from bus.terms import TicketId
 from bus.ticket import Ticket, evolve
+from bus.ticket_names import Known, Name, customer_name, key_name, source_name
 from bus.topics import LOG, Contract, physical
 
 _STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
-_NAMES = "INSERT INTO ticket_names (kind, value) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
+_NAMES = """
+INSERT INTO ticket_names AS n (kind, value, ticket_id, opened_at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[])
+ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_at = excluded.opened_at
+WHERE n.opened_at IS NULL OR n.opened_at <= excluded.opened_at"""
 _FORGET = "DELETE FROM commands WHERE command_id = ANY(%s)"  # begun in an earlier chunk
 _PUBLISHED = """
 INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
@@ -47,7 +53,7 @@ async def restore(
     """
     restored = 0
     topic = physical(settings.namespace, LOG)
-    async with open_log_reader(settings) as reader:
+    async with open_reader(settings) as reader:
         ends = await reader.ends(topic, range(contract.topics[LOG].partitions))
         for partition, end in ends.items():
             async for chunk in reader.read(topic, partition, 0, end, most=CHUNK):
@@ -76,9 +82,10 @@ async def _restore_chunk(connection: Connection, contract: Contract, read: Seque
     if not new:
         return 0
     changed = {one.recorded.ticket_id: tickets[one.recorded.ticket_id] for one in new}
-    settled = Settled(tickets=changed, done=_done(one.recorded for one in new), names=_names(new, tickets))
+    settled = Settled(tickets=changed, done=_done(one.recorded for one in new))
+    names = [(*name, *known) for name, known in sorted(_names(new, tickets).items())]
     await add_events(connection, [(one.recorded, one.record.value or b"") for one in new])
-    await connection.execute(_NAMES, columns(sorted(settled.names), 2))
+    await connection.execute(_NAMES, columns(names, 4))
     await connection.execute(_FORGET, ([done.command_id for done in settled.done],))
     await put_folds(connection, settled)
     await connection.execute(_PUBLISHED, columns(_outbox(contract, new), 6))
@@ -116,10 +123,12 @@ def _names(read: Iterable[_Read], tickets: dict[TicketId, Ticket]) -> dict[Name,
     for one in read:
         event, ticket = one.recorded.event, tickets[one.recorded.ticket_id]
         known = Known(ticket.ticket_id, ticket.opened_at)
-        if isinstance(event, TicketOpened | ReportJoined) and event.source_no:
-            names[source_name(one.recorded.source, event.source_no)] = known
-        if isinstance(event, TicketOpened):
-            key = Name(event.incident_key.kind.value, event.incident_key.value)
-            if key not in names or names[key].opened_at <= known.opened_at:
-                names[key] = known
+        if not isinstance(event, TicketOpened | ReportJoined):
+            continue
+        borne = [source_name(one.recorded.source, event.source_no)] if event.source_no else []
+        borne += [key_name(event)] if isinstance(event, TicketOpened) else []
+        borne += filter(None, [customer_name(event)])
+        for name in borne:
+            if name not in names or names[name].opened_at <= known.opened_at:
+                names[name] = known
     return names

@@ -5,11 +5,13 @@ import shutil
 import sys
 from importlib import resources
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from bus.errors import BusError
+from bus.settings import mask_password
 
 TIME_LIMIT_S = 120.0
+_THIS_MACHINE = (None, "localhost", "127.0.0.1", "::1")  # None: a socket
 
 
 class MigrationFailed(BusError):
@@ -38,11 +40,16 @@ async def _dbmate(url: str, folder: Path) -> None:
         process.kill()
         raise MigrationFailed(f"dbmate did not end within {TIME_LIMIT_S:.0f} s") from None
     if process.returncode:
-        raise MigrationFailed(output.decode(errors="replace").replace(quote(url), "…").strip())
+        raise MigrationFailed(mask_password(output.decode(errors="replace")).strip())
 
 
 def _with_sslmode(url: str) -> str:
-    """Ask for libpq's own default, which dbmate's driver does not have."""
+    """Say what dbmate's driver is to do where the URL does not: plain on this machine, TLS to every other.
+
+    An outside server without TLS wants `sslmode=disable` said in DATABASE_URL.
+    """
     parts = urlsplit(url)
-    query = parts.query if "sslmode=" in parts.query else "&".join(filter(None, (parts.query, "sslmode=disable")))
-    return urlunsplit(parts._replace(query=query))
+    if "sslmode=" in parts.query:
+        return url
+    mode = "disable" if parts.hostname in _THIS_MACHINE else "require"
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, f"sslmode={mode}")))))

@@ -14,13 +14,20 @@ Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
 CONNECT_TIMEOUT_S = 5.0
+UNANSWERED_MS_MAX = 10_000
 _AWAY = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
 
 
 @asynccontextmanager
 async def open_pool(url: str, *, size: int = 8) -> AsyncIterator[Pool]:
     """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away."""
-    options: dict[str, Any] = {"connect_timeout": int(CONNECT_TIMEOUT_S), "application_name": "ticketbus"}
+    options: dict[str, Any] = {
+        "connect_timeout": int(CONNECT_TIMEOUT_S),
+        "application_name": "ticketbus",
+        # A server that vanished without a word is noticed by what is on its way to it, or by the silence.
+        "tcp_user_timeout": UNANSWERED_MS_MAX,
+        "keepalives_idle": 10,
+    }
     pool: Pool = AsyncConnectionPool(
         url,
         min_size=1,
@@ -52,4 +59,15 @@ async def guard() -> AsyncIterator[None]:
 async def connected(pool: Pool) -> AsyncIterator[Connection]:
     """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable."""
     async with guard(), pool.connection() as connection, connection.transaction():
+        yield connection
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """Borrow a connection that reads one moment of the database, however many queries it takes, and writes nothing.
+
+    Raises StoreUnavailable.
+    """
+    async with connected(pool) as connection:
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection

@@ -6,14 +6,15 @@ from typing import Any
 
 from psycopg import errors
 
-from bus.batch import Answer, Done, Known, Loaded, Name, Settled, Wanted
+from bus.batch import Answer, Done, Loaded, Settled, Wanted
 from bus.codec import Codec, record_type, ticket_from_json, ticket_json
-from bus.errors import InvariantBroken
+from bus.errors import CommandRaced, InvariantBroken
 from bus.events import Recorded
 from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.terms import CommandId, TicketId, TraceId
 from bus.ticket import Ticket
+from bus.ticket_names import CUSTOMER, Known, Name
 from bus.topics import LOG, Contract
 
 _LOCK_NAMES = """
@@ -44,7 +45,7 @@ ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, state = exclud
 _PUT_NAMES = """
 UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
-WHERE n.kind = w.kind AND n.value = w.value AND (n.opened_at IS NULL OR n.opened_at <= w.opened_at)"""
+WHERE n.kind = w.kind AND n.value = w.value"""
 _ADD_DONE = """
 INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at)
 SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[])"""
@@ -90,18 +91,23 @@ class PostgresTransaction:
     async def load(self, wanted: Wanted) -> Loaded:
         names = await self._names(_LOCK_NAMES, wanted.opening_names) | await self._names(_READ_NAMES, wanted.names)
         self._unused = {*wanted.opening_names} - {*names}
-        ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in names.values())})
+        joined = (known.ticket_id for name, known in names.items() if name.kind != CUSTOMER)
+        ids = sorted({*wanted.ticket_ids, *joined})
         async with self._connection.pipeline():
             tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
-            done = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
-            numbers = await self._connection.execute(_NUMBERS, (wanted.openings,))
+            rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
+        done = {one.command_id: one for one in map(_done, await rows.fetchall())}
+        new = sum(one not in done for one in wanted.openings)
         return Loaded(
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
-            done={one.command_id: one for one in map(_done, await done.fetchall())},
-            numbers=[number for (number,) in await numbers.fetchall()],
+            done=done,
+            numbers=await self._numbers(new) if new else [],
         )
+
+    async def _numbers(self, count: int) -> list[int]:
+        return [number for (number,) in await (await self._connection.execute(_NUMBERS, (count,))).fetchall()]
 
     async def append(self, settled: Settled) -> None:
         self._unused -= {*settled.names}
@@ -110,6 +116,8 @@ class PostgresTransaction:
                 await self._append_log(settled.events)
                 await put_folds(self._connection, settled)
         except errors.UniqueViolation as error:
+            if error.diag.constraint_name == "commands_pkey":
+                raise CommandRaced("a command id was taken by a transaction that ran beside this one") from error
             raise InvariantBroken(f"a version or a command was taken already: {error.diag.constraint_name}") from error
 
     async def forget_unused_names(self) -> None:

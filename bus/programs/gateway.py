@@ -2,16 +2,13 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
-from bus.app import Core, open_core
-from bus.errors import KafkaUnavailable
+from bus.app import Core
 from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
@@ -19,45 +16,47 @@ from bus.gateway.http import make_app
 from bus.gateway.idempotency import InFlight
 from bus.gateway.known_clients import KnownClients
 from bus.gateway.log_source import KafkaLog
-from bus.gateway.ports import Spool
 from bus.gateway.pushes import PostgresPushes
+from bus.gateway.spool import KafkaSpool
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.ticket_rows import PostgresTicketReader
 from bus.journey import journey
-from bus.kafka import start_producer
 from bus.postgres.pool import connected
-from bus.programs.running import FOR_EVER, run_until_stopped, stop_on_signals
+from bus.programs.running import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.records import RequestReceived
 from bus.settings import Settings
-from bus.topics import INTAKE, physical
+from bus.topics import LOG, physical
 
 CONNECTIONS = 10
-SPOOL_S_MAX = 5.0
 STOP_S_MAX = 5
 
 
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
-    stopping = asyncio.Event()
-    stop_on_signals(stopping)
-    async with open_core(settings, connections=CONNECTIONS, patience_s=FOR_EVER) as core, _spool(core) as spool:
-        config = uvicorn.Config(
-            _app(core, spool),
-            host=settings.http_host,
-            port=settings.http_port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_S_MAX,
-            ws="websockets-sansio",  # the older one takes a denied handshake for an error
-            ws_per_message_deflate=False,  # events are small; compressing each costs more than it saves
-            ws_ping_interval=20,
-            ws_ping_timeout=20,
-            ws_max_size=64 * 1024,
-        )
-        server = _Server(config)
+    await serve_until_stopped(settings, CONNECTIONS, _serve)
+
+
+async def _serve(core: Core, stopping: asyncio.Event) -> None:
+    spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
+    config = uvicorn.Config(
+        _app(core, spool),
+        host=core.settings.http_host,
+        port=core.settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_S_MAX,
+        ws="websockets-sansio",  # the older one takes a denied handshake for an error
+        ws_per_message_deflate=False,  # events are small; compressing each costs more than it saves
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        ws_max_size=64 * 1024,
+    )
+    server = _Server(config)
+    try:
         await run_until_stopped({"http": server.serve(), "stop": server.leave(stopping)}, stopping)
+    finally:
+        await spool.close()
 
 
 class _Server(uvicorn.Server):
@@ -73,7 +72,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, spool: Spool) -> FastAPI:
+def _app(core: Core, spool: KafkaSpool) -> FastAPI:
     clients = KnownClients(functools.partial(load_tokens, core.pool))
     log = KafkaLog(settings=core.settings, contract=core.contract)
     hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)
@@ -87,7 +86,8 @@ def _app(core: Core, spool: Spool) -> FastAPI:
         codec=core.codec,
         sources=sources(core.settings),
         spool=spool,
-        journey=functools.partial(journey, core.pool, core.codec),
+        waits=spool.waits,
+        journey=functools.partial(journey, core.pool, core.codec, physical(core.settings.namespace, LOG)),
         hub=hub,
         pushes=pushes,
         probes={"postgres": _touch(core), "kafka": log.ping},
@@ -103,26 +103,3 @@ def _touch(core: Core) -> Callable[[], Awaitable[None]]:
             await connection.execute("SELECT 1")
 
     return touch
-
-
-@asynccontextmanager
-async def _spool(core: Core) -> AsyncIterator[Spool]:
-    """Hold a producer for the intake topic, connected when first needed and again after a failure."""
-    topic = physical(core.settings.namespace, INTAKE)
-    held: list[AIOKafkaProducer] = []
-
-    async def spool(received: RequestReceived) -> None:
-        value = core.codec.encode_record(received)
-        try:
-            async with asyncio.timeout(SPOOL_S_MAX):
-                if not held:
-                    held.append(await start_producer(core.settings))
-                await held[0].send_and_wait(topic, value, key=received.source.encode())
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-            raise KafkaUnavailable(f"the intake topic does not take it: {type(error).__name__}") from error
-
-    try:
-        yield spool
-    finally:
-        for producer in held:
-            await producer.stop()

@@ -2,10 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
+
+from bus.app import Core, open_core
+from bus.settings import Settings
+from bus.waiting import unless
 
 STOP_S_MAX = 12.0
 FOR_EVER = float("inf")  # a program waits for its database; a command says that it is away
@@ -17,6 +22,19 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+
+
+async def serve_until_stopped(
+    settings: Settings, connections: int, serve: Callable[[Core, asyncio.Event], Coroutine[Any, Any, None]]
+) -> None:
+    """Open the core, waiting for its database as long as it takes, and serve on it until SIGTERM or Ctrl-C."""
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    async with AsyncExitStack() as stack:
+        opening = stack.enter_async_context(open_core(settings, connections=connections, patience_s=FOR_EVER))
+        core = await unless(stopping, opening)
+        if core is not None:
+            await serve(core, stopping)
 
 
 async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
@@ -40,16 +58,3 @@ async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stop
     failed = [one for one in results if isinstance(one, Exception)]
     if failed:
         raise failed[0]
-
-
-async def cancelled_at_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
-    """Run work that goes on for ever and knows nothing of stopping."""
-    task, halt = asyncio.create_task(work), asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, halt), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        task.cancel()
-        halt.cancel()
-        await asyncio.gather(task, halt, return_exceptions=True)

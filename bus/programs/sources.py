@@ -1,41 +1,21 @@
-"""Which sources the gateway and the intake stage know: the adapters, as the gateway sees them."""
+"""Which sources the gateway and the intake stage know: the adapters, by the name that stands in the address."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 
-from adapters.contract import Delivery, DeliveryId, SourceAdapter
 from adapters.crm.adapter import CrmAdapter
-from bus.commands import Request
-from bus.settings import Settings
-from bus.terms import TraceId
+from bus.intake.reserved import is_reserved
+from bus.intake.source import SourceAdapter
+from bus.settings import Settings, SettingsWrong
 
 
-class AdapterDoor:
-    """An inbound adapter behind the gateway's port."""
+def sources(settings: Settings) -> Mapping[str, SourceAdapter]:
+    """Make an adapter for every source that has a webhook secret; all speak the generic signed CRM webhook.
 
-    def __init__(self, adapter: SourceAdapter) -> None:
-        self._adapter = adapter
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        return self._adapter.verify(headers, body, now)
-
-    def translate(
-        self, *, delivery_id: str, headers: Mapping[str, str], body: bytes, received_at: datetime, trace_id: TraceId
-    ) -> Sequence[Request]:
-        delivery = Delivery(
-            source=self._adapter.name,
-            delivery_id=DeliveryId(delivery_id),
-            headers=headers,
-            body=body,
-            received_at=received_at,
-            trace_id=trace_id,
-        )
-        return self._adapter.translate(delivery)
-
-
-def sources(settings: Settings) -> Mapping[str, AdapterDoor]:
-    """Make a door for every source that has a webhook secret; all speak the generic signed CRM webhook."""
+    Raises SettingsWrong for a secret that is none and for the bus's own names.
+    """
+    if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
+        raise SettingsWrong(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
     return {
-        name: AdapterDoor(CrmAdapter(name=name, secrets=tuple(one.get_secret_value() for one in secrets)))
+        name: CrmAdapter(name=name, secrets=tuple(one.get_secret_value() for one in secrets))
         for name, secrets in settings.webhook_secrets.items()
     }

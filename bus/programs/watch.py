@@ -1,11 +1,14 @@
 """The watch: this host's heartbeat and disk."""
 
 import asyncio
+from pathlib import Path
 
 from bus.app import open_core
+from bus.codec import Codec
 from bus.dispatch import utc_now
-from bus.programs.running import FOR_EVER, cancelled_at_stop, run_until_stopped, stop_on_signals
+from bus.programs.running import FOR_EVER, stop_on_signals
 from bus.settings import Settings
+from bus.waiting import unless
 from bus.watch import watch
 
 
@@ -13,7 +16,13 @@ async def run_watch(settings: Settings) -> None:
     """Send readings of the disk that holds the data directory, until SIGTERM or Ctrl-C."""
     stopping = asyncio.Event()
     stop_on_signals(stopping)
+    codec = await unless(stopping, _load_codec(settings))
+    if codec is not None:
+        path = settings.data if settings.data.exists() else Path(settings.data.anchor)
+        await unless(stopping, watch(settings, codec, path, utc_now))
+
+
+async def _load_codec(settings: Settings) -> Codec:
+    """Read the schemas' numbers and let go of the database: readings need it no more."""
     async with open_core(settings, connections=1, patience_s=FOR_EVER) as core:
-        path = settings.data if settings.data.exists() else settings.data.anchor
-        readings = watch(settings, core.codec, type(settings.data)(path), utc_now)
-        await run_until_stopped({"watch": cancelled_at_stop(readings, stopping)}, stopping)
+        return core.codec

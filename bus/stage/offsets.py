@@ -8,7 +8,7 @@ from bus.errors import InvariantBroken
 from bus.postgres.pool import Connection
 
 BATCHES_KEPT = 100_000  # per handler and partition; older ones are pruned
-PRUNE_EVERY = 1_000  # batches
+PRUNE_EVERY = 10_000  # offsets
 
 # Effects and offset are lost together or not at all, and Kafka still has the records: no batch waits for the disk.
 _LOCK = """
@@ -80,18 +80,20 @@ async def lock(connection: Connection, handler: str, partitions: Sequence[int]) 
 
 
 async def move(connection: Connection, handler: str, moves: Sequence[Move], *, at: datetime) -> None:
-    """Move offsets and note the batches; InvariantBroken if somebody else moved one of them."""
+    """Move offsets and note the batches, the oldest of which are forgotten now and then.
+
+    Raises InvariantBroken if somebody else moved one of them.
+    """
     columns = [[one.partition for one in moves], [one.start for one in moves], [one.end for one in moves]]
     async with connection.pipeline():
         moved = await connection.execute(_MOVE, (at, *columns, handler))
         await connection.execute(_NOTE, (handler, at, *columns))
     if moved.rowcount != len(moves):
         raise InvariantBroken(f"{handler}: an offset was moved under its lock: {moves}")
-
-
-async def prune(connection: Connection, handler: str, partition: int) -> None:
-    """Forget the oldest batches of a partition beyond the limit."""
-    await connection.execute(_PRUNE, {"handler": handler, "partition": partition, "kept": BATCHES_KEPT})
+    for one in moves:
+        if one.start // PRUNE_EVERY != one.end // PRUNE_EVERY:
+            what = {"handler": handler, "partition": one.partition, "kept": BATCHES_KEPT}
+            await connection.execute(_PRUNE, what)
 
 
 async def stop(connection: Connection, handler: str, partition: int, why: str) -> None:

@@ -9,11 +9,11 @@ from datetime import datetime
 import structlog
 
 from bus.errors import BusError, InvariantBroken, StoreUnavailable, Transient
+from bus.log.reader import Chunk, LogReader
+from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler
-from bus.stage.log_reader import Chunk, LogReader
-from bus.stage.record import Record
 from bus.stage.spans import processing
 
 CHUNK = 2_000  # records a transaction while reading directly
@@ -44,7 +44,6 @@ class Runner:
         self.topic, self._pool, self._reader, self._now = topic, pool, reader, now
         self._stopped: dict[Place, str] = {}
         self._busy: set[Place] = set()
-        self._batches = 0
 
     async def take(self, handler: Handler, records: Sequence[Record]) -> set[int]:
         """Give a handler records as they were delivered, in order per partition; repeats are dropped.
@@ -185,10 +184,6 @@ class Runner:
         ]
         if moves:
             await offsets.move(connection, handler.name, moves, at=self._now())
-            self._batches += 1
-        if self._batches % offsets.PRUNE_EVERY == 1:
-            for move in moves:
-                await offsets.prune(connection, handler.name, move.partition)
 
     def _tell_missing(self, place: Place, chunk: Chunk) -> None:
         """Say it when the log holds nothing from where the chunk starts: deleted before it took effect, or markers."""

@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from bus.headers import header
-from bus.stage.record import Record
+from bus.log.record import Record
 from bus.tracing.links import links
 
 _TRACER = trace.get_tracer("ticketbus")

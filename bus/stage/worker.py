@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,13 +11,14 @@ import faust
 import structlog
 
 from bus.errors import InvariantBroken, Transient
+from bus.log.reader import LogReader
+from bus.log.record import Record
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.faust_app import assigned, make_app, skip_to
 from bus.stage.handler import Handler, Stage
-from bus.stage.log_reader import LogReader
-from bus.stage.record import Record
 from bus.stage.runner import Runner
+from bus.waiting import unless, wait
 
 FAR = 2_000  # records; further behind than this, a handler is caught up by direct reads
 LOOK_EVERY_S = 1.0
@@ -51,14 +52,13 @@ class StageWorker:
             began = monotonic()
             try:
                 # Asked first with a plain consumer: an App that finds no broker fails for good and leaves things open.
-                await _unless(stopping, self._broker_answers())
+                await unless(stopping, self._broker_answers())
                 if not stopping.is_set():
                     await self._run_app(stopping)
             except Exception as error:  # noqa: BLE001 - a stage that fails starts anew, whatever it was
                 log.warning("stage_restarts", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
             pause = 0.5 if monotonic() - began > STEADY_S else min(pause * 2, RETRY_S_MAX)
-            await _wait(stopping, pause)
-        await self._reader.close()
+            await wait(stopping, pause)
 
     async def _broker_answers(self) -> None:
         await self._reader.ends(self._stage.topic, [0])
@@ -68,7 +68,7 @@ class StageWorker:
             app = make_app(self._stage, kafka=self._kafka, data=Path(data), deliver=self._deliver)
             try:
                 async with asyncio.timeout(START_S_MAX):
-                    await _unless(stopping, app.start())
+                    await unless(stopping, app.start())
                 log.info("stage_started", stage=self._stage.name, group=self._stage.group)
                 await self._until_stopped(app, stopping)
             finally:
@@ -80,11 +80,11 @@ class StageWorker:
                 raise InvariantBroken(f"the App stopped by itself: {app.crash_reason!r}")
             self._look.clear()
             try:
-                await _unless(stopping, self._look_after(app))
+                await unless(stopping, self._look_after(app))
             except Transient as error:
                 metrics.AWAY.labels(self._stage.name).inc()
                 log.warning("stage_waits", stage=self._stage.name, error=str(error))
-            await _unless(stopping, _wait(self._look, LOOK_EVERY_S))
+            await unless(stopping, wait(self._look, LOOK_EVERY_S))
 
     async def _look_after(self, app: faust.App) -> None:
         """Catch up what is far behind, has a gap, or does not move although the log goes on."""
@@ -103,11 +103,12 @@ class StageWorker:
         ends = await self._reader.ends(topic, partitions)
         for partition in sorted(partitions):
             here = [row for row in rows if row.partition == partition]
-            calls = [await self._calls_for_reading(row, ends[partition]) for row in here]
+            calls = [await self._look_at(row, ends[partition]) for row in here]
             if any(calls) or partition in wanted:
                 await self._catch_up(app, partition, ends[partition])
 
-    async def _calls_for_reading(self, row: offsets.Standing, end: int) -> bool:
+    async def _look_at(self, row: offsets.Standing, end: int) -> bool:
+        """Tell the lag, stop a handler that the log ends before, and answer whether it is to be caught up."""
         place, lag = (row.handler, row.partition), end - row.next_offset
         self._runner.heed(row)
         metrics.LAG.labels(row.handler, row.partition).set(max(lag, 0))
@@ -137,7 +138,8 @@ class StageWorker:
         """Apply a micro-batch; never raises, returns in time."""
         try:
             for handler in self._stage.handlers:
-                self._wanted |= await self._patiently(handler, records)
+                missing = await self._patiently(handler, records)
+                self._wanted |= missing  # read only now: it is emptied elsewhere during the wait
         except Exception:
             log.exception("stage_delivery_failed", stage=self._stage.name)
         if self._wanted:
@@ -154,7 +156,7 @@ class StageWorker:
                 log.warning("stage_waits", stage=self._stage.name, error=str(error))
             if self._stopping.is_set() or monotonic() > until:
                 return {record.partition for record in records}
-            await _wait(self._stopping, pause)
+            await wait(self._stopping, pause)
             pause = min(pause * 2, RETRY_S_MAX)
 
     async def _stop(self, app: faust.App) -> None:
@@ -163,25 +165,3 @@ class StageWorker:
                 await app.stop()
         except Exception as error:  # noqa: BLE001 - what is being left behind cannot hold the program up
             log.warning("stage_stop_failed", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but no longer than that."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, or give it up as soon as `stopping` is set."""
-    doing, halt = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait((doing, halt), return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            doing.result()
-    finally:
-        for task in (doing, halt):
-            task.cancel()
-        await asyncio.gather(doing, halt, return_exceptions=True)

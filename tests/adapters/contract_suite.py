@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import Delivery, DeliveryId, SourceAdapter
 from bus.errors import MalformedInput
+from bus.intake.source import SourceAdapter
+from bus.records import RequestReceived
 from bus.terms import TraceId
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
@@ -23,11 +24,16 @@ JSON = st.recursive(
 )
 
 
-def delivered(adapter: SourceAdapter, body: bytes, delivery_id: str = "d-1", received_at: datetime = NOW) -> Delivery:
+def delivered(
+    adapter: SourceAdapter, body: bytes, delivery_id: str = "d-1", received_at: datetime = NOW
+) -> RequestReceived:
     """Give a verified delivery as the caller hands it on."""
-    return Delivery(
+    return RequestReceived(
+        delivery_id=delivery_id,
         source=adapter.name,
-        delivery_id=DeliveryId(delivery_id),
+        client=adapter.name,
+        method="POST",
+        path=f"/v1/sources/{adapter.name}/webhook",
         headers={},
         body=body,
         received_at=received_at,

@@ -80,6 +80,7 @@ class Gateway:
             probes={"postgres": self._probe_store, "kafka": self._probe_log},
             in_flight=InFlight(),
             body_bytes_max=BODY_BYTES_MAX,
+            waits=self.spool.waits,
         )
         self.app: FastAPI = make_app(self.deps)
         self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
@@ -108,7 +109,7 @@ class Gateway:
     async def caught_up(self) -> None:
         """Wait until the stream's tail has read all that the log holds."""
         async with asyncio.timeout(10):
-            while self.deps.hub.positions != await self.log.ends(CONTRACT.public()):
+            while self.deps.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, name: str) -> dict[str, Any] | None:
@@ -118,7 +119,7 @@ class Gateway:
         self.store._there()
 
     async def _probe_log(self) -> None:
-        await self.log.ends(())
+        self.log.bounds(())
 
 
 class Server(uvicorn.Server):

@@ -13,16 +13,17 @@ from bus.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.dispatch import Dispatcher, utc_now
 from bus.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.events import Recorded
-from bus.gateway.idempotency import command_id
-from bus.gateway.log_source import OffsetGone, Place, Positions
+from bus.gateway.log_source import Bounds, OffsetGone, Place, Positions
 from bus.gateway.ports import Client, Push
 from bus.headers import event_headers
+from bus.intake.command_ids import command_id
+from bus.log.record import Record
 from bus.memory import MemoryStore, MemoryTransaction
 from bus.partition import partition_of
 from bus.records import RequestReceived
 from bus.rules import Rules
-from bus.stage.record import Record
 from bus.terms import KeyKind, State, TicketId, TraceId
+from bus.ticket import Ticket
 from bus.topics import Contract, load_contract
 from bus.values import IncidentKey
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
@@ -30,7 +31,7 @@ from schemas.catalogue import BY_CLASS, RECORD_TYPES
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
     sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=8))},
-    root_causes={"fan": "风扇"},
+    root_causes=frozenset({"fan"}),
 )
 CONTRACT: Contract = load_contract()
 CODEC = Codec({n: Registered(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)})
@@ -40,13 +41,20 @@ class StoreThatMayBeAway(MemoryStore):
     """The in-memory store with a switch."""
 
     away = False
+    transactions = 0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
         """Open a transaction, if the store is there."""
         self._there()
+        self.transactions += 1
         async with super().transaction() as transaction:
             yield transaction
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """Read, if the store is there."""
+        self._there()
+        return await super().ticket(ticket_id)
 
     async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
         """Read, if the store is there."""
@@ -65,6 +73,8 @@ class FakeLog:
     records: dict[Place, list[Record]] = field(default_factory=dict)
     first: dict[Place, int] = field(default_factory=dict)
     away: bool = False
+    readers: int = 0
+    readers_most: int = 0
 
     def put(self, recorded: Recorded, topics: Iterable[str] | None = None) -> None:
         """Append an event to its topics, as the relay does."""
@@ -79,22 +89,23 @@ class FakeLog:
         held.append(Record(topic=place.topic, partition=place.partition, offset=offset, key=key, value=value,
                            headers=tuple(headers), timestamp_ms=0))  # fmt: skip
 
-    async def starts(self, topics: Iterable[str]) -> Positions:
-        """Tell the oldest offsets."""
-        return {place: self.first.get(place, 0) for place in self._places(topics)}
-
-    async def ends(self, topics: Iterable[str]) -> Positions:
-        """Tell the next offsets."""
+    def bounds(self, topics: Iterable[str]) -> Bounds:
+        """Tell the oldest offsets and the next."""
         if self.away:
             raise KafkaUnavailable("away for a test")
-        return {place: self._end(place) for place in self._places(topics)}
+        places = self._places(topics)
+        starts = {place: self.first.get(place, 0) for place in places}
+        return Bounds(starts, {place: self._end(place) for place in places})
 
     @asynccontextmanager
-    async def reader(self, positions: Mapping[Place, int]) -> AsyncIterator["FakeReader"]:
-        """Read on from there."""
-        if any(offset < self.first.get(place, 0) for place, offset in positions.items()):
-            raise OffsetGone("cut off")
-        yield FakeReader(self, dict(positions))
+    async def reader(self) -> AsyncIterator["FakeReader"]:
+        """Open a reader, and count how many are open."""
+        self.readers += 1
+        self.readers_most = max(self.readers_most, self.readers)
+        try:
+            yield FakeReader(self)
+        finally:
+            self.readers -= 1
 
     def _end(self, place: Place) -> int:
         return self.first.get(place, 0) + len(self.records.get(place, ()))
@@ -108,7 +119,17 @@ class FakeReader:
     """Stands somewhere in a FakeLog; gives few records at a time, so that every seam is met."""
 
     log: FakeLog
-    stands: Positions
+    stands: Positions = field(default_factory=dict)
+
+    async def bounds(self, topics: Iterable[str]) -> Bounds:
+        """Tell what the log holds."""
+        return self.log.bounds(topics)
+
+    def read_from(self, positions: Mapping[Place, int]) -> None:
+        """Stand there."""
+        self.stands = dict(positions)
+        if any(offset < self.log.first.get(place, 0) for place, offset in positions.items()):
+            raise OffsetGone("cut off")
 
     async def read(self) -> Sequence[Record]:
         """Give up to three records of each place."""
@@ -189,6 +210,7 @@ class FakeSpool:
 
     spooled: list[RequestReceived] = field(default_factory=list)
     away: bool = False
+    waiting: set[str] = field(default_factory=set)
 
     async def __call__(self, received: RequestReceived) -> None:
         """Keep it."""
@@ -196,9 +218,15 @@ class FakeSpool:
             raise KafkaUnavailable("away for a test")
         self.spooled.append(received)
 
+    async def waits(self, source: str) -> bool:
+        """Say what the test says."""
+        return source in self.waiting
+
 
 class FakeSource:
     """A source whose signature is a header `signed: yes`, and whose body is a list of words: open, note, bad."""
+
+    name = "fake"
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: object) -> str:
         """Believe the header."""
@@ -207,12 +235,9 @@ class FakeSource:
             raise MalformedInput("bad_signature", "webhook-signature", "签名不符", "the signature does not match")
         return headers["webhook-id"]
 
-    def translate(
-        self, *, delivery_id: str, headers: Mapping[str, str], body: bytes, received_at: Any, trace_id: TraceId
-    ) -> Sequence[Request]:
+    def translate(self, received: RequestReceived) -> Sequence[Request]:
         """Make a request a word."""
-        del headers
-        words = body.decode().split()
+        words = received.body.decode().split()
         if "bad" in words:
             raise MalformedInput("unknown_type", "type", "不认识的类型", "an unknown type")
         key = IncidentKey(kind=KeyKind.ORDER, value="O-1")
@@ -224,13 +249,13 @@ class FakeSource:
         }
         return [
             Request(
-                command_id=command_id("fake", f"{delivery_id}{n}"),
+                command_id=command_id("fake", f"{received.delivery_id}{n}"),
                 command=commands[word],
                 source="fake",
                 actor="fake",
-                at=received_at,
-                received_at=received_at,
-                trace_id=trace_id,
+                at=received.received_at,
+                received_at=received.received_at,
+                trace_id=TraceId(received.trace_id),
                 fingerprint=word,
                 source_no="A1",
             )

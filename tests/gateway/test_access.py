@@ -10,6 +10,8 @@ from bus.gateway.clients import token_hash
 from bus.gateway.known_clients import KnownClients
 from bus.gateway.ports import Client
 from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role, allows
+from bus.programs.sources import sources
+from bus.settings import Settings, SettingsWrong
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 
 ADA = Client(name="ada", role=Role.SRE)
@@ -49,6 +51,14 @@ def test_every_role_reads_and_every_command_has_somebody_beside_the_admin() -> N
     assert allows(Role.SOURCE, OpenTicket)
     others = {command for role, grant in GRANTS.items() if role is not Role.ADMIN for command in grant.commands}
     assert set(OUTSIDE) == others == GRANTS[Role.ADMIN].commands
+
+
+def test_a_webhook_source_may_not_be_called_as_the_bus_itself() -> None:
+    secret = "whsec_" + "QUJD" * 12
+    assert list(sources(Settings.model_validate({"webhook_secrets": {"crm": [secret]}}))) == ["crm"]
+    for name in ("bus", "ticketbus", "Bus"):
+        with pytest.raises(SettingsWrong, match="own name"):
+            sources(Settings.model_validate({"webhook_secrets": {name: [secret]}}))
 
 
 class Tokens:

@@ -7,11 +7,15 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from bus.body_json import read_object
 from bus.errors import MalformedInput
-from bus.gateway.body_json import read_object
 from bus.gateway.trace_context import parent_of, parse
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
 
@@ -121,6 +125,27 @@ def test_a_valid_traceparent_is_read_and_two_of_them_contradict_each_other() -> 
     assert parse(f"01-{TRACE}-b7ad6b7169203331-00-future") is not None
     assert parent_of([(b"Traceparent", good.encode())]) is not None
     assert parent_of([(b"traceparent", good.encode())] * 2) is None
+
+
+async def test_spans_are_named_by_method_and_route_and_hold_nothing_of_the_path(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    ticket = await gateway.opened()
+    await gateway.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
+    await gateway.get("/v1/journeys/13800000001")
+    await gateway.get("/13800000001/secret")
+    await gateway.http.request("13800000001", "/v1/tickets")
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == [
+        "POST /v1/tickets", "POST /v1/tickets/{ticket_id}/note", "GET /v1/journeys/{any:path}", "GET",
+        "_OTHER /v1/tickets",
+    ]  # fmt: skip
+    assert not any("13800000001" in span.to_json() for span in spans)
+    assert "13800000001" not in (await gateway.get("/metrics")).text
 
 
 async def test_requests_are_counted_by_route_and_never_by_path(gateway: Gateway) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
-from bus.errors import CommandRefused
+from bus.errors import CommandRefused, MalformedInput
 from bus.gateway.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
 from bus.gateway.ports import Client, Push
 from bus.gateway.pushes import PostgresPushes
@@ -55,6 +56,33 @@ async def test_a_token_is_shown_once_kept_as_a_hash_and_gone_when_revoked(bus: B
         assert listed["engineer-app"].revoked_at is not None
         assert listed["local-admin"].revoked_at is None
     assert token not in str(bus.query("SELECT * FROM clients"))
+
+
+async def test_preparing_again_neither_revives_a_revoked_client_nor_raises_anybody_to_admin(bus: Bus) -> None:
+    assert bus.settings.database_url is not None
+    async with open_pool(bus.settings.database_url, size=2) as pool:
+        await ensure_client(pool, "was-admin", Role.ADMIN, "old")
+        await revoke_client(pool, "was-admin")
+        with capture_logs() as logs:
+            await ensure_client(pool, "was-admin", Role.ADMIN, "new")
+        assert [one["event"] for one in logs] == ["a revoked client stays revoked"]
+        token = await add_client(pool, "reader", Role.SUBSCRIBER)
+        for name, role, taken, field in (
+            ("reader", Role.ADMIN, "x", "name"),
+            ("second-admin", Role.ADMIN, token, "token"),
+        ):
+            with pytest.raises(CommandRefused) as refused:
+                await ensure_client(pool, name, role, taken)
+            assert (refused.value.code, refused.value.field) == ("already", field)
+            assert token not in str(refused.value)
+        await ensure_client(pool, "local-admin", Role.ADMIN, "another")  # a live one may get another token
+        known = await load_tokens(pool)
+        assert token_hash("another") in known
+        assert known[token_hash(token)] == Client(name="reader", role=Role.SUBSCRIBER)
+        assert not {token_hash("old"), token_hash("new"), token_hash("x")} & set(known)
+        for name in ("ticketbus", "bus"):
+            with pytest.raises(MalformedInput, match="reserved_name"):
+                await add_client(pool, name, Role.ENGINEER)
 
 
 async def test_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) -> None:

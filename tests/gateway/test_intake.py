@@ -1,9 +1,29 @@
 """Signed webhooks, and intake while PostgreSQL is away."""
 
+from typing import cast
+
 import httpx2
 
-from bus.gateway.intake import take_in
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+from bus.stage.intake import IntakeHandler
 from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.fakes import CODEC
+
+NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
+
+
+async def take_in(gateway: Gateway) -> None:
+    """Run the intake stage over what was spooled, as one batch."""
+    handler = IntakeHandler(
+        codec=CODEC, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused
+    )
+    values = [CODEC.encode_record(one) for one in gateway.spool.spooled]
+    records = [
+        Record(topic="ticket.intake", partition=0, offset=n, key=b"", value=value, headers=(), timestamp_ms=0)
+        for n, value in enumerate(values)
+    ]
+    await handler.handle(NO_CONNECTION, records)
 
 
 async def deliver(gateway: Gateway, words: str, *, delivery: str = "d1", signed: str = "yes") -> httpx2.Response:
@@ -69,10 +89,8 @@ async def test_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_lat
 
     gateway.store.away = False
     for _ in range(2):  # the intake topic may be read twice
-        for received in gateway.spool.spooled:
-            await take_in(
-                received, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused
-            )
+        await take_in(gateway)
+    assert gateway.store.transactions == 2
     assert [len(events) for events in gateway.store.log.values()] == [1, 1]
     traces = {events[0].trace_id for events in gateway.store.log.values()}
     assert traces == {webhook.json()["trace_id"], opening.json()["trace_id"]}
@@ -86,12 +104,11 @@ async def test_a_spooled_request_that_is_refused_later_is_kept_under_the_door_it
     await deliver(gateway, "note")
     await gateway.post("/v1/tickets", {**OPENING, "type": "nonsense"}, key="k")
     gateway.store.away = False
-    for received in gateway.spool.spooled:
-        await take_in(received, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused)
-    assert [(one.origin, one.code) for one in gateway.refused.kept.values()] == [
+    await take_in(gateway)
+    assert {(one.origin, one.code) for one in gateway.refused.kept.values()} == {
         ("webhook:fake", "no_such_ticket"),
         ("http", "unknown_word"),
-    ]
+    }
 
 
 async def test_a_malformed_report_is_refused_at_once_even_while_postgres_is_away(gateway: Gateway) -> None:
@@ -106,3 +123,24 @@ async def test_when_both_stores_are_away_intake_is_503(gateway: Gateway) -> None
     for answer in (await deliver(gateway, "open"), await gateway.post("/v1/tickets", OPENING)):
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["retry-after"] == "5"
+
+
+async def test_a_note_does_not_overtake_the_opening_that_still_waits_on_kafka(gateway: Gateway) -> None:
+    gateway.store.away = True
+    await deliver(gateway, "open")
+    gateway.store.away, gateway.spool.waiting = False, {"fake"}
+    assert (await deliver(gateway, "note", delivery="d2")).json()["answer"] == "spooled"
+    assert (await deliver(gateway, "bad", delivery="d3")).status_code == 400  # what is no delivery is told at once
+    await take_in(gateway)
+    [events] = gateway.store.log.values()
+    assert [one.version for one in events] == [1, 2]
+    assert [one.code for one in gateway.refused.kept.values()] == ["unknown_type"]
+    gateway.spool.waiting = set()
+    assert (await deliver(gateway, "note", delivery="d4")).status_code == 200
+
+
+async def test_nobody_outside_speaks_under_the_bus_s_own_name(gateway: Gateway) -> None:
+    for actor in ("ticketbus", "bus", " TicketBus "):
+        answer = await gateway.post("/v1/tickets", {**OPENING, "actor": actor})
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "reserved_name", "actor")
+    assert gateway.store.log == {}

@@ -188,6 +188,32 @@ async def test_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) 
         assert named(await frames(ws, 1)) == [(ticket, 2)]
 
 
+async def test_every_record_without_headers_is_told(served: Gateway) -> None:
+    await served.caught_up()
+    async with subscribed(served, "topics=ticket.events") as ws:
+        await frames(ws, 1)
+        with capture_logs():
+            for _ in range(3):
+                served.log.put_raw(Place("ticket.events", 3), b"junk", [])
+            got = await frames(ws, 3)
+    assert [one["offset"] for one in got] == [0, 1, 2]
+
+
+async def test_resuming_costs_one_consumer_each_and_no_more_than_the_bound_at_once(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.deps.hub, "catching_up", asyncio.Semaphore(2))
+    for n in range(20):
+        await served.opened(f"SN-{n}")
+
+    async def resume() -> int:
+        async with subscribed(served, "topics=ticket.events&cursor=start") as ws:
+            return len(await frames(ws, 21))
+
+    assert await asyncio.gather(*(resume() for _ in range(6))) == [21] * 6
+    assert served.log.readers_most == 1 + 2  # the tail's own, and the bound
+
+
 async def test_the_tail_goes_on_where_it_stood_when_kafka_comes_back(served: Gateway) -> None:
     async with subscribed(served, "topics=ticket.events") as ws:
         await frames(ws, 1)

@@ -125,7 +125,7 @@ def test_work_that_goes_on_ends_the_pause_and_resolving_ends_it_by_itself() -> N
 
 def test_another_person_is_an_assignment_before_the_state_changes() -> None:
     rows = [row("New"), row("Active", person="Bob", minute=1)]
-    assert commands(rows) == [Assign(assignee=BOB, reason="assigned_to: Ada → Bob"), Start()]
+    assert commands(rows) == [Assign(assignee=BOB, reason="assigned_to: Ada → Bob"), Start(substate=None)]
 
 
 def test_a_person_who_turns_unknown_returns_the_ticket() -> None:
@@ -141,7 +141,8 @@ def test_returned_and_worked_on_in_one_row_goes_through_an_assignment_to_nobody(
 
 @pytest.mark.parametrize("settled", ["Resolved", "Closed"])
 def test_back_to_work_is_a_reopen(settled: str) -> None:
-    assert commands(states(settled, "Active")) == [Reopen(reason=f"incident_state: {settled} → Active"), Start()]
+    reopened = Reopen(reason=f"incident_state: {settled} → Active")
+    assert commands(states(settled, "Active")) == [reopened, Start(substate=None)]
     assert names(states(settled, "New")) == [(Reopen, False)]
     assert names(states(settled, "Awaiting Vendor")) == [(Reopen, False), (Start, True), (Pause, False)]
 

@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
     sla={"it_incident": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=2))},
-    root_causes={},
+    root_causes=frozenset(),
 )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bus.cli.run import NoStack
+from bus.cli.run import resolved as resolved_by_command
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
 from bus.settings import STATE_FILE, Settings, SettingsWrong, listing, load, mask_password, resolve, variables
@@ -48,7 +50,7 @@ def test_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest
 
 def test_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
-    resolved = resolve(Settings(kafka_bootstrap="mine:9092"), tmp_path)
+    resolved = resolve(Settings(kafka_bootstrap="mine:9092", data=tmp_path))
     assert resolved.database_url == LENDS["database_url"]
     assert resolved.token is not None
     assert resolved.token.get_secret_value() == "tb_secret"
@@ -59,7 +61,19 @@ def test_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
 
 def test_what_the_environment_sets_wins_over_the_stack(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
-    assert resolve(Settings(database_url="postgresql://mine"), tmp_path).database_url == "postgresql://mine"
+    settings = Settings(database_url="postgresql://mine", data=tmp_path)
+    assert resolve(settings).database_url == "postgresql://mine"
+
+
+def test_a_stack_that_was_named_wins_over_the_environment(tmp_path: Path) -> None:
+    save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
+    settings = Settings(database_url="postgresql://mine", data=tmp_path / "elsewhere")
+    assert resolve(settings, tmp_path).database_url == LENDS["database_url"]
+
+
+def test_a_command_refuses_a_stack_that_does_not_run(tmp_path: Path) -> None:
+    with pytest.raises(NoStack, match="no local stack runs"):
+        resolved_by_command(tmp_path)
 
 
 @pytest.mark.parametrize("supervisor", [None, Identity(pid=myself().pid, started=1.0)])

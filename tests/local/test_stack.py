@@ -108,7 +108,7 @@ def test_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
         stack.start()
         stack.stop()
         assert left.wait() == -signal.SIGTERM
-    assert said[0] == f"an earlier run had left worker behind (process {left.pid}); stopped it"
+    assert said[0] == f"stopped worker (process {left.pid}), which a killed supervisor had left"
 
 
 def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSettings, data: Path) -> None:

@@ -11,9 +11,10 @@ from bus.app import Core
 from bus.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
 from bus.kafka import start_producer
 from bus.local.stack import Urls
+from bus.log.report import LogReport
 from bus.log.republish import republish
 from bus.log.restore import restore
-from bus.log.verify import LogReport, verify_log
+from bus.log.verify import verify_log
 from bus.terms import CommandId, KeyKind, TraceId
 from bus.topics import LOG, physical
 from bus.values import Assignee, IncidentKey
@@ -34,7 +35,7 @@ def bus(parts: Urls, tmp_path: Path) -> Bus:
 async def core(bus: Bus) -> AsyncIterator[Core]:
     async with bus.core() as opened:
         yield opened
-        await opened.relay._drop_producer()
+        await opened.relay.close()
 
 
 def request(number: int, command: Command, minute: int) -> Request:
@@ -74,7 +75,7 @@ async def publish_all(core: Core) -> None:
 
 
 async def verified(core: Core) -> LogReport:
-    return await verify_log(core.pool, core.settings, core.contract)
+    return await verify_log(core.pool, core.settings, core.contract, core.codec)
 
 
 async def execute(core: Core, text: str, *parameters: object) -> None:
@@ -102,12 +103,18 @@ async def test_each_kind_of_difference_is_told(core: Core) -> None:
     await execute(core, "UPDATE events SET value = value || '\\x00' WHERE ticket_id LIKE '%%-000005' AND version = 2")
     await execute(core, "DELETE FROM events WHERE ticket_id LIKE '%%-000007' AND version = 4")
     await execute(core, "DELETE FROM outbox WHERE ticket_id LIKE '%%-000009' AND version = 1 AND topic = %s", LOG)
+    await execute(
+        core,
+        "UPDATE ticket_states SET state = jsonb_set(state, '{title}', '\"漏电\"') WHERE ticket_id LIKE '%%-000011'",
+    )
     producer = await start_producer(core.settings)
     await producer.send_and_wait(physical(core.settings.namespace, LOG), b"garbage", partition=0)
     await producer.stop()
     report = await verified(core)
     kinds = {one.kind for one in report.told}
     assert kinds >= {"missing_in_kafka", "different", "unknown_in_kafka", "gap", "never_queued", "unreadable_in_kafka"}
+    assert [one.ticket_id[-6:] for one in report.told if one.kind == "state"] == ["000011"]
+    assert [one.ticket_id[-6:] for one in report.told if one.kind == "unreadable_in_postgres"] == ["000005"]
     assert report.differences == len(report.told)
 
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from bus.commands import Accept, Command, Start, WarnSla
 from bus.terms import ClockName
-from projections.sla_clocks import ClockRow, ClockState, clock_rows, project
+from projections.read_model import fold
+from projections.sla_clocks import ClockRow, ClockState, clock_rows
 from tests.core.cast import ASSIGN, ASSIGNED, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START
 from tests.core.story import At
 from tests.projections.told import folded, told
@@ -14,7 +15,7 @@ LIMIT = RULES.sla["hardware_fault"]
 
 def clocks(*commands: Command | At, **own: object) -> dict[ClockName, ClockRow]:
     """Tell how the promises stand after a story."""
-    ticket = folded(project, told(*commands, **own))
+    ticket = folded(fold, told(*commands, **own))
     assert ticket is not None
     return {row.clock: row for row in clock_rows(ticket)}
 

@@ -125,12 +125,9 @@ async def test_nothing_rings_for_the_imported_past(rig: Rig) -> None:
     assert await desk.timer.ring(START + timedelta(days=400)) == 0
 
 
-async def test_it_rings_when_told_and_stops_when_asked(desk: Desk) -> None:
-    stopping, told = asyncio.Event(), asyncio.Event()
-    now = START
-    running = asyncio.create_task(desk.timer.run(stopping, told, lambda: now))
-    now = START + 12 * MINUTE
-    told.set()
+async def test_it_rings_by_itself_and_stops_when_asked(desk: Desk) -> None:
+    stopping = asyncio.Event()
+    running = asyncio.create_task(desk.timer.run(stopping, lambda: START + 12 * MINUTE))
     async with asyncio.timeout(5):
         while not desk.asked:
             await asyncio.sleep(0.01)

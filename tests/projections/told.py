@@ -9,8 +9,8 @@ from bus.codec import Codec, Registered
 from bus.commands import Command
 from bus.events import Recorded
 from bus.headers import traceparent
+from bus.log.record import Record
 from bus.partition import partition_of
-from bus.stage.record import Record
 from bus.terms import KeyKind, State
 from bus.values import IncidentKey
 from schemas.catalogue import RECORD_TYPES

@@ -18,12 +18,12 @@ from psycopg import sql
 from bus.errors import MalformedInput
 from bus.kafka import kafka_options
 from bus.local.stack import Urls
+from bus.log.reader import LogReader, open_reader
+from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected, open_pool
 from bus.settings import Settings
 from bus.stage import offsets
 from bus.stage.handler import Handler, Stage
-from bus.stage.log_reader import LogReader, reader_on
-from bus.stage.record import Record
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 
@@ -117,13 +117,16 @@ class Rig:
 
     def work(self, *handlers: Handler, settings: Settings | None = None) -> Callable[[], Awaitable[None]]:
         """Run a stage worker as a program of its own would; gives what stops it."""
-        used = settings or self.settings
-        reader = reader_on(used)
-        runner = Runner(topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC))
+        used, stopping = settings or self.settings, asyncio.Event()
         stage = Stage(name="rig", topic=self.topic, group=self.group, handlers=handlers)
-        worker = StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka_options(used))
-        stopping = asyncio.Event()
-        running = (stopping, asyncio.create_task(worker.run(stopping)))
+
+        async def run() -> None:
+            async with open_reader(used) as reader:
+                runner = Runner(topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC))
+                kafka = kafka_options(used)
+                await StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka).run(stopping)
+
+        running = (stopping, asyncio.create_task(run()))
         self.running.append(running)
 
         async def stop() -> None:
@@ -160,16 +163,14 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
     await admin.close()
     producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
-    reader = reader_on(settings)
     await producer.start()
-    async with open_pool(url, size=6) as pool:
+    async with open_reader(settings) as reader, open_pool(url, size=6) as pool:
         rig = Rig(settings=settings, topic=name, pool=pool, reader=reader, producer=producer)
         try:
             yield rig
         finally:
             for running in rig.running:
                 await _stop(*running)
-            await reader.close()
             await producer.stop()
 
 

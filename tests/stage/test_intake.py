@@ -1,54 +1,84 @@
-"""The intake stage: what waited on Kafka is run, what is refused is kept, and the stage goes on."""
+"""The intake stage: what waited on Kafka is dispatched together, what is refused is kept, and the stage goes on."""
 
-from dataclasses import dataclass, field
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import cast
 
-from bus.errors import CommandRefused, MalformedInput, Refusal, StoreUnavailable
+from bus.dispatch import Dispatcher
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+from bus.records import HostRead, RequestReceived
 from bus.stage.intake import IntakeHandler
-from bus.stage.record import Record
+from deadletter.refused import MemoryRefusedInputs
 from tests.bus_under_test import eventually
+from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
 from tests.stage.rig import Rig
 
-
-@dataclass(slots=True)
-class Desk:
-    """Runs requests that are plain words."""
-
-    ran: list[str] = field(default_factory=list)
-    kept: list[tuple[int, str]] = field(default_factory=list)
-    away: int = 0
-
-    def decode(self, value: bytes) -> str:
-        """Read a word."""
-        if value == b"\xff":
-            raise MalformedInput("malformed_record", "value", "读不了", "unreadable")
-        return value.decode()
-
-    async def run(self, word: str) -> None:
-        """Run a word; idempotent, as dispatch is."""
-        if self.away:
-            self.away -= 1
-            raise StoreUnavailable("away")
-        if word == "no":
-            raise CommandRefused("not_now", "state", "不行", "no")
-        if word not in self.ran:
-            self.ran.append(word)
-
-    async def keep(self, record: Record, refusal: Refusal) -> None:
-        """Keep what was refused, once per record."""
-        if (record.offset, refusal.code) not in self.kept:
-            self.kept.append((record.offset, refusal.code))
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
+HOST = HostRead(host="h", read_at=NOON, path="/", disk_total_bytes=1.0, disk_free_bytes=1.0, memory_free_bytes=1.0)
 
 
-async def test_waiting_requests_are_run_in_order_and_refused_ones_kept(rig: Rig) -> None:
-    desk = Desk(away=2)
-    rig.work(IntakeHandler(decode=desk.decode, run=desk.run, keep=desk.keep))
-    await rig.produce(0, b"open", b"\xff", b"no", b"close")
+def spooled(words: str, delivery: str) -> bytes:
+    """Give a delivery of the fake source as it waits on Kafka."""
+    received = RequestReceived(
+        delivery_id=delivery, source="fake", client="fake", method="POST", path="/v1/sources/fake/webhook",
+        headers={}, body=words.encode(), received_at=NOON, trace_id="ab" * 16,
+    )  # fmt: skip
+    return CODEC.encode_record(received)
+
+
+def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> IntakeHandler:
+    """Make the handler on parts in memory."""
+    dispatcher = Dispatcher(store=store, rules=RULES)
+    return IntakeHandler(codec=CODEC, sources={"fake": FakeSource()}, dispatcher=dispatcher, refused=refused)
+
+
+async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    values = [
+        spooled("open note", "d1"), None, b"junk", CODEC.encode_record(HOST), spooled("bad", "d2"),
+        spooled("reopen note", "d3"), spooled("open note", "d1"),
+    ]  # fmt: skip
+    records = [
+        Record(topic="t", partition=0, offset=n, key=b"fake", value=value, headers=(), timestamp_ms=0)
+        for n, value in enumerate(values)
+    ]
+    await handler_on(store, refused).handle(NO_CONNECTION, records)
+    assert store.transactions == 1
+    [events] = store.log.values()
+    assert len(events) == 3
+    assert {place: one.code for place, one in refused.kept.items()} == {
+        ("intake", "t/0@1"): "empty_record",
+        ("intake", "t/0@2"): "malformed_record",
+        ("intake", "t/0@3"): "malformed_record",
+        ("webhook:fake", "d2"): "unknown_type",
+        ("webhook:fake", "d3"): "not_now",
+    }
+
+
+async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(rig: Rig) -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store.away = True
+    rig.work(handler_on(store, refused))
+    await rig.produce(0, spooled("open", "d1"), b"junk", spooled("note", "d2"))
+
+    async def begun() -> bool:
+        return bool(await rig.standing("intake"))
 
     async def done() -> bool:
-        standing = await rig.standing("intake")
-        return bool(standing) and standing[0].next_offset == 4
+        return (await rig.standing("intake"))[0].next_offset == 3
 
+    await eventually(begun, within_s=15)
+    store.away = False
     await eventually(done, within_s=15)
-    assert desk.ran == ["open", "close"]
-    assert desk.kept == [(1, "malformed_record"), (2, "not_now")]
+    [events] = store.log.values()
+    assert [one.version for one in events] == [1, 2]
+    assert [one.code for one in refused.kept.values()] == ["malformed_record"]
     assert (await rig.standing("intake"))[0].failure is None
+
+
+def test_a_worker_takes_requests_in_without_a_web_framework() -> None:
+    code = "import bus.stage.intake, sys; sys.exit(any(name in sys.modules for name in ('starlette', 'fastapi')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

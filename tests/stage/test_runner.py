@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
@@ -118,3 +119,16 @@ async def test_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
     assert await runner.take(handler, records[2:]) == {0}
     assert await runner.catch_up(handler, 0, 3) == 3
     assert await rig.effects() == 3
+
+
+async def test_the_oldest_batches_of_every_handler_are_forgotten(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offsets, "PRUNE_EVERY", 10)
+    monkeypatch.setattr(offsets, "BATCHES_KEPT", 3)
+    await rig.produce(0, *(b"v" for _ in range(20)))
+    await rig.begin("counting", "second")
+    runner, handlers = rig.runner(), (Counting(), Counting(name="second"))
+    for record in await rig.records(0):
+        for handler in handlers:
+            assert await runner.take(handler, [record]) == set()
+    kept = await rig.ask("SELECT handler, min(first_offset), count(*) FROM stage_batches GROUP BY handler ORDER BY 1")
+    assert kept == [("counting", 16, 4), ("second", 16, 4)]

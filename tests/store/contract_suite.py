@@ -9,25 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from bus.batch import (
-    Accepted,
-    Answer,
-    Loaded,
-    Name,
-    Outcome,
-    Refused,
-    Settled,
-    Wanted,
-    key_name,
-    settle,
-    source_name,
-    wanted,
-)
+from bus.batch import Accepted, Answer, Loaded, Outcome, Refused, Settled, Wanted, settle, wanted
 from bus.commands import Command, Note, OpenTicket, Request
 from bus.dispatch import Dispatcher, new_event_id
 from bus.errors import BusError, InvariantBroken
 from bus.ports import Store
 from bus.terms import CommandId, KeyKind, TicketId
+from bus.ticket_names import Name, key_name, source_name
 from bus.values import IncidentKey
 from tests.core.any_value import AWKWARD
 from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
@@ -65,7 +53,7 @@ class StoreContract:
 
     async def names(self, store: Store, *names: Name) -> set[Name]:
         """Ask which names are known."""
-        asked = Wanted(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=0)
+        asked = Wanted(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=())
         async with store.transaction() as tx:
             return {*(await tx.load(asked)).names}
 

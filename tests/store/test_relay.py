@@ -2,11 +2,9 @@
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,9 +14,9 @@ from bus import relay as relay_module
 from bus.batch import Accepted
 from bus.commands import Command, Note
 from bus.dispatch import Dispatcher
-from bus.errors import KafkaUnavailable
-from bus.headers import event_headers, header
-from bus.kafka import admin, apply_topics
+from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.headers import event_headers
+from bus.kafka import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
@@ -30,9 +28,10 @@ from bus.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
+from tests.store.relay_door import door_to
+from tests.store.relay_watch import PATIENCE_S, of_tickets, read, until, versions, waiting
 
 CONTRACT = load_contract()
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +66,7 @@ async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
     try:
         yield relay
     finally:
-        running = asyncio.create_task(relay.run())  # its end is what stops the producer
-        await asyncio.sleep(0)
-        running.cancel()
-        await asyncio.wait([running])
+        await relay.close()
 
 
 async def drained(*relays: Relay) -> list[int]:
@@ -86,27 +82,6 @@ async def drained(*relays: Relay) -> list[int]:
         return list(await asyncio.gather(*map(drain, relays)))
 
 
-async def waiting(pool: Pool) -> int:
-    """Count what is not published."""
-    return int((await read(pool, "SELECT count(*) FROM outbox WHERE published_at IS NULL"))[0][0])
-
-
-async def read(pool: Pool, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """Read rows."""
-    async with connected(pool) as connection:
-        return await (await connection.execute(query.encode(), parameters)).fetchall()
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, awaited where it has to be, with a limit."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            met = condition()
-            if await met if asyncio.iscoroutine(met) else met:
-                return
-            await asyncio.sleep(0.05)
-
-
 async def worked_on(dispatcher: Dispatcher, tickets: int, notes: int) -> list[TicketId]:
     """Open tickets and write notes on each, all tickets at once."""
     opened = await dispatcher.dispatch([fresh(opening()) for _ in range(tickets)])
@@ -115,21 +90,6 @@ async def worked_on(dispatcher: Dispatcher, tickets: int, notes: int) -> list[Ti
     for step in steps:
         await asyncio.gather(*(dispatcher.dispatch([fresh(step, ticket_id=one)]) for one in ids))
     return ids
-
-
-def of_tickets(found: Iterable[Any], ids: Iterable[str]) -> dict[str, list[Any]]:
-    """Sort records by ticket."""
-    sorted_out: dict[str, list[Any]] = defaultdict(list)
-    wanted = set(ids)
-    for record in found:
-        if record.key.decode() in wanted:
-            sorted_out[record.key.decode()].append(record)
-    return sorted_out
-
-
-def versions(found: Iterable[Any]) -> list[int]:
-    """List the versions that records bear."""
-    return [int(header(record.headers, "ticket-version") or 0) for record in found]
 
 
 async def test_every_ticket_s_events_stand_in_order_in_one_partition_as_they_stand_in_the_log(
@@ -229,6 +189,63 @@ async def test_a_crash_between_acknowledgement_and_mark_repeats_bit_for_bit(
     assert same[:5] == same[5:]
 
 
+async def test_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
+    relay: Relay, dispatcher: Dispatcher, pool: Pool
+) -> None:
+    del relay  # it has published what other tests left
+    await worked_on(dispatcher, tickets=1, notes=0)
+    first = await read(pool, "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL")
+    await worked_on(dispatcher, tickets=30, notes=0)
+    for most in (1, 3):
+        async with connected(pool) as connection:
+            found = await connection.execute(relay_module._LOCK_SHARDS, (6, [], relay_module._SHARD_LOCKS, most))
+            locked = [shard for (shard,) in await found.fetchall()]
+            query = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY objid"
+            held = [shard for (shard,) in await (await connection.execute(query)).fetchall()]
+        assert locked[:1] == [shard for (shard,) in first]
+        assert (sorted(locked), len(held)) == (held, most)
+    await read(pool, "UPDATE outbox SET published_at = now() WHERE shard <> %s RETURNING 1", first[0][0])
+    async with connected(pool) as connection:
+        await connection.execute(relay_module._LOCK_SHARDS, (6, [], relay_module._SHARD_LOCKS, 3))
+        query = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        assert await (await connection.execute(query)).fetchall() == first
+
+
+async def test_a_pass_takes_no_more_bytes_than_it_may_and_the_rest_follows(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=6)
+    monkeypatch.setattr(relay_module, "SHARD_BYTES_MAX", 1)
+    rows = await waiting(pool)
+    assert [await relay.publish_once() for _ in range(rows)] == [1] * rows
+    assert await relay.publish_once() == 0
+    assert versions(of_tickets(await records(settings), [ticket_id])[ticket_id]) == [*range(1, 9)]
+
+
+async def test_a_record_that_kafka_never_takes_stops_its_shard_loudly_and_no_other(
+    relay: Relay, dispatcher: Dispatcher, pool: Pool
+) -> None:
+    ids = await worked_on(dispatcher, tickets=30, notes=0)
+    poisoned = ids[0]
+    huge = "UPDATE events SET value = decode(repeat('00', %s), 'hex') WHERE ticket_id = %s AND version = 2 RETURNING 1"
+    await read(pool, huge, RECORD_BYTES_MAX + 1, poisoned)
+    with pytest.raises(InvariantBroken, match=f"{poisoned} version 2"):
+        await drained(relay)
+    with capture_logs() as logs:
+        running = asyncio.create_task(relay.run())
+
+        async def others_are_out() -> bool:
+            shards = await read(pool, "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL")
+            return shards == [(partition_of(poisoned, 6),)]
+
+        await until(others_are_out)
+        await until(lambda: [one for one in logs if one["event"] == "relay_shard_stopped"])
+        running.cancel()
+        await asyncio.wait([running])
+    assert [one["shard"] for one in logs if one["event"] == "relay_shard_stopped"] == [partition_of(poisoned, 6)]
+    await read(pool, "UPDATE outbox SET published_at = now() WHERE published_at IS NULL RETURNING 1")
+
+
 async def test_what_is_committed_is_published_without_waiting_to_be_asked(
     relay: Relay, dispatcher: Dispatcher, pool: Pool
 ) -> None:
@@ -270,26 +287,3 @@ async def test_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
             await asyncio.wait([running])
     found = of_tickets(await records(settings), ids)
     assert {one: versions(found[one]) for one in ids} == {one: [1, 2, 3] for one in ids}
-
-
-@asynccontextmanager
-async def door_to(address: str) -> AsyncIterator[tuple[str, Callable[[], Any]]]:
-    """Give an address where nobody answers, until its door is opened: then whoever comes is led on."""
-    host, port = address.split(":")
-
-    async def lead_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward, back = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(copied(reader, back), copied(onward, writer))
-
-    async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(lead_on, "127.0.0.1", 0, start_serving=False)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", server.start_serving
-    finally:
-        server.close()
-        await server.wait_closed()

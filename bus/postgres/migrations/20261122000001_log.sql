@@ -28,7 +28,7 @@ CREATE TABLE ticket_names (
     value     text NOT NULL,
     ticket_id text,
     opened_at timestamptz,
-    PRIMARY KEY (kind, value)
+    PRIMARY KEY (value, kind)
 ) WITH (fillfactor = 70);
 -- Accepted commands: the same id is applied once and gets the same answer.
 CREATE TABLE commands (

@@ -47,7 +47,6 @@ CREATE TABLE tickets (
     asked         integer     NOT NULL,
     creator       text        NOT NULL,
     assigner      text        NOT NULL,
-    handler       text        NOT NULL,
     last_at       timestamptz NOT NULL,
     last_action   text        NOT NULL,
     folded        jsonb       NOT NULL

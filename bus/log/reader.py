@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from bus.errors import KafkaUnavailable
 from bus.kafka import make_consumer
+from bus.log.record import Record
 from bus.settings import Settings
-from bus.stage.record import Record
 
 POLL_MS = 500
 FETCH_WAIT_MS_MAX = 20
@@ -92,9 +92,14 @@ class LogReader:
             raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
 
 
-def reader_on(settings: Settings) -> LogReader:
-    """Make a reader whose fetches wait briefly: the next range begins only when the last fetch has come back."""
-    return LogReader(lambda: make_consumer(settings, fetch_max_wait_ms=FETCH_WAIT_MS_MAX))
+@asynccontextmanager
+async def open_reader(settings: Settings) -> AsyncIterator[LogReader]:
+    """Open a reader whose fetches wait briefly: the next range begins only when the last fetch has come back."""
+    reader = LogReader(lambda: make_consumer(settings, fetch_max_wait_ms=FETCH_WAIT_MS_MAX))
+    try:
+        yield reader
+    finally:
+        await reader.close()
 
 
 def record_of(one: ConsumerRecord) -> Record:

@@ -9,28 +9,32 @@ import orjson
 from bus.errors import MalformedInput
 
 DEPTH_MAX = 32
+NAME_CHARS_SHOWN = 80
 # A string (its end may be missing: one pass over the bytes, whatever they are) or a bracket.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field."""
+def read_object(body: bytes, root: str = "") -> dict[str, Any]:
+    """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
+
+    Fields are named by their path, which begins with `root`.
+    """
     if not body.strip():
         return {}
     if _too_deep(body):
         zh, en = f"JSON 嵌套超过 {DEPTH_MAX} 层", f"the JSON is nested deeper than {DEPTH_MAX}"
-        raise MalformedInput("too_deep", "", zh, en)
+        raise MalformedInput("too_deep", root, zh, en)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        _name_surrogate(body)
+        _name_surrogate(body, root)
         where = f"{error.lineno}:{error.colno}"
         raise MalformedInput(
-            "not_json", "", f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
+            "not_json", root, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
         ) from None
     if not isinstance(parsed, dict):
-        raise MalformedInput("not_an_object", "", "请求体须为 JSON 对象", "the body must be a JSON object")
-    refuse_unstorable(parsed, "")
+        raise MalformedInput("not_an_object", root, "请求体须为 JSON 对象", "the body must be a JSON object")
+    refuse_unstorable(parsed, root)
     return parsed
 
 
@@ -41,7 +45,7 @@ def refuse_unstorable(value: object, path: str) -> None:
             _check_text(value, path)
         case dict():
             for key, inner in value.items():
-                _check_text(key, _join(path, repr(key)))
+                _check_text(key, _join(path, repr(key[:NAME_CHARS_SHOWN])))
                 refuse_unstorable(inner, _join(path, key))
         case list() | tuple():
             for index, inner in enumerate(value):
@@ -50,10 +54,10 @@ def refuse_unstorable(value: object, path: str) -> None:
             return  # numbers, booleans and null hold no text
 
 
-def _name_surrogate(body: bytes) -> None:
+def _name_surrogate(body: bytes, root: str) -> None:
     """Name the field of a lone surrogate, which the strict parser refuses without a name."""
     try:
-        refuse_unstorable(json.loads(body), "")
+        refuse_unstorable(json.loads(body), root)
     except ValueError:
         return
 

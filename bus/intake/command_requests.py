@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from bus.body_json import read_object
 from bus.commands import Command, OpenTicket, Request
 from bus.errors import MalformedInput
-from bus.gateway.body_json import read_object
-from bus.gateway.command_bodies import SHORT_MAX, build, read_time
-from bus.gateway.idempotency import command_id, fingerprint, read_key
+from bus.intake.command_bodies import SHORT_MAX, build, read_time
+from bus.intake.command_ids import command_id, fingerprint, read_key
+from bus.intake.reserved import refuse_reserved
 from bus.terms import TicketId, TraceId
 
 OPEN_PATH = "/v1/tickets"
@@ -60,4 +61,5 @@ def _actor(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > SHORT_MAX:
         zh, en = "“actor”须为非空文字", "actor is the name of who did it"
         raise MalformedInput("wrong_type", "actor", zh, en)
+    refuse_reserved(value, "actor")
     return value

@@ -1,0 +1,53 @@
+"""What a command must bring: the deliverables of its duty, persons who are persons, times and lists within bounds."""
+
+from collections.abc import Sequence
+
+from bus import refusals
+from bus.commands import Command, Request
+from bus.rules import Rules
+from bus.transitions import Duty
+from bus.values import Assignee
+
+PHOTOS_MAX = 50
+URI_CHARS_MAX = 2000
+GROUPS = ("部", "部门", "组", "科", "处", "中心", "团队", "department", "dept", "team", "group", "desk", "center")
+
+
+def check(request: Request, command: Command, duty: Duty, rules: Rules) -> None:
+    """Hold a command against its duty: nothing missing, no waiver but in an imported past, no time out of bounds."""
+    if (request.waives or request.implied) and not request.historic:
+        raise refusals.not_historic("waives" if request.waives else "implied")
+    for field, at in (("at", request.at), ("opened_at", getattr(command, "opened_at", None))):
+        if at and at - request.received_at > rules.clock_skew_max:
+            raise refusals.in_future(field, at, rules.clock_skew_max)
+        if at and not request.historic and request.received_at - at > rules.lateness_max:
+            raise refusals.too_late(field, at, rules.lateness_max)
+    for field in duty.needs:
+        if field not in request.waives and not _value(command, field):
+            raise refusals.missing(field, duty.action)
+
+
+def _value(command: Command, field: str) -> object:
+    value: object = command
+    for name in field.split("."):
+        value = getattr(value, name)
+    return value.strip() if isinstance(value, str) else value
+
+
+def check_person(assignee: Assignee) -> None:
+    """Hold to R6: a person and another person, never a department."""
+    for field, name in (("assignee.person", assignee.person), ("assignee.backup_person", assignee.backup_person)):
+        if name.strip().lower().endswith(GROUPS):
+            raise refusals.no_person(field, name)
+    if assignee.person.strip() == assignee.backup_person.strip():
+        raise refusals.no_person("assignee.backup_person", assignee.backup_person)
+
+
+def check_photos(uris: Sequence[str]) -> None:
+    """Keep a ticket's list of photos within what one event can carry."""
+    if len(uris) > PHOTOS_MAX:
+        raise refusals.out_of_range("photos", f"最多 {PHOTOS_MAX} 张照片", f"at most {PHOTOS_MAX} photos")
+    if any(len(uri) > URI_CHARS_MAX for uri in uris):
+        raise refusals.out_of_range(
+            "uri", f"链接最长 {URI_CHARS_MAX} 字", f"a URI has at most {URI_CHARS_MAX} characters"
+        )

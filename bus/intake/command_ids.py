@@ -1,0 +1,42 @@
+"""Idempotency-Key: the key and the client give the command its id, the content its fingerprint."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+
+from bus.errors import MalformedInput
+from bus.terms import CommandId
+
+NAME = "Idempotency-Key"
+_NAMESPACE = UUID("0b9d5a56-58c7-5f0a-9a52-6d3c1f6f2f11")
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def read_key(headers: Mapping[str, str]) -> str:
+    """Give the key out of lower-case headers. Pure. Raises MalformedInput when there is none or it cannot be one."""
+    key = headers.get(NAME.lower(), "").strip()
+    if not key:
+        zh, en = (
+            f"缺少请求头 {NAME},每个操作用一个新键,重试用同一个",
+            f"send {NAME}: a new one per action, the same to retry",
+        )
+        raise MalformedInput("idempotency_key_missing", NAME, zh, en)
+    if not _KEY.fullmatch(key):
+        zh, en = f"{NAME} 须为 1–200 个可见 ASCII 字符", f"{NAME} is 1 to 200 visible ASCII characters"
+        raise MalformedInput("idempotency_key_malformed", NAME, zh, en)
+    return key
+
+
+def command_id(client: str, key: str) -> CommandId:
+    """Derive the command's id. Stable for ever: repeats rely on it."""
+    return CommandId(uuid5(_NAMESPACE, f"{client}|{key}"))
+
+
+def fingerprint(method: str, path: str, data: Mapping[str, Any]) -> str:
+    """Tell one content from another, whatever the order of its fields. Pure."""
+    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(b"\n".join((method.encode(), path.encode(), canonical))).hexdigest()

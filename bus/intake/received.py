@@ -1,0 +1,55 @@
+"""A raw request to the requests it asks for, and to what is kept of it when it is refused. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from bus.commands import Request
+from bus.errors import MalformedInput, Refusal
+from bus.intake.command_bodies import within_limits
+from bus.intake.command_ids import command_id
+from bus.intake.command_requests import opening_request
+from bus.intake.source import SourceAdapter
+from bus.records import RequestReceived
+from bus.refused import RefusedInput, refused_input
+from bus.terms import TraceId
+
+SOURCES_PATH = "/v1/sources/"
+
+
+def requests_of(received: RequestReceived, sources: Mapping[str, SourceAdapter]) -> Sequence[Request]:
+    """Read a request that waited on Kafka; its sender was proven when it came. Raises MalformedInput."""
+    if received.path.startswith(SOURCES_PATH):
+        return translated(sources, received)
+    request = opening_request(
+        client=received.client,
+        headers=received.headers,
+        body=received.body,
+        received_at=received.received_at,
+        trace_id=TraceId(received.trace_id),
+    )
+    return [request]
+
+
+def translated(sources: Mapping[str, SourceAdapter], received: RequestReceived) -> Sequence[Request]:
+    """Translate a verified delivery by its source's adapter. Raises MalformedInput."""
+    source = sources.get(received.source)
+    if source is None:
+        zh, en = f"没有来源“{received.source}”", f"there is no source {received.source!r}"
+        raise MalformedInput("no_such_source", "source", zh, en)
+    return [within_limits(request) for request in source.translate(received)]
+
+
+def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0) -> RefusedInput:
+    """Describe a refused command of a delivery; `step` is its place among the delivery's commands."""
+    webhook = received.path.startswith(SOURCES_PATH)
+    reference = received.delivery_id if webhook else str(command_id(received.client, received.delivery_id))
+    ticket_id = refusal.context.get("ticket_id")
+    return refused_input(
+        refusal,
+        origin=f"webhook:{received.source}" if webhook else "http",
+        origin_ref=f"{reference}#{step}" if step else reference,
+        source=received.source,
+        body=received.body,
+        trace_id=received.trace_id,
+        ticket_id=ticket_id if isinstance(ticket_id, str) else None,
+        headers={**received.headers, ":path": received.path},
+    )

@@ -1,0 +1,18 @@
+"""The bus's own names, which nobody outside may bear: a person's deed would pass for a clock's."""
+
+from bus.errors import MalformedInput
+from bus.terms import BUS
+
+RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether a name is the bus's own, however it is spelled. Pure."""
+    return name.strip().casefold() in RESERVED
+
+
+def refuse_reserved(name: str, field: str) -> None:
+    """Refuse the bus's own names. Pure. Raises MalformedInput that names the field."""
+    if is_reserved(name):
+        zh, en = f"“{name}”是总线自己的名字,请写实际操作者", f"{name!r} is the bus's own name; say who it really was"
+        raise MalformedInput("reserved_name", field, zh, en)

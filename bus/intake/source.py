@@ -1,0 +1,25 @@
+"""The shape of every inbound adapter, as gateway and intake stage see it; `adapters/contract.py` has its duties."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bus.commands import Request
+from bus.records import RequestReceived
+
+
+class SourceAdapter(Protocol):
+    """A source that sends tickets and news of them."""
+
+    @property
+    def name(self) -> str:
+        """The source's name, as it stands in addresses, events and settings."""
+        ...
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
+        ...
+
+    def translate(self, received: RequestReceived) -> Sequence[Request]:
+        """Say what a verified delivery wants, in order; maybe nothing. Pure. Raises MalformedInput and nothing else."""
+        ...

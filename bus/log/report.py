@@ -1,0 +1,33 @@
+"""What a comparison of the two stores comes to."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+TOLD_MAX = 100
+
+
+class Difference(NamedTuple):
+    """One thing that is not as it should be: `kind` is stable, for machines."""
+
+    kind: str
+    ticket_id: str
+    version: int
+    where: str
+
+
+@dataclass(slots=True, kw_only=True)
+class LogReport:
+    """What a verification saw. `waiting` events are committed and not published yet; `repeats` are harmless."""
+
+    stored: int = 0
+    records: int = 0
+    repeats: int = 0
+    waiting: int = 0
+    differences: int = 0
+    told: list[Difference] = field(default_factory=list)
+
+    def add(self, difference: Difference) -> None:
+        """Count a difference and keep the first ones to tell."""
+        self.differences += 1
+        if len(self.told) < TOLD_MAX:
+            self.told.append(difference)

@@ -1,0 +1,66 @@
+"""Holds the folded states of PostgreSQL against the events that they are folded from."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from bus.codec import Codec, ticket_from_json
+from bus.errors import InvariantBroken, MalformedInput
+from bus.log.report import Difference, LogReport
+from bus.postgres.pool import Pool, connected, snapshot
+from bus.ticket import Ticket, evolve
+from bus.topics import LOG
+
+TICKETS = 500  # folded at a time: memory stays flat
+
+_ORPHANS = """
+SELECT ticket_id, version FROM events e
+WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.ticket_id = e.ticket_id AND o.version = e.version AND o.topic = %s)"""
+_GAPS = """
+SELECT e.ticket_id, count(*), max(e.version), coalesce(s.version, 0)
+FROM events e LEFT JOIN ticket_states s USING (ticket_id) GROUP BY e.ticket_id, s.version
+HAVING max(e.version) <> count(*) OR min(e.version) <> 1 OR max(e.version) <> coalesce(s.version, 0)"""
+_STATES = "SELECT ticket_id, state FROM ticket_states WHERE ticket_id > %s ORDER BY ticket_id LIMIT %s"
+_EVENTS = "SELECT ticket_id, value FROM events WHERE ticket_id = ANY(%s) ORDER BY ticket_id, version"
+
+
+async def check_states(pool: Pool, codec: Codec, report: LogReport) -> None:
+    """Tell gaps, events that were never queued, and states that are not the fold of their events.
+
+    Raises StoreUnavailable.
+    """
+    async with connected(pool) as connection:
+        for ticket_id, count, last, state in await (await connection.execute(_GAPS)).fetchall():
+            report.add(Difference("gap", ticket_id, last, f"{count} events, state at version {state}"))
+        for ticket_id, version in await (await connection.execute(_ORPHANS, (LOG,))).fetchall():
+            report.add(Difference("never_queued", ticket_id, version, "postgres"))
+    last = ""
+    while True:
+        async with snapshot(pool) as connection:
+            states = await (await connection.execute(_STATES, (last, TICKETS))).fetchall()
+            ids = [ticket_id for ticket_id, _ in states]
+            events = await (await connection.execute(_EVENTS, (ids,), binary=True)).fetchall()
+        if not states:
+            return
+        last = ids[-1]
+        values = {ticket_id: [value for _, value in some] for ticket_id, some in groupby(events, itemgetter(0))}
+        for ticket_id, state in states:
+            if found := _difference(codec, ticket_from_json(state), values.get(ticket_id, ())):
+                report.add(found)
+
+
+def _difference(codec: Codec, state: Ticket, values: Sequence[bytes]) -> Difference | None:
+    ticket: Ticket | None = None
+    try:
+        for value in values:
+            ticket = evolve(ticket, codec.decode(value))
+    except MalformedInput as error:
+        known = ticket.version if ticket else 0
+        return Difference("unreadable_in_postgres", state.ticket_id, known + 1, error.en)
+    except InvariantBroken:
+        return None  # a gap, which is told
+    if ticket is None:
+        return Difference("gap", state.ticket_id, 0, f"no events, state at version {state.version}")
+    if ticket.version != state.version or ticket == state:
+        return None  # the former is a gap, which is told
+    return Difference("state", state.ticket_id, state.version, "the stored state is not the fold of its events")

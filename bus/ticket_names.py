@@ -1,0 +1,68 @@
+"""What a ticket is known by: its number, incident key, source's number and reporter's phone, each spelled one way."""
+
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from bus.commands import OpenTicket
+from bus.events import ReportJoined, TicketOpened
+from bus.terms import KeyKind, TicketId
+
+CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins a report
+CHINA = timezone(timedelta(hours=8), "CST")
+
+
+class Name(NamedTuple):
+    """Something a ticket is known by: an incident key (kind serial, order, phone) or a source's number (source:crm)."""
+
+    kind: str
+    value: str
+
+
+class Known(NamedTuple):
+    """The newest ticket of a name, and when it was opened."""
+
+    ticket_id: TicketId
+    opened_at: datetime
+
+
+def source_name(source: str, source_no: str) -> Name:
+    """Name a ticket by its source's own number."""
+    return Name(f"source:{source}", source_no)
+
+
+def key_name(command: OpenTicket | TicketOpened) -> Name:
+    """Name a ticket by its incident key, however that was spelled."""
+    kind, value = command.incident_key.kind, command.incident_key.value
+    return Name(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))
+
+
+def customer_name(command: OpenTicket | TicketOpened | ReportJoined) -> Name | None:
+    """Name a ticket by its reporter's phone, so that it is found by it; this name joins no reports."""
+    phone = plain_phone(command.customer.phone)
+    return Name(CUSTOMER, phone) if phone else None
+
+
+def plain_number(text: str) -> str:
+    """Spell a serial or order number one way: no blanks, upper case."""
+    return "".join(text.split()).upper()
+
+
+def plain_phone(text: str) -> str:
+    """Spell a phone one way: its digits, without China's country code."""
+    digits = "".join(one for one in text if one.isdigit())
+    for prefix in ("0086", "86"):
+        if digits.startswith(prefix) and len(digits) == len(prefix) + 11:
+            return digits.removeprefix(prefix)
+    return digits
+
+
+def ticket_number(opened_at: datetime, number: int) -> TicketId:
+    """Spell a ticket number, T20261122-000123, by the day it was opened in China."""
+    return TicketId(f"T{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
+
+
+def spellings(anything: str) -> list[str]:
+    """List how a name that somebody typed may stand in the stores: as typed, as a number, as a phone."""
+    typed = anything.strip()
+    phone = plain_phone(typed)
+    return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed), phone))))

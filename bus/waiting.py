@@ -1,0 +1,31 @@
+"""Waiting with an end: for an event but not for ever, or for work but not past a stop."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Do the work, or give it up as soon as `stopping` is set: then None, and what it cleans up is done.
+
+    Raises what the work raises before that.
+    """
+    doing, halt = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((doing, halt), return_when=asyncio.FIRST_COMPLETED)
+        return doing.result() if doing.done() else None
+    finally:
+        for task in (doing, halt):
+            task.cancel()
+        await asyncio.gather(doing, halt, return_exceptions=True)

@@ -1,0 +1,31 @@
+"""What counts as a repeat of the relay, and what is news."""
+
+from bus.gateway.log_source import Place
+from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
+from bus.relay import SHARD_ROWS_MAX
+
+HERE, THERE = Place("ticket.events", 0), Place("ticket.status", 0)
+
+
+def test_a_pass_that_the_relay_repeats_is_known_event_by_event() -> None:
+    repeats = Repeats()
+    passed = [("T1", version) for version in range(1, SHARD_ROWS_MAX + 1)]
+    assert not any(repeats.repeated(HERE, *event) for event in passed)
+    late = [("T2", version) for version in range(1, 11)]
+    assert not any(repeats.repeated(HERE, *event) for event in late)
+    assert all(repeats.repeated(HERE, *event) for event in passed)
+    assert not repeats.repeated(THERE, "T1", 1)
+
+
+def test_an_older_version_published_again_on_purpose_is_news() -> None:
+    repeats = Repeats()
+    for version in range(1, REPEAT_RECORDS_MAX + 2):
+        repeats.repeated(HERE, "T1", version)
+    assert not repeats.repeated(HERE, "T1", 1)
+    assert not repeats.repeated(HERE, "T9", 7)
+    assert not repeats.repeated(HERE, "T9", 3)  # a version that was never met, though a later one was
+
+
+def test_records_that_name_no_event_are_never_repeats_of_each_other() -> None:
+    repeats = Repeats()
+    assert not any(repeats.repeated(HERE, *nameless) for nameless in [("", 0), ("", 0), ("T1", 0), ("T1", 0), ("", 1)])

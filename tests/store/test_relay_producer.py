@@ -1,0 +1,78 @@
+"""The producer that many tasks hold together: one, and a new one after a failure."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from bus import kafka as kafka_module
+from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.kafka import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
+from bus.local.stack import Urls
+from bus.settings import Settings
+from bus.topics import INTAKE, load_contract, physical
+from tests.store.relay_door import door_to
+
+
+@pytest.fixture
+async def settings(parts: Urls) -> Settings:
+    """Make topics in a namespace of the test's own."""
+    own = {"kafka_bootstrap": parts.kafka_bootstrap, "namespace": f"p{uuid4().hex[:8]}"}
+    settings = Settings.model_validate(own)
+    await apply_topics(settings, load_contract(), replication=1)
+    return settings
+
+
+async def send(held: HeldProducer, settings: Settings, value: bytes = b"x", within_s: float = 10) -> AIOKafkaProducer:
+    async with held.sending(within_s) as producer:
+        await producer.send_and_wait(physical(settings.namespace, INTAKE), value)
+        return producer
+
+
+async def test_first_calls_at_once_make_one_producer(settings: Settings) -> None:
+    held = HeldProducer(settings)
+    producers = await asyncio.gather(*(send(held, settings) for _ in range(5)))
+    assert len({id(one) for one in producers}) == 1
+    await held.close()
+    await held.close()
+
+
+async def test_after_a_failure_the_next_call_gets_a_new_producer(settings: Settings) -> None:
+    held = HeldProducer(settings)
+    first = await send(held, settings)
+    with pytest.raises(KafkaUnavailable):
+        async with held.sending(0.05):
+            await asyncio.Event().wait()
+    assert await send(held, settings) is not first
+    await held.close()
+
+
+async def test_while_nobody_answers_it_says_so_and_goes_on_when_somebody_does(settings: Settings) -> None:
+    async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
+        held = HeldProducer(settings.model_copy(update={"kafka_bootstrap": address}))
+        with pytest.raises(KafkaUnavailable):
+            await send(held, settings)
+        await open_door()
+        await send(held, settings)
+        await held.close()
+
+
+async def test_a_record_that_is_too_large_is_no_outage(settings: Settings) -> None:
+    held = HeldProducer(settings)
+    await send(held, settings, b"\x00" * (RECORD_BYTES_MAX - 1_000))
+    with pytest.raises(InvariantBroken):
+        await send(held, settings, b"\x00" * (RECORD_BYTES_MAX + 1))
+    await held.close()
+
+
+async def test_the_largest_payload_gets_in_however_badly_it_compresses(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = kafka_module.make_producer
+    monkeypatch.setattr(kafka_module, "make_producer", lambda used: make(used, compression_type=None))
+    held = HeldProducer(settings)
+    await send(held, settings, b"\x00" * (RECORD_BYTES_MAX - 1_000))
+    await held.close()
+    async with admin(settings) as client:
+        await client.delete_topics([physical(settings.namespace, name) for name in load_contract().topics])
