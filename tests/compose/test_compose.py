@@ -41,7 +41,7 @@ def test_every_program_gets_the_addresses_that_it_cannot_do_without(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings_of(service, monkeypatch)
-    assert settings.database_url == "postgresql://ticketbus:letters0and0digits@postgres:5432/ticketbus"
+    assert settings.database_url == "postgresql://ticketbus:letters0and0digits@postgres:5432/ticketbus?sslmode=disable"
     assert settings.kafka_bootstrap == "kafka-1:9092,kafka-2:9092,kafka-3:9092"
     assert settings.schema_registry_url == "http://registry:8080/apis/ccompat/v7"
 

@@ -91,5 +91,8 @@ def _answering(status: int | None) -> Iterator[int]:
 def _answer(server: socket.socket, status: int | None) -> None:
     connection, _ = server.accept()
     with connection:
-        asked = connection.recv(4096).startswith(b"GET /apis/ccompat/v7/subjects HTTP/1.")
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):  # bash writes line by line; answering early would break its pipe
+            request += connection.recv(4096)
+        asked = request.startswith(b"GET /apis/ccompat/v7/subjects HTTP/1.")
         connection.sendall(f"HTTP/1.1 {status if asked else 404} Said\r\n\r\n".encode())
