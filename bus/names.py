@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 
 from bus.errors import CommandRefused
 from bus.terms import State
@@ -32,11 +33,13 @@ VAGUE = {
 }
 
 
+@cache
 def kebab(cls: type) -> str:
     """Spell a class as commands are spelled: RequestParts → request-parts."""
     return "-".join(_WORD.findall(cls.__name__)).lower()
 
 
+@cache
 def dotted(cls: type) -> str:
     """Spell a class as event types are spelled: TicketOpened → ticket.opened."""
     return ".".join(_WORD.findall(cls.__name__)).lower()
