@@ -128,11 +128,13 @@ _AFTER = {
 
 def _with_lags(hops: Sequence[Hop]) -> list[Hop]:
     at: dict[str, Any] = {}
-    for hop in hops:
+    known = [hop for hop in hops if hop["at"]]  # in order of time: what an operator republished stands where it belongs
+    for hop in sorted(known, key=lambda one: one["at"]):
         before = at.get(_AFTER.get(hop["hop"], ""))
-        hop["lag_ms"] = round((hop["at"] - before).total_seconds() * 1000, 1) if before and hop["at"] else None
+        hop["lag_ms"] = round((hop["at"] - before).total_seconds() * 1000, 1) if before else None
         at.setdefault(hop["hop"], hop["at"])
-    return list(hops)
+    waiting = [{**hop, "lag_ms": None} for hop in hops if not hop["at"]]
+    return [*sorted(known, key=lambda one: one["at"]), *waiting]
 
 
 async def _rows(connection: Connection, query: LiteralString, parameters: Any) -> list[tuple[Any, ...]]:

@@ -34,15 +34,18 @@ VAGUE = {
 
 
 @cache
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
 def kebab(cls: type) -> str:
     """Spell a class as commands are spelled: RequestParts → request-parts."""
-    return "-".join(_WORD.findall(cls.__name__)).lower()
+    return "-".join(_words(cls.__name__))
 
 
-@cache
 def dotted(cls: type) -> str:
     """Spell a class as event types are spelled: TicketOpened → ticket.opened."""
-    return ".".join(_WORD.findall(cls.__name__)).lower()
+    return ".".join(_words(cls.__name__))
 
 
 def nearest(word: str, legal: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from bus.events import (
     TicketResolved,
 )
 from bus.terms import TicketId
+from bus.ticket_names import plain_number
 from bus.values import Part
 from projections.read_model import ReadModel, Table, Written
 
@@ -41,7 +42,8 @@ def project(row: Repair | None, recorded: Recorded) -> Repair | None:
     """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is an InvariantBroken."""
     if row is None:
         event = recorded.event
-        return _opened(recorded, event) if isinstance(event, TicketOpened) and event.serial else None
+        known = isinstance(event, TicketOpened) and plain_number(event.serial)
+        return _opened(recorded, event) if known and isinstance(event, TicketOpened) else None
     if recorded.version <= row.version:
         return row
     if recorded.version != row.version + 1:
@@ -53,7 +55,7 @@ def _opened(recorded: Recorded, event: TicketOpened) -> Repair:
     return Repair(
         ticket_id=recorded.ticket_id,
         version=recorded.version,
-        serial=event.serial,
+        serial=plain_number(event.serial),
         type=event.type,
         title=event.title,
         opened_at=event.opened_at,

@@ -113,7 +113,10 @@ async def _watched(task: Task) -> None:
 async def _bus_error(http: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, BusError)
     if isinstance(error, Refusal | HttpProblem | Transient):
-        return problem(error, trace_of(http).trace_id)
+        said = problem(error, trace_of(http).trace_id)
+        code, field = getattr(error, "code", type(error).__name__), getattr(error, "field", "")
+        log.info("request_refused", status=said.status_code, code=code, field=field, trace_id=trace_of(http).trace_id)
+        return said
     log.error("an invariant is broken", error=str(error))
     return internal(trace_of(http).trace_id)
 

@@ -21,6 +21,14 @@ INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
 _PUBLISHED = """
 SELECT ticket_id, version, id FROM outbox WHERE topic = %s AND shard = %s AND published_at IS NOT NULL"""
+# A record that Kafka holds and no row tells of: its row was lost, the record was not.
+_NOTED = """
+INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
+SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[])
+    AS w (shard, topic, ticket_id, version, ms, kafka_offset)
+JOIN events e USING (ticket_id, version)
+WHERE NOT EXISTS (SELECT FROM outbox o WHERE (o.ticket_id, o.version, o.topic) = (w.ticket_id, w.version, w.topic))"""
 _AGAIN = "UPDATE outbox SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)"
 
 
@@ -38,28 +46,33 @@ async def republish(
             async with connected(pool) as connection:
                 rows = await (await connection.execute(_PUBLISHED, (name, partition))).fetchall()
             missing = {(ticket_id, version): row_id for ticket_id, version, row_id in rows}
-            read = await _strike_out(missing, reader, where, read, progress)
+            lost = await _strike_out(missing, reader, where)
+            read += len(rows) - len(missing) + len(lost)
+            progress(read)
             async with connected(pool) as connection:
                 await connection.execute(_AGAIN, ([*missing.values()],))
+                noted = [(partition, name, *key, *place) for key, place in lost.items()]
+                await connection.execute(_NOTED, columns(noted, 6))
             queued += len(missing)
     return queued + await _queue_new(pool, topic, name, contract.topics[LOG].partitions)
 
 
 async def _strike_out(
-    missing: dict[tuple[str, int], int],
-    reader: LogReader,
-    where: tuple[str, int],
-    read: int,
-    progress: Callable[[int], None],
-) -> int:
-    """Strike out what one partition of the topic holds; whatever was published before is below its end by now."""
+    missing: dict[tuple[str, int], int], reader: LogReader, where: tuple[str, int]
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """Strike out what one partition of the topic holds; give time and offset of records that no row told of.
+
+    Whatever was published before is below the partition's end by now.
+    """
+    known, lost = frozenset(missing), dict[tuple[str, int], tuple[int, int]]()
     end = (await reader.ends(where[0], [where[1]]))[where[1]]
     async for chunk in reader.read(*where, 0, end, most=CHUNK):
         for record in chunk.records:
-            missing.pop(identity(record), None)
-        read += len(chunk.records)
-        progress(read)
-    return read
+            key = identity(record)
+            missing.pop(key, None)
+            if key not in known:
+                lost[key] = (record.timestamp_ms, record.offset)
+    return lost
 
 
 async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:

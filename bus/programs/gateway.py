@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bus.app import Core
+from bus.errors import BusError
 from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
@@ -52,11 +54,27 @@ async def _serve(core: Core, stopping: asyncio.Event) -> None:
         ws_ping_timeout=20,
         ws_max_size=64 * 1024,
     )
-    server = _Server(config)
+    server, door = _Server(config), _door(core.settings)
     try:
-        await run_until_stopped({"http": server.serve(), "stop": server.leave(stopping)}, stopping)
+        await run_until_stopped({"http": server.serve(sockets=[door]), "stop": server.leave(stopping)}, stopping)
     finally:
         await spool.close()
+
+
+class PortTaken(BusError):
+    """Somebody else listens where the gateway is to listen."""
+
+
+def _door(settings: Settings) -> socket.socket:
+    """Listen. Raises PortTaken, naming the settings to change."""
+    host, port = settings.http_host, settings.http_port
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        said = f"cannot listen on {host}:{port} ({error.strerror}); set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST"
+        raise PortTaken(said) from error
 
 
 class _Server(uvicorn.Server):

@@ -133,6 +133,18 @@ async def test_republish_fills_what_a_topic_lacks_and_nothing_else(core: Core) -
     assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 0
 
 
+async def test_republish_sends_nothing_again_whose_row_was_lost_and_whose_record_was_not(core: Core) -> None:
+    await fill(core)
+    await publish_all(core)
+    await execute(core, "DELETE FROM outbox WHERE topic = 'ticket.assign'")
+    assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 0
+    async with core.pool.connection() as connection:
+        rows = await connection.execute(
+            "SELECT count(*), count(published_at), count(kafka_offset) FROM outbox WHERE topic = 'ticket.assign'"
+        )
+        assert await rows.fetchall() == [(2 * TICKETS,) * 3]
+
+
 async def test_restore_gives_a_lost_database_back(core: Core) -> None:
     requests = await fill(core)
     await publish_all(core)
