@@ -48,12 +48,12 @@ def plain_number(text: str) -> str:
 
 
 def plain_phone(text: str) -> str:
-    """Spell a phone one way: its digits, without China's country code."""
-    digits = "".join(one for one in text if one.isdigit())
+    """Spell a phone one way: its digits, without China's country code; what has no digit stays what it is."""
+    digits = "".join(str(int(one)) for one in text if one.isdecimal())  # full-width digits too
     for prefix in ("0086", "86"):
         if digits.startswith(prefix) and len(digits) == len(prefix) + 11:
             return digits.removeprefix(prefix)
-    return digits
+    return digits or plain_number(text)
 
 
 def ticket_number(opened_at: datetime, number: int) -> TicketId:
@@ -64,5 +64,5 @@ def ticket_number(opened_at: datetime, number: int) -> TicketId:
 def spellings(anything: str) -> list[str]:
     """List how a name that somebody typed may stand in the stores: as typed, as a number, as a phone."""
     typed = anything.strip()
-    phone = plain_phone(typed)
+    phone = "" if any(one.isalpha() for one in typed) else plain_phone(typed)
     return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed), phone))))
