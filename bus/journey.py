@@ -128,13 +128,14 @@ _AFTER = {
 
 def _with_lags(hops: Sequence[Hop]) -> list[Hop]:
     at: dict[str, Any] = {}
-    known = [hop for hop in hops if hop["at"]]  # in order of time: what an operator republished stands where it belongs
-    for hop in sorted(known, key=lambda one: one["at"]):
+    # In order of time: what an operator republished stands where it belongs.
+    known = sorted((hop for hop in hops if hop["at"]), key=lambda one: one["at"])
+    for hop in known:
         before = at.get(_AFTER.get(hop["hop"], ""))
         hop["lag_ms"] = round((hop["at"] - before).total_seconds() * 1000, 1) if before else None
         at.setdefault(hop["hop"], hop["at"])
     waiting = [{**hop, "lag_ms": None} for hop in hops if not hop["at"]]
-    return [*sorted(known, key=lambda one: one["at"]), *waiting]
+    return [*known, *waiting]
 
 
 async def _rows(connection: Connection, query: LiteralString, parameters: Any) -> list[tuple[Any, ...]]:

@@ -41,9 +41,7 @@ class Repair:
 def project(row: Repair | None, recorded: Recorded) -> Repair | None:
     """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is an InvariantBroken."""
     if row is None:
-        event = recorded.event
-        known = isinstance(event, TicketOpened) and plain_number(event.serial)
-        return _opened(recorded, event) if known and isinstance(event, TicketOpened) else None
+        return _opened(recorded, recorded.event) if isinstance(recorded.event, TicketOpened) else None
     if recorded.version <= row.version:
         return row
     if recorded.version != row.version + 1:
@@ -51,11 +49,14 @@ def project(row: Repair | None, recorded: Recorded) -> Repair | None:
     return replace(_changed(row, recorded), version=recorded.version)
 
 
-def _opened(recorded: Recorded, event: TicketOpened) -> Repair:
+def _opened(recorded: Recorded, event: TicketOpened) -> Repair | None:
+    serial = plain_number(event.serial)
+    if not serial:
+        return None
     return Repair(
         ticket_id=recorded.ticket_id,
         version=recorded.version,
-        serial=plain_number(event.serial),
+        serial=serial,
         type=event.type,
         title=event.title,
         opened_at=event.opened_at,

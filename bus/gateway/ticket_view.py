@@ -1,4 +1,4 @@
-"""A ticket as HTTP shows it: folded from its events, with the responsibility snapshot (R8). Pure."""
+"""A ticket as HTTP shows it, from its fold, with the responsibility snapshot (R8). Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
