@@ -15,7 +15,7 @@ from bus.kafka import admin, apply_topics
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
-from bus.registry import keep, load_codec, register_all
+from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.relay import Relay
 from bus.rule_files import load_rules
 from bus.settings import Settings
@@ -37,6 +37,7 @@ class Core:
     contract: Contract
     pool: Pool
     codec: Codec
+    schemas: SchemaLearner
     store: PostgresStore
     dispatcher: Dispatcher
     refused: RefusedInputs
@@ -57,6 +58,7 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
             contract=contract,
             pool=pool,
             codec=codec,
+            schemas=SchemaLearner(codec=codec, pool=pool, url=settings.schema_registry_url),
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
             refused=RefusedInputs(pool),

@@ -13,13 +13,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from bus.errors import InvariantBroken, MalformedInput
 from bus.events import Recorded
-from bus.records import HostRead, RequestReceived
+from bus.records import CommandSent, HostRead, RequestReceived
 from bus.ticket import Ticket
-from schemas.catalogue import BY_CLASS, BY_SUBJECT, RECORD_TYPES, RecordType
+from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
 
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")
-_ENVELOPE = tuple(f.name for f in fields(Recorded) if f.name != "event")
+
+
+def _names(envelope: Envelope) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(envelope.cls) if f.name != envelope.payload)
+
+
+_ENVELOPE, _COMMAND_ENVELOPE = _names(EVENT), _names(COMMAND)
 _TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
 _ADAPTERS: Mapping[type, TypeAdapter[Any]] = {one.cls: TypeAdapter(one.cls) for one in RECORD_TYPES}
 _PAYLOADS: Mapping[type, tuple[str, ...]] = {one.cls: tuple(f.name for f in fields(one.cls)) for one in RECORD_TYPES}
@@ -37,9 +43,18 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    cls: type
+    kind: RecordType
     writer: Schema
     reader: Schema | None
+
+
+class UnknownSchema(MalformedInput):
+    """The bytes name a schema that this codec was never taught; the registry may know it."""
+
+    def __init__(self, schema_id: int) -> None:
+        zh, en = f"没有编号为 {schema_id} 的模式", f"schema id {schema_id} is not registered for a record of the bus"
+        super().__init__("malformed_record", "schema_id", f"记录无法读取:{zh}", f"the record cannot be read: {en}")
+        self.schema_id = schema_id
 
 
 class Codec:
@@ -49,16 +64,21 @@ class Codec:
         """Compile once; KeyError-free: a catalogue record without an id is an InvariantBroken when first encoded."""
         self._readers: dict[int, _Reader] = {}
         self._writers: dict[type, tuple[bytes, Any]] = {}
-        current = {one.subject: parse_schema(one.schema) for one in RECORD_TYPES}
-        for schema_id, one in registered.items():
-            known = BY_SUBJECT.get(one.subject)
-            if known is None:
-                continue
-            writer, wanted = parse_schema(one.schema), current[one.subject]
-            same = one.schema == known.schema
-            self._readers[schema_id] = _Reader(known.cls, writer, None if same else wanted)
-            if same:
-                self._writers[known.cls] = (_HEADER.pack(0, schema_id), wanted)
+        self._current = {one.subject: parse_schema(one.schema) for one in RECORD_TYPES}
+        for one in registered.values():
+            self.learn(one)
+
+    def learn(self, one: Registered) -> bool:
+        """Take in a registered schema; says whether it is one of the catalogue's records, else it is left out."""
+        known = BY_SUBJECT.get(one.subject)
+        if known is None:
+            return False
+        writer, wanted = parse_schema(one.schema), self._current[one.subject]
+        same = one.schema == known.schema
+        self._readers[one.schema_id] = _Reader(known, writer, None if same else wanted)
+        if same:
+            self._writers[known.cls] = (_HEADER.pack(0, one.schema_id), wanted)
+        return True
 
     def encode(self, recorded: Recorded) -> bytes:
         """Give an event's final bytes."""
@@ -66,23 +86,30 @@ class Codec:
         values.update(_ADAPTERS[type(recorded.event)].dump_python(recorded.event))
         return self._write(type(recorded.event), values)
 
-    def encode_record(self, record: RequestReceived | HostRead) -> bytes:
+    def encode_record(self, record: CommandSent | RequestReceived | HostRead) -> bytes:
         """Give the final bytes of a record that is no ticket event."""
+        if isinstance(record, CommandSent):
+            command = record.command
+            values = {name: getattr(record, name) for name in _COMMAND_ENVELOPE}
+            return self._write(type(command), {**values, **_ADAPTERS[type(command)].dump_python(command)})
         return self._write(type(record), _ADAPTERS[type(record)].dump_python(record))
 
     def decode(self, value: bytes) -> Recorded:
         """Read an event back; MalformedInput names what is wrong with the bytes."""
-        cls, values = self._read(value)
-        if "version" not in values:
-            raise _malformed("schema", f"{cls.__name__} is no ticket event")
-        event = _validated(cls, {name: values[name] for name in _PAYLOADS[cls]})
+        kind, values = self._read(value)
+        if kind.envelope is not EVENT:
+            raise _malformed("schema", f"{kind.cls.__name__} is no ticket event")
+        event = _validated(kind.cls, {name: values[name] for name in _PAYLOADS[kind.cls]})
         envelope = {name: values[name] for name in _ENVELOPE}
         return Recorded(**{**envelope, "waived": tuple(envelope["waived"])}, event=event)
 
     def decode_record(self, value: bytes) -> Any:
         """Read a record that is no ticket event; MalformedInput names what is wrong."""
-        cls, values = self._read(value)
-        return _validated(cls, values)
+        kind, values = self._read(value)
+        if kind.envelope is COMMAND:
+            command = _validated(kind.cls, {name: values[name] for name in _PAYLOADS[kind.cls]})
+            return CommandSent(**{name: values[name] for name in _COMMAND_ENVELOPE}, command=command)
+        return _validated(kind.cls, values)
 
     def _write(self, cls: type, values: Mapping[str, Any]) -> bytes:
         found = self._writers.get(cls)
@@ -96,7 +123,7 @@ class Codec:
             raise InvariantBroken(f"a {cls.__name__} of {out.tell()} bytes is more than Kafka is to carry")
         return out.getvalue()
 
-    def _read(self, value: bytes) -> tuple[type, dict[str, Any]]:
+    def _read(self, value: bytes) -> tuple[RecordType, dict[str, Any]]:
         if len(value) > PAYLOAD_BYTES_MAX:
             raise _malformed("value", f"{len(value)} bytes are more than {PAYLOAD_BYTES_MAX}")
         if len(value) < _HEADER.size or value[0] != 0:
@@ -104,16 +131,16 @@ class Codec:
         schema_id = _HEADER.unpack_from(value)[1]
         reader = self._readers.get(schema_id)
         if reader is None:
-            raise _malformed("schema_id", f"schema id {schema_id} is not registered for a record of the bus")
+            raise UnknownSchema(schema_id)
         body = io.BytesIO(value)
         body.seek(_HEADER.size)
         try:
             values = fastavro.schemaless_reader(body, reader.writer, reader.reader)
         except _DECODE_ERRORS as error:
-            raise _malformed("value", f"not a {reader.cls.__name__}: {type(error).__name__}") from error
+            raise _malformed("value", f"not a {reader.kind.cls.__name__}: {type(error).__name__}") from error
         if body.tell() != len(value) or not isinstance(values, dict):
             raise _malformed("value", f"{len(value) - body.tell()} bytes follow the record")
-        return reader.cls, values
+        return reader.kind, values
 
 
 def ticket_json(ticket: Ticket) -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from bus.terms import ClockName, CommandId, EvidenceKind, Substate, Tick, TicketId, TraceId, WaitingFor
 from bus.values import Assignee, Customer, IncidentKey, Part
@@ -221,6 +222,9 @@ Command = (
     | WarnSla
     | BreachSla
 )
+
+# What may be asked from outside; the bus's own timer asks the other two.
+OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in (WarnSla, BreachSla))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

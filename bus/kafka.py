@@ -109,9 +109,21 @@ class HeldProducer:
         known = producer is self._producer  # else another task dropped it already, and the next may be there
         if known:
             self._producer = None
-        with contextlib.suppress(KafkaError, OSError):
-            async with asyncio.timeout(STOP_S_MAX):
-                await producer.stop()
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer without sending what it holds: those records were given up, and are sent again by their rows.
+
+    Its own stop() waits to send them; cancelled half-way it lives on and sends them whenever the broker comes back.
+    """
+    if producer._closed:
+        return
+    producer._closed = True
+    with contextlib.suppress(KafkaError, OSError):
+        async with asyncio.timeout(STOP_S_MAX):
+            await producer._sender.close()
+    await producer.client.close()
 
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:

@@ -1,8 +1,27 @@
-"""What travels on Kafka beside ticket events: raw requests taken while PostgreSQL is away, and host readings."""
+"""What travels on Kafka beside ticket events: commands, raw requests taken while PostgreSQL is away, host readings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from bus.commands import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSent:
+    """A command of a system that speaks Kafka itself; the broker's access list says who may write it.
+
+    The ticket is named by `ticket_id`, or by `ticket_source_no` as `source` numbers it; OpenTicket names none.
+    `idempotency_key` is the sender's, a new one per action and the same to repeat it. `at` None: when it was written.
+    """
+
+    idempotency_key: str
+    source: str
+    actor: str
+    at: datetime | None = None
+    ticket_id: str = ""
+    ticket_source_no: str = ""
+    command: Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

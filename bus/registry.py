@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bus.codec import Codec, Registered
 from bus.errors import BusError, Transient
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, Pool, connected
 from schemas.catalogue import RECORD_TYPES, RecordType
 
 COMPATIBILITY = "BACKWARD_TRANSITIVE"
@@ -74,3 +75,48 @@ async def load_codec(connection: Connection) -> Codec:
     """Build the codec from the numbers kept in PostgreSQL."""
     rows = await (await connection.execute("SELECT schema_id, subject, definition FROM registered_schemas")).fetchall()
     return Codec({i: Registered(schema_id=i, subject=s, schema=json.loads(d)) for i, s, d in rows})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaLearner:
+    """Teaches a codec the schemas that were registered after its program started, by newer programs or by systems."""
+
+    codec: Codec
+    pool: Pool
+    url: str | None
+
+    async def learn(self, schema_id: int) -> bool:
+        """Say whether the codec knows the id now; idempotent. Raises RegistryUnavailable, StoreUnavailable."""
+        async with connected(self.pool) as connection:
+            found = await _kept(connection, schema_id) or await self._asked(schema_id)
+            if found is None or not self.codec.learn(found):
+                return False
+            await keep(connection, {schema_id: found})
+        return True
+
+    async def _asked(self, schema_id: int) -> Registered | None:
+        if self.url is None:
+            return None
+        try:
+            async with httpx2.AsyncClient(base_url=self.url.rstrip("/"), timeout=5, trust_env=False) as http:
+                answer = await http.get(f"/schemas/ids/{schema_id}")
+        except httpx2.TransportError as error:
+            raise RegistryUnavailable(f"the schema registry at {self.url} is away: {type(error).__name__}") from error
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
+        return _registered(schema_id, json.loads(answer.json()["schema"]))
+
+
+async def _kept(connection: Connection, schema_id: int) -> Registered | None:
+    query = "SELECT definition FROM registered_schemas WHERE schema_id = %s"
+    row = await (await connection.execute(query, (schema_id,))).fetchone()
+    return _registered(schema_id, json.loads(row[0])) if row else None
+
+
+def _registered(schema_id: int, schema: object) -> Registered | None:
+    """Name a record schema by its own full name, which is its subject; others are none of the bus's."""
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        return None
+    return Registered(schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema['name']}", schema=schema)

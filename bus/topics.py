@@ -11,10 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from bus.events import Recorded
 from bus.names import nearest
-from schemas.catalogue import BY_SUBJECT, EVENT_NAMES
+from schemas.catalogue import BY_SUBJECT, COMMAND_SUBJECTS, EVENT_NAMES
 
 LOG = "ticket.events"
 INTAKE = "ticket.intake"
+COMMANDS = "ticket.commands"
 HOSTS = "bus.hosts"
 
 
@@ -34,7 +35,7 @@ class Topic(BaseModel):
     partitions: int = Field(ge=1)
     retention: Annotated[timedelta | None, BeforeValidator(_retention)]
     events: Literal["all"] | tuple[str, ...] = ()
-    records: tuple[str, ...] = ()
+    records: Literal["commands"] | tuple[str, ...] = ()
     historic: bool = False
     writers: tuple[str, ...] = Field(min_length=1)
     readers: tuple[str, ...] = Field(min_length=1)
@@ -44,6 +45,11 @@ class Topic(BaseModel):
     def event_names(self) -> tuple[str, ...]:
         """List the event classes that this topic takes."""
         return EVENT_NAMES if self.events == "all" else self.events
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """List the full names of the records, other than events, that this topic takes."""
+        return COMMAND_SUBJECTS if self.records == "commands" else self.records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,7 @@ def load_contract() -> Contract:
     if len(partitions) != 1:
         raise ValueError(f"topics.yaml: ticket topics must have equal partitions, not {sorted(partitions)}")
     for name, topic in topics.items():
-        unknown = {*topic.event_names} - {*EVENT_NAMES} | {*topic.records} - {*BY_SUBJECT}
+        unknown = {*topic.event_names} - {*EVENT_NAMES} | {*topic.subjects} - {*BY_SUBJECT}
         if unknown:
             raise ValueError(f"topics.yaml: {name} names unknown records {sorted(unknown)}")
     return Contract(topics=topics, live=_routes(topics, historic=False), historic=_routes(topics, historic=True))

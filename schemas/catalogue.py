@@ -8,12 +8,25 @@ from types import UnionType
 from typing import Any, get_args
 
 from bus import events
+from bus.commands import OUTSIDE
 from bus.events import Recorded
 from bus.names import dotted
-from bus.records import HostRead, RequestReceived
+from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.shape import record_schema
 
 _EVENTS: UnionType = events.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The fields that records of one kind begin with; `payload` is the one that holds the record's own."""
+
+    cls: type
+    payload: str
+
+
+EVENT = Envelope(cls=Recorded, payload="event")
+COMMAND = Envelope(cls=CommandSent, payload="command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +35,7 @@ class RecordType:
 
     cls: type
     namespace: str
+    envelope: Envelope | None = None
     version: int = 1
 
     @property
@@ -36,29 +50,35 @@ class RecordType:
 
     @property
     def file_name(self) -> str:
-        """Give the name of the schema file under schemas/records."""
-        return f"{dotted(self.cls).replace('.', '_')}.v{self.version}.avsc"
+        """Give the name of the schema file under schemas/."""
+        folder = "commands" if self.envelope is COMMAND else "records"
+        return f"{folder}/{dotted(self.cls).replace('.', '_')}.v{self.version}.avsc"
 
     @property
     def schema(self) -> dict[str, Any]:
         """Read the schema from its file, which is the contract."""
-        text = resources.files("schemas").joinpath("records", self.file_name).read_text(encoding="utf-8")
+        text = resources.files("schemas").joinpath(self.file_name).read_text(encoding="utf-8")
         loaded: dict[str, Any] = json.loads(text)
         return loaded
 
     @property
     def derived(self) -> dict[str, Any]:
         """Derive the schema from the class; a test holds it against the file."""
-        envelope = Recorded if self.namespace == "ticketbus.ticket" else None
-        return record_schema(self.cls, namespace=self.namespace, envelope=envelope)
+        outer = self.envelope
+        within = (outer.cls, outer.payload) if outer else None
+        return record_schema(self.cls, namespace=self.namespace, within=within)
 
 
 EVENT_TYPES: tuple[RecordType, ...] = tuple(
-    RecordType(cls=cls, namespace="ticketbus.ticket") for cls in get_args(_EVENTS)
+    RecordType(cls=cls, namespace="ticketbus.ticket", envelope=EVENT) for cls in get_args(_EVENTS)
+)
+COMMAND_TYPES: tuple[RecordType, ...] = tuple(
+    RecordType(cls=cls, namespace="ticketbus.command", envelope=COMMAND) for cls in OUTSIDE
 )
 INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
 HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
-RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, INTAKE, HOST)
+RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST)
 BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
 BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
 EVENT_NAMES: tuple[str, ...] = tuple(one.cls.__name__ for one in EVENT_TYPES)
+COMMAND_SUBJECTS: tuple[str, ...] = tuple(one.subject for one in COMMAND_TYPES)

@@ -20,10 +20,10 @@ _PLAIN: dict[type, Any] = {
 }
 
 
-def record_schema(cls: type, *, namespace: str, envelope: type | None = None) -> Schema:
-    """Derive the Avro record of a dataclass; with an envelope, its fields (but `event`) come first."""
+def record_schema(cls: type, *, namespace: str, within: tuple[type, str] | None = None) -> Schema:
+    """Derive the Avro record of a dataclass; the fields of the class that it stands within come first."""
     seen: set[type] = set()
-    first = [f for f in _fields(envelope, seen) if f["name"] != "event"] if envelope else []
+    first = _fields(within[0], seen, but=within[1]) if within else []
     return {
         "type": "record",
         "name": cls.__name__,
@@ -33,13 +33,12 @@ def record_schema(cls: type, *, namespace: str, envelope: type | None = None) ->
     }
 
 
-def _fields(cls: type, seen: set[type]) -> list[Schema]:
+def _fields(cls: type, seen: set[type], but: str = "") -> list[Schema]:
     hints = get_type_hints(cls)
     assert is_dataclass(cls)
     found: list[Schema] = []
     for one in fields(cls):
-        if one.name == "event":
-            found.append({"name": "event"})
+        if one.name == but:
             continue
         column: Schema = {"name": one.name, "type": _type(hints[one.name], seen)}
         if isinstance(column["type"], list):

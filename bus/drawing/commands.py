@@ -1,16 +1,18 @@
 """The command reference: what may be asked over HTTP, by whom, in which state, and the words to ask with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from importlib import resources
+from typing import get_type_hints
 
 import yaml
 
-from bus.commands import Command, OpenTicket
+from bus.commands import OUTSIDE, Command, OpenTicket
 from bus.drawing.markdown import code, codes, document, table
-from bus.drawing.shapes import field_rows, record_section, records, sentence
-from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role
+from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
+from bus.gateway.roles import GRANTS, Access, Role
 from bus.names import kebab
+from bus.records import CommandSent
 from bus.rule_files import load_sla
 from bus.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.transitions import TRANSITIONS
@@ -22,6 +24,21 @@ rest. The body is the command's fields as JSON, and may have `at` (when it happe
 are required: the same key with the same body gets the same answer, with another body it is refused.
 
 What a command must bring beyond its required fields depends on the state: see [states](states.md)."""
+_KAFKA = """\
+A system that speaks Kafka itself puts the same commands on `ticket.commands`: the key is the ticket's number or its own
+one, the value `0x00`, the schema id in four bytes (big-endian) and the Avro record `ticketbus.command.Assign` and so
+on, as it stands under `schemas/commands/`. Each begins with the fields below, then come the command's own. A header
+`traceparent` gives a new ticket its trace. There is no answer: what took effect is an event on `ticket.events` with the
+command's id, what was refused is kept with its bytes and reason (origin `commands`). The broker's access list says who
+may write; what stands in `source` is believed."""
+_SENT: Mapping[str, str] = {
+    "idempotency_key": "1 to 200 visible ASCII characters; a new one per action, the same to repeat it",
+    "source": "the system, as it stands in events; its numbers are known by it",
+    "actor": "who did it",
+    "at": "when it happened; nothing: when it was written",
+    "ticket_id": "the bus's number, or empty",
+    "ticket_source_no": "the source's number, or empty; one of the two, and neither to open a ticket",
+}
 _CAUSES = """\
 `resolve` names one of these (R14); they stand in `schemas/root_causes.yaml`."""
 _TYPES = """\
@@ -37,6 +54,7 @@ def page() -> str:
         _ABOUT,
         "## Who may what\n\n" + table(("Role", "Commands", "Reading"), map(_role, Role)),
         *(_section(cls) for cls in OUTSIDE),
+        "## Over Kafka\n\n" + _KAFKA + "\n\n" + table(("Field", "Type", "Meaning"), _sent()),
         "## Records inside commands",
         *(record_section(cls) for cls in records(iter(OUTSIDE))),
         f"## Root causes 根因\n\n{_CAUSES}\n\n" + table(("Code", "中文", "English"), _causes()),
@@ -63,6 +81,11 @@ def _section(cls: type[Command]) -> str:
             table(("Field", "Type", ""), field_rows(cls)),
         )
     )
+
+
+def _sent() -> Iterator[tuple[str, str, str]]:
+    hints = get_type_hints(CommandSent)
+    return ((code(name), spelled(hints[name]), meaning) for name, meaning in _SENT.items())
 
 
 def _role(role: Role) -> tuple[str, str, str]:

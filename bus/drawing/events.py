@@ -75,4 +75,4 @@ def _own(one: RecordType, contract: Contract) -> str:
 
 
 def _holding(one: RecordType, contract: Contract) -> Iterator[str]:
-    return (name for name, topic in contract.topics.items() if one.subject in topic.records)
+    return (name for name, topic in contract.topics.items() if one.subject in topic.subjects)

@@ -39,4 +39,6 @@ def _holds(topic: Topic) -> str:
     past = ", and the imported past" if topic.historic else ""
     if topic.events == "all":
         return f"Every [event](events.md){past}."
-    return f"{codes((*topic.event_names, *topic.records))}{past}."
+    if topic.records == "commands":
+        return "Every [command](commands.md#over-kafka), with its envelope."
+    return f"{codes((*topic.event_names, *topic.subjects))}{past}."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.commands import (
+    OUTSIDE,
     Accept,
     AddEvidence,
     Arrive,
@@ -28,7 +29,6 @@ from bus.commands import (
     Return,
     Start,
 )
-from bus.intake.command_bodies import COMMANDS
 
 
 class Role(StrEnum):
@@ -59,7 +59,6 @@ class Grant:
     accesses: frozenset[Access]
 
 
-OUTSIDE: tuple[type[Command], ...] = tuple(COMMANDS.values())
 _READS = frozenset({Access.READ, Access.STREAM})
 _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
 _ENGINEER = frozenset(

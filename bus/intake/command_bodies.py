@@ -10,14 +10,11 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bus.body_json import refuse_unstorable
-from bus.commands import BreachSla, Command, WarnSla
+from bus.commands import OUTSIDE, Command
 from bus.errors import MalformedInput
 from bus.names import kebab, nearest
 
-# The bus's own timer asks the last two; nobody may from outside.
-COMMANDS: Mapping[str, type[Command]] = {
-    kebab(cls): cls for cls in get_args(Command) if cls not in (WarnSla, BreachSla)
-}
+COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
 ENVELOPE = ("at", "actor")
 T = TypeVar("T")
 

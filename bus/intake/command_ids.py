@@ -18,16 +18,20 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 def read_key(headers: Mapping[str, str]) -> str:
     """Give the key out of lower-case headers. Pure. Raises MalformedInput when there is none or it cannot be one."""
-    key = headers.get(NAME.lower(), "").strip()
+    return check_key(headers.get(NAME.lower(), "").strip(), NAME)
+
+
+def check_key(key: str, field: str) -> str:
+    """Give the key back. Pure. Raises MalformedInput, which names the field, when there is none or it cannot be one."""
     if not key:
         zh, en = (
-            f"缺少请求头 {NAME},每个操作用一个新键,重试用同一个",
-            f"send {NAME}: a new one per action, the same to retry",
+            f"缺少 {field},每个操作用一个新键,重试用同一个",
+            f"send {field}: a new one per action, the same to retry",
         )
-        raise MalformedInput("idempotency_key_missing", NAME, zh, en)
+        raise MalformedInput("idempotency_key_missing", field, zh, en)
     if not _KEY.fullmatch(key):
-        zh, en = f"{NAME} 须为 1–200 个可见 ASCII 字符", f"{NAME} is 1 to 200 visible ASCII characters"
-        raise MalformedInput("idempotency_key_malformed", NAME, zh, en)
+        zh, en = f"{field} 须为 1–200 个可见 ASCII 字符", f"{field} is 1 to 200 visible ASCII characters"
+        raise MalformedInput("idempotency_key_malformed", field, zh, en)
     return key
 
 

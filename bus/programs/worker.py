@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Collection, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 from prometheus_client import start_http_server
@@ -15,17 +16,20 @@ from bus.programs.pushes import forget_pushes
 from bus.programs.running import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.settings import Settings
+from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
+from bus.stage.dispatching import DispatchingHandler, Door
 from bus.stage.handler import Stage
-from bus.stage.intake import IntakeHandler
+from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from bus.stage.runner import Runner
+from bus.stage.schemas import LearningHandler
 from bus.stage.worker import StageWorker
-from bus.topics import INTAKE, physical
+from bus.topics import COMMANDS, INTAKE, physical
 from bus.waiting import unless
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
 
-STAGES = ("projections", "sla", "intake")
-CONNECTIONS = 12
+STAGES = ("projections", "sla", "intake", "commands")
+CONNECTIONS = 14
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
@@ -49,7 +53,29 @@ async def _serve(names: Collection[str], core: Core, stopping: asyncio.Event) ->
 
 
 def _stages(core: Core) -> tuple[Stage, ...]:
-    return (*projection_stages(core.codec.decode, namespace=core.settings.namespace), _intake(core))
+    namespace = core.settings.namespace
+    doors: dict[str, tuple[str, Door]] = {
+        INTAKE_HANDLER: (INTAKE, IntakeDoor(codec=core.codec, sources=sources(core.settings))),
+        COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, now=utc_now)),
+    }
+    return (
+        *(_learning(core, stage) for stage in projection_stages(core.codec.decode, namespace=namespace)),
+        *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
+    )
+
+
+def _learning(core: Core, stage: Stage) -> Stage:
+    handlers = tuple(LearningHandler(handler=one, learn=core.schemas.learn) for one in stage.handlers)
+    return replace(stage, handlers=handlers)
+
+
+def _dispatching(core: Core, name: str, topic: str, door: Door) -> Stage:
+    handler = DispatchingHandler(
+        name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, learn=core.schemas.learn
+    )
+    namespace = core.settings.namespace
+    group = physical(namespace, f"ticketbus.{name}")
+    return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=(handler,))
 
 
 async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event) -> None:
@@ -57,16 +83,3 @@ async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event) -> None:
         runner = Runner(topic=stage.topic, pool=core.pool, reader=reader, now=utc_now)
         kafka = kafka_options(core.settings)
         await StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka).run(stopping)
-
-
-def _intake(core: Core) -> Stage:
-    handler = IntakeHandler(
-        codec=core.codec, sources=sources(core.settings), dispatcher=core.dispatcher, refused=core.refused
-    )
-    namespace = core.settings.namespace
-    return Stage(
-        name="intake",
-        topic=physical(namespace, INTAKE),
-        group=physical(namespace, "ticketbus.intake"),
-        handlers=(handler,),
-    )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bus.commands import OUTSIDE
 from bus.drawing import drawn, pages, stale, states
 from bus.drawing.markdown import MarkerMissing, replace_drawn, table
-from bus.gateway.roles import OUTSIDE
 from bus.names import kebab
 from bus.settings import variables
 from bus.terms import State

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from bus.commands import Assign, OpenTicket
+from bus.commands import OUTSIDE, Assign, OpenTicket
 from bus.errors import StoreUnavailable
 from bus.gateway.clients import token_hash
 from bus.gateway.known_clients import KnownClients
 from bus.gateway.ports import Client
-from bus.gateway.roles import GRANTS, OUTSIDE, Access, Role, allows
+from bus.gateway.roles import GRANTS, Access, Role, allows
 from bus.programs.sources import sources
 from bus.settings import Settings, SettingsWrong
 from tests.gateway.conftest import OPENING, PERSON, Gateway

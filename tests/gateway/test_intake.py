@@ -6,17 +6,22 @@ import httpx2
 
 from bus.log.record import Record
 from bus.postgres.pool import Connection
-from bus.stage.intake import IntakeHandler
+from bus.stage.dispatching import DispatchingHandler
+from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from tests.gateway.conftest import OPENING, Gateway
-from tests.gateway.fakes import CODEC
+from tests.gateway.fakes import CODEC, knows_no_more
 
 NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
 
 
 async def take_in(gateway: Gateway) -> None:
     """Run the intake stage over what was spooled, as one batch."""
-    handler = IntakeHandler(
-        codec=CODEC, sources=gateway.deps.sources, dispatcher=gateway.dispatcher, refused=gateway.refused
+    handler = DispatchingHandler(
+        name=INTAKE_HANDLER,
+        door=IntakeDoor(codec=CODEC, sources=gateway.deps.sources),
+        dispatcher=gateway.dispatcher,
+        refused=gateway.refused,
+        learn=knows_no_more,
     )
     values = [CODEC.encode_record(one) for one in gateway.spool.spooled]
     records = [

@@ -11,7 +11,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from bus.codec import Codec, Registered
+from bus.commands import OUTSIDE
 from bus.events import Event, Recorded
+from bus.records import CommandSent
 from bus.terms import CommandId, EventId, TicketId, TraceId
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
 from tests.core.any_value import anything, of_type
@@ -65,6 +67,12 @@ def full(hint: Any) -> Any:
 def any_recorded(event: type) -> st.SearchStrategy[Recorded]:
     """Give any record of that event."""
     return anything(Recorded, event=of_type(event))
+
+
+def any_sent() -> st.SearchStrategy[CommandSent]:
+    """Give any command as a system may put it on Kafka."""
+    commands: list[type] = list(OUTSIDE)
+    return st.one_of([anything(CommandSent, command=of_type(command)) for command in commands])
 
 
 ONE_OF_EACH = [recorded(full(one.cls)) for one in EVENT_TYPES]

@@ -9,17 +9,20 @@ import yaml
 from fastavro import parse_schema
 
 from bus import events
+from bus.commands import OUTSIDE
 from bus.rule_files import RuleFileWrong, load_rules, load_sla
 from bus.settings import Settings
 from bus.topics import load_contract, physical
-from schemas.catalogue import BY_SUBJECT, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
+from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
 from tests.core.cast import HOUR, MINUTE
 from tests.schemas.codecs import recorded
 
 WHICH = ("event_id", "ticket_id", "version", "trace_id")
 ENVELOPE = (*WHICH, "occurred_at", "recorded_at", "source", "actor", "command_id")
 FILES = sorted(
-    one.name for one in resources.files("schemas").joinpath("records").iterdir() if one.name.endswith(".avsc")
+    f"{folder}/{one.name}"
+    for folder in ("commands", "records")
+    for one in resources.files("schemas").joinpath(folder).iterdir()
 )
 CONTRACT = load_contract()
 
@@ -58,6 +61,7 @@ def test_the_class_has_the_fields_of_the_file_and_their_order(record: RecordType
 def test_every_file_has_its_class_and_every_event_its_file() -> None:
     assert sorted(one.file_name for one in RECORD_TYPES) == FILES
     assert tuple(event.__name__ for event in get_args(events.Event)) == EVENT_NAMES
+    assert tuple(one.cls for one in COMMAND_TYPES) == OUTSIDE
     assert len(BY_SUBJECT) == len(RECORD_TYPES)
 
 
@@ -125,6 +129,13 @@ def test_a_subscriber_topic_is_a_view_of_the_log(topic: str, event: str) -> None
 def test_ticket_topics_have_one_partition_count_and_everyone_a_writer_and_a_reader() -> None:
     assert len({topic.partitions for topic in CONTRACT.topics.values() if topic.key == "ticket_id"}) == 1
     assert all(topic.writers and topic.readers for topic in CONTRACT.topics.values())
+
+
+@pytest.mark.parametrize("record", COMMAND_TYPES, ids=named)
+def test_every_command_may_stand_on_its_topic_and_begins_with_the_same_fields(record: RecordType) -> None:
+    begins = ("idempotency_key", "source", "actor", "at", "ticket_id", "ticket_source_no")
+    assert tuple(field["name"] for field in record.schema["fields"])[: len(begins)] == begins
+    assert record.subject in CONTRACT.topics["ticket.commands"].subjects
 
 
 def test_subscribers_are_told_the_topic_that_they_meant() -> None:

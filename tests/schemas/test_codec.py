@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from bus.codec import PAYLOAD_BYTES_MAX, Codec, event_json
 from bus.errors import InvariantBroken, MalformedInput
 from bus.events import NoteAdded, Recorded, TicketResolved
-from bus.records import HostRead, RequestReceived
+from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from tests.core.any_value import anything
 from tests.core.cast import CLOSED, PAUSED
 from tests.core.story import Story
 from tests.core.story import given as told
-from tests.schemas.codecs import CODEC, IDS, ONE_OF_EACH, any_recorded, recorded, registered
+from tests.schemas.codecs import CODEC, IDS, ONE_OF_EACH, any_recorded, any_sent, recorded, registered
 
 NOTE = recorded(NoteAdded(text="门禁密码 1234", changed=("urgency",)))
 MUTATIONS_PER_EVENT = 400
@@ -41,8 +41,8 @@ def test_any_event_survives_the_way_there_and_back(record: RecordType, data: st.
     assert struct.unpack(">bI", value[:5]) == (0, IDS[record.cls])
 
 
-@given(anything(RequestReceived) | anything(HostRead))
-def test_any_other_record_survives_it_too(record: RequestReceived | HostRead) -> None:
+@given(anything(RequestReceived) | anything(HostRead) | any_sent())
+def test_any_other_record_survives_it_too(record: CommandSent | RequestReceived | HostRead) -> None:
     assert CODEC.decode_record(CODEC.encode_record(record)) == record
 
 

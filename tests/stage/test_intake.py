@@ -9,10 +9,11 @@ from bus.dispatch import Dispatcher
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.records import HostRead, RequestReceived
-from bus.stage.intake import IntakeHandler
+from bus.stage.dispatching import DispatchingHandler
+from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from deadletter.refused import MemoryRefusedInputs
 from tests.bus_under_test import eventually
-from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
+from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway, knows_no_more
 from tests.stage.rig import Rig
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,10 +30,13 @@ def spooled(words: str, delivery: str) -> bytes:
     return CODEC.encode_record(received)
 
 
-def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> IntakeHandler:
+def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
     """Make the handler on parts in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES)
-    return IntakeHandler(codec=CODEC, sources={"fake": FakeSource()}, dispatcher=dispatcher, refused=refused)
+    door = IntakeDoor(codec=CODEC, sources={"fake": FakeSource()})
+    return DispatchingHandler(
+        name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, learn=knows_no_more
+    )
 
 
 async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:

@@ -1,0 +1,57 @@
+"""A command that came over Kafka to its request: pure, by the rules of the commands that come over HTTP."""
+
+from datetime import datetime
+
+from bus.commands import OpenTicket, Request
+from bus.errors import MalformedInput
+from bus.intake.command_bodies import within_limits
+from bus.intake.command_ids import check_key, command_id, fingerprint
+from bus.intake.reserved import refuse_reserved
+from bus.names import kebab
+from bus.records import CommandSent
+from bus.terms import TicketId, TraceId
+
+DOOR = "KAFKA"
+
+
+def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
+    """Read what a system wants. Raises MalformedInput.
+
+    Without a trace of the sender's the command's own id begins one, so that a repeat begins the same.
+    """
+    within_limits(sent)
+    check_key(sent.idempotency_key, "idempotency_key")
+    for field in ("source", "actor"):
+        _check_name(getattr(sent, field), field)
+    _check_address(sent)
+    own = command_id(sent.source, sent.idempotency_key)
+    at = sent.at or received_at
+    return Request(
+        command_id=own,
+        command=sent.command,
+        source=sent.source,
+        actor=sent.actor,
+        at=at,
+        received_at=received_at,
+        trace_id=trace_id or TraceId(own.hex),
+        fingerprint=fingerprint(DOOR, kebab(type(sent.command)), {"sent": sent}),
+        ticket_id=TicketId(sent.ticket_id) if sent.ticket_id else None,
+        source_no=sent.ticket_source_no,
+    )
+
+
+def _check_name(name: str, field: str) -> None:
+    if not name.strip():
+        raise MalformedInput("missing", field, f"缺少字段“{field}”", f"the field {field!r} is empty")
+    refuse_reserved(name, field)
+
+
+def _check_address(sent: CommandSent) -> None:
+    given = [name for name in ("ticket_id", "ticket_source_no") if getattr(sent, name)]
+    if isinstance(sent.command, OpenTicket):
+        if given:
+            zh, en = "开单命令不写工单号", "OpenTicket names no ticket: its own source_no is in the command"
+            raise MalformedInput("ambiguous", given[0], zh, en)
+    elif len(given) != 1:
+        zh, en = "ticket_id 与 ticket_source_no 须且只须填一个", "give ticket_id or ticket_source_no, and not both"
+        raise MalformedInput("ambiguous" if given else "missing", "ticket_id", zh, en)

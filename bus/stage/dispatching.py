@@ -1,0 +1,88 @@
+"""The stages that dispatch what systems put on Kafka: a batch in one transaction; what is refused is kept."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from bus.batch import Accepted, Refused
+from bus.codec import UnknownSchema
+from bus.commands import Request
+from bus.dispatch import Dispatcher
+from bus.errors import Refusal
+from bus.intake.outcomes import OUTCOMES, count
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+from bus.refused import RefusedInput, RefusedStore
+
+log = structlog.get_logger()
+
+
+class Door(Protocol):
+    """What one topic holds, and how it is read. Pure."""
+
+    def requests(self, record: Record) -> Sequence[Request]:
+        """Read what a record wants, in order. Raises Refusal."""
+        ...
+
+    def refused(self, refusal: Refusal, record: Record, step: int) -> RefusedInput:
+        """Describe what was refused of a record; `step` is its place among the record's requests."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A request of a record, and its place among the record's."""
+
+    record: Record
+    step: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchingHandler:
+    """Dispatches records, a batch in one transaction of its own; what is refused is kept, and the stage goes on.
+
+    Idempotent by command id and by origin: a batch may come again when its offset did not move. `learn` asks the
+    registry for a schema that the codec was not taught yet; it raises Transient while the registry is away.
+    """
+
+    name: str
+    door: Door
+    dispatcher: Dispatcher
+    refused: RefusedStore
+    learn: Callable[[int], Awaitable[bool]]
+
+    async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
+        waiting: list[_Waiting] = []
+        refused: list[RefusedInput] = []
+        for record in records:
+            try:
+                requests = await self._requests(record)
+            except Refusal as refusal:
+                OUTCOMES.labels("unreadable", refusal.code).inc()
+                place = f"{record.topic}/{record.partition}@{record.offset}"
+                log.warning("record_refused", door=self.name, place=place, code=refusal.code, field=refusal.field)
+                refused.append(self.door.refused(refusal, record, 0))
+                continue
+            waiting += [_Waiting(record=record, step=n, request=one) for n, one in enumerate(requests)]
+        accepted = 0
+        outcomes = await self.dispatcher.dispatch([one.request for one in waiting])
+        for one, outcome in zip(waiting, outcomes, strict=True):
+            count(one.request, outcome)
+            match outcome:
+                case Accepted():
+                    accepted += 1
+                case Refused(error=error):
+                    refused.append(self.door.refused(error, one.record, one.step))
+        await self.refused.keep(refused)
+        log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
+
+    async def _requests(self, record: Record) -> Sequence[Request]:
+        try:
+            return self.door.requests(record)
+        except UnknownSchema as unknown:
+            if not await self.learn(unknown.schema_id):
+                raise
+        return self.door.requests(record)

@@ -1,0 +1,47 @@
+"""Records that cannot be read: what is said of them, and how they are kept with their bytes."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from bus.codec import Codec
+from bus.errors import MalformedInput, Refusal
+from bus.headers import header
+from bus.log.record import Record
+from bus.refused import RefusedInput, refused_input
+from bus.tracing.links import trace_of
+
+SOURCE_MAX = 200
+Wanted = TypeVar("Wanted")
+
+
+def read_value(codec: Codec, record: Record, wanted: type[Wanted]) -> Wanted:
+    """Decode a record that is to be one of the class wanted. Pure. Raises MalformedInput."""
+    if record.value is None:
+        raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
+    read = codec.decode_record(record.value)
+    if not isinstance(read, wanted):
+        zh, en = f"这里不收 {type(read).__name__} 记录", f"a {type(read).__name__} does not belong on this topic"
+        raise MalformedInput("malformed_record", "schema", zh, en)
+    return read
+
+
+def unreadable(refusal: Refusal, record: Record, *, origin: str) -> RefusedInput:
+    """Describe a record known by its place alone; its key may name its source. Pure."""
+    return refused_input(
+        refusal,
+        origin=origin,
+        origin_ref=f"{record.topic}/{record.partition}@{record.offset}",
+        source=_text(record.key or b"")[:SOURCE_MAX],
+        body=record.value or b"",
+        trace_id=trace_of(header(record.headers, "traceparent") or "") or "",
+        headers=headers_kept(record),
+    )
+
+
+def headers_kept(record: Record) -> Mapping[str, str]:
+    """Give a record's headers as text that PostgreSQL takes. Pure."""
+    return {_text(name.encode(errors="replace")): _text(value) for name, value in record.headers}
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,103 @@
+"""Commands that systems put on Kafka: decided like any other, refused ones kept, a broken one in nobody's way."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from bus.commands import Note, OpenTicket
+from bus.dispatch import Dispatcher
+from bus.intake.command_ids import command_id
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+from bus.records import CommandSent
+from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
+from bus.stage.dispatching import DispatchingHandler
+from bus.terms import KeyKind
+from bus.values import IncidentKey
+from deadletter.refused import MemoryRefusedInputs
+from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway, knows_no_more
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def opening(number: str = "S-1") -> OpenTicket:
+    key = IncidentKey(kind=KeyKind.SERIAL, value=f"SN{number}")
+    return OpenTicket(incident_key=key, title="冰箱不制冷", type="hardware_fault", source_no=number)
+
+
+def sent(**own: Any) -> CommandSent:
+    plain = {"idempotency_key": "k1", "source": "mes", "actor": "李工", "command": opening()}
+    return CommandSent(**{**plain, **own})
+
+
+NOTE = sent(idempotency_key="k2", ticket_source_no="S-1", command=Note(text="等待备件"))
+
+
+def record(value: bytes | None, offset: int = 0, **own: Any) -> Record:
+    plain = Record(
+        topic="ticket.commands", partition=0, offset=offset, key=b"S-1", value=value, headers=(), timestamp_ms=0
+    )
+    return replace(plain, **own)
+
+
+def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
+    """Make the handler on parts in memory."""
+    door = CommandsDoor(codec=CODEC, now=lambda: NOON)
+    dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: NOON)
+    return DispatchingHandler(
+        name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, learn=knows_no_more
+    )
+
+
+async def test_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_number() -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    values = [sent(), NOTE, sent(), replace(NOTE, command=Note(text="别的"))]
+    headers = (("traceparent", TRACE.encode()),)
+    records = [record(CODEC.encode_record(one), n, headers=headers) for n, one in enumerate(values)]
+    await handler_on(store, refused).handle(NO_CONNECTION, records)
+    assert store.transactions == 1
+    [events] = store.log.values()
+    assert [type(one.event).__name__ for one in events] == ["TicketOpened", "NoteAdded"]
+    assert {one.trace_id for one in events} == {TRACE.split("-")[1]}
+    assert {(one.source, one.actor) for one in events} == {("mes", "李工")}
+    [letter] = refused.kept.values()
+    assert (letter.origin, letter.origin_ref) == (COMMANDS_HANDLER, str(command_id("mes", "k2")))
+    assert (letter.code, letter.body) == ("idempotency_key_reused", records[3].value)
+
+
+@pytest.mark.parametrize(("wrong", "code", "field"), [
+    ({"idempotency_key": ""}, "idempotency_key_missing", "idempotency_key"),
+    ({"idempotency_key": "中"}, "idempotency_key_malformed", "idempotency_key"),
+    ({"source": " "}, "missing", "source"),
+    ({"source": "bus"}, "reserved_name", "source"),
+    ({"actor": "ticketbus"}, "reserved_name", "actor"),
+    ({"ticket_id": "T20261122-000001"}, "ambiguous", "ticket_id"),
+    ({"command": Note(text="x")}, "missing", "ticket_id"),
+    ({"command": Note(text="x"), "ticket_id": "T1", "ticket_source_no": "S-1"}, "ambiguous", "ticket_id"),
+    ({"command": Note(text="a\0b"), "ticket_source_no": "S-1"}, "nul", "command.text"),
+    ({"command": Note(text="x"), "ticket_source_no": "S-9"}, "no_such_ticket", "source_no"),
+    ({"source": "x" * 501}, "too_long", "source"),
+    ({"at": NOON - timedelta(days=365 * 40)}, "out_of_range", "at"),
+])  # fmt: skip
+async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, Any], code: str, field: str) -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    value = CODEC.encode_record(sent(**wrong))
+    await handler_on(store, refused).handle(NO_CONNECTION, [record(value)])
+    [letter] = refused.kept.values()
+    assert (letter.code, letter.field, letter.body) == (code, field, value)
+    assert letter.detail_zh
+    assert letter.detail_en
+    assert not store.log
+
+
+@pytest.mark.parametrize("timestamp_ms", [0, -1, 2**62, int((NOON + timedelta(days=9)).timestamp() * 1000)])
+async def test_a_time_that_cannot_be_true_is_not_believed(timestamp_ms: int) -> None:
+    store = StoreThatMayBeAway()
+    one = record(CODEC.encode_record(sent()), timestamp_ms=timestamp_ms)
+    await handler_on(store, MemoryRefusedInputs()).handle(NO_CONNECTION, [one])
+    [[event]] = store.log.values()
+    assert event.occurred_at == NOON
