@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from opentelemetry import trace
+from prometheus_client import Counter, Gauge
 
 from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.headers import event_headers, traceparent
@@ -52,6 +53,10 @@ FROM (
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
 FROM unnest(%b::bigint[], %b::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
+
+PUBLISHED = Counter("ticketbus_relay_published", "Records that Kafka acknowledged")
+AWAY = Counter("ticketbus_relay_store_away", "Passes that had to wait for PostgreSQL or Kafka")
+STOPPED = Gauge("ticketbus_relay_shards_stopped", "Shards that stand still before a record that Kafka never takes")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("ticketbus")
@@ -111,12 +116,14 @@ class Relay:
                 try:
                     published = await self.publish_once()
                 except (StoreUnavailable, KafkaUnavailable) as error:
+                    AWAY.inc()
                     log.warning("relay_waits", cause=str(error))
                     await asyncio.sleep(_RETRY_S)
                     continue
                 except Unpublishable as error:
                     log.error("relay_shard_stopped", shard=error.shard, why=str(error))
                     self._standing.add(error.shard)
+                    STOPPED.set(len(self._standing))
                     continue
                 if not published:
                     await wait(self._wake, _POLL_S)
@@ -145,6 +152,7 @@ class Relay:
             with _sending(physical(self.settings.namespace, LOG), rows):
                 offsets = await self._send(rows)
             await _mark(connection, rows, offsets)
+        PUBLISHED.inc(len(rows))
         return len(rows)
 
     async def _send(self, rows: Sequence[OutboxRow]) -> list[int]:

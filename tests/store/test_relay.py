@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from bus import relay as relay_module
@@ -243,6 +244,7 @@ async def test_a_record_that_kafka_never_takes_stops_its_shard_loudly_and_no_oth
         running.cancel()
         await asyncio.wait([running])
     assert [one["shard"] for one in logs if one["event"] == "relay_shard_stopped"] == [partition_of(poisoned, 6)]
+    assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 1
     await read(pool, "UPDATE outbox SET published_at = now() WHERE published_at IS NULL RETURNING 1")
 
 
