@@ -23,11 +23,12 @@ LEASE = timedelta(seconds=2)  # a claim whose worker died is claimed again after
 CLAIM = 500
 EVERY_S = 1.0
 
-# The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it.
+# The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it. A lease that
+# ends later than any taken now would was taken by a clock that ran ahead: it counts for nothing.
 _CLAIM = """
 UPDATE sla_clocks AS c SET lease_until = %(lease_until)s
 FROM (SELECT ticket_id, clock FROM sla_clocks
-      WHERE next_alarm_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s)
+      WHERE next_alarm_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s OR lease_until > %(lease_until)s)
       ORDER BY next_alarm_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) AS due
 WHERE c.ticket_id = due.ticket_id AND c.clock = due.clock
 RETURNING c.ticket_id, c.clock, c.trace_id, c.due_at, c.warn_at"""

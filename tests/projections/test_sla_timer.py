@@ -11,6 +11,7 @@ import pytest
 from bus.batch import Accepted, Outcome
 from bus.commands import Accept, BreachSla, Command, Request, WarnSla
 from bus.dispatch import Dispatcher
+from bus.errors import StoreUnavailable
 from bus.events import Event, SlaBreached, SlaWarned, TicketEscalated
 from bus.memory import MemoryStore
 from bus.postgres.pool import connected
@@ -108,6 +109,16 @@ async def test_many_timers_and_a_slow_projection_ring_once(desk: Desk) -> None:
     assert desk.said == [SlaWarned]
     assert len({one.command_id for one in desk.asked}) == 1
     assert all(isinstance(one.command_id, UUID) for one in desk.asked)
+
+
+async def test_who_claimed_by_a_clock_that_ran_ahead_and_died_holds_nobody_up(desk: Desk) -> None:
+    async def died(_requests: Sequence[Request]) -> list[Outcome]:
+        raise StoreUnavailable("killed")
+
+    with pytest.raises(StoreUnavailable):
+        await SlaTimer(pool=desk.rig.pool, dispatch=died).ring(START + timedelta(hours=2))
+    assert await desk.timer.ring(START + 16 * MINUTE) == 1
+    assert desk.said == [SlaBreached, TicketEscalated]
 
 
 async def test_a_clock_that_the_log_stopped_meanwhile_does_not_ring(desk: Desk) -> None:
