@@ -28,7 +28,8 @@ EVERY_S = 1.0
 _CLAIM = """
 UPDATE sla_clocks AS c SET lease_until = %(lease_until)s
 FROM (SELECT ticket_id, clock FROM sla_clocks
-      WHERE next_alarm_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s OR lease_until > %(lease_until)s)
+      WHERE next_alarm_at <= %(now)s
+            AND (lease_until IS NULL OR lease_until <= %(now)s OR lease_until > %(lease_until)s)
       ORDER BY next_alarm_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) AS due
 WHERE c.ticket_id = due.ticket_id AND c.clock = due.clock
 RETURNING c.ticket_id, c.clock, c.trace_id, c.due_at, c.warn_at"""
