@@ -10,8 +10,8 @@ from bus.errors import MalformedInput
 
 DEPTH_MAX = 32
 NAME_CHARS_SHOWN = 80
-# A string (its end may be missing: one pass over the bytes, whatever they are) or a bracket.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
+# A string (its end may be missing: one pass over the bytes, in whole runs, whatever they are) or a bracket.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 
 
 def read_object(body: bytes, root: str = "") -> dict[str, Any]:
@@ -34,7 +34,8 @@ def read_object(body: bytes, root: str = "") -> dict[str, Any]:
         ) from None
     if not isinstance(parsed, dict):
         raise MalformedInput("not_an_object", root, "请求体须为 JSON 对象", "the body must be a JSON object")
-    refuse_unstorable(parsed, root)
+    if b"\\u0000" in body:  # a NUL comes in no other way: raw ones are no JSON
+        refuse_unstorable(parsed, root)
     return parsed
 
 
@@ -45,8 +46,8 @@ def refuse_unstorable(value: object, path: str) -> None:
             _check_text(value, path)
         case dict():
             for key, inner in value.items():
-                _check_text(key, _join(path, repr(key[:NAME_CHARS_SHOWN])))
-                refuse_unstorable(inner, _join(path, key))
+                _check_text(key, joined(path, repr(key[:NAME_CHARS_SHOWN])))
+                refuse_unstorable(inner, joined(path, key))
         case list() | tuple():
             for index, inner in enumerate(value):
                 refuse_unstorable(inner, f"{path}[{index}]")
@@ -54,12 +55,23 @@ def refuse_unstorable(value: object, path: str) -> None:
             return  # numbers, booleans and null hold no text
 
 
+def joined(path: str, key: str) -> str:
+    """Give the path of a member, whose name may be anything: empty, or longer than anybody wants to read. Pure."""
+    shown = key[:NAME_CHARS_SHOWN] or "''"
+    return f"{path}.{shown}" if path else shown
+
+
 def _name_surrogate(body: bytes, root: str) -> None:
-    """Name the field of a lone surrogate, which the strict parser refuses without a name."""
+    """Name the field of a lone surrogate, which the strict parser refuses without a name.
+
+    Read as UTF-8, as the depth was counted: the library would guess other encodings, and find other brackets in them.
+    """
     try:
-        refuse_unstorable(json.loads(body), root)
+        parsed = json.loads(body.decode(errors="surrogatepass"))
     except ValueError:
         return
+    if isinstance(parsed, dict):
+        refuse_unstorable(parsed, root)
 
 
 def _check_text(text: str, path: str) -> None:
@@ -73,12 +85,10 @@ def _check_text(text: str, path: str) -> None:
             raise MalformedInput("lone_surrogate", path, zh, en) from None
 
 
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
-
-
 def _too_deep(body: bytes) -> bool:
     """Count brackets outside of strings before anything recurses over them."""
+    if body.count(b"{") + body.count(b"[") <= DEPTH_MAX:
+        return False
     depth = 0
     for token in _TOKEN.finditer(body):
         mark = token[0][0]

@@ -109,6 +109,8 @@ class Codec:
         if kind.envelope is COMMAND:
             command = _validated(kind.cls, {name: values[name] for name in _PAYLOADS[kind.cls]})
             return CommandSent(**{name: values[name] for name in _COMMAND_ENVELOPE}, command=command)
+        if kind.envelope is EVENT:
+            raise _malformed("schema", f"{kind.cls.__name__} is a ticket event")
         return _validated(kind.cls, values)
 
     def _write(self, cls: type, values: Mapping[str, Any]) -> bytes:

@@ -20,6 +20,7 @@ from bus.topics import Contract, Topic, physical
 
 REQUEST_TIMEOUT_MS = 10_000
 RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024  # the largest payload, with its key and headers
+BATCH_BYTES_MAX = 256 * 1024  # aiokafka waits for an ack before the next batch of a partition: few, large ones
 STOP_S_MAX = 1.0
 
 
@@ -47,6 +48,7 @@ def make_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
             "max_request_size": RECORD_BYTES_MAX,
             "compression_type": "gzip",
+            "max_batch_size": BATCH_BYTES_MAX,
             **options,
         },
     )

@@ -11,6 +11,7 @@ from bus.ticket import Ticket, evolve
 
 Row = TypeVar("Row")
 Written = Mapping[str, Any]
+FOLDED = "folded::text"  # the ticket as JSON text: read at once, not by way of Python's own lists and dicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,9 @@ class Table:
 class ReadModel(Generic[Row]):
     """`project` folds one event into a ticket's row: a version known already gives the row back unchanged.
 
-    The first table is keyed by ticket_id; a row is read back from its columns `stored` by `read`. `write` gives the
-    records to put into each table when a row goes from what is stored to what it is now, the columns always the same.
+    The first table is keyed by ticket_id; a row is read back from its columns (or expressions) `stored` by `read`.
+    `write` gives the records to put into each table when a row goes from what is stored to what it is now, the columns
+    always the same.
     """
 
     name: str
@@ -46,5 +48,5 @@ def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
 
 
 def read_folded(_: TicketId, stored: Sequence[Any]) -> Ticket:
-    """Read the ticket back from its one column `folded`."""
+    """Read the ticket back from FOLDED."""
     return ticket_from_json(stored[0])

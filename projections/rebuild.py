@@ -47,10 +47,8 @@ async def rebuild(
     """
     await _empty(handler.model, topic=topic, partitions=partitions, pool=pool)
     ends = await reader.ends(topic, range(partitions))
-    done = 0
+    done = await runner.catch_up([handler], ends, progress=progress)
     for partition in range(partitions):
-        done += await runner.catch_up(handler, partition, ends[partition])
-        progress(done)
         if why := runner.stopped(handler.name, partition):
             raise RebuildStopped(f"{handler.name}, partition {partition} stopped at {why}")
     return Rebuilt(records=done, partitions=partitions)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bus.events import Recorded
 from bus.stage.handler import Stage
+from bus.stage.runner import CHUNK
 from bus.topics import LOG, physical
 from projections.device_history import HISTORY
 from projections.read_model import ReadModel
@@ -15,7 +16,7 @@ from projections.tickets import TICKETS
 
 # Stage → its read models. A read model's name is also the name of its offsets: never change one.
 STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}
-DECODED_KEPT = 1_024  # the read models of a stage are given the same records one after the other
+DECODED_KEPT = 2 * CHUNK  # the read models of a stage are given the same records one after the other
 READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
 
 

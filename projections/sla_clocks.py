@@ -1,9 +1,10 @@
 """The read model `sla_clocks`: the two promises of every ticket, and when each wants attention next (R7)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from orjson import Fragment
 
@@ -11,7 +12,7 @@ from bus.clock import Clock, due_at, next_alarm_at, warn_at
 from bus.codec import ticket_json
 from bus.terms import ClockName, TicketId
 from bus.ticket import Ticket, clock_of
-from projections.read_model import ReadModel, Table, Written, fold, read_folded
+from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
 
 
 class ClockState(StrEnum):
@@ -39,12 +40,17 @@ class ClockRow:
     breached_at: datetime | None
 
 
+_COLUMNS = tuple(one.name for one in fields(ClockRow))
+_values = attrgetter(*_COLUMNS)
+
+
 def clock_rows(ticket: Ticket) -> tuple[ClockRow, ...]:
     """Tell how the promises of a ticket stand. Nothing rings for the imported past."""
-    return tuple(_clock_row(ticket, name, clock_of(ticket, name)) for name in ClockName)
+    return tuple(_clock_row(ticket, name) for name in ClockName)
 
 
-def _clock_row(ticket: Ticket, name: ClockName, clock: Clock) -> ClockRow:
+def _clock_row(ticket: Ticket, name: ClockName) -> ClockRow:
+    clock = clock_of(ticket, name)
     return ClockRow(
         ticket_id=ticket.ticket_id,
         clock=name,
@@ -69,11 +75,11 @@ def _state(clock: Clock) -> ClockState:
 
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     """Give the tables' records of a row; most events change no promise."""
-    known = clock_rows(stored) if stored else ()
+    changed = [one for one in ClockName if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
     folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
     return {
         "sla_tickets": [folded],
-        "sla_clocks": [asdict(row) for row in clock_rows(ticket) if row not in known],
+        "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one)), strict=True)) for one in changed],
     }
 
 
@@ -84,7 +90,7 @@ SLA_CLOCKS = ReadModel(
         Table(name="sla_clocks", key=("ticket_id", "clock"), volatile=("lease_until",)),
     ),
     project=fold,
-    stored=("folded",),
+    stored=(FOLDED,),
     read=read_folded,
     write=write,
 )

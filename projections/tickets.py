@@ -6,7 +6,7 @@ from orjson import Fragment
 
 from bus.codec import ticket_json
 from bus.ticket import Ticket
-from projections.read_model import ReadModel, Table, Written, fold, read_folded
+from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
 
 
 def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
@@ -53,7 +53,7 @@ TICKETS = ReadModel(
     name="tickets",
     tables=(Table(name="tickets", key=("ticket_id",)),),
     project=fold,
-    stored=("folded",),
+    stored=(FOLDED,),
     read=read_folded,
     write=write,
 )

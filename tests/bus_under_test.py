@@ -37,6 +37,7 @@ class Bus:
     environment: dict[str, str]
     folder: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    module: str = "bus"
 
     @property
     def url(self) -> str:
@@ -48,7 +49,7 @@ class Bus:
         """Start a program of the bus; its log goes to the test's folder."""
         with (self.folder / f"{program}.log").open("ab") as log:
             self.processes[program] = subprocess.Popen(
-                [sys.executable, "-m", "bus", program, *arguments], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", self.module, program, *arguments], env=self.environment, stdout=log, stderr=log
             )
 
     def stop(self, program: str, how: signal.Signals = signal.SIGTERM) -> int:
@@ -68,7 +69,7 @@ class Bus:
 
     def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command of `ticketbus` to its end."""
-        command = [sys.executable, "-m", "bus", *arguments]
+        command = [sys.executable, "-m", self.module, *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
         )
@@ -88,7 +89,7 @@ class Bus:
             except httpx2.TransportError:
                 return False
 
-        await eventually(answers, within_s=30, what=lambda: f"gateway ready: {self.log_of('gateway')[-2000:]}")
+        await eventually(answers, within_s=90, what=lambda: f"gateway ready: {self.log_of('gateway')[-2000:]}")
 
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask this bus's database."""

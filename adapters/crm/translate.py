@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from adapters.contract import command_id
 from adapters.crm.wire import TYPES, About, Envelope
-from bus.body_json import read_object
+from bus.body_json import NAME_CHARS_SHOWN, joined, read_object
 from bus.commands import OpenTicket, Request
 from bus.errors import MalformedInput
 from bus.intake.reserved import refuse_reserved
@@ -55,14 +55,16 @@ def _read(model: type[M], raw: object, path: str) -> M:
 
 
 def _malformed(model: type[BaseModel], error: ErrorDetails, path: str) -> MalformedInput:
-    where = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
+    where = path
+    for part in error["loc"]:
+        where = f"{where}[{part}]" if isinstance(part, int) else joined(where, part)
     match error["type"]:
         case "missing":
             return MalformedInput("missing", where, f"缺少字段“{where}”", f"{where} is missing")
         case "extra_forbidden":
             *outer, name = error["loc"]
             legal = list(_model_at(model, outer).model_fields)
-            return _unknown("unknown_field", where, ("字段", "field"), str(name)[:80], legal)
+            return _unknown("unknown_field", where, ("字段", "field"), str(name), legal)
         case _:
             return MalformedInput(
                 "wrong_value", where, f"字段“{where}”的值不合要求:{error['msg']}", f"{where}: {error['msg']}"
@@ -79,12 +81,13 @@ def _model_at(model: type[BaseModel], path: list[int | str]) -> type[BaseModel]:
 
 
 def _unknown(code: str, field: str, what: tuple[str, str], word: str, legal: list[str]) -> MalformedInput:
+    word = word[:NAME_CHARS_SHOWN]
     close = nearest(word, legal)
     zh, en = (f",是不是“{close}”?", f"; did you mean {close!r}?") if close else ("", "")
     return MalformedInput(
         code,
         field,
-        f"不认识的{what[0]}“{word[:80]}”{zh} 可用:{'、'.join(legal)}",
-        f"unknown {what[1]} {word[:80]!r}{en} Use one of {', '.join(legal)}.",
+        f"不认识的{what[0]}“{word}”{zh} 可用:{'、'.join(legal)}",
+        f"unknown {what[1]} {word!r}{en} Use one of {', '.join(legal)}.",
         nearest=close,
     )

@@ -15,13 +15,15 @@ def gateway(data: Data = None) -> None:
 
     Example: TICKETBUS_HTTP_PORT=8080 ticketbus gateway
     """
+    from uvloop import new_event_loop
+
     from bus.cli.run import resolved, run
     from bus.programs.gateway import run_gateway
     from bus.tracing import configure
 
     settings = resolved(data)
     configure("gateway", level=settings.log_level)
-    run(run_gateway(settings))
+    run(run_gateway(settings), loop=new_event_loop)
 
 
 @commands.command()

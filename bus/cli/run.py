@@ -35,14 +35,15 @@ def resolved(data: Path | None) -> Settings:
     return resolve(load(), directory)
 
 
-def run(main: Awaitable[Result]) -> Result:
-    """Run to the end. Raises typer.Exit(130) on Ctrl-C."""
+def run(main: Awaitable[Result], *, loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> Result:
+    """Run to the end, on Python's own kind of event loop unless another is given. Raises typer.Exit(130) on Ctrl-C."""
 
     async def whole() -> Result:
         return await main
 
     try:
-        return asyncio.run(whole())
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(whole())
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import structlog
 from starlette.responses import Response
 
 from bus.batch import Accepted, Answer
-from bus.errors import StoreUnavailable
-from bus.gateway import metrics
+from bus.errors import StoreUnavailable, Transient
 from bus.refused import RefusedInput, RefusedStore
-
-log = structlog.get_logger()
 
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -41,11 +37,13 @@ def accepted_response(accepted: Accepted) -> Response:
     return json_response(accepted_json(accepted), 200, headers)
 
 
+class NotKept(Transient):
+    """A refusal could not be kept: it is not told either, so that its sender comes again."""
+
+
 async def keep(refused: RefusedStore, *inputs: RefusedInput) -> None:
-    """Keep refused input; when the store is away the caller is still told why, and the loss is counted and logged."""
+    """Keep refused input, before its sender is told: who was told does not come again. Raises NotKept."""
     try:
         await refused.keep(inputs)
-    except StoreUnavailable:
-        for one in inputs:
-            metrics.REFUSED_NOT_KEPT.labels(one.origin.partition(":")[0]).inc()
-            log.error("refused input could not be kept", origin=one.origin, origin_ref=one.origin_ref, code=one.code)
+    except StoreUnavailable as error:
+        raise NotKept("what was refused cannot be kept now") from error

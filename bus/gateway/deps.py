@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from bus.codec import Codec
 from bus.dispatch import utc_now
@@ -50,5 +51,16 @@ def deps_of(connection: HTTPConnection) -> GatewayDeps:
 
 def trace_of(connection: HTTPConnection) -> TraceContext:
     """Find the trace context that the edge gave this request."""
-    context: TraceContext = connection.state.trace
+    context: TraceContext = connection.scope["state"]["trace"]
     return context
+
+
+def body_of(connection: HTTPConnection) -> bytes:
+    """Give the body that the edge read, whole and within its limit."""
+    body: bytes = connection.scope["state"]["body"]
+    return body
+
+
+def raw_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Give a request's headers by lower-case name; of equal names the first counts."""
+    return dict(reversed(scope["headers"]))

@@ -3,20 +3,28 @@
 Open to all: it describes the interface alone and holds no data, and a browser sends no token when it opens a page.
 """
 
-from collections.abc import Mapping
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+import orjson
 from pydantic import TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from bus.commands import Command
 from bus.gateway.roles import GRANTS
+from bus.gateway.routing import Door
 from bus.names import kebab
 
+_IN_PATH = re.compile(r"{(\w+)}")
+_STRING = {"type": "string"}
+_SUMMARY = "工单事件总线 / the ticket event bus"
+_PROBLEM = "application/problem+json"
 _PAGE = """<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>ticketbus</title>
 <link rel="stylesheet" href="/docs/files/swagger-ui.css"></head><body><div id="swagger-ui"></div>
 <script src="/docs/files/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
@@ -24,19 +32,48 @@ _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLink
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
-def add_docs(app: FastAPI) -> None:
-    """Serve /docs and its files; nothing is fetched from elsewhere."""
-    app.add_api_route("/docs", _page, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/docs/start.js", _start, methods=["GET"], include_in_schema=False)
-    app.mount("/docs/files", StaticFiles(directory=str(swagger_ui_path)))
+def docs_doors(doors: Sequence[Door]) -> list[Door]:
+    """Serve the description and its page; nothing is fetched from elsewhere, and no caller's path names a file."""
+    files = Path(swagger_ui_path)
+    return [
+        _showing("/openapi.json", orjson.dumps(document(doors)), "application/json"),
+        _showing("/docs", _PAGE.encode(), "text/html"),
+        _showing("/docs/start.js", _START.encode(), "text/javascript"),
+        _showing("/docs/files/swagger-ui.css", (files / "swagger-ui.css").read_bytes(), "text/css"),
+        _showing("/docs/files/swagger-ui-bundle.js", (files / "swagger-ui-bundle.js").read_bytes(), "text/javascript"),
+    ]
 
 
-async def _page(_http: HttpRequest) -> Response:
-    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+def _showing(path: str, content: bytes, kind: str) -> Door:
+    async def show(_http: HttpRequest) -> Response:
+        return Response(content, media_type=kind, headers={"Content-Security-Policy": _POLICY})
+
+    return Door(method="GET", path=path, run=show)
 
 
-async def _start(_http: HttpRequest) -> Response:
-    return Response(_START, media_type="text/javascript")
+def document(doors: Sequence[Door]) -> dict[str, Any]:
+    """Describe the interface as OpenAPI. Pure."""
+    paths: dict[str, dict[str, Any]] = {}
+    for door in doors:
+        if door.about:
+            path = door.path.replace(":path}", "}")
+            paths.setdefault(path, {})[door.method.lower()] = _operation(door, path)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ticketbus", "summary": _SUMMARY, "version": version("ticketbus")},
+        "paths": paths,
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(door: Door, path: str) -> dict[str, Any]:
+    named = [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in _IN_PATH.findall(path)]
+    about = {"description": inspect.getdoc(door.run) or "", **door.about}
+    answers = {
+        "2XX": {"description": "Done", "content": {"application/json": {}}},
+        "default": {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: {}}},
+    }
+    return {**about, "parameters": [*about.get("parameters", ()), *named], "responses": answers}
 
 
 def command_docs(cls: type[Command]) -> dict[str, Any]:
@@ -46,11 +83,20 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
     schema["properties"] = {
         **schema.get("properties", {}),
         "at": {**about, "format": "date-time", "description": "when it happened, with offset; default: now"},
-        "actor": {**about, "description": "who did it; default: the client"},
+        "actor": {
+            **about,
+            "minLength": 1,
+            "maxLength": 500,
+            "pattern": "\\S",
+            "description": "who did it; default: the client",
+        },
     }
     roles = ", ".join(role.value for role, grant in GRANTS.items() if cls in grant.commands)
-    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 200}}
+    shape = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": shape}
     return {
+        "operationId": kebab(cls),
+        "summary": (cls.__doc__ or "").splitlines()[0],
         "parameters": [key],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema)}}},
         "description": f"{kebab(cls)}. Roles: {roles}.",
@@ -66,7 +112,8 @@ def _inlined(schema: Mapping[str, Any]) -> Any:
         if isinstance(node, Mapping):
             if "$ref" in node:
                 return walk(definitions[node["$ref"].rpartition("/")[2]])
-            return {key: walk(value) for key, value in node.items() if key != "$defs"}
+            closed = {"additionalProperties": False} if "properties" in node else {}  # unknown fields are refused
+            return {**closed, **{key: walk(value) for key, value in node.items() if key != "$defs"}}
         return [walk(one) for one in node] if isinstance(node, list) else node
 
     return walk(schema)

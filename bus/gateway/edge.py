@@ -1,22 +1,24 @@
-"""The outermost layer of every HTTP request: trace context, limits on the body, metrics, and no stack trace ever."""
+"""What surrounds every request: trace context, limits on the body, metrics, and an answer to every error."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 
-import structlog
 from opentelemetry import trace
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from bus.gateway import metrics, problems
+from bus.gateway import metrics
+from bus.gateway.deps import raw_headers
+from bus.gateway.failures import failed
 from bus.gateway.problems import HttpProblem
-from bus.gateway.trace_context import context_of, parent_of, span_under
+from bus.gateway.trace_context import TraceContext, context_of, parent_of, span_under
 
 BODY_SECONDS_MAX = 30.0
+# So much of a body that is too large is read and dropped: who still sends when we close never sees the answer.
+DRAINED_BYTES_MAX = 8 * 1024 * 1024
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
-log = structlog.get_logger()
 
 
 class Gone(Exception):
@@ -39,54 +41,63 @@ class Edge:
         span = span_under(_method(scope), parent)
         context = context_of(span, parent)
         scope.setdefault("state", {})["trace"] = context
+        bound = bind_contextvars(trace_id=context.trace_id)
         try:
-            with (
-                trace.use_span(span, end_on_exit=True),
-                structlog.contextvars.bound_contextvars(trace_id=context.trace_id),
-            ):
-                try:
-                    if scope["type"] == "websocket":
-                        await self.app(scope, receive, send)
-                    else:
-                        await self._http(scope, receive, send)
-                finally:
-                    _name(span, scope)
+            if span.is_recording():
+                await self._spanned(span, scope, receive, send)
+            else:
+                await self._serve(scope, receive, send)
         except Gone:
             return
+        finally:
+            reset_contextvars(**bound)
+
+    async def _spanned(self, span: trace.Span, scope: Scope, receive: Receive, send: Send) -> None:
+        with trace.use_span(span, end_on_exit=True):
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                _name(span, scope)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = scope["state"]["trace"]
+        context: TraceContext = scope["state"]["trace"]
         began, status = time.perf_counter(), 0
 
         async def send_traced(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["traceparent"] = context.traceparent
+                message["headers"] = [*message["headers"], (b"traceparent", context.traceparent.encode())]
             await send(message)
 
         try:
-            body = await self._body(scope, receive)
-            await self.app(scope, _replay(body, receive), send_traced)
-        except HttpProblem as error:
-            await problems.problem(error, context.trace_id)(scope, receive, send_traced)
+            scope["state"]["body"] = await self._body(scope, receive)
+            await self.app(scope, receive, send_traced)
         except Gone:
             raise
-        except Exception as error:
-            log.exception("request failed", path=_route(scope), error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
+            about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
+            answer = failed(error, **about, trace_id=context.trace_id)
             if status == 0:
-                await problems.internal(context.trace_id)(scope, receive, send_traced)
+                await answer(scope, receive, send_traced)
         finally:
             route = _route(scope)
             metrics.REQUESTS.labels(_method(scope), route, str(status)).inc()
             metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - began)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = Headers(scope=scope)
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        headers = raw_headers(scope)
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             zh, en = "请求体不接受压缩,请原样发送", "send the body as it is; encoded bodies are not taken"
             raise HttpProblem(415, "content_encoding", "Content-Encoding", (zh, en), {"Accept-Encoding": "identity"})
-        if (declared := headers.get("content-length", "")).isdigit() and int(declared) > self.body_bytes_max:
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and (len(declared) > 12 or int(declared) > DRAINED_BYTES_MAX):
             raise self._too_large()
         try:
             async with asyncio.timeout(BODY_SECONDS_MAX):
@@ -95,35 +106,24 @@ class Edge:
             raise HttpProblem(408, "slow_body", "", ("请求体发送过慢", "the body came too slowly")) from None
 
     async def _read(self, receive: Receive) -> bytes:
-        body = bytearray()
+        body, size = bytearray(), 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Gone
-            body += message.get("body", b"")
-            if len(body) > self.body_bytes_max:
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size <= self.body_bytes_max:
+                body += chunk
+            elif not more or size > DRAINED_BYTES_MAX:
                 raise self._too_large()
-            if not message.get("more_body", False):
+            if not more:
                 return bytes(body)
 
     def _too_large(self) -> HttpProblem:
         limit = self.body_bytes_max
         zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
         return HttpProblem(413, "body_too_large", "", (zh, en), {"Connection": "close"}, limit_bytes=limit)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Hand the body on as one message; what follows (a disconnect) comes from the server."""
-    handed = False
-
-    async def again() -> Message:
-        nonlocal handed
-        if handed:
-            return await receive()
-        handed = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 def _name(span: trace.Span, scope: Scope) -> None:
@@ -141,5 +141,5 @@ def _method(scope: Scope) -> str:
 
 def _route(scope: Scope) -> str:
     """Name the route, not the path: paths hold ticket numbers and phones."""
-    route = scope.get("route")
-    return getattr(route, "path", UNMATCHED)
+    path: str = getattr(scope.get("endpoint"), "path", UNMATCHED)
+    return path

@@ -1,11 +1,13 @@
 """One subscriber's way through the log: from its cursor by an own reader, then live, without loss or repeat."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
 from bus.gateway.repeats import Repeats
-from bus.gateway.stream_event import StreamEvent
+from bus.gateway.stream_cursor import write_cursor
+from bus.gateway.stream_event import Frame, StreamEvent
 from bus.gateway.stream_hub import StreamHub, Subscription, begin_again, warm
 from bus.log.record import Record
 
@@ -14,75 +16,81 @@ ATTACH_GAP_RECORDS = 200
 
 
 class Follower:
-    """Yields events in order per partition; `positions` is where the subscriber stands once it has them."""
+    """Yields events in order per partition; `cursor` is where the subscriber stands, for the sender to move."""
 
     def __init__(self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Place, int]) -> None:
         """Stand at these positions, which cover every partition of the topics."""
-        self.positions: Positions = dict(positions)
         self.subscription = Subscription(topics, hub.waiting_max)
+        self.cursor = write_cursor(positions)
+        self._positions: Positions = dict(positions)
         self._hub = hub
         self._repeats = Repeats()
-        self._live = False
+        self._attached: Positions = {}
+        self._ahead: Positions = {}
 
     def begin(self) -> None:
         """Go live at once from where the tail stands; does not await, so nothing slips between."""
-        if self.positions == self._hub.of(self.subscription.topics):
-            self._live = bool(self._hub.attach(self.subscription))
+        if self._positions == self._hub.of(self.subscription.topics):
+            self._attached = self._hub.attach(self.subscription)
 
     async def batches(self) -> AsyncIterator[Sequence[StreamEvent]]:
         """Yield what follows the positions, for ever. Raises HttpProblem (410), KafkaUnavailable, OffsetGone."""
-        if not self._live:
+        if not self._attached:
             async with self._hub.catching_up:
                 async for batch in self._catch_up():
                     yield batch
+            # Who came with a cursor of another gateway may be ahead of this tail.
+            self._ahead = {place: at for place, at in self._positions.items() if at > self._attached[place]}
         while True:
             taken = await self.subscription.take()
-            if fresh := [event for event in taken if event.record.offset >= self.positions[event.place]]:
+            if fresh := [event for event in taken if event.record.offset >= self._ahead.get(event.place, 0)]:
                 yield fresh
 
     def end(self) -> None:
         """Leave the tail. Idempotent."""
         self._hub.detach(self.subscription)
 
-    def passed(self, event: StreamEvent) -> None:
-        """Move on past an event: the cursor of what was sent includes it."""
-        self.positions[event.place] = event.record.offset + 1
+    def frame(self, event: StreamEvent) -> Frame:
+        """Give the next event as this subscriber is sent it: all who go with the tail share one frame."""
+        if not event.after:
+            self._positions[event.place] = event.record.offset + 1
+            return event.frame(self._positions)
+        if all(event.after[place] >= at for place, at in self._ahead.items()):
+            return event.frame_for(self.subscription.topics)
+        return event.frame({place: max(at, event.after[place]) for place, at in self._positions.items()})
 
     async def _catch_up(self) -> AsyncIterator[Sequence[StreamEvent]]:
         """Read on by an own consumer, the only one, up to where the open queue takes over."""
         topics = self.subscription.topics
-        asked, reached = dict(self.positions), dict(self.positions)
-        target: Positions | None = None
+        asked, reached = dict(self._positions), dict(self._positions)
         async with self._hub.log.reader() as reader:
             starts, ends = await reader.bounds(topics)
             if any(not starts[place] <= offset <= ends[place] for place, offset in asked.items()):
                 raise begin_again()  # the log no longer has that place, or never had
             reader.read_from(warm(starts, asked))
             while True:
-                if target is None and self._gap(self._hub.of(topics), reached) <= ATTACH_GAP_RECORDS:
-                    target = self._hub.attach(self.subscription)
-                    if not target:  # the tail lost its place meanwhile
+                if not self._attached and self._gap(self._hub.of(topics), reached) <= ATTACH_GAP_RECORDS:
+                    self._attached = self._hub.attach(self.subscription)
+                    if not self._attached:  # the tail lost its place meanwhile
                         raise begin_again()
-                if target is not None and not self._gap(target, reached):
+                if self._attached and not self._gap(self._attached, reached):
                     return
                 records = await reader.read()
-                fresh = [event for record in records if (event := self._fresh(record, asked, reached, target))]
+                if fresh := [event for record in records if (event := self._fresh(record, asked, reached))]:
+                    yield fresh
                 if not records:
                     stands = await reader.positions()
                     reached = {place: max(offset, stands[place]) for place, offset in reached.items()}
-                if fresh:
-                    yield fresh
+                await asyncio.sleep(0)  # what Kafka has sent already is read without a pause
 
-    def _fresh(
-        self, record: Record, asked: Positions, reached: Positions, target: Positions | None
-    ) -> StreamEvent | None:
+    def _fresh(self, record: Record, asked: Positions, reached: Positions) -> StreamEvent | None:
         """Give what the subscriber has not had; what the open queue has too is left to the queue."""
         event = StreamEvent(record, self._hub.codec)
         repeated = self._repeats.repeated(event.place, event.ticket_id, event.version)
         reached[event.place] = max(reached[event.place], record.offset + 1)
         if record.offset < asked[event.place]:
             return None
-        if target is not None and record.offset >= target[event.place]:
+        if self._attached and record.offset >= self._attached[event.place]:
             return None
         if repeated:
             metrics.STREAM_REPEATS.labels(record.topic).inc()

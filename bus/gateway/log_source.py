@@ -16,7 +16,8 @@ from bus.log.record import Record
 from bus.settings import Settings
 from bus.topics import Contract, physical
 
-READ_RECORDS_MAX = 500
+READ_RECORDS_MAX = 100
+FETCH_BYTES_MAX = 128 * 1024  # of a partition: so much waits in memory, for each that catches up
 POLL_MS = 500
 CALL_S_MAX = 10.0
 
@@ -85,7 +86,7 @@ class KafkaLog:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator["KafkaLogReader"]:
         """Open an own consumer."""
-        consumer = make_consumer(self.settings, auto_offset_reset="none", max_partition_fetch_bytes=512 * 1024)
+        consumer = make_consumer(self.settings, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES_MAX)
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 await consumer.start()

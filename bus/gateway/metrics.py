@@ -23,7 +23,6 @@ INTAKE_SPOOLED = Counter(
 INTAKE_TURNED_AWAY = Counter(
     "ticketbus_intake_turned_away_total", "Intake answered 503: no store could take it", ["source"]
 )
-REFUSED_NOT_KEPT = Counter("ticketbus_refused_not_kept_total", "Refused input that could not be kept", ["origin"])
 STREAMS = Gauge("ticketbus_stream_subscribers", "WebSocket subscribers connected")
 STREAM_EVENTS = Counter("ticketbus_stream_events_total", "Events sent to subscribers", ["topic"])
 STREAM_REPEATS = Counter("ticketbus_stream_repeats_total", "Repeated records dropped before subscribers", ["topic"])

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bus.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
 
 RETRY_AFTER_S = 5
+TEXT_CHARS_MAX = 1000  # who sent a long name knows it; nobody gets a body back that is larger than what was sent
 _TITLES: Mapping[int, str] = {
     400: "请求有误 / Malformed request",
     401: "未通过认证 / Not authenticated",
@@ -20,6 +21,7 @@ _TITLES: Mapping[int, str] = {
     413: "请求过大 / Request too large",
     415: "不支持的内容编码 / Unsupported content encoding",
     422: "被拒绝 / Refused",
+    431: "请求头过大 / Request head too large",
     500: "内部错误 / Internal error",
     503: "暂不可用 / Unavailable for now",
 }
@@ -55,9 +57,9 @@ def body_of(error: BusError, trace_id: str) -> dict[str, Any]:
         "title": _TITLES.get(status, "错误 / Error"),
         "status": status,
         "code": code,
-        "field": field,
-        "detail": zh,
-        "detail_en": en,
+        "field": _clipped(field),
+        "detail": _clipped(zh),
+        "detail_en": _clipped(en),
         "trace_id": trace_id,
     }
 
@@ -108,6 +110,10 @@ def _texts(error: BusError) -> tuple[str, str, str, str]:
         case _:
             zh, en = "内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators"
             return "internal", "", zh, en
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= TEXT_CHARS_MAX else f"{text[:TEXT_CHARS_MAX]}…"
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

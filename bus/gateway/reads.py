@@ -3,7 +3,7 @@
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.body_json import refuse_unstorable
+from bus.body_json import joined
 from bus.errors import MalformedInput
 from bus.gateway.answers import json_response
 from bus.gateway.auth import admit
@@ -13,6 +13,7 @@ from bus.gateway.problems import HttpProblem
 from bus.gateway.roles import Access
 from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.ticket_view import events_view, ticket_view
+from bus.intake.command_bodies import within_limits
 from bus.names import nearest, state_named
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
@@ -43,13 +44,13 @@ async def show_events(http: HttpRequest) -> Response:
 async def list_tickets(http: HttpRequest) -> Response:
     """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
     await admit(http, Access.READ)
-    query = http.query_params
     _refuse_unknown_filters(http)
+    query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
     limit = _limit(query.get("limit"))
     rows = await deps_of(http).tickets.page(
-        state=state_named(query["state"]) if query.get("state") else None,
-        assignee=_text(query.get("assignee"), "assignee"),
-        before=read_page_cursor(query["cursor"]) if query.get("cursor") else None,
+        state=state_named(query["state"]) if "state" in query else None,
+        assignee=query.get("assignee"),
+        before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
         limit=limit + 1,
     )
     page = rows[:limit]
@@ -60,7 +61,7 @@ async def list_tickets(http: HttpRequest) -> Response:
 async def show_journey(http: HttpRequest) -> Response:
     """Show where a ticket is stuck, by any of its names."""
     await admit(http, Access.READ)
-    name = _text(http.path_params["any"], "any") or ""
+    name = within_limits(http.path_params["any"], "any")
     journey = await deps_of(http).journey(name)
     if journey is None:
         zh, en = f"没有与 {name!r} 对应的工单", f"no ticket is known by {name!r}"
@@ -83,23 +84,18 @@ async def show_topics(http: HttpRequest) -> Response:
 def _limit(text: str | None) -> int:
     if text is None:
         return LIMIT_DEFAULT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LIMIT_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= LIMIT_MAX):
         raise MalformedInput("out_of_range", "limit", f"limit 须为 1–{LIMIT_MAX}", f"limit is 1 to {LIMIT_MAX}")
     return int(text)
-
-
-def _text(text: str | None, field: str) -> str | None:
-    if text:
-        refuse_unstorable(text, field)
-    return text or None
 
 
 def _refuse_unknown_filters(http: HttpRequest) -> None:
     for name in http.query_params:
         if name not in FILTERS:
-            close = nearest(name, FILTERS)
+            shown = joined("", name)
+            close = nearest(shown, FILTERS)
             zh, en = (
-                f"没有筛选项 {name!r},可用:{'、'.join(FILTERS)}",
-                f"there is no filter {name!r}; use {', '.join(FILTERS)}",
+                f"没有筛选项 {shown!r},可用:{'、'.join(FILTERS)}",
+                f"there is no filter {shown!r}; use {', '.join(FILTERS)}",
             )
-            raise MalformedInput("unknown_field", name, zh, en, nearest=close)
+            raise MalformedInput("unknown_field", shown, zh, en, nearest=close)

@@ -7,10 +7,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.batch import Accepted, Answer, Outcome, Refused
+from bus.body_json import NAME_CHARS_SHOWN
 from bus.commands import Request
 from bus.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.gateway.answers import accepted_json, json_response, keep
-from bus.gateway.deps import GatewayDeps, deps_of, trace_of
+from bus.gateway.deps import GatewayDeps, body_of, deps_of, trace_of
 from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
 from bus.intake.outcomes import count
@@ -31,7 +32,7 @@ async def webhook(http: HttpRequest) -> Response:
     source = deps.sources.get(name)
     if source is None:
         raise _no_such_source(name, deps)
-    body, now = await http.body(), deps.now()
+    body, now = body_of(http), deps.now()
     headers = {key.lower(): value for key, value in http.headers.items()}
     try:
         delivery_id = source.verify(headers, body, now)
@@ -42,7 +43,7 @@ async def webhook(http: HttpRequest) -> Response:
         source=name,
         client=name,
         method="POST",
-        path=http.url.path,
+        path=http.scope["path"],
         headers={key: headers[key] for key in KEPT_HEADERS if key in headers},
         body=body,
         received_at=now,
@@ -100,6 +101,7 @@ def _result(outcome: Outcome) -> dict[str, object]:
 
 
 def _no_such_source(name: str, deps: GatewayDeps) -> HttpProblem:
+    name = name[:NAME_CHARS_SHOWN]
     close = nearest(name, deps.sources)
     zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
     texts = f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import orjson
 import structlog
@@ -18,15 +19,17 @@ from bus.gateway.log_source import OffsetGone, Positions
 from bus.gateway.ports import Client, Push
 from bus.gateway.problems import HttpProblem, body_of, problem
 from bus.gateway.roles import Access
-from bus.gateway.stream_cursor import read_cursor, write_cursor
-from bus.gateway.stream_event import StreamEvent
+from bus.gateway.stream_cursor import read_cursor
+from bus.gateway.stream_event import Frame
 from bus.gateway.stream_hub import begin_again, slow_reader
+from bus.gateway.stream_protocol import PING_UNANSWERED, WIRE
 
 FROM_START = "start"
 READY_SECONDS_MAX = 10.0
-SEND_SECONDS_MAX = 30.0
+SEND_SECONDS_MAX = 20.0
 GOODBYE_SECONDS_MAX = 2.0
 RECHECK_S = 5.0
+SHOWN_CHARS_MAX = 100
 REASON_BYTES_MAX = 123  # what a close frame has room for
 CLOSE_CODES = {400: 4400, 401: 4401, 404: 4404, 408: 4408, 410: 4410, 503: 1013}
 log = structlog.get_logger()
@@ -37,26 +40,38 @@ async def stream(ws: WebSocket) -> None:
     try:
         client = await admit(ws, Access.STREAM)
     except (HttpProblem, Transient) as error:
-        await ws.send_denial_response(problem(error, trace_of(ws).trace_id))
+        await _denied(ws, error)
         return
     offered = ws.scope.get("subprotocols", ())
-    await ws.accept(next((one for one in offered if one.startswith(SUBPROTOCOL_PREFIX)), None))
     cursor = ""
     try:
+        await ws.accept(next((one for one in offered if one.startswith(SUBPROTOCOL_PREFIX)), None))
         topics = _topics(ws, deps_of(ws))
         log.info("subscribed", client=client.name, topics=topics)
         follower = await _follower(ws, topics)
         try:
             await _serve(ws, client, follower)
         finally:
-            cursor = write_cursor(follower.positions)
+            cursor = follower.cursor
             follower.end()
     except (Refusal, HttpProblem, KafkaUnavailable) as error:
         await _goodbye(ws, error, cursor)
     except OffsetGone:
         await _goodbye(ws, begin_again(), cursor)
-    except (WebSocketDisconnect, RuntimeError):  # it went while we wrote
+    except (WebSocketDisconnect, RuntimeError, OSError):  # it went while we wrote
         return
+
+
+async def no_stream(ws: WebSocket) -> None:
+    """Say to a handshake at any other address where the stream is."""
+    zh, en = "这里没有事件流,请用 /v1/stream", "there is no stream here; it is at /v1/stream"
+    await _denied(ws, HttpProblem(404, "no_such_path", "path", (zh, en)))
+
+
+async def _denied(ws: WebSocket, error: BusError) -> None:
+    """Answer a handshake with a problem, if somebody still waits for it."""
+    with suppress(WebSocketDisconnect, OSError):
+        await ws.send_denial_response(problem(error, trace_of(ws).trace_id))
 
 
 def _topics(ws: WebSocket, deps: GatewayDeps) -> list[str]:
@@ -68,9 +83,10 @@ def _topics(ws: WebSocket, deps: GatewayDeps) -> list[str]:
         if name not in deps.contract.public():
             metrics.STREAM_UNKNOWN_TOPIC.inc()
             close = deps.contract.nearest(name)
-            log.warning("subscription to an unknown topic", topic=name[:100], nearest=close)
+            shown = name[:SHOWN_CHARS_MAX]
+            log.warning("subscription to an unknown topic", topic=shown, nearest=close)
             zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
-            zh, en = f"没有主题 {name!r}{zh}", f"there is no topic {name!r}{en}"
+            zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
             raise HttpProblem(404, "unknown_topic", "topics", (zh, en), nearest=close, topics=deps.contract.public())
     return list(dict.fromkeys(names))
 
@@ -97,10 +113,11 @@ async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Posit
 
 async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
     """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
+    sending = Sending()
     tasks = [
-        asyncio.create_task(_send(ws, client, follower)),
+        asyncio.create_task(_send(ws, client, follower, sending)),
         asyncio.create_task(_until_gone(ws)),
-        asyncio.create_task(_until_revoked(ws, client)),
+        asyncio.create_task(_until_unwelcome(ws, client, sending)),
         asyncio.create_task(follower.subscription.ended.wait()),
     ]
     try:
@@ -114,46 +131,66 @@ async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
         raise follower.subscription.why
 
 
-async def _send(ws: WebSocket, client: Client, follower: Follower) -> None:
-    cursor = write_cursor(follower.positions)
-    ready = {"kind": "ready", "topics": sorted(follower.subscription.topics), "cursor": cursor}
+@dataclass(slots=True)
+class Sending:
+    """Since when the frame in hand is being sent: a clock of the loop, None while nothing is. A timer costs more."""
+
+    since: float | None = None
+
+
+async def _send(ws: WebSocket, client: Client, follower: Follower, sending: Sending) -> None:
+    topics, deps = follower.subscription.topics, deps_of(ws)
+    sent = {topic: metrics.STREAM_EVENTS.labels(topic) for topic in topics}
+    clock = asyncio.get_running_loop().time
+    sending.since = clock()
+    ready = {"kind": "ready", "topics": sorted(topics), "cursor": follower.cursor}
     await ws.send_text(orjson.dumps(ready).decode())
-    deps = deps_of(ws)
+    sending.since = None
     async for batch in follower.batches():
+        frames = [follower.frame(event) for event in batch]
+        sending.since = clock()
+        await _write(ws, frames)
+        sending.since = None
+        follower.cursor = frames[-1].cursor
         for event in batch:
-            await _send_event(ws, follower, event)
-            metrics.STREAM_EVENTS.labels(event.place.topic).inc()
-            deps.pushes.note(
-                Push(
-                    ticket_id=event.ticket_id,
-                    version=event.version,
-                    topic=event.place.topic,
-                    client=client.name,
-                    pushed_at=deps.now(),
+            sent[event.place.topic].inc()
+            if event.new_to(client.name):
+                deps.pushes.note(
+                    Push(
+                        ticket_id=event.ticket_id,
+                        version=event.version,
+                        topic=event.place.topic,
+                        client=client.name,
+                        pushed_at=deps.now(),
+                    )
                 )
-            )
 
 
-async def _send_event(ws: WebSocket, follower: Follower, event: StreamEvent) -> None:
-    cursor = write_cursor({**follower.positions, event.place: event.record.offset + 1})
-    try:
-        async with asyncio.timeout(SEND_SECONDS_MAX):
-            await ws.send_text(event.frame(cursor))
-    except TimeoutError:
-        raise slow_reader() from None
-    follower.passed(event)
+async def _write(ws: WebSocket, frames: Sequence[Frame]) -> None:
+    """Write frames: as they are where the server can, so that they are spelled once for all subscribers."""
+    if WIRE in ws.scope["extensions"]:
+        await ws.send({"type": "websocket.send", "wire": b"".join([frame.wire for frame in frames])})
+    else:
+        for frame in frames:
+            await ws.send_text(frame.text.decode())
 
 
 async def _until_gone(ws: WebSocket) -> None:
     """Wait for the subscriber to leave; what it says is not listened to."""
-    while (await ws.receive())["type"] != "websocket.disconnect":
+    while (message := await ws.receive())["type"] != "websocket.disconnect":
         continue
+    if message.get("code") == PING_UNANSWERED:
+        metrics.STREAM_CUT.inc()
+        log.warning("a subscriber that answers no ping is cut")
 
 
-async def _until_revoked(ws: WebSocket, client: Client) -> None:
-    """Look again and again whether the token is still good. Raises HttpProblem (401) when it is not."""
+async def _until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> None:
+    """Look again and again whether it reads and its token is good. Raises HttpProblem (408, 401) when not so."""
+    clock = asyncio.get_running_loop().time
     while True:
         await asyncio.sleep(RECHECK_S)
+        if sending.since is not None and clock() - sending.since > SEND_SECONDS_MAX:
+            raise slow_reader()
         with suppress(StoreUnavailable):
             if await deps_of(ws).clients.find(bearer(ws) or "") != client:
                 texts = "令牌已失效", "the token is no longer valid"
@@ -162,11 +199,12 @@ async def _until_revoked(ws: WebSocket, client: Client) -> None:
 
 async def _goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
     """Say why, in a frame and in the close reason, to whoever still reads."""
-    if ws.application_state is not WebSocketState.CONNECTED or ws.client_state is not WebSocketState.CONNECTED:
-        return
     content = body_of(error, trace_of(ws).trace_id)
     if content["code"] == "slow_reader":
         metrics.STREAM_CUT.inc()
+        log.warning("a subscriber that reads too slowly is cut")
+    if ws.application_state is not WebSocketState.CONNECTED or ws.client_state is not WebSocketState.CONNECTED:
+        return
     frame = {"kind": "error", "cursor": cursor or None, **content}
     reason = cursor if cursor and len(cursor) <= REASON_BYTES_MAX else content["code"]
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):

@@ -28,6 +28,8 @@ def read_cursor(cursor: str, topics: Iterable[str], partitions: Mapping[str, int
             raise ValueError
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
         offsets = orjson.loads(text)
+        if not isinstance(offsets, dict):
+            raise TypeError
         known = [topic for topic in topics if topic in offsets]
         return {
             Place(topic, number): offset

@@ -1,43 +1,80 @@
-"""An event on its way to subscribers: decoded once, however many read it."""
+"""An event on its way to subscribers: decoded and spelled once, however many read it."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import orjson
 import structlog
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
 
 from bus.codec import Codec, event_json
 from bus.errors import BusError, MalformedInput
 from bus.gateway import metrics
-from bus.gateway.log_source import Place
+from bus.gateway.log_source import Place, Positions
 from bus.gateway.problems import body_of
+from bus.gateway.stream_cursor import write_cursor
 from bus.headers import header
 from bus.log.record import Record
 
+VERSION_DIGITS_MAX = 18  # anybody may write headers, and int() fails on thousands of digits
 log = structlog.get_logger()
 
 
-class StreamEvent:
-    """A record with what the stream needs of it; the body is made when the first subscriber wants it."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a subscriber is sent for an event: JSON in a whole WebSocket frame, and the cursor in it."""
 
-    def __init__(self, record: Record, codec: Codec) -> None:
+    cursor: str
+    text: bytes
+    wire: bytes
+
+
+class StreamEvent:
+    """A record with what the stream needs of it; the body is made when the first subscriber wants it.
+
+    `after` is where the tail stood once it had this record: whoever goes with the tail stands there too.
+    """
+
+    def __init__(self, record: Record, codec: Codec, after: Positions | None = None) -> None:
         """Read the headers alone."""
-        self.record, self._codec = record, codec
+        self.record, self.after, self._codec = record, after or {}, codec
         self.place = Place(record.topic, record.partition)
+        self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
         version = header(record.headers, "ticket-version") or ""
-        self.version = int(version) if version.isascii() and version.isdigit() else 0
+        readable = version.isascii() and version.isdigit() and len(version) <= VERSION_DIGITS_MAX
+        self.version = int(version) if readable else 0
+        self._frames: dict[frozenset[str], Frame] = {}
+        self._noted: set[str] = set()
 
-    def frame(self, cursor: str) -> str:
-        """Give the frame for a subscriber that stands at `cursor` after this event."""
+    def frame_for(self, topics: frozenset[str]) -> Frame:
+        """Give the frame for all who go with the tail on these topics; it is made once."""
+        if topics not in self._frames:
+            self._frames[topics] = self.frame(
+                {place: self.after[place] for place in self.after if place.topic in topics}
+            )
+        return self._frames[topics]
+
+    def frame(self, positions: Positions) -> Frame:
+        """Give the frame for a subscriber that stands at these positions after this event."""
         kind, rest = self._halves
-        return f'{{"kind":"{kind}","topic":"{self.place.topic}","cursor":"{cursor}",{rest}'
+        cursor = write_cursor(positions)
+        text = f'{{"kind":"{kind}","topic":"{self.place.topic}","cursor":"{cursor}",'.encode() + rest
+        return Frame(cursor, text, WireFrame(Opcode.TEXT, text).serialize(mask=False))
+
+    def new_to(self, client: str) -> bool:
+        """Say whether this is the first push of this event to a client, however many connections it has."""
+        known = client in self._noted
+        self._noted.add(client)
+        return not known
 
     @cached_property
-    def _halves(self) -> tuple[str, str]:
+    def _halves(self) -> tuple[str, bytes]:
         try:
-            return "event", orjson.dumps(self._content()).decode()[1:]
+            return "event", orjson.dumps(self._content())[1:]
         except MalformedInput as malformed:
-            return "error", orjson.dumps(self._unreadable(malformed), default=str).decode()[1:]
+            return "error", orjson.dumps(self._unreadable(malformed), default=str)[1:]
 
     def _content(self) -> dict[str, object]:
         recorded = self._codec.decode(self.record.value or b"")

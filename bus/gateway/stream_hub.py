@@ -9,13 +9,18 @@ import structlog
 from bus.codec import Codec
 from bus.errors import KafkaUnavailable
 from bus.gateway import metrics
-from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Positions
+from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.gateway.problems import HttpProblem
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
 from bus.gateway.stream_event import StreamEvent
 from bus.log.record import Record
 
 WAITING_MAX = 1000
+WAITING_BYTES_MAX = 8 * 1024 * 1024
+TAKEN_BYTES_MAX = 16 * 1024  # as Avro, which is a few times that as JSON
+OFFERS_AT_ONCE = 500
+"""After so many the other doors and the subscribers themselves have their turn: the tail goes no faster than they."""
+
 CATCHING_UP_MAX = 16
 RETRY_S = 1.0
 log = structlog.get_logger()
@@ -31,13 +36,18 @@ class Subscription:
         self.why: HttpProblem | None = None
         self._waiting: deque[StreamEvent] = deque()
         self._waiting_max = waiting_max
+        self._bytes = 0
         self._arrived = asyncio.Event()
 
     def offer(self, event: StreamEvent) -> None:
         """Queue an event; never blocks. A queue that is full ends the subscription: a slow reader is cut."""
-        if len(self._waiting) >= self._waiting_max:
+        if self.ended.is_set():
+            return
+        self._bytes += event.bytes
+        if len(self._waiting) >= self._waiting_max or self._bytes > WAITING_BYTES_MAX:
             self.end(slow_reader())
-        elif not self.ended.is_set():
+            self._waiting.clear()
+        else:
             self._waiting.append(event)
             self._arrived.set()
 
@@ -46,12 +56,16 @@ class Subscription:
         self.why = self.why or why
         self.ended.set()
 
-    async def take(self) -> Sequence[StreamEvent]:
-        """Take all that waits; blocks until there is something."""
-        await self._arrived.wait()
-        self._arrived.clear()
-        taken = list(self._waiting)
-        self._waiting.clear()
+    async def take(self) -> list[StreamEvent]:
+        """Take of what waits as much as goes out in one write; blocks until there is something."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        taken, size = [], 0
+        while self._waiting and size < TAKEN_BYTES_MAX:
+            taken.append(event := self._waiting.popleft())
+            size += event.bytes
+        self._bytes -= size
         return taken
 
 
@@ -73,8 +87,9 @@ class StreamHub:
 
     async def known(self, topics: Iterable[str]) -> Positions:
         """Give the tail's positions of these topics; waits until the tail knows them."""
-        await self._known.wait()
-        return self.of(topics)
+        while not (positions := self.of(topics)):  # it may be known and lost again before we are asked
+            await self._known.wait()
+        return positions
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Tell what the log holds of these topics, by the tail's own consumer. Raises KafkaUnavailable."""
@@ -121,23 +136,39 @@ class StreamHub:
             self._known.set()
             try:
                 while True:
-                    for record in await reader.read():
-                        self._take(record)
+                    news = [event for record in await reader.read() if (event := self._taken(record))]
+                    await self._fan_out(news)
+                    await asyncio.sleep(0)  # what Kafka has sent already is read without a pause
             finally:
                 self._tail = None
 
-    def _take(self, record: Record) -> None:
-        event = StreamEvent(record, self.codec)
-        repeated = self._repeats.repeated(event.place, event.ticket_id, event.version)
-        if record.offset < self.positions[event.place]:
-            return  # read again only to know repeats of it
-        self.positions[event.place] = record.offset + 1
-        if repeated:
+    def _taken(self, record: Record) -> StreamEvent | None:
+        """Move on past a record; gives its event unless it was met before."""
+        place = Place(record.topic, record.partition)
+        if record.offset >= self.positions[place]:
+            after = {**self.positions, place: record.offset + 1}
+            event, self.positions = StreamEvent(record, self.codec, after), after
+        else:
+            event = StreamEvent(record, self.codec)  # read again only to know repeats of it
+        repeated = self._repeats.repeated(place, event.ticket_id, event.version)
+        if repeated and event.after:
             metrics.STREAM_REPEATS.labels(record.topic).inc()
-            return
-        for subscription in self._subscriptions:
-            if record.topic in subscription.topics:
-                subscription.offer(event)
+        return event if event.after and not repeated else None
+
+    async def _fan_out(self, news: Sequence[StreamEvent]) -> None:
+        """Offer events to all, subscriber by subscriber, so that each gets them in one write.
+
+        Who comes meanwhile stands after all of them already.
+        """
+        offered = 0
+        for subscription in tuple(self._subscriptions):
+            for event in news:
+                if event.place.topic in subscription.topics:
+                    subscription.offer(event)
+            offered += len(news)
+            if offered >= OFFERS_AT_ONCE:
+                offered = 0
+                await asyncio.sleep(0)
 
     def _forget(self) -> None:
         self.positions, self._repeats = {}, Repeats()

@@ -11,7 +11,7 @@ from bus.commands import Command, OpenTicket, Request
 from bus.errors import Refusal, StoreUnavailable
 from bus.gateway.answers import accepted_response, keep
 from bus.gateway.auth import admit
-from bus.gateway.deps import GatewayDeps, deps_of, trace_of
+from bus.gateway.deps import GatewayDeps, body_of, deps_of, raw_headers, trace_of
 from bus.gateway.intake import spooled
 from bus.gateway.ports import Client
 from bus.gateway.problems import HttpProblem
@@ -24,13 +24,13 @@ from bus.names import kebab, nearest
 from bus.records import RequestReceived
 from bus.terms import TicketId
 
-KEPT_HEADERS = ("content-type", "idempotency-key", "traceparent", "user-agent")
+KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}
 
 
 async def open_ticket(http: HttpRequest) -> Response:
     """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
     deps, client = deps_of(http), await admit(http, OpenTicket)
-    received = await _received(http, client, deps)
+    received = _received(http, client, deps)
     try:
         return await _decided(http, OpenTicket, client, received, None)
     except StoreUnavailable:
@@ -45,19 +45,21 @@ async def command_ticket(http: HttpRequest) -> Response:
         await admit(http, OpenTicket)
         raise _no_such_command(name)
     client = await admit(http, cls)
-    received = await _received(http, client, deps_of(http))
+    received = _received(http, client, deps_of(http))
     return await _decided(http, cls, client, received, read_ticket_id(http.path_params["ticket_id"]))
 
 
-async def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestReceived:
+def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestReceived:
+    sent = raw_headers(http.scope)
+    headers = {name: sent[raw].decode("latin-1") for raw, name in KEPT_HEADERS.items() if raw in sent}
     return RequestReceived(
-        delivery_id=http.headers.get("idempotency-key", "")[:200],
+        delivery_id=headers.get("idempotency-key", "").strip()[:200],
         source=client.name,
         client=client.name,
         method="POST",
-        path=http.url.path,
-        headers={name: http.headers[name] for name in KEPT_HEADERS if name in http.headers},
-        body=await http.body(),
+        path=http.scope["path"],
+        headers=headers,
+        body=body_of(http),
         received_at=deps.now(),
         trace_id=trace_of(http).trace_id,
     )

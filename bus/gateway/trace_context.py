@@ -10,6 +10,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from bus.terms import TraceId
 
+tracer = trace.get_tracer("ticketbus")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 
 
@@ -48,7 +49,7 @@ def span_under(name: str, parent: TraceContext | None) -> trace.Span:
     if parent is not None:
         remote = SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, TraceFlags(TraceFlags.SAMPLED))
         context = trace.set_span_in_context(NonRecordingSpan(remote))
-    return trace.get_tracer("ticketbus").start_span(name, context, kind=trace.SpanKind.SERVER)
+    return tracer.start_span(name, context, kind=trace.SpanKind.SERVER)
 
 
 def context_of(span: trace.Span, parent: TraceContext | None) -> TraceContext:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bus.body_json import refuse_unstorable
+from bus.body_json import NAME_CHARS_SHOWN, joined, refuse_unstorable
 from bus.commands import OUTSIDE, Command
 from bus.errors import MalformedInput
 from bus.names import kebab, nearest
@@ -40,8 +40,11 @@ def build(cls: type[Command], data: Mapping[str, Any]) -> Command:
 def within_limits(value: T, path: str = "") -> T:
     """Refuse what no store holds: NUL, overlong names, huge numbers, times without zone; times become UTC. Pure."""
     match value:
+        case _ if not value:
+            return value
         case str():
-            _check_length(value, path)
+            if len(value) > SHORT_MAX:
+                _check_length(value, path)
             refuse_unstorable(value, path)
             return value
         case datetime():
@@ -51,9 +54,12 @@ def within_limits(value: T, path: str = "") -> T:
         case tuple():
             return tuple(within_limits(one, path) for one in value)  # type: ignore[return-value]  # same items
         case _ if is_dataclass(value) and not isinstance(value, type):
-            inner = {f.name: getattr(value, f.name) for f in fields(value)}
-            checked = {name: within_limits(one, f"{path}.{name}" if path else name) for name, one in inner.items()}
-            changed = {name: one for name, one in checked.items() if one is not inner[name]}
+            changed = {}
+            for name in _names(type(value)):
+                inner = getattr(value, name)
+                checked = within_limits(inner, f"{path}.{name}" if path else name)
+                if checked is not inner:
+                    changed[name] = checked
             return replace(value, **changed) if changed else value
         case _:
             return value
@@ -89,21 +95,31 @@ def _check_length(text: str, path: str) -> None:
 def _refuse_unknown(cls: type, data: object, path: str) -> None:
     if not isinstance(data, Mapping):
         return
-    hints = _hints(cls)
+    known = _records_of(cls)
     for name, inner in data.items():
-        where = f"{path}.{name}" if path else name
-        if name not in hints:
-            close = nearest(name, (*hints, *(() if path else ENVELOPE)))
+        if known.get(name) == ():
+            continue
+        where = joined(path, name)
+        if name not in known:
+            close = nearest(name[:NAME_CHARS_SHOWN], (*known, *(() if path else ENVELOPE)))
             zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
             raise MalformedInput(
                 "unknown_field", where, f"没有字段“{where}”{zh}", f"there is no field {where!r}{en}", nearest=close
             )
-        for record in _records(hints[name]):
+        for record in known[name]:
             for item in inner if isinstance(inner, list) else (inner,):
                 _refuse_unknown(record, item, where)
 
 
-_hints = cache(get_type_hints)
+@cache
+def _names(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
+
+
+@cache
+def _records_of(cls: type) -> Mapping[str, tuple[type, ...]]:
+    """Name the fields of a class, and of each the records that it may hold."""
+    return {name: tuple(_records(hint)) for name, hint in get_type_hints(cls).items()}
 
 
 def _records(hint: Any) -> list[type]:
@@ -119,7 +135,7 @@ def _malformed(error: ValidationError) -> MalformedInput:
         return MalformedInput("missing", field, f"缺少字段“{field}”", f"the field {field!r} is missing")
     if first["type"] == "enum":
         legal = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        close = nearest(str(first["input"]), legal)
+        close = nearest(str(first["input"])[:NAME_CHARS_SHOWN], legal)
         zh, en = f"“{field}”只能用:{'、'.join(legal)}", f"{field} is one of {', '.join(legal)}"
         return MalformedInput("unknown_word", field, zh, en, nearest=close, legal=legal)
     return MalformedInput("wrong_type", field, f"“{field}”类型不对", f"{field}: {first['msg']}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -22,15 +22,16 @@ CALL_S_MAX = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """All that the log holds in [start, end); offsets in between that have no record do not exist in the log."""
+    """All that the log holds of a partition in [start, end); offsets in between without a record do not exist there."""
 
+    partition: int
     start: int
     end: int
     records: tuple[Record, ...]
 
 
 class LogReader:
-    """One plain consumer, made when first needed and made anew after a failure; one range is read at a time."""
+    """One plain consumer, made when first needed and made anew after a failure; one caller reads at a time."""
 
     def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
         self._make = make_consumer
@@ -47,27 +48,47 @@ class LogReader:
         return {one.partition: offset for one, offset in found.items()}
 
     async def read(self, topic: str, partition: int, start: int, end: int, *, most: int) -> AsyncGenerator[Chunk]:
-        """Read [start, end) in chunks of at most `most` records, in order and without overlap.
+        """Read [start, end) of one partition in chunks of at most `most` records; otherwise like `read_together`."""
+        async with aclosing(self.read_together(topic, {partition: (start, end)}, most=most)) as polls:
+            async for chunks in polls:
+                for chunk in chunks:
+                    yield chunk
+
+    async def read_together(
+        self, topic: str, ranges: Mapping[int, tuple[int, int]], *, most: int
+    ) -> AsyncGenerator[list[Chunk]]:
+        """Read a range [start, end) of each partition, in order and without overlap, at most `most` records at a time.
 
         Offsets that the log does not hold (transaction markers, compacted or deleted records) are passed over with
         the consumer's own position. Blocks while the consumer works. Raises KafkaUnavailable.
         """
-        where = TopicPartition(topic, partition)
+        at = {TopicPartition(topic, one): start for one, (start, end) in ranges.items() if start < end}
+        if not at:
+            return
         async with self._turn, self._working() as consumer:
-            consumer.assign([where])
-            consumer.seek(where, start)
-            at, progress_at = start, monotonic()
-            while at < end:
+            consumer.assign(list(at))
+            for where, start in at.items():
+                consumer.seek(where, start)
+            progress_at = monotonic()
+            while at:
                 async with asyncio.timeout(CALL_S_MAX):
-                    found = await consumer.getmany(where, timeout_ms=POLL_MS, max_records=most)
-                    position = await consumer.position(where)
-                records = tuple(record_of(one) for one in found.get(where, ()) if at <= one.offset < end)
-                if position > at:
-                    yield Chunk(start=at, end=min(position, end), records=records)
-                    at, progress_at = min(position, end), monotonic()
+                    found = await consumer.getmany(*at, timeout_ms=POLL_MS, max_records=most)
+                    positions = {where: await consumer.position(where) for where in at}
+                chunks = []
+                for where, position in positions.items():
+                    start, end = at[where], ranges[where.partition][1]
+                    if position > start:
+                        records = tuple([record_of(one) for one in found.get(where, ()) if start <= one.offset < end])
+                        at[where] = min(position, end)
+                        chunks.append(Chunk(partition=where.partition, start=start, end=at[where], records=records))
+                    if position >= end:
+                        del at[where]
+                        consumer.pause(where)  # else it would go on fetching what nobody asks for
+                if chunks:
+                    yield chunks
+                    progress_at = monotonic()
                 elif monotonic() - progress_at > NO_PROGRESS_S_MAX:
-                    raise KafkaUnavailable(f"{topic}/{partition}: nothing arrived at {at}, before {end}")
-            consumer.pause(where)  # else it would go on fetching what nobody asks for
+                    raise KafkaUnavailable(f"{topic}: nothing arrived at {_told(at)}")
 
     async def close(self) -> None:
         """Let go of the consumer; idempotent."""
@@ -102,6 +123,19 @@ async def open_reader(settings: Settings) -> AsyncIterator[LogReader]:
         await reader.close()
 
 
+async def ahead(polls: AsyncGenerator[list[Chunk]]) -> AsyncGenerator[list[Chunk]]:
+    """Ask for the next chunks while the last ones are being worked on; closes `polls` in the end."""
+    coming = asyncio.ensure_future(anext(polls, None))
+    try:
+        while chunks := await coming:
+            coming = asyncio.ensure_future(anext(polls, None))
+            yield chunks
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await polls.aclose()
+
+
 def record_of(one: ConsumerRecord) -> Record:
     """Take over a consumer's record."""
     return Record(
@@ -113,3 +147,7 @@ def record_of(one: ConsumerRecord) -> Record:
         headers=tuple(one.headers),
         timestamp_ms=one.timestamp,
     )
+
+
+def _told(at: Mapping[TopicPartition, int]) -> str:
+    return ", ".join(f"{where.partition}@{offset}" for where, offset in at.items())

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from bus.app import Core
 from bus.errors import BusError
@@ -15,6 +15,7 @@ from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
+from bus.gateway.http_protocol import HttpProtocol
 from bus.gateway.idempotency import InFlight
 from bus.gateway.known_clients import KnownClients
 from bus.gateway.log_source import KafkaLog
@@ -46,6 +47,7 @@ async def _serve(core: Core, stopping: asyncio.Event) -> None:
         port=core.settings.http_port,
         log_config=None,
         access_log=False,
+        http=HttpProtocol,
         server_header=False,
         timeout_graceful_shutdown=STOP_S_MAX,
         ws="websockets-sansio",  # the older one takes a denied handshake for an error
@@ -90,7 +92,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, spool: KafkaSpool) -> FastAPI:
+def _app(core: Core, spool: KafkaSpool) -> Starlette:
     clients = KnownClients(functools.partial(load_tokens, core.pool))
     log = KafkaLog(settings=core.settings, contract=core.contract)
     hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)

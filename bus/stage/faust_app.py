@@ -21,13 +21,14 @@ HEARTBEAT_S = 3.0
 REQUEST_TIMEOUT_S = 15.0
 COMMIT_INTERVAL_S = 1.0
 
-Deliver = Callable[[Sequence[Record]], Awaitable[None]]
+Deliver = Callable[[Sequence[Record], int], Awaitable[None]]
 
 
 def make_app(stage: Stage, *, kafka: Mapping[str, Any], data: Path, deliver: Deliver) -> faust.App:
     """Make the App of a stage; a stopped one cannot start again, so make another, each with its own `data`.
 
-    `kafka` are aiokafka's connection options. `deliver` must never raise anything but CancelledError: an agent that
+    `kafka` are aiokafka's connection options. `deliver` is given records, and how many more the log holds on their
+    partitions; it must never raise anything but CancelledError: an agent that
     raises loses its batch.
     """
     app = faust.App(
@@ -49,13 +50,17 @@ def make_app(stage: Stage, *, kafka: Mapping[str, Any], data: Path, deliver: Del
         broker_commit_interval=COMMIT_INTERVAL_S,
         stream_wait_empty=False,  # a batch that waits for PostgreSQL must not hold a rebalance up
         table_standby_replicas=0,
+        # What the App holds when direct reads overtake it was fetched for nothing: little is enough.
+        broker_max_poll_records=BATCH,
+        stream_buffer_maxsize=BATCH,
     )
     topic = app.topic(stage.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def run(stream: StreamT[Any]) -> None:
         assert isinstance(stream, Stream)
         async for events in stream.take_events(BATCH, within=BATCH_WITHIN_S):
-            await deliver([_record(event) for event in events])
+            records = [_record(event) for event in events]
+            await deliver(records, _unread(app, records))
 
     app.agent(topic, name=f"{stage.group}.run", concurrency=1)(run)
     app.finalize()
@@ -67,17 +72,25 @@ def assigned(app: faust.App, topic: str) -> set[int]:
     return {one.partition for one in app.consumer.assignment() if one.topic == topic}
 
 
-async def skip_to(app: faust.App, topic: str, partition: int, offset: int) -> None:
-    """Let the App go on at `offset`, and the group's committed offset with it."""
-    place, consumer = TP(topic, partition), app.consumer
+async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> None:
+    """Let the App go on at an offset of each partition, and the group's committed offsets with it."""
+    consumer, skipped = app.consumer, dict[TP, int]()
     assert isinstance(consumer, Consumer)
-    if (await consumer.position(place) or 0) >= offset:
-        return  # it is there already; what it still holds back are repeats
-    await consumer.seek(place, offset)
-    # What was acked before the jump never joins what will be acked after it: without these two the group's committed
-    # offset would stand still for good, and with it the lag that every Kafka tool shows.
-    await consumer._commit({place: offset})
-    consumer._committed_offset[place] = offset
+    for place, offset in ((TP(topic, partition), offset) for partition, offset in offsets.items()):
+        if (await consumer.position(place) or 0) < offset:  # else it is there; what it still holds back are repeats
+            await consumer.seek(place, offset)
+            skipped[place] = offset
+    if skipped:
+        # What was acked before the jump never joins what will be acked after it: without these two the group's
+        # committed offset would stand still for good, and with it the lag that every Kafka tool shows.
+        await consumer._commit(skipped)
+        consumer._committed_offset.update(skipped)
+
+
+def _unread(app: faust.App, records: Sequence[Record]) -> int:
+    """Count what the log holds beyond these records on their partitions, as the App's fetches told."""
+    ends, next_offsets = app.monitor.tp_end_offsets, {(one.topic, one.partition): one.offset + 1 for one in records}
+    return sum(max((ends.get(TP(*place)) or 0) - at, 0) for place, at in next_offsets.items())
 
 
 def _record(event: EventT[bytes]) -> Record:

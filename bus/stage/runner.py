@@ -1,15 +1,16 @@
-"""Exactly once: moves a handler along a partition, effects and offset in one transaction, gaps read from the log."""
+"""Exactly once: moves handlers along partitions, effects and offset in one transaction, gaps read from the log."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
 import structlog
 
 from bus.errors import BusError, InvariantBroken, StoreUnavailable, Transient
-from bus.log.reader import Chunk, LogReader
+from bus.log.reader import Chunk, LogReader, ahead
 from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
@@ -21,16 +22,7 @@ TRANSACTION_S_MAX = 120.0
 
 log = structlog.get_logger()
 Place = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """All that the log holds of a partition in [start, end)."""
-
-    partition: int
-    start: int
-    end: int
-    records: Sequence[Record]
+Answer = TypeVar("Answer")
 
 
 class _Behind(Exception):
@@ -51,57 +43,65 @@ class Runner:
         Answers the partitions of which nothing was done because records in between are missing, or the handler is being
         caught up: `catch_up` is wanted there. Raises Transient, then the records may be given again.
         """
-        spans, wanted = [], set()
-        for span in _spans(records):
-            place = (handler.name, span.partition)
-            if place in self._busy or span.end - span.start != len(span.records):
-                wanted.add(span.partition)
+        due, wanted = [], set()
+        for chunk in _chunks(records):
+            place = (handler.name, chunk.partition)
+            if place in self._busy or chunk.end - chunk.start != len(chunk.records):
+                wanted.add(chunk.partition)
             elif place not in self._stopped:
-                spans.append(span)
-        try:
-            return wanted | await self._apply_together(handler, spans)
-        except Transient:
-            raise
-        except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
-            for span in spans:
-                try:
-                    await self._apply(handler, span)
-                except _Behind:
-                    wanted.add(span.partition)
-            return wanted
+                due.append(chunk)
+        return wanted | await self._apply(handler, due)
 
-    async def catch_up(self, handler: Handler, partition: int, end: int) -> int:
-        """Read the log directly from where the handler stands up to `end`; answers how many records took effect.
+    async def catch_up(
+        self,
+        handlers: Sequence[Handler],
+        ends: Mapping[int, int],
+        *,
+        progress: Callable[[int], None] = lambda _records: None,
+    ) -> int:
+        """Read the log directly, once for all handlers, from where they stand up to `ends`; answers how many records.
 
-        Each chunk is a transaction of its own. Raises Transient; what took effect until then stays.
+        Each poll is a transaction of each handler's own. Raises Transient; what took effect until then stays.
         """
-        place = (handler.name, partition)
-        self._busy.add(place)
-        done = 0
+        places = {(handler.name, partition) for handler in handlers for partition in ends}
+        self._busy |= places
+        read = 0
         try:
-            while place not in self._stopped and (start := await self._next_offset(place)) < end:
-                chunks = self._reader.read(self.topic, partition, start, end, most=CHUNK)
-                async with aclosing(chunks):
-                    done += await self._follow(handler, partition, chunks)
+            while stands := await self._standing_before(handlers, ends):
+                starts = {one: min(at for (_, p), at in stands.items() if p == one) for _, one in stands}
+                ranges = {partition: (start, ends[partition]) for partition, start in starts.items()}
+                async with aclosing(ahead(self._reader.read_together(self.topic, ranges, most=CHUNK))) as polls:
+                    async for chunks in polls:
+                        if not all(await together(self._follow(handler, chunks, stands) for handler in handlers)):
+                            break
+                        read += sum(len(chunk.records) for chunk in chunks)
+                        progress(read)
         finally:
-            self._busy.discard(place)
-        return done
+            self._busy -= places
+        return read
 
-    async def _follow(self, handler: Handler, partition: int, chunks: AsyncGenerator[Chunk]) -> int:
-        done, place = 0, (handler.name, partition)
-        async for chunk in chunks:
-            self._tell_missing(place, chunk)
-            try:
-                await self._apply(
-                    handler, Span(partition=partition, start=chunk.start, end=chunk.end, records=chunk.records)
-                )
-            except _Behind:  # rewound meanwhile: a rebuild began
-                return done
-            if place in self._stopped:
-                return done
+    async def _standing_before(self, handlers: Sequence[Handler], ends: Mapping[int, int]) -> dict[Place, int]:
+        """Tell where handlers stand that have not reached the ends; those that stand still are left out."""
+        names = [handler.name for handler in handlers]
+        async with connected(self._pool) as connection:
+            found = await offsets.standing(connection, names)
+        stands = {(one.handler, one.partition): one.next_offset for one in found}
+        for handler in names:
+            for partition in ends:
+                if (handler, partition) not in stands:
+                    raise InvariantBroken(f"{handler} was never begun on partition {partition}")
+        return {place: at for place, at in stands.items() if at < ends.get(place[1], 0) and place not in self._stopped}
+
+    async def _follow(self, handler: Handler, chunks: Sequence[Chunk], stands: Mapping[Place, int]) -> bool:
+        """Apply what was read to a handler that stood before it; False when it was rewound or stopped meanwhile."""
+        places = {(handler.name, chunk.partition): chunk for chunk in chunks}
+        due = {place: chunk for place, chunk in places.items() if stands.get(place, chunk.end) < chunk.end}
+        if any(place in self._stopped for place in due):
+            return False
+        behind = await self._apply(handler, list(due.values()))
+        for chunk in due.values():
             metrics.READ_DIRECTLY.labels(handler.name).inc(len(chunk.records))
-            done += len(chunk.records)
-        return done
+        return not behind and not any(place in self._stopped for place in due)
 
     def stopped(self, handler: str, partition: int) -> str | None:
         """Say why a handler stands still on a partition, if it does."""
@@ -130,72 +130,92 @@ class Runner:
         async with connected(self._pool) as connection:
             await offsets.stop(connection, handler, partition, why)
 
-    async def _next_offset(self, place: Place) -> int:
-        async with connected(self._pool) as connection:
-            found = [one for one in await offsets.standing(connection, [place[0]]) if one.partition == place[1]]
-        if not found:
-            raise InvariantBroken(f"{place[0]} was never begun on partition {place[1]}")
-        return found[0].next_offset
-
-    async def _apply(self, handler: Handler, span: Span) -> None:
-        """Apply one span; a record that cannot be applied stops the handler before it. Raises Transient, _Behind."""
-        place, records = (handler.name, span.partition), span.records
+    async def _apply(self, handler: Handler, chunks: Sequence[Chunk]) -> set[int]:
+        """Apply chunks together, or find whose fault it is; answers the partitions that the handler is behind of."""
         try:
-            if await self._apply_together(handler, [span]):
+            return await self._apply_together(handler, chunks)
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
+            behind = set()
+            for chunk in chunks:
+                try:
+                    await self._apply_alone(handler, chunk)
+                except _Behind:
+                    behind.add(chunk.partition)
+            return behind
+
+    async def _apply_alone(self, handler: Handler, chunk: Chunk) -> None:
+        """Apply a chunk; a record that cannot be applied stops the handler before it. Raises Transient, _Behind."""
+        place, records = (handler.name, chunk.partition), chunk.records
+        try:
+            if await self._apply_together(handler, [chunk]):
                 raise _Behind
         except (Transient, _Behind):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this handler's on this partition: others go on
             if len(records) < 2:
-                await self.stop(*place, records[0].offset if records else span.start, error)
+                await self.stop(*place, records[0].offset if records else chunk.start, error)
                 return
             # What stands before the culprit is sound: halve until the culprit is alone.
             half = len(records) // 2
             middle = records[half].offset
-            await self._apply(handler, replace(span, end=middle, records=records[:half]))
+            await self._apply_alone(handler, replace(chunk, end=middle, records=records[:half]))
             if place not in self._stopped:
-                await self._apply(handler, replace(span, start=middle, records=records[half:]))
+                await self._apply_alone(handler, replace(chunk, start=middle, records=records[half:]))
 
-    async def _apply_together(self, handler: Handler, spans: Sequence[Span]) -> set[int]:
-        """Apply spans of several partitions in one transaction; answers those that the handler is behind of."""
-        if not spans:
+    async def _apply_together(self, handler: Handler, chunks: Sequence[Chunk]) -> set[int]:
+        """Apply chunks of several partitions in one transaction; answers those that the handler is behind of."""
+        if not chunks:
             return set()
         try:
             async with asyncio.timeout(TRANSACTION_S_MAX), connected(self._pool) as connection:
-                next_offsets = await offsets.lock(connection, handler.name, [span.partition for span in spans])
-                due = [span for span in spans if next_offsets.get(span.partition, -1) >= span.start]
-                fresh = [r for span in due for r in span.records if r.offset >= next_offsets[span.partition]]
+                next_offsets = await offsets.lock(connection, handler.name, [chunk.partition for chunk in chunks])
+                due = [chunk for chunk in chunks if next_offsets.get(chunk.partition, -1) >= chunk.start]
+                fresh = [r for chunk in due for r in chunk.records if r.offset >= next_offsets[chunk.partition]]
                 if fresh:
                     with processing(self.topic, handler.name, fresh):
                         await handler.handle(connection, fresh)
                 await self._move(connection, handler, due, next_offsets)
         except TimeoutError as error:
             raise StoreUnavailable(f"{handler.name}: no end of the transaction in {TRANSACTION_S_MAX:.0f} s") from error
+        for chunk in due:
+            _tell_missing(handler.name, chunk, next_offsets[chunk.partition])
         metrics.EVENTS.labels(handler.name).inc(len(fresh))
-        return {span.partition for span in spans} - {span.partition for span in due}
+        return {chunk.partition for chunk in chunks} - {chunk.partition for chunk in due}
 
     async def _move(
-        self, connection: Connection, handler: Handler, spans: Sequence[Span], next_offsets: Mapping[int, int]
+        self, connection: Connection, handler: Handler, chunks: Sequence[Chunk], next_offsets: Mapping[int, int]
     ) -> None:
         moves = [
-            offsets.Move(partition=span.partition, start=next_offsets[span.partition], end=span.end)
-            for span in spans
-            if next_offsets[span.partition] < span.end
+            offsets.Move(partition=chunk.partition, start=next_offsets[chunk.partition], end=chunk.end)
+            for chunk in chunks
+            if next_offsets[chunk.partition] < chunk.end
         ]
         if moves:
             await offsets.move(connection, handler.name, moves, at=self._now())
 
-    def _tell_missing(self, place: Place, chunk: Chunk) -> None:
-        """Say it when the log holds nothing from where the chunk starts: deleted before it took effect, or markers."""
-        first = chunk.records[0].offset if chunk.records else chunk.end
-        if first > chunk.start:
-            metrics.MISSING.labels(place[0]).inc(first - chunk.start)
-            log.warning("offsets_missing", handler=place[0], partition=place[1], first=chunk.start, next=first)
+
+async def together(works: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """Do works side by side and wait for all of them; then raises what the first that failed raised."""
+    answers = await asyncio.gather(*works, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return cast(list[Answer], answers)
 
 
-def _spans(records: Sequence[Record]) -> Iterator[Span]:
+def _tell_missing(handler: str, chunk: Chunk, stood: int) -> None:
+    """Say it when the log held nothing from where the handler stood: deleted before it took effect, or markers."""
+    first = chunk.records[0].offset if chunk.records else chunk.end
+    if first > stood:
+        metrics.MISSING.labels(handler).inc(first - stood)
+        log.warning("offsets_missing", handler=handler, partition=chunk.partition, first=stood, next=first)
+
+
+def _chunks(records: Sequence[Record]) -> Iterator[Chunk]:
     by_partition: dict[int, list[Record]] = {}
     for record in records:
         by_partition.setdefault(record.partition, []).append(record)
     for partition, some in sorted(by_partition.items()):
-        yield Span(partition=partition, start=some[0].offset, end=some[-1].offset + 1, records=some)
+        yield Chunk(partition=partition, start=some[0].offset, end=some[-1].offset + 1, records=tuple(some))

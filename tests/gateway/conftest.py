@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
@@ -82,7 +82,7 @@ class Gateway:
             body_bytes_max=BODY_BYTES_MAX,
             waits=self.spool.waits,
         )
-        self.app: FastAPI = make_app(self.deps)
+        self.app: Starlette = make_app(self.deps)
         self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
 
     async def post(

@@ -7,7 +7,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -16,6 +15,7 @@ from structlog.testing import capture_logs
 
 from bus.body_json import read_object
 from bus.errors import MalformedInput
+from bus.gateway import trace_context
 from bus.gateway.trace_context import parent_of, parse
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
 
@@ -133,7 +133,7 @@ async def test_spans_are_named_by_method_and_route_and_hold_nothing_of_the_path(
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace_context, "tracer", provider.get_tracer("ticketbus"))
     ticket = await gateway.opened()
     await gateway.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
     await gateway.get("/v1/journeys/13800000001")

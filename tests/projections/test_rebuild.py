@@ -34,8 +34,7 @@ async def catch_up(rig: Rig) -> None:
     await rig.begin(*READ_MODELS)
     runner, ends = rig.runner(), await rig.reader.ends(rig.topic, range(PARTITIONS))
     for model in READ_MODELS.values():
-        for partition, end in ends.items():
-            await runner.catch_up(handler_of(model), partition, end)
+        await runner.catch_up([handler_of(model)], ends)
 
 
 async def content(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:

@@ -15,7 +15,7 @@ PLAIN: dict[str, Any] = {"bootstrap_servers": "a:1,b:2", "security_protocol": "P
 SASL: dict[str, Any] = {"sasl_plain_username": "u", "sasl_plain_password": "p", "sasl_mechanism": "SCRAM-SHA-512"}
 
 
-async def _deliver(_records: object) -> None:
+async def _deliver(_records: object, _unread: int) -> None:
     """Take nothing."""
 
 

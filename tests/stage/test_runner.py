@@ -1,16 +1,20 @@
 """Exactly once, whatever is delivered: repeats, gaps, holes, poison, rivals, a rewind."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from bus.errors import StoreUnavailable
 from bus.kafka import kafka_options
-from bus.postgres.pool import connected
+from bus.log.record import Record
+from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
-from tests.stage.rig import Counting, Rig
+from bus.stage import runner as runner_module
+from tests.stage.rig import PARTITIONS, Counting, Rig
 
 
 async def test_what_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
@@ -31,7 +35,7 @@ async def test_a_gap_is_told_and_then_filled_from_the_log(rig: Rig) -> None:
     assert await runner.take(handler, records[2:]) == {0}  # a gap before
     assert await runner.take(handler, [records[0], records[2]]) == {0}  # a gap inside
     assert await rig.effects() == 0
-    assert await runner.catch_up(handler, 0, 5) == 5
+    assert await runner.catch_up([handler], {0: 5}) == 5
     assert await rig.effects() == 5
     batches = await rig.ask("SELECT first_offset, next_offset FROM stage_batches")
     assert batches == [(0, 5)]
@@ -55,7 +59,7 @@ async def test_offsets_of_transaction_markers_and_aborted_records_are_passed_ove
     end = (await rig.reader.ends(rig.topic, [0]))[0]
     assert end == 8  # four records, four markers
     async with asyncio.timeout(10):
-        assert await rig.runner().catch_up(Counting(), 0, end) == 3
+        assert await rig.runner().catch_up([Counting()], {0: end}) == 3
     assert (await rig.standing())[0].next_offset == end
 
 
@@ -67,7 +71,7 @@ async def test_records_that_were_deleted_are_passed_over(rig: Rig) -> None:
     await admin.close()
     await rig.begin("counting")
     async with asyncio.timeout(10):
-        assert await rig.runner().catch_up(Counting(), 0, 20) == 5
+        assert await rig.runner().catch_up([Counting()], {0: 20}) == 5
     assert (await rig.standing())[0].next_offset == 20
 
 
@@ -85,13 +89,50 @@ async def test_poison_stops_its_handler_on_its_partition_before_it_and_nothing_e
     assert (stopped.next_offset, going.next_offset) == (20, 20)
     assert stopped.failure == "offset 20: poison (value): a poison pill"
     assert await runner.take(handler, (await rig.records(0))[20:]) == set()  # it stands still, and nobody waits for it
-    assert await runner.catch_up(handler, 0, 23) == 0
+    assert await runner.catch_up([handler], {0: 23}) == 0
 
     async with connected(rig.pool) as connection:
         await offsets.revive(connection, ["counting"])
     runner.heed((await rig.standing())[0])
-    assert await runner.catch_up(Counting(poison=b"cured"), 0, 23) == 3
+    assert await runner.catch_up([Counting(poison=b"cured")], {0: 23}) == 3
     assert (await rig.standing())[0].failure is None
+
+
+async def test_the_log_is_read_once_for_all_handlers_from_where_each_stands(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "CHUNK", 7)  # many polls, none of which ends where a handler stands
+    for partition in range(PARTITIONS):
+        await rig.produce(partition, *(b"x" for _ in range(30)))
+    await rig.produce(1, b"poison", b"after")
+    await rig.begin("counting", "second", "third")
+    runner, handler, second = rig.runner(), Counting(), Counting(name="second", poison=b"none of it")
+    assert await runner.take(handler, (await rig.records(0))[:20]) == set()
+    assert await runner.take(second, (await rig.records(2))[:11]) == set()
+    ends = {0: 25, 1: 32, 2: 30}  # of partition 0 not all is wanted yet
+    await runner.catch_up([handler, second], ends)
+    assert [one.next_offset for one in (await rig.standing("second")).values()] == [25, 32, 30]
+    assert [one.next_offset for one in (await rig.standing()).values()] == [25, 30, 30]
+    assert [one.next_offset for one in (await rig.standing("third")).values()] == [0, 0, 0]
+    assert (await rig.effects("second"), await rig.effects()) == (87, 85)
+    assert "poison" in (runner.stopped("counting", 1) or "")
+    assert await runner.catch_up([handler, second], ends) == 0
+
+
+async def test_what_one_handler_cannot_do_now_is_told_when_the_others_are_done(rig: Rig) -> None:
+    class Away(Counting):
+        async def handle(self, _connection: Connection, _records: Sequence[Record]) -> None:
+            raise StoreUnavailable("away")
+
+    await rig.produce(0, *(b"x" for _ in range(20)))
+    await rig.begin("counting", "away")
+    runner = rig.runner()
+    with pytest.raises(StoreUnavailable):
+        await runner.catch_up([Away(name="away"), Counting()], {0: 20})
+    assert await rig.effects() == 20
+    assert (await rig.standing("away"))[0].failure is None
+    assert await runner.catch_up([Counting(name="away"), Counting()], {0: 20}) == 20
+    assert (await rig.effects("away"), await rig.effects()) == (20, 20)
 
 
 async def test_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig) -> None:
@@ -103,9 +144,9 @@ async def test_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig
         runner = rig.runner()
         for start in range(0, 3000, 100):
             if await runner.take(Counting(), records[start : start + 100]):
-                await runner.catch_up(Counting(), 0, start + 100)
+                await runner.catch_up([Counting()], {0: start + 100})
 
-    await asyncio.gather(deliver(), deliver(), rig.runner().catch_up(Counting(), 0, 3000))
+    await asyncio.gather(deliver(), deliver(), rig.runner().catch_up([Counting()], {0: 3000}))
     assert await rig.effects() == 3000
     assert (await rig.standing())[0].next_offset == 3000
 
@@ -117,7 +158,7 @@ async def test_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
     assert await runner.take(handler, records[:2]) == set()
     await rig.ask("WITH gone AS (DELETE FROM effects) UPDATE stage_offsets SET next_offset = 0 RETURNING 1")
     assert await runner.take(handler, records[2:]) == {0}
-    assert await runner.catch_up(handler, 0, 3) == 3
+    assert await runner.catch_up([handler], {0: 3}) == 3
     assert await rig.effects() == 3
 
 

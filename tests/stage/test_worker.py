@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
 
+from bus.log.record import Record
+from bus.postgres.pool import Connection
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
 
@@ -47,6 +49,42 @@ async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> 
         return set((await rig.committed()).values()) == {5_020}
 
     await eventually(committed, within_s=10, what="the group's committed offsets after the jump")
+
+
+async def test_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
+    rig.work(Counting(), Counting(name="second"))
+    await rig.produce_many(10)
+    await eventually(has(rig, 30), within_s=15)
+    await rig.produce_many(4_000, "burst")
+    await eventually(has(rig, 12_030))
+    await eventually(has(rig, 12_030, "second"))
+    large = await rig.ask("SELECT count(*) FROM stage_batches WHERE next_offset - first_offset > 500")
+    assert large[0][0] > 0  # larger than any micro-batch
+
+
+async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_there(rig: Rig) -> None:
+    gate = asyncio.Event()
+
+    class Slow(Counting):
+        async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+            await gate.wait()
+            await Counting.handle(self, connection, records)
+
+    await rig.produce_many(2_000)
+    await rig.begin("counting", "slow")
+    runner, ends = rig.runner(), await rig.reader.ends(rig.topic, range(PARTITIONS))
+    await runner.catch_up([Counting()], ends)
+    rig.work(Counting(), Slow(name="slow"))  # as a read model that is new, or being rebuilt
+    await rig.produce_many(20, "live")
+    await eventually(has(rig, 6_060), within_s=15)
+    await rig.produce_many(2_000, "burst")
+    await eventually(has(rig, 12_060), within_s=15)
+    assert await rig.effects("slow") == 0
+    gate.set()
+    await eventually(has(rig, 12_060, "slow"), within_s=20)
+    await rig.produce_many(20, "later")
+    await eventually(has(rig, 12_120, "slow"))
+    await eventually(has(rig, 12_120))
 
 
 async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:

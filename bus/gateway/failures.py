@@ -1,0 +1,41 @@
+"""What a request that failed is answered: every error, ours or theirs, as a problem; each is logged once."""
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bus.errors import BusError, Refusal, Transient
+from bus.gateway.problems import HttpProblem, internal, problem
+
+PATH_CHARS_SHOWN = 200
+_CALLERS_WORDS = frozenset({"unknown_field", "nul", "lone_surrogate"})  # their field may be anything, even a person
+log = structlog.get_logger()
+
+
+def failed(error: Exception, *, method: str, path: str, route: str, trace_id: str) -> Response:
+    """Answer an error, and log it: a refusal as one, a failure of ours with its stack."""
+    match error:
+        case HTTPException():
+            return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN]), trace_id)
+        case Refusal() | HttpProblem() | Transient():
+            said = problem(error, trace_id)
+            code, field = getattr(error, "code", type(error).__name__), getattr(error, "field", "")
+            field = "" if code in _CALLERS_WORDS else field
+            log.info("request_refused", status=said.status_code, code=code, field=field, trace_id=trace_id)
+            return said
+        case BusError():
+            log.error("an invariant is broken", error=str(error))
+        case _:
+            log.error("request failed", path=route, error=type(error).__name__, exc_info=error)
+    return internal(trace_id)
+
+
+def _not_routed(error: HTTPException, method: str, path: str) -> HttpProblem:
+    """Put what no route takes into the one shape of problems."""
+    if error.status_code == 404:
+        zh, en = f"没有地址 {path!r},见 /docs", f"there is no {path!r}; see /docs"
+        return HttpProblem(404, "no_such_path", "path", (zh, en))
+    if error.status_code == 405:
+        zh, en = f"{path!r} 不支持 {method}", f"{path!r} does not take {method}"
+        return HttpProblem(405, "method_not_allowed", "method", (zh, en), error.headers)
+    return HttpProblem(error.status_code, "http", "", (error.detail, error.detail), error.headers)

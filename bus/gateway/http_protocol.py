@@ -1,0 +1,52 @@
+"""What uvicorn's HTTP parser leaves open: a limit on everything that is no body, and a problem for what is no HTTP."""
+
+import secrets
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from bus.gateway.problems import HttpProblem, problem
+
+UNREAD_BYTES_MAX = 64 * 1024
+"""Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection; counts the bytes that came since the parser last made a whole head or part of a body of them."""
+
+    _unread = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a sender that goes on and on without a request is answered 431 and cut off."""
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > UNREAD_BYTES_MAX and not self.transport.is_closing():
+            zh, en = f"请求头超过 {UNREAD_BYTES_MAX} 字节", f"the head is larger than {UNREAD_BYTES_MAX} bytes"
+            self._cut_off(HttpProblem(431, "head_too_large", "headers", (zh, en), limit_bytes=UNREAD_BYTES_MAX))
+
+    def on_headers_complete(self) -> None:
+        self._unread = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unread = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed in the shape of all problems."""
+        self._cut_off(HttpProblem(400, "not_http", "request", ("不是合法的 HTTP 请求", msg)))
+
+    def _cut_off(self, error: HttpProblem) -> None:
+        """Answer and close; while another answer is under way, only close: two would be taken for one."""
+        answering: RequestResponseCycle | None = self.cycle  # None until the first request
+        if answering is None or answering.response_complete:
+            trace_id = secrets.token_hex(16)
+            said = problem(error, trace_id)
+            said.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+            said.headers["connection"] = "close"
+            head = b"".join(b"%s: %s\r\n" % pair for pair in said.raw_headers)
+            self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (said.status_code, head, bytes(said.body)))
+        self.transport.close()

@@ -1,0 +1,46 @@
+"""The routes as plain data: what serves each, and what the interface's description says of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One method of one path; `about` is its OpenAPI operation, without it the door is not described."""
+
+    method: str
+    path: str
+    run: Callable[[HttpRequest], Awaitable[Response]]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what goes wrong is the edge's to answer."""
+        response = await self.run(HttpRequest(scope, receive, send))
+        await response(scope, receive, send)
+
+    def route(self) -> Route:
+        """Give the route that leads here."""
+        return Route(self.path, self, methods=[self.method], name=self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDoor:
+    """A path for WebSockets."""
+
+    path: str
+    run: Callable[[WebSocket], Awaitable[None]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection to its end."""
+        await self.run(WebSocket(scope, receive, send))
+
+    def route(self) -> WebSocketRoute:
+        """Give the route that leads here."""
+        return WebSocketRoute(self.path, self, name=self.path)

@@ -1,0 +1,128 @@
+"""uvicorn's WebSocket protocol for a stream that only tells: what is heard costs nothing, every end is an end."""
+
+import asyncio
+import secrets
+import socket
+from asyncio import TimerHandle
+from typing import Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+from bus.gateway.problems import HttpProblem, problem
+
+WIRE = "ticketbus.wire"
+"""The ASGI extension: a `websocket.send` may bring `wire`, bytes of whole frames that are written as they are."""
+
+SEND_BUFFER_BYTES = 256 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
+HEARD_MAX = 100  # frames of a subscriber between two pings of ours: it has nothing to say but its own pings
+PORTION_BYTES = 4096  # so much is parsed before that is looked at
+LINGER_S = 5.0
+POLICY_VIOLATION, PING_UNANSWERED = 1008, 1011
+
+
+class StreamProtocol(WebSocketsSansIOProtocol):
+    """One connection of the stream."""
+
+    _heard = 0
+    _leaving: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with a bounded buffer in the kernel."""
+        super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and leave no timer behind."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse in portions: who sends a flood is stopped within the first."""
+        for start in range(0, len(data), PORTION_BYTES):
+            if self.close_sent and self.transport.is_closing():
+                return
+            super().data_received(data[start : start + PORTION_BYTES])
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.transport.is_closing():
+            self._refuse_handshake()
+
+    def shutdown(self) -> None:
+        """End with the server; who is on the way out already needs no word, and uvicorn fails at giving it one."""
+        if self.transport.is_closing():
+            self.stop_keepalive()
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin the app, and tell it what this server can do besides."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][WIRE] = {}
+
+    def handle_text(self, event: Frame) -> None:
+        """Drop it, as all that a subscriber says: nothing of it is kept, gathered or decoded."""
+        del event
+        self._hear()
+
+    handle_bytes = handle_cont = handle_text
+
+    def handle_ping(self) -> None:
+        """Answer, as long as there are not too many."""
+        self._hear()
+        if not self.close_sent:
+            super().handle_ping()
+
+    def pause_writing(self) -> None:
+        """Hear nothing either of who does not read: answers to pings would pile up without a bound."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Listen again."""
+        super().resume_writing()
+        self.transport.resume_reading()
+
+    def send_keepalive_ping(self) -> None:
+        """Ask whether the subscriber still reads, and forgive what it said."""
+        self._heard = 0
+        super().send_keepalive_ping()
+
+    def keepalive_timeout(self) -> None:
+        """Cut who does not answer pings; uvicorn itself tells neither the app nor waits for no one."""
+        super().keepalive_timeout()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": PING_UNANSWERED})
+
+    def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+        """Give what is still to be read a moment; a peer that does not read cannot keep the socket."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self._leaving = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        """Write whole frames as they are; the rest is uvicorn's. Raises ClientDisconnected."""
+        wire = message.get("wire")
+        if wire is None:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        self.transport.write(wire)
+
+    def _refuse_handshake(self) -> None:
+        """Answer a request that is HTTP but no handshake; uvicorn would keep the connection without a word."""
+        zh, en = "不是合法的 WebSocket 握手", "not a WebSocket handshake"
+        said = problem(HttpProblem(400, "not_websocket", "handshake", (zh, en)), secrets.token_hex(16))
+        head = b"".join(b"%s: %s\r\n" % pair for pair in said.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 \r\nconnection: close\r\n%s\r\n%s" % (head, bytes(said.body)))
+        self.transport.close()
+
+    def _hear(self) -> None:
+        self._heard += 1
+        if self._heard > HEARD_MAX and not self.close_sent:
+            self.conn.fail(POLICY_VIOLATION, "a subscriber only listens")
+            self.handle_parser_exception()
