@@ -1,7 +1,9 @@
 """The arithmetic of an SLA clock: how much of a promise is spent, when it warns and when it falls due."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from bus.replacing import replace
 
 WARN_SHARE = 0.8
 

@@ -42,3 +42,12 @@ class KafkaUnavailable(Transient):
 
 class InvariantBroken(BusError):
     """Ours: what must hold does not. Stop here and alert."""
+
+
+class VersionMissing(InvariantBroken):
+    """An event's version does not follow the one known: those in between were not told."""
+
+    def __init__(self, ticket_id: str, *, version: int, known: int) -> None:
+        """Keep the last version known; 0 for a ticket that is not known at all."""
+        super().__init__(f"{ticket_id}: version {version} follows {known}")
+        self.known = known

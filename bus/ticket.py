@@ -1,12 +1,12 @@
 """A ticket's state and how each event changes it. Pure; `evolve` never refuses: what happened, happened."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from bus import clock
 from bus.clock import Clock
-from bus.errors import InvariantBroken
+from bus.errors import InvariantBroken, VersionMissing
 from bus.events import (
     AssignmentAccepted,
     ClosureConfirmed,
@@ -37,6 +37,7 @@ from bus.events import (
     WorkStarted,
 )
 from bus.names import dotted
+from bus.replacing import replace
 from bus.terms import BUS, ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
 from bus.values import Assignee, Customer, IncidentKey
 
@@ -95,10 +96,10 @@ def clock_of(ticket: Ticket, name: ClockName) -> Clock:
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
-    """Fold one event; versions must follow each other without a gap, or InvariantBroken."""
+    """Fold one event; versions must follow each other without a gap, or VersionMissing."""
     known = 0 if ticket is None else ticket.version
     if recorded.version != known + 1:
-        raise InvariantBroken(f"{recorded.ticket_id}: version {recorded.version} follows {known}")
+        raise VersionMissing(recorded.ticket_id, version=recorded.version, known=known)
     if ticket is None:
         return _opened(recorded)
     # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bus.errors import InvariantBroken
+from bus.errors import VersionMissing
 from bus.events import (
     ClosureConfirmed,
     ClosureRejected,
@@ -39,13 +39,13 @@ class Repair:
 
 
 def project(row: Repair | None, recorded: Recorded) -> Repair | None:
-    """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is an InvariantBroken."""
+    """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is VersionMissing."""
     if row is None:
         return _opened(recorded, recorded.event) if isinstance(recorded.event, TicketOpened) else None
     if recorded.version <= row.version:
         return row
     if recorded.version != row.version + 1:
-        raise InvariantBroken(f"{row.ticket_id}: version {recorded.version} follows {row.version}")
+        raise VersionMissing(row.ticket_id, version=recorded.version, known=row.version)
     return replace(_changed(row, recorded), version=recorded.version)
 
 

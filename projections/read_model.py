@@ -41,7 +41,7 @@ class ReadModel(Generic[Row]):
 
 
 def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
-    """Fold one event into the ticket itself; a repeat changes nothing, a missing version is an InvariantBroken."""
+    """Fold one event into the ticket itself; a repeat changes nothing, a gap is VersionMissing."""
     if ticket is not None and recorded.version <= ticket.version:
         return ticket
     return evolve(ticket, recorded)

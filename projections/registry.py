@@ -1,10 +1,11 @@
 """The list of read models, and which stage keeps which."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from bus.events import Recorded
+from bus.stage.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.runner import CHUNK
 from bus.topics import LOG, physical
@@ -20,9 +21,9 @@ DECODED_KEPT = 2 * CHUNK  # the read models of a stage are given the same record
 READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
 
 
-def stages(decode: Callable[[bytes], Recorded], *, namespace: str) -> tuple[Stage, ...]:
+def stages(events: EventReader, *, namespace: str) -> tuple[Stage, ...]:
     """Give the stages that keep the read models from the log."""
-    once = lru_cache(maxsize=DECODED_KEPT)(decode)
+    once = replace(events, decode=lru_cache(maxsize=DECODED_KEPT)(events.decode))
     return tuple(
         Stage(
             name=name,

@@ -1,21 +1,30 @@
 """Keeps read models in PostgreSQL: the rows touched in one query, folded in memory, written back in one round trip."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Generic, NamedTuple
 
 import orjson
+import structlog
 
-from bus.errors import MalformedInput
+from bus.body_json import refuse_unstorable
+from bus.codec import event_json
+from bus.errors import MalformedInput, VersionMissing
 from bus.events import Recorded
 from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.stage import metrics
+from bus.stage.event_reader import EventReader
 from bus.terms import TicketId
 from projections.read_model import ReadModel, Row, Table, Written
 
-Decode = Callable[[bytes], Recorded]
-BREATHE_EVERY = 200  # records folded between two turns of the event loop
+BREATHE_EVERY = 200  # events folded between two turns of the event loop
+_NUL = b"\\u0000"  # as JSON spells it; PostgreSQL takes no text that holds one
+_VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
+
+log = structlog.get_logger()
+Told = Sequence[tuple[Record, Recorded]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class ProjectionHandler(Generic[Row]):
     """Keeps one read model. Table names are left to the connection's search path: verifying builds beside the live."""
 
     model: ReadModel[Row]
-    decode: Decode
+    events: EventReader
 
     @property
     def name(self) -> str:
@@ -31,24 +40,57 @@ class ProjectionHandler(Generic[Row]):
         return self.model.name
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Fold records in; a record that is no ticket event is MalformedInput, a gap in versions InvariantBroken."""
-        recorded = []
-        for number, record in enumerate(records):
-            if number % BREATHE_EVERY == BREATHE_EVERY - 1:
-                await asyncio.sleep(0)
-            if record.value is None:
-                raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-            recorded.append(self.decode(record.value))
-        stored = await self._load(connection, {one.ticket_id for one in recorded})
+        """Fold records in; one that is no ticket event, or that no table takes, is passed over and kept.
+
+        A version that the log did not tell is read from PostgreSQL, where it became true. Raises VersionMissing when it
+        is not there either.
+        """
+        told: Told = await self.events.read(records)
+        written = await self._folded(connection, told)
+        if any(_NUL in one.records for one in written):
+            written = await self._folded(connection, await self._storable(told))
+        async with connection.pipeline():
+            for one in written:
+                await connection.execute(one.query, (one.records.decode(),))
+
+    async def _folded(self, connection: Connection, told: Told) -> list["_Upsert"]:
+        """Fold events onto the rows stored, and give what is to be written to the tables."""
+        stored = await self._load(connection, {one.ticket_id for _, one in told})
         rows, changed = dict(stored), dict[TicketId, Row]()
-        for number, one in enumerate(recorded):
+        for number, (_, one) in enumerate(told):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
             before = rows.get(one.ticket_id)
-            after = self.model.project(before, one)
+            try:
+                after = self.model.project(before, one)
+            except VersionMissing as gap:
+                after = await self._healed(connection, before, one, gap.known)
             if after is not None and after is not before:
                 rows[one.ticket_id] = changed[one.ticket_id] = after
-        await self._write(connection, [(stored.get(ticket_id), row) for ticket_id, row in changed.items()])
+        return self._written([(stored.get(ticket_id), row) for ticket_id, row in changed.items()])
+
+    async def _healed(self, connection: Connection, row: Row | None, one: Recorded, known: int) -> Row | None:
+        """Fold the versions that were not told, then the event that was."""
+        found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version - 1))
+        values = [value for (value,) in await found.fetchall()]
+        for value in values:
+            row = self.model.project(row, self.events.decode(value))
+        row = self.model.project(row, one)
+        metrics.HEALED.labels(self.name).inc(len(values))
+        log.error("versions_not_told", handler=self.name, ticket_id=one.ticket_id, after=known, healed=len(values))
+        return row
+
+    async def _storable(self, told: Told) -> Told:
+        """Leave out the events that no table takes."""
+        kept = []
+        for record, one in told:
+            try:
+                refuse_unstorable(event_json(one), "")
+            except MalformedInput as refusal:
+                await self.events.pass_over(record, refusal)
+            else:
+                kept.append((record, one))
+        return kept
 
     async def _load(self, connection: Connection, ids: set[TicketId]) -> dict[TicketId, Row]:
         columns = ", ".join(self.model.stored)
@@ -56,23 +98,27 @@ class ProjectionHandler(Generic[Row]):
         rows = await (await connection.execute(query.encode(), (sorted(ids),))).fetchall()
         return {ticket_id: self.model.read(ticket_id, stored) for ticket_id, *stored in rows}
 
-    async def _write(self, connection: Connection, rows: Sequence[tuple[Row | None, Row]]) -> None:
+    def _written(self, rows: Sequence[tuple[Row | None, Row]]) -> list["_Upsert"]:
+        """Give what puts the rows into the model's tables."""
         written: dict[str, list[Written]] = {table.name: [] for table in self.model.tables}
         for before, after in rows:
             for name, records in self.model.write(before, after).items():
                 written[name].extend(records)
-        async with connection.pipeline():
-            for table in self.model.tables:
-                if written[table.name]:
-                    await _upsert(connection, table, written[table.name])
+        return [_upsert(table, written[table.name]) for table in self.model.tables if written[table.name]]
 
 
-async def _upsert(connection: Connection, table: Table, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write whole records at once: PostgreSQL reads them from one JSON array by the table's own types."""
+class _Upsert(NamedTuple):
+    """Whole records at once: PostgreSQL reads them from one JSON array by the table's own types."""
+
+    query: bytes
+    records: bytes
+
+
+def _upsert(table: Table, records: Sequence[Written]) -> _Upsert:
     columns = list(records[0])
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in table.key)
     query = f"""
         INSERT INTO {table.name} ({", ".join(columns)})
         SELECT {", ".join(columns)} FROM json_populate_recordset(null::{table.name}, %s::json)
         ON CONFLICT ({", ".join(table.key)}) DO UPDATE SET {changes}"""  # noqa: S608 - the names are the model's own
-    await connection.execute(query.encode(), (orjson.dumps(records).decode(),))
+    return _Upsert(query.encode(), orjson.dumps(records))

@@ -1,7 +1,7 @@
 """`ticketbus projection`: the lag of the read models, building one again, and holding them against the log."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bus.app import Core
     from projections.lag import Lag
     from projections.rebuild import Rebuilt
+    from projections.store import ProjectionHandler
     from projections.verify import Verified
 
 commands = typer.Typer(name="projection", help="The read models: lag, rebuild, verify.", no_args_is_help=True)
@@ -100,15 +101,13 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.stage.runner import Runner
     from bus.topics import LOG, physical
     from projections.rebuild import rebuild
-    from projections.registry import READ_MODELS
-    from projections.store import ProjectionHandler
 
     topic = physical(core.settings.namespace, LOG)
     progress, show = counting(f"rebuild {name}")
     async with open_reader(core.settings) as reader:
         with progress:
             return await rebuild(
-                ProjectionHandler(READ_MODELS[name], core.codec.decode),
+                _handler(core, name),
                 topic=topic,
                 partitions=core.contract.topics[LOG].partitions,
                 pool=core.pool,
@@ -123,18 +122,24 @@ async def _verify(core: "Core", names: list[str]) -> "list[Verified]":
     from bus.cli.run import counting
     from bus.log.reader import open_reader
     from projections.registry import READ_MODELS
-    from projections.store import ProjectionHandler
     from projections.verify import verify as verify_one
 
     found: list[Verified] = []
     url = require(core.settings, "database_url")
     async with open_reader(core.settings) as reader:
         for name in names or READ_MODELS:
-            handler = ProjectionHandler(READ_MODELS[name], core.codec.decode)
             progress, show = counting(f"verify {name}")
             with progress:
-                found += await verify_one(handler, url=url, reader=reader, progress=show)
+                found += await verify_one(_handler(core, name), url=url, reader=reader, progress=show)
     return found
+
+
+def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":
+    from bus.stage.event_reader import EventReader
+    from projections.registry import READ_MODELS
+    from projections.store import ProjectionHandler
+
+    return ProjectionHandler(READ_MODELS[name], EventReader(decode=core.codec.decode, learn=core.schemas.learn))
 
 
 def _known(names: list[str]) -> None:

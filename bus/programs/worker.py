@@ -3,7 +3,6 @@
 import asyncio
 import functools
 from collections.abc import Collection, Coroutine, Iterable
-from dataclasses import replace
 from typing import Any
 
 from prometheus_client import start_http_server
@@ -18,10 +17,10 @@ from bus.programs.sources import sources
 from bus.settings import Settings
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
 from bus.stage.dispatching import DispatchingHandler, Door
+from bus.stage.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from bus.stage.runner import Runner
-from bus.stage.schemas import LearningHandler
 from bus.stage.worker import StageWorker
 from bus.topics import COMMANDS, INTAKE, physical
 from bus.waiting import unless
@@ -54,19 +53,15 @@ async def _serve(names: Collection[str], core: Core, stopping: asyncio.Event) ->
 
 def _stages(core: Core) -> tuple[Stage, ...]:
     namespace = core.settings.namespace
+    events = EventReader(decode=core.codec.decode, learn=core.schemas.learn, keep=core.refused.keep)
     doors: dict[str, tuple[str, Door]] = {
         INTAKE_HANDLER: (INTAKE, IntakeDoor(codec=core.codec, sources=sources(core.settings))),
         COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, now=utc_now)),
     }
     return (
-        *(_learning(core, stage) for stage in projection_stages(core.codec.decode, namespace=namespace)),
+        *projection_stages(events, namespace=namespace),
         *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
     )
-
-
-def _learning(core: Core, stage: Stage) -> Stage:
-    handlers = tuple(LearningHandler(handler=one, learn=core.schemas.learn) for one in stage.handlers)
-    return replace(stage, handlers=handlers)
 
 
 def _dispatching(core: Core, name: str, topic: str, door: Door) -> Stage:

@@ -15,6 +15,7 @@ from bus.errors import StoreUnavailable
 from bus.events import Event, SlaBreached, SlaWarned, TicketEscalated
 from bus.memory import MemoryStore
 from bus.postgres.pool import connected
+from bus.stage.event_reader import EventReader
 from bus.terms import ClockName, TicketId
 from projections.sla_clocks import SLA_CLOCKS
 from projections.sla_timer import LEASE, SlaTimer
@@ -59,7 +60,7 @@ class Desk:
         """Tell the clocks all that happened."""
         events = [recorded for log in self.store.log.values() for recorded in log]
         async with connected(self.rig.pool) as connection:
-            handler = ProjectionHandler(SLA_CLOCKS, CODEC.decode)
+            handler = ProjectionHandler(SLA_CLOCKS, EventReader(decode=CODEC.decode))
             await handler.handle(connection, records(events, topic="t", partitions=1))
 
     @property

@@ -177,7 +177,9 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
 async def _create(server: str, name: str, url: str) -> None:
     async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
         await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    migration = resources.files("bus.postgres").joinpath("migrations", "20261122000002_stages.sql").read_text("utf-8")
+    migrations = resources.files("bus.postgres").joinpath("migrations")
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(migration.split("-- migrate:down")[0].encode())
+        for one in ("20261122000001_log.sql", "20261122000002_stages.sql"):
+            migration = migrations.joinpath(one).read_text("utf-8")
+            await connection.execute(migration.split("-- migrate:down")[0].encode())
         await connection.execute(EFFECTS.encode())
