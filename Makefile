@@ -2,12 +2,13 @@
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+PEERS := .venv/peers/.installed
 TEST_ARGS ?=
 # Behind a company's TLS proxy only the system's certificates are right; pip reads them by itself, uv asks.
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test faults bench check lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +22,15 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 
+faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
+	@$(BIN)/ticketbus fetch
+	@$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" --session-timeout 14400 \
+		$(if $(SEED),--seed $(SEED)) $(TEST_ARGS)
+
+bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 8 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)
+	@$(BIN)/ticketbus fetch
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
 check: $(STAMP) ## format, lint, types, import contracts, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -31,6 +41,7 @@ check: $(STAMP) ## format, lint, types, import contracts, dead code
 lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=--upgrade)
 	@$(COMPILE) -o requirements.lock pyproject.toml
 	@$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(COMPILE) -o bench/requirements-peers.lock bench/requirements-peers.in
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
@@ -61,4 +72,10 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "installing the locked requirements"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What the bench compares with, in an environment of its own: its pins are not ours.
+$(PEERS): $(STAMP) bench/requirements-peers.lock
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/peers
+	@$(BIN)/uv pip install --quiet --python .venv/peers/bin/python --require-hashes -r bench/requirements-peers.lock
 	@touch $@

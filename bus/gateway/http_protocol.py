@@ -1,11 +1,14 @@
 """What uvicorn's HTTP parser leaves open: a limit on everything that is no body, and a problem for what is no HTTP."""
 
+import asyncio
 import secrets
+from asyncio import TimerHandle
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bus.gateway.problems import HttpProblem, problem
 
+HEAD_S_MAX = 10.0
 UNREAD_BYTES_MAX = 64 * 1024
 """Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
 
@@ -14,6 +17,16 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection; counts the bytes that came since the parser last made a whole head or part of a body of them."""
 
     _unread = 0
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin; who says nothing is not waited for, as uvicorn would for ever."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; a sender that goes on and on without a request is answered 431 and cut off."""
@@ -22,22 +35,36 @@ class HttpProtocol(HttpToolsProtocol):
         if self._unread > UNREAD_BYTES_MAX and not self.transport.is_closing():
             zh, en = f"请求头超过 {UNREAD_BYTES_MAX} 字节", f"the head is larger than {UNREAD_BYTES_MAX} bytes"
             self._cut_off(HttpProblem(431, "head_too_large", "headers", (zh, en), limit_bytes=UNREAD_BYTES_MAX))
+        elif self._unread and self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
 
     def on_headers_complete(self) -> None:
         self._unread = 0
+        self._in_time()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
+        self._in_time()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._unread = 0
+        self._in_time()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed in the shape of all problems."""
         self._cut_off(HttpProblem(400, "not_http", "request", ("不是合法的 HTTP 请求", msg)))
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self._cut_off(HttpProblem(408, "slow_head", "headers", ("请求头发送过慢", "the head came too slowly")))
 
     def _cut_off(self, error: HttpProblem) -> None:
         """Answer and close; while another answer is under way, only close: two would be taken for one."""

@@ -22,6 +22,7 @@ from bus.gateway.log_source import KafkaLog
 from bus.gateway.pushes import PostgresPushes
 from bus.gateway.spool import KafkaSpool
 from bus.gateway.stream_hub import StreamHub
+from bus.gateway.stream_protocol import StreamProtocol
 from bus.gateway.ticket_rows import PostgresTicketReader
 from bus.journey import journey
 from bus.postgres.pool import connected
@@ -50,10 +51,10 @@ async def _serve(core: Core, stopping: asyncio.Event) -> None:
         http=HttpProtocol,
         server_header=False,
         timeout_graceful_shutdown=STOP_S_MAX,
-        ws="websockets-sansio",  # the older one takes a denied handshake for an error
+        ws=StreamProtocol,
         ws_per_message_deflate=False,  # events are small; compressing each costs more than it saves
-        ws_ping_interval=20,
-        ws_ping_timeout=20,
+        ws_ping_interval=10,
+        ws_ping_timeout=10,  # with the interval: who does not read is cut within 30 s, whether events flow or not
         ws_max_size=64 * 1024,
     )
     server, door = _Server(config), _door(core.settings)

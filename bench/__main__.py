@@ -1,0 +1,80 @@
+"""`python -m bench`: measures on parts of its own, or on those that the environment names, one room after the other."""
+
+import argparse
+import asyncio
+import importlib
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from bench import machine, report
+from bench.bus import bus_on
+from bench.figure import Figure, json_line
+from bus.local.stack import Urls, running_parts
+from bus.settings import load
+from bus.tracing import configure
+
+ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind")
+SCALE: Final = "scale"
+
+
+def main() -> None:
+    """Measure, print a line of JSON for each figure, then the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "rooms", nargs="*", metavar="ROOM", help=f"{' '.join((*ROOMS, SCALE))}; all but {SCALE} if none"
+    )
+    parser.add_argument(
+        "--scale", action="store_true", help="10 thousand beside 1 million tickets too: 10 minutes more"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table between the marks of this document")
+    chosen = parser.parse_args()
+    if unknown := {*chosen.rooms} - {*ROOMS, SCALE}:
+        parser.error(f"no such room: {', '.join(sorted(unknown))}")
+    rooms = chosen.rooms or [*ROOMS, *([SCALE] if chosen.scale else [])]
+    configure("bench", level="error")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was started ends with the bench
+    with (
+        tempfile.TemporaryDirectory(prefix="ticketbus-bench-") as folder,
+        running_parts(Path(folder) / "parts", settings=load(), say=_say) as parts,
+    ):
+        described = machine.describe(parts)
+        figures, failed = _measured(rooms, parts, Path(folder))
+    report.show(figures, described)
+    if chosen.write:
+        report.write(chosen.write, figures, described)
+    sys.exit(1 if failed else 0)
+
+
+def _measured(rooms: Iterable[str], parts: Urls, folder: Path) -> tuple[list[Figure], list[str]]:
+    """Give the figures, and the rooms that failed: what others measured is kept."""
+    figures, failed = list[Figure](), list[str]()
+    for room in rooms:
+        measure = importlib.import_module(f"bench.{room}").run
+        (folder / room).mkdir()
+        _say(f"measuring {room}")
+        began = monotonic()
+        try:
+            with bus_on(parts, folder / room) as bus:
+                found = asyncio.run(measure(bus))
+        except Exception:  # noqa: BLE001 - whatever it is, it is said, and the other rooms are measured
+            traceback.print_exc()
+            failed.append(room)
+            continue
+        figures += found
+        print("\n".join(map(json_line, found)), flush=True)
+        _say(f"{room} took {monotonic() - began:.0f} s")
+    return figures, failed
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

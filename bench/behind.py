@@ -1,0 +1,79 @@
+"""The read models are 23,000 events behind when live traffic sets in: how long do the live events wait meanwhile?"""
+
+import asyncio
+from time import monotonic
+
+import psutil
+
+from bench.bus import Bus, until
+from bench.figure import Figure
+from bench.seed import seed
+from bench.sightings import LIVE, quantile_ms, sight, sightings
+from bench.traffic import steady
+from bus.app import Core
+from bus.postgres.pool import connected
+
+_BEHIND = 23_000
+_ROWS = 16_500  # of the incident log come to a little more events than that
+_PER_S = 50
+_AFTER_S = 3.0
+_DONE = "SELECT coalesce(sum(next_offset), 0) FROM stage_offsets WHERE handler = 'tickets'"
+
+
+async def run(bus: Bus) -> list[Figure]:
+    """Fill the log while no worker runs; start one under live traffic, and look at each live event's way."""
+    sight(bus.database_url, "events", "committed", condition=LIVE)
+    sight(bus.database_url, "tickets", "projected", condition=LIVE)
+    async with bus.core() as core:
+        await seed(core, rows=_ROWS)
+        await core.relay.close()
+        behind = await _one(core, "SELECT count(*) FROM events")
+        bus.start("gateway")
+        await bus.ready()
+        with sightings(bus.database_url, "committed", "projected") as seen:
+            watching = asyncio.create_task(_catching_up(core, behind))
+            worker = psutil.Process(bus.start("worker"))
+            until_s = [float("inf")]
+            watching.add_done_callback(lambda _: until_s.__setitem__(0, monotonic() + _AFTER_S))
+            await steady(bus, per_s=_PER_S, goes_on=lambda: monotonic() < until_s[0])
+            first, caught_up = await watching
+            cpu_s = sum(worker.cpu_times()[:2])
+            committed, projected = dict(seen.seen["committed"]), seen.seen["projected"]
+            await until(lambda: _all_there(committed.keys() - projected.keys()), within_s=60)
+    during = [projected[one] - at for one, at in committed.items() if first <= at <= caught_up]
+    after = [projected[one] - at for one, at in committed.items() if at > caught_up]
+    return [
+        Figure(
+            name=f"live events while {behind:,} are caught up with, commit to read model, p95",
+            value=quantile_ms(during, 0.95) / 1000,
+            unit="s",
+            against=f"once caught up: {quantile_ms(after, 0.95) / 1000:.2f} s",
+            goal="≤ 2",
+            note=f"all of it took {caught_up - first:.1f} s, {cpu_s:.1f} s of CPU for all three read models; "
+            f"{len(during)} live events meanwhile; a partition's live events stand behind its own past",
+        )
+    ]
+
+
+async def _catching_up(core: Core, behind: int) -> tuple[float, float]:
+    """Tell when the read model began to move and when it had passed what was there before."""
+    moments = []
+    for goal in (1, behind):
+
+        async def there(goal: int = goal) -> bool:
+            return await _one(core, _DONE) >= goal
+
+        await until(there, within_s=120)
+        moments.append(monotonic())
+    return moments[0], moments[1]
+
+
+async def _one(core: Core, query: str) -> int:
+    async with connected(core.pool) as connection:
+        row = await (await connection.execute(query.encode())).fetchone()
+    assert row
+    return int(row[0])
+
+
+async def _all_there(missing: set[tuple[str, int]]) -> bool:
+    return not missing
