@@ -8,10 +8,10 @@ from time import monotonic
 from bus.app import open_core
 from bus.dispatch import utc_now
 from bus.kafka import kafka_options
+from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.programs.running import stop_on_signals
 from bus.settings import load
-from bus.stage.event_reader import EventReader
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from projections.registry import stages

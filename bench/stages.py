@@ -17,9 +17,9 @@ from bench.records import PARTITIONS, bare_producer, make_topic, records, send_a
 from bench.seed import seed
 from bus.app import Core
 from bus.dispatch import utc_now
+from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.postgres.pool import connected
-from bus.stage.event_reader import EventReader
 from bus.stage.runner import Runner
 from projections.rebuild import rebuild
 from projections.store import ProjectionHandler

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,7 +29,6 @@ _ENVELOPE, _COMMAND_ENVELOPE = _names(EVENT), _names(COMMAND)
 _TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
 _ADAPTERS: Mapping[type, TypeAdapter[Any]] = {one.cls: TypeAdapter(one.cls) for one in RECORD_TYPES}
 _PAYLOADS: Mapping[type, tuple[str, ...]] = {one.cls: tuple(f.name for f in fields(one.cls)) for one in RECORD_TYPES}
-_DECODE_ERRORS = (EOFError, IndexError, OverflowError, ValueError, KeyError, TypeError, MemoryError, StopIteration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +47,6 @@ class _Reader:
     reader: Schema | None
 
 
-class UnknownSchema(MalformedInput):
-    """The bytes name a schema that this codec was never taught; the registry may know it."""
-
-    def __init__(self, schema_id: int) -> None:
-        zh, en = f"没有编号为 {schema_id} 的模式", f"schema id {schema_id} is not registered for a record of the bus"
-        super().__init__("malformed_record", "schema_id", f"记录无法读取:{zh}", f"the record cannot be read: {en}")
-        self.schema_id = schema_id
-
-
 class Codec:
     """Encodes with the catalogue's schemas under their registered ids, decodes whatever id is registered."""
 
@@ -73,12 +63,20 @@ class Codec:
         known = BY_SUBJECT.get(one.subject)
         if known is None:
             return False
-        writer, wanted = parse_schema(one.schema), self._current[one.subject]
+        try:
+            writer, wanted = parse_schema(one.schema), self._current[one.subject]
+        except Exception:  # noqa: BLE001 - anybody may have registered it, and fastavro fails in many ways
+            return False
         same = one.schema == known.schema
         self._readers[one.schema_id] = _Reader(known, writer, None if same else wanted)
         if same:
             self._writers[known.cls] = (_HEADER.pack(0, one.schema_id), wanted)
         return True
+
+    def unknown(self, values: Iterable[bytes | None]) -> set[int]:
+        """Name the schema ids of values that this codec was never taught; a value without one names none."""
+        heads = (value for value in values if value and len(value) >= _HEADER.size and value[0] == 0)
+        return {_HEADER.unpack_from(value)[1] for value in heads} - self._readers.keys()
 
     def encode(self, recorded: Recorded) -> bytes:
         """Give an event's final bytes."""
@@ -133,12 +131,12 @@ class Codec:
         schema_id = _HEADER.unpack_from(value)[1]
         reader = self._readers.get(schema_id)
         if reader is None:
-            raise UnknownSchema(schema_id)
+            raise _malformed("schema_id", f"schema id {schema_id} is not registered for a record of the bus")
         body = io.BytesIO(value)
         body.seek(_HEADER.size)
         try:
             values = fastavro.schemaless_reader(body, reader.writer, reader.reader)
-        except _DECODE_ERRORS as error:
+        except Exception as error:
             raise _malformed("value", f"not a {reader.kind.cls.__name__}: {type(error).__name__}") from error
         if body.tell() != len(value) or not isinstance(values, dict):
             raise _malformed("value", f"{len(value) - body.tell()} bytes follow the record")

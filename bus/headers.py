@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 Headers = list[tuple[str, bytes]]
+VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
 
 
 def traceparent(trace_id: str, event_id: UUID) -> str:
@@ -27,6 +28,12 @@ def event_headers(  # one argument a header
         ("traceparent", traceparent(trace_id, event_id).encode()),
         ("ticket-version", str(version).encode()),
     ]
+
+
+def version_of(headers: Iterable[tuple[str, bytes]]) -> int | None:
+    """Read the ticket's version, or None where there is none or it cannot be one."""
+    text = header(headers, "ticket-version") or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX else None
 
 
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:

@@ -122,10 +122,12 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     if producer._closed:
         return
     producer._closed = True
-    with contextlib.suppress(KafkaError, OSError):
-        async with asyncio.timeout(STOP_S_MAX):
-            await producer._sender.close()
-    await producer.client.close()
+    try:
+        with contextlib.suppress(KafkaError, OSError):
+            async with asyncio.timeout(STOP_S_MAX):
+                await producer._sender.close()
+    finally:
+        await producer.client.close()
 
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:
@@ -218,4 +220,6 @@ def _configs(topic: Topic) -> dict[str, str]:
         "cleanup.policy": "delete",
         "retention.ms": str(retention),
         "max.message.bytes": str(RECORD_BYTES_MAX),
+        # What others write is timed by the broker: their clocks may say anything.
+        "message.timestamp.type": "LogAppendTime" if topic.records == "commands" else "CreateTime",
     }

@@ -10,7 +10,10 @@ from bus.errors import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedInput:
-    """Kept once per (origin, origin_ref): the door (http, webhook:crm, import:NAME, intake) and which input of it."""
+    """Kept once per (origin, origin_ref): which input of which door.
+
+    The doors are http, webhook:crm, import:NAME, intake, commands and, for what is no event there, log.
+    """
 
     origin: str
     origin_ref: str

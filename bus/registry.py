@@ -1,8 +1,9 @@
 """The schema registry (Confluent API): registers the catalogue, and keeps the numbers it gave in PostgreSQL."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
 
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -12,6 +13,9 @@ from bus.errors import BusError, Transient
 from bus.postgres.pool import Connection, Pool, connected
 from schemas.catalogue import RECORD_TYPES, RecordType
 
+ASKED_MAX = 50  # unknown ids looked up at once: a flood of made-up ones is not ours to serve
+STRANGE_S = 60.0  # so long an id that nobody knew is not asked for again
+STRANGERS_MAX = 10_000
 COMPATIBILITY = "BACKWARD_TRANSITIVE"
 _KEEP = """
 INSERT INTO registered_schemas (schema_id, subject, definition) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"""
@@ -84,39 +88,52 @@ class SchemaLearner:
     codec: Codec
     pool: Pool
     url: str | None
+    _strangers: dict[int, float] = field(default_factory=dict)
 
-    async def learn(self, schema_id: int) -> bool:
-        """Say whether the codec knows the id now; idempotent. Raises RegistryUnavailable, StoreUnavailable."""
+    async def know(self, values: Iterable[bytes | None]) -> None:
+        """Look up the schema ids of values that the codec does not know; those that nobody knows stay unknown.
+
+        Idempotent; costs nothing while all are known. Raises RegistryUnavailable, StoreUnavailable.
+        """
+        now = monotonic()
+        wanted = sorted(one for one in self.codec.unknown(values) if self._strangers.get(one, 0.0) < now)[:ASKED_MAX]
+        if not wanted:
+            return
         async with connected(self.pool) as connection:
-            found = await _kept(connection, schema_id) or await self._asked(schema_id)
-            if found is None or not self.codec.learn(found):
-                return False
-            await keep(connection, {schema_id: found})
-        return True
+            found = await _kept(connection, wanted)
+            found |= await self._asked([one for one in wanted if one not in found])
+            learnt = {schema_id: one for schema_id, one in found.items() if self.codec.learn(one)}
+            await keep(connection, learnt)
+        if len(self._strangers) > STRANGERS_MAX:
+            self._strangers.clear()
+        self._strangers.update(dict.fromkeys(set(wanted) - learnt.keys(), now + STRANGE_S))
 
-    async def _asked(self, schema_id: int) -> Registered | None:
-        if self.url is None:
-            return None
+    async def _asked(self, schema_ids: Sequence[int]) -> dict[int, Registered]:
+        if self.url is None or not schema_ids:
+            return {}
+        found = {}
         try:
             async with httpx2.AsyncClient(base_url=self.url.rstrip("/"), timeout=5, trust_env=False) as http:
-                answer = await http.get(f"/schemas/ids/{schema_id}")
+                for schema_id in schema_ids:
+                    answer = await http.get(f"/schemas/ids/{schema_id}")
+                    if answer.status_code >= 500 or answer.status_code == 429:
+                        raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
+                    if answer.status_code == 200 and (one := _registered(schema_id, answer.json()["schema"])):
+                        found[schema_id] = one
         except httpx2.TransportError as error:
             raise RegistryUnavailable(f"the schema registry at {self.url} is away: {type(error).__name__}") from error
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
-        return _registered(schema_id, json.loads(answer.json()["schema"]))
+        return found
 
 
-async def _kept(connection: Connection, schema_id: int) -> Registered | None:
-    query = "SELECT definition FROM registered_schemas WHERE schema_id = %s"
-    row = await (await connection.execute(query, (schema_id,))).fetchone()
-    return _registered(schema_id, json.loads(row[0])) if row else None
+async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, Registered]:
+    query = "SELECT schema_id, definition FROM registered_schemas WHERE schema_id = ANY(%s)"
+    rows = await (await connection.execute(query, (list(schema_ids),))).fetchall()
+    return {schema_id: one for schema_id, text in rows if (one := _registered(schema_id, text))}
 
 
-def _registered(schema_id: int, schema: object) -> Registered | None:
+def _registered(schema_id: int, text: str) -> Registered | None:
     """Name a record schema by its own full name, which is its subject; others are none of the bus's."""
+    schema = json.loads(text)
     if not isinstance(schema, dict) or schema.get("type") != "record":
         return None
-    return Registered(schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema['name']}", schema=schema)
+    return Registered(schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema.get('name')}", schema=schema)

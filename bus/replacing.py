@@ -29,4 +29,5 @@ else:
 @cache
 def _slots(cls: type) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[..., None], ...], dict[str, Any]]:
     setters = {one.name: vars(cls)[one.name].__set__ for one in fields(cls)}
+    assert len(setters) > 1, "attrgetter gives no tuple for a single field"
     return attrgetter(*setters), tuple(setters.values()), setters

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from bus.stage.event_reader import EventReader
+from bus.log.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.runner import CHUNK
 from bus.topics import LOG, physical
@@ -18,12 +18,14 @@ from projections.tickets import TICKETS
 # Stage → its read models. A read model's name is also the name of its offsets: never change one.
 STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}
 DECODED_KEPT = 2 * CHUNK  # the read models of a stage are given the same records one after the other
+KEPT_BYTES_MAX = 4096  # of one: a log full of large events is no reason to hold gigabytes
 READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
 
 
 def stages(events: EventReader, *, namespace: str) -> tuple[Stage, ...]:
     """Give the stages that keep the read models from the log."""
-    once = replace(events, decode=lru_cache(maxsize=DECODED_KEPT)(events.decode))
+    kept = lru_cache(maxsize=DECODED_KEPT)(events.decode)
+    once = replace(events, decode=lambda value: (kept if len(value) <= KEPT_BYTES_MAX else events.decode)(value))
     return tuple(
         Stage(
             name=name,

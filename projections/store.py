@@ -12,14 +12,13 @@ from bus.body_json import refuse_unstorable
 from bus.codec import event_json
 from bus.errors import MalformedInput, VersionMissing
 from bus.events import Recorded
+from bus.log.event_reader import BREATHE_EVERY, EventReader, Refused
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.stage import metrics
-from bus.stage.event_reader import EventReader
 from bus.terms import TicketId
 from projections.read_model import ReadModel, Row, Table, Written
 
-BREATHE_EVERY = 200  # events folded between two turns of the event loop
 _NUL = b"\\u0000"  # as JSON spells it; PostgreSQL takes no text that holds one
 _VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
 
@@ -73,6 +72,7 @@ class ProjectionHandler(Generic[Row]):
         """Fold the versions that were not told, then the event that was."""
         found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version - 1))
         values = [value for (value,) in await found.fetchall()]
+        await self.events.know(values)
         for value in values:
             row = self.model.project(row, self.events.decode(value))
         row = self.model.project(row, one)
@@ -82,14 +82,15 @@ class ProjectionHandler(Generic[Row]):
 
     async def _storable(self, told: Told) -> Told:
         """Leave out the events that no table takes."""
-        kept = []
+        kept, refused = list[tuple[Record, Recorded]](), list[Refused]()
         for record, one in told:
             try:
                 refuse_unstorable(event_json(one), "")
             except MalformedInput as refusal:
-                await self.events.pass_over(record, refusal)
+                refused.append((record, refusal))
             else:
                 kept.append((record, one))
+        await self.events.pass_over(refused)
         return kept
 
     async def _load(self, connection: Connection, ids: set[TicketId]) -> dict[TicketId, Row]:

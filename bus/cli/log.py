@@ -1,11 +1,14 @@
 """`ticketbus log`: PostgreSQL and Kafka against each other."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.app import Core
 
 commands = typer.Typer(
     name="log", help="Compare PostgreSQL and Kafka, and fill one from the other.", no_args_is_help=True
@@ -75,11 +78,16 @@ def restore(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus log restore
     """
     from bus.cli.run import counting, echo_json, with_core
+    from bus.log.event_reader import EventReader
     from bus.log.restore import restore as fill
+
+    async def again(core: "Core") -> int:
+        events = EventReader(decode=core.codec.decode, know=core.schemas.know)
+        return await fill(core.pool, core.settings, core.contract, events, tell)
 
     progress, tell = counting("events restored:")
     with progress:
-        restored = with_core(data, lambda core: fill(core.pool, core.settings, core.contract, core.codec, tell))
+        restored = with_core(data, again)
     if as_json:
         echo_json({"restored": restored})
     else:

@@ -135,11 +135,11 @@ async def _verify(core: "Core", names: list[str]) -> "list[Verified]":
 
 
 def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":
-    from bus.stage.event_reader import EventReader
+    from bus.log.event_reader import EventReader
     from projections.registry import READ_MODELS
     from projections.store import ProjectionHandler
 
-    return ProjectionHandler(READ_MODELS[name], EventReader(decode=core.codec.decode, learn=core.schemas.learn))
+    return ProjectionHandler(READ_MODELS[name], EventReader(decode=core.codec.decode, know=core.schemas.know))
 
 
 def _known(names: list[str]) -> None:

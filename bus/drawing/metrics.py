@@ -8,11 +8,13 @@ from prometheus_client.metrics import MetricWrapperBase
 from bus import relay
 from bus.drawing.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
+from bus.log import metrics as log
 from bus.stage import metrics as stage
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", relay),
+    ("Log", "Counted in the worker.", log),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
 )
 
@@ -23,7 +25,7 @@ def page() -> str:
     """Draw docs/metrics.md. Pure."""
     return document(
         "Metrics 指标",
-        "bus/gateway/metrics.py, bus/relay.py and bus/stage/metrics.py",
+        "bus/gateway/metrics.py, bus/relay.py, bus/log/metrics.py and bus/stage/metrics.py",
         *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 

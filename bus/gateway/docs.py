@@ -19,10 +19,12 @@ from swagger_ui_bundle import swagger_ui_path
 from bus.commands import Command
 from bus.gateway.roles import GRANTS
 from bus.gateway.routing import Door
+from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
 from bus.names import kebab
 
 _IN_PATH = re.compile(r"{(\w+)}")
 _STRING = {"type": "string"}
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # dialects of patterns differ in what they call blank: not one of any
 _SUMMARY = "工单事件总线 / the ticket event bus"
 _PROBLEM = "application/problem+json"
 _PAGE = """<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>ticketbus</title>
@@ -86,8 +88,8 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
         "actor": {
             **about,
             "minLength": 1,
-            "maxLength": 500,
-            "pattern": "\\S",
+            "maxLength": SHORT_MAX,
+            "pattern": _NOT_BLANK,
             "description": "who did it; default: the client",
         },
     }
@@ -105,7 +107,7 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
 
 
 def _inlined(schema: Mapping[str, Any]) -> Any:
-    """Replace references by what they refer to, so that the schema stands alone inside the document."""
+    """Replace references by what they refer to, so that the schema stands alone; say the limits that hold."""
     definitions = schema.get("$defs", {})
 
     def walk(node: Any) -> Any:
@@ -113,7 +115,8 @@ def _inlined(schema: Mapping[str, Any]) -> Any:
             if "$ref" in node:
                 return walk(definitions[node["$ref"].rpartition("/")[2]])
             closed = {"additionalProperties": False} if "properties" in node else {}  # unknown fields are refused
-            return {**closed, **{key: walk(value) for key, value in node.items() if key != "$defs"}}
+            bound = {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX} if node.get("type") == "integer" else {}
+            return {**closed, **bound, **{key: walk(value) for key, value in node.items() if key != "$defs"}}
         return [walk(one) for one in node] if isinstance(node, list) else node
 
     return walk(schema)

@@ -1,7 +1,8 @@
 """One subscriber's way through the log: from its cursor by an own reader, then live, without loss or repeat."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
 from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
@@ -33,11 +34,11 @@ class Follower:
         if self._positions == self._hub.of(self.subscription.topics):
             self._attached = self._hub.attach(self.subscription)
 
-    async def batches(self) -> AsyncIterator[Sequence[StreamEvent]]:
+    async def batches(self) -> AsyncGenerator[Sequence[StreamEvent]]:
         """Yield what follows the positions, for ever. Raises HttpProblem (410), KafkaUnavailable, OffsetGone."""
         if not self._attached:
-            async with self._hub.catching_up:
-                async for batch in self._catch_up():
+            async with self._hub.catching_up, aclosing(self._catch_up()) as batches:
+                async for batch in batches:
                     yield batch
             # Who came with a cursor of another gateway may be ahead of this tail.
             self._ahead = {place: at for place, at in self._positions.items() if at > self._attached[place]}
@@ -59,7 +60,7 @@ class Follower:
             return event.frame_for(self.subscription.topics)
         return event.frame({place: max(at, event.after[place]) for place, at in self._positions.items()})
 
-    async def _catch_up(self) -> AsyncIterator[Sequence[StreamEvent]]:
+    async def _catch_up(self) -> AsyncGenerator[Sequence[StreamEvent]]:
         """Read on by an own consumer, the only one, up to where the open queue takes over."""
         topics = self.subscription.topics
         asked, reached = dict(self._positions), dict(self._positions)

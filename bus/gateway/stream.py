@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import orjson
@@ -146,24 +146,25 @@ async def _send(ws: WebSocket, client: Client, follower: Follower, sending: Send
     ready = {"kind": "ready", "topics": sorted(topics), "cursor": follower.cursor}
     await ws.send_text(orjson.dumps(ready).decode())
     sending.since = None
-    async for batch in follower.batches():
-        frames = [follower.frame(event) for event in batch]
-        sending.since = clock()
-        await _write(ws, frames)
-        sending.since = None
-        follower.cursor = frames[-1].cursor
-        for event in batch:
-            sent[event.place.topic].inc()
-            if event.new_to(client.name):
-                deps.pushes.note(
-                    Push(
-                        ticket_id=event.ticket_id,
-                        version=event.version,
-                        topic=event.place.topic,
-                        client=client.name,
-                        pushed_at=deps.now(),
+    async with aclosing(follower.batches()) as batches:
+        async for batch in batches:
+            frames = [follower.frame(event) for event in batch]
+            sending.since = clock()
+            await _write(ws, frames)
+            sending.since = None
+            follower.cursor = frames[-1].cursor
+            for event in batch:
+                sent[event.place.topic].inc()
+                if event.new_to(client.name):
+                    deps.pushes.note(
+                        Push(
+                            ticket_id=event.ticket_id,
+                            version=event.version,
+                            topic=event.place.topic,
+                            client=client.name,
+                            pushed_at=deps.now(),
+                        )
                     )
-                )
 
 
 async def _write(ws: WebSocket, frames: Sequence[Frame]) -> None:

@@ -14,10 +14,9 @@ from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
 from bus.gateway.problems import body_of
 from bus.gateway.stream_cursor import write_cursor
-from bus.headers import header
+from bus.headers import header, version_of
 from bus.log.record import Record
 
-VERSION_DIGITS_MAX = 18  # anybody may write headers, and int() fails on thousands of digits
 log = structlog.get_logger()
 
 
@@ -42,9 +41,7 @@ class StreamEvent:
         self.place = Place(record.topic, record.partition)
         self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
-        version = header(record.headers, "ticket-version") or ""
-        readable = version.isascii() and version.isdigit() and len(version) <= VERSION_DIGITS_MAX
-        self.version = int(version) if readable else 0
+        self.version = version_of(record.headers) or 0
         self._frames: dict[frozenset[str], Frame] = {}
         self._noted: set[str] = set()
 

@@ -16,7 +16,7 @@ from bus.gateway.problems import HttpProblem, problem
 WIRE = "ticketbus.wire"
 """The ASGI extension: a `websocket.send` may bring `wire`, bytes of whole frames that are written as they are."""
 
-SEND_BUFFER_BYTES = 256 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
 HEARD_MAX = 100  # frames of a subscriber between two pings of ours: it has nothing to say but its own pings
 PORTION_BYTES = 4096  # so much is parsed before that is looked at
 LINGER_S = 5.0

@@ -19,7 +19,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
 
     Without a trace of the sender's the command's own id begins one, so that a repeat begins the same.
     """
-    within_limits(sent)
+    sent = within_limits(sent)
     check_key(sent.idempotency_key, "idempotency_key")
     for field in ("source", "actor"):
         _check_name(getattr(sent, field), field)

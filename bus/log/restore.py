@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from bus.batch import UNKNOWN_FINGERPRINT, Answer, Done, Settled
-from bus.codec import Codec, ticket_from_json
+from bus.codec import ticket_from_json
 from bus.events import Recorded, ReportJoined, TicketOpened
+from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.log.record import Record
 from bus.log.verify import CHUNK
@@ -43,13 +44,13 @@ async def restore(
     pool: Pool,
     settings: Settings,
     contract: Contract,
-    codec: Codec,
+    events: EventReader,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> int:
     """Add every event of `ticket.events` that PostgreSQL lacks; gives how many. Safe to run again after a crash.
 
     Subscriber topics are taken to hold what they held; `log republish --topic` fills those that do not.
-    Raises MalformedInput for an unreadable record, InvariantBroken for a gap; then what came before is kept.
+    What is no event is passed over. Raises InvariantBroken for a gap; then what came before is kept.
     """
     restored = 0
     topic = physical(settings.namespace, LOG)
@@ -57,7 +58,7 @@ async def restore(
         ends = await reader.ends(topic, range(contract.topics[LOG].partitions))
         for partition, end in ends.items():
             async for chunk in reader.read(topic, partition, 0, end, most=CHUNK):
-                read = [_Read(codec.decode(record.value or b""), record) for record in chunk.records]
+                read = [_Read(recorded, record) for record, recorded in await events.read(chunk.records)]
                 async with connected(pool) as connection:
                     restored += await _restore_chunk(connection, contract, read)
                 progress(restored)

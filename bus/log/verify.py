@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bus.codec import Codec
 from bus.errors import MalformedInput
-from bus.headers import header
+from bus.headers import version_of
 from bus.log.reader import open_reader
 from bus.log.record import Record
 from bus.log.report import Difference, LogReport
@@ -108,10 +108,10 @@ class _PartitionCheck:
 
 def identity(record: Record) -> tuple[str, int]:
     """Read ticket and version off a record without decoding it. Raises MalformedInput."""
-    version = header(record.headers, "ticket-version")
-    if record.key is None or version is None or not version.isdigit():
+    version = version_of(record.headers)
+    if record.key is None or version is None:
         raise MalformedInput("no_identity", "ticket-version", "记录缺少键或版本", "the record lacks its key or version")
-    return record.key.decode(errors="replace"), int(version)
+    return record.key.decode(errors="replace"), version
 
 
 async def _known_now(pool: Pool, key: tuple[str, int]) -> bytes | None:

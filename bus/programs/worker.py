@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 from bus.app import Core
 from bus.dispatch import utc_now
 from bus.kafka import kafka_options
+from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.programs.pushes import forget_pushes
 from bus.programs.running import run_until_stopped, serve_until_stopped
@@ -17,7 +18,6 @@ from bus.programs.sources import sources
 from bus.settings import Settings
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
 from bus.stage.dispatching import DispatchingHandler, Door
-from bus.stage.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from bus.stage.runner import Runner
@@ -53,10 +53,10 @@ async def _serve(names: Collection[str], core: Core, stopping: asyncio.Event) ->
 
 def _stages(core: Core) -> tuple[Stage, ...]:
     namespace = core.settings.namespace
-    events = EventReader(decode=core.codec.decode, learn=core.schemas.learn, keep=core.refused.keep)
+    events = EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep)
     doors: dict[str, tuple[str, Door]] = {
         INTAKE_HANDLER: (INTAKE, IntakeDoor(codec=core.codec, sources=sources(core.settings))),
-        COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, now=utc_now)),
+        COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     return (
         *projection_stages(events, namespace=namespace),
@@ -66,7 +66,7 @@ def _stages(core: Core) -> tuple[Stage, ...]:
 
 def _dispatching(core: Core, name: str, topic: str, door: Door) -> Stage:
     handler = DispatchingHandler(
-        name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, learn=core.schemas.learn
+        name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
     )
     namespace = core.settings.namespace
     group = physical(namespace, f"ticketbus.{name}")

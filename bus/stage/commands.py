@@ -1,6 +1,6 @@
 """The topic of commands that systems put on Kafka themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,9 +10,9 @@ from bus.errors import MalformedInput, Refusal
 from bus.headers import header
 from bus.intake.sent import request_of
 from bus.log.record import Record
+from bus.log.unreadable import headers_kept, read_value, unreadable
 from bus.records import CommandSent
 from bus.refused import RefusedInput, refused_input
-from bus.stage.unreadable import headers_kept, read_value, unreadable
 from bus.tracing.links import trace_of
 
 COMMANDS_HANDLER = "commands"
@@ -20,12 +20,15 @@ COMMANDS_HANDLER = "commands"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandsDoor:
-    """Reads Avro commands; the record's time is when the bus got it, its `traceparent` the trace of a new ticket."""
+    """Reads Avro commands of at most `bytes_max`; a header `traceparent` gives a new ticket its trace."""
 
     codec: Codec
-    now: Callable[[], datetime]
+    bytes_max: int
 
     def requests(self, record: Record) -> Sequence[Request]:
+        if len(record.value or b"") > self.bytes_max:
+            zh, en = f"命令超过 {self.bytes_max} 字节", f"the command is larger than {self.bytes_max} bytes"
+            raise MalformedInput("too_large", "value", zh, en)
         return (self._request(record, read_value(self.codec, record, CommandSent)),)
 
     def refused(self, refusal: Refusal, record: Record, _step: int) -> RefusedInput:
@@ -47,13 +50,5 @@ class CommandsDoor:
         )
 
     def _request(self, record: Record, sent: CommandSent) -> Request:
-        trace_id = trace_of(header(record.headers, "traceparent") or "")
-        return request_of(sent, received_at=self._received_at(record), trace_id=trace_id)
-
-    def _received_at(self, record: Record) -> datetime:
-        """Believe the record's time, which its sender set, where it can be true."""
-        now = self.now()
-        try:
-            return min(datetime.fromtimestamp(record.timestamp_ms / 1000, UTC), now) if record.timestamp_ms > 0 else now
-        except (OverflowError, ValueError, OSError):
-            return now
+        received_at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)  # the broker's own clock wrote it
+        return request_of(sent, received_at=received_at, trace_id=trace_of(header(record.headers, "traceparent") or ""))

@@ -1,13 +1,12 @@
 """The stages that dispatch what systems put on Kafka: a batch in one transaction; what is refused is kept."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from bus.batch import Accepted, Refused
-from bus.codec import UnknownSchema
 from bus.commands import Request
 from bus.dispatch import Dispatcher
 from bus.errors import Refusal
@@ -44,22 +43,23 @@ class _Waiting:
 class DispatchingHandler:
     """Dispatches records, a batch in one transaction of its own; what is refused is kept, and the stage goes on.
 
-    Idempotent by command id and by origin: a batch may come again when its offset did not move. `learn` asks the
-    registry for a schema that the codec was not taught yet; it raises Transient while the registry is away.
+    Idempotent by command id and by origin: a batch may come again when its offset did not move. `know` looks
+    up schemas that the codec was not taught; it raises Transient while the registry is away.
     """
 
     name: str
     door: Door
     dispatcher: Dispatcher
     refused: RefusedStore
-    learn: Callable[[int], Awaitable[bool]]
+    know: Callable[[Iterable[bytes | None]], Awaitable[None]]
 
     async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
+        await self.know(record.value for record in records)
         waiting: list[_Waiting] = []
         refused: list[RefusedInput] = []
         for record in records:
             try:
-                requests = await self._requests(record)
+                requests = self.door.requests(record)
             except Refusal as refusal:
                 OUTCOMES.labels("unreadable", refusal.code).inc()
                 place = f"{record.topic}/{record.partition}@{record.offset}"
@@ -78,11 +78,3 @@ class DispatchingHandler:
                     refused.append(self.door.refused(error, one.record, one.step))
         await self.refused.keep(refused)
         log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
-
-    async def _requests(self, record: Record) -> Sequence[Request]:
-        try:
-            return self.door.requests(record)
-        except UnknownSchema as unknown:
-            if not await self.learn(unknown.schema_id):
-                raise
-        return self.door.requests(record)

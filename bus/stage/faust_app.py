@@ -77,7 +77,8 @@ async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> Non
     consumer, skipped = app.consumer, dict[TP, int]()
     assert isinstance(consumer, Consumer)
     for place, offset in ((TP(topic, partition), offset) for partition, offset in offsets.items()):
-        if (await consumer.position(place) or 0) < offset:  # else it is there; what it still holds back are repeats
+        held = place in consumer.assignment()  # it may have been given away meanwhile
+        if held and (await consumer.position(place) or 0) < offset:  # else what it still holds back are repeats
             await consumer.seek(place, offset)
             skipped[place] = offset
     if skipped:

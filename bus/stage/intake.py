@@ -9,9 +9,9 @@ from bus.errors import MalformedInput, Refusal
 from bus.intake.received import refused_delivery, requests_of
 from bus.intake.source import SourceAdapter
 from bus.log.record import Record
+from bus.log.unreadable import read_value, unreadable
 from bus.records import RequestReceived
 from bus.refused import RefusedInput
-from bus.stage.unreadable import read_value, unreadable
 
 INTAKE_HANDLER = "intake"
 

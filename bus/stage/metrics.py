@@ -7,6 +7,5 @@ LAG = Gauge("ticketbus_stage_lag", "Records of the log that have not taken effec
 STOPPED = Gauge("ticketbus_stage_stopped", "1 while a handler stands still on a partition", ("handler", "partition"))
 READ_DIRECTLY = Counter("ticketbus_stage_read_directly", "Records read straight from the log", ("handler",))
 AWAY = Counter("ticketbus_stage_store_away", "Batches that had to wait for PostgreSQL or Kafka", ("stage",))
-PASSED_OVER = Counter("ticketbus_stage_passed_over", "Records of the log that are no ticket event, and were kept")
 HEALED = Counter("ticketbus_stage_healed", "Events that the log did not tell, read from PostgreSQL", ("handler",))
 MISSING = Counter("ticketbus_stage_missing", "Offsets that the log does not hold any more", ("handler",))

@@ -113,8 +113,12 @@ class StageWorker:
         self._forget(partitions)
         if not partitions:
             return
-        rows = await self._standing(partitions)
-        ends = await self._reader.ends(topic, partitions)
+        try:
+            rows = await self._standing(partitions)
+            ends = await self._reader.ends(topic, partitions)
+        except Transient:
+            self._wanted |= wanted
+            raise
         going = [found for row in rows if (found := await self._look_at(row, ends[row.partition]))]
         self._slow = _slow(going)
         lags = Counter[str]()

@@ -274,8 +274,3 @@ def dispatcher_on(store: MemoryStore, log: FakeLog) -> Dispatcher:
             published[ticket_id] = len(events)
 
     return Dispatcher(store=store, rules=RULES, committed=publish, now=utc_now)
-
-
-async def knows_no_more(_schema_id: int) -> bool:
-    """Answer for a registry that knows what the codec knows."""
-    return False

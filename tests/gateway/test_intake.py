@@ -4,12 +4,13 @@ from typing import cast
 
 import httpx2
 
+from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.stage.dispatching import DispatchingHandler
 from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from tests.gateway.conftest import OPENING, Gateway
-from tests.gateway.fakes import CODEC, knows_no_more
+from tests.gateway.fakes import CODEC
 
 NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
 
@@ -21,7 +22,7 @@ async def take_in(gateway: Gateway) -> None:
         door=IntakeDoor(codec=CODEC, sources=gateway.deps.sources),
         dispatcher=gateway.dispatcher,
         refused=gateway.refused,
-        learn=knows_no_more,
+        know=nothing_more,
     )
     values = [CODEC.encode_record(one) for one in gateway.spool.spooled]
     records = [

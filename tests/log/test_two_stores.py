@@ -11,6 +11,7 @@ from bus.app import Core
 from bus.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
 from bus.kafka import start_producer
 from bus.local.stack import Urls
+from bus.log.event_reader import EventReader
 from bus.log.report import LogReport
 from bus.log.republish import republish
 from bus.log.restore import restore
@@ -145,16 +146,26 @@ async def test_republish_sends_nothing_again_whose_row_was_lost_and_whose_record
         assert await rows.fetchall() == [(2 * TICKETS,) * 3]
 
 
+async def poison(core: Core) -> None:
+    """Put what is no event onto the log."""
+    producer = await start_producer(core.settings)
+    try:
+        await producer.send_and_wait(physical(core.settings.namespace, LOG), b"poison", partition=0)
+    finally:
+        await producer.stop()
+
+
 async def test_restore_gives_a_lost_database_back(core: Core) -> None:
     requests = await fill(core)
     await publish_all(core)
+    await poison(core)
     states = await _states(core)
     await execute(core, "TRUNCATE events, ticket_states, ticket_names, commands, outbox")
     await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
-    assert await restore(core.pool, core.settings, core.contract, core.codec) == 4 * TICKETS
-    assert await restore(core.pool, core.settings, core.contract, core.codec) == 0
+    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 4 * TICKETS
+    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 0
     assert await _states(core) == states
-    assert (await verified(core)).differences == 0
+    assert (await verified(core)).differences == 1  # the poison
     again = await core.dispatcher.dispatch(requests)
     assert {getattr(outcome, "repeated", None) for outcome in again} == {True}
     goes_on = await core.dispatcher.dispatch([request(3, Note(text="继续"), 30)])

@@ -1,18 +1,17 @@
 """The log with poison in it and with gaps: what is no event is kept and passed over, what was not told is looked up."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from bus.codec import UnknownSchema
 from bus.errors import Transient, VersionMissing
 from bus.events import Recorded, TicketOpened
+from bus.log.event_reader import EventReader
 from bus.log.record import Record
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
-from bus.stage.event_reader import EventReader
 from bus.terms import TicketId
 from deadletter.refused import MemoryRefusedInputs
 from projections.registry import READ_MODELS
@@ -91,25 +90,17 @@ async def test_a_version_that_nobody_holds_is_said(rig: Rig) -> None:
         await project(rig, encoded(events))
 
 
-async def test_an_unknown_schema_is_asked_for_and_the_records_wait_while_the_registry_is_away() -> None:
-    known, asked = set[int](), list[int]()
+async def test_records_wait_while_the_registry_is_away() -> None:
+    asked, refused = list[list[bytes | None]](), MemoryRefusedInputs()
 
-    def decode(value: bytes) -> Recorded:
-        if 7 not in known:
-            raise UnknownSchema(7)
-        return CODEC.decode(value)
-
-    async def learn(schema_id: int) -> bool:
-        asked.append(schema_id)
+    async def know(values: Iterable[bytes | None]) -> None:
+        asked.append(list(values))
         if len(asked) == 1:
             raise Transient("the registry is away")
-        known.add(schema_id)
-        return True
 
-    refused = MemoryRefusedInputs()
-    reader = EventReader(decode=decode, learn=learn, keep=refused.keep)
-    value = encoded(many(1))[:1]
+    reader = EventReader(decode=CODEC.decode, know=know, keep=refused.keep)
+    values = encoded(many(1))
     with pytest.raises(Transient):
-        await reader.read(standing(value))
-    [(_, event)] = await reader.read(standing(value))
-    assert (event.version, asked, refused.kept) == (1, [7, 7], {})
+        await reader.read(standing(values))
+    assert len(await reader.read(standing(values))) == len(values)
+    assert (asked, refused.kept) == ([values, values], {})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bus.events import Recorded
-from bus.stage.event_reader import EventReader
+from bus.log.event_reader import EventReader
 from bus.stage.handler import Stage
 from projections.read_model import ReadModel
 from projections.rebuild import RebuildStopped, rebuild

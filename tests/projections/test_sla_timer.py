@@ -13,9 +13,9 @@ from bus.commands import Accept, BreachSla, Command, Request, WarnSla
 from bus.dispatch import Dispatcher
 from bus.errors import StoreUnavailable
 from bus.events import Event, SlaBreached, SlaWarned, TicketEscalated
+from bus.log.event_reader import EventReader
 from bus.memory import MemoryStore
 from bus.postgres.pool import connected
-from bus.stage.event_reader import EventReader
 from bus.terms import ClockName, TicketId
 from projections.sla_clocks import SLA_CLOCKS
 from projections.sla_timer import LEASE, SlaTimer

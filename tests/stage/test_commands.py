@@ -9,6 +9,7 @@ import pytest
 from bus.commands import Note, OpenTicket
 from bus.dispatch import Dispatcher
 from bus.intake.command_ids import command_id
+from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.records import CommandSent
@@ -17,9 +18,10 @@ from bus.stage.dispatching import DispatchingHandler
 from bus.terms import KeyKind
 from bus.values import IncidentKey
 from deadletter.refused import MemoryRefusedInputs
-from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway, knows_no_more
+from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON_MS, BYTES_MAX = int(NOON.timestamp() * 1000), 20_000
 NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -39,17 +41,17 @@ NOTE = sent(idempotency_key="k2", ticket_source_no="S-1", command=Note(text="等
 
 def record(value: bytes | None, offset: int = 0, **own: Any) -> Record:
     plain = Record(
-        topic="ticket.commands", partition=0, offset=offset, key=b"S-1", value=value, headers=(), timestamp_ms=0
+        topic="ticket.commands", partition=0, offset=offset, key=b"S-1", value=value, headers=(), timestamp_ms=NOON_MS
     )
     return replace(plain, **own)
 
 
 def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
     """Make the handler on parts in memory."""
-    door = CommandsDoor(codec=CODEC, now=lambda: NOON)
+    door = CommandsDoor(codec=CODEC, bytes_max=BYTES_MAX)
     dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: NOON)
     return DispatchingHandler(
-        name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, learn=knows_no_more
+        name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more
     )
 
 
@@ -94,10 +96,17 @@ async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, An
     assert not store.log
 
 
-@pytest.mark.parametrize("timestamp_ms", [0, -1, 2**62, int((NOON + timedelta(days=9)).timestamp() * 1000)])
-async def test_a_time_that_cannot_be_true_is_not_believed(timestamp_ms: int) -> None:
+async def test_what_happened_without_a_time_happened_when_the_broker_got_it() -> None:
     store = StoreThatMayBeAway()
-    one = record(CODEC.encode_record(sent()), timestamp_ms=timestamp_ms)
-    await handler_on(store, MemoryRefusedInputs()).handle(NO_CONNECTION, [one])
+    await handler_on(store, MemoryRefusedInputs()).handle(NO_CONNECTION, [record(CODEC.encode_record(sent()))])
     [[event]] = store.log.values()
     assert event.occurred_at == NOON
+
+
+async def test_a_command_that_is_too_large_is_kept_and_stops_nobody() -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    large = CODEC.encode_record(replace(NOTE, command=Note(text="长" * BYTES_MAX)))
+    records = [record(large), record(CODEC.encode_record(sent()), 1)]
+    await handler_on(store, refused).handle(NO_CONNECTION, records)
+    assert [one.code for one in refused.kept.values()] == ["too_large"]
+    assert len(store.log) == 1

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from bus.dispatch import Dispatcher
+from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.records import HostRead, RequestReceived
@@ -13,7 +14,7 @@ from bus.stage.dispatching import DispatchingHandler
 from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from deadletter.refused import MemoryRefusedInputs
 from tests.bus_under_test import eventually
-from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway, knows_no_more
+from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
 from tests.stage.rig import Rig
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -34,9 +35,7 @@ def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> Dispa
     """Make the handler on parts in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES)
     door = IntakeDoor(codec=CODEC, sources={"fake": FakeSource()})
-    return DispatchingHandler(
-        name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, learn=knows_no_more
-    )
+    return DispatchingHandler(name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
 async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:

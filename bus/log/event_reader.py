@@ -1,27 +1,26 @@
 """Ticket events off the log: what cannot be read as one is no event, is kept with its reason, and holds nobody up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from bus.codec import UnknownSchema
 from bus.errors import MalformedInput
 from bus.events import Recorded
+from bus.log import metrics
 from bus.log.record import Record
+from bus.log.unreadable import unreadable
 from bus.refused import RefusedInput
-from bus.stage import metrics
-from bus.stage.unreadable import unreadable
 
 ORIGIN = "log"
 BREATHE_EVERY = 200  # records read between two turns of the event loop
+Refused = tuple[Record, MalformedInput]
 log = structlog.get_logger()
 
 
-async def nothing_more(_schema_id: int) -> bool:
+async def nothing_more(_values: Iterable[bytes | None]) -> None:
     """Know no schema but those that the codec was taught."""
-    return False
 
 
 async def nowhere(_inputs: Sequence[RefusedInput]) -> None:
@@ -30,41 +29,41 @@ async def nowhere(_inputs: Sequence[RefusedInput]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReader:
-    """Reads records for every read model alike, live and rebuilt, so that all pass over the same ones.
+    """Reads records for everybody alike, live, rebuilt and restored, so that all pass over the same ones.
 
-    `learn` asks for a schema that `decode` does not know, and raises Transient while the registry is away; `keep` takes
+    `know` looks up schemas that `decode` was not taught, and raises Transient while the registry is away; `keep` takes
     what is passed over, once per place.
     """
 
     decode: Callable[[bytes], Recorded]
-    learn: Callable[[int], Awaitable[bool]] = nothing_more
+    know: Callable[[Iterable[bytes | None]], Awaitable[None]] = nothing_more
     keep: Callable[[Sequence[RefusedInput]], Awaitable[None]] = nowhere
 
     async def read(self, records: Sequence[Record]) -> list[tuple[Record, Recorded]]:
         """Read what are ticket events, in order. Raises Transient."""
-        found = []
+        await self.know(record.value for record in records)
+        found, refused = list[tuple[Record, Recorded]](), list[Refused]()
         for number, record in enumerate(records):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
             try:
-                found.append((record, await self._event(record)))
+                found.append((record, self._event(record)))
             except MalformedInput as refusal:
-                await self.pass_over(record, refusal)
+                refused.append((record, refusal))
+        await self.pass_over(refused)
         return found
 
-    async def pass_over(self, record: Record, refusal: MalformedInput) -> None:
-        """Keep a record that is no event, and say so loudly. Raises StoreUnavailable."""
-        place = f"{record.topic}/{record.partition}@{record.offset}"
-        metrics.PASSED_OVER.inc()
-        log.error("record_passed_over", place=place, code=refusal.code, field=refusal.field)
-        await self.keep([unreadable(refusal, record, origin=ORIGIN)])
+    async def pass_over(self, refused: Sequence[Refused]) -> None:
+        """Keep records that are no events, and say so loudly. Raises StoreUnavailable."""
+        if not refused:
+            return
+        await self.keep([unreadable(refusal, record, origin=ORIGIN) for record, refusal in refused])
+        metrics.PASSED_OVER.inc(len(refused))
+        for record, refusal in refused:
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            log.error("record_passed_over", place=place, code=refusal.code, field=refusal.field)
 
-    async def _event(self, record: Record) -> Recorded:
+    def _event(self, record: Record) -> Recorded:
         if record.value is None:
             raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-        try:
-            return self.decode(record.value)
-        except UnknownSchema as unknown:
-            if not await self.learn(unknown.schema_id):
-                raise
         return self.decode(record.value)
