@@ -1,5 +1,6 @@
 """One Faust App per stage: it delivers records in micro-batches, and its consumer group shows the lag to every tool."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ SESSION_TIMEOUT_S = 10.0
 HEARTBEAT_S = 3.0
 REQUEST_TIMEOUT_S = 15.0
 COMMIT_INTERVAL_S = 1.0
+SKIP_S_MAX = 20.0
 
 Deliver = Callable[[Sequence[Record], int], Awaitable[None]]
 
@@ -73,19 +75,24 @@ def assigned(app: faust.App, topic: str) -> set[int]:
 
 
 async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> None:
-    """Let the App go on at an offset of each partition, and the group's committed offsets with it."""
+    """Let the App go on at an offset of each partition, and the group's committed offsets with it.
+
+    Raises TimeoutError when its consumer does not answer: whose fetches crashed, it never will.
+    """
     consumer, skipped = app.consumer, dict[TP, int]()
     assert isinstance(consumer, Consumer)
-    for place, offset in ((TP(topic, partition), offset) for partition, offset in offsets.items()):
-        held = place in consumer.assignment()  # it may have been given away meanwhile
-        if held and (await consumer.position(place) or 0) < offset:  # else what it still holds back are repeats
-            await consumer.seek(place, offset)
-            skipped[place] = offset
-    if skipped:
-        # What was acked before the jump never joins what will be acked after it: without these two the group's
-        # committed offset would stand still for good, and with it the lag that every Kafka tool shows.
-        await consumer._commit(skipped)
-        consumer._committed_offset.update(skipped)
+    async with asyncio.timeout(SKIP_S_MAX):
+        for place, offset in ((TP(topic, partition), offset) for partition, offset in offsets.items()):
+            held = place in consumer.assignment()  # it may have been given away meanwhile
+            if held and (await consumer.position(place) or 0) < offset:  # else what it still holds back are repeats
+                skipped[place] = offset
+        if skipped:
+            # Not seek(): it reaches into the consumer from this thread, and the fetches crash on what is suddenly gone.
+            await consumer.seek_wait(skipped)
+            # What was acked before the jump never joins what will be acked after it: without these two the group's
+            # committed offset would stand still for good, and with it the lag that every Kafka tool shows.
+            await consumer._commit(skipped)
+            consumer._committed_offset.update(skipped)
 
 
 def _unread(app: faust.App, records: Sequence[Record]) -> int:

@@ -2,9 +2,14 @@
 
 import asyncio
 import socket
+import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import psycopg
+import pytest
+from aiokafka.consumer.fetcher import Fetcher
 
 from bus.log.record import Record
 from bus.postgres.pool import Connection
@@ -49,6 +54,29 @@ async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> 
         return set((await rig.committed()).values()) == {5_020}
 
     await eventually(committed, within_s=10, what="the group's committed offsets after the jump")
+
+
+async def test_a_stage_skips_ahead_in_its_consumers_own_thread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another it takes records away from under the fetches, and these crash for good."""
+    threads: dict[Fetcher, set[int]] = defaultdict(set)
+
+    def traced(original: Any) -> Any:
+        def called(self: Fetcher, *rest: Any, **options: Any) -> Any:
+            threads[self].add(threading.get_ident())
+            return original(self, *rest, **options)
+
+        return called
+
+    for name in ("seek_to", "fetched_records"):
+        monkeypatch.setattr(Fetcher, name, traced(getattr(Fetcher, name)))
+    await rig.begin("counting")
+    await rig.produce_many(1_000)
+    rig.work(Counting())
+    await eventually(has(rig, 3_000))
+    await rig.produce_many(1, "live")
+    await eventually(has(rig, 3_003))
+    assert {len(some) for some in threads.values()} == {1}
+    assert {threading.get_ident()} < set.union(*threads.values())
 
 
 async def test_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
