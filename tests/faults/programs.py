@@ -1,0 +1,185 @@
+"""Programs of the bus with a fault in them: run in place of `python -m bus`, armed by variables of the environment.
+
+TICKETBUS_FAULT names faults, separated by commas: at its N-th pass of a step the process sends itself SIGKILL with
+`kill:STEP:N`, SIGSTOP with `stop:STEP:N`. TICKETBUS_CLOCK names a file with the seconds that the wall clock is off by.
+"""
+
+import functools
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bus.dispatch
+import bus.relay
+from bus.cli import main
+from bus.dispatch import Dispatcher
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+from bus.postgres.store import PostgresTransaction
+from bus.relay import Relay
+from bus.stage.handler import Handler
+from bus.stage.runner import Runner
+from projections.sla_timer import SlaTimer
+from tests.bus_under_test import Bus
+
+FAULT, CLOCK = "TICKETBUS_FAULT", "TICKETBUS_CLOCK"
+# Steps of the stages; `STEP@HANDLER` counts the passes of one handler alone.
+BEFORE_EFFECTS = "stage.before-effects"  # in the transaction, offsets locked, nothing written yet
+BEFORE_COMMIT = "stage.before-commit"  # effects and offsets written, not committed
+AFTER_COMMIT = "stage.after-commit"  # committed in PostgreSQL, not yet to Kafka's consumer group
+STAGE_STEPS = (BEFORE_EFFECTS, BEFORE_COMMIT, AFTER_COMMIT)
+# Steps of the relay, in gateway and worker.
+RELAY_BEFORE_MARK = "relay.before-mark"  # acknowledged by Kafka, not marked
+RELAY_BEFORE_COMMIT = "relay.before-commit"  # marked, not committed
+RELAY_STEPS = (RELAY_BEFORE_MARK, RELAY_BEFORE_COMMIT)
+# Steps of each dispatch: of the gateway's group commit, the intake stage, the SLA timer, an import.
+DISPATCH_BEFORE = "dispatch.before"
+DISPATCH_BEFORE_COMMIT = "dispatch.before-commit"  # appended, not committed
+DISPATCH_AFTER_COMMIT = "dispatch.after-commit"  # true, nobody was answered
+DISPATCH_STEPS = (DISPATCH_BEFORE, DISPATCH_BEFORE_COMMIT, DISPATCH_AFTER_COMMIT)
+# Steps of the SLA timer.
+SLA_AFTER_CLAIM = "sla.after-claim"
+SLA_AFTER_DISPATCH = "sla.after-dispatch"
+SLA_STEPS = (SLA_AFTER_CLAIM, SLA_AFTER_DISPATCH)
+STEPS = (*STAGE_STEPS, *RELAY_STEPS, *DISPATCH_STEPS, *SLA_STEPS)
+HOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+def armed(bus: Bus, *faults: str, clock: Path | None = None) -> Bus:
+    """Give the same bus, whose programs start with these faults in them and with their clock off by what the file says.
+
+    Raises AssertionError for a fault that there is not.
+    """
+    for fault in faults:
+        parse(fault)
+    faulty = {FAULT: ",".join(faults), CLOCK: str(clock or "")}
+    return replace(bus, module=__name__, environment={**bus.environment, **faulty}, processes=bus.processes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A signal that a process sends itself at the n-th pass of a step."""
+
+    how: signal.Signals
+    step: str
+    nth: int
+
+
+def parse(text: str) -> Fault:
+    """Read `kill:STEP:N`. Raises AssertionError for what is none."""
+    how, step, nth = text.split(":")
+    assert step.split("@")[0] in STEPS, f"there is no step {step!r}; there are {STEPS}"
+    return Fault(how=HOWS[how], step=step, nth=int(nth))
+
+
+class Trap:
+    """Counts the passes of each step and springs where it is armed."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults, self._passes = faults, Counter[str]()
+
+    def passed(self, step: str, handler: str = "") -> None:
+        """Count a pass of a step; a fault armed here strikes now, before anything else runs."""
+        for name in {step, f"{step}@{handler}"}:
+            self._passes[name] += 1
+            for fault in self._faults:
+                if (fault.step, fault.nth) == (name, self._passes[name]):
+                    os.write(2, f"fault: {fault.how.name} at pass {fault.nth} of {name}\n".encode())
+                    os.kill(os.getpid(), fault.how)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trapped:
+    """A handler with a step before it begins."""
+
+    handler: Handler
+    trap: Trap
+
+    @property
+    def name(self) -> str:
+        return self.handler.name
+
+    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        self.trap.passed(BEFORE_EFFECTS, self.name)
+        await self.handler.handle(connection, records)
+
+
+def set_traps(trap: Trap) -> None:
+    """Wrap the product's methods so that each pass of a step is counted."""
+    _trap_stages(trap)
+    _trap_around(Relay, "_send", trap, after=RELAY_BEFORE_MARK)
+    _trap_around(bus.relay, "_mark", trap, after=RELAY_BEFORE_COMMIT)
+    _trap_around(Dispatcher, "dispatch", trap, before=DISPATCH_BEFORE, after=DISPATCH_AFTER_COMMIT)
+    _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
+    ring = SlaTimer.ring
+
+    async def trapped(self: SlaTimer, now: datetime) -> int:
+        async def dispatch(requests: Sequence[Any]) -> Sequence[Any]:
+            trap.passed(SLA_AFTER_CLAIM)
+            outcomes = await self.dispatch(requests)
+            trap.passed(SLA_AFTER_DISPATCH)
+            return outcomes
+
+        return await ring(replace(self, dispatch=dispatch), now)
+
+    _put(SlaTimer, "ring", trapped)
+
+
+def _trap_stages(trap: Trap) -> None:
+    together, move = Runner._apply_together, Runner._move
+
+    async def apply_together(self: Runner, handler: Handler, spans: Sequence[Any]) -> set[int]:
+        behind = await together(self, _Trapped(handler, trap), spans)
+        if len(behind) < len(spans):
+            trap.passed(AFTER_COMMIT, handler.name)
+        return behind
+
+    async def moved(self: Runner, connection: Connection, handler: Handler, *rest: Any) -> None:
+        await move(self, connection, handler, *rest)
+        trap.passed(BEFORE_COMMIT, handler.name)
+
+    _put(Runner, "_apply_together", apply_together)
+    _put(Runner, "_move", moved)
+
+
+def _trap_around(owner: object, name: str, trap: Trap, *, before: str = "", after: str) -> None:
+    original: Callable[..., Awaitable[Any]] = getattr(owner, name)
+
+    @functools.wraps(original)
+    async def trapped(*arguments: Any) -> Any:
+        if before:
+            trap.passed(before)
+        result = await original(*arguments)
+        trap.passed(after)
+        return result
+
+    _put(owner, name, trapped)
+
+
+def _put(owner: object, name: str, value: object) -> None:
+    setattr(owner, name, value)
+
+
+def shift_clock(file: Path) -> None:
+    """Let the program's wall clock be off by the seconds in a file, read anew each time that the clock is read."""
+
+    def now(tz: tzinfo) -> datetime:
+        return datetime.now(tz) + timedelta(seconds=float(file.read_text() or 0))
+
+    _put(bus.dispatch, "datetime", SimpleNamespace(now=now))  # the product reads its wall clock there alone
+
+
+if __name__ == "__main__":
+    if os.environ.get(FAULT):
+        set_traps(Trap([parse(one) for one in os.environ[FAULT].split(",")]))
+    if os.environ.get(CLOCK):
+        shift_clock(Path(os.environ[CLOCK]))
+    sys.argv[0] = "ticketbus"
+    main()
