@@ -220,6 +220,8 @@ def _configs(topic: Topic) -> dict[str, str]:
         "cleanup.policy": "delete",
         "retention.ms": str(retention),
         "max.message.bytes": str(RECORD_BYTES_MAX),
+        # A record bears the time of its event; what a wrong clock told is published all the same.
+        "message.timestamp.after.max.ms": str(2**63 - 1),
         # What others write is timed by the broker: their clocks may say anything.
         "message.timestamp.type": "LogAppendTime" if topic.records == "commands" else "CreateTime",
     }

@@ -8,11 +8,9 @@ from typing import Generic, NamedTuple
 import orjson
 import structlog
 
-from bus.body_json import refuse_unstorable
-from bus.codec import event_json
-from bus.errors import MalformedInput, VersionMissing
+from bus.errors import InvariantBroken, MalformedInput, VersionMissing
 from bus.events import Recorded
-from bus.log.event_reader import BREATHE_EVERY, EventReader, Refused
+from bus.log.event_reader import BREATHE_EVERY, EventReader
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.stage import metrics
@@ -41,13 +39,13 @@ class ProjectionHandler(Generic[Row]):
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
         """Fold records in; one that is no ticket event, or that no table takes, is passed over and kept.
 
-        A version that the log did not tell is read from PostgreSQL, where it became true. Raises VersionMissing when it
-        is not there either.
+        A version that the log did not tell is read from PostgreSQL, where it became true; an event that is not there
+        never did, and is passed over where it does not follow. Raises InvariantBroken for one that is.
         """
         told: Told = await self.events.read(records)
         written = await self._folded(connection, told)
         if any(_NUL in one.records for one in written):
-            written = await self._folded(connection, await self._storable(told))
+            written = await self._folded(connection, await self.events.storable(told))
         async with connection.pipeline():
             for one in written:
                 await connection.execute(one.query, (one.records.decode(),))
@@ -56,42 +54,40 @@ class ProjectionHandler(Generic[Row]):
         """Fold events onto the rows stored, and give what is to be written to the tables."""
         stored = await self._load(connection, {one.ticket_id for _, one in told})
         rows, changed = dict(stored), dict[TicketId, Row]()
-        for number, (_, one) in enumerate(told):
+        for number, (record, one) in enumerate(told):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
             before = rows.get(one.ticket_id)
             try:
                 after = self.model.project(before, one)
-            except VersionMissing as gap:
-                after = await self._healed(connection, before, one, gap.known)
+            except InvariantBroken as broken:
+                after = await self._healed(connection, before, record, one, broken)
             if after is not None and after is not before:
                 rows[one.ticket_id] = changed[one.ticket_id] = after
         return self._written([(stored.get(ticket_id), row) for ticket_id, row in changed.items()])
 
-    async def _healed(self, connection: Connection, row: Row | None, one: Recorded, known: int) -> Row | None:
-        """Fold the versions that were not told, then the event that was."""
-        found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version - 1))
+    async def _healed(
+        self, connection: Connection, row: Row | None, record: Record, one: Recorded, broken: InvariantBroken
+    ) -> Row | None:
+        """Fold the versions that were not told, then the event that was; an event that never became true is no event.
+
+        Raises what is broken when PostgreSQL holds the very event.
+        """
+        known = broken.known if isinstance(broken, VersionMissing) else one.version - 1
+        found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version))
         values = [value for (value,) in await found.fetchall()]
+        if not values or values[-1] != record.value:
+            zh, en = "数据库中没有这个事件", "PostgreSQL holds no such event"
+            await self.events.pass_over([(record, MalformedInput("stray_event", "version", zh, en))])
+            return row
+        if len(values) == 1:
+            raise broken
         await self.events.know(values)
         for value in values:
             row = self.model.project(row, self.events.decode(value))
-        row = self.model.project(row, one)
-        metrics.HEALED.labels(self.name).inc(len(values))
-        log.error("versions_not_told", handler=self.name, ticket_id=one.ticket_id, after=known, healed=len(values))
+        metrics.HEALED.labels(self.name).inc(len(values) - 1)
+        log.error("versions_not_told", handler=self.name, ticket_id=one.ticket_id, after=known, healed=len(values) - 1)
         return row
-
-    async def _storable(self, told: Told) -> Told:
-        """Leave out the events that no table takes."""
-        kept, refused = list[tuple[Record, Recorded]](), list[Refused]()
-        for record, one in told:
-            try:
-                refuse_unstorable(event_json(one), "")
-            except MalformedInput as refusal:
-                refused.append((record, refusal))
-            else:
-                kept.append((record, one))
-        await self.events.pass_over(refused)
-        return kept
 
     async def _load(self, connection: Connection, ids: set[TicketId]) -> dict[TicketId, Row]:
         columns = ", ".join(self.model.stored)

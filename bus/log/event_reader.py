@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from bus.body_json import refuse_unstorable
+from bus.codec import event_json
 from bus.errors import MalformedInput
 from bus.events import Recorded
 from bus.log import metrics
@@ -63,7 +65,23 @@ class EventReader:
             place = f"{record.topic}/{record.partition}@{record.offset}"
             log.error("record_passed_over", place=place, code=refusal.code, field=refusal.field)
 
+    async def storable(self, told: Sequence[tuple[Record, Recorded]]) -> list[tuple[Record, Recorded]]:
+        """Leave out, and keep, the events that no table takes. Raises StoreUnavailable."""
+        kept, refused = list[tuple[Record, Recorded]](), list[Refused]()
+        for record, one in told:
+            try:
+                refuse_unstorable(event_json(one), "")
+            except MalformedInput as refusal:
+                refused.append((record, refusal))
+            else:
+                kept.append((record, one))
+        await self.pass_over(refused)
+        return kept
+
     def _event(self, record: Record) -> Recorded:
         if record.value is None:
             raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-        return self.decode(record.value)
+        recorded = self.decode(record.value)
+        if any("\0" in name for name in (recorded.ticket_id, recorded.trace_id, recorded.source, recorded.actor)):
+            raise MalformedInput("nul", "envelope", "事件信封含 NUL 字符", "the event's envelope holds NUL")
+        return recorded

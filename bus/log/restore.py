@@ -58,7 +58,10 @@ async def restore(
         ends = await reader.ends(topic, range(contract.topics[LOG].partitions))
         for partition, end in ends.items():
             async for chunk in reader.read(topic, partition, 0, end, most=CHUNK):
-                read = [_Read(recorded, record) for record, recorded in await events.read(chunk.records)]
+                read = [
+                    _Read(recorded, record)
+                    for record, recorded in await events.storable(await events.read(chunk.records))
+                ]
                 async with connected(pool) as connection:
                     restored += await _restore_chunk(connection, contract, read)
                 progress(restored)

@@ -111,6 +111,8 @@ def identity(record: Record) -> tuple[str, int]:
     version = version_of(record.headers)
     if record.key is None or version is None:
         raise MalformedInput("no_identity", "ticket-version", "记录缺少键或版本", "the record lacks its key or version")
+    if b"\0" in record.key:
+        raise MalformedInput("nul", "key", "记录的键含 NUL 字符", "the record's key holds NUL")
     return record.key.decode(errors="replace"), version
 
 

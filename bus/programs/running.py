@@ -1,7 +1,10 @@
 """How a program runs its tasks: until it is told to stop, or until one of them fails."""
 
 import asyncio
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,6 +16,7 @@ from bus.settings import Settings
 from bus.waiting import unless
 
 STOP_S_MAX = 12.0
+CANCEL_S_MAX = 3.0
 FOR_EVER = float("inf")  # a program waits for its database; a command says that it is away
 log = structlog.get_logger()
 
@@ -54,7 +58,21 @@ async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stop
     finally:
         for each in (*running, halt):
             each.cancel()
-        results = await asyncio.gather(*running, return_exceptions=True)
-    failed = [one for one in results if isinstance(one, Exception)]
-    if failed:
-        raise failed[0]
+        ended, _swallowed = await asyncio.wait(running, timeout=CANCEL_S_MAX)
+    for task in ended:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+
+async def end_with_leftovers() -> None:
+    """End the process if a library has left tasks or threads behind that would keep it: all that matters is done."""
+    own = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not own]
+    for task in tasks:
+        task.cancel()
+    alive = (await asyncio.wait(tasks, timeout=CANCEL_S_MAX))[1] if tasks else set()
+    threads = [one.name for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    if alive or threads:
+        log.warning("left_behind", tasks=[task.get_name() for task in alive], threads=threads)
+        sys.stderr.flush()
+        os._exit(0)

@@ -13,7 +13,7 @@ from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.programs.pushes import forget_pushes
-from bus.programs.running import run_until_stopped, serve_until_stopped
+from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.settings import Settings
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
@@ -37,6 +37,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.http_host)
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names))
+    await end_with_leftovers()
 
 
 async def _serve(names: Collection[str], core: Core, stopping: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ HEARTBEAT_S = 3.0
 REQUEST_TIMEOUT_S = 15.0
 COMMIT_INTERVAL_S = 1.0
 SKIP_S_MAX = 20.0
+METADATA_MS_MAX = 5_000  # who joined while a broker came back was given nothing, until it looks again
 
 Deliver = Callable[[Sequence[Record], int], Awaitable[None]]
 
@@ -44,6 +45,7 @@ def make_app(stage: Stage, *, kafka: Mapping[str, Any], data: Path, deliver: Del
         topic_disable_leader=True,
         reply_create_topic=False,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MS_MAX,
         processing_guarantee="at_least_once",
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_S,

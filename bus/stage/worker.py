@@ -224,11 +224,14 @@ class StageWorker:
             pause = min(pause * 2, RETRY_S_MAX)
 
     async def _stop(self, app: faust.App) -> None:
-        try:
-            async with asyncio.timeout(STOP_S_MAX):
-                await app.stop()
-        except Exception as error:  # noqa: BLE001 - what is being left behind cannot hold the program up
-            log.warning("stage_stop_failed", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
+        """Stop the App, or leave it behind: its stop() may swallow a cancellation, so nobody waits for that."""
+        stopping = asyncio.ensure_future(app.stop())
+        await asyncio.wait({stopping}, timeout=STOP_S_MAX)
+        error = stopping.exception() if stopping.done() and not stopping.cancelled() else None
+        if error or not stopping.done():
+            stopping.cancel()
+            why = f"{type(error).__name__}: {error}" if error else f"no end in {STOP_S_MAX:.0f} s"
+            log.warning("stage_stop_failed", stage=self._stage.name, error=why)
 
 
 def _slow(going: Sequence[_Going]) -> frozenset[str]:

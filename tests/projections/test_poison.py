@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bus.errors import Transient, VersionMissing
+from bus.errors import InvariantBroken, Transient
 from bus.events import Recorded, TicketOpened
 from bus.log.event_reader import EventReader
 from bus.log.record import Record
@@ -84,10 +84,32 @@ async def test_versions_that_the_log_did_not_tell_are_read_from_postgresql(rig: 
     assert max(tops.values()) > 3
 
 
-async def test_a_version_that_nobody_holds_is_said(rig: Rig) -> None:
-    events = [one for one in many(5) if one.version != 2]
-    with pytest.raises(VersionMissing, match="version 3 follows 1"):
-        await project(rig, encoded(events))
+async def test_an_event_that_never_became_true_is_passed_over_where_it_does_not_follow(rig: Rig) -> None:
+    events, refused = many(3), MemoryRefusedInputs()
+    async with connected(rig.pool) as connection:
+        await add_events(connection, [(one, CODEC.encode(one)) for one in events])
+    top = events[-1]
+    strays = [
+        CODEC.encode(replace(top, version=top.version + 90)),
+        CODEC.encode(replace(top, ticket_id=TicketId("T20261122-999999"), version=7)),
+        CODEC.encode(
+            replace(events[0], version=max(e.version for e in events if e.ticket_id == events[0].ticket_id) + 1)
+        ),
+        CODEC.encode(replace(events[0], ticket_id=TicketId("T\0"))),
+    ]
+    await project(rig, [*encoded(events), *strays], replace(READER, keep=refused.keep))
+    assert [one.body for one in refused.kept.values()] != []
+    assert {one.code for one in refused.kept.values()} == {"stray_event", "nul"}
+    assert await rig.ask("SELECT count(*), sum(version) FROM tickets") == [(3, len(events))]
+
+
+async def test_an_event_that_became_true_and_cannot_be_folded_is_said(rig: Rig) -> None:
+    events = many(1)
+    again = replace(events[0], version=2)  # opened twice
+    async with connected(rig.pool) as connection:
+        await add_events(connection, [(one, CODEC.encode(one)) for one in (events[0], again)])
+    with pytest.raises(InvariantBroken, match="opened twice"):
+        await project(rig, encoded([events[0], again]))
 
 
 async def test_records_wait_while_the_registry_is_away() -> None:
