@@ -20,7 +20,7 @@ from bus.gateway.edge import Edge
 from bus.gateway.routing import Door, StreamDoor
 from bus.gateway.sources import webhook
 from bus.gateway.stream import no_stream, stream
-from bus.gateway.tickets import command_ticket, open_ticket
+from bus.gateway.tickets import commanding, no_such_command, open_ticket
 from bus.intake.command_bodies import COMMANDS
 
 Task = Callable[[], Awaitable[None]]
@@ -61,12 +61,12 @@ def all_doors() -> Sequence[Door]:
 
     return [
         post("/v1/tickets", open_ticket, **command_docs(OpenTicket)),
-        *(  # the door below serves them all; these describe each
-            post(f"/v1/tickets/{{ticket_id}}/{name}", _named(name), **command_docs(cls))
+        *(
+            post(f"/v1/tickets/{{ticket_id}}/{name}", commanding(cls), **command_docs(cls))
             for name, cls in COMMANDS.items()
             if cls is not OpenTicket
         ),
-        post("/v1/tickets/{ticket_id}/{command}", command_ticket),
+        post("/v1/tickets/{ticket_id}/{command}", no_such_command),
         get("/v1/tickets", reads.list_tickets, "List tickets", **_BEARER),
         get("/v1/tickets/{ticket_id}", reads.show_ticket, "Show a ticket", **_BEARER),
         get("/v1/tickets/{ticket_id}/events", reads.show_events, "Show a ticket's events", **_BEARER),
@@ -77,14 +77,6 @@ def all_doors() -> Sequence[Door]:
         get("/readyz", health.readyz, "Say which parts are up"),
         get("/metrics", health.show_metrics, "Prometheus metrics", **_BEARER),
     ]
-
-
-def _named(name: str) -> Callable[[HttpRequest], Awaitable[Response]]:
-    async def run(http: HttpRequest) -> Response:
-        http.scope["path_params"]["command"] = name
-        return await command_ticket(http)
-
-    return run
 
 
 def _lifespan(deps: GatewayDeps, tasks: tuple[Task, ...]) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

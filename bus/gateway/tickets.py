@@ -1,5 +1,6 @@
 """The routes that change tickets: opening one, and one route for every command."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -37,16 +38,21 @@ async def open_ticket(http: HttpRequest) -> Response:
         return await spooled(deps, received)
 
 
-async def command_ticket(http: HttpRequest) -> Response:
-    """Run the command named in the path on the ticket named there."""
-    name = http.path_params["command"]
-    cls = COMMANDS.get(name)
-    if cls is None or cls is OpenTicket:
-        await admit(http, OpenTicket)
-        raise _no_such_command(name)
-    client = await admit(http, cls)
-    received = _received(http, client, deps_of(http))
-    return await _decided(http, cls, client, received, read_ticket_id(http.path_params["ticket_id"]))
+def commanding(cls: type[Command]) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Make what runs a command on the ticket named in the path."""
+
+    async def command_ticket(http: HttpRequest) -> Response:
+        client = await admit(http, cls)
+        received = _received(http, client, deps_of(http))
+        return await _decided(http, cls, client, received, read_ticket_id(http.path_params["ticket_id"]))
+
+    return command_ticket
+
+
+async def no_such_command(http: HttpRequest) -> Response:
+    """Say to who may open tickets that no command has the name in the path, and which is nearest."""
+    await admit(http, OpenTicket)
+    raise _no_such_command(http.path_params["command"])
 
 
 def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestReceived:
