@@ -15,6 +15,7 @@ from typing import Final
 from bench import machine, report
 from bench.bus import bus_on
 from bench.figure import Figure, json_line
+from bus.garbage import collect_seldom
 from bus.local.stack import Urls, running_parts
 from bus.settings import load
 from bus.tracing import configure
@@ -38,6 +39,7 @@ def main() -> None:
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
     rooms = chosen.rooms or [*ROOMS, *([SCALE] if chosen.scale else [])]
     configure("bench", level="error")
+    collect_seldom()  # as every program does; what is measured in this process beside ours has it too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was started ends with the bench
     with (
         tempfile.TemporaryDirectory(prefix="ticketbus-bench-") as folder,

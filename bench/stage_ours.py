@@ -7,6 +7,7 @@ from time import monotonic
 
 from bus.app import open_core
 from bus.dispatch import utc_now
+from bus.garbage import collect_seldom
 from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
@@ -19,6 +20,7 @@ from projections.registry import stages
 
 async def main(topic: str, *names: str) -> None:
     """Tell when it began (the clock `monotonic`), then keep the read models of these stages until SIGTERM."""
+    collect_seldom()  # as every program does
     settings, stopping = load(), asyncio.Event()
     stop_on_signals(stopping)
     async with open_core(settings) as core:

@@ -16,7 +16,7 @@ class SlaLimit:
     resolution: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
 class Clock:
     """A promise of `limit_s` seconds; stands still while `running_since` is None."""
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.errors import InvariantBroken, MalformedInput
 from bus.events import Recorded
 from bus.records import CommandSent, HostRead, RequestReceived
+from bus.replacing import made
 from bus.ticket import Ticket
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
 
@@ -99,7 +100,7 @@ class Codec:
             raise _malformed("schema", f"{kind.cls.__name__} is no ticket event")
         event = _validated(kind.cls, {name: values[name] for name in _PAYLOADS[kind.cls]})
         envelope = {name: values[name] for name in _ENVELOPE}
-        return Recorded(**{**envelope, "waived": tuple(envelope["waived"])}, event=event)
+        return made(Recorded, {**envelope, "waived": tuple(envelope["waived"]), "event": event})
 
     def decode_record(self, value: bytes) -> Any:
         """Read a record that is no ticket event; MalformedInput names what is wrong."""

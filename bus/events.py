@@ -267,7 +267,7 @@ Event = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
 class Recorded:
     """An event as it stands in the log: who, when, why known, and the event itself.
 

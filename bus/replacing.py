@@ -1,33 +1,29 @@
-"""Changing a frozen value fast: like `dataclasses.replace` without its pass over the fields' definitions."""
+"""Making and changing frozen values fast: all fields at once, not one guarded assignment after the other."""
 
-from collections.abc import Callable
-from dataclasses import fields
-from functools import cache
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["replace"]
+__all__ = ["made", "replace"]
+
+Value = TypeVar("Value")
+_set = object.__setattr__  # the one way past `frozen`
 
 if TYPE_CHECKING:
     from dataclasses import replace  # the type checker knows this one: names and types are checked
 else:
 
     def replace(value, /, **changes):
-        """Give a copy of a slotted dataclass with some fields changed; an unknown name is a KeyError. Pure.
+        """Give a copy of a frozen dataclass without slots, some fields changed, at a fifth of the usual cost.
 
-        The fields are copied slot by slot, a third of the cost of calling the class. `__post_init__` does not run.
+        `__post_init__` does not run. An unknown name is a TypeError.
         """
-        read, write, setters = _slots(type(value))
-        copy = object.__new__(type(value))
-        for put, field in zip(write, read(value), strict=True):
-            put(copy, field)
-        for name, changed in changes.items():
-            setters[name](copy, changed)
-        return copy
+        fields = value.__dict__ | changes
+        if len(fields) != len(value.__dict__):
+            raise TypeError(f"{type(value).__name__} has no {', '.join(changes.keys() - value.__dict__.keys())}")
+        return made(type(value), fields)
 
 
-@cache
-def _slots(cls: type) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[..., None], ...], dict[str, Any]]:
-    setters = {one.name: vars(cls)[one.name].__set__ for one in fields(cls)}
-    assert len(setters) > 1, "attrgetter gives no tuple for a single field"
-    return attrgetter(*setters), tuple(setters.values()), setters
+def made(cls: type[Value], fields: dict[str, Any]) -> Value:
+    """Make a frozen dataclass without slots from all its fields, unchecked; the dictionary becomes its own."""
+    value = object.__new__(cls)
+    _set(value, "__dict__", fields)
+    return value

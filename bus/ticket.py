@@ -44,7 +44,7 @@ from bus.values import Assignee, Customer, IncidentKey
 NOBODY = Assignee()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
 class Ticket:
     """The fold of a ticket's events, up to `version`. Times are aware and in UTC.
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bus.errors import BusError
+from bus.garbage import collect_seldom
 from bus.settings import Settings, lent_by, load, resolve
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def run(main: Awaitable[Result], *, loop: Callable[[], asyncio.AbstractEventLoop
     async def whole() -> Result:
         return await main
 
+    collect_seldom()
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(whole())

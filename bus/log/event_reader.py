@@ -82,6 +82,6 @@ class EventReader:
         if record.value is None:
             raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
         recorded = self.decode(record.value)
-        if any("\0" in name for name in (recorded.ticket_id, recorded.trace_id, recorded.source, recorded.actor)):
+        if "\0" in f"{recorded.ticket_id}{recorded.trace_id}{recorded.source}{recorded.actor}":
             raise MalformedInput("nul", "envelope", "事件信封含 NUL 字符", "the event's envelope holds NUL")
         return recorded
