@@ -8,7 +8,7 @@ import psutil
 from bench.bus import Bus, until
 from bench.figure import Figure
 from bench.seed import seed
-from bench.sightings import LIVE, quantile_ms, sight, sightings
+from bench.sightings import quantile_ms, sight_live, sightings
 from bench.traffic import steady
 from bus.app import Core
 from bus.postgres.pool import connected
@@ -22,8 +22,7 @@ _DONE = "SELECT coalesce(sum(next_offset), 0) FROM stage_offsets WHERE handler =
 
 async def run(bus: Bus) -> list[Figure]:
     """Fill the log while no worker runs; start one under live traffic, and look at each live event's way."""
-    sight(bus.database_url, "events", "committed", condition=LIVE)
-    sight(bus.database_url, "tickets", "projected", condition=LIVE)
+    sight_live(bus.database_url)
     async with bus.core() as core:
         await seed(core, rows=_ROWS)
         await core.relay.close()
@@ -38,8 +37,8 @@ async def run(bus: Bus) -> list[Figure]:
             await steady(bus, per_s=_PER_S, goes_on=lambda: monotonic() < until_s[0])
             first, caught_up = await watching
             cpu_s = sum(worker.cpu_times()[:2])
-            committed, projected = dict(seen.seen["committed"]), seen.seen["projected"]
-            await until(lambda: _all_there(committed.keys() - projected.keys()), within_s=60)
+            committed = seen.seen["committed"]
+            projected = await seen.until_all(committed.keys(), "projected", within_s=60)
     during = [projected[one] - at for one, at in committed.items() if first <= at <= caught_up]
     after = [projected[one] - at for one, at in committed.items() if at > caught_up]
     return [
@@ -73,7 +72,3 @@ async def _one(core: Core, query: str) -> int:
         row = await (await connection.execute(query.encode())).fetchone()
     assert row
     return int(row[0])
-
-
-async def _all_there(missing: set[tuple[str, int]]) -> bool:
-    return not missing

@@ -5,11 +5,11 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
 
-from bench.bus import Bus, until
+from bench.bus import Bus
 from bench.figure import Figure
 from bench.fold import make_table
 from bench.records import bare_producer, make_topic
-from bench.sightings import LIVE, quantile_ms, sight, sightings
+from bench.sightings import quantile_ms, sight, sight_live, sightings
 from bench.traffic import steady
 from bus.app import Core
 from bus.postgres.pool import connected
@@ -35,8 +35,7 @@ WHERE o.topic = %s AND b.handler = 'tickets'
 async def run(bus: Bus) -> list[Figure]:
     """Open tickets steadily over HTTP, then send as many records at the same rate barely."""
     make_table(bus.database_url, "fold_bare")
-    sight(bus.database_url, "events", "committed", condition=LIVE)
-    sight(bus.database_url, "tickets", "projected", condition=LIVE)
+    sight_live(bus.database_url)
     sight(bus.database_url, "fold_bare", "upserted")
     ours = await _ours(bus)
     async with bus.core() as core:
@@ -76,8 +75,8 @@ async def _ours(bus: Bus) -> list[float]:
         await steady(bus, per_s=2, goes_on=lambda: not projected)  # the stages join their groups meanwhile
         began = monotonic()
         await steady(bus, per_s=_PER_S, goes_on=lambda: monotonic() - began < _WARM_S + _MEASURED_S)
-        await until(lambda: _same(len(seen.seen["committed"]), len(projected)), within_s=30)
-        committed = dict(seen.seen["committed"])
+        committed = seen.seen["committed"]
+        await seen.until_all(committed.keys(), "projected", within_s=30)
     bus.stop("worker")
     bus.stop("gateway")
     return [projected[one] - at for one, at in committed.items() if at - began > _WARM_S]
@@ -89,13 +88,13 @@ async def _bare(bus: Bus, core: Core) -> list[float]:
     hop = asyncio.create_task(_consume_and_upsert(bus, core, topic))
     try:
         with sightings(bus.database_url, "upserted") as seen:
-            upserted, began = seen.seen["upserted"], monotonic()
+            began = monotonic()
             while monotonic() - began < _WARM_S + _MEASURED_S:
                 name = f"B{len(sent)}"
                 sent[name, 1] = monotonic()
                 await producer.send(topic, key=name.encode(), value=b'{"state": "pending", "title": "bare"}')
                 await asyncio.sleep(max(0.0, began + len(sent) / _PER_S - monotonic()))
-            await until(lambda: _same(len(sent), len(upserted)), within_s=30)
+            upserted = await seen.until_all(sent.keys(), "upserted", within_s=30)
             return [upserted[one] - at for one, at in sent.items() if at - began > _WARM_S]
     finally:
         hop.cancel()
@@ -118,7 +117,3 @@ async def _consume_and_upsert(bus: Bus, core: Core, topic: str) -> None:
                 await consumer.commit()
     finally:
         await consumer.stop()
-
-
-async def _same(one: int, other: int) -> bool:
-    return one == other

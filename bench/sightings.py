@@ -1,7 +1,7 @@
 """When a change was committed and when its effect was: PostgreSQL notifies at each commit, a thread notes the time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -10,13 +10,23 @@ from typing import Self
 
 import psycopg
 
+from bench.bus import until
+
 _TRIGGER = """
 CREATE FUNCTION sight_{channel}() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_notify('{channel}', new.ticket_id || ' ' || new.version); RETURN NULL; END $$;
 CREATE TRIGGER sight_{channel} AFTER INSERT OR UPDATE ON {table} FOR EACH ROW {condition}
 EXECUTE FUNCTION sight_{channel}();
 """
-LIVE = "WHEN (NOT new.historic)"
+_LIVE = "WHEN (NOT new.historic)"
+Named = tuple[str, int]
+"""A ticket and its version."""
+
+
+def sight_live(database_url: str) -> None:
+    """Tell of live events as `committed`, and of their rows in the read model as `projected`."""
+    sight(database_url, "events", "committed", condition=_LIVE)
+    sight(database_url, "tickets", "projected", condition=_LIVE)
 
 
 def sight(database_url: str, table: str, channel: str, *, condition: str = "") -> None:
@@ -31,10 +41,20 @@ class Sightings:
 
     database_url: str
     channels: tuple[str, ...]
-    seen: dict[str, dict[tuple[str, int], float]] = field(default_factory=dict)
+    seen: dict[str, dict[Named, float]] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _listening: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+
+    async def until_all(self, named: KeysView[Named], channel: str, *, within_s: float) -> dict[Named, float]:
+        """Wait until all that are named were seen on the channel, and give when. Raises TimeoutError."""
+        seen = self.seen[channel]
+
+        async def all_seen() -> bool:
+            return not named - seen.keys()
+
+        await until(all_seen, within_s=within_s)
+        return seen
 
     def __enter__(self) -> Self:
         self.seen = {channel: {} for channel in self.channels}

@@ -11,7 +11,7 @@ from bus.dispatch import Dispatcher
 from bus.errors import BusError, StoreUnavailable
 from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
-from bus.kafka import admin, apply_topics
+from bus.kafka import admin, alter_topics, apply_topics
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
@@ -51,14 +51,15 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
     contract, rules = load_contract(), load_rules(settings)
     async with open_pool(url, size=connections) as pool:
         codec = await _codec(pool, patience_s)
-        store = PostgresStore(pool, codec, contract)
+        schemas = SchemaLearner(codec=codec, pool=pool, url=settings.schema_registry_url)
+        store = PostgresStore(pool, codec, contract, schemas.events)
         relay = Relay(pool=pool, settings=settings, contract=contract)
         yield Core(
             settings=settings,
             contract=contract,
             pool=pool,
             codec=codec,
-            schemas=SchemaLearner(codec=codec, pool=pool, url=settings.schema_registry_url),
+            schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
             refused=RefusedInputs(pool),
@@ -69,14 +70,16 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
 async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> None:
     """Bring database, topics and schemas up to this version; harmless to repeat. Raises BusError.
 
+    A topic whose number of partitions is not the contract's is refused before any topic is touched.
     TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
     """
     contract = load_contract()
     await migrate(require(settings, "database_url"))
     async with admin(settings) as client:
         brokers = len((await client.describe_cluster())["brokers"])
-    made = await apply_topics(settings, contract, replication=min(3, brokers))
-    for name in made:
+    for change in await alter_topics(settings, contract):
+        say(change)
+    for name in await apply_topics(settings, contract, replication=min(3, brokers)):
         say(f"topic {name} created")
     registered = await register_all(require(settings, "schema_registry_url"))
     async with open_pool(require(settings, "database_url"), size=1) as pool:

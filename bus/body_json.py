@@ -10,6 +10,9 @@ from bus.errors import MalformedInput
 
 DEPTH_MAX = 32
 NAME_CHARS_SHOWN = 80
+WHOLE = "body"
+"""What a refusal of the body as such names, where no path begins with a word for it."""
+
 # A string (its end may be missing: one pass over the bytes, in whole runs, whatever they are) or a bracket.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 
@@ -17,23 +20,24 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 def read_object(body: bytes, root: str = "") -> dict[str, Any]:
     """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
 
-    Fields are named by their path, which begins with `root`.
+    Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one.
     """
+    whole = root or WHOLE
     if not body.strip():
         return {}
     if _too_deep(body):
         zh, en = f"JSON 嵌套超过 {DEPTH_MAX} 层", f"the JSON is nested deeper than {DEPTH_MAX}"
-        raise MalformedInput("too_deep", root, zh, en)
+        raise MalformedInput("too_deep", whole, zh, en)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _name_surrogate(body, root)
         where = f"{error.lineno}:{error.colno}"
         raise MalformedInput(
-            "not_json", root, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
+            "not_json", whole, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
         ) from None
     if not isinstance(parsed, dict):
-        raise MalformedInput("not_an_object", root, "请求体须为 JSON 对象", "the body must be a JSON object")
+        raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
     if b"\\u0000" in body:  # a NUL comes in no other way: raw ones are no JSON
         refuse_unstorable(parsed, root)
     return parsed

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from bus.codec import Codec, event_json, ticket_from_json
+from bus.codec import event_json, ticket_from_json
 from bus.events import Recorded
 from bus.postgres.pool import Connection, Pool, snapshot
+from bus.registry import SchemaLearner
 from bus.ticket import Ticket
 from bus.ticket_names import spellings
 from bus.topics import LOG
@@ -36,38 +37,48 @@ SELECT code, field, detail_zh, detail_en, origin, last_at, times FROM refused_in
 WHERE ticket_id = %s ORDER BY last_at"""
 
 Hop = dict[str, Any]
+_Rows = Sequence[tuple[Any, ...]]
 
 
-async def journey(pool: Pool, codec: Codec, records: str, anything: str) -> dict[str, Any] | None:
+async def journey(pool: Pool, schemas: SchemaLearner, records: str, anything: str) -> dict[str, Any] | None:
     """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
 
     `records` is the broker's name of the topic `ticket.events`. All is of one moment: a ticket may change meanwhile.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), each
-    with `at` and `lag_ms` after the hop it followed. Raises StoreUnavailable.
+    with `at` and `lag_ms` after the hop it followed. Raises StoreUnavailable, and as `SchemaLearner.events` does.
     """
     async with snapshot(pool) as connection:
         found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": spellings(anything)})]
         if not found:
             return None
         ticket = found[0]
-        return {
-            **_head(ticket),
-            "also": sorted({one.ticket_id for one in found} - {ticket.ticket_id}),
-            "events": await _events(connection, codec, records, ticket),
-            "refusals": [
-                {
-                    "code": code,
-                    "field": field,
-                    "detail": zh,
-                    "detail_en": en,
-                    "origin": origin,
-                    "at": at,
-                    "times": times,
-                }
-                for code, field, zh, en, origin, at, times in await _rows(connection, _REFUSED, (ticket.ticket_id,))
-            ],
-        }
+        one = (ticket.ticket_id,)
+        stored = await _rows(connection, _EVENTS, one)
+        published = await _rows(connection, _PUBLISHED, one)
+        projected = await _rows(connection, _PROJECTED, {"ticket": ticket.ticket_id, "log": LOG, "records": records})
+        pushed = await _rows(connection, _PUSHED, one)
+        refused = await _rows(connection, _REFUSED, one)
+    known = await schemas.events([value for value, _ in stored])  # its look-ups need the connection that is free now
+    hops = {event.version: _first_hops(event, at) for event, (_, at) in zip(known, stored, strict=True)}
+    _add_hops(hops, published, projected, pushed)
+    return {
+        **_head(ticket),
+        "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
+        "events": [{**_told(event), "hops": _with_lags(hops[event.version])} for event in known],
+        "refusals": [
+            {
+                "code": code,
+                "field": field,
+                "detail": zh,
+                "detail_en": en,
+                "origin": origin,
+                "at": at,
+                "times": times,
+            }
+            for code, field, zh, en, origin, at, times in refused
+        ],
+    }
 
 
 def _head(ticket: Ticket) -> dict[str, Any]:
@@ -84,22 +95,14 @@ def _head(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-async def _events(connection: Connection, codec: Codec, records: str, ticket: Ticket) -> list[dict[str, Any]]:
-    hops: dict[int, list[Hop]] = {}
-    known: list[Recorded] = []
-    for value, received_at in await _rows(connection, _EVENTS, (ticket.ticket_id,)):
-        recorded = codec.decode(value)
-        known.append(recorded)
-        hops[recorded.version] = _first_hops(recorded, received_at)
-    for version, topic, shard, offset, at in await _rows(connection, _PUBLISHED, (ticket.ticket_id,)):
+def _add_hops(hops: dict[int, list[Hop]], published: _Rows, projected: _Rows, pushed: _Rows) -> None:
+    for version, topic, shard, offset, at in published:
         where = f"{topic}/{shard}" + (f"@{offset}" if offset is not None else "")
         hops[version].append({"hop": "published" if at else "waiting", "where": where, "at": at})
-    projected = {"ticket": ticket.ticket_id, "log": LOG, "records": records}
-    for version, handler, at in await _rows(connection, _PROJECTED, projected):
+    for version, handler, at in projected:
         hops[version].append({"hop": "projected", "where": handler, "at": at})
-    for version, topic, client, at in await _rows(connection, _PUSHED, (ticket.ticket_id,)):
+    for version, topic, client, at in pushed:
         hops[version].append({"hop": "pushed", "where": f"{topic} → {client}", "at": at})
-    return [{**_told(recorded), "hops": _with_lags(hops[recorded.version])} for recorded in known]
 
 
 def _first_hops(recorded: Recorded, received_at: Any) -> list[Hop]:

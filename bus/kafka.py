@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from ssl import create_default_context
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
 
+from bus.broker_topics import Standing, TopicRefused, check, describe, set_configs
 from bus.codec import PAYLOAD_BYTES_MAX
 from bus.errors import InvariantBroken, KafkaUnavailable
 from bus.settings import Settings
@@ -170,43 +170,93 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def apply_topics(settings: Settings, contract: Contract, *, replication: int) -> list[str]:
-    """Create the contract's topics that are missing; idempotent. Gives the names made. Raises KafkaUnavailable."""
+    """Create the contract's topics that are missing; idempotent. Gives the names made.
+
+    Raises KafkaUnavailable, TopicRefused.
+    """
     async with admin(settings) as client:
         there = set(await client.list_topics())
-        wanted = {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
+        wanted = _wanted(settings, contract)
         new = [_new_topic(name, topic, replication) for name, topic in wanted.items() if name not in there]
-        if new:
-            try:
-                await client.create_topics(new)
-            except TopicAlreadyExistsError:  # somebody else applies the same contract
-                return []
-        return [topic.name for topic in new]
+        if not new:
+            return []
+        answers = (await client.create_topics(new)).topic_errors
+        made = [one for one in answers if for_code(one[1]) is not TopicAlreadyExistsError]  # else another applied it
+        for name, code, *said in made:
+            check(name, code, *said)
+        return [name for name, *_ in made]
+
+
+async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
+    """Set the configs in which standing topics differ from the contract; idempotent. Each difference is one sentence.
+
+    What the contract does not name stays as it is, and so does a longer retention: nothing is deleted.
+    Raises KafkaUnavailable; TopicRefused, before any change, when a number of partitions differs.
+    """
+    wanted = _wanted(settings, contract)
+    async with admin(settings) as client:
+        there = await describe(client, wanted)
+        if wrong := _partition_differences(there, wanted):
+            raise TopicRefused(f"{'; '.join(wrong)}. It is never changed: the order per ticket depends on it")
+        differences = list(_config_differences(there, wanted))
+        changed = sorted({name for name, key, actual, value in differences if not _shortens(key, actual, value)})
+        configs = {name: {**there[name].own, **_configs(wanted[name])} for name in changed}
+        for name, key, actual, value in differences:
+            if name in configs and actual is not None and _shortens(key, actual, value):
+                configs[name][key] = actual
+        if configs:
+            await set_configs(client, configs)
+    return [
+        f"topic {name}: {key} changed from {actual} to {value}"
+        if not _shortens(key, actual, value)
+        else f"topic {name}: {key} stays {actual}: {value}, as the contract says, deletes records; set it by hand"
+        for name, key, actual, value in differences
+    ]
 
 
 async def topic_differences(settings: Settings, contract: Contract) -> list[str]:
-    """Hold the broker's topics against the contract; each difference is one sentence. Raises KafkaUnavailable."""
-    found: list[str] = []
+    """Hold the broker's topics against the contract; each difference is one sentence.
+
+    Raises KafkaUnavailable, TopicRefused.
+    """
+    wanted = _wanted(settings, contract)
     async with admin(settings) as client:
-        wanted = {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
-        there = set(await client.list_topics())
-        for one in await client.describe_topics(sorted(there & wanted.keys())):
-            partitions = len(one["partitions"])
-            if partitions != wanted[one["topic"]].partitions:
-                expected = wanted[one["topic"]].partitions
-                found.append(f"{one['topic']} has {partitions} partitions, the contract says {expected}")
-        for name in sorted(there & wanted.keys()):
-            found.extend(await _config_differences(client, name, _configs(wanted[name])))
-    return [*(f"{name} is missing" for name in sorted(wanted.keys() - there)), *found]
-
-
-async def _config_differences(client: AIOKafkaAdminClient, name: str, wanted: Mapping[str, str]) -> list[str]:
-    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    actual = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
+        there = await describe(client, wanted)
     return [
-        f"{name}: {key} is {actual.get(key)}, the contract says {value}"
-        for key, value in wanted.items()
-        if actual.get(key) != value
+        *(f"{name} is missing" for name in sorted(wanted.keys() - there.keys())),
+        *_partition_differences(there, wanted),
+        *(
+            f"{name}: {key} is {actual}, the contract says {value}"
+            for name, key, actual, value in _config_differences(there, wanted)
+        ),
     ]
+
+
+def _wanted(settings: Settings, contract: Contract) -> dict[str, Topic]:
+    return {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
+
+
+def _partition_differences(there: Mapping[str, Standing], wanted: Mapping[str, Topic]) -> list[str]:
+    return [
+        f"{name} has {one.partitions} partitions, the contract says {wanted[name].partitions}"
+        for name, one in sorted(there.items())
+        if one.partitions != wanted[name].partitions
+    ]
+
+
+def _config_differences(
+    there: Mapping[str, Standing], wanted: Mapping[str, Topic]
+) -> Iterator[tuple[str, str, str | None, str]]:
+    """Give topic, config, what it is and what it should be, of each that differs."""
+    for name, one in sorted(there.items()):
+        for key, value in _configs(wanted[name]).items():
+            if one.configs.get(key) != value:
+                yield name, key, one.configs.get(key), value
+
+
+def _shortens(key: str, actual: str | None, value: str) -> bool:
+    """Tell whether a change lets the broker delete what it would have kept; -1 keeps for ever."""
+    return key == "retention.ms" and int(value) >= 0 and (actual == "-1" or int(value) < int(actual or 0))
 
 
 def _new_topic(name: str, topic: Topic, replication: int) -> NewTopic:

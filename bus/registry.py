@@ -9,7 +9,8 @@ import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bus.codec import Codec, Registered
-from bus.errors import BusError, Transient
+from bus.errors import BusError, InvariantBroken, MalformedInput, Transient
+from bus.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from schemas.catalogue import RECORD_TYPES, RecordType
 
@@ -107,6 +108,17 @@ class SchemaLearner:
         if len(self._strangers) > STRANGERS_MAX:
             self._strangers.clear()
         self._strangers.update(dict.fromkeys(set(wanted) - learnt.keys(), now + STRANGE_S))
+
+    async def events(self, values: Sequence[bytes]) -> list[Recorded]:
+        """Read events that the bus itself has kept, those of newer programs too.
+
+        Raises RegistryUnavailable, StoreUnavailable, and InvariantBroken when one cannot be read: none is left out.
+        """
+        await self.know(values)
+        try:
+            return [self.codec.decode(value) for value in values]
+        except MalformedInput as error:
+            raise InvariantBroken(f"an event in PostgreSQL cannot be read: {error}") from error
 
     async def _asked(self, schema_ids: Sequence[int]) -> dict[int, Registered]:
         if self.url is None or not schema_ids:

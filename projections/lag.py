@@ -1,6 +1,6 @@
 """How far each handler is behind the log, partition by partition."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +31,24 @@ class Lag:
     failure: str | None
 
 
+def from_the_start(rows: Sequence[Standing], handlers: Iterable[str], *, topic: str, partitions: int) -> list[Standing]:
+    """Add the partitions that a handler never began, where it stands at the beginning; in order. Pure."""
+    begun = {(row.handler, row.partition) for row in rows}
+    never = [
+        Standing(handler=name, partition=one, topic=topic, next_offset=0, moved_at=None, failure=None)
+        for name in handlers
+        for one in range(partitions)
+        if (name, one) not in begun
+    ]
+    return sorted([*rows, *never], key=lambda row: (row.handler, row.partition))
+
+
+async def lags(reader: LogReader, rows: Sequence[Standing]) -> list[Lag]:
+    """Hold rows against the ends of their partitions. Raises KafkaUnavailable."""
+    ends = await log_ends(reader, rows)
+    return [_lag(row, ends[row.topic, row.partition]) for row in rows]
+
+
 async def log_ends(reader: LogReader, rows: Iterable[Standing]) -> Mapping[tuple[str, int], int]:
     """Give the end of every partition that the rows name. Raises KafkaUnavailable."""
     topics: dict[str, set[int]] = {}
@@ -43,8 +61,7 @@ async def log_ends(reader: LogReader, rows: Iterable[Standing]) -> Mapping[tuple
     }
 
 
-def lag_of(row: Standing, end: int) -> Lag:
-    """Compare a row with the end of its partition."""
+def _lag(row: Standing, end: int) -> Lag:
     lag = end - row.next_offset
     health = Health.STOPPED if row.failure else Health.BEHIND if lag > 0 else Health.LIVE
     return Lag(

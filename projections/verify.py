@@ -11,6 +11,7 @@ from bus.errors import InvariantBroken
 from bus.log.reader import LogReader
 from bus.postgres.pool import CONNECT_TIMEOUT_S, Connection, guard
 from bus.stage import offsets
+from projections.lag import log_ends
 from projections.read_model import Table
 from projections.store import ProjectionHandler
 
@@ -50,7 +51,8 @@ async def verify(
 ) -> list[Verified]:
     """Fold the log from offset 0 up to where the live model stands into shadow tables, and compare.
 
-    Offsets and live content are of one snapshot, so that a running worker does no harm. Changes nothing. Raises
+    Offsets and live content are of one snapshot, so that a running worker does no harm. Changes nothing. Whether the
+    model stands still, or how far behind it is, is another question: `projections.lag` answers it. Raises
     Transient, InvariantBroken when a record cannot be folded.
     """
     async with _snapshot(url) as connection:
@@ -61,9 +63,10 @@ async def verify(
             await connection.execute(_SHADOW.format(name=table.name, live=live).encode())
             if not (await _one(connection, _IS_SHADOW, (table.name,)))[0]:
                 raise InvariantBroken(f"{table.name} would not be built in the shadow")
-        done = 0
+        ends, done = await log_ends(reader, rows), 0
         for row in rows:
-            async with aclosing(reader.read(row.topic, row.partition, 0, row.next_offset, most=CHUNK)) as chunks:
+            end = min(row.next_offset, ends[row.topic, row.partition])  # a log that was made anew ends before
+            async with aclosing(reader.read(row.topic, row.partition, 0, end, most=CHUNK)) as chunks:
                 async for chunk in chunks:
                     await handler.handle(connection, chunk.records)
                     done += len(chunk.records)

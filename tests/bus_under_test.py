@@ -1,4 +1,4 @@
-"""A bus for one test: its own database and namespace on the shared parts, its programs as real processes."""
+"""A bus for one test or measurement: its own database and namespace on shared parts, its programs as real processes."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ import httpx2
 import psycopg
 from psycopg import sql
 
-from bus.app import Core, open_core, prepare
+from bus.app import Core, open_core, prepare, require
 from bus.local.stack import Urls
 from bus.settings import Settings
 
@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True, kw_only=True)
 class Bus:
-    """Settings of this test's bus, and the processes that it started."""
+    """Settings of this bus, a folder for its files, and the processes that it started."""
 
     settings: Settings
     environment: dict[str, str]
@@ -42,15 +42,28 @@ class Bus:
     @property
     def url(self) -> str:
         """Where the gateway listens."""
-        assert self.settings.url is not None
-        return self.settings.url
+        return require(self.settings, "url")
 
-    def start(self, program: str, *arguments: str) -> None:
-        """Start a program of the bus; its log goes to the test's folder."""
-        with (self.folder / f"{program}.log").open("ab") as log:
-            self.processes[program] = subprocess.Popen(
-                [sys.executable, "-m", self.module, program, *arguments], env=self.environment, stdout=log, stderr=log
-            )
+    @property
+    def database_url(self) -> str:
+        """Where the truth is."""
+        return require(self.settings, "database_url")
+
+    @property
+    def kafka(self) -> str:
+        """Where the log is."""
+        return require(self.settings, "kafka_bootstrap")
+
+    def start(self, program: str, *arguments: str) -> int:
+        """Start a program of the bus, its log in the folder; gives the process id."""
+        return self.start_process(program, self.module, program, *arguments)
+
+    def start_process(self, name: str, module: str, *arguments: str, python: Path = Path(sys.executable)) -> int:
+        """Start any module under a name; gives the process id."""
+        command = [str(python), "-m", module, *arguments]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        return self.processes[name].pid
 
     def stop(self, program: str, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; gives the exit code."""
@@ -61,11 +74,15 @@ class Bus:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"{program} did not stop: {self.log_of(program)[-2000:]}") from None
+            raise AssertionError(f"{program} did not stop: {self.last_words(program)}") from None
 
     def log_of(self, program: str) -> str:
         """Read what a program logged."""
         return (self.folder / f"{program}.log").read_text(errors="replace")
+
+    def last_words(self, program: str) -> str:
+        """Read the end of what a program logged."""
+        return self.log_of(program)[-2000:]
 
     def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command of `ticketbus` to its end."""
@@ -79,33 +96,36 @@ class Bus:
         headers = {"Authorization": f"Bearer {token}"}
         return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20, trust_env=False)
 
-    async def ready(self) -> None:
+    async def ready(self, path: str = "/readyz") -> None:
         """Wait until the gateway says that it is ready."""
 
         async def answers() -> bool:
             try:
                 async with httpx2.AsyncClient(trust_env=False) as http:
-                    return (await http.get(f"{self.url}/readyz")).status_code == 200
+                    return (await http.get(f"{self.url}{path}")).status_code == 200
             except httpx2.TransportError:
                 return False
 
-        await eventually(answers, within_s=90, what=lambda: f"gateway ready: {self.log_of('gateway')[-2000:]}")
+        await eventually(answers, within_s=90, what=lambda: "\n".join(map(self.last_words, self.processes)))
 
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask this bus's database."""
-        assert self.settings.database_url is not None
-        with psycopg.connect(self.settings.database_url) as connection:
+        with psycopg.connect(self.database_url) as connection:
             return connection.execute(text.encode(), parameters).fetchall()
 
     @asynccontextmanager
-    async def core(self) -> AsyncIterator[Core]:
+    async def core(self, connections: int = 4) -> AsyncIterator[Core]:
         """Open the core in this process, on the same stores."""
-        async with open_core(self.settings, connections=4) as core:
+        async with open_core(self.settings, connections=connections) as core:
             yield core
 
 
 async def eventually(
-    holds: Callable[[], Awaitable[Value]], *, within_s: float = 20, what: Callable[[], str] | str = "the condition"
+    holds: Callable[[], Awaitable[Value]],
+    *,
+    within_s: float = 20,
+    each_s: float = 0.05,
+    what: Callable[[], str] | str = "the condition",
 ) -> Value:
     """Wait until the condition gives something true; AssertionError after the limit."""
     until = time.monotonic() + within_s
@@ -115,12 +135,15 @@ async def eventually(
             return value
         if time.monotonic() > until:
             raise AssertionError(f"not within {within_s} s: {what if isinstance(what, str) else what()}")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(each_s)
 
 
 @contextmanager
-def bus_on(parts: Urls, folder: Path) -> Iterator[Bus]:
-    """Make a bus on the parts; prepared, without programs; everything it started is gone afterwards."""
+def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator[Bus]:
+    """Make a bus on the parts; prepared, without programs; everything it started is gone afterwards.
+
+    Its database stays for as long as the parts do, unless told otherwise: a test may look at it later.
+    """
     name = f"t{uuid4().hex[:10]}"
     with psycopg.connect(parts.database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -140,14 +163,17 @@ def bus_on(parts: Urls, folder: Path) -> Iterator[Bus]:
         "TICKETBUS_DATA": str(folder),
     }
     settings = settings_from(environment)
-    asyncio.run(prepare(settings))
     bus = Bus(settings=settings, environment=environment, folder=folder)
     try:
+        asyncio.run(prepare(settings))
         yield bus
     finally:
         for process in bus.processes.values():
             process.kill()
             process.wait()
+        if not database_kept:
+            with psycopg.connect(parts.database_url, autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def settings_from(environment: dict[str, str]) -> Settings:

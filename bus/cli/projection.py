@@ -1,6 +1,8 @@
 """`ticketbus projection`: the lag of the read models, building one again, and holding them against the log."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,35 +65,65 @@ def verify(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Build each read model again beside the live one and compare; changes nothing, exits 1 on a difference.
+    """Build each read model again beside the live one and compare; changes nothing.
+
+    A read model is compared up to where it stands. Exits 1 on a difference,
+    and when one stands still on a partition: then it says where, why, and
+    how many records are not in it. One that is merely behind says how far.
 
     Example: ticketbus projection verify --json
     """
     from bus.cli.run import echo_json, with_core
+    from projections.registry import READ_MODELS
 
     _known(names or [])
-    found = with_core(data, lambda core: _verify(core, names or []))
+    found, rows = with_core(data, lambda core: _verify(core, names or list(READ_MODELS)))
     for one in found:
         if as_json:
-            echo_json(dataclasses.asdict(one))
+            echo_json({**dataclasses.asdict(one), **_lag_json([row for row in rows if row.handler == one.model])})
             continue
         typer.echo(f"{one.model:<12} {one.table:<16} {one.rows:>9} rows  {'equal' if one.equal else 'DIFFERENT'}")
         for key, how in one.differences:
             typer.echo(f"    {key}  {how}")
-    raise typer.Exit(0 if all(one.equal for one in found) else 1)
+    for line in () if as_json else _lag_lines(rows):
+        typer.echo(line)
+    raise typer.Exit(0 if all(one.equal for one in found) and not any(row.failure for row in rows) else 1)
+
+
+def _lag_json(rows: "Sequence[Lag]") -> dict[str, Any]:
+    return {
+        "behind": sum(max(row.lag, 0) for row in rows),
+        "stopped": [dataclasses.asdict(row) for row in rows if row.failure],
+    }
+
+
+def _lag_lines(rows: "Sequence[Lag]") -> Iterator[str]:
+    """Say of each read model where it stands still, and how far it is behind elsewhere."""
+    for model, some in itertools.groupby(rows, key=lambda row: row.handler):
+        behind = 0
+        for row in some:
+            lag = max(row.lag, 0)  # a log that was made anew ends before
+            if row.failure:
+                yield (
+                    f"{model:<12} STOPPED at {row.topic}/{row.partition} before offset {row.next_offset}:"
+                    f" {lag} records are not in it; {row.failure}"
+                )
+            else:
+                behind += lag
+        if behind:
+            yield f"{model:<12} behind: {behind} records are not in it yet"
 
 
 async def _list(core: "Core") -> "list[Lag]":
     from bus.log.reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import standing
-    from projections.lag import lag_of, log_ends
+    from projections.lag import lags
 
     async with open_reader(core.settings) as reader:
         async with connected(core.pool) as connection:
             rows = await standing(connection)
-        ends = await log_ends(reader, rows)
-    return [lag_of(row, ends[row.topic, row.partition]) for row in rows]
+        return await lags(reader, rows)
 
 
 async def _rebuild(core: "Core", name: str) -> "Rebuilt":
@@ -117,21 +149,28 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
             )
 
 
-async def _verify(core: "Core", names: list[str]) -> "list[Verified]":
+async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list[Lag]]":
     from bus.app import require
     from bus.cli.run import counting
     from bus.log.reader import open_reader
-    from projections.registry import READ_MODELS
+    from bus.postgres.pool import connected
+    from bus.stage.offsets import standing
+    from bus.topics import LOG, physical
+    from projections.lag import from_the_start, lags
     from projections.verify import verify as verify_one
 
     found: list[Verified] = []
     url = require(core.settings, "database_url")
     async with open_reader(core.settings) as reader:
-        for name in names or READ_MODELS:
+        for name in names:
             progress, show = counting(f"verify {name}")
             with progress:
                 found += await verify_one(_handler(core, name), url=url, reader=reader, progress=show)
-    return found
+        async with connected(core.pool) as connection:  # asked last: what came during a long comparison is not behind
+            rows = await standing(connection, names)
+        topic = physical(core.settings.namespace, LOG)
+        every = from_the_start(rows, names, topic=topic, partitions=core.contract.topics[LOG].partitions)
+        return found, await lags(reader, every)
 
 
 def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":

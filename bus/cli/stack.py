@@ -174,7 +174,7 @@ def _settings(data: Path | None) -> tuple["Settings", Path]:
 async def _prepare(settings: "Settings") -> None:
     from bus.app import prepare
 
-    await prepare(settings)
+    await prepare(settings, _say)
 
 
 def _say(line: str) -> None:

@@ -28,7 +28,11 @@ def show(as_json: Json = False) -> None:
 
 @commands.command()
 def apply(data: Data = None) -> None:
-    """Create missing topics, register every schema and migrate the database; harmless to repeat.
+    """Create missing topics, set configs that differ, register every schema, migrate the database; harmless to repeat.
+
+    Says each change, from what to what. What the contract does not name stays.
+    A number of partitions is never changed: where it differs no topic is
+    touched, and it exits 1 with both numbers.
 
     Example: ticketbus topics apply
     """

@@ -36,7 +36,7 @@ def trace(
     from bus.topics import LOG, physical
 
     told = with_core(
-        data, lambda core: journey(core.pool, core.codec, physical(core.settings.namespace, LOG), anything)
+        data, lambda core: journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
     )
     if told is None:
         typer.echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)

@@ -4,9 +4,10 @@ from bus.drawing.markdown import code, codes, document, table
 from bus.topics import Contract, Topic
 
 _ABOUT = """\
-`schemas/topics.yaml` declares every topic; `ticketbus topics apply` makes what is missing and `ticketbus topics check
---live` says where the broker differs. The broker never makes a topic by itself. With `TICKETBUS_NAMESPACE=t1` its names
-read `t1.ticket.events` and so on. A subscriber topic is a filtered view of `ticket.events` with the very same bytes."""
+`schemas/topics.yaml` declares every topic; `ticketbus topics apply` makes what is missing and sets the configs that
+differ, never a number of partitions; `ticketbus topics check --live` says where the broker differs. The broker never
+makes a topic by itself. With `TICKETBUS_NAMESPACE=t1` its names read `t1.ticket.events` and so on. A subscriber topic
+is a filtered view of `ticket.events` with the very same bytes."""
 _HEADS = ("Topic", "Holds", "Key", "Partitions", "Retention", "Written by", "Read by", "For subscribers")
 
 

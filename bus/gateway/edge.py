@@ -8,6 +8,7 @@ from opentelemetry import trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from bus.body_json import WHOLE
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.failures import failed
@@ -103,7 +104,7 @@ class Edge:
             async with asyncio.timeout(BODY_SECONDS_MAX):
                 return await self._read(receive)
         except TimeoutError:
-            raise HttpProblem(408, "slow_body", "", ("请求体发送过慢", "the body came too slowly")) from None
+            raise HttpProblem(408, "slow_body", WHOLE, ("请求体发送过慢", "the body came too slowly")) from None
 
     async def _read(self, receive: Receive) -> bytes:
         body, size = bytearray(), 0
@@ -123,7 +124,7 @@ class Edge:
     def _too_large(self) -> HttpProblem:
         limit = self.body_bytes_max
         zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
-        return HttpProblem(413, "body_too_large", "", (zh, en), {"Connection": "close"}, limit_bytes=limit)
+        return HttpProblem(413, "body_too_large", WHOLE, (zh, en), {"Connection": "close"}, limit_bytes=limit)
 
 
 def _name(span: trace.Span, scope: Scope) -> None:

@@ -38,4 +38,4 @@ def _not_routed(error: HTTPException, method: str, path: str) -> HttpProblem:
     if error.status_code == 405:
         zh, en = f"{path!r} 不支持 {method}", f"{path!r} does not take {method}"
         return HttpProblem(405, "method_not_allowed", "method", (zh, en), error.headers)
-    return HttpProblem(error.status_code, "http", "", (error.detail, error.detail), error.headers)
+    return HttpProblem(error.status_code, "http", "request", (error.detail, error.detail), error.headers)

@@ -35,7 +35,7 @@ class Follower:
             self._attached = self._hub.attach(self.subscription)
 
     async def batches(self) -> AsyncGenerator[Sequence[StreamEvent]]:
-        """Yield what follows the positions, for ever. Raises HttpProblem (410), KafkaUnavailable, OffsetGone."""
+        """Yield what follows the positions, for ever. Raises HttpProblem (410), Transient, OffsetGone."""
         if not self._attached:
             async with self._hub.catching_up, aclosing(self._catch_up()) as batches:
                 async for batch in batches:

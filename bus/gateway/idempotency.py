@@ -1,10 +1,15 @@
-"""One request per idempotency key at a time."""
+"""One request per idempotency key at a time, until its answer is known: then everybody gets that."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
+from bus.batch import Wanted
+from bus.errors import StoreUnavailable
 from bus.gateway.problems import HttpProblem
 from bus.intake.command_ids import NAME
+from bus.ports import Store
+from bus.terms import CommandId
 
 
 class InFlight:
@@ -12,16 +17,40 @@ class InFlight:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._claimed: set[object] = set()
+        self._claimed: dict[object, asyncio.Task[bool] | None] = {}
 
-    @contextmanager
-    def claim(self, what: object) -> Iterator[None]:
-        """Hold a key until the block ends. Raises HttpProblem (409) when another request holds it."""
+    @asynccontextmanager
+    async def claim(self, what: object, store: Store, commands: Iterable[CommandId]) -> AsyncIterator[None]:
+        """Hold a key until the block ends, or go along when the store has taken all of its commands long ago.
+
+        The store is asked only while another request holds the key, once for all who come meanwhile. Raises HttpProblem
+        (409) when that one is the first.
+        """
         if what in self._claimed:
-            zh, en = "同一幂等键的请求正在处理,请稍后重试", "a request with this key is being decided; retry shortly"
-            raise HttpProblem(409, "in_flight", NAME, (zh, en), {"Retry-After": "1"})
-        self._claimed.add(what)
+            look = self._claimed[what]
+            if look is None or look.done():
+                look = self._claimed[what] = asyncio.create_task(_taken(store, commands))
+            if not await asyncio.shield(look):
+                zh, en = (
+                    "同一幂等键的请求正在处理,请稍后重试",
+                    "a request with this key is being decided; retry shortly",
+                )
+                raise HttpProblem(409, "in_flight", NAME, (zh, en), {"Retry-After": "1"})
+            yield
+            return
+        self._claimed[what] = None
         try:
             yield
         finally:
-            self._claimed.discard(what)
+            del self._claimed[what]
+
+
+async def _taken(store: Store, commands: Iterable[CommandId]) -> bool:
+    """Say whether the store has taken all these commands before; as long as it cannot tell, it has not."""
+    asked = tuple(commands)
+    wanted = Wanted(opening_names=(), names=(), ticket_ids=(), command_ids=asked, openings=())
+    try:
+        async with store.transaction() as transaction:
+            return (await transaction.load(wanted)).done.keys() >= {*asked}
+    except StoreUnavailable:
+        return False

@@ -1,7 +1,7 @@
 """Reading the log for subscribers: a port, and Kafka behind it. Topics go by their logical names."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.errors import BusError, KafkaUnavailable
 from bus.kafka import make_consumer, touch
+from bus.log.event_reader import nothing_more
 from bus.log.reader import record_of
 from bus.log.record import Record
 from bus.settings import Settings
@@ -20,6 +21,9 @@ READ_RECORDS_MAX = 100
 FETCH_BYTES_MAX = 128 * 1024  # of a partition: so much waits in memory, for each that catches up
 POLL_MS = 500
 CALL_S_MAX = 10.0
+
+Know = Callable[[Iterable[bytes | None]], Awaitable[None]]
+"""Look up the schemas of values that were registered after this gateway started. Raises Transient."""
 
 
 class Place(NamedTuple):
@@ -56,7 +60,10 @@ class LogReader(Protocol):
         ...
 
     async def read(self) -> Sequence[Record]:
-        """Read on, in order per place; waits a moment for news and may come back without. Raises KafkaUnavailable."""
+        """Read on, in order per place; waits a moment for news and may come back without.
+
+        Raises KafkaUnavailable, and Transient while it cannot be known what the records are: open another reader then.
+        """
         ...
 
     async def positions(self) -> Positions:
@@ -78,6 +85,7 @@ class KafkaLog:
 
     settings: Settings
     contract: Contract
+    know: Know = nothing_more
 
     async def ping(self) -> None:
         """Touch the brokers. Raises KafkaUnavailable."""
@@ -90,7 +98,7 @@ class KafkaLog:
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 await consumer.start()
-            yield KafkaLogReader(consumer, self.settings.namespace, self.contract)
+            yield KafkaLogReader(consumer, self.settings.namespace, self.contract, self.know)
         except OffsetOutOfRangeError as error:
             raise OffsetGone(str(error)) from error
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
@@ -106,6 +114,7 @@ class KafkaLogReader:
     consumer: AIOKafkaConsumer
     namespace: str
     contract: Contract
+    know: Know
     _places: dict[TopicPartition, Place] = field(default_factory=dict)
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
@@ -133,6 +142,7 @@ class KafkaLogReader:
     async def read(self) -> Sequence[Record]:
         """Poll once."""
         found = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS_MAX)
+        await self.know(one.value for records in found.values() for one in records)
         return [
             replace(record_of(one), topic=self._places[partition].topic)
             for partition, records in found.items()

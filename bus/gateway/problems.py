@@ -9,6 +9,9 @@ from starlette.responses import Response
 from bus.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
 
 RETRY_AFTER_S = 5
+OURSELVES = "service"
+"""The field of what is no fault of the caller's: nothing that was sent need be changed."""
+
 TEXT_CHARS_MAX = 1000  # who sent a long name knows it; nobody gets a body back that is larger than what was sent
 _TITLES: Mapping[int, str] = {
     400: "请求有误 / Malformed request",
@@ -103,13 +106,13 @@ def _texts(error: BusError) -> tuple[str, str, str, str]:
         case Transient():
             return (
                 "unavailable",
-                "",
+                OURSELVES,
                 "系统暂时无法受理,请稍后用同一幂等键重试",
                 "not now; retry later with the same key",
             )
         case _:
             zh, en = "内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators"
-            return "internal", "", zh, en
+            return "internal", OURSELVES, zh, en
 
 
 def _clipped(text: str) -> str:

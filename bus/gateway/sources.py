@@ -49,8 +49,8 @@ async def webhook(http: HttpRequest) -> Response:
         received_at=now,
         trace_id=trace_of(http).trace_id,
     )
-    with deps.in_flight.claim((name, delivery_id)):
-        requests = await _translated(deps, received)
+    requests = await _translated(deps, received)
+    async with deps.in_flight.claim((name, delivery_id), deps.store, [one.command_id for one in requests]):
         if await deps.waits(name):
             return await spooled(deps, received)
         try:

@@ -54,7 +54,7 @@ async def stream(ws: WebSocket) -> None:
         finally:
             cursor = follower.cursor
             follower.end()
-    except (Refusal, HttpProblem, KafkaUnavailable) as error:
+    except (Refusal, HttpProblem, Transient) as error:
         await _goodbye(ws, error, cursor)
     except OffsetGone:
         await _goodbye(ws, begin_again(), cursor)

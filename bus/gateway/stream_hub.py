@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from bus.codec import Codec
-from bus.errors import KafkaUnavailable
+from bus.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.gateway.problems import HttpProblem
@@ -114,12 +114,14 @@ class StreamHub:
         metrics.STREAMS.set(len(self._subscriptions))
 
     async def run_for_ever(self) -> None:
-        """Follow the log until cancelled; goes on where it stood when Kafka was away."""
+        """Follow the log until cancelled; goes on where it stood when Kafka, or the schemas of news, were away."""
         while True:
             try:
                 await self._follow()
             except KafkaUnavailable as error:
                 log.warning("the stream waits for Kafka", error=str(error))
+            except Transient as error:
+                log.warning("the stream waits for the schema of an event", error=str(error))
             except OffsetGone as error:
                 log.error("the log was cut before the stream had read it; subscribers begin again", error=str(error))
                 self._forget()

@@ -86,7 +86,7 @@ async def _decided(
             trace_id=trace_of(http).trace_id,
             ticket_id=ticket_id,
         )
-        with deps.in_flight.claim(request.command_id):
+        async with deps.in_flight.claim(request.command_id, deps.store, [request.command_id]):
             return accepted_response(await _committed(deps, request))
     except Refusal as refusal:
         await _keep(deps, refusal, received, ticket_id)

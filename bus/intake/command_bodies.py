@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bus.body_json import NAME_CHARS_SHOWN, joined, refuse_unstorable
+from bus.body_json import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 from bus.commands import OUTSIDE, Command
 from bus.errors import MalformedInput
 from bus.names import kebab, nearest
@@ -130,7 +130,7 @@ def _records(hint: Any) -> list[type]:
 
 def _malformed(error: ValidationError) -> MalformedInput:
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
+    field = ".".join(str(part) for part in first["loc"]) or WHOLE
     if first["type"] == "missing":
         return MalformedInput("missing", field, f"缺少字段“{field}”", f"the field {field!r} is missing")
     if first["type"] == "enum":

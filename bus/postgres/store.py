@@ -1,6 +1,6 @@
 """The PostgreSQL store: a batch is loaded and locked in three queries and appended in one round trip."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,11 +54,17 @@ DELETE FROM ticket_names n USING unnest(%b::text[], %b::text[]) AS w (kind, valu
 WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
 
 
-class PostgresStore:
-    """Where a change becomes true. Safe for many tasks at once; each transaction takes a connection of the pool."""
+Read = Callable[[Sequence[bytes]], Awaitable[Sequence[Recorded]]]
 
-    def __init__(self, pool: Pool, codec: Codec, contract: Contract) -> None:
-        self._pool, self._codec, self._contract = pool, codec, contract
+
+class PostgresStore:
+    """Where a change becomes true. Safe for many tasks at once; each transaction takes a connection of the pool.
+
+    `read` reads events back, also those whose schemas the codec was not taught; without it the codec does alone.
+    """
+
+    def __init__(self, pool: Pool, codec: Codec, contract: Contract, read: Read | None = None) -> None:
+        self._pool, self._codec, self._contract, self._read_events = pool, codec, contract, read
         self._shards = contract.topics[LOG].partitions
 
     @asynccontextmanager
@@ -74,7 +80,8 @@ class PostgresStore:
 
     async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
         rows = await self._read("SELECT value FROM events WHERE ticket_id = %s ORDER BY version", (ticket_id,))
-        return [self._codec.decode(value) for (value,) in rows]
+        values = [value for (value,) in rows]
+        return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 
     async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         async with guard(), self._pool.connection() as connection:

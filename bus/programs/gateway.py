@@ -95,7 +95,7 @@ class _Server(uvicorn.Server):
 
 def _app(core: Core, spool: KafkaSpool) -> Starlette:
     clients = KnownClients(functools.partial(load_tokens, core.pool))
-    log = KafkaLog(settings=core.settings, contract=core.contract)
+    log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
     hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)
     deps = GatewayDeps(
         group=GroupCommit(core.dispatcher),
@@ -108,7 +108,7 @@ def _app(core: Core, spool: KafkaSpool) -> Starlette:
         sources=sources(core.settings),
         spool=spool,
         waits=spool.waits,
-        journey=functools.partial(journey, core.pool, core.codec, physical(core.settings.namespace, LOG)),
+        journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
         hub=hub,
         pushes=pushes,
         probes={"postgres": _touch(core), "kafka": log.ping},

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -16,7 +15,7 @@ from bus.log.record import Record
 from bus.stage.handler import Stage
 
 BATCH = 500
-BATCH_WITHIN_S = 0.02
+BATCH_WITHIN_S = 0.004
 SESSION_TIMEOUT_S = 10.0
 HEARTBEAT_S = 3.0
 REQUEST_TIMEOUT_S = 15.0
@@ -27,18 +26,22 @@ METADATA_MS_MAX = 5_000  # who joined while a broker came back was given nothing
 Deliver = Callable[[Sequence[Record], int], Awaitable[None]]
 
 
-def make_app(stage: Stage, *, kafka: Mapping[str, Any], data: Path, deliver: Deliver) -> faust.App:
-    """Make the App of a stage; a stopped one cannot start again, so make another, each with its own `data`.
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """Make none: they are for tables, and there are none."""
+
+
+def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Deliver) -> faust.App:
+    """Make the App of a stage; a stopped one cannot start again, so make another.
 
     `kafka` are aiokafka's connection options. `deliver` is given records, and how many more the log holds on their
     partitions; it must never raise anything but CancelledError: an agent that
     raises loses its batch.
     """
-    app = faust.App(
+    app = _App(
         stage.group,
         broker=[URL(f"kafka://{one.strip()}") for one in str(kafka["bootstrap_servers"]).split(",")],
         broker_credentials=_credentials(kafka),
-        datadir=str(data),
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,

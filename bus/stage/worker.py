@@ -1,11 +1,9 @@
 """Runs one stage: Faust delivers, the runner applies, and whatever is missing or far behind is read directly."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -78,15 +76,14 @@ class StageWorker:
         await self._reader.ends(self._stage.topic, [0])
 
     async def _run_app(self, stopping: asyncio.Event) -> None:
-        with tempfile.TemporaryDirectory(prefix="ticketbus-stage-") as data:
-            app = make_app(self._stage, kafka=self._kafka, data=Path(data), deliver=self._deliver)
-            try:
-                async with asyncio.timeout(START_S_MAX):
-                    await unless(stopping, app.start())
-                log.info("stage_started", stage=self._stage.name, group=self._stage.group)
-                await self._until_stopped(app, stopping)
-            finally:
-                await self._stop(app)
+        app = make_app(self._stage, kafka=self._kafka, deliver=self._deliver)
+        try:
+            async with asyncio.timeout(START_S_MAX):
+                await unless(stopping, app.start())
+            log.info("stage_started", stage=self._stage.name, group=self._stage.group)
+            await self._until_stopped(app, stopping)
+        finally:
+            await self._stop(app)
 
     async def _until_stopped(self, app: faust.App, stopping: asyncio.Event) -> None:
         try:

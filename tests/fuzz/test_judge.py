@@ -24,12 +24,12 @@ def judged(answered: int = 400, kind: str = "application/problem+json", **member
 
 def test_a_good_problem_and_a_good_answer_pass() -> None:
     assert judged() == []
-    assert judged(code="not_json", field="") == []
     assert faults(SHOT, Answer(status=201, headers={}, body=b"{}")) == []
 
 
 @pytest.mark.parametrize("members", [
-    {"status": 422}, {"field": ""}, {"field": ...}, {"detail_en": ""}, {"detail": "missing"}, {"trace_id": "cd" * 16},
+    {"status": 422}, {"field": ""}, {"code": "not_json", "field": ""}, {"field": ...}, {"detail_en": ""},
+    {"detail": "missing"}, {"trace_id": "cd" * 16},
     {"detail": "x" * 20_000}, {"detail": "Traceback (most recent call last)"}, {"code": ...},
 ])  # fmt: skip
 def test_a_problem_that_says_too_little_or_too_much_is_found(members: dict[str, Any]) -> None:

@@ -112,6 +112,9 @@ async def test_fifty_at_once_with_one_key_have_one_effect(bus: Bus) -> None:
     wire = Wire(bus.url)
     again = await wire.fire(shot)
     assert (again.status, again.member("ticket_id"), again.headers["idempotent-replayed"]) == (201, ticket, "true")
+    repeats: list[Answer] = []
+    await fire_all(bus.url, [shot] * 50, lambda _, answer: repeats.append(answer), at_once=50)
+    assert [(one.status, one.body) for one in repeats] == [(201, again.body)] * 50
     answer = await wire.fire(opening(key, title="other"))
     assert (answer.status, answer.member("code"), answer.member("field")) == (
         422,

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from bus.codec import Codec
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
@@ -57,6 +58,7 @@ class Gateway:
     pushes: FakePushes = field(default_factory=FakePushes)
     spool: FakeSpool = field(default_factory=FakeSpool)
     stream_log: LogSource | None = None
+    codec: Codec = CODEC
     waiting_max: int = 1000
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     url: str = ""
@@ -71,11 +73,11 @@ class Gateway:
             clients=FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role}),
             refused=self.refused,
             contract=CONTRACT,
-            codec=CODEC,
+            codec=self.codec,
             sources={"fake": FakeSource()},
             spool=self.spool,
             journey=self._journey,
-            hub=StreamHub(self.stream_log or self.log, CODEC, CONTRACT.public(), self.waiting_max),
+            hub=StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max),
             pushes=self.pushes,
             probes={"postgres": self._probe_store, "kafka": self._probe_log},
             in_flight=InFlight(),

@@ -34,7 +34,8 @@ RULES = Rules(
     root_causes=frozenset({"fan"}),
 )
 CONTRACT: Contract = load_contract()
-CODEC = Codec({n: Registered(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)})
+REGISTERED = {n: Registered(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)}
+CODEC = Codec(REGISTERED)
 
 
 class StoreThatMayBeAway(MemoryStore):

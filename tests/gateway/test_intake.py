@@ -1,5 +1,6 @@
 """Signed webhooks, and intake while PostgreSQL is away."""
 
+import asyncio
 from typing import cast
 
 import httpx2
@@ -49,6 +50,15 @@ async def test_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -
     assert (await deliver(gateway, "", delivery="d3")).json()["results"] == []
     [events] = gateway.store.log.values()
     assert len(events) == 3
+
+
+async def test_fifty_repeats_of_a_delivery_that_is_done_are_all_told_the_same(gateway: Gateway) -> None:
+    first = await deliver(gateway, "open note")
+    answers = await asyncio.gather(*(deliver(gateway, "open note") for _ in range(50)))
+    assert [(one.status_code, one.json()) for one in answers] == [(201, first.json())] * 50
+    assert [len(events) for events in gateway.store.log.values()] == [2]
+    at_once = await asyncio.gather(*(deliver(gateway, "bad", delivery="d2") for _ in range(3)))
+    assert {one.json()["code"] for one in at_once} == {"unknown_type"}
 
 
 async def test_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_nearest(gateway: Gateway) -> None:

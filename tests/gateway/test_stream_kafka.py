@@ -1,27 +1,33 @@
 """The stream on real Kafka: the same promises, with partitions, fetches and offsets that are Kafka's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
+from bus.codec import Codec
 from bus.commands import Note, OpenTicket, Request
 from bus.dispatch import Dispatcher, utc_now
 from bus.events import Recorded
-from bus.gateway.log_source import KafkaLog, Place
+from bus.gateway.log_source import KafkaLog, Know, Place
 from bus.gateway.stream_cursor import write_cursor
 from bus.kafka import apply_topics, make_producer
 from bus.local.stack import Urls
+from bus.log.event_reader import nothing_more
 from bus.memory import MemoryStore
+from bus.registry import RegistryUnavailable
 from bus.settings import Settings
 from bus.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.topics import physical
 from bus.values import IncidentKey
+from tests.bus_under_test import eventually
 from tests.gateway.conftest import Gateway, behind_a_server
-from tests.gateway.fakes import CODEC, CONTRACT, RULES, headers_of
+from tests.gateway.fakes import CODEC, CONTRACT, REGISTERED, RULES, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed
 
 TICKETS, NOTES = 40, 30
@@ -36,10 +42,33 @@ async def settings(parts: Urls) -> Settings:
 
 
 @asynccontextmanager
-async def gateway_on(settings: Settings) -> AsyncIterator[Gateway]:
+async def gateway_on(settings: Settings, know: Know = nothing_more, codec: Codec = CODEC) -> AsyncIterator[Gateway]:
     """Serve a gateway whose stream reads Kafka."""
-    async with behind_a_server(Gateway(stream_log=KafkaLog(settings=settings, contract=CONTRACT))) as gateway:
+    source = KafkaLog(settings=settings, contract=CONTRACT, know=know)
+    async with behind_a_server(Gateway(stream_log=source, codec=codec)) as gateway:
         yield gateway
+
+
+@dataclass(slots=True)
+class Registry:
+    """A schema registry that may be away, and a codec that was made before it knew anything."""
+
+    codec: Codec = field(default_factory=lambda: Codec({}))
+    away: bool = False
+    asked: int = 0
+
+    async def know(self, values: Iterable[bytes | None]) -> None:
+        """Teach the codec what it lacks."""
+        for schema_id in self.codec.unknown(values):
+            self.asked += 1
+            if self.away:
+                raise RegistryUnavailable("away for a test")
+            if schema_id in REGISTERED:
+                self.codec.learn(REGISTERED[schema_id])
+
+    async def asked_again(self) -> bool:
+        """Say whether somebody who was told that it is away came again."""
+        return self.asked > 1
 
 
 async def history() -> list[Recorded]:
@@ -121,6 +150,59 @@ async def test_live_events_arrive_and_two_topics_share_a_cursor(settings: Settin
         )
 
 
+async def test_a_gateway_learns_the_schemas_of_events_that_are_newer_than_itself(settings: Settings) -> None:
+    events, registry = (await history())[:6], Registry()
+    await publish(settings, events[:3])
+    async with (
+        gateway_on(settings, registry.know, registry.codec) as gateway,
+        subscribed(gateway, "topics=ticket.events&cursor=start") as ws,
+    ):
+        got = (await frames(ws, 4))[1:]
+        await publish(settings, events[3:])
+        got += await frames(ws, 3)
+    assert sorted(named(got)) == sorted((one.ticket_id, one.version) for one in events)
+
+
+async def test_while_the_registry_is_away_newer_events_wait_and_none_is_passed_over(settings: Settings) -> None:
+    events, registry = (await history())[TICKETS - 3 : TICKETS + 3], Registry()
+    async with gateway_on(settings, registry.know, registry.codec) as gateway:
+        with capture_logs() as logs:
+            async with subscribed(gateway, "topics=ticket.events") as ws:
+                await frames(ws, 1)
+                await publish(settings, events[:3])
+                live = await frames(ws, 3)
+                registry.away, registry.asked = True, 0
+                await publish(settings, events[3:])
+                await eventually(registry.asked_again)
+                async with subscribed(gateway, f"topics=ticket.events&cursor={live[0]['cursor']}") as early:
+                    told, code, _ = await until_closed(early)
+                assert (told[-1]["code"], told[-1]["field"], code) == ("unavailable", "service", 1013)
+                registry.away = False
+                live += await frames(ws, 3)
+        async with subscribed(gateway, f"topics=ticket.events&cursor={told[-1]['cursor']}") as again:
+            caught_up = [one for one in told if one["kind"] == "event"]
+            caught_up += (await frames(again, 6 - len(caught_up)))[1:]
+    for got in (live, [live[0], *caught_up]):
+        assert sorted(named(got)) == sorted((one.ticket_id, one.version) for one in events)
+    assert "the stream waits for the schema of an event" in {one["event"] for one in logs}
+
+
+async def test_an_event_whose_schema_nobody_knows_is_told_as_unreadable(settings: Settings) -> None:
+    events, registry = (await history())[:1], Registry()
+    async with gateway_on(settings, registry.know, registry.codec) as gateway:
+        with capture_logs() as logs:
+            async with subscribed(gateway, "topics=ticket.events") as ws:
+                await frames(ws, 1)
+                async with make_producer(settings) as producer:
+                    topic = physical(settings.namespace, "ticket.events")
+                    await producer.send_and_wait(topic, b"\0\0\0\xff\xffx", key=b"T", partition=0)
+                await publish(settings, events)
+                got = await frames(ws, 2)
+    [error] = [one for one in got if one["kind"] == "error"]
+    assert (error["code"], error["field"], error["offset"]) == ("malformed_record", "schema_id", 0)
+    assert "a record of the log cannot be read" in {one["event"] for one in logs}
+
+
 async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) -> None:
     partitions = range(CONTRACT.topics["ticket.events"].partitions)
     ahead = write_cursor({Place("ticket.events", n): 10**6 for n in partitions})
@@ -132,8 +214,6 @@ async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) 
 async def test_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from structlog.testing import capture_logs
-
     from bus.gateway import stream
 
     monkeypatch.setattr(stream, "READY_SECONDS_MAX", 0.2)

@@ -8,6 +8,7 @@ import pytest
 from bus.batch import Outcome
 from bus.commands import Request
 from bus.dispatch import utc_now
+from bus.gateway.problems import HttpProblem
 from bus.terms import TicketId
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 
@@ -69,6 +70,32 @@ async def test_a_key_in_flight_is_answered_409(gateway: Gateway, monkeypatch: py
     go.set()
     assert (second.status_code, second.json()["code"], second.headers["retry-after"]) == (409, "in_flight", "1")
     assert (await first).status_code == 201
+
+
+async def test_fifty_repeats_of_what_is_done_are_all_told_the_same(gateway: Gateway) -> None:
+    first = await gateway.post("/v1/tickets", OPENING, key="long-ago")
+    other = {**OPENING, "title": "other"}
+    bodies = [OPENING] * 50 + [other] * 3
+    before = gateway.store.transactions
+    answers = await asyncio.gather(*(gateway.post("/v1/tickets", body, key="long-ago") for body in bodies))
+    assert [(one.status_code, one.json()) for one in answers[:50]] == [(201, first.json())] * 50
+    assert {(one.status_code, one.json()["code"]) for one in answers[50:]} == {(422, "idempotency_key_reused")}
+    assert gateway.store.transactions - before < 6  # asked once for all, decided in a few batches
+    assert [len(events) for events in gateway.store.log.values()] == [1]
+
+
+async def test_the_store_is_asked_for_a_key_only_while_another_request_holds_it(gateway: Gateway) -> None:
+    for number in range(3):
+        await gateway.post("/v1/tickets", OPENING, key=f"one-by-one-{number // 2}")
+    assert gateway.store.transactions == 3
+
+
+async def test_a_key_in_flight_while_the_store_is_away_is_answered_409(gateway: Gateway) -> None:
+    gateway.store.away = True
+    async with gateway.deps.in_flight.claim("k", gateway.store, []):
+        with pytest.raises(HttpProblem, match="in_flight"):
+            async with gateway.deps.in_flight.claim("k", gateway.store, []):
+                raise AssertionError("nobody can tell that it is done")
 
 
 async def test_a_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gateway) -> None:

@@ -46,7 +46,7 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 
 async def told(core: Core, anything: str) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    found = await journey(core.pool, core.codec, physical(core.settings.namespace, LOG), anything)
+    found = await journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
     assert found is not None
     return found
 

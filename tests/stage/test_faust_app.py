@@ -1,6 +1,5 @@
 """How a stage's App is made: what FACTS taught about the framework's defaults, as settings."""
 
-from pathlib import Path
 from ssl import create_default_context
 from typing import Any
 
@@ -19,8 +18,8 @@ async def _deliver(_records: object, _unread: int) -> None:
     """Take nothing."""
 
 
-def test_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing(tmp_path: Path) -> None:
-    app = make_app(STAGE, kafka=PLAIN, data=tmp_path, deliver=_deliver)
+def test_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing() -> None:
+    app = make_app(STAGE, kafka=PLAIN, deliver=_deliver)
     assert app.conf.id == "t1.ticketbus.s"
     assert [str(one) for one in app.conf.broker] == ["kafka://a:1", "kafka://b:2"]
     assert not app.conf.web_enabled
@@ -30,19 +29,17 @@ def test_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing(tmp_p
 
 
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
-def test_sasl_is_passed_on(protocol: str, tmp_path: Path) -> None:
+def test_sasl_is_passed_on(protocol: str) -> None:
     tls = {"ssl_context": create_default_context()} if protocol == "SASL_SSL" else {}
-    app = make_app(
-        STAGE, kafka={**PLAIN, **SASL, **tls, "security_protocol": protocol}, data=tmp_path, deliver=_deliver
-    )
+    app = make_app(STAGE, kafka={**PLAIN, **SASL, **tls, "security_protocol": protocol}, deliver=_deliver)
     credentials = app.conf.broker_credentials
     assert isinstance(credentials, SASLCredentials)
     assert (credentials.protocol.value, credentials.mechanism.value) == (protocol, "SCRAM-SHA-512")
     assert (credentials.username, credentials.password) == ("u", "p")
 
 
-def test_tls_is_passed_on(tmp_path: Path) -> None:
+def test_tls_is_passed_on() -> None:
     tls = {**PLAIN, "security_protocol": "SSL", "ssl_context": create_default_context()}
-    credentials = make_app(STAGE, kafka=tls, data=tmp_path, deliver=_deliver).conf.broker_credentials
+    credentials = make_app(STAGE, kafka=tls, deliver=_deliver).conf.broker_credentials
     assert isinstance(credentials, SSLCredentials)
     assert credentials.context is tls["ssl_context"]

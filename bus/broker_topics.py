@@ -1,0 +1,61 @@
+"""Topics as the broker has them: read, given other configs, and what it answers told apart."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from bus.errors import BusError
+
+SET_FOR_THE_TOPIC = 1  # the source of a config, as the protocol spells it; all others are defaults
+
+
+class TopicRefused(BusError):
+    """A topic cannot be made what the contract says, and waiting does not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A topic as it stands: the configs in effect, and those of them that were set for this topic by anybody."""
+
+    partitions: int
+    configs: Mapping[str, str]
+    own: Mapping[str, str]
+
+
+async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[str, Standing]:
+    """Describe those of the topics that are there. Raises KafkaError, TopicRefused."""
+    partitions = {one["topic"]: len(one["partitions"]) for one in await client.describe_topics()}
+    names = sorted(partitions.keys() & set(wanted))
+    standing = {}
+    for answer in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+        for code, said, _, name, entries in answer.resources:
+            check(name, code, said)
+            standing[name] = Standing(
+                partitions=partitions[name],
+                configs={entry[0]: entry[1] for entry in entries},
+                own={entry[0]: entry[1] for entry in entries if entry[3] == SET_FOR_THE_TOPIC},
+            )
+    return standing
+
+
+async def set_configs(client: AIOKafkaAdminClient, configs: Mapping[str, Mapping[str, str]]) -> None:
+    """Set all that is set for each topic: what is not named falls back to its default. Raises KafkaError, TopicRefused.
+
+    The client speaks no request that changes one config alone.
+    """
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, each) for name, each in configs.items()]
+    for answer in await client.alter_configs(resources):
+        for code, said, _, name in answer.resources:
+            check(name, code, said)
+
+
+def check(topic: str, code: int, said: str | None = None) -> None:
+    """Raise what a broker answered of a topic, if it is an error: KafkaError when it may pass, else TopicRefused."""
+    error = for_code(code)
+    if code and error.retriable:
+        raise error(said)
+    if code:
+        raise TopicRefused(f"{topic}: {error.__name__}: {said}")

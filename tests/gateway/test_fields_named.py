@@ -1,0 +1,95 @@
+"""Every problem names a field: what is to be changed, or that nothing of the caller's is to be."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+import bus
+from bus.body_json import read_object
+from bus.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
+from bus.gateway import edge
+from bus.gateway.answers import NotKept
+from bus.gateway.problems import body_of
+from tests.gateway.conftest import OPENING, Gateway
+
+ROOT = Path(bus.__file__).parent.parent
+FIELD_AT = {
+    "HttpProblem": 2, "MalformedInput": 1, "CommandRefused": 1, "_bad": 0, "_malformed": 0, "_unknown": 1,
+    "missing": 0, "already": 0, "out_of_range": 0, "in_future": 0, "too_late": 0, "no_person": 0, "not_historic": 0,
+    "unknown_word": 0,
+}  # fmt: skip
+"""Which argument is the field, wherever a refusal is made."""
+DEEP = b'{"a":' * 40
+
+
+def refusals() -> Iterator[tuple[str, ast.expr]]:
+    """Find where the bus and its adapters make a refusal; gives the place and the field."""
+    for path in (one for room in ("bus", "adapters") for one in sorted((ROOT / room).rglob("*.py"))):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call):
+                name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+                if name in FIELD_AT and len(call.args) > FIELD_AT[name]:
+                    yield f"{path.relative_to(ROOT)}:{call.lineno}", call.args[FIELD_AT[name]]
+
+
+def test_no_refusal_is_made_without_a_field() -> None:
+    found = list(refusals())
+    assert len(found) > 80
+    assert [place for place, field in found if isinstance(field, ast.Constant) and not field.value] == []
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("x"), KafkaUnavailable("x"), NotKept("x"), BusError("x")])
+def test_what_is_no_fault_of_the_callers_is_named_as_ours(error: BusError) -> None:
+    assert body_of(error, "ab" * 16)["field"] == "service"
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "code", "field"),
+    [
+        (b"{", {}, "not_json", "body"),
+        (DEEP, {}, "too_deep", "body"),
+        (b"[]", {}, "not_an_object", "body"),
+        (b"1", {}, "not_an_object", "body"),
+        (b" " * 300_000, {}, "body_too_large", "body"),
+        (b"{}", {"Content-Encoding": "gzip"}, "content_encoding", "Content-Encoding"),
+        (b"{}", {"Authorization": "x"}, "not_authenticated", "Authorization"),
+        (b"{}", {"Idempotency-Key": ""}, "idempotency_key_missing", "Idempotency-Key"),
+        (b"{}", {"Idempotency-Key": "a b"}, "idempotency_key_malformed", "Idempotency-Key"),
+        (b"{}", {}, "missing", "incident_key"),
+    ],
+)
+async def test_a_wrong_body_is_called_body_and_a_wrong_header_by_its_name(
+    gateway: Gateway, content: bytes, headers: dict[str, str], code: str, field: str
+) -> None:
+    answer = await gateway.post("/v1/tickets", content=content, headers=headers)
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+
+
+@pytest.mark.parametrize("body", [b"{", DEEP, b"[]"])
+def test_where_paths_begin_with_a_word_the_body_is_called_by_it(body: bytes) -> None:
+    with pytest.raises(MalformedInput) as refused:
+        read_object(body, "$")
+    assert refused.value.field == "$"
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/tickets/x", "/v1/journeys/x", "/v1/tickets?limit=x", "/v1/tickets?x=1"])
+async def test_a_wrong_address_is_named(gateway: Gateway, path: str) -> None:
+    assert (await gateway.get(path)).json()["field"] in {"path", "ticket_id", "any", "limit", "x"}
+
+
+async def test_failures_at_the_door_are_named(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    monkeypatch.setattr(edge, "BODY_SECONDS_MAX", 0.01)
+    answer = await gateway.post("/v1/tickets", content=never())
+    assert (answer.json()["code"], answer.json()["field"]) == ("slow_body", "body")
+    gateway.store.away = gateway.spool.away = True
+    with capture_logs():
+        answer = await gateway.post("/v1/tickets", OPENING)
+    assert (answer.json()["code"], answer.json()["field"]) == ("unavailable", "service")
