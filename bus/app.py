@@ -70,15 +70,15 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
 async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> None:
     """Bring database, topics and schemas up to this version; harmless to repeat. Raises BusError.
 
-    A topic whose number of partitions is not the contract's is refused before any topic is touched.
+    A topic of events whose number of partitions is not the contract's is refused before anything is touched.
     TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
     """
     contract = load_contract()
+    for change in await alter_topics(settings, contract):
+        say(change)
     await migrate(require(settings, "database_url"))
     async with admin(settings) as client:
         brokers = len((await client.describe_cluster())["brokers"])
-    for change in await alter_topics(settings, contract):
-        say(change)
     for name in await apply_topics(settings, contract, replication=min(3, brokers)):
         say(f"topic {name} created")
     registered = await register_all(require(settings, "schema_registry_url"))

@@ -190,25 +190,27 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
 async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
     """Set the configs in which standing topics differ from the contract; idempotent. Each difference is one sentence.
 
-    What the contract does not name stays as it is, and so does a longer retention: nothing is deleted.
-    Raises KafkaUnavailable; TopicRefused, before any change, when a number of partitions differs.
+    What the contract does not name stays as it is, and so does what keeps more: nothing is deleted. Kafka's request
+    replaces all that is set for a topic: what somebody else sets at the same moment may be lost.
+    Raises KafkaUnavailable; TopicRefused, before any change, when a topic of events has another number of partitions.
     """
     wanted = _wanted(settings, contract)
     async with admin(settings) as client:
         there = await describe(client, wanted)
-        if wrong := _partition_differences(there, wanted):
+        ordered = {name: one for name, one in there.items() if wanted[name].events}
+        if wrong := _partition_differences(ordered, wanted):
             raise TopicRefused(f"{'; '.join(wrong)}. It is never changed: the order per ticket depends on it")
         differences = list(_config_differences(there, wanted))
-        changed = sorted({name for name, key, actual, value in differences if not _shortens(key, actual, value)})
+        changed = sorted({name for name, key, actual, value in differences if not _deletes(key, actual, value)})
         configs = {name: {**there[name].own, **_configs(wanted[name])} for name in changed}
         for name, key, actual, value in differences:
-            if name in configs and actual is not None and _shortens(key, actual, value):
+            if name in configs and actual is not None and _deletes(key, actual, value):
                 configs[name][key] = actual
         if configs:
             await set_configs(client, configs)
     return [
         f"topic {name}: {key} changed from {actual} to {value}"
-        if not _shortens(key, actual, value)
+        if not _deletes(key, actual, value)
         else f"topic {name}: {key} stays {actual}: {value}, as the contract says, deletes records; set it by hand"
         for name, key, actual, value in differences
     ]
@@ -254,8 +256,10 @@ def _config_differences(
                 yield name, key, one.configs.get(key), value
 
 
-def _shortens(key: str, actual: str | None, value: str) -> bool:
+def _deletes(key: str, actual: str | None, value: str) -> bool:
     """Tell whether a change lets the broker delete what it would have kept; -1 keeps for ever."""
+    if key == "cleanup.policy":
+        return "delete" in value and "delete" not in (actual or "")
     return key == "retention.ms" and int(value) >= 0 and (actual == "-1" or int(value) < int(actual or 0))
 
 

@@ -14,7 +14,7 @@ from bus.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from schemas.catalogue import RECORD_TYPES, RecordType
 
-ASKED_MAX = 50  # unknown ids looked up at once: a flood of made-up ones is not ours to serve
+ASKED_MAX = 50  # unknown ids looked up in one transaction
 STRANGE_S = 60.0  # so long an id that nobody knew is not asked for again
 STRANGERS_MAX = 10_000
 COMPATIBILITY = "BACKWARD_TRANSITIVE"
@@ -97,9 +97,11 @@ class SchemaLearner:
         Idempotent; costs nothing while all are known. Raises RegistryUnavailable, StoreUnavailable.
         """
         now = monotonic()
-        wanted = sorted(one for one in self.codec.unknown(values) if self._strangers.get(one, 0.0) < now)[:ASKED_MAX]
-        if not wanted:
-            return
+        wanted = sorted(one for one in self.codec.unknown(values) if self._strangers.get(one, 0.0) < now)
+        for first in range(0, len(wanted), ASKED_MAX):
+            await self._look_up(wanted[first : first + ASKED_MAX])
+
+    async def _look_up(self, wanted: Sequence[int]) -> None:
         async with connected(self.pool) as connection:
             found = await _kept(connection, wanted)
             found |= await self._asked([one for one in wanted if one not in found])
@@ -107,7 +109,7 @@ class SchemaLearner:
             await keep(connection, learnt)
         if len(self._strangers) > STRANGERS_MAX:
             self._strangers.clear()
-        self._strangers.update(dict.fromkeys(set(wanted) - learnt.keys(), now + STRANGE_S))
+        self._strangers.update(dict.fromkeys(set(wanted) - learnt.keys(), monotonic() + STRANGE_S))
 
     async def events(self, values: Sequence[bytes]) -> list[Recorded]:
         """Read events that the bus itself has kept, those of newer programs too.
@@ -130,7 +132,7 @@ class SchemaLearner:
                     answer = await http.get(f"/schemas/ids/{schema_id}")
                     if answer.status_code >= 500 or answer.status_code == 429:
                         raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
-                    if answer.status_code == 200 and (one := _registered(schema_id, answer.json()["schema"])):
+                    if answer.status_code == 200 and (one := _registered(schema_id, _definition(answer))):
                         found[schema_id] = one
         except httpx2.TransportError as error:
             raise RegistryUnavailable(f"the schema registry at {self.url} is away: {type(error).__name__}") from error
@@ -143,9 +145,21 @@ async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, 
     return {schema_id: one for schema_id, text in rows if (one := _registered(schema_id, text))}
 
 
+def _definition(answer: httpx2.Response) -> str:
+    """Read the schema out of an answer; what is none there is none of the bus's."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return ""
+    return str(told.get("schema", "")) if isinstance(told, dict) else ""
+
+
 def _registered(schema_id: int, text: str) -> Registered | None:
     """Name a record schema by its own full name, which is its subject; others are none of the bus's."""
-    schema = json.loads(text)
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(schema, dict) or schema.get("type") != "record":
         return None
     return Registered(schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema.get('name')}", schema=schema)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.log.reader import LogReader
-from bus.stage.offsets import Standing
+from bus.stage.offsets import ENDS_BEFORE, Standing
 
 
 class Health(StrEnum):
@@ -63,7 +63,8 @@ async def log_ends(reader: LogReader, rows: Iterable[Standing]) -> Mapping[tuple
 
 def _lag(row: Standing, end: int) -> Lag:
     lag = end - row.next_offset
-    health = Health.STOPPED if row.failure else Health.BEHIND if lag > 0 else Health.LIVE
+    failure = row.failure or (ENDS_BEFORE.format(end=end, handler=row.handler) if lag < 0 else None)
+    health = Health.STOPPED if failure else Health.BEHIND if lag > 0 else Health.LIVE
     return Lag(
         handler=row.handler,
         topic=row.topic,
@@ -73,5 +74,5 @@ def _lag(row: Standing, end: int) -> Lag:
         lag=lag,
         state=health,
         moved_at=row.moved_at.isoformat() if row.moved_at else None,
-        failure=row.failure,
+        failure=failure,
     )

@@ -15,7 +15,7 @@ from bus.log.record import Record
 from bus.stage.handler import Stage
 
 BATCH = 500
-BATCH_WITHIN_S = 0.004
+BATCH_WITHIN_S = 0.004  # what waits for PostgreSQL gathers by itself; this only delays what comes alone
 SESSION_TIMEOUT_S = 10.0
 HEARTBEAT_S = 3.0
 REQUEST_TIMEOUT_S = 15.0

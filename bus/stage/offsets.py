@@ -34,6 +34,10 @@ _REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND f
 _STANDING = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
 
 
+# A handler whose log is shorter than what took effect stands still: what comes next has offsets that count as done.
+ENDS_BEFORE = "the log ends at {end}, before what took effect: was the topic made anew? rebuild {handler}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How far a handler is on a partition; `failure` says why it stands still, if it does."""

@@ -146,7 +146,7 @@ class StageWorker:
         if self._runner.stopped(*place):
             return None
         if lag < 0:
-            why = f"the log ends at {end}, before what took effect: was the topic made anew? rebuild {row.handler}"
+            why = offsets.ENDS_BEFORE.format(end=end, handler=row.handler)
             await self._runner.stop(*place, row.next_offset, InvariantBroken(why))
             return None
         return _Going(row=row, lag=lag, stuck=lag > 0 and at == row.next_offset and now - since >= LOOK_EVERY_S)

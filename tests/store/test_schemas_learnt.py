@@ -1,0 +1,34 @@
+"""Schemas that a program was not taught are looked up, all of them; what is none of ours harms nobody."""
+
+import json
+from collections.abc import Iterable
+
+from bus.codec import Codec
+from bus.events import NoteAdded
+from bus.postgres.pool import Pool, connected
+from bus.registry import ASKED_MAX, SchemaLearner
+from schemas.catalogue import BY_CLASS
+from tests.schemas.codecs import CODEC, recorded, registered
+
+NOTE = BY_CLASS[NoteAdded]
+NEWER, PROTOBUF = 90_000, 80_000
+EVENT = recorded(NoteAdded(text="已到现场", changed=()))
+
+
+def under(schema_ids: Iterable[int], value: bytes) -> list[bytes]:
+    """Give a value under other schema ids."""
+    return [b"\0" + one.to_bytes(4, "big") + value[5:] for one in schema_ids]
+
+
+async def test_a_newer_schema_is_found_behind_any_number_of_made_up_ids_and_foreign_schemas(pool: Pool) -> None:
+    known = {one: each for one, each in registered(*BY_CLASS.values()).items() if each.subject != NOTE.subject}
+    codec = Codec(known)
+    kept = [(NEWER, NOTE.subject, json.dumps(NOTE.schema)), (PROTOBUF, "theirs", 'syntax = "proto3"; message Note {}')]
+    async with connected(pool) as connection, connection.cursor() as cursor:
+        await cursor.executemany("INSERT INTO registered_schemas VALUES (%s, %s, %s)", kept)
+    learner = SchemaLearner(codec=codec, pool=pool, url=None)
+    made_up = range(70_000, 70_000 + 2 * ASKED_MAX)
+    values = under([*made_up, PROTOBUF, NEWER], CODEC.encode(EVENT))
+    await learner.know(values)
+    assert codec.decode(values[-1]) == EVENT
+    assert codec.unknown(values) == {*made_up, PROTOBUF}
