@@ -6,6 +6,8 @@ import typer
 
 from bus.cli import (
     client,
+    deadletter,
+    delivery,
     demo,
     docs,
     import_,
@@ -41,6 +43,8 @@ for commands in (
     trace.commands,
     log.commands,
     projection.commands,
+    delivery.commands,
+    deadletter.commands,
     topics.commands,
     client.commands,
     docs.commands,

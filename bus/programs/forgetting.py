@@ -1,25 +1,30 @@
-"""Forgets old notes of pushes: what `trace` tells about the last hop is of interest for a month."""
+"""Forgets what is of interest for a while only: notes of pushes, and deliveries that were settled long ago."""
 
 import asyncio
+from typing import Final
 
 import structlog
 
 from bus.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
-KEPT_DAYS = 30
-EVERY_S = 3600.0
-_FORGET = "DELETE FROM pushes WHERE pushed_at < now() - make_interval(days => %s)"
+EVERY_S: Final = 3600.0
+_OLD: Final = (
+    "DELETE FROM pushes WHERE pushed_at < now() - interval '30 days'",
+    # A replay of older events is held back by the stage's offsets alone.
+    "DELETE FROM deliveries WHERE settled_at < now() - interval '90 days'",
+)
 
 log = structlog.get_logger()
 
 
-async def forget_pushes(pool: Pool) -> None:
-    """Delete what is older than 30 days, now and every hour, until cancelled; several workers may."""
+async def forget_old(pool: Pool) -> None:
+    """Delete what is old, now and every hour, until cancelled; several workers may."""
     while True:
         try:
-            async with connected(pool) as connection:
-                await connection.execute(_FORGET, (KEPT_DAYS,))
+            for query in _OLD:
+                async with connected(pool) as connection:
+                    await connection.execute(query.encode())
         except StoreUnavailable as error:
-            log.warning("pushes_not_forgotten", cause=str(error))
+            log.warning("old_not_forgotten", cause=str(error))
         await asyncio.sleep(EVERY_S)

@@ -1,4 +1,4 @@
-"""The worker: the stages, the relay and the SLA timer."""
+"""The worker: the stages, the relay, the SLA timer and the couriers."""
 
 import asyncio
 import functools
@@ -8,59 +8,78 @@ from typing import Any
 from prometheus_client import start_http_server
 
 from bus.app import Core
+from bus.delivery.plan import Plan
+from bus.delivery.stage import DeliveriesHandler
+from bus.delivery.standing import tell_standing
 from bus.dispatch import utc_now
 from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
-from bus.programs.pushes import forget_pushes
+from bus.programs.forgetting import forget_old
 from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
+from bus.programs.targets import couriers, plan_of
 from bus.settings import Settings
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
 from bus.stage.dispatching import DispatchingHandler, Door
-from bus.stage.handler import Stage
+from bus.stage.handler import Handler, Stage
 from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
-from bus.topics import COMMANDS, INTAKE, physical
+from bus.topics import COMMANDS, INTAKE, LOG, physical
 from bus.waiting import unless
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
 
-STAGES = ("projections", "sla", "intake", "commands")
+DELIVERY = "delivery"
+STAGES = ("projections", "sla", "intake", "commands", DELIVERY)
 CONNECTIONS = 14
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
-    """Run the stages wanted, a relay, and with `sla` its timer, until SIGTERM or Ctrl-C."""
-    names = frozenset(wanted)
+    """Run the stages wanted, a relay, with `sla` its timer and with `delivery` the couriers, until SIGTERM or Ctrl-C.
+
+    Raises PlanWrong before anything runs.
+    """
+    names, plan = frozenset(wanted), plan_of(settings)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.http_host)
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names))
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, plan))
     await end_with_leftovers()
 
 
-async def _serve(names: Collection[str], core: Core, stopping: asyncio.Event) -> None:
+async def _serve(names: Collection[str], plan: Plan, core: Core, stopping: asyncio.Event) -> None:
     tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, stopping) for stage in _stages(core) if stage.name in names
+        stage.name: _run_stage(core, stage, stopping) for stage in _stages(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
-    tasks["forget_pushes"] = unless(stopping, forget_pushes(core.pool))
+    tasks["forget_old"] = unless(stopping, forget_old(core.pool))
     if "sla" in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
-    await run_until_stopped(tasks, stopping)
+    made = couriers(core, plan) if DELIVERY in names else {}
+    for name, (courier, _) in made.items():
+        tasks[f"courier {name}"] = courier.run(stopping)
+    if made:
+        tasks["delivery_standing"] = unless(stopping, tell_standing(core.pool, utc_now))
+    try:
+        await run_until_stopped(tasks, stopping)
+    finally:
+        for _, target in made.values():
+            await target.close()
 
 
-def _stages(core: Core) -> tuple[Stage, ...]:
+def _stages(core: Core, plan: Plan) -> tuple[Stage, ...]:
     namespace = core.settings.namespace
     events = EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep)
     doors: dict[str, tuple[str, Door]] = {
         INTAKE_HANDLER: (INTAKE, IntakeDoor(codec=core.codec, sources=sources(core.settings))),
         COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
+    deliveries = DeliveriesHandler(events=events, plan=plan, now=utc_now)
     return (
         *projection_stages(events, namespace=namespace),
+        _stage(namespace, DELIVERY, LOG, deliveries),
         *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
     )
 
@@ -69,7 +88,10 @@ def _dispatching(core: Core, name: str, topic: str, door: Door) -> Stage:
     handler = DispatchingHandler(
         name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
     )
-    namespace = core.settings.namespace
+    return _stage(core.settings.namespace, name, topic, handler)
+
+
+def _stage(namespace: str, name: str, topic: str, handler: Handler) -> Stage:
     group = physical(namespace, f"ticketbus.{name}")
     return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=(handler,))
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import bus.delivery.queue
 import bus.dispatch
 import bus.relay
 from bus.cli import main
+from bus.delivery.calling import Caller
 from bus.dispatch import Dispatcher
 from bus.log.record import Record
 from bus.postgres.pool import Connection
@@ -48,7 +50,12 @@ DISPATCH_STEPS = (DISPATCH_BEFORE, DISPATCH_BEFORE_COMMIT, DISPATCH_AFTER_COMMIT
 SLA_AFTER_CLAIM = "sla.after-claim"
 SLA_AFTER_DISPATCH = "sla.after-dispatch"
 SLA_STEPS = (SLA_AFTER_CLAIM, SLA_AFTER_DISPATCH)
-STEPS = (*STAGE_STEPS, *RELAY_STEPS, *DISPATCH_STEPS, *SLA_STEPS)
+# Steps of a courier.
+DELIVERY_BEFORE_CALL = "delivery.before-call"  # claimed, nothing sent
+DELIVERY_AFTER_CALL = "delivery.after-call"  # the target has answered, nothing is settled
+DELIVERY_BEFORE_COMMIT = "delivery.before-commit"  # settled, not committed
+DELIVERY_STEPS = (DELIVERY_BEFORE_CALL, DELIVERY_AFTER_CALL, DELIVERY_BEFORE_COMMIT)
+STEPS = (*STAGE_STEPS, *RELAY_STEPS, *DISPATCH_STEPS, *SLA_STEPS, *DELIVERY_STEPS)
 HOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -118,6 +125,8 @@ def set_traps(trap: Trap) -> None:
     _trap_around(bus.relay, "_mark", trap, after=RELAY_BEFORE_COMMIT)
     _trap_around(Dispatcher, "dispatch", trap, before=DISPATCH_BEFORE, after=DISPATCH_AFTER_COMMIT)
     _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
+    _trap_around(Caller, "attempt", trap, before=DELIVERY_BEFORE_CALL, after=DELIVERY_AFTER_CALL)
+    _trap_around(bus.delivery.queue, "settle", trap, after=DELIVERY_BEFORE_COMMIT)
     ring = SlaTimer.ring
 
     async def trapped(self: SlaTimer, now: datetime) -> int:

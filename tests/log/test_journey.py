@@ -14,7 +14,7 @@ from bus.commands import Note
 from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
-from bus.programs.pushes import forget_pushes
+from bus.programs.forgetting import forget_old
 from bus.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.log.test_two_stores import opening, request
@@ -102,7 +102,7 @@ async def test_notes_of_pushes_are_forgotten_after_a_month(core: Core) -> None:
     now = datetime.now(UTC)
     for version, age in ((1, timedelta(days=31)), (2, timedelta(days=29))):
         await write(core, "INSERT INTO pushes VALUES ('T1', %s, 'ticket.status', 'c', %s)", version, now - age)
-    forgetting = asyncio.create_task(forget_pushes(core.pool))
+    forgetting = asyncio.create_task(forget_old(core.pool))
 
     async def forgotten() -> bool:
         async with connected(core.pool) as connection:

@@ -1,0 +1,139 @@
+"""What a status callback says to a CRM, and what its answer means. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import orjson
+
+from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.events import Recorded
+from bus.names import dotted
+from bus.ticket import Ticket
+
+# Statuses that speak of the endpoint, not of the event: whoever mends them, mends them for every call.
+_BY_STATUS: Final[Mapping[int, FailureKind]] = {
+    401: FailureKind.UNAUTHORIZED,
+    403: FailureKind.UNAUTHORIZED,
+    407: FailureKind.UNAUTHORIZED,
+    404: FailureKind.UNAVAILABLE,
+    405: FailureKind.UNAVAILABLE,
+    410: FailureKind.UNAVAILABLE,  # Standard Webhooks: the receiver wants no more of them
+    421: FailureKind.UNAVAILABLE,
+    425: FailureKind.UNAVAILABLE,
+    408: FailureKind.UNKNOWN,
+    409: FailureKind.UNKNOWN,  # the same delivery is being decided there at this moment
+    429: FailureKind.THROTTLED,
+    502: FailureKind.UNAVAILABLE,
+    503: FailureKind.UNAVAILABLE,
+    507: FailureKind.UNAVAILABLE,  # its disk is full
+}
+# Codes in an HTTP 200 that are more than "failed": those of 纷享销客 for a secret or a token that it does not take.
+_BY_CODE: Final[Mapping[str, FailureKind]] = {
+    "10006": FailureKind.UNAUTHORIZED,
+    "20016": FailureKind.UNAUTHORIZED,
+    "20017": FailureKind.UNAUTHORIZED,
+}
+_CODE_FIELDS: Final = ("errorCode", "errcode", "code")
+_FINE: Final = re.compile(r"|0|2[0-9]{2}|ok|success", re.IGNORECASE)
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too short for a phone, no room for a sentence
+_SECONDS_DIGITS_MAX: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer as far as it was read; `whole` is False when its body was cut off. Header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    whole: bool = True
+
+
+def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
+    """Write the callback: `ticket` is the ticket as the event left it. The same bytes at every attempt; no person."""
+    return orjson.dumps(
+        {
+            "type": dotted(type(recorded.event)),
+            "timestamp": recorded.occurred_at,
+            "data": {
+                "ticket_id": recorded.ticket_id,
+                "source": ticket.source,
+                "source_no": ticket.source_no,
+                "state": ticket.state,
+                "substate": ticket.substate,
+                "waiting_for": ticket.paused_for,
+                "occurred_at": recorded.occurred_at,
+                "version": recorded.version,
+                "trace_id": recorded.trace_id,
+            },
+        }
+    )
+
+
+def judge(answer: Answer, now: datetime) -> None:
+    """Take an answer for a success, or raise DeliveryFailed. Total: whatever stands in it."""
+    code = _code(answer)
+    if not 200 <= answer.status < 300:
+        kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
+        wait_s = retry_after_s(answer.headers.get("retry-after", ""), now)
+        raise _failed(kind, f"HTTP {answer.status}", answer, code, wait_s)
+    if not answer.whole:
+        raise _failed(FailureKind.UNKNOWN, "its answer is cut off or too long", answer)
+    if not answer.body.strip():
+        return
+    media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "text/html" or answer.headers.get("content-encoding", "identity") != "identity":
+        raise _failed(FailureKind.UNKNOWN, "a page or packed bytes where an answer should be", answer)
+    said = _object(answer.body)
+    if said is None and media.endswith("json"):
+        raise _failed(FailureKind.UNKNOWN, "its answer is no JSON object", answer)
+    if said is not None and (said.get("success") in (False, "false") or _bad_code(said)):
+        raise _failed(_BY_CODE.get(code, FailureKind.UNKNOWN), "HTTP 200 that tells of a failure", answer, code)
+
+
+def retry_after_s(text: str, now: datetime) -> float | None:
+    """Read Retry-After, seconds or an HTTP date, as seconds from `now` (aware); None when it is neither."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX:
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _by_class(status: int) -> FailureKind:
+    if 300 <= status < 400:
+        return FailureKind.UNAVAILABLE  # signed bodies go where they were meant to go, not where an answer points
+    return FailureKind.REJECTED if 400 <= status < 500 else FailureKind.UNKNOWN
+
+
+def _failed(
+    kind: FailureKind, detail: str, answer: Answer, code: str = "", wait_s: float | None = None
+) -> DeliveryFailed:
+    return DeliveryFailed(kind, detail, status=answer.status, code=code, retry_after_s=wait_s)
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        read = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _bad_code(said: Mapping[str, Any]) -> str:
+    """Give the first code that tells of a failure, or nothing."""
+    given = (str(said[name]).strip() for name in _CODE_FIELDS if said.get(name) is not None)
+    return next((code for code in given if not _FINE.fullmatch(code)), "")
+
+
+def _code(answer: Answer) -> str:
+    """Give the other side's code where it has the form of one: it is logged, and a text may name people."""
+    code = _bad_code(_object(answer.body) or {})
+    return code if _CODE.fullmatch(code) else ""

@@ -1,0 +1,1 @@
+"""The ERP's door: parts asked for become bills in the store's books, and what came of them goes back to the ticket."""

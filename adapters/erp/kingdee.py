@@ -1,0 +1,246 @@
+"""Kingdee K3Cloud as a target: one bill per request for parts, brought from saved over submitted to audited.
+
+Asked twice, the ERP makes two bills. So every call first looks for the bill by its number and goes on from where it
+stands; a refusal because a step has been done meanwhile is no refusal. A bill that the store cannot fill is voided,
+so that nobody audits it after the ticket was told no.
+"""
+
+import asyncio
+import functools
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+
+from adapters.erp import kingdee_wire as wire
+from adapters.erp.kingdee_answers import (
+    SESSION_LOST,
+    Bill,
+    Said,
+    Stage,
+    kind_of,
+    kind_of_status,
+    read,
+    read_bills,
+    read_login,
+    that_counts,
+)
+from adapters.erp.kingdee_wire import KingdeeSettings, Order
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+
+CONNECTIONS_MAX: Final = 8
+CONNECT_S_MAX: Final = 5.0
+ANSWER_BYTES_MAX: Final = 1024 * 1024
+_COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
+
+_Answer = Said | tuple[Bill, ...]
+_Reader = Callable[[bytes], _Answer | None]
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Read the certificates that are trusted, once: it costs more than a call."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One call's talk with the ERP: what it means if no answer comes now, and whether it has had its new login."""
+
+    traceparent: str
+    silence: FailureKind = FailureKind.UNREACHABLE
+    renewed: bool = False
+
+
+class Kingdee:
+    """The ERP's store. Calls may run at the same time; they share one login. Meets bus.delivery.target.Target."""
+
+    idempotent = False
+
+    def __init__(self, settings: KingdeeSettings) -> None:
+        """Bind an account; nothing is sent before the first call."""
+        self._settings = settings
+        self._http = httpx2.AsyncClient(
+            base_url=settings.base_url,
+            headers={"content-type": "application/json", "accept-encoding": "identity"},
+            timeout=httpx2.Timeout(None, connect=CONNECT_S_MAX),  # the whole call has its deadline: a byte is no answer
+            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
+            verify=_trust(),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._login = asyncio.Lock()
+        self._session = 0  # how many logins there were: the number of the session that counts
+        self._refusal: DeliveryFailed | None = None  # of the last login, for those who waited for it
+
+    async def send(self, call: Call) -> Effect:
+        """Have the parts issued, or learn that the store has none. Re-entrant at every step. Raises DeliveryFailed."""
+        wanted = wire.order(call)
+        async with self._talk(call) as talk:
+            bill = await self._bill(talk, wanted.number)
+            while (effect := wire.effect(wanted, bill)) is None:
+                bill = await self._step(talk, wanted, bill)
+            return effect
+
+    async def confirm(self, call: Call) -> Effect | None:
+        """Look for the bill; one that is not at its end is None: `send` goes on with it. Raises DeliveryFailed."""
+        wanted = wire.order(call)
+        async with self._talk(call) as talk:
+            return wire.effect(wanted, await self._bill(talk, wanted.number))
+
+    async def close(self) -> None:
+        """Let go of connections; idempotent."""
+        await self._http.aclose()
+
+    @asynccontextmanager
+    async def _talk(self, call: Call) -> AsyncIterator[_Talk]:
+        talk = _Talk(call.traceparent)
+        try:
+            async with asyncio.timeout(call.within_s):
+                yield talk
+        except TimeoutError:
+            raise DeliveryFailed(talk.silence, f"no answer within {call.within_s:g} s") from None
+
+    async def _bill(self, talk: _Talk, number: str) -> Bill | None:
+        bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
+        return that_counts(bills if isinstance(bills, tuple) else ())
+
+    async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
+        try:
+            return await self._advance(talk, wanted, bill)
+        except DeliveryFailed as failure:
+            if failure.kind is not FailureKind.REJECTED:
+                raise
+            now = await self._bill(talk, wanted.number)  # an earlier attempt may have come through behind our back
+            if now is None or (bill is not None and now.stage <= bill.stage):
+                raise
+            return now
+
+    async def _advance(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
+        match bill:
+            case None:
+                said = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
+                saved = Bill(fid=said.fid, stage=Stage.SAVED)
+                if said.short:
+                    return Bill(fid="", stage=Stage.VOIDED)  # a store that is counted at saving: there is no bill
+                if not said.fid:
+                    raise DeliveryFailed(FailureKind.UNKNOWN, "saved, it says, and names no bill")
+                if said.number != wanted.number:
+                    await self._void(talk, saved)
+                    raise DeliveryFailed(FailureKind.REJECTED, "the ERP numbers bills itself; allow numbers of ours")
+                return saved
+            case Bill(stage=Stage.SAVED):
+                said = await self._change(talk, wire.SUBMIT, wire.by_id(bill))
+                after = Stage.SUBMITTED
+            case _:
+                said = await self._change(talk, wire.AUDIT, wire.by_id(bill))
+                after = Stage.AUDITED
+        return await self._void(talk, bill) if said.short else Bill(fid=bill.fid, stage=after)
+
+    async def _void(self, talk: _Talk, bill: Bill) -> Bill:
+        if bill.stage is Stage.SUBMITTED:
+            await self._change(talk, wire.UNSUBMIT, wire.by_id(bill))
+        await self._change(talk, wire.OPERATION, wire.by_id(bill, operation="Cancel"))
+        return Bill(fid=bill.fid, stage=Stage.VOIDED)
+
+    async def _change(self, talk: _Talk, service: str, body: bytes) -> Said:
+        said = await self._ask(talk, service, body, read, changes=True)
+        assert isinstance(said, Said)
+        return said
+
+    async def _ask(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
+        """Ask within a session, in a new one if it was lost: it does nothing then, so asking again repeats nothing."""
+        session = await self._logged_in(talk)
+        answer = await self._post(talk, service, body, read, changes=changes)
+        if _lost(answer) and not talk.renewed:
+            talk.renewed = True
+            await self._logged_in(talk, lost=session)
+            answer = await self._post(talk, service, body, read, changes=changes)
+        return _unless_refused(answer, service, changes=changes)
+
+    async def _logged_in(self, talk: _Talk, *, lost: int = 0) -> int:
+        """Give the session's number; log in if it is the lost one. Who waited shares the outcome, a refusal as well."""
+        known = self._refusal
+        async with self._login:
+            if self._session == lost:
+                if self._refusal is not None and self._refusal is not known:
+                    raise _again(self._refusal)
+                try:
+                    await self._log_in(talk)
+                except DeliveryFailed as failure:
+                    self._refusal = failure
+                    raise
+                self._session += 1
+            return self._session
+
+    async def _log_in(self, talk: _Talk) -> None:
+        self._http.cookies.clear()
+        answer = await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
+        _unless_refused(answer, wire.LOGIN, changes=False)
+
+    async def _post(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
+        async def sending(event: str, _info: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                talk.silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
+
+        if self._http.is_closed:
+            raise DeliveryFailed(FailureKind.UNREACHABLE, "this target was closed")
+        headers = {"traceparent": talk.traceparent}
+        talk.silence = FailureKind.UNREACHABLE
+        try:
+            async with self._http.stream(
+                "POST", wire.path(service), content=body, headers=headers, extensions={"trace": sending}
+            ) as response:
+                status, retry_after = response.status_code, response.headers.get("retry-after", "")
+                content = await _bounded(response)
+        except httpx2.HTTPError as error:
+            raise DeliveryFailed(talk.silence, f"{type(error).__name__} at {service}") from None
+        if status != 200:
+            raise DeliveryFailed(
+                kind_of_status(status, changes=changes),
+                f"HTTP {status} at {service}",
+                status=status,
+                retry_after_s=float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
+            )
+        answer = None if content is None else read(content)
+        if answer is None:
+            raise DeliveryFailed(talk.silence, f"no answer of an ERP at {service}", status=status)
+        talk.silence = FailureKind.UNAVAILABLE  # what was asked for is known; what comes next has not begun
+        return answer
+
+
+async def _bounded(response: httpx2.Response) -> bytes | None:
+    """Read an answer as it came; None when it is longer than any of theirs."""
+    content = b""
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > ANSWER_BYTES_MAX:
+            return None
+    return content
+
+
+def _lost(answer: _Answer) -> bool:
+    return isinstance(answer, Said) and not answer.ok and answer.code == SESSION_LOST
+
+
+def _unless_refused(answer: _Answer, service: str, *, changes: bool) -> _Answer:
+    short = isinstance(answer, Said) and answer.short and service in _COUNTED
+    if isinstance(answer, Said) and not answer.ok and not short:
+        named = f" ({', '.join(answer.fields)})" if answer.fields else ""
+        kind = kind_of(answer.code, changes=changes)
+        raise DeliveryFailed(kind, f"{service} failed{named}", status=200, code=str(answer.code))
+    return answer
+
+
+def _again(failure: DeliveryFailed) -> DeliveryFailed:
+    """Say the same failure for another call: an exception belongs to one."""
+    return DeliveryFailed(
+        failure.kind,
+        failure.detail,
+        status=failure.status,
+        code=failure.code,
+        retry_after_s=failure.retry_after_s,
+    )

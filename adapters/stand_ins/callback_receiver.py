@@ -1,0 +1,273 @@
+"""A CRM's end of the status callback: a real HTTP server on loopback, with the bad habits of one and a ledger."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+import orjson
+
+from adapters.crm import signature
+from bus.errors import MalformedInput
+
+HEAD_BYTES_MAX: Final = 65_536
+BODY_BYTES_MAX: Final = 1_048_576
+TRICKLE_S: Final = 0.05  # between two bytes of a slow answer
+RETRY_AFTER: Final = timedelta(seconds=30)
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class Fault(StrEnum):
+    """A bad habit. Those after `AFTER_EFFECT` take the event first, and then leave the caller in doubt."""
+
+    ERROR = "error"  # 500, as in a storm
+    UNAVAILABLE = "unavailable"  # 503
+    DISK_FULL = "disk_full"  # 507
+    THROTTLE = "throttle"  # 429, Retry-After in seconds
+    THROTTLE_DATE = "throttle_date"  # 429, Retry-After as an HTTP date
+    FORBIDDEN = "forbidden"  # 401
+    REFUSE = "refuse"  # 422
+    GONE = "gone"  # 410
+    REDIRECT = "redirect"  # 307 to elsewhere
+    FAILURE_BODY = "failure_body"  # HTTP 200 that tells of a failure
+    LOGIN_PAGE = "login_page"  # HTTP 200 of a proxy
+    HANG = "hang"  # no answer at all
+    RESET = "reset"  # the connection is reset
+    AFTER_EFFECT = "after_effect"  # takes it, and never says so
+    RESET_AFTER_EFFECT = "reset_after_effect"
+    ERROR_AFTER_EFFECT = "error_after_effect"  # takes it, and says 500
+    SLOW_LORIS = "slow_loris"  # its answer comes byte by byte, and has no end
+    ENDLESS = "endless"  # its answer is as long as one listens
+    TWICE = "twice"  # answers twice
+
+
+TAKEN_FIRST: Final = frozenset(
+    {
+        Fault.AFTER_EFFECT,
+        Fault.RESET_AFTER_EFFECT,
+        Fault.ERROR_AFTER_EFFECT,
+        Fault.SLOW_LORIS,
+        Fault.ENDLESS,
+        Fault.TWICE,
+    }
+)
+_STATUS: Final[Mapping[Fault, int]] = {
+    Fault.ERROR: 500,
+    Fault.ERROR_AFTER_EFFECT: 500,
+    Fault.UNAVAILABLE: 503,
+    Fault.DISK_FULL: 507,
+    Fault.THROTTLE: 429,
+    Fault.THROTTLE_DATE: 429,
+    Fault.FORBIDDEN: 401,
+    Fault.REFUSE: 422,
+    Fault.GONE: 410,
+    Fault.REDIRECT: 307,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One effect: a delivery that the CRM made its own."""
+
+    delivery_id: str
+    body: Mapping[str, Any]
+    traceparent: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """What came and what came of it. `effects` in the order taken; `calls` counts each id's arrivals, proven or not."""
+
+    effects: list[Taken] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)
+    arrivals: list[datetime] = field(default_factory=list)
+    unproven: int = 0
+
+    def of_ticket(self, ticket_id: str) -> list[int]:
+        """List the versions of a ticket that had an effect, in the order in which they had it."""
+        return [each.body["data"]["version"] for each in self.effects if each.body["data"]["ticket_id"] == ticket_id]
+
+    def repeated(self) -> list[str]:
+        """List the ids that had more than one effect: there must be none."""
+        ids = [each.delivery_id for each in self.effects]
+        return sorted({each for each in ids if ids.count(each) > 1})
+
+
+class CallbackReceiver:
+    """Use it as an async context manager; `stop` and `start` make it go and come back, with its ledger, on one port."""
+
+    def __init__(
+        self,
+        *secrets: str,
+        remembers: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes."""
+        self.ledger = Ledger()
+        self._keys = tuple(signature.secret(each, where="the receiver's secret") for each in secrets)
+        self._remembers, self._now = remembers, now
+        self._fault: Fault | None = None
+        self._calls_left: int | None = None
+        self._known: set[str] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._open: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Give the address that callbacks go to."""
+        return f"http://127.0.0.1:{self._port}/callbacks"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, on the port it had before. Idempotent."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=HEAD_BYTES_MAX)
+            self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Go away, with all connections. Idempotent."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        for each in tuple(self._open):
+            each.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    def misbehave(self, fault: Fault, calls: int | None = None) -> None:
+        """Show a bad habit in the next so many calls, or until `behave`."""
+        self._fault, self._calls_left = fault, calls
+
+    def behave(self) -> None:
+        """Be as one should."""
+        self._fault = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._open.add(serving)
+        try:
+            while await self._one_call(reader, writer):
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            return  # the caller left, or what it said is no HTTP
+        except asyncio.CancelledError:
+            return  # stopped; asyncio would log a cancelled connection as an error
+        finally:
+            self._open.discard(serving)
+            writer.transport.abort()
+
+    async def _one_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Take one request and answer it; False when the connection ends."""
+        headers, body = await _request(reader)
+        fault = self._next_fault()
+        delivery_id = headers.get(signature.ID, "")
+        self.ledger.calls[delivery_id] = self.ledger.calls.get(delivery_id, 0) + 1
+        self.ledger.arrivals.append(self._now())
+        if fault is not None and fault not in TAKEN_FIRST:
+            return await self._fail(fault, reader, writer)
+        try:
+            signature.verify(headers, body, secrets=self._keys, now=self._now())
+        except MalformedInput as unproven:
+            self.ledger.unproven += 1
+            writer.write(_answer(401, {"code": unproven.code}))
+            return True
+        known = self._take(delivery_id, headers, body)
+        if fault is not None:
+            return await self._fail(fault, reader, writer)
+        writer.write(_answer(200, {"code": 0, "duplicate": known}))
+        return headers.get("connection", "").lower() != "close"
+
+    def _take(self, delivery_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Make a delivery one's own, once; True when it was known."""
+        known = delivery_id in self._known
+        if not (known and self._remembers):
+            self._known.add(delivery_id)
+            taken = Taken(delivery_id=delivery_id, body=orjson.loads(body), traceparent=headers.get("traceparent", ""))
+            self.ledger.effects.append(taken)
+        return known
+
+    def _next_fault(self) -> Fault | None:
+        if self._fault is not None and self._calls_left is not None:
+            self._calls_left -= 1
+            if self._calls_left < 0:
+                self._fault = None
+        return self._fault
+
+    async def _fail(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        match fault:
+            case Fault.HANG | Fault.AFTER_EFFECT:
+                await reader.read()  # until the caller gives up
+                return False
+            case Fault.RESET | Fault.RESET_AFTER_EFFECT:
+                sock: socket.socket = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                return False
+            case Fault.SLOW_LORIS:
+                await _trickle(writer)
+                return False
+            case Fault.ENDLESS:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+                while True:
+                    writer.write(b" " * 65_536)
+                    await writer.drain()
+            case Fault.TWICE:
+                writer.write(_answer(200, {"code": 0, "duplicate": False}) * 2)
+                return True
+            case Fault.FAILURE_BODY:
+                writer.write(_answer(200, {"errorCode": 47001, "errorMessage": "数据库繁忙,请稍后"}))
+                return True
+            case Fault.LOGIN_PAGE:
+                writer.write(_answer(200, b"<html>login</html>", {"content-type": "text/html; charset=utf-8"}))
+                return True
+            case _:
+                writer.write(_answer(_STATUS[fault], {"code": fault.value}, self._headers(fault)))
+                return True
+
+    def _headers(self, fault: Fault) -> dict[str, str]:
+        match fault:
+            case Fault.THROTTLE:
+                return {"retry-after": str(int(RETRY_AFTER.total_seconds()))}
+            case Fault.THROTTLE_DATE:
+                return {"retry-after": format_datetime(self._now().astimezone(UTC) + RETRY_AFTER, usegmt=True)}
+            case Fault.REDIRECT:
+                return {"location": "http://127.0.0.1:9/elsewhere"}
+            case _:
+                return {}
+
+
+async def _request(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
+    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
+    length = int(headers.get("content-length", "0"))
+    if not 0 <= length <= BODY_BYTES_MAX:
+        raise ValueError("a body too long")
+    return headers, await reader.readexactly(length)
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(TRICKLE_S)
+
+
+def _answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> bytes:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    said = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode() + content

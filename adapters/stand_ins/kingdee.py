@@ -1,0 +1,240 @@
+"""A Kingdee K3Cloud on loopback: a real HTTP server with its bad habits, and switches for its faults."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final, Self
+
+import orjson
+
+from adapters.stand_ins.kingdee_books import Account, Answer, Books, Failed
+
+LOGIN: Final = "LoginByAppSecret"
+_HEAD_BYTES_MAX: Final = 64 * 1024
+_BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+class Fault(StrEnum):
+    """A way to fail. Those named `after` fail when it is done."""
+
+    ERROR = "500"
+    ERROR_AFTER = "500 after the effect"
+    BUSY = "503 with Retry-After"
+    SLOW = "slow loris: the true answer, a byte at a time"
+    HANG = "no answer, and nothing done"
+    HANG_AFTER = "no answer after the effect"
+    RESET = "connection reset, and nothing done"
+    RESET_AFTER = "connection reset after the effect"
+    REFUSED = "200 with a failure body"
+    BROKE = "200 with an exception of its own"
+    SESSION_LOST = "200, the session is lost"
+    THROTTLED = "200, the call limit is reached"
+    DISK_FULL = "200, the database's disk is full"
+    DISK_FULL_ERROR = "500, the web server's disk is full"
+    REPEATED = "everything in the answer stands there twice"
+    PAGE = "200 with a page for people"
+    ENDLESS = "200 with an answer that does not end"
+
+
+_AFTER: Final = {Fault.ERROR_AFTER, Fault.HANG_AFTER, Fault.RESET_AFTER, Fault.SLOW, Fault.REPEATED}
+_SAYS: Final[Mapping[Fault, Failed]] = {
+    Fault.REFUSED: Failed(11, "单据校验未通过", "FDate"),
+    Fault.BROKE: Failed(4, "未将对象引用设置到对象的实例"),
+    Fault.SESSION_LOST: Failed(1, "会话信息已丢失,请重新登录"),
+    Fault.THROTTLED: Failed(14, "调用次数超出限制"),
+    Fault.DISK_FULL: Failed(6, "数据库“AIS2026”的事务日志已满,磁盘空间不足"),
+}
+_STATUSES: Final[Mapping[Fault, tuple[str, bytes]]] = {
+    Fault.ERROR: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
+    Fault.ERROR_AFTER: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
+    Fault.BUSY: ("503 Service Unavailable\r\nretry-after: 7", b"<h1>Service Unavailable</h1>"),
+    Fault.DISK_FULL_ERROR: ("500 Internal Server Error", "<h1>磁盘空间不足</h1>".encode()),
+    Fault.PAGE: ("200 OK", "<html><title>系统维护中</title></html>".encode()),
+}
+
+
+@dataclass(slots=True)
+class _Switch:
+    fault: Fault
+    left: int | None
+    only: Collection[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class KingdeeStandIn:
+    """Serves while `serving()` is open and keeps its books between; `calls` tells the services asked, in order."""
+
+    stock: Mapping[str, float]
+    account: Account = field(default_factory=Account)
+    now: Callable[[], float] = time.monotonic
+    byte_pause_s: float = 0.05
+    port: int = 0
+    calls: list[str] = field(default_factory=list)
+    traceparents: set[str] = field(default_factory=set)
+    books: Books = field(init=False)
+    _switches: list[_Switch] = field(default_factory=list)
+    _down: asyncio.Event = field(default_factory=asyncio.Event)
+    _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.books = Books(self.stock, self.account, self.now)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def fail(self, fault: Fault, *, times: int | None = None, only: Collection[str] = ()) -> None:
+        """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
+        self._switches.append(_Switch(fault, times, only))
+
+    def heal(self) -> None:
+        """Switch all faults off; who hangs, hangs on."""
+        self._switches.clear()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Self]:
+        """Listen, on the same port every time; sessions of the last time are gone, the books are not."""
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=_HEAD_BYTES_MAX)
+        self.port = server.sockets[0].getsockname()[1]
+        self.books.forget_sessions()
+        self._down.clear()
+        try:
+            yield self
+        finally:
+            self._down.set()  # also for who was let in and has not begun
+            server.close()
+            for writer in self._open.values():
+                writer.transport.abort()
+            await server.wait_closed()
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = writer
+        try:
+            while not self._down.is_set() and await self._exchange(reader, writer):
+                pass
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+            writer.transport.abort()  # what is no request gets no answer
+        finally:
+            del self._open[task]
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Take one request and answer it; False when the connection is over."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        path, headers = _read_head(head)
+        length = int(headers.get("content-length", "0"))
+        if not 0 <= length <= _BODY_BYTES_MAX:
+            raise ValueError("the body is too long")
+        body = await reader.readexactly(length)
+        method = path.removesuffix(".common.kdsvc").rpartition(".")[2]
+        self.calls.append(method)
+        self.traceparents.add(headers.get("traceparent", ""))
+        fault = self._fault(method)
+        answer = self._reply(fault, method, body, headers)
+        if fault in (Fault.HANG, Fault.HANG_AFTER):
+            while await reader.read(1024):  # until the other side has had enough
+                pass
+            return False
+        if fault in (Fault.RESET, Fault.RESET_AFTER):
+            linger = struct.pack("ii", 1, 0)  # closing then resets, as a host does that knows nothing of us any more
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+            return False
+        if fault is Fault.ENDLESS:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b" " * 65536)
+                await writer.drain()
+            return False
+        if fault is not Fault.SLOW:
+            writer.write(answer)
+            await writer.drain()
+            return True
+        for at in range(len(answer)):
+            if writer.is_closing():
+                return False
+            writer.write(answer[at : at + 1])
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._down.wait(), self.byte_pause_s)
+        return True
+
+    def _reply(self, fault: Fault | None, method: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
+        if fault is None or fault in _AFTER:
+            content, session = self._answer(method, body, headers)
+            if fault is Fault.ERROR_AFTER:
+                return _response(*_STATUSES[fault])
+            return _response("200 OK", orjson.dumps(_twice(content) if fault is Fault.REPEATED else content), session)
+        if fault in _SAYS:
+            return _response("200 OK", orjson.dumps(_as_answered(method, _SAYS[fault].answer())))
+        return _response(*_STATUSES[fault]) if fault in _STATUSES else b""
+
+    def _fault(self, method: str) -> Fault | None:
+        for switch in self._switches:
+            if switch.left != 0 and (not switch.only or method in switch.only):
+                switch.left = None if switch.left is None else switch.left - 1
+                return switch.fault
+        return None
+
+    def _answer(self, method: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+        try:
+            asked: dict[str, Any] = orjson.loads(body)
+            if method == LOGIN:
+                return self.books.log_in(asked.get("parameters"))
+            return self.books.serve(method, asked, _session(headers)), ""
+        except Failed as failed:
+            return _as_answered(method, failed.answer()), ""
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            return _as_answered(method, Failed(8, "参数错误").answer()), ""
+
+
+def _read_head(head: bytes) -> tuple[str, dict[str, str]]:
+    request, *lines = head.decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines if line)
+    return request.split(" ")[1], {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _session(headers: Mapping[str, str]) -> str:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get("kdservice-sessionid")
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def _as_answered(method: str, failure: Answer) -> Answer:
+    """Give a failure where the service puts it: a query's stands in the place of the first row's first value."""
+    return [[failure]] if method == "ExecuteBillQuery" else failure
+
+
+def _twice(content: Answer) -> Answer:
+    match content:
+        case list(rows):
+            return [*rows, *rows]
+        case {"Result": {"ResponseStatus": {"SuccessEntitys": list(entities), **status}, **result}}:
+            return {"Result": {**result, "ResponseStatus": {**status, "SuccessEntitys": entities * 2}}}
+        case other:
+            return other
+
+
+def _response(status: str, content: bytes, session: str = "") -> bytes:
+    cookies = (
+        f"set-cookie: kdservice-sessionid={session}; path=/\r\nset-cookie: ASP.NET_SessionId=a{session}; path=/\r\n"
+    )
+    kind = "application/json" if content[:1] in b"[{" else "text/html"
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {len(content)}\r\n"
+    return f"{head}{cookies if session else ''}\r\n".encode() + content

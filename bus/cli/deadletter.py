@@ -1,0 +1,131 @@
+"""`ticketbus deadletter`: deliveries that were given up, and what becomes of them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli import redrive
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.app import Core
+    from deadletter.letters import Group, Letter
+
+commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
+commands.add_typer(redrive.commands)
+
+Numbers = Annotated[list[int], typer.Argument(metavar="LETTER…", help="Numbers of letters, as `list` shows them.")]
+By = Annotated[str, typer.Option("--by", help="Who decides this.")]
+Why = Annotated[str, typer.Option("--why", help="Why; it is kept with the letter.")]
+
+
+@commands.command("list")
+def list_groups(
+    target: Annotated[str | None, typer.Option("--target", help="Of this target alone.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the open letters grouped by cause: how many, what waits behind them, first and last seen, one to look at.
+
+    Exits 1 when there are any.
+
+    Example: ticketbus deadletter list --target erp
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from deadletter.letters import groups
+
+    found = with_core(data, lambda core: groups(core.pool, target=target))
+    for one in found:
+        if as_json:
+            echo_json(asdict(one))
+        else:
+            typer.echo(_group(one))
+    if found:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def show(number: Annotated[int, typer.Argument(metavar="LETTER")], data: Data = None, as_json: Json = False) -> None:
+    """Show a letter: the event, its bytes, the attempts kept, what waits behind it. Exits 1 if there is none.
+
+    Example: ticketbus deadletter show 17 --json
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from deadletter.letters import read
+
+    async def work(core: "Core") -> "tuple[Letter, dict[str, object]]":
+        letter = await read(core.pool, number)
+        await core.schemas.know([letter.value])
+        return letter, _decoded(core, letter.value)
+
+    letter, event = with_core(data, work)
+    if as_json:
+        echo_json({**asdict(letter), "value": letter.value.hex(), "decoded": event})
+        return
+    typer.echo(f"死信 letter {letter.id}: {letter.target} {letter.ticket_id} v{letter.version} {letter.event}")
+    typer.echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
+    typer.echo(
+        f"  trace {letter.trace_id}  死于 died {letter.died_at:%Y-%m-%d %H:%M:%S}  之后等待 behind {letter.behind}"
+    )
+    for attempt in letter.failures:
+        typer.echo(f"  · {attempt['at']}  {attempt['kind']}: {attempt['detail']}")
+    for name, value in event.items():
+        typer.echo(f"    {name}: {value}")
+    if letter.decided_by:
+        typer.echo(
+            f"  {letter.decided_at:%Y-%m-%d %H:%M:%S} {letter.state} by {letter.decided_by}: {letter.decided_why}"
+        )
+
+
+@commands.command()
+def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
+    """Send letters again; what waits behind each follows in order. All or none: a letter that is gone changes nothing.
+
+    Example: ticketbus deadletter retry 17 18 --by 张工 --why "物料 M-17 已建档"
+    """
+    from bus.cli.run import with_core
+    from bus.dispatch import utc_now
+    from deadletter.letters import Decision
+    from deadletter.letters import retry as send_again
+
+    decision = Decision(by=by, why=why, at=utc_now())
+    count = with_core(data, lambda core: send_again(core.pool, numbers, decision))
+    typer.echo(f"{count} 封重发 / sent again")
+
+
+@commands.command()
+def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
+    """Let letters go for good; what waits behind each comes forward. They stay on file with the reason.
+
+    Example: ticketbus deadletter discard 17 --by 张工 --why "工单已线下处理"
+    """
+    from bus.cli.run import with_core
+    from bus.dispatch import utc_now
+    from deadletter.letters import Decision
+    from deadletter.letters import discard as let_go
+
+    decision = Decision(by=by, why=why, at=utc_now())
+    count = with_core(data, lambda core: let_go(core.pool, numbers, decision))
+    typer.echo(f"{count} 封作废 / discarded")
+
+
+def _decoded(core: "Core", value: bytes) -> dict[str, object]:
+    from bus.codec import event_json
+    from bus.errors import MalformedInput
+
+    try:
+        return event_json(core.codec.decode(value))
+    except MalformedInput as error:
+        return {"unreadable": error.en}
+
+
+def _group(one: "Group") -> str:
+    seen = f"{one.first_at:%m-%d %H:%M}…{one.last_at:%m-%d %H:%M}"
+    return (
+        f"{one.cause}  {one.target:<10} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
+        f"{seen}  {one.reason}/{one.kind}: {one.detail}  例 e.g. {one.sample}"
+    )

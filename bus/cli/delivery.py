@@ -1,0 +1,82 @@
+"""`ticketbus delivery`: the queues towards other systems."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.delivery.standing import Standing
+
+commands = typer.Typer(name="delivery", help="Queues towards other systems.", no_args_is_help=True)
+
+Target = Annotated[str, typer.Argument(help="As it is called in the targets file.")]
+
+
+@commands.command("list")
+def list_all(data: Data = None, as_json: Json = False) -> None:
+    """List the targets: what waits and since when, dead letters, breaker, pause.
+
+    Exits 1 when a target has dead letters, is paused, or its breaker counts failures.
+
+    Example: ticketbus delivery list --json
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.delivery.standing import standing
+
+    bad = False
+    for one in with_core(data, lambda core: standing(core.pool)):
+        bad = bad or bool(one.parked or one.paused or one.failures)
+        if as_json:
+            echo_json(asdict(one))
+        else:
+            typer.echo(_line(one))
+    if bad:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def pause(
+    target: Target,
+    why: Annotated[str, typer.Option("--why", help="Who paused it and why; others see it.")],
+    data: Data = None,
+) -> None:
+    """Call a target no more until it is resumed; what is under way ends, everything else waits.
+
+    Example: ticketbus delivery pause erp --why "张工: 盘点到 18 点"
+    """
+    from bus.cli.run import with_core
+    from bus.delivery import gate
+
+    with_core(data, lambda core: gate.pause(core.pool, target, why))
+    typer.echo(f"{target} 已暂停 / paused: {why}")
+
+
+@commands.command()
+def resume(target: Target, data: Data = None) -> None:
+    """Let a paused target be called again, its breaker closed. Exits 1 when it was not paused.
+
+    Example: ticketbus delivery resume erp
+    """
+    from bus.cli.run import with_core
+    from bus.delivery import gate
+
+    if not with_core(data, lambda core: gate.resume(core.pool, target)):
+        typer.echo(f"“{target}”没有暂停 / {target} is not paused", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{target} 已恢复 / resumed")
+
+
+def _line(one: "Standing") -> str:
+    since = f" 最早 since {one.oldest_at:%m-%d %H:%M:%S}" if one.oldest_at else ""
+    parts = [
+        f"{one.target:<16} 等待 waiting {one.waiting:>6}  死信 letters {one.parked:>5}  失败 failing {one.failing:>5}"
+    ]
+    if one.failures:
+        parts.append(f"连续失败 failures in a row {one.failures}")
+    if one.paused:
+        parts.append(f"已暂停 paused: {one.paused}")
+    return "  ".join(parts) + since

@@ -1,0 +1,131 @@
+"""`ticketbus deadletter redrive`: many letters sent again with care."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from deadletter.redrives import Redrive
+
+commands = typer.Typer(name="redrive", help="Send many letters again: frozen, a few first, then the rest.")
+
+Number = Annotated[int, typer.Argument(metavar="REDRIVE", help="As `redrive list` shows it.")]
+
+
+@commands.command()
+def freeze(
+    *,
+    target: Annotated[str, typer.Option("--target", help="Letters of this target.")],
+    by: Annotated[str, typer.Option("--by", help="Who approves it.")],
+    why: Annotated[str, typer.Option("--why", help="What was mended; kept with every letter.")],
+    cause: Annotated[str | None, typer.Option("--cause", help="Of this cause, as `deadletter list` shows it.")] = None,
+    event: Annotated[str | None, typer.Option("--event", help="Of this event class.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Of this kind of failure.")] = None,
+    canary: Annotated[int, typer.Option("--canary", min=1, help="How many go first.")] = 5,
+    watch_s: Annotated[float, typer.Option("--watch", min=0, help="Seconds for which those are watched.")] = 10.0,
+    rate: Annotated[float, typer.Option("--rate", min=0.01, max=10_000, help="Letters a second afterwards.")] = 10.0,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Freeze the letters that match now, and say what would be sent where. Nothing is sent before `redrive run`.
+
+    Exits 1 when nothing matches.
+
+    Example: ticketbus deadletter redrive freeze --target erp --kind rejected --by 张工 --why "物料已建档"
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.dispatch import utc_now
+    from deadletter.letters import Decision
+    from deadletter.redrive import Terms
+    from deadletter.redrives import Query
+    from deadletter.redrives import freeze as freeze_now
+
+    query = Query(target=target, cause=cause, event=event, kind=kind)
+    terms = Terms(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
+    decision = Decision(by=by, why=why, at=utc_now())
+    frozen = with_core(data, lambda core: freeze_now(core.pool, query, terms, decision))
+    if as_json:
+        echo_json(asdict(frozen))
+        return
+    what = ", ".join(f"{count} × {name}" for name, count in sorted(frozen.events.items()))
+    typer.echo(f"重发 redrive {frozen.id}: {frozen.letters} 封 letters → {target}: {what}")
+    typer.echo(f"  先发 first {min(canary, frozen.letters)}, 观察 watched {watch_s:g} s, 然后 then {rate:g}/s")
+    if frozen.taken or frozen.worn:
+        typer.echo(
+            f"  未包含 left out: {frozen.taken} 封在另一次重发中 in another redrive, {frozen.worn} 封次数已满 worn"
+        )
+    typer.echo(f"  执行 run it: ticketbus deadletter redrive run {frozen.id}")
+
+
+@commands.command()
+def run(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """Send a frozen set: the first few, a look at them, then the rest at its rate. Run again after a crash: it goes on.
+
+    Stops by itself, and exits 1, when one of the first or more than 20 % of all fail again.
+
+    Example: ticketbus deadletter redrive run 3
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import counting, echo_json, with_core
+    from bus.dispatch import utc_now
+    from deadletter.redriving import carry_out
+
+    progress, show = counting(f"redrive {number}")
+    with progress:
+        ended = with_core(
+            data, lambda core: carry_out(core.pool, number, now=utc_now, say=lambda one: show(one.released))
+        )
+    if as_json:
+        echo_json(asdict(ended))
+    else:
+        typer.echo(f"{'完成 done' if ended.done else '已停止 stopped'}: {ended.why}")
+    if not ended.done:
+        raise typer.Exit(1)
+
+
+@commands.command("list")
+def list_all(data: Data = None, as_json: Json = False) -> None:
+    """List all redrives: who approved what, and how far each is.
+
+    Example: ticketbus deadletter redrive list --json
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from deadletter.redrives import redrives
+
+    for one in with_core(data, lambda core: redrives(core.pool)):
+        if as_json:
+            echo_json(asdict(one))
+        else:
+            typer.echo(_line(one))
+
+
+@commands.command()
+def stop(
+    number: Number, why: Annotated[str, typer.Option("--why", help="Who stops it and why.")], data: Data = None
+) -> None:
+    """Close a redrive: nothing more of it is sent; what was sent goes its way. Exits 1 when it was over.
+
+    Example: ticketbus deadletter redrive stop 3 --why "张工: 物料又停用"
+    """
+    from bus.cli.run import with_core
+    from bus.dispatch import utc_now
+    from deadletter.redrives import end
+
+    if not with_core(data, lambda core: end(core.pool, number, done=False, why=why, now=utc_now())):
+        typer.echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"重发 redrive {number} 已停止 / stopped")
+
+
+def _line(one: "Redrive") -> str:
+    counts = f"{one.letters} 封, 已发 sent {one.released}, 到达 arrived {one.delivered}, 又失败 failed {one.failed}"
+    over = f"  {one.ended_why}" if one.ended_why else ""
+    return f"{one.id:>5}  {one.state:<8} {counts}  {one.approved_by}: {one.approved_why}{over}"

@@ -1,0 +1,163 @@
+"""One attempt: asks first what became of the last one where that matters, calls, and tells the bus what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, TypeVar
+from uuid import uuid5
+
+import orjson
+import structlog
+
+from bus.batch import Outcome, Refused
+from bus.commands import Request
+from bus.delivery import metrics
+from bus.delivery.queue import Claim
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
+from bus.errors import MalformedInput, Transient
+from bus.events import Recorded
+from bus.headers import traceparent
+from bus.refused import RefusedStore, refused_input
+from bus.terms import CommandId
+
+GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this
+_RETRY_S = 0.5
+Answer = TypeVar("Answer")
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """An attempt that came back. `event` is the class of the event, empty when its bytes could not be read."""
+
+    claim: Claim
+    event: str
+    trace_id: str
+    unsure: bool
+    effect: Effect | None = None
+    failure: DeliveryFailed | None = None
+
+
+class _Doubtful(Exception):
+    """A failed call, and whether it may have taken effect all the same."""
+
+    def __init__(self, failure: DeliveryFailed, *, unsure: bool) -> None:
+        super().__init__(str(failure))
+        self.failure, self.unsure = failure, unsure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Calls one target. `within_s` is the time for one call; an attempt may make two."""
+
+    name: str
+    target: Target
+    within_s: float
+    decode: Callable[[bytes], Recorded]
+    dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
+    refused: RefusedStore
+    now: Callable[[], datetime]
+
+    async def attempt(self, claim: Claim) -> Finished:
+        """Make one attempt; never raises but CancelledError."""
+        try:
+            recorded = self.decode(claim.value)
+        except MalformedInput as error:
+            failure = DeliveryFailed(FailureKind.UNTRANSLATABLE, f"the event cannot be read: {error.code}")
+            return Finished(claim=claim, event="", trace_id="", unsure=claim.unsure, failure=failure)
+        event, trace_id = type(recorded.event).__name__, recorded.trace_id
+        call = self._call(claim, recorded)
+        try:
+            effect = await self._patiently(lambda: self._effect(call, claim))
+        except _Doubtful as doubt:
+            metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
+            return Finished(claim=claim, event=event, trace_id=trace_id, unsure=doubt.unsure, failure=doubt.failure)
+        metrics.CALLS.labels(self.name, "done").inc()
+        if effect.commands:
+            await self._patiently(lambda: self._tell(call, effect))
+        return Finished(claim=claim, event=event, trace_id=trace_id, unsure=False, effect=effect)
+
+    async def _effect(self, call: Call, claim: Claim) -> Effect:
+        """Ask what became of an attempt that nobody heard the end of, then call. Raises _Doubtful, Transient."""
+        unsure = claim.unsure
+        try:
+            if unsure and not self.target.idempotent:
+                found = await self._bounded(self.target.confirm(call))
+                if found is not None:
+                    return found
+            unsure = False
+            return await self._bounded(self.target.send(call))
+        except DeliveryFailed as failure:
+            raise _Doubtful(failure, unsure=unsure or failure.kind is FailureKind.UNKNOWN) from failure
+
+    async def _patiently(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Do it again for as long as our own stores are away: that is no failure of the target's."""
+        while True:
+            try:
+                return await work()
+            except Transient as error:
+                log.warning("delivery_waits", target=self.name, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    def _call(self, claim: Claim, recorded: Recorded) -> Call:
+        return Call(
+            event=recorded,
+            key=delivery_key(recorded.event_id, self.name),
+            attempt=claim.attempt,
+            within_s=self.within_s,
+            traceparent=traceparent(recorded.trace_id, recorded.event_id),
+        )
+
+    async def _bounded(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Hold an adapter to its contract: an end in time, and no exception but DeliveryFailed."""
+        try:
+            with metrics.CALL_SECONDS.labels(self.name).time():
+                async with asyncio.timeout(self.within_s + GRACE_S):
+                    return await work
+        except (DeliveryFailed, Transient):
+            raise
+        except TimeoutError as error:
+            raise DeliveryFailed(FailureKind.UNKNOWN, f"no end in {self.within_s:g} s") from error
+        except Exception as error:
+            log.exception("delivery_adapter_failed", target=self.name)
+            raise DeliveryFailed(FailureKind.UNKNOWN, f"the adapter failed: {type(error).__name__}") from error
+
+    async def _tell(self, call: Call, effect: Effect) -> None:
+        """Dispatch what the target told. Idempotent by the call's key. Raises Transient."""
+        requests = [self._request(call, effect, number) for number in range(len(effect.commands))]
+        await self._keep_refused(call, requests, await self.dispatch(requests))
+
+    def _request(self, call: Call, effect: Effect, number: int) -> Request:
+        command, at = effect.commands[number], self.now()
+        return Request(
+            command_id=CommandId(uuid5(call.event.event_id, f"{self.name}|{number}")),
+            command=command,
+            source=self.name,
+            actor=self.name,
+            at=at,
+            received_at=at,
+            trace_id=call.event.trace_id,
+            fingerprint=sha256(repr(command).encode()).hexdigest(),
+            ticket_id=call.event.ticket_id,
+        )
+
+    async def _keep_refused(self, call: Call, requests: Sequence[Request], outcomes: Sequence[Outcome]) -> None:
+        kept = []
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                metrics.REFUSED.labels(self.name, outcome.error.code).inc()
+                origin_ref, body = str(request.command_id), orjson.dumps(request.command, default=str)
+                kept.append(
+                    refused_input(
+                        outcome.error,
+                        origin=f"delivery:{self.name}",
+                        origin_ref=origin_ref,
+                        source=self.name,
+                        body=body,
+                        trace_id=call.event.trace_id,
+                        ticket_id=call.event.ticket_id,
+                    )
+                )
+        await self.refused.keep(kept)

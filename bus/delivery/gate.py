@@ -1,0 +1,57 @@
+"""Whether a target may be called now, the same for all workers: its pause and its breaker stand in one row."""
+
+from datetime import datetime
+
+from bus.delivery.breaker import CLOSED, Breaker
+from bus.postgres.pool import Connection, Pool, connected
+
+_BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
+_READ = "SELECT paused, failures, not_before FROM delivery_targets WHERE target = %s"
+_WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s WHERE target = %s"
+_HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
+_PAUSE = """
+INSERT INTO delivery_targets (target, paused) VALUES (%s, %s)
+ON CONFLICT (target) DO UPDATE SET paused = excluded.paused"""
+_RESUME = """
+UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL WHERE target = %s AND paused IS NOT NULL"""
+
+
+async def begin(pool: Pool, target: str) -> None:
+    """Make the row of a target that has none. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        await connection.execute(_BEGIN, (target,))
+
+
+async def read(connection: Connection, target: str, *, lock: bool) -> tuple[str | None, Breaker]:
+    """Read why a target is paused, if it is, and its breaker; with `lock` nobody else moves it in this transaction."""
+    query = _READ + " FOR UPDATE" if lock else _READ
+    row = await (await connection.execute(query.encode(), (target,))).fetchone()
+    paused, failures, not_before = row or (None, 0, None)
+    return paused, Breaker(failures=failures, not_before=not_before)
+
+
+async def write(connection: Connection, target: str, breaker: Breaker) -> None:
+    """Keep the breaker."""
+    await connection.execute(_WRITE, (breaker.failures, breaker.not_before, target))
+
+
+async def hold(connection: Connection, target: str, why: str) -> None:
+    """Pause a target in the transaction given; who paused it before is not overwritten."""
+    await connection.execute(_HOLD, (why, target))
+
+
+async def pause(pool: Pool, target: str, why: str) -> None:
+    """Let nobody call the target any more; what is under way ends. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        await connection.execute(_PAUSE, (target, why))
+
+
+async def resume(pool: Pool, target: str) -> bool:
+    """Let it be called again, its breaker closed; False when it was not paused. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        return (await connection.execute(_RESUME, (target,))).rowcount > 0
+
+
+def at_rest(breaker: Breaker, now: datetime) -> bool:
+    """Say whether the breaker neither counts nor holds anything back."""
+    return breaker == CLOSED or (breaker.failures == 0 and breaker.not_before is not None and breaker.not_before <= now)

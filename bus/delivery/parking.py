@@ -1,0 +1,26 @@
+"""A delivery that is given up for now: what the dead-letter room is told, in the transaction that parks it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bus.delivery.queue import Claim
+from bus.delivery.triage import Reason
+from bus.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A claim, why it is parked, its last failure, and when."""
+
+    target: str
+    claim: Claim
+    event: str
+    trace_id: str
+    reason: Reason
+    failure: Mapping[str, Any]
+    at: datetime
+
+
+Park = Callable[[Connection, Sequence[Parked]], Awaitable[None]]

@@ -1,0 +1,210 @@
+"""The targets as one typed YAML file declares them: who gets which events, how fast, how patiently, by which door."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from bus.delivery.breaker import BreakerLimits
+from bus.delivery.target import FailureKind
+from bus.delivery.triage import Limits
+from bus.errors import BusError
+from bus.events import Recorded
+from bus.names import nearest
+from schemas.catalogue import EVENT_NAMES
+
+_YEAR = timedelta(days=365)
+_ATTEMPTS_MAX: Final = 20  # a row remembers so many failures (bus.delivery.queue), and more cannot be counted
+_Wait = Annotated[timedelta, Field(gt=timedelta(0), le=_YEAR)]
+
+# Where a secret stands: the environment variable's name. A secret itself, pasted here, is refused without being shown.
+VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
+
+
+class PlanWrong(BusError):
+    """A targets file cannot be used; the text names the file, and of each fault the target and the field."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _event(name: object) -> object:
+    if name in EVENT_NAMES:
+        return name
+    close = nearest(str(name), EVENT_NAMES)
+    raise ValueError(f"there is no event {name!r}{f'; did you mean {close!r}?' if close else ''}")
+
+
+EventName = Annotated[str, BeforeValidator(_event)]
+Events = Annotated[
+    tuple[EventName, ...],
+    BeforeValidator(lambda given: EVENT_NAMES if given == "all" else given),
+    Field(min_length=1),
+]
+Kinds = Annotated[
+    frozenset[FailureKind],
+    BeforeValidator(lambda given: frozenset(FailureKind) if given == "all" else given),
+    Field(min_length=1),
+]
+
+
+class RetryPolicy(_Part):
+    """Waits double from `first_wait` to `longest_wait`, with full jitter; a target may ask for up to `retry_after_max`.
+
+    `attempts`: failures that nobody knows the reason of. `rejected_attempts`: how often it is asked after a no.
+    """
+
+    first_wait: _Wait = timedelta(seconds=1)
+    longest_wait: _Wait = timedelta(minutes=5)
+    retry_after_max: _Wait = timedelta(hours=1)
+    attempts: int = Field(12, ge=1, le=_ATTEMPTS_MAX)
+    rejected_attempts: int = Field(1, ge=1, le=_ATTEMPTS_MAX)
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.first_wait > self.longest_wait:
+            raise ValueError("first_wait is longer than longest_wait")
+        return self
+
+
+class BreakerPolicy(_Part):
+    """It opens after `failures` in a row, and then lets one probe through every `probe_every`."""
+
+    failures: int = Field(10, ge=1, le=1000)
+    probe_every: _Wait = timedelta(seconds=5)
+
+
+class TargetPlan(_Part):
+    """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
+
+    `discard`: after which kinds of failure an event is let go rather than kept as a dead letter. "all" is allowed for
+    events and kinds.
+    """
+
+    adapter: str
+    events: Events
+    concurrency: int = Field(4, ge=1, le=64)
+    rate_per_s: float = Field(50, gt=0, le=10_000, allow_inf_nan=False)
+    attempt_timeout: Annotated[timedelta, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=10))] = timedelta(
+        seconds=10
+    )
+    deadline: _Wait = timedelta(hours=24)
+    retry: RetryPolicy = RetryPolicy()
+    breaker: BreakerPolicy = BreakerPolicy()
+    discard: Mapping[EventName, Kinds] = Field(default_factory=dict)
+    options: Any = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.attempt_timeout >= self.deadline:
+            raise ValueError("deadline leaves no time for a second attempt: it is not longer than attempt_timeout")
+        if self.retry.attempts <= self.breaker.failures:
+            raise ValueError(
+                f"retry.attempts ({self.retry.attempts}) must be more than breaker.failures ({self.breaker.failures}): "
+                "an outage would park rows before the breaker opens"
+            )
+        if strange := sorted({*self.discard} - {*self.events}):
+            raise ValueError(f"discard names {', '.join(strange)}, which it does not take")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """Give what `triage` goes by."""
+        return Limits(
+            deadline=self.deadline,
+            first_wait=self.retry.first_wait,
+            longest_wait=self.retry.longest_wait,
+            retry_after_max=self.retry.retry_after_max,
+            unknown_max=self.retry.attempts,
+            rejected_max=self.retry.rejected_attempts,
+            discards=self.discard,
+        )
+
+    @property
+    def breaker_limits(self) -> BreakerLimits:
+        """Give what the breaker goes by."""
+        return BreakerLimits(failures=self.breaker.failures, probe_every=self.breaker.probe_every)
+
+
+TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in keys, metrics and commands
+
+
+class Plan(_Part):
+    """All targets by name, in the order of the file."""
+
+    targets: Mapping[TargetName, TargetPlan]
+
+    def wants(self, recorded: Recorded) -> tuple[str, ...]:
+        """Name the targets that an event goes to; the imported past goes to nobody. Pure."""
+        if recorded.historic:
+            return ()
+        name = type(recorded.event).__name__
+        return tuple(target for target, plan in self.targets.items() if name in plan.events)
+
+
+def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> Plan:
+    """Read a targets file; `adapters` gives the model of each adapter's options, and `options` become that model.
+
+    Raises PlanWrong, naming every fault at once and never a value of `options`.
+    """
+    try:
+        plan = Plan.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
+    except OSError as error:
+        raise PlanWrong(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise PlanWrong(f"{path}: {'; '.join(_faults(error))}") from None
+    except yaml.MarkedYAMLError as error:  # its text shows the line, and what stands there may be a secret
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PlanWrong(f"{path}: line {line}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError):
+        raise PlanWrong(f"{path}: not YAML in UTF-8") from None
+    targets, faults = dict[str, TargetPlan](), list[str]()
+    for name, target in plan.targets.items():
+        model = adapters.get(target.adapter)
+        if model is None:
+            close = nearest(target.adapter, adapters)
+            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(sorted(adapters))}"
+            faults.append(f"targets.{name}.adapter: there is no adapter {target.adapter!r}; {meant}")
+            continue
+        try:
+            targets[name] = target.model_copy(update={"options": model.model_validate(target.options)})
+        except ValidationError as error:
+            faults += _faults(error, f"targets.{name}.options")
+    if faults:
+        raise PlanWrong(f"{path}: {'; '.join(faults)}")
+    return plan.model_copy(update={"targets": targets})
+
+
+def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> SecretStr:
+    """Read the secret that a target names. Raises PlanWrong, which names the variable and `where` it is asked for."""
+    value = environment.get(variable, "").strip()
+    if not value:
+        raise PlanWrong(f"{where}: the environment variable {variable} is not set")
+    return SecretStr(value)
+
+
+def _faults(error: ValidationError, *within: str) -> list[str]:
+    return [
+        f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {_said(each['type'], each['msg'])}"
+        for each in error.errors(include_input=False, include_url=False)
+    ]
+
+
+def _said(kind: str, text: str) -> str:
+    return "there is no such field" if kind == "extra_forbidden" else text.removeprefix("Value error, ")
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would let the last one win in silence, and a target would be gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands here twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,225 @@
+"""The rows of deliveries in PostgreSQL: per target and ticket in order, claimed by any worker, settled once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from bus.postgres.pool import Connection
+from bus.terms import TicketId
+
+FRESH = timedelta(seconds=10)  # what became due within this goes before what has waited longer
+FRESH_SHARE = 0.75  # of a claim, at most, while older rows wait
+
+# A ticket that somebody works on now goes first, with all that waits before its newest event.
+_ADD = """
+WITH added AS (
+    INSERT INTO deliveries (target, ticket_id, version, enqueued_at)
+    SELECT target, ticket_id, version, %s
+    FROM unnest(%b::text[], %b::text[], %b::int[]) AS w (target, ticket_id, version)
+    ORDER BY target, ticket_id, version ON CONFLICT DO NOTHING RETURNING target, ticket_id, version, enqueued_at)
+INSERT INTO delivery_heads AS h (target, ticket_id, version, next_at)
+SELECT target, ticket_id, min(version), min(enqueued_at) FROM added
+GROUP BY target, ticket_id ORDER BY target, ticket_id
+ON CONFLICT (target, ticket_id) DO UPDATE SET next_at = excluded.next_at
+WHERE h.attempts = 0 AND NOT h.parked AND h.next_at < excluded.next_at"""
+
+# Every claim counts as an attempt of unknown end before it begins: whoever dies in it has left word.
+_CLAIM = """
+WITH fresh AS (
+    SELECT target, ticket_id FROM delivery_heads
+    WHERE target = %(target)s AND NOT parked AND next_at <= %(now)s AND next_at > %(fresh)s
+    ORDER BY next_at DESC LIMIT %(share)s FOR UPDATE SKIP LOCKED
+), older AS (
+    SELECT target, ticket_id FROM delivery_heads
+    WHERE target = %(target)s AND NOT parked AND next_at <= %(fresh)s
+    ORDER BY next_at LIMIT %(most)s - (SELECT count(*) FROM fresh) FOR UPDATE SKIP LOCKED
+), mine AS (
+    SELECT h.target, h.ticket_id, h.unsure FROM delivery_heads h
+    JOIN (TABLE fresh UNION ALL TABLE older) AS c USING (target, ticket_id)
+)
+UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
+FROM mine m
+    JOIN delivery_heads i ON (i.target, i.ticket_id) = (m.target, m.ticket_id)
+    JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (i.target, i.ticket_id, i.version)
+    JOIN events e ON (e.ticket_id, e.version) = (i.ticket_id, i.version)
+WHERE (h.target, h.ticket_id) = (m.target, m.ticket_id)
+RETURNING h.ticket_id, h.version, h.attempts, m.unsure, d.enqueued_at, h.failures, e.value"""
+
+# Who was slower than its lease, and whose row another has claimed since, settles nothing.
+_LOCK = """
+SELECT h.ticket_id FROM delivery_heads h
+JOIN unnest(%b::text[], %b::int[], %b::int[]) AS w (ticket_id, version, attempts)
+    ON (w.ticket_id, w.version, w.attempts) = (h.ticket_id, h.version, h.attempts)
+WHERE h.target = %s AND NOT h.parked ORDER BY h.ticket_id FOR UPDATE OF h"""
+_AGAIN = """
+UPDATE delivery_heads h SET next_at = w.next_at, unsure = w.unsure, parked = w.parked,
+    failures = CASE WHEN jsonb_array_length(h.failures) < %s THEN h.failures ELSE h.failures - 1 END || w.failure
+FROM unnest(%b::text[], %b::timestamptz[], %b::bool[], %b::bool[], %b::jsonb[])
+    AS w (ticket_id, next_at, unsure, parked, failure)
+WHERE h.target = %s AND h.ticket_id = w.ticket_id"""
+_SETTLE = """
+UPDATE deliveries d
+SET state = w.state, attempts = greatest(d.attempts, w.attempts), reference = w.reference, settled_at = %s
+FROM unnest(%b::text[], %b::int[], %b::text[], %b::int[], %b::text[])
+    AS w (ticket_id, version, state, attempts, reference)
+WHERE d.target = %s AND d.ticket_id = w.ticket_id AND d.version = w.version"""
+# The head's lock is held: who adds a delivery for the ticket waits for it, or was here before and is seen.
+_ADVANCE = """
+WITH next AS (
+    SELECT w.ticket_id, (SELECT min(d.version) FROM deliveries d
+                         WHERE d.target = %(target)s AND d.ticket_id = w.ticket_id AND d.state = 'waiting') AS version
+    FROM unnest(%(ticket_ids)b::text[]) AS w (ticket_id)
+), gone AS (
+    DELETE FROM delivery_heads h USING next n
+    WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NULL
+)
+UPDATE delivery_heads h
+SET version = n.version, next_at = %(now)s, attempts = 0, unsure = false, parked = false, failures = '[]'
+FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
+_RELEASE = """
+UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s
+FROM unnest(%b::text[], %b::int[]) AS w (ticket_id, version)
+WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND h.parked"""
+_LOCK_PARKED = """
+SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id = ANY(%s) AND parked
+ORDER BY ticket_id FOR UPDATE"""
+FAILURES_KEPT = 20  # the first, and the last ones
+
+
+class Settled(StrEnum):
+    """How a delivery ended."""
+
+    DONE = "done"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """An event that a target is to have."""
+
+    target: str
+    ticket_id: TicketId
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that this worker alone may call until its lease ends; `value` is the event's record.
+
+    `unsure`: an attempt before this one may have taken effect, and nobody knows. `failures`: its first and last ones.
+    """
+
+    ticket_id: TicketId
+    version: int
+    attempt: int
+    unsure: bool
+    enqueued_at: datetime
+    failures: Sequence[Mapping[str, Any]]
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A claim that came to its end."""
+
+    claim: Claim
+    how: Settled
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A claim that failed: due again at `at`, or parked."""
+
+    claim: Claim
+    at: datetime
+    unsure: bool
+    failure: Mapping[str, Any]
+    parked: bool = False
+
+
+async def add(connection: Connection, some: Sequence[Added], now: datetime) -> None:
+    """Let events wait for their targets, in the transaction given. Idempotent; a batch must hold a ticket in order."""
+    columns = [[getattr(one, name) for one in some] for name in ("target", "ticket_id", "version")]
+    await connection.execute(_ADD, (now, *columns))
+
+
+async def claim(connection: Connection, target: str, most: int, *, now: datetime, lease: timedelta) -> list[Claim]:
+    """Claim what is due, at most one delivery a ticket: what became due just now first, then what waited longest."""
+    if most < 1:
+        return []
+    fresh, share = now - FRESH, max(1, int(most * FRESH_SHARE))
+    asked = {"target": target, "now": now, "fresh": fresh, "share": share, "most": most, "lease": now + lease}
+    rows = await (await connection.execute(_CLAIM, asked, binary=True)).fetchall()
+    return [
+        Claim(
+            ticket_id=ticket_id,
+            version=version,
+            attempt=attempt,
+            unsure=unsure,
+            enqueued_at=at,
+            failures=failures,
+            value=value,
+        )
+        for ticket_id, version, attempt, unsure, at, failures, value in rows
+    ]
+
+
+async def settle(
+    connection: Connection, target: str, ended: Sequence[Ended], again: Sequence[Again], now: datetime
+) -> set[TicketId]:
+    """Settle claims, and let what waited behind them come forward; answers the tickets whose claim still held."""
+    claims = [one.claim for one in ended] + [one.claim for one in again]
+    if not claims:
+        return set()
+    columns = ([one.ticket_id for one in claims], [one.version for one in claims], [one.attempt for one in claims])
+    held = {ticket_id for (ticket_id,) in await (await connection.execute(_LOCK, (*columns, target))).fetchall()}
+    await _put_again(connection, target, [one for one in again if one.claim.ticket_id in held])
+    await _end(connection, target, [one for one in ended if one.claim.ticket_id in held], now)
+    return held
+
+
+async def _put_again(connection: Connection, target: str, again: Sequence[Again]) -> None:
+    if again:
+        rows = (
+            [one.claim.ticket_id for one in again],
+            [one.at for one in again],
+            [one.unsure for one in again],
+            [one.parked for one in again],
+            [Jsonb(dict(one.failure)) for one in again],
+        )
+        await connection.execute(_AGAIN, (FAILURES_KEPT, *rows, target))
+
+
+async def _end(connection: Connection, target: str, ended: Sequence[Ended], now: datetime) -> None:
+    if ended:
+        rows = (
+            [one.claim.ticket_id for one in ended],
+            [one.claim.version for one in ended],
+            [one.how.value for one in ended],
+            [one.claim.attempt for one in ended],
+            [one.reference for one in ended],
+        )
+        await connection.execute(_SETTLE, (now, *rows, target))
+        await connection.execute(_ADVANCE, {"target": target, "ticket_ids": rows[0], "now": now})
+
+
+async def release(connection: Connection, target: str, parked: Sequence[tuple[str, int]], now: datetime) -> None:
+    """Let parked deliveries be called again, as if for the first time; what is unsure about them stays so."""
+    await connection.execute(_RELEASE, (now, [one[0] for one in parked], [one[1] for one in parked], target))
+
+
+async def discard(
+    connection: Connection, target: str, parked: Sequence[tuple[str, int]], now: datetime, why: str
+) -> None:
+    """Settle parked deliveries as never to be made; what waits behind them comes forward."""
+    tickets = [one[0] for one in parked]
+    await connection.execute(_LOCK_PARKED, (target, tickets))
+    count = len(parked)
+    rows = (tickets, [one[1] for one in parked], [Settled.DISCARDED.value] * count, [0] * count, [why] * count)
+    await connection.execute(_SETTLE, (now, *rows, target))
+    await connection.execute(_ADVANCE, {"target": target, "ticket_ids": tickets, "now": now})

@@ -1,0 +1,35 @@
+"""The stage of deliveries: each event of the log becomes a row for every target that wants it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bus.delivery import queue
+from bus.delivery.plan import Plan
+from bus.log.event_reader import EventReader
+from bus.log.record import Record
+from bus.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesHandler:
+    """Lets events wait for their targets, in the transaction that moves the stage's offsets.
+
+    Which ones the plan says; the imported past is nobody's news.
+    """
+
+    events: EventReader
+    plan: Plan
+    now: Callable[[], datetime]
+    name: str = "deliveries"
+
+    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        if not self.plan.targets:
+            return
+        some = [
+            queue.Added(target=target, ticket_id=one.ticket_id, version=one.version)
+            for _, one in await self.events.read(records)
+            for target in self.plan.wants(one)
+        ]
+        if some:
+            await queue.add(connection, some, self.now())

@@ -1,0 +1,69 @@
+"""How each target stands: what waits, how long, what is parked, its breaker and its pause."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from psycopg.rows import class_row
+
+from bus.delivery import metrics
+from bus.errors import StoreUnavailable
+from bus.postgres.pool import Pool, connected
+
+TELL_EVERY_S = 10.0
+log = structlog.get_logger()
+
+# A target that no file names any more is listed as long as something waits for it.
+_STANDING = """
+WITH waiting AS (
+    SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries WHERE state = 'waiting'
+    GROUP BY target
+), heads AS (
+    SELECT target, max(attempts) AS attempts, count(*) FILTER (WHERE parked) AS parked,
+           count(*) FILTER (WHERE attempts > 0 AND NOT parked) AS failing
+    FROM delivery_heads GROUP BY target
+)
+SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
+       coalesce(attempts, 0) AS attempts, oldest_at, paused, coalesce(failures, 0) AS failures, not_before
+FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target) ORDER BY target"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A target. `waiting` counts all that is not settled, letters and what waits behind them too.
+
+    `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
+    `failures`: calls in a row that failed. `not_before`: when it may be called again.
+    """
+
+    target: str
+    waiting: int
+    parked: int
+    failing: int
+    attempts: int
+    oldest_at: datetime | None
+    paused: str | None
+    failures: int
+    not_before: datetime | None
+
+
+async def standing(pool: Pool) -> list[Standing]:
+    """Tell how the targets stand. Raises StoreUnavailable."""
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Standing)) as cursor:
+        return await (await cursor.execute(_STANDING)).fetchall()
+
+
+async def tell_standing(pool: Pool, now: Callable[[], datetime]) -> None:
+    """Keep the gauges of all targets true, until cancelled; every worker tells the same."""
+    while True:
+        try:
+            for one in await standing(pool):
+                waited_s = (now() - one.oldest_at).total_seconds() if one.oldest_at else 0.0
+                metrics.WAITING.labels(one.target).set(one.waiting)
+                metrics.LETTERS.labels(one.target).set(one.parked)
+                metrics.OLDEST_SECONDS.labels(one.target).set(max(waited_s, 0.0))
+        except StoreUnavailable as error:
+            log.warning("delivery_not_told", cause=str(error))
+        await asyncio.sleep(TELL_EVERY_S)

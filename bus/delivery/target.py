@@ -1,0 +1,94 @@
+"""The one contract of every outbound adapter: what it is asked, what it answers, and how it may fail.
+
+Duties of an adapter
+1. `send` makes the other system take one event. What it returns has happened there, and is on the other side to stay.
+2. It judges the body, not the status alone: an HTTP 200 that tells of a failure is a failure.
+3. Every way to fail is a `DeliveryFailed` of one `FailureKind`; the kind says what is known about the effect, never
+   what a message reads. Whatever the other side answers, no other exception leaves it but CancelledError.
+4. It carries `call.key`, stable for ever, wherever the other side has room for it: as an idempotency key, or as the
+   number of the document that it makes.
+5. A system that repeats an effect when it is asked twice is `idempotent = False`: then, after a failure that left the
+   effect unknown, `confirm` is asked before `send`. `confirm` looks and changes nothing.
+6. It holds to `call.within_s` by itself, connecting and reading included, and keeps few connections.
+7. It logs and raises no personal data, no secret and no body.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID, uuid5
+
+from bus.commands import Command
+from bus.errors import BusError
+from bus.events import Recorded
+from bus.terms import EventId
+
+_KEYS = UUID("c7b0a3de-2f64-5e0c-9a35-7d1f4b8e6a02")
+
+
+class FailureKind(StrEnum):
+    """What is known after a failure. The first four may pass by themselves."""
+
+    UNREACHABLE = "unreachable"  # nothing was sent: refused, no route, no name
+    UNAVAILABLE = "unavailable"  # it answered that it cannot now, and did nothing: 502, 503, disk full
+    THROTTLED = "throttled"  # it wants fewer calls; did nothing
+    UNKNOWN = "unknown"  # sent, and no answer that can be believed: time-out, cut, 500; it may have happened
+    UNAUTHORIZED = "unauthorized"  # the credentials are not taken; the same for every call until somebody mends them
+    REJECTED = "rejected"  # it understood and says no: a rule of its own, a missing master record
+    UNTRANSLATABLE = "untranslatable"  # this event has no form there; nothing was sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One event for one target; `key` is the same at every attempt, `within_s` the time for this attempt."""
+
+    event: Recorded
+    key: str
+    attempt: int
+    within_s: float
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What came of it: the other side's own reference, and what it wants to be told to the bus."""
+
+    reference: str = ""
+    commands: Sequence[Command] = field(default=())
+
+
+class DeliveryFailed(BusError):
+    """A call that failed. `code` is the other side's own, `retry_after_s` what it asked for."""
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        detail: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind, self.detail, self.status, self.code, self.retry_after_s = kind, detail, status, code, retry_after_s
+
+
+class Target(Protocol):
+    """A system that events are delivered to."""
+
+    idempotent: bool
+
+    async def send(self, call: Call) -> Effect:
+        """Deliver the event. Raises DeliveryFailed."""
+
+    async def confirm(self, call: Call) -> Effect | None:
+        """Look whether an earlier attempt took effect; None when it did not. Raises DeliveryFailed."""
+
+    async def close(self) -> None:
+        """Let go of connections; idempotent."""
+
+
+def delivery_key(event_id: EventId, target: str) -> str:
+    """Derive the idempotency key of an event for a target: the same at every attempt, replay and redrive."""
+    return str(uuid5(_KEYS, f"{target}|{event_id}"))

@@ -1,0 +1,74 @@
+"""What a redrive does next: a few letters first, a look at what becomes of them, then the rest at its rate. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FAILED_SHARE_MAX = 0.2
+JUDGED_MIN = 10  # fewer settled letters than this tell nothing of a share
+PAUSE = timedelta(seconds=0.2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What was approved: how many letters go first, how long they are watched, how many follow a second."""
+
+    canary: int
+    watch: timedelta
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How a frozen set stands: letters not sent yet, and of those sent how many arrived and how many failed again."""
+
+    left: int
+    released: int
+    delivered: int
+    failed: int
+    first_released_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Send so many more."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Look again after that."""
+
+    pause: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """It is over: all has arrived, or it stopped by itself, and why."""
+
+    done: bool
+    why: str
+
+
+Step = Release | Wait | End
+
+
+def next_step(terms: Terms, at: Progress, *, now: datetime, allowed: int) -> Step:
+    """Say what comes next; `allowed` is how many the rate lets go now. Total."""
+    settled = at.delivered + at.failed
+    first = min(terms.canary, at.released + at.left)
+    watching = at.released <= first
+    if at.failed and watching:
+        return End(done=False, why=f"{at.failed} of the first {at.released} failed again")
+    if settled >= JUDGED_MIN and at.failed > FAILED_SHARE_MAX * settled:
+        return End(done=False, why=f"{at.failed} of {settled} failed again, more than {FAILED_SHARE_MAX:.0%}")
+    if not at.left:
+        over = settled >= at.released
+        return End(done=True, why=f"{at.delivered} arrived, {at.failed} failed again") if over else Wait(pause=PAUSE)
+    if not at.released or at.released < first:
+        return Release(count=first - at.released)
+    if watching:
+        seen_at = (at.first_released_at or now) + terms.watch
+        if settled < at.released or now < seen_at:
+            return Wait(pause=PAUSE)
+    return Release(count=min(allowed, at.left)) if allowed > 0 else Wait(pause=PAUSE)

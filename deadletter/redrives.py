@@ -1,0 +1,187 @@
+"""Redrives in PostgreSQL: the set is frozen once, each letter of it is sent once, whoever is killed in between."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from bus.delivery import queue
+from bus.errors import BusError
+from bus.postgres.pool import Connection, Pool, connected
+from deadletter.letters import Decision
+from deadletter.redrive import Progress, Terms
+
+SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
+
+_FREEZE = """
+INSERT INTO redrives (query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
+_MATCHING = """
+SELECT l.id, l.target, l.ticket_id, l.version, l.event,
+    EXISTS (SELECT FROM redrive_letters o JOIN redrives r ON r.id = o.redrive
+            WHERE o.letter = l.id AND r.state = 'frozen') AS taken,
+    (SELECT count(*) FROM letters s WHERE s.target = l.target AND s.ticket_id = l.ticket_id AND s.version = l.version
+     AND s.state = 'retried') AS sent_again
+FROM letters l
+WHERE l.state = 'open' AND l.target = %(target)s AND (%(cause)s::text IS NULL OR l.cause = %(cause)s)
+    AND (%(event)s::text IS NULL OR l.event = %(event)s) AND (%(kind)s::text IS NULL OR l.kind = %(kind)s)
+ORDER BY l.id FOR UPDATE OF l"""
+_KEEP = "INSERT INTO redrive_letters (redrive, letter) SELECT %s, unnest(%s::bigint[])"
+_READ = """
+SELECT r.*, count(o.*) AS letters, count(o.released_at) AS released, min(o.released_at) AS first_released_at,
+    count(*) FILTER (WHERE o.released_at IS NULL AND l.state = 'open') AS left,
+    count(*) FILTER (WHERE o.released_at IS NOT NULL AND d.state <> 'waiting') AS delivered,
+    count(*) FILTER (WHERE o.released_at IS NOT NULL AND d.state = 'waiting' AND EXISTS (
+        SELECT FROM letters n WHERE n.target = l.target AND n.ticket_id = l.ticket_id AND n.version = l.version
+        AND n.id > l.id)) AS failed
+FROM redrives r LEFT JOIN redrive_letters o ON o.redrive = r.id LEFT JOIN letters l ON l.id = o.letter
+    LEFT JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (l.target, l.ticket_id, l.version)
+WHERE %(id)s::bigint IS NULL OR r.id = %(id)s GROUP BY r.id ORDER BY r.id"""
+# A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
+_NEXT = """
+SELECT l.id, l.target, l.ticket_id, l.version FROM redrive_letters o JOIN letters l ON l.id = o.letter
+JOIN redrives r ON r.id = o.redrive
+WHERE o.redrive = %s AND r.state = 'frozen' AND o.released_at IS NULL AND l.state = 'open'
+ORDER BY l.id LIMIT %s FOR UPDATE OF o, l, r"""
+_RELEASED = "UPDATE redrive_letters SET released_at = %s WHERE redrive = %s AND letter = ANY(%s)"
+_RETRIED = """
+UPDATE letters SET state = 'retried', decided_at = %s, decided_by = %s, decided_why = %s WHERE id = ANY(%s)"""
+_END = "UPDATE redrives SET state = %s, ended_at = %s, ended_why = %s WHERE id = %s AND state = 'frozen'"
+
+
+class NothingMatches(BusError):
+    """No open letter is left that the query matches; nothing was frozen."""
+
+
+class RedriveGone(BusError):
+    """There is no such redrive, or it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which letters: of a target, and of one cause, event class or kind of failure where that is given."""
+
+    target: str
+    cause: str | None = None
+    event: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A set as it was frozen; `taken` letters stand in another redrive, `worn` were sent again too often."""
+
+    id: int
+    letters: int
+    events: dict[str, int]
+    taken: int
+    worn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive:
+    """A redrive and how far it is."""
+
+    id: int
+    query: dict[str, Any]
+    canary: int
+    watch_s: float
+    rate_per_s: float
+    approved_by: str
+    approved_why: str
+    frozen_at: datetime
+    state: str
+    ended_at: datetime | None
+    ended_why: str | None
+    letters: int
+    released: int
+    left: int
+    delivered: int
+    failed: int
+    first_released_at: datetime | None
+
+    @property
+    def terms(self) -> Terms:
+        """What was approved."""
+        return Terms(canary=self.canary, watch=timedelta(seconds=self.watch_s), rate_per_s=self.rate_per_s)
+
+    @property
+    def progress(self) -> Progress:
+        """How it stands."""
+        return Progress(
+            left=self.left,
+            released=self.released,
+            delivered=self.delivered,
+            failed=self.failed,
+            first_released_at=self.first_released_at,
+        )
+
+
+async def freeze(pool: Pool, query: Query, terms: Terms, decision: Decision) -> Frozen:
+    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, StoreUnavailable."""
+    async with connected(pool) as connection:
+        rows = await (await connection.execute(_MATCHING, asdict(query))).fetchall()
+        taken = sum(row[5] for row in rows)
+        worn = sum(row[6] >= SENT_AGAIN_MAX for row in rows)
+        free = [row for row in rows if not row[5] and row[6] < SENT_AGAIN_MAX]
+        if not free:
+            zh = f"没有可重发的死信({taken} 封已在另一次重发中,{worn} 封重发已达 {SENT_AGAIN_MAX} 次)"
+            en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
+            raise NothingMatches(f"{zh} / {en}")
+        given = (Jsonb(asdict(query)), terms.canary, terms.watch.total_seconds(), terms.rate_per_s)
+        found = await connection.execute(_FREEZE, (*given, decision.by, decision.why, decision.at))
+        ((number,),) = await found.fetchall()
+        await connection.execute(_KEEP, (number, [row[0] for row in free]))
+    events = dict[str, int]()
+    for row in free:
+        events[row[4]] = events.get(row[4], 0) + 1
+    return Frozen(id=number, letters=len(free), events=events, taken=taken, worn=worn)
+
+
+async def redrives(pool: Pool) -> list[Redrive]:
+    """List all redrives. Raises StoreUnavailable."""
+    return await _read(pool, None)
+
+
+async def read(pool: Pool, number: int) -> Redrive:
+    """Read a redrive that is not over. Raises RedriveGone, StoreUnavailable."""
+    found = await _read(pool, number)
+    if not found or found[0].state != "frozen":
+        how = f"{found[0].state}: {found[0].ended_why}" if found else "没有 / there is none"
+        raise RedriveGone(f"重发 {number} 不能继续 / redrive {number} cannot go on: {how}")
+    return found[0]
+
+
+async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> int:
+    """Send the next letters of a set again, each once for good; answers how many. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        rows = await (await connection.execute(_NEXT, (redrive.id, count))).fetchall()
+        await _release(connection, redrive, rows, now)
+    return len(rows)
+
+
+async def end(pool: Pool, number: int, *, done: bool, why: str, now: datetime) -> bool:
+    """Close a redrive: nothing more of it is sent. False when it was over. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        told = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
+        return told.rowcount > 0
+
+
+async def _release(
+    connection: Connection, redrive: Redrive, rows: list[tuple[int, str, str, int]], now: datetime
+) -> None:
+    numbers, places = [row[0] for row in rows], dict[str, list[tuple[str, int]]]()
+    for _, target, ticket_id, version in rows:
+        places.setdefault(target, []).append((ticket_id, version))
+    for target, parked in places.items():
+        await queue.release(connection, target, parked, now)
+    why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
+    await connection.execute(_RETRIED, (now, redrive.approved_by, why, numbers))
+    await connection.execute(_RELEASED, (now, redrive.id, numbers))
+
+
+async def _read(pool: Pool, number: int | None) -> list[Redrive]:
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Redrive)) as cursor:
+        return await (await cursor.execute(_READ, {"id": number})).fetchall()

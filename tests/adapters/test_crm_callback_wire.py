@@ -1,0 +1,189 @@
+"""What a CRM is told names no person; whatever it answers is a success or a failure with a kind."""
+
+import base64
+import re
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from adapters.crm import signature
+from adapters.crm.callback import CrmCallbackOptions
+from adapters.crm.callback_wire import Answer, judge, retry_after_s, status_body
+from bus.delivery.plan import PlanWrong, load_plan
+from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
+from bus.settings import SettingsWrong
+from bus.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
+from bus.ticket import Ticket, evolve
+from bus.values import Customer, IncidentKey
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+OLD, NEW = ("whsec_" + base64.b64encode(byte * 32).decode() for byte in (b"o", b"n"))
+PERSON, PHONE = "李女士", "13800001234"
+
+
+def recorded(version: int, event: Event) -> Recorded:
+    return Recorded(
+        event_id=EventId(UUID(int=version)),
+        ticket_id=TicketId("T20261122-000001"),
+        version=version,
+        trace_id=TraceId("a" * 32),
+        occurred_at=NOW + timedelta(minutes=version),
+        recorded_at=NOW + timedelta(minutes=version),
+        source="crm",
+        actor=PERSON,
+        command_id=CommandId(UUID(int=100 + version)),
+        historic=False,
+        implied=False,
+        waived=(),
+        event=event,
+    )
+
+
+OPENED = TicketOpened(
+    source_no="CRM-1001",
+    incident_key=IncidentKey(kind=KeyKind.PHONE, value=PHONE),
+    title=f"{PERSON}的洗衣机",
+    description=PHONE,
+    type="hardware_fault",
+    region="华东",
+    skills=(),
+    priority="",
+    serial="",
+    customer=Customer(name=PERSON, phone=PHONE),
+    opened_at=NOW,
+    response_limit_s=900,
+    resolution_limit_s=86_400,
+)
+HISTORY = [
+    recorded(1, OPENED),
+    recorded(2, WorkStarted(substate=Substate.ON_SITE, reason=PERSON)),
+    recorded(3, WorkPaused(waiting_for=WaitingFor.CUSTOMER, reason=PHONE)),
+]
+
+
+async def ticket_at(upto: Recorded) -> Ticket:
+    ticket = None
+    for each in HISTORY[: upto.version]:
+        ticket = evolve(ticket, each)
+    assert ticket is not None
+    return ticket
+
+
+def judged(answer: Answer) -> DeliveryFailed | None:
+    try:
+        judge(answer, NOW)
+    except DeliveryFailed as failed:
+        return failed
+    return None
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_no_person_is_told_of_and_the_bytes_never_change(version: int) -> None:
+    event = HISTORY[version - 1]
+    body, again = status_body(event, await ticket_at(event)), status_body(event, await ticket_at(event))
+    assert body == again
+    assert not any(word in body.decode() for word in (PERSON, PHONE))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", None),
+        (b"ok", None),
+        (b"[]", FailureKind.UNKNOWN),
+        (b'{"code":0}', None),
+        (b'{"code":200}', None),
+        (b'{"code":"OK","success":true}', None),
+        (b'{"errcode":0,"code":"E17"}', FailureKind.UNKNOWN),
+        (b'{"success":false}', FailureKind.UNKNOWN),
+        (b'{"errorCode":20016}', FailureKind.UNAUTHORIZED),
+        (b'{"errorCode":"10006","errorMessage":"x"}', FailureKind.UNAUTHORIZED),
+        (b'{"code":{"deep":["13800001234"]}}', FailureKind.UNKNOWN),
+        (b'{"code":', FailureKind.UNKNOWN),
+    ],
+)
+def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None) -> None:
+    media = "text/plain" if body == b"ok" else "application/json; charset=utf-8"
+    failed = judged(Answer(status=200, headers={"content-type": media}, body=body))
+    assert (failed and failed.kind) is kind
+    assert PHONE not in f"{failed} {failed and failed.code}"
+
+
+@given(
+    st.integers(-1, 1200),
+    st.dictionaries(st.sampled_from(["retry-after", "content-type", "content-encoding"]), st.text()),
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+        lambda each: st.dictionaries(st.sampled_from(["code", "errcode", "success", "x"]), each),
+    ).map(lambda value: orjson.dumps(value, default=str)),
+    st.booleans(),
+)
+def test_every_answer_is_a_success_or_a_failure_with_a_kind(
+    status: int, headers: dict[str, str], body: bytes, whole: bool
+) -> None:
+    failed = judged(Answer(status=status, headers=headers, body=body, whole=whole))
+    if failed is None:
+        assert 200 <= status < 300
+    else:
+        assert failed.status == status
+        assert len(failed.code) <= 40
+        assert failed.retry_after_s is None or failed.retry_after_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Sun, 22 Nov 2026 09:31:00 GMT", 60.0),
+        ("Sun, 22 Nov 2026 09:31:00 -0000", 60.0),
+        ("Sun, 22 Nov 2026 09:00:00 GMT", 0.0),
+        ("-5", None),
+        ("9" * 400, None),
+        ("soon", None),
+        ("", None),
+        ("²", None),
+        ("Sun, 99 Nov 99999999999 09:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(text: str, seconds: float | None) -> None:
+    assert retry_after_s(text, NOW) == seconds
+
+
+@pytest.mark.parametrize("url", ["crm", "ftp://crm/x", "http://", "https://user:pass@crm/x", "http://[::1"])
+def test_an_address_that_is_none_or_holds_a_password_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        CrmCallbackOptions(url=url, secrets=("CRM_SECRET",))
+    assert "pass@" not in str(wrong.value)
+
+
+def test_the_keys_stand_in_the_environment() -> None:
+    options = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
+    environment = {"CRM_OLD": OLD, "CRM_NEW": NEW}
+    assert options.keys(environment, where="targets.crm") == tuple(map(signature.secret, (OLD, NEW)))
+    with pytest.raises(PlanWrong, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
+        options.keys({"CRM_OLD": OLD}, where="targets.crm")
+    with pytest.raises(SettingsWrong, match=r"targets\.crm: CRM_OLD: ") as wrong:
+        options.keys({"CRM_OLD": "whsec_YWJj", "CRM_NEW": NEW}, where="targets.crm")
+    assert "YWJj" not in str(wrong.value)
+
+
+def test_the_example_of_a_targets_file_is_one_and_its_comments_tell_the_defaults(tmp_path: Path) -> None:
+    shipped = resources.files("adapters").joinpath("targets.example.yaml").read_text(encoding="utf-8")
+    said = re.sub(r"^    # ", "    ", shipped, flags=re.MULTILINE).replace("    #   ", "      ")
+    plans = []
+    for text in (shipped, said):
+        path = tmp_path / "targets.yaml"
+        path.write_text(text, encoding="utf-8")
+        plans.append(load_plan(path, {"crm-callback": CrmCallbackOptions}))
+    assert said.count("# ") < shipped.count("# ")
+    assert plans[0] == plans[1]

@@ -1,0 +1,231 @@
+"""Kingdee as a target when everything fails: the kind of each fault at each step, and one bill in the end."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+
+import pytest
+
+from adapters.erp.kingdee import Kingdee
+from adapters.erp.kingdee_wire import bill_number
+from adapters.stand_ins.kingdee import LOGIN, Fault, KingdeeStandIn
+from bus.commands import RefuseParts
+from bus.delivery.target import DeliveryFailed, FailureKind
+from tests.adapters.test_kingdee import (
+    AUDIT,
+    ONCE,
+    PATIENT_S,
+    QUERY,
+    SAVE,
+    SUBMIT,
+    as_delivered,
+    call,
+    issued,
+    kingdee,
+    settings,
+    stand_in,
+)
+from tests.bus_under_test import eventually
+
+SHORT_S = 0.5
+UNKNOWN, UNAVAILABLE = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE
+# What a fault at a step that changes something tells; and at a question.
+AT_CHANGES = {
+    Fault.ERROR: UNKNOWN,
+    Fault.ERROR_AFTER: UNKNOWN,
+    Fault.BUSY: UNAVAILABLE,
+    Fault.SLOW: UNKNOWN,
+    Fault.HANG: UNKNOWN,
+    Fault.HANG_AFTER: UNKNOWN,
+    Fault.RESET: UNKNOWN,
+    Fault.RESET_AFTER: UNKNOWN,
+    Fault.REFUSED: FailureKind.REJECTED,
+    Fault.BROKE: UNKNOWN,
+    Fault.SESSION_LOST: FailureKind.UNAUTHORIZED,
+    Fault.THROTTLED: FailureKind.THROTTLED,
+    Fault.DISK_FULL: UNAVAILABLE,
+    Fault.DISK_FULL_ERROR: UNKNOWN,
+    Fault.PAGE: UNKNOWN,
+    Fault.ENDLESS: UNKNOWN,
+    Fault.REPEATED: None,
+}
+AT_QUESTIONS = {fault: UNAVAILABLE if kind is UNKNOWN else kind for fault, kind in AT_CHANGES.items()}
+AT_LOGIN = AT_QUESTIONS | {Fault.REFUSED: FailureKind.UNAUTHORIZED}
+HANGING = {Fault.SLOW, Fault.HANG, Fault.HANG_AFTER}
+# At these the step may be done already when the failure is told.
+DONE_NEVERTHELESS = {Fault.ERROR_AFTER, Fault.SLOW, Fault.HANG_AFTER, Fault.RESET_AFTER}
+
+
+async def failing_send(fault: Fault, step: str) -> None:
+    erp = stand_in()
+    asked = call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
+    kind = {LOGIN: AT_LOGIN, QUERY: AT_QUESTIONS}.get(step, AT_CHANGES)[fault]
+    async with erp.serving(), kingdee(erp) as target:
+        if step != LOGIN:
+            assert await target.confirm(call(99)) is None
+        erp.fail(fault, only=(step,))
+        if kind is None:
+            assert await target.send(asked) == issued(asked)
+        else:
+            with pytest.raises(DeliveryFailed) as failed:
+                await target.send(asked)
+            assert (step, failed.value.kind) == (step, kind)
+            assert failed.value.retry_after_s == (7.0 if fault is Fault.BUSY else None)
+        done = erp.books.effects(bill_number(asked.key))
+        at_step = {SAVE: "made", SUBMIT: "submitted", AUDIT: "audited"}.get(step)
+        if at_step:
+            assert done[at_step] == (fault in DONE_NEVERTHELESS or kind is None), (fault, step)
+        erp.heal()
+        assert await as_delivered(target, call()) == issued(asked)
+    assert erp.books.effects(bill_number(asked.key)) == ONCE, (fault, step)
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_every_fault_at_every_step_has_its_kind_and_leaves_one_bill(fault: Fault) -> None:
+    await asyncio.gather(*(failing_send(fault, step) for step in (LOGIN, QUERY, SAVE, SUBMIT, AUDIT)))
+
+
+async def failing_confirm(fault: Fault, step: str) -> None:
+    erp = stand_in()
+    kind = (AT_LOGIN if step == LOGIN else AT_QUESTIONS)[fault]
+    async with erp.serving(), kingdee(erp) as before, kingdee(erp) as target:
+        assert await before.send(call()) == issued(call())
+        erp.fail(fault, only=(step,))
+        asked = call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
+        if kind is None:
+            assert await target.confirm(asked) == issued(asked)
+        else:
+            with pytest.raises(DeliveryFailed) as failed:
+                await target.confirm(asked)
+            assert (step, failed.value.kind) == (step, kind)
+        erp.heal()
+        assert await target.confirm(call()) == issued(call())
+    assert erp.books.effects(bill_number(asked.key)) == ONCE
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_every_fault_at_confirm_has_its_kind_and_changes_nothing(fault: Fault) -> None:
+    await asyncio.gather(*(failing_confirm(fault, step) for step in (LOGIN, QUERY)))
+
+
+@pytest.mark.parametrize("step", [SAVE, SUBMIT, AUDIT])
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
+async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fault: Fault) -> None:
+    erp, asked = stand_in(), call()
+    async with erp.serving():
+        async with kingdee(erp) as crashing:
+            erp.fail(fault, only=(step,))
+            sending = asyncio.create_task(crashing.send(asked))
+
+            async def there() -> bool:
+                return step in erp.calls  # what it does, it does before it lets go of the loop
+
+            await eventually(there, each_s=0.001)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        erp.heal()
+        async with kingdee(erp) as target:
+            assert await as_delivered(target, asked) == issued(asked)
+    assert erp.books.effects(bill_number(asked.key)) == ONCE
+
+
+@pytest.mark.parametrize("fault", [Fault.SLOW, Fault.HANG, Fault.HANG_AFTER])
+async def test_the_deadline_holds_for_the_whole_call(fault: Fault) -> None:
+    erp = stand_in()
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(fault, only=(SUBMIT,))
+        began = time.monotonic()
+        with pytest.raises(DeliveryFailed, match="no answer within"):
+            await target.send(call(within_s=0.3))
+        assert 0.25 < time.monotonic() - began < 1.5
+
+
+async def test_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None:
+    erp = stand_in()
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(Fault.ENDLESS, only=(SAVE,))
+        with pytest.raises(DeliveryFailed, match="no answer of an ERP") as failed:  # the deadline would say otherwise
+            await target.send(call())
+    assert failed.value.kind is UNKNOWN
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG_AFTER, Fault.ERROR])
+@pytest.mark.parametrize("step", ["CancelAssign", "ExcuteOperation"])
+async def test_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: Fault) -> None:
+    erp, asked = stand_in(**{"SEAL-1": 0}), call(within_s=SHORT_S)
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(fault, only=(step,))
+        with pytest.raises(DeliveryFailed) as failed:
+            await target.send(asked)
+        assert failed.value.kind is UNKNOWN
+        erp.heal()
+        told = await as_delivered(target, call())
+    assert isinstance(told.commands[0], RefuseParts)
+    done = erp.books.effects(bill_number(asked.key))
+    assert (done["made"], done["audited"], done["voided"]) == (1, 0, 1)
+
+
+async def test_an_erp_that_is_down_is_unreachable_and_knows_its_books_when_it_is_back() -> None:
+    erp, asked = stand_in(), call()
+    async with erp.serving():
+        pass
+    async with kingdee(erp) as target:
+        for ask in (target.send, target.confirm):
+            with pytest.raises(DeliveryFailed) as failed:
+                await ask(asked)
+            assert failed.value.kind is FailureKind.UNREACHABLE
+        async with erp.serving():
+            assert await target.send(asked) == issued(asked)
+        async with erp.serving():  # with its connections and sessions gone
+            assert await as_delivered(target, asked) == issued(asked)
+    assert erp.books.effects(bill_number(asked.key)) == ONCE
+
+
+async def test_a_target_that_was_closed_reaches_nobody() -> None:
+    erp = stand_in()
+    async with erp.serving():
+        target = Kingdee(settings(erp))
+        for _ in range(2):
+            await target.close()
+        with pytest.raises(DeliveryFailed) as failed:
+            await target.send(call())
+    assert failed.value.kind is FailureKind.UNREACHABLE
+
+
+async def test_a_host_that_swallows_connections_is_unreachable() -> None:
+    with socket.socket() as full, contextlib.ExitStack() as fillers:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        erp = KingdeeStandIn(stock={}, port=full.getsockname()[1])
+        async with kingdee(erp) as target:
+            with pytest.raises(DeliveryFailed) as failed:
+                await target.send(call(within_s=0.3))
+    assert failed.value.kind is FailureKind.UNREACHABLE
+
+
+async def test_no_secret_and_no_name_is_told_anywhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)  # the programs let less through
+    erp = stand_in()
+    told = [repr(settings(erp)), str(settings(erp)), repr(erp.account), repr(Kingdee(settings(erp)))]
+    async with erp.serving():
+        for fault in set(Fault) - {Fault.REPEATED}:
+            async with kingdee(erp) as target:
+                erp.heal()
+                erp.fail(fault)
+                with pytest.raises(DeliveryFailed) as failed:
+                    await target.send(call(within_s=0.1))
+                chain: BaseException | None = failed.value
+                while chain is not None:
+                    told += [repr(chain), str(chain), repr(vars(chain))]
+                    chain = chain.__cause__ or chain.__context__
+    said = "\n".join([*told, caplog.text])
+    who = erp.account
+    private = (who.app_secret, who.acct_id, who.app_id, "李女士", "13800001111", "张伟", "session-1", "物料")
+    assert [word for word in private if word in said] == []

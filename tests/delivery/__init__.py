@@ -1,0 +1,1 @@
+"""Delivery: the pure parts by example and by any history."""

@@ -1,0 +1,84 @@
+"""Events to deliver, and the queue's own steps each in a transaction, at a time that the test tells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from bus.delivery import queue
+from bus.delivery.queue import Added, Again, Claim, Ended, Settled
+from bus.events import NoteAdded, Recorded
+from bus.postgres.pool import Pool, connected
+from bus.terms import TicketId
+from tests.schemas.codecs import CODEC, recorded
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+ERP = "erp"
+_IDS = UUID("00000000-0000-0000-0000-00000000d0d0")
+_EVENTS = """
+INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
+                    historic, value)
+SELECT ticket_id, version, gen_random_uuid(), '', gen_random_uuid(), '', '', now(), now(), false, value
+FROM unnest(%s::text[], %s::int[], %s::bytea[]) AS w (ticket_id, version, value) ON CONFLICT DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """The queue on a database of its own."""
+
+    pool: Pool
+
+    async def clear(self) -> None:
+        """Forget all deliveries."""
+        async with connected(self.pool) as connection:
+            await connection.execute(
+                "TRUNCATE deliveries, delivery_heads, delivery_targets, redrive_letters, redrives, letters, events"
+            )
+
+    async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:
+        """Let events wait."""
+        async with connected(self.pool) as connection:
+            values = [CODEC.encode(event(*one)) for one in events]
+            await connection.execute(_EVENTS, ([one[0] for one in events], [one[1] for one in events], values))
+            some = [Added(target=target, ticket_id=TicketId(ticket), version=version) for ticket, version in events]
+            await queue.add(connection, some, now)
+
+    async def claim(self, most: int = 10, *, target: str = ERP, now: datetime = NOW) -> list[Claim]:
+        """Claim what is due."""
+        async with connected(self.pool) as connection:
+            return await queue.claim(connection, target, most, now=now, lease=LEASE)
+
+    async def done(self, *claims: Claim, target: str = ERP, now: datetime = NOW) -> set[TicketId]:
+        """Settle claims well."""
+        ended = [Ended(claim=one, how=Settled.DONE, reference=f"{one.ticket_id}/{one.version}") for one in claims]
+        async with connected(self.pool) as connection:
+            return await queue.settle(connection, target, ended, [], now)
+
+    async def failed(self, claim: Claim, at: datetime = NOW, **how: Any) -> set[TicketId]:
+        """Let a claim fail."""
+        again = Again(claim=claim, at=at, **{"unsure": False, "failure": {"kind": "rejected"}, **how})
+        async with connected(self.pool) as connection:
+            return await queue.settle(connection, ERP, [], [again], NOW)
+
+    async def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        """Ask the database."""
+        async with connected(self.pool) as connection:
+            return await (await connection.execute(query.encode())).fetchall()
+
+
+def event(ticket_id: str, version: int) -> Recorded:
+    """Give the event of a ticket's version: a note that tells its version."""
+    own = {"event_id": uuid5(_IDS, f"{ticket_id}/{version}"), "ticket_id": ticket_id, "version": version}
+    return recorded(NoteAdded(text=str(version), changed=()), **own)
+
+
+def ticket() -> str:
+    """Name a new ticket."""
+    return f"T20261122-{uuid4().hex[:6]}"
+
+
+def places(claims: Sequence[Claim]) -> list[tuple[str, int]]:
+    """Tell which deliveries were claimed."""
+    return [(one.ticket_id, one.version) for one in claims]

@@ -1,0 +1,126 @@
+"""A target that does what the test tells it, and keeps a ledger of its effects; couriers that run to it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bus.batch import Outcome
+from bus.commands import Request
+from bus.delivery.calling import Caller
+from bus.delivery.courier import Courier
+from bus.delivery.plan import BreakerPolicy, RetryPolicy, TargetPlan
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.postgres.pool import Pool
+from deadletter import letters
+from deadletter.refused import MemoryRefusedInputs
+from tests.delivery.office import ERP
+from tests.schemas.codecs import CODEC
+
+Script = Callable[[Call], Awaitable[None]]
+QUICK = RetryPolicy(first_wait=timedelta(milliseconds=20), longest_wait=timedelta(milliseconds=200), attempts=12)
+
+
+def plan(**own: Any) -> TargetPlan:
+    """Give a target's policy, as patient as a test."""
+    given = {
+        "adapter": "scripted",
+        "events": "all",
+        "concurrency": 8,
+        "rate_per_s": 10_000,
+        "attempt_timeout": timedelta(seconds=2),
+        "retry": QUICK,
+        "breaker": BreakerPolicy(probe_every=timedelta(milliseconds=200)),
+    }
+    return TargetPlan.model_validate({**given, **own})
+
+
+async def nothing(_call: Call) -> None:
+    """Let the call through."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Scripted:
+    """Meets bus.delivery.target.Target. `before` and `after` the effect may fail the call, or hold it up."""
+
+    idempotent: bool = False
+    before: Script = nothing
+    after: Script = nothing
+    ledger: Counter[str] = field(default_factory=Counter)
+    order: list[tuple[str, int]] = field(default_factory=list)
+    asked: int = 0
+    calls: int = 0
+    side_by_side: int = 0
+    under_way: int = 0
+
+    async def send(self, call: Call) -> Effect:
+        self.calls += 1
+        self.under_way += 1
+        self.side_by_side = max(self.side_by_side, self.under_way)
+        try:
+            await self.before(call)
+            if not (self.idempotent and self.ledger[call.key]):
+                self.ledger[call.key] += 1
+                self.order.append((call.event.ticket_id, call.event.version))
+            await self.after(call)
+        finally:
+            self.under_way -= 1
+        return Effect(reference=f"bill of {call.event.ticket_id}/{call.event.version}")
+
+    async def confirm(self, call: Call) -> Effect | None:
+        self.asked += 1
+        return Effect(reference="found") if self.ledger[call.key] else None
+
+    async def close(self) -> None:
+        pass
+
+
+def fails(kind: FailureKind, times: int = 1, **own: Any) -> Script:
+    """Fail the first calls of each event."""
+    seen = Counter[str]()
+
+    async def script(call: Call) -> None:
+        seen[call.key] += 1
+        if seen[call.key] <= times:
+            raise DeliveryFailed(kind, own.pop("detail", "as told"), **own)
+
+    return script
+
+
+async def unwanted(_requests: Sequence[Request]) -> list[Outcome]:
+    """Dispatch nothing: no script tells anything."""
+    raise AssertionError("nothing was to be told")
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any) -> AsyncIterator[None]:
+    """Run couriers to a target for as long as the block lasts."""
+    stopping, terms = asyncio.Event(), plan(**own)
+    caller = Caller(
+        name=name,
+        target=target,
+        within_s=terms.attempt_timeout.total_seconds(),
+        decode=CODEC.decode,
+        dispatch=unwanted,
+        refused=MemoryRefusedInputs(),
+        now=utc_now,
+    )
+    running = [
+        asyncio.create_task(
+            Courier(name=name, plan=terms, caller=caller, pool=pool, park=letters.post, now=utc_now).run(stopping)
+        )
+        for _ in range(count)
+    ]
+    try:
+        yield
+    finally:
+        stopping.set()
+        await asyncio.gather(*running)

@@ -1,0 +1,52 @@
+"""Too many letters pause a target: 100 in a row, or more than 20 % of the last 500 (R38)."""
+
+import asyncio
+
+from bus.delivery import gate
+from bus.delivery.flood import IN_A_ROW, LAST, flooded
+from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from tests.bus_under_test import eventually
+from tests.delivery.office import ERP, Office
+from tests.delivery.scripted import Scripted, couriers, utc_now
+
+
+def test_a_hundred_in_a_row_are_too_much() -> None:
+    assert flooded([True] * (IN_A_ROW - 1)) is None
+    assert flooded([False, *[True] * IN_A_ROW])
+    assert flooded([*[True] * IN_A_ROW, False]) is None
+
+
+def test_more_than_a_fifth_of_the_last_five_hundred_are_too_much() -> None:
+    some = [n % 5 == 0 for n in range(LAST)]
+    assert flooded(some) is None
+    assert flooded([*some[:-1], True])
+    assert flooded([*some[1:-1], True]) is None, "fewer than that tell nothing of a share"
+
+
+async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(office: Office) -> None:
+    async def reject(_call: Call) -> None:
+        raise DeliveryFailed(FailureKind.REJECTED, "the period is closed")
+
+    events = [(f"F{n:03}", 1) for n in range(200)]
+
+    async def paused() -> object:
+        return await office.rows("SELECT 1 FROM delivery_targets WHERE paused LIKE '%letters in a row'")
+
+    target = Scripted(before=reject)
+    async with couriers(office.pool, target):
+        await office.add(*events, now=utc_now())
+        await eventually(paused)
+        calls = target.calls
+        await asyncio.sleep(0.5)
+        assert target.calls <= calls + 8
+        assert IN_A_ROW <= target.calls < 130
+    left = Scripted()
+    async with couriers(office.pool, left):
+        await asyncio.sleep(0.3)
+        assert left.calls == 0, "a new start does not lift it"
+        assert await gate.resume(office.pool, ERP)
+
+        async def rest_delivered() -> bool:
+            return len(left.order) == len(events) - target.calls
+
+        await eventually(rest_delivered)

@@ -1,0 +1,131 @@
+"""The queue of deliveries: in order per ticket, nobody holds up another, each row called by one worker (R37)."""
+
+import asyncio
+from datetime import timedelta
+
+from bus.delivery.queue import FAILURES_KEPT, FRESH
+from tests.delivery.office import LEASE, NOW, Office, places, ticket
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_a_tickets_events_are_claimed_one_after_the_other(office: Office) -> None:
+    await office.add(("A", 1), ("A", 2), ("A", 3), ("B", 5))
+    first = await office.claim()
+    assert sorted(places(first)) == [("A", 1), ("B", 5)]
+    assert await office.claim() == [], "what is claimed is nobody else's"
+    assert await office.done(*first) == {"A", "B"}
+    (second,) = await office.claim()
+    assert places([second]) == [("A", 2)]
+    await office.done(second)
+    assert places(await office.claim()) == [("A", 3)]
+
+
+async def test_targets_do_not_meet(office: Office) -> None:
+    await office.add(("A", 1))
+    await office.add(("A", 1), ("A", 2), target="crm")
+    (erp,) = await office.claim()
+    (crm,) = await office.claim(target="crm")
+    await office.done(crm, target="crm")
+    assert places(await office.claim(target="crm")) == [("A", 2)]
+    assert await office.done(erp) == {"A"}
+
+
+async def test_an_event_told_again_is_not_delivered_again(office: Office) -> None:
+    await office.add(("A", 1), ("A", 2))
+    await office.add(("A", 1), ("A", 2))
+    for version in (1, 2):
+        (claim,) = await office.claim()
+        assert claim.version == version
+        await office.done(claim)
+    await office.add(("A", 1), ("A", 2))
+    assert await office.claim() == []
+    assert await office.rows("SELECT state, reference FROM deliveries ORDER BY version") == [
+        ("done", "A/1"),
+        ("done", "A/2"),
+    ]
+
+
+async def test_a_claim_whose_worker_died_is_claimed_again_and_unsure(office: Office) -> None:
+    await office.add(("A", 1))
+    (dead,) = await office.claim()
+    assert (dead.attempt, dead.unsure) == (1, False)
+    assert await office.claim(now=NOW + LEASE - SECOND) == []
+    (heir,) = await office.claim(now=NOW + LEASE)
+    assert (heir.attempt, heir.unsure) == (2, True)
+    assert await office.done(dead) == set(), "it was slower than its lease"
+    assert await office.done(heir) == {"A"}
+
+
+async def test_what_failed_waits_until_its_time_and_holds_up_its_own_ticket_alone(office: Office) -> None:
+    await office.add(("A", 1), ("A", 2), ("B", 1))
+    a, b = sorted(await office.claim(), key=lambda one: one.ticket_id)
+    await office.done(b)
+    await office.failed(a, NOW + 7 * SECOND)
+    await office.add(("A", 3), ("B", 2), now=NOW + SECOND)
+    assert places(await office.claim(now=NOW + 6 * SECOND)) == [("B", 2)]
+    (again,) = await office.claim(now=NOW + 7 * SECOND)
+    assert (again.version, again.attempt, again.unsure) == (1, 2, False)
+
+
+async def test_what_follows_a_parked_delivery_waits(office: Office) -> None:
+    await office.add(("A", 1), ("A", 2), ("B", 1))
+    a, b = sorted(await office.claim(), key=lambda one: one.ticket_id)
+    await office.done(b)
+    await office.failed(a, parked=True)
+    await office.add(("A", 3), ("B", 2))
+    assert places(await office.claim(now=NOW + timedelta(days=9))) == [("B", 2)]
+
+
+async def test_the_first_failure_and_the_last_ones_are_kept(office: Office) -> None:
+    await office.add(("A", 1))
+    for number in range(FAILURES_KEPT + 3):
+        (claim,) = await office.claim()
+        await office.failed(claim, failure={"number": number})
+    ((failures,),) = await office.rows("SELECT failures FROM delivery_heads")
+    assert [one["number"] for one in failures] == [0, *range(4, FAILURES_KEPT + 3)]
+
+
+async def test_what_came_just_now_goes_before_the_backlog_which_still_moves(office: Office) -> None:
+    old, new = [(ticket(), 1) for _ in range(50)], [(ticket(), 1) for _ in range(50)]
+    later = NOW + FRESH + SECOND
+    await office.add(*old)
+    await office.add(*new, now=later)
+    claimed = places(await office.claim(20, now=later))
+    assert len(set(claimed) & set(new)) == 15
+    assert len(set(claimed) & set(old)) == 5
+
+
+async def test_a_ticket_worked_on_now_takes_its_backlog_along(office: Office) -> None:
+    old = [(ticket(), 1) for _ in range(50)]
+    later = NOW + FRESH + SECOND
+    await office.add(*old)
+    busy = old[40][0]
+    await office.add((busy, 2), now=later)
+    assert (busy, 1) in places(await office.claim(4, now=later))
+
+
+async def test_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(office: Office) -> None:
+    """A head that is settled while its ticket's next event arrives: neither may miss the other."""
+    tickets, versions = [f"R{n}" for n in range(4)], 40
+    delivered = dict[str, list[int]]()
+    added = asyncio.Event()
+
+    async def stage() -> None:
+        for version in range(1, versions + 1):
+            await office.add(*((one, version) for one in tickets))
+        added.set()
+
+    async def worker() -> None:
+        while True:
+            over = added.is_set()
+            claims = await office.claim(3)
+            for one in claims:
+                delivered.setdefault(one.ticket_id, []).append(one.version)
+            assert await office.done(*claims) == {one.ticket_id for one in claims}
+            if over and not claims and not await office.rows("SELECT 1 FROM delivery_heads"):
+                return
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(stage(), worker(), worker(), worker())
+    assert delivered == {one: list(range(1, versions + 1)) for one in tickets}

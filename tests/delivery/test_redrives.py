@@ -1,0 +1,137 @@
+"""Redrives on a real database: a frozen set, each letter sent once, whoever is killed or comes in between (R38)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from deadletter import redrives
+from deadletter.letters import discard, groups
+from deadletter.redrive import End, Terms
+from deadletter.redrives import NothingMatches, Query, RedriveGone, freeze
+from deadletter.redriving import carry_out
+from tests.delivery.office import Office
+from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.delivery.test_letters import DECISION, deliver, letter_of, rejecting
+
+TERMS = Terms(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
+ERP = Query(target="erp")
+
+
+async def letters(office: Office, count: int) -> list[tuple[str, int]]:
+    """Let so many tickets have a letter at their first event, a second event behind it; gives all the events."""
+    events = [(f"R{n:03}", version) for n in range(count) for version in (1, 2)]
+    await office.clear()
+    await rejecting(office, *events, parked=count)
+    return events
+
+
+async def carried_out(office: Office, number: int, target: Scripted) -> End:
+    """Carry a redrive out while couriers run."""
+    async with couriers(office.pool, target, 2):
+        return await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 60)
+
+
+def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
+    """Say whether each event had one effect, in order per ticket."""
+    firsts = {ticket: target.order.index((ticket, 1)) for ticket, version in target.order if version == 2}
+    ordered = all(at < target.order.index((ticket, 2)) for ticket, at in firsts.items())
+    return sorted(target.order) == sorted(events) and set(target.ledger.values()) == {1} and ordered
+
+
+async def test_a_set_is_sent_once_and_in_order(office: Office) -> None:
+    events = await letters(office, 40)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    assert (frozen.letters, frozen.events) == (40, {"NoteAdded": 40})
+    target = Scripted()
+    ended = await carried_out(office, frozen.id, target)
+    assert ended == End(done=True, why="40 arrived, 0 failed again")
+    await deliver(office, target)
+    assert once_in_order(target, events)
+    assert await groups(office.pool) == []
+    with pytest.raises(RedriveGone):
+        await carry_out(office.pool, frozen.id, now=utc_now)
+
+
+async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
+    await letters(office, 20)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+
+    async def reject(_call: Call) -> None:
+        raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
+
+    target = Scripted(before=reject)
+    ended = await carried_out(office, frozen.id, target)
+    assert not ended.done
+    assert target.calls == TERMS.canary
+    (one,) = await redrives.redrives(office.pool)
+    assert (one.state, one.released, one.failed) == ("stopped", 3, 3)
+
+
+async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office: Office) -> None:
+    events = await letters(office, 30)
+    frozen = await freeze(office.pool, ERP, Terms(canary=3, watch=timedelta(0), rate_per_s=40), DECISION)
+    target = Scripted()
+    async with couriers(office.pool, target, 2):
+        for _ in range(4):
+            task = asyncio.create_task(carry_out(office.pool, frozen.id, now=utc_now))
+            await asyncio.wait([task], timeout=0.15)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        ended = await asyncio.wait_for(carry_out(office.pool, frozen.id, now=utc_now), 60)
+    assert ended.done
+    await deliver(office, target)
+    assert once_in_order(target, events)
+
+
+async def test_what_came_after_the_freeze_is_not_touched(office: Office) -> None:
+    await letters(office, 4)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    await rejecting(office, ("RX", 1), parked=5)
+    target = Scripted()
+    assert (await carried_out(office, frozen.id, target)).done
+    assert ("RX", 1) not in target.order
+    assert await letter_of(office, "RX")
+
+
+async def test_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Office) -> None:
+    await letters(office, 4)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    await discard(office.pool, [await letter_of(office, "R001")], DECISION)
+    target = Scripted()
+    assert (await carried_out(office, frozen.id, target)).why == "3 arrived, 0 failed again"
+    assert ("R001", 1) not in target.order
+
+
+async def test_two_people_cannot_redrive_one_set(office: Office) -> None:
+    await letters(office, 4)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    with pytest.raises(NothingMatches, match="4 in another redrive"):
+        await freeze(office.pool, ERP, TERMS, DECISION)
+    assert await redrives.end(office.pool, frozen.id, done=False, why="given up", now=utc_now())
+    assert not await redrives.end(office.pool, frozen.id, done=False, why="again", now=utc_now())
+    assert (await freeze(office.pool, ERP, TERMS, DECISION)).letters == 4
+
+
+async def test_a_query_that_matches_nothing_freezes_nothing(office: Office) -> None:
+    await letters(office, 2)
+    for query in (Query(target="crm"), Query(target="erp", kind="unknown"), Query(target="erp", event="TicketOpened")):
+        with pytest.raises(NothingMatches):
+            await freeze(office.pool, query, TERMS, DECISION)
+    assert await office.rows("SELECT count(*) FROM redrives") == [(0,)]
+
+
+async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None:
+    await letters(office, 1)
+    for _ in range(redrives.SENT_AGAIN_MAX):
+        frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+        async with couriers(office.pool, Scripted(before=_reject)):
+            assert not (await asyncio.wait_for(carry_out(office.pool, frozen.id, now=utc_now), 30)).done
+    with pytest.raises(NothingMatches, match="1 sent again 5 times"):
+        await freeze(office.pool, ERP, TERMS, DECISION)
+
+
+async def _reject(_call: Call) -> None:
+    raise DeliveryFailed(FailureKind.REJECTED, "no such material")
