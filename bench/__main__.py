@@ -31,7 +31,7 @@ def main() -> None:
         "rooms", nargs="*", metavar="ROOM", help=f"{' '.join((*ROOMS, SCALE))}; all but {SCALE} if none"
     )
     parser.add_argument(
-        "--scale", action="store_true", help="10 thousand beside 1 million tickets too: 10 minutes more"
+        "--scale", action="store_true", help="10 thousand beside 1 million tickets too: half an hour more"
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table between the marks of this document")
     chosen = parser.parse_args()
