@@ -35,6 +35,8 @@ _LOCK = "SELECT id, target, ticket_id, version, state FROM letters WHERE id = AN
 _DECIDE = """
 UPDATE letters SET state = %s, decided_at = %s, decided_by = %s, decided_why = %s WHERE id = ANY(%s)"""
 
+Place = tuple[int, str, str, int]  # a letter's number, target, ticket and version
+
 
 class LetterGone(BusError):
     """There is no such letter, or it was dealt with already; nothing was changed."""
@@ -143,11 +145,15 @@ async def retry(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
     Raises LetterGone, StoreUnavailable.
     """
     async with connected(pool) as connection:
-        places = await _open(connection, numbers)
-        for target, tickets in places.items():
-            await queue.release(connection, target, tickets, decision.at)
-        await connection.execute(_DECIDE, ("retried", decision.at, decision.by, decision.why, list(numbers)))
+        await send_again(connection, await _open(connection, numbers), decision)
     return len(numbers)
+
+
+async def send_again(connection: Connection, places: Sequence[Place], decision: Decision) -> None:
+    """Send open letters that are locked in this transaction again."""
+    for target, tickets in _by_target(places).items():
+        await queue.release(connection, target, tickets, decision.at)
+    await _decide(connection, places, "retried", decision)
 
 
 async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
@@ -157,14 +163,14 @@ async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int
     """
     async with connected(pool) as connection:
         places = await _open(connection, numbers)
-        for target, tickets in places.items():
+        for target, tickets in _by_target(places).items():
             await queue.discard(connection, target, tickets, decision.at, decision.why)
-        await connection.execute(_DECIDE, ("discarded", decision.at, decision.by, decision.why, list(numbers)))
+        await _decide(connection, places, "discarded", decision)
     return len(numbers)
 
 
-async def _open(connection: Connection, numbers: Sequence[int]) -> dict[str, list[tuple[str, int]]]:
-    """Lock letters that must all be open; gives their tickets and versions by target."""
+async def _open(connection: Connection, numbers: Sequence[int]) -> list[Place]:
+    """Lock letters that must all be open."""
     rows = await (await connection.execute(_LOCK, (list(numbers),))).fetchall()
     gone = set(numbers) - {number for number, _, _, _, state in rows if state == "open"}
     if gone:
@@ -172,7 +178,16 @@ async def _open(connection: Connection, numbers: Sequence[int]) -> dict[str, lis
         raise LetterGone(
             f"死信 {told} 不存在或已处理,什么都没有改变 / no such open letter: {told}; nothing was changed"
         )
-    places = dict[str, list[tuple[str, int]]]()
-    for _, target, ticket_id, version, _ in rows:
-        places.setdefault(target, []).append((ticket_id, version))
-    return places
+    return [(number, target, ticket_id, version) for number, target, ticket_id, version, _ in rows]
+
+
+async def _decide(connection: Connection, places: Sequence[Place], state: str, decision: Decision) -> None:
+    numbers = [place[0] for place in places]
+    await connection.execute(_DECIDE, (state, decision.at, decision.by, decision.why, numbers))
+
+
+def _by_target(places: Sequence[Place]) -> dict[str, list[tuple[str, int]]]:
+    found = dict[str, list[tuple[str, int]]]()
+    for _, target, ticket_id, version in places:
+        found.setdefault(target, []).append((ticket_id, version))
+    return found

@@ -7,10 +7,9 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from bus.delivery import queue
 from bus.errors import BusError
-from bus.postgres.pool import Connection, Pool, connected
-from deadletter.letters import Decision
+from bus.postgres.pool import Pool, connected
+from deadletter.letters import Decision, send_again
 from deadletter.redrive import Progress, Terms
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
@@ -46,8 +45,6 @@ JOIN redrives r ON r.id = o.redrive
 WHERE o.redrive = %s AND r.state = 'frozen' AND o.released_at IS NULL AND l.state = 'open'
 ORDER BY l.id LIMIT %s FOR UPDATE OF o, l, r"""
 _RELEASED = "UPDATE redrive_letters SET released_at = %s WHERE redrive = %s AND letter = ANY(%s)"
-_RETRIED = """
-UPDATE letters SET state = 'retried', decided_at = %s, decided_by = %s, decided_why = %s WHERE id = ANY(%s)"""
 _END = "UPDATE redrives SET state = %s, ended_at = %s, ended_why = %s WHERE id = %s AND state = 'frozen'"
 
 
@@ -158,7 +155,9 @@ async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> in
     """Send the next letters of a set again, each once for good; answers how many. Raises StoreUnavailable."""
     async with connected(pool) as connection:
         rows = await (await connection.execute(_NEXT, (redrive.id, count))).fetchall()
-        await _release(connection, redrive, rows, now)
+        why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
+        await send_again(connection, rows, Decision(by=redrive.approved_by, why=why, at=now))
+        await connection.execute(_RELEASED, (now, redrive.id, [row[0] for row in rows]))
     return len(rows)
 
 
@@ -167,19 +166,6 @@ async def end(pool: Pool, number: int, *, done: bool, why: str, now: datetime) -
     async with connected(pool) as connection:
         told = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
         return told.rowcount > 0
-
-
-async def _release(
-    connection: Connection, redrive: Redrive, rows: list[tuple[int, str, str, int]], now: datetime
-) -> None:
-    numbers, places = [row[0] for row in rows], dict[str, list[tuple[str, int]]]()
-    for _, target, ticket_id, version in rows:
-        places.setdefault(target, []).append((ticket_id, version))
-    for target, parked in places.items():
-        await queue.release(connection, target, parked, now)
-    why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
-    await connection.execute(_RETRIED, (now, redrive.approved_by, why, numbers))
-    await connection.execute(_RELEASED, (now, redrive.id, numbers))
 
 
 async def _read(pool: Pool, number: int | None) -> list[Redrive]:
