@@ -10,6 +10,7 @@ from bench.bus import Bus, until
 from bench.figure import Figure
 from bench.seed import seed
 from bench.sightings import quantile_ms, sight_live, sightings
+from bench.stages import CLEAR
 from bench.traffic import steady
 from bus.app import Core
 from bus.postgres.pool import connected
@@ -72,9 +73,7 @@ async def _measured(bus: Bus, core: Core, how: str, workers: Sequence[Sequence[s
 async def _forget(core: Core) -> None:
     """Let every read model begin anew."""
     async with connected(core.pool) as connection:
-        await connection.execute(
-            "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks"
-        )
+        await connection.execute(CLEAR.encode())
 
 
 async def _catching_up(core: Core, behind: int) -> tuple[float, float]:

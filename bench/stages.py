@@ -28,7 +28,7 @@ from projections.tickets import TICKETS
 _BEHIND: Final = 60_000
 _BURST: Final = 30_000
 _HANDLERS: Final = {"projections": ("tickets", "history"), "sla": ("sla_clocks",)}
-_CLEAR: Final = "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks"
+CLEAR: Final = "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks"
 _DONE: Final = "SELECT handler, sum(next_offset)::bigint FROM stage_offsets WHERE topic = %s GROUP BY handler"
 
 
@@ -82,7 +82,7 @@ def _figures(name: str, ours: Scores, agent: Scores, *, judged: bool) -> Iterabl
 async def _scores(bus: Bus, core: Core, name: str, sent: Sequence[dict[str, Any]], stages: Sequence[str]) -> Scores:
     """Start it before a full topic; then hold it while the burst arrives, so that the producer costs it nothing."""
     async with connected(core.pool) as connection:
-        await connection.execute(_CLEAR.encode())
+        await connection.execute(CLEAR.encode())
     topic, producer = await make_topic(bus, f"bench.stages.{name}"), bare_producer(bus)
     await producer.start()
     try:

@@ -30,24 +30,18 @@ WHERE h.attempts = 0 AND NOT h.parked AND h.next_at < excluded.next_at"""
 # Every claim counts as an attempt of unknown end before it begins: whoever dies in it has left word.
 _CLAIM = """
 WITH fresh AS (
-    SELECT target, ticket_id FROM delivery_heads
+    SELECT ticket_id, version, unsure FROM delivery_heads
     WHERE target = %(target)s AND NOT parked AND next_at <= %(now)s AND next_at > %(fresh)s
     ORDER BY next_at DESC LIMIT %(share)s FOR UPDATE SKIP LOCKED
 ), older AS (
-    SELECT target, ticket_id FROM delivery_heads
+    SELECT ticket_id, version, unsure FROM delivery_heads
     WHERE target = %(target)s AND NOT parked AND next_at <= %(fresh)s
     ORDER BY next_at LIMIT %(most)s - (SELECT count(*) FROM fresh) FOR UPDATE SKIP LOCKED
-), mine AS (
-    SELECT h.target, h.ticket_id, h.unsure FROM delivery_heads h
-    JOIN (TABLE fresh UNION ALL TABLE older) AS c USING (target, ticket_id)
-)
+), mine AS (TABLE fresh UNION ALL TABLE older)
 UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
-FROM mine m
-    JOIN delivery_heads i ON (i.target, i.ticket_id) = (m.target, m.ticket_id)
-    JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (i.target, i.ticket_id, i.version)
-    JOIN events e ON (e.ticket_id, e.version) = (i.ticket_id, i.version)
-WHERE (h.target, h.ticket_id) = (m.target, m.ticket_id)
-RETURNING h.ticket_id, h.version, h.attempts, m.unsure, d.enqueued_at, h.failures, e.value"""
+FROM mine m JOIN events e USING (ticket_id, version)
+WHERE h.target = %(target)s AND h.ticket_id = m.ticket_id
+RETURNING h.ticket_id, h.version, h.attempts, m.unsure, h.failures, e.value"""
 
 # Who was slower than its lease, and whose row another has claimed since, settles nothing.
 _LOCK = """
@@ -117,7 +111,6 @@ class Claim:
     version: int
     attempt: int
     unsure: bool
-    enqueued_at: datetime
     failures: Sequence[Mapping[str, Any]]
     value: bytes
 
@@ -161,11 +154,10 @@ async def claim(connection: Connection, target: str, most: int, *, now: datetime
             version=version,
             attempt=attempt,
             unsure=unsure,
-            enqueued_at=at,
             failures=failures,
             value=value,
         )
-        for ticket_id, version, attempt, unsure, at, failures, value in rows
+        for ticket_id, version, attempt, unsure, failures, value in rows
     ]
 
 
