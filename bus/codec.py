@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bus.errors import InvariantBroken, MalformedInput
 from bus.events import Recorded
-from bus.records import CommandSent, HostRead, RequestReceived
+from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 from bus.replacing import made
 from bus.ticket import Ticket
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
@@ -85,7 +85,7 @@ class Codec:
         values.update(_ADAPTERS[type(recorded.event)].dump_python(recorded.event))
         return self._write(type(recorded.event), values)
 
-    def encode_record(self, record: CommandSent | RequestReceived | HostRead) -> bytes:
+    def encode_record(self, record: CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided) -> bytes:
         """Give the final bytes of a record that is no ticket event."""
         if isinstance(record, CommandSent):
             command = record.command
@@ -156,9 +156,14 @@ def ticket_from_json(text: bytes | str | Mapping[str, Any]) -> Ticket:
 
 def event_json(recorded: Recorded) -> dict[str, Any]:
     """Give an event as plain JSON values: the envelope's fields, then the event's own, as in its Avro record."""
-    event: dict[str, Any] = _ADAPTERS[type(recorded.event)].dump_python(recorded.event, mode="json")
     envelope: dict[str, Any] = {name: getattr(recorded, name) for name in _ENVELOPE}
-    return {**envelope, **event, "event_type": record_type(recorded).ce_type}
+    return {**envelope, **plain(recorded.event), "event_type": record_type(recorded).ce_type}
+
+
+def plain(payload: object) -> dict[str, Any]:
+    """Give an event's or a command's own fields as plain JSON values."""
+    values: dict[str, Any] = _ADAPTERS[type(payload)].dump_python(payload, mode="json")
+    return values
 
 
 def record_type(recorded: Recorded) -> RecordType:

@@ -1,4 +1,4 @@
-"""What travels on Kafka beside ticket events: commands, raw requests taken while PostgreSQL is away, host readings."""
+"""What travels on Kafka beside ticket events: commands, raw requests, dead letters, host readings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,3 +49,45 @@ class HostRead:
     disk_total_bytes: float
     disk_free_bytes: float
     memory_free_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterPosted:
+    """A dead letter: a delivery that was given up, or input that had no effect; `letter` is its number.
+
+    `origin` is delivery:TARGET or the door, `origin_ref` which one there; `value` its bytes as they were, cut where
+    `value_bytes` is more; `failures` are attempts as JSON, the first and the last; `edited_from` the letter it mends.
+    """
+
+    letter: int
+    origin: str
+    origin_ref: str
+    ticket_id: str
+    trace_id: str
+    event: str
+    reason: str
+    kind: str
+    cause: str
+    detail: str
+    attempts: int
+    failures: tuple[str, ...]
+    headers: Mapping[str, str]
+    value: bytes
+    value_bytes: int
+    began_at: datetime
+    died_at: datetime
+    edited_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterDecided:
+    """What somebody decided about a letter: frozen for a redrive, retried, edited or discarded."""
+
+    letter: int
+    ticket_id: str
+    trace_id: str
+    decision: str
+    decided_by: str
+    decided_why: str
+    decided_at: datetime
+    redrive: int | None = None

@@ -3,16 +3,19 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from bus.errors import Refusal
+from bus.errors import MalformedInput, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedInput:
     """Kept once per (origin, origin_ref): which input of which door.
 
-    The doors are http, webhook:crm, import:NAME, intake, commands and, for what is no event there, log.
+    The doors are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for what is no event there, log.
+    `kind` is malformed or refused. `heard`: who sent it was told at once, and is one who can mend it; what nobody hears
+    of becomes a dead letter. `began_at`: when it came in, where that is not now.
     """
 
     origin: str
@@ -24,8 +27,11 @@ class RefusedInput:
     detail_en: str
     body: bytes
     trace_id: str
+    kind: str
     ticket_id: str | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    heard: bool = False
+    began_at: datetime | None = None
 
 
 class RefusedStore(Protocol):
@@ -46,6 +52,7 @@ def refused_input(  # one argument a fact
     trace_id: str,
     ticket_id: str | None = None,
     headers: Mapping[str, str] | None = None,
+    began_at: datetime | None = None,
 ) -> RefusedInput:
     """Join an input with the reason of its refusal."""
     return RefusedInput(
@@ -58,6 +65,8 @@ def refused_input(  # one argument a fact
         detail_en=refusal.en,
         body=body,
         trace_id=trace_id,
+        kind="malformed" if isinstance(refusal, MalformedInput) else "refused",
         ticket_id=ticket_id,
         headers=headers or {},
+        began_at=began_at,
     )

@@ -13,6 +13,7 @@ from opentelemetry import trace
 from prometheus_client import Counter, Gauge
 
 from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
+from bus.findings import Finding, Report, Rule, report
 from bus.headers import event_headers, traceparent
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
@@ -94,6 +95,7 @@ class Relay:
     pool: Pool
     contract: Contract
     settings: Settings
+    report: Report = report
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _standing: set[int] = field(default_factory=set)
     _held: HeldProducer = field(init=False)
@@ -121,7 +123,7 @@ class Relay:
                     await asyncio.sleep(_RETRY_S)
                     continue
                 except Unpublishable as error:
-                    log.error("relay_shard_stopped", shard=error.shard, why=str(error))
+                    self.report(_stopped(error))
                     self._standing.add(error.shard)
                     STOPPED.set(len(self._standing))
                     continue
@@ -181,6 +183,16 @@ class Relay:
             "headers": headers,
             "timestamp_ms": int(row.recorded_at.timestamp() * 1000),
         }
+
+
+def _stopped(error: Unpublishable) -> Finding:
+    return Finding(
+        rule=Rule.SHARD_STOPPED,
+        about=f"shard {error.shard}",
+        zh=f"发布在分片 {error.shard} 停住,其后的事件都在等待:{error}",
+        en=f"publishing stands still on shard {error.shard}, and what follows waits: {error}",
+        facts={"shard": error.shard},
+    )
 
 
 def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[trace.Span]:

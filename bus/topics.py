@@ -16,6 +16,7 @@ from schemas.catalogue import BY_SUBJECT, COMMAND_SUBJECTS, EVENT_NAMES
 LOG = "ticket.events"
 INTAKE = "ticket.intake"
 COMMANDS = "ticket.commands"
+DEADLETTER = "ticket.deadletter"
 HOSTS = "bus.hosts"
 
 

@@ -1,139 +1,112 @@
-"""Dead letters in PostgreSQL: written in the transaction that parks a delivery, grouped, shown, sent again, let go."""
+"""Dead letters in PostgreSQL: written once, grouped, shown, sent again, let go; every decision stays on file."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
-from typing import Any
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import queue
 from bus.delivery.parking import Parked
-from bus.errors import BusError
 from bus.postgres.pool import Connection, Pool, connected
+from deadletter.doors import NO_WAY_BACK
+from deadletter.letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery
 
 LIST_MAX = 1_000
-_POST = """
-INSERT INTO letters (target, ticket_id, version, event, trace_id, reason, kind, cause, detail, attempts, failures,
-                     value, died_at)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-                     %b::text[], %b::int[], %b::jsonb[], %b::bytea[], %b::timestamptz[])"""
+_COLUMNS: tuple[tuple[str, LiteralString], ...] = (
+    ("origin", "text"),
+    ("origin_ref", "text"),
+    ("target", "text"),
+    ("ticket_id", "text"),
+    ("version", "int"),
+    ("event", "text"),
+    ("trace_id", "text"),
+    ("reason", "text"),
+    ("kind", "text"),
+    ("cause", "text"),
+    ("detail", "text"),
+    ("attempts", "int"),
+    ("failures", "jsonb"),
+    ("headers", "jsonb"),
+    ("value", "bytea"),
+    ("began_at", "timestamptz"),
+    ("died_at", "timestamptz"),
+)
+_NAMES = ", ".join(name for name, _ in _COLUMNS)
+# The same input again, while its letter is open, is another attempt of it.
+_POST = f"""
+INSERT INTO letters AS l ({_NAMES}) SELECT * FROM unnest({", ".join(f"%b::{kind}[]" for _, kind in _COLUMNS)})
+ON CONFLICT (origin, origin_ref) WHERE state = 'open' DO UPDATE SET attempts = l.attempts + 1,
+    failures = CASE WHEN jsonb_array_length(l.failures) < {queue.FAILURES_KEPT} THEN l.failures ELSE l.failures - 1 END
+        || excluded.failures
+RETURNING l.id, l.attempts"""  # noqa: S608 - no part of it is input
 # What waits behind a letter is everything of its ticket and target that is not settled, but the letter itself.
 _BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
  AND d.version > l.version)"""
 _GROUPS = f"""
-SELECT l.cause, l.target, l.event, l.kind, l.reason, min(l.detail) AS detail, count(*) AS letters,
+SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, min(l.detail) AS detail, count(*) AS letters,
        sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
-FROM letters l WHERE l.state = 'open' AND (%(target)s::text IS NULL OR l.target = %(target)s)
-GROUP BY l.cause, l.target, l.event, l.kind, l.reason ORDER BY letters DESC, last_at DESC LIMIT %(most)s"""  # noqa: S608 - no part of it is input - no part of it is input
-_ONE = f"SELECT l.*, {_BEHIND} AS behind FROM letters l WHERE l.id = %s"  # noqa: S608 - no part of it is input
-_LOCK = "SELECT id, target, ticket_id, version, state FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
+GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason ORDER BY letters DESC, last_at DESC LIMIT %(most)s"""  # noqa: S608 - no part of it is input
+READ_WHOLE = f"""
+SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited_from, {_BEHIND} AS behind,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by, 'why', d.decided_why,
+              'at', d.decided_at, 'redrive', d.redrive) ORDER BY d.id)
+              FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions
+FROM letters l"""  # noqa: S608 - no part of it is input
+_LOCK = """
+SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END, state
+FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"""
+_MOVE = "UPDATE letters SET state = %s WHERE id = ANY(%s)"
 _DECIDE = """
-UPDATE letters SET state = %s, decided_at = %s, decided_by = %s, decided_why = %s WHERE id = ANY(%s)"""
-
-Place = tuple[int, str, str, int]  # a letter's number, target, ticket and version
-
-
-class LetterGone(BusError):
-    """There is no such letter, or it was dealt with already; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number."""
-
-    cause: str
-    target: str
-    event: str
-    kind: str
-    reason: str
-    detail: str
-    letters: int
-    behind: int
-    first_at: datetime
-    last_at: datetime
-    sample: int
+INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive)
+SELECT unnest(%s::bigint[]), %s, %s, %s, %s, %s"""
+_COPY = f"""
+INSERT INTO letters ({_NAMES}, edited_from)
+SELECT {", ".join("%(value)s" if name == "value" else name for name, _ in _COLUMNS)}, id FROM letters WHERE id = %(id)s
+RETURNING id"""  # noqa: S608 - no part of it is input
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A dead letter whole; `value` is the event's record as it stands on the log."""
+class Place(NamedTuple):
+    """An open letter that is locked; `edited` is what goes out instead of the event, where it is a mended copy."""
 
     id: int
     target: str
     ticket_id: str
     version: int
-    event: str
-    trace_id: str
-    reason: str
-    kind: str
-    cause: str
-    detail: str
-    attempts: int
-    failures: Sequence[dict[str, Any]]
-    value: bytes
-    died_at: datetime
-    state: str
-    decided_at: datetime | None
-    decided_by: str | None
-    decided_why: str | None
-    behind: int
+    origin: str
+    edited: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Who decided about a letter, why and when."""
-
-    by: str
-    why: str
-    at: datetime
+async def post_deliveries(connection: Connection, parked: Sequence[Parked]) -> None:
+    """Write the letters of deliveries that are parked in this transaction."""
+    await post(connection, [of_delivery(one) for one in parked])
 
 
-async def post(connection: Connection, parked: Sequence[Parked]) -> None:
-    """Write letters for deliveries that are parked in this transaction."""
-    rows = [
-        (
-            one.target,
-            one.claim.ticket_id,
-            one.claim.version,
-            one.event,
-            one.trace_id,
-            one.reason.value,
-            one.failure["kind"],
-            cause_of(one),
-            one.failure["detail"],
-            one.claim.attempt,
-            Jsonb([*one.claim.failures, dict(one.failure)]),
-            one.claim.value,
-            one.at,
-        )
-        for one in parked
-    ]
-    await connection.execute(_POST, [list(column) for column in zip(*rows, strict=True)])
+async def post(connection: Connection, dead: Sequence[Dead]) -> list[int]:
+    """Write letters in this transaction; gives the numbers of those that are new."""
+    once = {(one.origin, one.origin_ref): one for one in dead}  # a batch may hold a repeat of its own
+    columns = [[_stored(one, name) for one in once.values()] for name, _ in _COLUMNS]
+    told = await connection.execute(_POST, columns)
+    return [number for number, attempts in await told.fetchall() if attempts == 1]
 
 
-def cause_of(parked: Parked) -> str:
-    """Give the cause's fingerprint: target, event, kind, status, code, and the detail but for its numbers."""
-    failure = parked.failure
-    detail = re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", str(failure["detail"]))
-    facts = (parked.target, parked.event, failure["kind"], failure.get("status"), failure.get("code"), detail)
-    return sha256("|".join(map(str, facts)).encode()).hexdigest()[:12]
+def _stored(one: Dead, name: str) -> Any:
+    value = getattr(one, name)
+    return Jsonb(list(value) if name == "failures" else dict(value)) if name in ("failures", "headers") else value
 
 
-async def groups(pool: Pool, *, target: str | None = None) -> list[Group]:
+async def groups(pool: Pool, *, origin: str | None = None) -> list[Group]:
     """List the open letters by cause, the largest group first. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(Group)) as cursor:
-        return await (await cursor.execute(_GROUPS, {"target": target, "most": LIST_MAX})).fetchall()
+        return await (await cursor.execute(_GROUPS, {"origin": origin, "most": LIST_MAX})).fetchall()
 
 
 async def read(pool: Pool, number: int) -> Letter:
     """Read a letter. Raises LetterGone, StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(Letter)) as cursor:
-        found = await (await cursor.execute(_ONE, (number,))).fetchone()
+        found = await (await cursor.execute(f"{READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
     if found is None:
         raise LetterGone(f"没有第 {number} 号死信 / there is no letter {number}")
     return found
@@ -142,18 +115,22 @@ async def read(pool: Pool, number: int) -> Letter:
 async def retry(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
     """Send letters again, as if for the first time but for what is unsure; what waits behind follows. All or none.
 
-    Raises LetterGone, StoreUnavailable.
+    Raises LetterGone, LetterKept, StoreUnavailable.
     """
     async with connected(pool) as connection:
-        await send_again(connection, await _open(connection, numbers), decision)
-    return len(numbers)
+        await send_again(connection, await lock(connection, numbers), decision)
+    return len(set(numbers))
 
 
 async def send_again(connection: Connection, places: Sequence[Place], decision: Decision) -> None:
-    """Send open letters that are locked in this transaction again."""
-    for target, tickets in _by_target(places).items():
-        await queue.release(connection, target, tickets, decision.at)
-    await _decide(connection, places, "retried", decision)
+    """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
+    for place in places:
+        if why := NO_WAY_BACK.get(place.origin.partition(":")[0]):
+            raise LetterKept(f"死信 {place.id} 不能重发:{why[0]} / letter {place.id} cannot be sent again: {why[1]}")
+    for target, some in _deliveries(places).items():
+        parked = [(one.ticket_id, one.version, one.edited) for one in some]
+        await queue.release(connection, target, parked, decision.at)
+    await move(connection, [place.id for place in places], "retried", decision)
 
 
 async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
@@ -162,32 +139,54 @@ async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int
     Raises LetterGone, StoreUnavailable.
     """
     async with connected(pool) as connection:
-        places = await _open(connection, numbers)
-        for target, tickets in _by_target(places).items():
-            await queue.discard(connection, target, tickets, decision.at, decision.why)
-        await _decide(connection, places, "discarded", decision)
-    return len(numbers)
+        places = await lock(connection, numbers)
+        for target, some in _deliveries(places).items():
+            parked = [(one.ticket_id, one.version) for one in some]
+            await queue.discard(connection, target, parked, decision.at, decision.why)
+        await move(connection, [place.id for place in places], "discarded", decision)
+    return len(places)
 
 
-async def _open(connection: Connection, numbers: Sequence[int]) -> list[Place]:
-    """Lock letters that must all be open."""
+async def replace(pool: Pool, number: int, value: bytes, decision: Decision) -> int:
+    """Put an open letter's mended copy in its place; the original stays on file. Gives the copy's number.
+
+    Raises LetterGone, StoreUnavailable.
+    """
+    async with connected(pool) as connection:
+        await lock(connection, [number])
+        await move(connection, [number], "edited", decision)
+        told = await connection.execute(_COPY, {"id": number, "value": value})
+        ((copy,),) = await told.fetchall()
+    return int(copy)
+
+
+async def lock(connection: Connection, numbers: Sequence[int]) -> list[Place]:
+    """Lock letters that must all be open. Raises LetterGone."""
     rows = await (await connection.execute(_LOCK, (list(numbers),))).fetchall()
-    gone = set(numbers) - {number for number, _, _, _, state in rows if state == "open"}
+    gone = set(numbers) - {row[0] for row in rows if row[-1] == "open"}
     if gone:
         told = ", ".join(map(str, sorted(gone)))
         raise LetterGone(
             f"死信 {told} 不存在或已处理,什么都没有改变 / no such open letter: {told}; nothing was changed"
         )
-    return [(number, target, ticket_id, version) for number, target, ticket_id, version, _ in rows]
+    return [Place(*row[:-1]) for row in rows]
 
 
-async def _decide(connection: Connection, places: Sequence[Place], state: str, decision: Decision) -> None:
-    numbers = [place[0] for place in places]
-    await connection.execute(_DECIDE, (state, decision.at, decision.by, decision.why, numbers))
+async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision) -> None:
+    """Let letters be in a state by a decision, which stays on file."""
+    await connection.execute(_MOVE, (state, list(numbers)))
+    await decide(connection, numbers, state, decision)
 
 
-def _by_target(places: Sequence[Place]) -> dict[str, list[tuple[str, int]]]:
-    found = dict[str, list[tuple[str, int]]]()
-    for _, target, ticket_id, version in places:
-        found.setdefault(target, []).append((ticket_id, version))
+async def decide(connection: Connection, numbers: Sequence[int], what: str, decision: Decision) -> None:
+    """Put a decision about letters on file."""
+    given = (list(numbers), what, decision.by, decision.why, decision.at, decision.redrive)
+    await connection.execute(_DECIDE, given)
+
+
+def _deliveries(places: Sequence[Place]) -> dict[str, list[Place]]:
+    found = dict[str, list[Place]]()
+    for place in places:
+        if place.target:
+            found.setdefault(place.target, []).append(place)
     return found

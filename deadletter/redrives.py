@@ -1,6 +1,6 @@
 """Redrives in PostgreSQL: the set is frozen once, each letter of it is sent once, whoever is killed in between."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,8 @@ from psycopg.types.json import Jsonb
 
 from bus.errors import BusError
 from bus.postgres.pool import Pool, connected
-from deadletter.letters import Decision, send_again
+from deadletter.letter import Decision
+from deadletter.letters import Place, decide, send_again
 from deadletter.redrive import Progress, Terms
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
@@ -20,7 +21,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 _MATCHING = """
 SELECT l.id, l.target, l.ticket_id, l.version, l.event,
     EXISTS (SELECT FROM redrive_letters o JOIN redrives r ON r.id = o.redrive
-            WHERE o.letter = l.id AND r.state = 'frozen') AS taken,
+            WHERE o.letter = l.id AND r.state IN ('frozen', 'running')) AS taken,
     (SELECT count(*) FROM letters s WHERE s.target = l.target AND s.ticket_id = l.ticket_id AND s.version = l.version
      AND s.state = 'retried') AS sent_again
 FROM letters l
@@ -40,12 +41,15 @@ FROM redrives r LEFT JOIN redrive_letters o ON o.redrive = r.id LEFT JOIN letter
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s GROUP BY r.id ORDER BY r.id"""
 # A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
 _NEXT = """
-SELECT l.id, l.target, l.ticket_id, l.version FROM redrive_letters o JOIN letters l ON l.id = o.letter
-JOIN redrives r ON r.id = o.redrive
-WHERE o.redrive = %s AND r.state = 'frozen' AND o.released_at IS NULL AND l.state = 'open'
+SELECT l.id, l.target, l.ticket_id, l.version, l.origin, CASE WHEN l.edited_from IS NULL THEN NULL ELSE l.value END
+FROM redrive_letters o JOIN letters l ON l.id = o.letter JOIN redrives r ON r.id = o.redrive
+WHERE o.redrive = %s AND r.state = 'running' AND o.released_at IS NULL AND l.state = 'open'
 ORDER BY l.id LIMIT %s FOR UPDATE OF o, l, r"""
 _RELEASED = "UPDATE redrive_letters SET released_at = %s WHERE redrive = %s AND letter = ANY(%s)"
-_END = "UPDATE redrives SET state = %s, ended_at = %s, ended_why = %s WHERE id = %s AND state = 'frozen'"
+_BEGIN = "UPDATE redrives SET state = 'running' WHERE id = %s AND state IN ('frozen', 'running')"
+_RUNNING = "SELECT id FROM redrives WHERE state = 'running' ORDER BY id"
+_END = """
+UPDATE redrives SET state = %s, ended_at = %s, ended_why = %s WHERE id = %s AND state IN ('frozen', 'running')"""
 
 
 class NothingMatches(BusError):
@@ -53,7 +57,7 @@ class NothingMatches(BusError):
 
 
 class RedriveGone(BusError):
-    """There is no such redrive, or it is over."""
+    """There is no such redrive, or it is over; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +134,9 @@ async def freeze(pool: Pool, query: Query, terms: Terms, decision: Decision) -> 
         given = (Jsonb(asdict(query)), terms.canary, terms.watch.total_seconds(), terms.rate_per_s)
         found = await connection.execute(_FREEZE, (*given, decision.by, decision.why, decision.at))
         ((number,),) = await found.fetchall()
-        await connection.execute(_KEEP, (number, [row[0] for row in free]))
+        frozen = [row[0] for row in free]
+        await connection.execute(_KEEP, (number, frozen))
+        await decide(connection, frozen, "frozen", replace(decision, redrive=number))
     events = dict[str, int]()
     for row in free:
         events[row[4]] = events.get(row[4], 0) + 1
@@ -143,12 +149,26 @@ async def redrives(pool: Pool) -> list[Redrive]:
 
 
 async def read(pool: Pool, number: int) -> Redrive:
-    """Read a redrive that is not over. Raises RedriveGone, StoreUnavailable."""
+    """Read a redrive. Raises RedriveGone, StoreUnavailable."""
     found = await _read(pool, number)
-    if not found or found[0].state != "frozen":
-        how = f"{found[0].state}: {found[0].ended_why}" if found else "没有 / there is none"
-        raise RedriveGone(f"重发 {number} 不能继续 / redrive {number} cannot go on: {how}")
+    if not found:
+        raise RedriveGone(f"没有第 {number} 号重发 / there is no redrive {number}")
     return found[0]
+
+
+async def begin(pool: Pool, number: int) -> None:
+    """Let the workers carry a frozen set out; harmless while they do. Raises RedriveGone, StoreUnavailable."""
+    async with connected(pool) as connection:
+        if (await connection.execute(_BEGIN, (number,))).rowcount:
+            return
+    one = await read(pool, number)
+    raise RedriveGone(f"重发 {number} 不能继续 / redrive {number} cannot go on: {one.state}: {one.ended_why}")
+
+
+async def running(pool: Pool) -> list[int]:
+    """Name the redrives that are to be carried out. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        return [number for (number,) in await (await connection.execute(_RUNNING)).fetchall()]
 
 
 async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> int:
@@ -156,7 +176,8 @@ async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> in
     async with connected(pool) as connection:
         rows = await (await connection.execute(_NEXT, (redrive.id, count))).fetchall()
         why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
-        await send_again(connection, rows, Decision(by=redrive.approved_by, why=why, at=now))
+        decision = Decision(by=redrive.approved_by, why=why, at=now, redrive=redrive.id)
+        await send_again(connection, [Place(*row) for row in rows], decision)
         await connection.execute(_RELEASED, (now, redrive.id, [row[0] for row in rows]))
     return len(rows)
 

@@ -1,11 +1,17 @@
-"""Keeps refused input in PostgreSQL, and in memory for tests of what refuses."""
+"""Keeps refused input in PostgreSQL, and in memory for tests of what refuses; what nobody hears of is a dead letter."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
+from bus.dispatch import utc_now
+from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
 from bus.refused import RefusedInput
+from deadletter import letters
+from deadletter.letter import of_input
 
 _KEEP = """
 INSERT INTO refused_inputs
@@ -17,10 +23,10 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
 
 
 class RefusedInputs:
-    """The table of refused input."""
+    """The table of refused input, and the room for what of it nobody hears of."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, *, now: Callable[[], datetime] = utc_now, report: Report = report) -> None:
+        self._pool, self._now, self._report = pool, now, report
 
     async def keep(self, inputs: Sequence[RefusedInput]) -> None:
         if not inputs:
@@ -30,8 +36,30 @@ class RefusedInputs:
              Jsonb(dict(i.headers)), i.trace_id, i.ticket_id)
             for i in inputs
         ]  # fmt: skip
-        async with connected(self._pool) as connection, connection.cursor() as cursor:
-            await cursor.executemany(_KEEP, rows)
+        at = self._now()
+        dead = [of_input(one, at) for one in inputs if not one.heard]
+        async with connected(self._pool) as connection:
+            async with connection.cursor() as cursor:
+                await cursor.executemany(_KEEP, rows)
+            fresh = len(await letters.post(connection, dead)) if dead else 0
+        if fresh:
+            self._tell(fresh, [one for one in inputs if not one.heard])
+
+    def _tell(self, fresh: int, inputs: Sequence[RefusedInput]) -> None:
+        """Report letters, one finding a batch: an import may bring thousands."""
+        codes, first = Counter(one.code for one in inputs), inputs[0]
+        origins = sorted({one.origin for one in inputs})
+        self._report(
+            Finding(
+                rule=Rule.LETTER,
+                about=", ".join(origins),
+                zh=f"{fresh} 份输入没有生效,已转为死信;用 deadletter list 查看",
+                en=f"{fresh} inputs had no effect and are dead letters; see `deadletter list`",
+                ticket_id=first.ticket_id or "",
+                trace_id=first.trace_id,
+                facts={"letters": fresh, "code": codes.most_common(1)[0][0]},
+            )
+        )
 
 
 class MemoryRefusedInputs:

@@ -11,7 +11,7 @@ from bus import events
 from bus.commands import OUTSIDE
 from bus.events import Recorded
 from bus.names import dotted
-from bus.records import CommandSent, HostRead, RequestReceived
+from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 from schemas.shape import record_schema
 
 _EVENTS: UnionType = events.Event
@@ -77,7 +77,10 @@ COMMAND_TYPES: tuple[RecordType, ...] = tuple(
 )
 INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
 HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
-RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST)
+LETTER_TYPES: tuple[RecordType, ...] = tuple(
+    RecordType(cls=cls, namespace="ticketbus.deadletter") for cls in (LetterPosted, LetterDecided)
+)
+RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, *LETTER_TYPES)
 BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
 BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
 EVENT_NAMES: tuple[str, ...] = tuple(one.cls.__name__ for one in EVENT_TYPES)

@@ -1,4 +1,4 @@
-"""`ticketbus deadletter`: deliveries that were given up, and what becomes of them."""
+"""`ticketbus deadletter`: what was given up or had no effect, and what becomes of it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +9,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from deadletter.letters import Group, Letter
+    from deadletter.letter import Group, Letter
 
 commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
 commands.add_typer(redrive.commands)
@@ -22,10 +22,13 @@ Why = Annotated[str, typer.Option("--why", help="Why; it is kept with the letter
 @commands.command("list")
 def list_groups(
     target: Annotated[str | None, typer.Option("--target", help="Of this target alone.")] = None,
+    origin: Annotated[str | None, typer.Option("--origin", help="Of this origin alone, as the list names it.")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List the open letters grouped by cause: how many, what waits behind them, first and last seen, one to look at.
+
+    Origins: delivery:TARGET, webhook:SOURCE, http, commands, answer:TARGET, intake, import:SOURCE, log.
 
     Exits 1 when there are any.
 
@@ -36,7 +39,8 @@ def list_groups(
     from bus.cli.run import echo_json, with_core
     from deadletter.letters import groups
 
-    found = with_core(data, lambda core: groups(core.pool, target=target))
+    wanted = f"delivery:{target}" if target else origin
+    found = with_core(data, lambda core: groups(core.pool, origin=wanted))
     for one in found:
         if as_json:
             echo_json(asdict(one))
@@ -48,7 +52,9 @@ def list_groups(
 
 @commands.command()
 def show(number: Annotated[int, typer.Argument(metavar="LETTER")], data: Data = None, as_json: Json = False) -> None:
-    """Show a letter: the event, its bytes, the attempts kept, what waits behind it. Exits 1 if there is none.
+    """Show a letter: what it holds, its bytes, the attempts kept, what waits behind it, what was decided.
+
+    Exits 1 if there is none.
 
     Example: ticketbus deadletter show 17 --json
     """
@@ -56,45 +62,78 @@ def show(number: Annotated[int, typer.Argument(metavar="LETTER")], data: Data = 
 
     from bus.cli.run import echo_json, with_core
     from deadletter.letters import read
+    from deadletter.reading import decoded
 
     async def work(core: "Core") -> "tuple[Letter, dict[str, object]]":
         letter = await read(core.pool, number)
         await core.schemas.know([letter.value])
-        return letter, _decoded(core, letter.value)
+        return letter, decoded(letter, core.codec)
 
     letter, event = with_core(data, work)
     if as_json:
         echo_json({**asdict(letter), "value": letter.value.hex(), "decoded": event})
         return
-    typer.echo(f"死信 letter {letter.id}: {letter.target} {letter.ticket_id} v{letter.version} {letter.event}")
+    typer.echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
     typer.echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
     typer.echo(
         f"  trace {letter.trace_id}  死于 died {letter.died_at:%Y-%m-%d %H:%M:%S}  之后等待 behind {letter.behind}"
     )
+    if letter.edited_from:
+        typer.echo(f"  改自 edited from {letter.edited_from}")
     for attempt in letter.failures:
         typer.echo(f"  · {attempt['at']}  {attempt['kind']}: {attempt['detail']}")
     for name, value in event.items():
         typer.echo(f"    {name}: {value}")
-    if letter.decided_by:
-        typer.echo(
-            f"  {letter.decided_at:%Y-%m-%d %H:%M:%S} {letter.state} by {letter.decided_by}: {letter.decided_why}"
-        )
+    for one in letter.decisions:
+        typer.echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")
 
 
 @commands.command()
 def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """Send letters again; what waits behind each follows in order. All or none: a letter that is gone changes nothing.
 
+    Input goes back to the door that it came to, over Kafka; if it is refused again, that is a new letter.
+
     Example: ticketbus deadletter retry 17 18 --by 张工 --why "物料 M-17 已建档"
     """
     from bus.cli.run import with_core
     from bus.dispatch import utc_now
-    from deadletter.letters import Decision
+    from deadletter.letter import Decision
     from deadletter.letters import retry as send_again
 
     decision = Decision(by=by, why=why, at=utc_now())
     count = with_core(data, lambda core: send_again(core.pool, numbers, decision))
     typer.echo(f"{count} 封重发 / sent again")
+
+
+@commands.command()
+def edit(
+    number: Annotated[int, typer.Argument(metavar="LETTER")],
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON; - reads standard input.")],
+    by: By,
+    why: Why,
+    data: Data = None,
+) -> None:
+    """Put a mended copy in a letter's place, held against the schema; the original stays. Send it with `retry`.
+
+    Of an event or a command FILE holds the fields that change, as `show` names them; of a webhook the new body, whole.
+
+    Example: echo '{"part_no": "M-18"}' | ticketbus deadletter edit 17 - --by 张工 --why "料号录错"
+    """
+    from bus.cli.run import with_core
+    from bus.dispatch import utc_now
+    from bus.programs.sources import sources
+    from deadletter.editing import edit as edit_now
+    from deadletter.letter import Decision
+
+    text, decision = file.read(), Decision(by=by, why=why, at=utc_now())
+
+    async def work(core: "Core") -> int:
+        return await edit_now(
+            core.pool, number, text, decision, codec=core.codec, know=core.schemas.know, sources=sources(core.settings)
+        )
+
+    typer.echo(f"死信 {number} 的修改件 mended copy: {with_core(data, work)}")
 
 
 @commands.command()
@@ -105,7 +144,7 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.dispatch import utc_now
-    from deadletter.letters import Decision
+    from deadletter.letter import Decision
     from deadletter.letters import discard as let_go
 
     decision = Decision(by=by, why=why, at=utc_now())
@@ -113,19 +152,9 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     typer.echo(f"{count} 封作废 / discarded")
 
 
-def _decoded(core: "Core", value: bytes) -> dict[str, object]:
-    from bus.codec import event_json
-    from bus.errors import MalformedInput
-
-    try:
-        return event_json(core.codec.decode(value))
-    except MalformedInput as error:
-        return {"unreadable": error.en}
-
-
 def _group(one: "Group") -> str:
     seen = f"{one.first_at:%m-%d %H:%M}…{one.last_at:%m-%d %H:%M}"
     return (
-        f"{one.cause}  {one.target:<10} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
+        f"{one.cause}  {one.origin:<14} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
         f"{seen}  {one.reason}/{one.kind}: {one.detail}  例 e.g. {one.sample}"
     )

@@ -40,7 +40,7 @@ def freeze(
 
     from bus.cli.run import echo_json, with_core
     from bus.dispatch import utc_now
-    from deadletter.letters import Decision
+    from deadletter.letter import Decision
     from deadletter.redrive import Terms
     from deadletter.redrives import Query
     from deadletter.redrives import freeze as freeze_now
@@ -64,28 +64,26 @@ def freeze(
 
 @commands.command()
 def run(number: Number, data: Data = None, as_json: Json = False) -> None:
-    """Send a frozen set: the first few, a look at them, then the rest at its rate. Run again after a crash: it goes on.
+    """Let the workers send a frozen set: the first few, a look at them, then the rest at its rate; watch them do it.
 
-    Stops by itself, and exits 1, when one of the first or more than 20 % of all fail again.
+    Whoever is killed meanwhile, a worker goes on; run again to watch again. It stops by itself when one of the first or
+    more than 20 % of all fail again. Exits 1 when it did not go through.
 
     Example: ticketbus deadletter redrive run 3
     """
     from dataclasses import asdict
 
     from bus.cli.run import counting, echo_json, with_core
-    from bus.dispatch import utc_now
-    from deadletter.redriving import carry_out
+    from deadletter.redriving import watch
 
     progress, show = counting(f"redrive {number}")
     with progress:
-        ended = with_core(
-            data, lambda core: carry_out(core.pool, number, now=utc_now, say=lambda one: show(one.released))
-        )
+        ended = with_core(data, lambda core: watch(core.pool, number, say=lambda one: show(one.released)))
     if as_json:
         echo_json(asdict(ended))
     else:
-        typer.echo(f"{'完成 done' if ended.done else '已停止 stopped'}: {ended.why}")
-    if not ended.done:
+        typer.echo(f"{'完成 done' if ended.state == 'done' else '已停止 stopped'}: {ended.ended_why}")
+    if ended.state != "done":
         raise typer.Exit(1)
 
 

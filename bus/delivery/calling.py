@@ -4,11 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, TypeVar
-from uuid import uuid5
 
-import orjson
 import structlog
 
 from bus.batch import Outcome, Refused
@@ -16,11 +13,13 @@ from bus.commands import Request
 from bus.delivery import metrics
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
-from bus.errors import MalformedInput, Transient
+from bus.errors import MalformedInput, Refusal, Transient
 from bus.events import Recorded
 from bus.headers import traceparent
-from bus.refused import RefusedStore, refused_input
-from bus.terms import CommandId
+from bus.intake.command_ids import command_id
+from bus.intake.sent import request_of
+from bus.records import CommandSent
+from bus.refused import RefusedInput, RefusedStore, refused_input
 
 GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this
 _RETRY_S = 0.5
@@ -30,11 +29,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """An attempt that came back. `event` is the class of the event, empty when its bytes could not be read."""
+    """An attempt that came back. `recorded` is None when the event's bytes could not be read."""
 
     claim: Claim
-    event: str
-    trace_id: str
+    recorded: Recorded | None
     unsure: bool
     effect: Effect | None = None
     failure: DeliveryFailed | None = None
@@ -56,6 +54,7 @@ class Caller:
     target: Target
     within_s: float
     decode: Callable[[bytes], Recorded]
+    encode: Callable[[CommandSent], bytes]
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
     refused: RefusedStore
     now: Callable[[], datetime]
@@ -66,18 +65,17 @@ class Caller:
             recorded = self.decode(claim.value)
         except MalformedInput as error:
             failure = DeliveryFailed(FailureKind.UNTRANSLATABLE, f"the event cannot be read: {error.code}")
-            return Finished(claim=claim, event="", trace_id="", unsure=claim.unsure, failure=failure)
-        event, trace_id = type(recorded.event).__name__, recorded.trace_id
+            return Finished(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
         call = self._call(claim, recorded)
         try:
             effect = await self._patiently(lambda: self._effect(call, claim))
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
-            return Finished(claim=claim, event=event, trace_id=trace_id, unsure=doubt.unsure, failure=doubt.failure)
+            return Finished(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
         metrics.CALLS.labels(self.name, "done").inc()
         if effect.commands:
             await self._patiently(lambda: self._tell(call, effect))
-        return Finished(claim=claim, event=event, trace_id=trace_id, unsure=False, effect=effect)
+        return Finished(claim=claim, recorded=recorded, unsure=False, effect=effect)
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Ask what became of an attempt that nobody heard the end of, then call. Raises _Doubtful, Transient."""
@@ -125,39 +123,39 @@ class Caller:
             raise DeliveryFailed(FailureKind.UNKNOWN, f"the adapter failed: {type(error).__name__}") from error
 
     async def _tell(self, call: Call, effect: Effect) -> None:
-        """Dispatch what the target told. Idempotent by the call's key. Raises Transient."""
-        requests = [self._request(call, effect, number) for number in range(len(effect.commands))]
-        await self._keep_refused(call, requests, await self.dispatch(requests))
+        """Dispatch what the target told as if it came over Kafka. Idempotent by the call's key. Raises Transient."""
+        requests, kept = list[Request](), list[RefusedInput]()
+        sent = [self._sent(call, effect, number) for number in range(len(effect.commands))]
+        for one in sent:
+            try:
+                requests.append(request_of(one, received_at=self.now(), trace_id=call.event.trace_id))
+            except Refusal as refusal:
+                kept.append(self._refused(call, one, refusal))
+        outcomes = await self.dispatch(requests)
+        told = {request.command_id: outcome for request, outcome in zip(requests, outcomes, strict=True)}
+        for one in sent:
+            outcome = told.get(command_id(one.source, one.idempotency_key))
+            if isinstance(outcome, Refused):
+                kept.append(self._refused(call, one, outcome.error))
+        await self.refused.keep(kept)
 
-    def _request(self, call: Call, effect: Effect, number: int) -> Request:
-        command, at = effect.commands[number], self.now()
-        return Request(
-            command_id=CommandId(uuid5(call.event.event_id, f"{self.name}|{number}")),
-            command=command,
+    def _sent(self, call: Call, effect: Effect, number: int) -> CommandSent:
+        return CommandSent(
+            idempotency_key=f"{call.key}-{number}",
             source=self.name,
             actor=self.name,
-            at=at,
-            received_at=at,
-            trace_id=call.event.trace_id,
-            fingerprint=sha256(repr(command).encode()).hexdigest(),
             ticket_id=call.event.ticket_id,
+            command=effect.commands[number],
         )
 
-    async def _keep_refused(self, call: Call, requests: Sequence[Request], outcomes: Sequence[Outcome]) -> None:
-        kept = []
-        for request, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, Refused):
-                metrics.REFUSED.labels(self.name, outcome.error.code).inc()
-                origin_ref, body = str(request.command_id), orjson.dumps(request.command, default=str)
-                kept.append(
-                    refused_input(
-                        outcome.error,
-                        origin=f"delivery:{self.name}",
-                        origin_ref=origin_ref,
-                        source=self.name,
-                        body=body,
-                        trace_id=call.event.trace_id,
-                        ticket_id=call.event.ticket_id,
-                    )
-                )
-        await self.refused.keep(kept)
+    def _refused(self, call: Call, sent: CommandSent, refusal: Refusal) -> RefusedInput:
+        metrics.REFUSED.labels(self.name, refusal.code).inc()
+        return refused_input(
+            refusal,
+            origin=f"answer:{self.name}",
+            origin_ref=sent.idempotency_key,
+            source=self.name,
+            body=self.encode(sent),
+            trace_id=call.event.trace_id,
+            ticket_id=call.event.ticket_id,
+        )

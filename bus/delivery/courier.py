@@ -9,17 +9,16 @@ from time import monotonic
 
 import structlog
 
-from bus.delivery import gate, metrics, queue
-from bus.delivery.breaker import Breaker, admit, failed, is_open, succeeded
+from bus.delivery import found, gate, metrics, queue
+from bus.delivery.breaker import Breaker, admit, is_open
 from bus.delivery.calling import GRACE_S, Caller, Finished
-from bus.delivery.flood import LAST, flooded
+from bus.delivery.judging import judge
 from bus.delivery.parking import Park, Parked
 from bus.delivery.plan import TargetPlan
-from bus.delivery.queue import Again, Claim, Ended, Settled
-from bus.delivery.triage import Discard, Failure, Retry, Tried, asked_wait_s, triage
-from bus.delivery.triage import Park as Parks
+from bus.delivery.queue import Claim
 from bus.errors import Transient
-from bus.postgres.pool import Connection, Pool, connected
+from bus.findings import Report, report
+from bus.postgres.pool import Pool, connected
 from bus.waiting import wait
 
 IDLE_S = 0.1
@@ -41,9 +40,10 @@ class Courier:
     park: Park
     now: Callable[[], datetime]
     chance: Callable[[], float] = random
+    report: Report = report
     _under_way: dict[asyncio.Task[Finished], Claim] = field(default_factory=dict)
     _finished: list[Finished] = field(default_factory=list)
-    _recent: list[bool] = field(default_factory=list)  # of the last deliveries, which became letters
+    _recent: Sequence[bool] = ()  # of the last deliveries, which became letters
     _allowed: float = 0.0
     _counted_at: float = field(default_factory=monotonic)
 
@@ -85,19 +85,33 @@ class Courier:
         if not self._finished and not free:
             return []
         async with connected(self.pool) as connection:
-            paused, breaker = await gate.read(connection, self.name, lock=False)
-            stood = breaker
-            if not gate.at_rest(breaker, now) or any(one.failure for one in self._finished):
-                paused, breaker = await gate.read(connection, self.name, lock=True)
-                stood = breaker
-            breaker = await self._settle(connection, breaker, now)
-            most, breaker = (0, breaker) if paused or stopping.is_set() else self._admitted(breaker, free, now)
+            paused, stood = await gate.read(connection, self.name, lock=False)
+            if not gate.at_rest(stood, now) or any(one.failure for one in self._finished):
+                paused, stood = await gate.read(connection, self.name, lock=True)
+            judged = judge(
+                self.name,
+                self._finished,
+                self.plan,
+                breaker=stood,
+                recent=self._recent,
+                now=now,
+                chance=self.chance,
+            )
+            held = await queue.settle(connection, self.name, judged.ended, judged.again, now)
+            parked = [one for one in judged.parked if one.claim.ticket_id in held]
+            if parked:
+                await self.park(connection, parked)
+            if judged.flood:
+                await gate.hold(connection, self.name, judged.flood)
+            held_up = paused or judged.flood or stopping.is_set()
+            most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease())
             if breaker != stood:
                 await gate.write(connection, self.name, breaker)
         self._finished.clear()
         self._allowed -= len(claims)
-        metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, self.plan.breaker_limits))
+        self._recent = [] if judged.flood else judged.recent
+        self._tell(parked, judged.flood, stood, breaker)
         return claims
 
     def _free(self) -> int:
@@ -119,78 +133,17 @@ class Courier:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
         return free, admitted
 
-    async def _settle(self, connection: Connection, breaker: Breaker, now: datetime) -> Breaker:
-        """Settle what came back, park what is given up, and tell the breaker."""
-        limits, ended, again, parked = self.plan.breaker_limits, list[Ended](), list[Again](), list[Parked]()
-        for one in self._finished:
-            if one.failure is None:
-                reference = one.effect.reference if one.effect else ""
-                ended.append(Ended(claim=one.claim, how=Settled.DONE, reference=reference))
-                breaker = succeeded(breaker, limits)
-                continue
-            probe = is_open(breaker, limits)
-            failure = Failure(kind=one.failure.kind, event=one.event, retry_after_s=one.failure.retry_after_s)
-            asked = asked_wait_s(failure, self.plan.limits)
-            breaker = failed(breaker, failure.kind, limits, now, asked_wait_s=asked)
-            told = _told(one, probe=probe, at=now)
-            match triage(failure, _tried(one.claim, told, now), self.plan.limits, now=now, jitter=self.chance()):
-                case Retry(at=at):
-                    again.append(Again(claim=one.claim, at=at, unsure=one.unsure, failure=told))
-                case Parks(reason=reason):
-                    again.append(Again(claim=one.claim, at=now, unsure=one.unsure, failure=told, parked=True))
-                    parked.append(
-                        Parked(
-                            target=self.name,
-                            claim=one.claim,
-                            event=one.event,
-                            trace_id=one.trace_id,
-                            reason=reason,
-                            failure=told,
-                            at=now,
-                        )
-                    )
-                case Discard(reason=reason):
-                    ended.append(Ended(claim=one.claim, how=Settled.DISCARDED, reference=reason))
-        held = await queue.settle(connection, self.name, ended, again, now)
-        await self._park(connection, [one for one in parked if one.claim.ticket_id in held])
-        self._recent += [False] * len(ended) + [True] * len(parked)
-        if why := flooded(self._recent):
-            await gate.hold(connection, self.name, why)
-            log.error("delivery_paused", target=self.name, why=why)
-            self._recent.clear()
-        del self._recent[:-LAST]
-        return breaker
-
-    async def _park(self, connection: Connection, parked: Sequence[Parked]) -> None:
-        if parked:
-            await self.park(connection, parked)
+    def _tell(self, parked: Sequence[Parked], flood: str | None, stood: Breaker, breaker: Breaker) -> None:
+        """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()
-            log.error(
-                "delivery_parked",
-                target=self.name,
-                ticket_id=one.claim.ticket_id,
-                version=one.claim.version,
-                trace_id=one.trace_id,
-                reason=one.reason,
-                kind=one.failure["kind"],
-            )
+            self.report(found.parked(one))
+        if flood:
+            self.report(found.paused(self.name, flood))
+        limits = self.plan.breaker_limits
+        if is_open(breaker, limits) and not is_open(stood, limits):
+            self.report(found.breaker_open(self.name, breaker.failures))
+        metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, limits))
 
     def _lease(self) -> timedelta:
         return 2 * (self.plan.attempt_timeout + timedelta(seconds=GRACE_S)) + timedelta(seconds=SETTLE_S_MAX)
-
-
-def _told(one: Finished, *, probe: bool, at: datetime) -> dict[str, object]:
-    """Write a failure down, for the row and for whoever reads its letter."""
-    assert one.failure is not None
-    failure = one.failure
-    told: dict[str, object] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
-    optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
-    return told | {name: value for name, value in optional.items() if value is not None}
-
-
-def _tried(claim: Claim, told: dict[str, object], now: datetime) -> Tried:
-    """Sum up what the row has behind it; a probe of a target that is down says nothing of the row."""
-    counted = sum(one["kind"] == told["kind"] and not one.get("probe") for one in (*claim.failures, told))
-    since = datetime.fromisoformat(claim.failures[0]["at"]) if claim.failures else now
-    return Tried(since=since, attempts=claim.attempt, counted=counted)

@@ -7,17 +7,17 @@ from typing import Any
 
 from bus.delivery.queue import Claim
 from bus.delivery.triage import Reason
+from bus.events import Recorded
 from bus.postgres.pool import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """A claim, why it is parked, its last failure, and when."""
+    """A claim, the event where it can be read, why it is parked, its last failure, and when."""
 
     target: str
     claim: Claim
-    event: str
-    trace_id: str
+    recorded: Recorded | None
     reason: Reason
     failure: Mapping[str, Any]
     at: datetime

@@ -41,7 +41,7 @@ WITH fresh AS (
 UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
 FROM mine m JOIN events e USING (ticket_id, version)
 WHERE h.target = %(target)s AND h.ticket_id = m.ticket_id
-RETURNING h.ticket_id, h.version, h.attempts, m.unsure, h.failures, e.value"""
+RETURNING h.ticket_id, h.version, h.attempts, m.unsure, h.failures, coalesce(h.edited, e.value)"""
 
 # Who was slower than its lease, and whose row another has claimed since, settles nothing.
 _LOCK = """
@@ -72,11 +72,11 @@ WITH next AS (
     WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NULL
 )
 UPDATE delivery_heads h
-SET version = n.version, next_at = %(now)s, attempts = 0, unsure = false, parked = false, failures = '[]'
+SET version = n.version, next_at = %(now)s, attempts = 0, unsure = false, parked = false, failures = '[]', edited = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
-UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s
-FROM unnest(%b::text[], %b::int[]) AS w (ticket_id, version)
+UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s, edited = w.edited
+FROM unnest(%b::text[], %b::int[], %b::bytea[]) AS w (ticket_id, version, edited)
 WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND h.parked"""
 _LOCK_PARKED = """
 SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id = ANY(%s) AND parked
@@ -102,7 +102,8 @@ class Added:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A delivery that this worker alone may call until its lease ends; `value` is the event's record.
+    """A delivery that this worker alone may call until its lease ends; `value` is the event's record, or its
+    mended copy.
 
     `unsure`: an attempt before this one may have taken effect, and nobody knows. `failures`: its first and last ones.
     """
@@ -200,9 +201,15 @@ async def _end(connection: Connection, target: str, ended: Sequence[Ended], now:
         await connection.execute(_ADVANCE, {"target": target, "ticket_ids": rows[0], "now": now})
 
 
-async def release(connection: Connection, target: str, parked: Sequence[tuple[str, int]], now: datetime) -> None:
-    """Let parked deliveries be called again, as if for the first time; what is unsure about them stays so."""
-    await connection.execute(_RELEASE, (now, [one[0] for one in parked], [one[1] for one in parked], target))
+async def release(
+    connection: Connection, target: str, parked: Sequence[tuple[str, int, bytes | None]], now: datetime
+) -> None:
+    """Let parked deliveries be called again, as if for the first time; what is unsure about them stays so.
+
+    The bytes are what goes out instead of the event, or None.
+    """
+    columns = [[one[place] for one in parked] for place in range(3)]
+    await connection.execute(_RELEASE, (now, *columns, target))
 
 
 async def discard(

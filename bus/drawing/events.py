@@ -7,9 +7,8 @@ from typing import get_type_hints
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
 from bus.events import Recorded
-from bus.records import HostRead, RequestReceived
 from bus.topics import Contract
-from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, RecordType
+from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, LETTER_TYPES, RecordType
 
 _ABOUT = """\
 Every change of a ticket is one of these events. Each is an Avro record under `schemas/records/`; the registry's subject
@@ -52,7 +51,7 @@ def page(contract: Contract) -> str:
         "## Records inside events",
         *(record_section(cls) for cls in records(one.cls for one in EVENT_TYPES)),
         "## The bus's own records\n\nNot for subscribers; they may change with any release.",
-        *(_own(one, contract) for one in (INTAKE, HOST)),
+        *(_own(one, contract) for one in (INTAKE, HOST, *LETTER_TYPES)),
     )
 
 
@@ -67,7 +66,6 @@ def _topics(one: RecordType, contract: Contract) -> str:
 
 
 def _own(one: RecordType, contract: Contract) -> str:
-    assert one.cls in (RequestReceived, HostRead)
     rows = [(name, shape) for name, shape, _ in field_rows(one.cls)]
     topics = codes(_holding(one, contract))
     about = f"{sentence(one.cls)}\n\n{code(one.subject)} · {topics}"

@@ -114,7 +114,7 @@ async def _keep(deps: GatewayDeps, refusal: Refusal, received: RequestReceived, 
     """Keep what was refused, once per client and key; without a key there is nothing to know it by again."""
     if not received.delivery_id or refusal.code == "idempotency_key_malformed":
         return
-    await keep(deps.refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id))
+    await keep(deps.refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id, heard=True))
 
 
 def _no_such_command(name: str) -> HttpProblem:

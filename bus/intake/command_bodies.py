@@ -24,17 +24,18 @@ _LONG = frozenset({"text", "description", "summary", "uri", "photos"})
 NUMBER_MAX = 1_000_000
 YEARS = range(2000, 2100)
 
-_ADAPTERS: Mapping[type[Command], TypeAdapter[Command]] = {cls: TypeAdapter(cls) for cls in COMMANDS.values()}
 
+def build(cls: type[T], data: Mapping[str, Any]) -> T:
+    """Make a command, or an event, out of a JSON object. Pure.
 
-def build(cls: type[Command], data: Mapping[str, Any]) -> Command:
-    """Make a command out of a JSON object. Pure. Raises MalformedInput that names the field and the nearest one."""
+    Raises MalformedInput that names the field and the nearest one.
+    """
     _refuse_unknown(cls, data, "")
     try:
-        command = _ADAPTERS[cls].validate_json(orjson.dumps(data), strict=True)
+        made: T = _adapter(cls).validate_json(orjson.dumps(data), strict=True)  # type: ignore[arg-type]  # it is hashable
     except ValidationError as error:
         raise _malformed(error) from None
-    return within_limits(command)
+    return within_limits(made)
 
 
 def within_limits(value: T, path: str = "") -> T:
@@ -109,6 +110,11 @@ def _refuse_unknown(cls: type, data: object, path: str) -> None:
         for record in known[name]:
             for item in inner if isinstance(inner, list) else (inner,):
                 _refuse_unknown(record, item, where)
+
+
+@cache
+def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
 
 
 @cache

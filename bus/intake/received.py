@@ -51,5 +51,6 @@ def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0)
         body=received.body,
         trace_id=received.trace_id,
         ticket_id=ticket_id if isinstance(ticket_id, str) else None,
-        headers={**received.headers, ":path": received.path},
+        headers={**received.headers, ":path": received.path, ":client": received.client},
+        began_at=received.received_at,
     )

@@ -1,6 +1,7 @@
 """Records that cannot be read: what is said of them, and how they are kept with their bytes."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from bus.codec import Codec
@@ -30,17 +31,32 @@ def unreadable(refusal: Refusal, record: Record, *, origin: str) -> RefusedInput
     return refused_input(
         refusal,
         origin=origin,
-        origin_ref=f"{record.topic}/{record.partition}@{record.offset}",
+        origin_ref=place_of(record),
         source=_text(record.key or b"")[:SOURCE_MAX],
         body=record.value or b"",
         trace_id=trace_of(header(record.headers, "traceparent") or "") or "",
         headers=headers_kept(record),
+        began_at=written_at(record),
     )
 
 
 def headers_kept(record: Record) -> Mapping[str, str]:
-    """Give a record's headers as text that PostgreSQL takes. Pure."""
-    return {_text(name.encode(errors="replace")): _text(value) for name, value in record.headers}
+    """Give a record's headers as text that PostgreSQL takes, and the place where it stands. Pure."""
+    own = {_text(name.encode(errors="replace")): _text(value) for name, value in record.headers}
+    return {**own, ":place": place_of(record)}
+
+
+def place_of(record: Record) -> str:
+    """Name a record's place: topic/partition@offset. Pure."""
+    return f"{record.topic}/{record.partition}@{record.offset}"
+
+
+def written_at(record: Record) -> datetime:
+    """Give a record's timestamp; anybody may have written it, and not every number is a time. Pure."""
+    try:
+        return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _text(raw: bytes) -> str:

@@ -65,8 +65,9 @@ def _courier(core: Core, name: str, plan: TargetPlan, target: Target) -> Courier
         target=target,
         within_s=plan.attempt_timeout.total_seconds(),
         decode=core.codec.decode,
+        encode=core.codec.encode_record,
         dispatch=core.dispatcher.dispatch,
         refused=core.refused,
         now=utc_now,
     )
-    return Courier(name=name, plan=plan, caller=caller, pool=core.pool, park=letters.post, now=utc_now)
+    return Courier(name=name, plan=plan, caller=caller, pool=core.pool, park=letters.post_deliveries, now=utc_now)

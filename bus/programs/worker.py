@@ -28,6 +28,8 @@ from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.topics import COMMANDS, INTAKE, LOG, physical
 from bus.waiting import unless
+from deadletter.publishing import LetterPublisher
+from deadletter.redriving import carry_out_running
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
 
@@ -37,7 +39,9 @@ CONNECTIONS = 14
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
-    """Run the stages wanted, a relay, with `sla` its timer and with `delivery` the couriers, until SIGTERM or Ctrl-C.
+    """Run the stages wanted, a relay, what the dead-letter room does by itself, until SIGTERM or Ctrl-C.
+
+    With `sla` its timer runs too, with `delivery` the couriers.
 
     Raises PlanWrong before anything runs.
     """
@@ -53,6 +57,11 @@ async def _serve(names: Collection[str], plan: Plan, core: Core, stopping: async
         stage.name: _run_stage(core, stage, stopping) for stage in _stages(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
+    publisher = LetterPublisher(
+        pool=core.pool, codec=core.codec, contract=core.contract, settings=core.settings, now=utc_now
+    )
+    tasks["letters"] = unless(stopping, publisher.run())
+    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now))
     tasks["forget_old"] = unless(stopping, forget_old(core.pool))
     if "sla" in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)

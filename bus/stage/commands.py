@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bus.codec import Codec
 from bus.commands import Request
@@ -10,7 +9,7 @@ from bus.errors import MalformedInput, Refusal
 from bus.headers import header
 from bus.intake.sent import request_of
 from bus.log.record import Record
-from bus.log.unreadable import headers_kept, read_value, unreadable
+from bus.log.unreadable import headers_kept, read_value, unreadable, written_at
 from bus.records import CommandSent
 from bus.refused import RefusedInput, refused_input
 from bus.tracing.links import trace_of
@@ -47,8 +46,10 @@ class CommandsDoor:
             trace_id=request.trace_id,
             ticket_id=ticket_id if isinstance(ticket_id, str) else None,
             headers=headers_kept(record),
+            began_at=written_at(record),
         )
 
     def _request(self, record: Record, sent: CommandSent) -> Request:
-        received_at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)  # the broker's own clock wrote it
-        return request_of(sent, received_at=received_at, trace_id=trace_of(header(record.headers, "traceparent") or ""))
+        return request_of(
+            sent, received_at=written_at(record), trace_id=trace_of(header(record.headers, "traceparent") or "")
+        )

@@ -1,7 +1,7 @@
 """The stages that dispatch what systems put on Kafka: a batch in one transaction; what is refused is kept."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -9,9 +9,11 @@ import structlog
 from bus.batch import Accepted, Refused
 from bus.commands import Request
 from bus.dispatch import Dispatcher
-from bus.errors import Refusal
+from bus.errors import InvariantBroken, Refusal
+from bus.flood import LAST, flooded
 from bus.intake.outcomes import OUTCOMES, count
 from bus.log.record import Record
+from bus.log.unreadable import place_of
 from bus.postgres.pool import Connection
 from bus.refused import RefusedInput, RefusedStore
 
@@ -52,19 +54,24 @@ class DispatchingHandler:
     dispatcher: Dispatcher
     refused: RefusedStore
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
+    _recent: dict[int, list[bool]] = field(default_factory=dict)  # of a partition's last records, which became letters
 
     async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
+        self._hold_a_flood(records)
         await self.know(record.value for record in records)
         waiting: list[_Waiting] = []
         refused: list[RefusedInput] = []
+        letters = set[int]()
         for record in records:
             try:
                 requests = self.door.requests(record)
             except Refusal as refusal:
                 OUTCOMES.labels("unreadable", refusal.code).inc()
-                place = f"{record.topic}/{record.partition}@{record.offset}"
-                log.warning("record_refused", door=self.name, place=place, code=refusal.code, field=refusal.field)
+                log.warning(
+                    "record_refused", door=self.name, place=place_of(record), code=refusal.code, field=refusal.field
+                )
                 refused.append(self.door.refused(refusal, record, 0))
+                letters.add(id(record))
                 continue
             waiting += [_Waiting(record=record, step=n, request=one) for n, one in enumerate(requests)]
         accepted = 0
@@ -76,5 +83,18 @@ class DispatchingHandler:
                     accepted += 1
                 case Refused(error=error):
                     refused.append(self.door.refused(error, one.record, one.step))
+                    letters.add(id(one.record))
         await self.refused.keep(refused)
+        for record in records:
+            self._recent.setdefault(record.partition, []).append(id(record) in letters)
         log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
+
+    def _hold_a_flood(self, records: Sequence[Record]) -> None:
+        """Stop before the next record of a partition that brings mostly letters. Raises InvariantBroken."""
+        for partition in {record.partition for record in records}:
+            recent = self._recent.get(partition, [])
+            del recent[:-LAST]
+            if why := flooded(recent):
+                if len(records) == 1:  # here the runner stops; when somebody revives it, it is a fresh try
+                    recent.clear()
+                raise InvariantBroken(f"{why}; 修复来源后重启 worker / mend the source, then start the worker anew")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from bus.errors import BusError, InvariantBroken, StoreUnavailable, Transient
+from bus.findings import Finding, Report, Rule, report
 from bus.log.reader import Chunk, LogReader, ahead
 from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
@@ -32,8 +33,10 @@ class _Behind(Exception):
 class Runner:
     """Runs the handlers of one topic. Safe beside other runners of the same handlers: the row's lock is the fence."""
 
-    def __init__(self, *, topic: str, pool: Pool, reader: LogReader, now: Callable[[], datetime]) -> None:
-        self.topic, self._pool, self._reader, self._now = topic, pool, reader, now
+    def __init__(
+        self, *, topic: str, pool: Pool, reader: LogReader, now: Callable[[], datetime], report: Report = report
+    ) -> None:
+        self.topic, self._pool, self._reader, self._now, self._report = topic, pool, reader, now, report
         self._stopped: dict[Place, str] = {}
         self._busy: set[Place] = set()
 
@@ -119,14 +122,9 @@ class Runner:
         why = f"offset {offset}: {what}"
         self._stopped[handler, partition] = why
         metrics.STOPPED.labels(handler, partition).set(1)
-        log.error(
-            "stage_stopped",
-            handler=handler,
-            partition=partition,
-            offset=offset,
-            why=why,
-            exc_info=None if known else error,
-        )
+        if not known:
+            log.error("stage_failed", handler=handler, partition=partition, offset=offset, exc_info=error)
+        self._report(_stopped(handler, partition, why))
         async with connected(self._pool) as connection:
             await offsets.stop(connection, handler, partition, why)
 
@@ -203,6 +201,16 @@ async def together(works: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]
         if isinstance(answer, BaseException):
             raise answer
     return cast(list[Answer], answers)
+
+
+def _stopped(handler: str, partition: int, why: str) -> Finding:
+    return Finding(
+        rule=Rule.STAGE_STOPPED,
+        about=f"{handler}/{partition}",
+        zh=f"处理器 {handler} 在分区 {partition} 停住,其后的事件都在等待:{why}",
+        en=f"handler {handler} stands still on partition {partition}, and what follows waits: {why}",
+        facts={"handler": handler, "partition": partition},
+    )
 
 
 def _tell_missing(handler: str, chunk: Chunk, stood: int) -> None:

@@ -109,13 +109,16 @@ async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = 
         target=target,
         within_s=terms.attempt_timeout.total_seconds(),
         decode=CODEC.decode,
+        encode=CODEC.encode_record,
         dispatch=unwanted,
         refused=MemoryRefusedInputs(),
         now=utc_now,
     )
     running = [
         asyncio.create_task(
-            Courier(name=name, plan=terms, caller=caller, pool=pool, park=letters.post, now=utc_now).run(stopping)
+            Courier(name=name, plan=terms, caller=caller, pool=pool, park=letters.post_deliveries, now=utc_now).run(
+                stopping
+            )
         )
         for _ in range(count)
     ]

@@ -3,7 +3,7 @@
 import asyncio
 
 from bus.delivery import gate
-from bus.delivery.flood import IN_A_ROW, LAST, flooded
+from bus.flood import IN_A_ROW, LAST, flooded
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office

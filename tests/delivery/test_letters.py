@@ -6,7 +6,8 @@ import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import Pool
-from deadletter.letters import Decision, LetterGone, discard, groups, read, retry
+from deadletter.letter import Decision, LetterGone
+from deadletter.letters import discard, groups, read, retry
 from tests.bus_under_test import eventually
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
@@ -49,10 +50,10 @@ async def letter_of(office: Office, ticket: str) -> int:
 async def test_letters_are_grouped_by_cause_and_count_what_waits_behind(office: Office) -> None:
     await rejecting(office, ("R1", 1), ("R1", 2), ("R1", 3), ("R2", 1), ("R8", 1), ("A", 1), ("A", 2), parked=3)
     first, second = await groups(office.pool)
-    assert (first.letters, first.behind, first.kind, first.target) == (2, 2, "rejected", "erp")
+    assert (first.letters, first.behind, first.kind, first.origin) == (2, 2, "rejected", "delivery:erp")
     assert (second.letters, second.behind) == (1, 0)
     assert first.cause != second.cause, "E17 is mended by another repair than E18"
-    assert await groups(office.pool, target="crm") == []
+    assert await groups(office.pool, origin="delivery:crm") == []
     letter = await read(office.pool, await letter_of(office, "R1"))
     assert (letter.behind, letter.attempts, letter.state) == (2, 1, "open")
 
@@ -66,7 +67,8 @@ async def test_a_letter_sent_again_is_delivered_once_and_what_waited_follows(off
     assert mended.order == [("R1", 1), ("R1", 2)]
     assert not target.order
     letter = await read(office.pool, number)
-    assert (letter.state, letter.decided_by, letter.decided_why) == ("retried", "张工", "物料已建档")
+    assert letter.state == "retried"
+    assert [(one["decision"], one["by"], one["why"]) for one in letter.decisions] == [("retried", "张工", "物料已建档")]
 
 
 async def test_a_letter_that_fails_again_is_a_new_letter(office: Office) -> None:

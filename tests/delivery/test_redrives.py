@@ -9,8 +9,8 @@ import pytest
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from deadletter import redrives
 from deadletter.letters import discard, groups
-from deadletter.redrive import End, Terms
-from deadletter.redrives import NothingMatches, Query, RedriveGone, freeze
+from deadletter.redrive import Terms
+from deadletter.redrives import NothingMatches, Query, Redrive, RedriveGone, freeze
 from deadletter.redriving import carry_out
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
@@ -28,10 +28,17 @@ async def letters(office: Office, count: int) -> list[tuple[str, int]]:
     return events
 
 
-async def carried_out(office: Office, number: int, target: Scripted) -> End:
+async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
     """Carry a redrive out while couriers run."""
     async with couriers(office.pool, target, 2):
-        return await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 60)
+        return await whole(office, number)
+
+
+async def whole(office: Office, number: int) -> Redrive:
+    """Begin a redrive, and carry it out to its end."""
+    await redrives.begin(office.pool, number)
+    await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 60)
+    return await redrives.read(office.pool, number)
 
 
 def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
@@ -47,12 +54,12 @@ async def test_a_set_is_sent_once_and_in_order(office: Office) -> None:
     assert (frozen.letters, frozen.events) == (40, {"NoteAdded": 40})
     target = Scripted()
     ended = await carried_out(office, frozen.id, target)
-    assert ended == End(done=True, why="40 arrived, 0 failed again")
+    assert (ended.state, ended.ended_why) == ("done", "40 arrived, 0 failed again")
     await deliver(office, target)
     assert once_in_order(target, events)
     assert await groups(office.pool) == []
     with pytest.raises(RedriveGone):
-        await carry_out(office.pool, frozen.id, now=utc_now)
+        await redrives.begin(office.pool, frozen.id)
 
 
 async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
@@ -64,7 +71,7 @@ async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office
 
     target = Scripted(before=reject)
     ended = await carried_out(office, frozen.id, target)
-    assert not ended.done
+    assert ended.state == "stopped"
     assert target.calls == TERMS.canary
     (one,) = await redrives.redrives(office.pool)
     assert (one.state, one.released, one.failed) == ("stopped", 3, 3)
@@ -75,13 +82,13 @@ async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office:
     frozen = await freeze(office.pool, ERP, Terms(canary=3, watch=timedelta(0), rate_per_s=40), DECISION)
     target = Scripted()
     async with couriers(office.pool, target, 2):
+        await redrives.begin(office.pool, frozen.id)
         for _ in range(4):
             task = asyncio.create_task(carry_out(office.pool, frozen.id, now=utc_now))
             await asyncio.wait([task], timeout=0.15)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        ended = await asyncio.wait_for(carry_out(office.pool, frozen.id, now=utc_now), 60)
-    assert ended.done
+        assert (await whole(office, frozen.id)).state == "done"
     await deliver(office, target)
     assert once_in_order(target, events)
 
@@ -91,7 +98,7 @@ async def test_what_came_after_the_freeze_is_not_touched(office: Office) -> None
     frozen = await freeze(office.pool, ERP, TERMS, DECISION)
     await rejecting(office, ("RX", 1), parked=5)
     target = Scripted()
-    assert (await carried_out(office, frozen.id, target)).done
+    assert (await carried_out(office, frozen.id, target)).state == "done"
     assert ("RX", 1) not in target.order
     assert await letter_of(office, "RX")
 
@@ -101,7 +108,7 @@ async def test_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Offic
     frozen = await freeze(office.pool, ERP, TERMS, DECISION)
     await discard(office.pool, [await letter_of(office, "R001")], DECISION)
     target = Scripted()
-    assert (await carried_out(office, frozen.id, target)).why == "3 arrived, 0 failed again"
+    assert (await carried_out(office, frozen.id, target)).ended_why == "3 arrived, 0 failed again"
     assert ("R001", 1) not in target.order
 
 
@@ -128,7 +135,7 @@ async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None
     for _ in range(redrives.SENT_AGAIN_MAX):
         frozen = await freeze(office.pool, ERP, TERMS, DECISION)
         async with couriers(office.pool, Scripted(before=_reject)):
-            assert not (await asyncio.wait_for(carry_out(office.pool, frozen.id, now=utc_now), 30)).done
+            assert (await whole(office, frozen.id)).state == "stopped"
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
         await freeze(office.pool, ERP, TERMS, DECISION)
 

@@ -240,10 +240,10 @@ async def test_a_record_that_kafka_never_takes_stops_its_shard_loudly_and_no_oth
             return shards == [(partition_of(poisoned, 6),)]
 
         await until(others_are_out)
-        await until(lambda: [one for one in logs if one["event"] == "relay_shard_stopped"])
+        await until(lambda: [one for one in logs if one.get("rule") == "shard_stopped"])
         running.cancel()
         await asyncio.wait([running])
-    assert [one["shard"] for one in logs if one["event"] == "relay_shard_stopped"] == [partition_of(poisoned, 6)]
+    assert [one["shard"] for one in logs if one.get("rule") == "shard_stopped"] == [partition_of(poisoned, 6)]
     assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 1
     await read(pool, "UPDATE outbox SET published_at = now() WHERE published_at IS NULL RETURNING 1")
 

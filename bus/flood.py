@@ -1,4 +1,4 @@
-"""When letters come so thick that the target is paused instead of being drained into the dead-letter room. Pure."""
+"""When letters come so thick that what makes them is paused, instead of being drained into the room. Pure."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,13 @@ LAST, IN_A_ROW, SHARE_MAX = 500, 100, 0.2
 
 
 def flooded(parked: Sequence[bool]) -> str | None:
-    """Judge how the last deliveries ended, the newest last: a letter or not. Says why it is too much, or None."""
+    """Judge what the last deliveries, or records, came to, the newest last: a letter or not.
+
+    Says why it is too much, in both languages, or None.
+    """
     if len(parked) >= IN_A_ROW and all(parked[-IN_A_ROW:]):
         return f"连续 {IN_A_ROW} 封死信 / {IN_A_ROW} letters in a row"
     letters = sum(parked[-LAST:])
     if len(parked) >= LAST and letters > SHARE_MAX * LAST:
-        return f"最近 {LAST} 次投递有 {letters} 封死信 / {letters} of the last {LAST} deliveries are letters"
+        return f"最近 {LAST} 次有 {letters} 封死信 / {letters} of the last {LAST} are letters"
     return None

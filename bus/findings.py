@@ -1,0 +1,51 @@
+"""What the bus finds out that a person must hear of: typed, and reported through one port."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+from prometheus_client import Counter
+
+FOUND = Counter("ticketbus_findings", "What a person must hear of, by rule", ["rule"])
+log = structlog.get_logger()
+
+
+class Rule(StrEnum):
+    """The closed list of what is found."""
+
+    LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
+    TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more
+    BREAKER_OPEN = "breaker_open"  # a target fails in a row; only probes go there
+    PUSH_OVERDUE = "push_overdue"  # an engineer's app has not taken an event in time
+    STAGE_STOPPED = "stage_stopped"  # a handler stands still on a partition before what it cannot take
+    SHARD_STOPPED = "shard_stopped"  # the relay stands still before a record that Kafka never takes
+    REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One of them: `about` names the target, stage or ticket; the sentences say what is wrong and what to do.
+
+    Neither they nor `facts` hold personal data, secrets or bodies.
+    """
+
+    rule: Rule
+    about: str
+    zh: str
+    en: str
+    ticket_id: str = ""
+    trace_id: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+Report = Callable[[Finding], None]
+
+
+def report(finding: Finding) -> None:
+    """Log a finding and count it."""
+    FOUND.labels(finding.rule).inc()
+    said = {name: value for name in ("ticket_id", "trace_id") if (value := getattr(finding, name))}
+    log.error(
+        "finding", rule=finding.rule.value, about=finding.about, zh=finding.zh, en=finding.en, **said, **finding.facts
+    )

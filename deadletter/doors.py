@@ -1,0 +1,66 @@
+"""Input that goes back to its door: by the topic that the door's stage reads, so that there is one way in. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bus.records import RequestReceived
+from bus.topics import COMMANDS, INTAKE
+from deadletter.letter import Letter
+
+NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
+    "import": (
+        "请改正文件后重新导入,已导入的行不会重复",
+        "mend the file and import it again; what is in stays as it is",
+    ),
+    "log": ("日志上的外来字节不是任何系统的请求", "foreign bytes on the log are nobody's request; discard it"),
+}
+"""Doors whose input nothing sends again, and what to do instead: in Chinese, in English."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """A record on its way back."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+
+
+def door_of(letter: Letter) -> str:
+    """Name the kind of door: delivery, webhook, http, commands, answer, intake, import or log."""
+    return letter.origin.partition(":")[0]
+
+
+def way_back(letter: Letter, encode: Callable[[RequestReceived], bytes]) -> Return:
+    """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
+    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")}
+    match door_of(letter):
+        case "webhook" | "http":
+            received = request_of(letter)
+            return Return(topic=INTAKE, key=received.source, value=encode(received), headers={})
+        case "commands" | "answer":
+            key = letter.ticket_id or letter.origin
+            return Return(topic=COMMANDS, key=key, value=letter.value, headers=headers)
+        case "intake":
+            return Return(topic=INTAKE, key=letter.origin, value=letter.value, headers=headers)
+        case other:
+            raise AssertionError(f"{other} has no way back")
+
+
+def request_of(letter: Letter, body: bytes | None = None) -> RequestReceived:
+    """Give the raw request that a letter of a webhook or of HTTP was, or would be with another body."""
+    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")}
+    _, _, source = letter.origin.partition(":")
+    return RequestReceived(
+        delivery_id=headers.get("idempotency-key", "").strip() or letter.origin_ref.partition("#")[0],
+        source=source or letter.headers.get(":client", ""),
+        client=source or letter.headers.get(":client", ""),
+        method="POST",
+        path=letter.headers[":path"],
+        headers=headers,
+        body=letter.value if body is None else body,
+        received_at=letter.began_at,
+        trace_id=letter.trace_id,
+    )

@@ -1,0 +1,79 @@
+"""A letter with something mended in it: the bytes are held against the schema before anything is changed."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from bus.body_json import read_object
+from bus.codec import Codec, plain
+from bus.errors import MalformedInput
+from bus.intake.command_bodies import build
+from bus.intake.received import requests_of
+from bus.intake.sent import request_of as command_of
+from bus.intake.source import SourceAdapter
+from bus.postgres.pool import Pool
+from bus.records import CommandSent
+from bus.terms import TraceId
+from deadletter import letters
+from deadletter.doors import NO_WAY_BACK, door_of, request_of
+from deadletter.letter import Decision, Letter, LetterKept
+
+Payload = TypeVar("Payload")
+
+
+async def edit(
+    pool: Pool,
+    number: int,
+    text: bytes,
+    decision: Decision,
+    *,
+    codec: Codec,
+    know: Callable[[Iterable[bytes | None]], Awaitable[None]],
+    sources: Mapping[str, SourceAdapter],
+) -> int:
+    """Put a mended copy of an open letter in its place; gives the copy's number.
+
+    Raises LetterGone, LetterKept, MalformedInput that names the field, StoreUnavailable; then nothing is changed.
+    """
+    letter = await letters.read(pool, number)
+    await know([letter.value])
+    return await letters.replace(pool, number, edited(letter, text, codec=codec, sources=sources), decision)
+
+
+def edited(letter: Letter, text: bytes, *, codec: Codec, sources: Mapping[str, SourceAdapter]) -> bytes:
+    """Give the bytes that go out instead of a letter's own.
+
+    For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
+    new body, whole. Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.
+    """
+    match door_of(letter):
+        case "delivery":
+            recorded = codec.decode(letter.value)
+            mended = codec.encode(replace(recorded, event=_changed(recorded.event, text)))
+        case "commands" | "answer":
+            sent = codec.decode_record(letter.value)
+            if not isinstance(sent, CommandSent):
+                raise _no_edit(letter, "不是命令记录", "it is no command")
+            sent = replace(sent, command=_changed(sent.command, text))
+            command_of(sent, received_at=letter.began_at, trace_id=TraceId(letter.trace_id))
+            mended = codec.encode_record(sent)
+        case "webhook" | "http":
+            requests_of(request_of(letter, text), sources)
+            mended = text
+        case door:
+            raise _no_edit(letter, *NO_WAY_BACK.get(door, ("字节无法识别", "its bytes are no record of the bus")))
+    if mended == letter.value:
+        raise _no_edit(letter, "内容没有变化", "nothing in it is changed")
+    return mended
+
+
+def _changed(payload: Payload, text: bytes) -> Payload:
+    changes = read_object(text)
+    if not changes:
+        raise MalformedInput("missing", "body", "没有要改的字段", "name at least one field to change")
+    own: dict[str, Any] = plain(payload)
+    return build(type(payload), own | changes)
+
+
+def _no_edit(letter: Letter, zh: str, en: str) -> LetterKept:
+    return LetterKept(f"死信 {letter.id} 不能修改:{zh} / letter {letter.id} cannot be edited: {en}")

@@ -1,0 +1,161 @@
+"""A dead letter as a value: of a delivery that was given up, or of input without effect that nobody hears of."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from bus.delivery.parking import Parked
+from bus.errors import BusError
+from bus.refused import RefusedInput
+
+DELIVERY = "delivery:"
+
+
+class LetterGone(BusError):
+    """There is no such letter, or it was dealt with already; nothing was changed."""
+
+
+class LetterKept(BusError):
+    """This cannot be done with this letter, or not so; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """What becomes a letter; its fields are those of `Letter`."""
+
+    origin: str
+    origin_ref: str
+    target: str = ""
+    ticket_id: str
+    version: int = 0
+    event: str = ""
+    trace_id: str
+    reason: str
+    kind: str
+    cause: str
+    detail: str
+    attempts: int = 1
+    failures: Sequence[Mapping[str, Any]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    value: bytes
+    began_at: datetime
+    died_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A dead letter whole; `value` is the event's record as it stands on the log, or the input as it came in.
+
+    `origin` is delivery:TARGET or the door, `origin_ref` which one there. `target`, `version` and `event` are those of
+    a delivery; `behind` counts what waits behind it. `edited_from`: the letter that this one mends.
+    """
+
+    id: int
+    origin: str
+    origin_ref: str
+    target: str
+    ticket_id: str
+    version: int
+    event: str
+    trace_id: str
+    reason: str
+    kind: str
+    cause: str
+    detail: str
+    attempts: int
+    failures: Sequence[dict[str, Any]]
+    headers: dict[str, str]
+    value: bytes
+    began_at: datetime
+    died_at: datetime
+    state: str
+    edited_from: int | None
+    behind: int
+    decisions: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number."""
+
+    cause: str
+    origin: str
+    target: str
+    event: str
+    kind: str
+    reason: str
+    detail: str
+    letters: int
+    behind: int
+    first_at: datetime
+    last_at: datetime
+    sample: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Who decided about a letter, why and when; `redrive` is the one that it belongs to."""
+
+    by: str
+    why: str
+    at: datetime
+    redrive: int | None = None
+
+
+def of_delivery(parked: Parked) -> Dead:
+    """Make the letter of a delivery that is given up. Pure."""
+    claim, failure = parked.claim, parked.failure
+    recorded = parked.recorded
+    event = type(recorded.event).__name__ if recorded else ""
+    facts = (parked.target, event, failure["kind"], failure.get("status"), failure.get("code"))
+    return Dead(
+        origin=DELIVERY + parked.target,
+        origin_ref=f"{claim.ticket_id}/{claim.version}",
+        target=parked.target,
+        ticket_id=claim.ticket_id,
+        version=claim.version,
+        event=event,
+        trace_id=recorded.trace_id if recorded else "",
+        reason=parked.reason.value,
+        kind=failure["kind"],
+        cause=_cause(*facts, _but_numbers(failure["detail"])),
+        detail=failure["detail"],
+        attempts=claim.attempt,
+        failures=[*claim.failures, failure],
+        value=claim.value,
+        began_at=recorded.recorded_at if recorded else parked.at,
+        died_at=parked.at,
+    )
+
+
+def of_input(refused: RefusedInput, at: datetime) -> Dead:
+    """Make the letter of input that had no effect. Pure."""
+    detail = f"{refused.detail_zh} / {refused.detail_en}"
+    failure = {"at": at.isoformat(), "kind": refused.kind, "code": refused.code, "field": refused.field}
+    return Dead(
+        origin=refused.origin,
+        origin_ref=refused.origin_ref,
+        ticket_id=refused.ticket_id or "",
+        trace_id=refused.trace_id,
+        reason=refused.code,
+        kind=refused.kind,
+        cause=_cause(refused.origin, refused.code, refused.field),
+        detail=detail,
+        failures=[{**failure, "detail": detail}],
+        headers=refused.headers,
+        value=refused.body,
+        began_at=refused.began_at or at,
+        died_at=at,
+    )
+
+
+def _cause(*facts: object) -> str:
+    """Give a cause's fingerprint: the same for letters that one repair would mend."""
+    return sha256("|".join(map(str, facts)).encode()).hexdigest()[:12]
+
+
+def _but_numbers(detail: str) -> str:
+    return re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", detail)

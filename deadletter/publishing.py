@@ -1,0 +1,154 @@
+"""Tells Kafka of letters and decisions, and brings input back to its door: rows, records, then marks, as the relay."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+from psycopg.rows import class_row, dict_row
+
+from bus.codec import Codec
+from bus.errors import KafkaUnavailable, StoreUnavailable
+from bus.headers import Headers
+from bus.kafka import HeldProducer
+from bus.partition import partition_of
+from bus.postgres.pool import Connection, Pool, connected
+from bus.records import LetterDecided, LetterPosted
+from bus.settings import Settings
+from bus.topics import DEADLETTER, Contract, physical
+from deadletter.doors import way_back
+from deadletter.letter import Letter
+from deadletter.letters import READ_WHOLE
+
+PASS_ROWS = 100
+VALUE_BYTES_MAX = 512 * 1024  # of a letter on Kafka; the row holds all of it
+POLL_S = 0.5
+_RETRY_S = 1.0
+_ACK_TIMEOUT_S = 15.0
+_LOCK = "SELECT pg_try_advisory_xact_lock(0x6C657474)"  # "lett": one program at a time, for the order per letter
+_LETTERS = f"{READ_WHOLE} WHERE l.published_at IS NULL ORDER BY l.id LIMIT {PASS_ROWS}"
+_DECISIONS = f"""
+SELECT d.id, d.letter, l.ticket_id, l.trace_id, l.origin, d.decision, d.decided_by, d.decided_why, d.decided_at,
+    d.redrive
+FROM letter_decisions d JOIN letters l ON l.id = d.letter
+WHERE d.published_at IS NULL AND l.published_at IS NOT NULL ORDER BY d.id LIMIT {PASS_ROWS}"""  # noqa: S608 - no part of it is input
+_WHOLE = f"{READ_WHOLE} WHERE l.id = ANY(%s)"
+_MARK_LETTERS = "UPDATE letters SET published_at = clock_timestamp() WHERE id = ANY(%s)"
+_MARK_DECISIONS = "UPDATE letter_decisions SET published_at = clock_timestamp() WHERE id = ANY(%s)"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class LetterPublisher:
+    """Publishes what the room has not told yet. Many may run, one of them works; a crash repeats records, no more."""
+
+    pool: Pool
+    codec: Codec
+    contract: Contract
+    settings: Settings
+    now: Callable[[], datetime]
+    _held: HeldProducer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._held = HeldProducer(self.settings)
+
+    async def run(self) -> None:
+        """Publish until cancelled; an outage of either store means waiting."""
+        try:
+            while True:
+                try:
+                    published = await self.publish_once()
+                except (StoreUnavailable, KafkaUnavailable) as error:
+                    log.warning("letters_wait", cause=str(error))
+                    await asyncio.sleep(_RETRY_S)
+                    continue
+                if not published:
+                    await asyncio.sleep(POLL_S)
+        finally:
+            await self._held.close()
+
+    async def publish_once(self) -> int:
+        """Publish one pass: letters first, then decisions about letters that are told. Raises StoreUnavailable, …"""
+        async with connected(self.pool) as connection:
+            ((mine,),) = await (await connection.execute(_LOCK)).fetchall()
+            if not mine:
+                return 0
+            return await self._letters(connection) or await self._decisions(connection)
+
+    async def _letters(self, connection: Connection) -> int:
+        letters = await _read(connection, _LETTERS)
+        await self._send([self._posted(letter) for letter in letters])
+        if letters:
+            await connection.execute(_MARK_LETTERS, ([letter.id for letter in letters],))
+        return len(letters)
+
+    async def _decisions(self, connection: Connection) -> int:
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            rows = await (await cursor.execute(_DECISIONS.encode())).fetchall()
+        if not rows:
+            return 0
+        retried = [row["letter"] for row in rows if row["decision"] == "retried"]
+        going_back = [one for one in await _read(connection, _WHOLE, (retried,)) if not one.target]
+        await self._send([*map(self._decided, rows), *map(self._back, going_back)])
+        await connection.execute(_MARK_DECISIONS, ([row["id"] for row in rows],))
+        return len(rows)
+
+    def _posted(self, letter: Letter) -> dict[str, Any]:
+        record = LetterPosted(
+            letter=letter.id,
+            origin=letter.origin,
+            origin_ref=letter.origin_ref,
+            ticket_id=letter.ticket_id,
+            trace_id=letter.trace_id,
+            event=letter.event,
+            reason=letter.reason,
+            kind=letter.kind,
+            cause=letter.cause,
+            detail=letter.detail,
+            attempts=letter.attempts,
+            failures=tuple(orjson.dumps(one).decode() for one in letter.failures),
+            headers=letter.headers,
+            value=letter.value[:VALUE_BYTES_MAX],
+            value_bytes=len(letter.value),
+            began_at=letter.began_at,
+            died_at=letter.died_at,
+            edited_from=letter.edited_from,
+        )
+        headers = [("original-time", letter.began_at.isoformat().encode()), ("origin", letter.origin.encode())]
+        key = letter.ticket_id or letter.origin
+        return self._record(DEADLETTER, key, self.codec.encode_record(record), headers, letter.died_at)
+
+    def _decided(self, row: dict[str, Any]) -> dict[str, Any]:
+        names = ("letter", "ticket_id", "trace_id", "decision", "decided_by", "decided_why", "decided_at", "redrive")
+        value = self.codec.encode_record(LetterDecided(**{name: row[name] for name in names}))
+        return self._record(DEADLETTER, row["ticket_id"] or row["origin"], value, [], row["decided_at"])
+
+    def _back(self, letter: Letter) -> dict[str, Any]:
+        back = way_back(letter, self.codec.encode_record)
+        headers = [(name, value.encode()) for name, value in back.headers.items()]
+        return self._record(back.topic, back.key, back.value, headers, self.now())
+
+    def _record(self, topic: str, key: str, value: bytes, headers: Headers, at: datetime) -> dict[str, Any]:
+        return {
+            "topic": physical(self.settings.namespace, topic),
+            "partition": partition_of(key, self.contract.topics[topic].partitions),
+            "key": key.encode(),
+            "value": value,
+            "headers": headers,
+            "timestamp_ms": int(at.timestamp() * 1000),
+        }
+
+    async def _send(self, records: Sequence[dict[str, Any]]) -> None:
+        if records:
+            async with self._held.sending(_ACK_TIMEOUT_S) as producer:
+                acks: list[asyncio.Future[Any]] = [await producer.send(**one) for one in records]
+                await asyncio.gather(*acks)
+
+
+async def _read(connection: Connection, query: str, given: tuple[Any, ...] = ()) -> list[Letter]:
+    async with connection.cursor(row_factory=class_row(Letter)) as cursor:
+        return await (await cursor.execute(query.encode(), given)).fetchall()
