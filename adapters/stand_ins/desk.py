@@ -2,12 +2,25 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self, TypeVar
 
 import orjson
 
 from adapters.stand_ins.asking import ask, client, said
+
+LOOK_EVERY_S = 0.1
+Seen = TypeVar("Seen")
+
+
+async def until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool], *, limit_s: float = 10) -> Seen:
+    """Look until what is seen is good, at most `limit_s`; give what was seen last."""
+    give_up_at = asyncio.get_running_loop().time() + limit_s
+    while True:
+        seen = await look()
+        if good(seen) or asyncio.get_running_loop().time() > give_up_at:
+            return seen
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 class Desk:
@@ -41,19 +54,16 @@ class Desk:
         def found(page: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return next((each for each in page.get("tickets", ()) if wanted(each)), None)
 
-        return found(await self._until(f"/v1/tickets?state={state}", lambda page: found(page) is not None, limit_s))
+        path = f"/v1/tickets?state={state}"
+        return found(await until(lambda: self._read(path), lambda page: found(page) is not None, limit_s=limit_s))
 
     async def journey(
         self, name: str, complete: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 10
     ) -> Mapping[str, Any]:
         """Look a ticket's journey up until it is complete, at most `limit_s`; give it as it then is."""
-        return await self._until(f"/v1/journeys/{name}", lambda told: "events" in told and complete(told), limit_s)
+        path = f"/v1/journeys/{name}"
+        return await until(lambda: self._read(path), lambda told: "events" in told and complete(told), limit_s=limit_s)
 
-    async def _until(self, path: str, good: Callable[[Mapping[str, Any]], bool], limit_s: float) -> Mapping[str, Any]:
-        until = asyncio.get_running_loop().time() + limit_s
-        while True:
-            answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
-            read = said(answer)
-            if good(read) or asyncio.get_running_loop().time() > until:
-                return read
-            await asyncio.sleep(0.1)
+    async def _read(self, path: str) -> Mapping[str, Any]:
+        answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
+        return said(answer)

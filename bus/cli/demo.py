@@ -2,15 +2,21 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from rich.console import Console
 
     from adapters.stand_ins.narrator import Narrator
+    from adapters.stand_ins.story_systems import Systems
+    from bus.app import Core
+    from bus.delivery.standing import Standing
     from bus.settings import Settings
 
 commands = typer.Typer()
@@ -40,7 +46,7 @@ def demo() -> None:
     from bus.errors import BusError
 
     for each in (signal.SIGTERM, signal.SIGHUP):  # both end it as Ctrl-C does: everything is stopped on the way out
-        signal.signal(each, signal.default_int_handler)
+        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
     console = Console()
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-demo-"))
     try:
@@ -59,8 +65,10 @@ def demo() -> None:
 def _on_own_stack(scratch: Path, console: "Console") -> None:
     """Start a stack that nothing of this shell's settings reaches, play, stop it whatever happens."""
     import asyncio
+    from contextlib import AsyncExitStack
 
     from adapters.stand_ins.narrator import Narrator
+    from adapters.stand_ins.story_systems import listening
     from bus.app import prepare
     from bus.cli.stack import PROGRAMS
     from bus.local.download_bar import DownloadBar
@@ -74,59 +82,106 @@ def _on_own_stack(scratch: Path, console: "Console") -> None:
     begun = time.monotonic()
     console.print("启动真实的本地栈:PostgreSQL、Apache Kafka、Schema Registry、网关、Worker", style="bold")
     say("starting a real local stack: PostgreSQL, Apache Kafka, schema registry, gateway, worker")
-    settings = _untouched_settings()
-    stack = LocalStack(
-        data=scratch / "stack",
-        settings=settings,
-        prepare=prepare,
-        programs=[program(name) for name in PROGRAMS],
-        say=lambda line: say(f"  {line}"),
-        watch=DownloadBar(),
-    )
-    stack.start()
-    try:
-        asyncio.run(_told(borrow(settings, stack.state.lends), scratch, Narrator(console)))
-    finally:
-        say("\n停止本地栈 / stopping the stack")
-        stack.stop()
+    with asyncio.Runner() as runner:
+        ears = AsyncExitStack()
+        # The worker is told where they listen, so they do before it starts.
+        systems = runner.run(ears.enter_async_context(listening()))
+        settings = _own_settings(systems.write_targets(scratch / "targets.yaml"))
+        stack = LocalStack(
+            data=scratch / "stack",
+            settings=settings,
+            prepare=prepare,
+            programs=[program(name) for name in PROGRAMS],
+            say=lambda line: say(f"  {line}"),
+            watch=DownloadBar(),
+        )
+        stack.start()
+        try:
+            runner.run(_told(borrow(settings, stack.state.lends), scratch, systems, ears, Narrator(console)))
+        finally:
+            runner.close()  # before the stack: also who was cut off in the middle lets go of it in order
+            say("\n停止本地栈 / stopping the stack")
+            stack.stop()
     took = f"{time.monotonic() - begun:.0f} s"
     console.print(f"演示结束,没有留下任何进程 / done, nothing is left running ({took})", style="bold green")
 
 
-def _untouched_settings() -> "Settings":
-    """Read settings as on a machine where none is set: the story must not land in somebody's real bus."""
-    from bus.settings import load, variables
+def _own_settings(variables: Mapping[str, str]) -> "Settings":
+    """Read settings as on a machine where only `variables` are set: the story must not land in somebody's real bus.
 
-    for variable in variables().values():
+    The programs inherit them.
+    """
+    from bus import settings
+
+    for variable in settings.variables().values():
         if variable != KEPT:
             os.environ.pop(variable, None)
-    return load()
+    os.environ.update(variables)
+    return settings.load()
 
 
-async def _told(settings: "Settings", scratch: Path, tell: "Narrator") -> None:
-    """Let the players in with tokens of their own, play, and trace the ticket."""
+async def _told(
+    settings: "Settings", scratch: Path, systems: "Systems", ears: "AsyncExitStack", tell: "Narrator"
+) -> None:
+    """Let the players in with tokens of their own and play; in the end nobody listens any more."""
     import asyncio
     import secrets
 
     from adapters.stand_ins.story import Stage, play
-    from bus.app import require
+    from bus.app import open_core, require
     from bus.gateway.clients import ensure_client
     from bus.gateway.roles import Role
-    from bus.postgres.pool import open_pool
 
     tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER)}
-    async with open_pool(require(settings, "database_url"), size=1) as pool:
+    async with ears, open_core(settings, connections=1) as core:
         for role, token in tokens.items():
-            await ensure_client(pool, f"demo-{role.value}", role, token)
-    stage = Stage(
-        url=require(settings, "url"),
-        crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),
-        dispatcher_token=tokens[Role.DISPATCHER],
-        engineer_token=tokens[Role.ENGINEER],
-        scratch=scratch,
-    )
-    async with asyncio.timeout(STORY_S_MAX):
-        await play(stage, tell)
+            await ensure_client(core.pool, f"demo-{role.value}", role, token)
+        stage = Stage(
+            url=require(settings, "url"),
+            crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),
+            dispatcher_token=tokens[Role.DISPATCHER],
+            engineer_token=tokens[Role.ENGINEER],
+            scratch=scratch,
+            systems=systems,
+            operator=_Operator(core),
+        )
+        async with asyncio.timeout(STORY_S_MAX):
+            await play(stage, tell)
+
+
+class _Operator:
+    """Does what `ticketbus delivery` and `ticketbus deadletter` do, by the same functions."""
+
+    def __init__(self, core: "Core") -> None:
+        self._core = core
+
+    async def standing(self, target: str) -> "Standing | None":
+        from bus.delivery.standing import standing
+
+        return next((one for one in await standing(self._core.pool) if one.target == target), None)
+
+    async def letter(self, target: str) -> Mapping[str, Any]:
+        from deadletter.letters import groups
+
+        found = await groups(self._core.pool, origin=f"delivery:{target}")
+        return await self._shown(found[0].sample) if found else {}
+
+    async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
+        from bus.dispatch import utc_now
+        from deadletter.letter import Decision
+        from deadletter.letters import retry
+
+        await retry(self._core.pool, [letter], Decision(by=by, why=why, at=utc_now()))
+        return await self._shown(letter)
+
+    async def _shown(self, number: int) -> Mapping[str, Any]:
+        from dataclasses import asdict
+
+        from deadletter.letters import read
+        from deadletter.reading import decoded
+
+        letter = await read(self._core.pool, number)
+        return {**asdict(letter), "decoded": decoded(letter, self._core.codec)}
 
 
 def _last_words(scratch: Path, console: "Console") -> None:

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from bus import relay
+from bus import findings, relay
 from bus.delivery import metrics as delivery
 from bus.drawing.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
@@ -17,6 +17,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", relay),
     ("Log", "Counted in the worker.", log),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
+    ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", findings),
     ("Delivery", "Counted in the workers that run the stage `delivery`.", delivery),
 )
 
@@ -27,7 +28,7 @@ def page() -> str:
     """Draw docs/metrics.md. Pure."""
     return document(
         "Metrics 指标",
-        "bus/gateway/metrics.py, bus/relay.py, bus/log/metrics.py, bus/stage/metrics.py and bus/delivery/metrics.py",
+        "the catalogues of metrics: bus/*/metrics.py, bus/relay.py and bus/findings.py",
         *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 

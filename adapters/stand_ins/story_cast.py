@@ -1,0 +1,59 @@
+"""Who plays in the demo's story, and what every act of it needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from adapters.stand_ins.crm import Crm, Receipt
+from adapters.stand_ins.desk import Desk
+from adapters.stand_ins.engineer_app import EngineerApp
+from adapters.stand_ins.narrator import Narrator
+from adapters.stand_ins.story_systems import Systems
+from bus.delivery.standing import Standing
+
+EVENT_S_MAX: Final = 15.0
+ENGINEER: Final = "张伟"
+DISPATCHER: Final = "王芳"
+CLERK: Final = "客服小刘"
+
+
+class Operator(Protocol):
+    """What an operator does at a terminal: the same functions as those of the commands named."""
+
+    async def standing(self, target: str) -> Standing | None:
+        """Look at a target, as `ticketbus delivery list` shows it; None while no worker serves it."""
+
+    async def letter(self, target: str) -> Mapping[str, Any]:
+        """Look for a dead letter of a target, as `ticketbus deadletter show --json` gives it; empty without one."""
+
+    async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
+        """Send a letter again, as `ticketbus deadletter retry` does; give it as it then stands on file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays: all of them speak to the bus over real sockets. `systems` are those that the bus calls."""
+
+    crm: Crm
+    desk: Desk
+    app: EngineerApp
+    wrong_app: EngineerApp
+    systems: Systems
+    operator: Operator
+
+
+async def tapped(cast: Cast, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
+    """Tap a button of the app, which must be taken. Raises StoryFailed."""
+    answer = await cast.app.tap(label, ticket_id, **values)
+    tell.expect(answer.done, f"“{label}”应被接受", f"{label} is accepted", answer)
+    tell.fact(f"{label}")
+
+
+def expect_answer(tell: Narrator, receipt: Receipt, answer: str) -> None:
+    """Go on if the bus answered so. Raises StoryFailed."""
+    tell.expect(
+        receipt.result.get("answer") == answer,
+        f"应答应为 {answer}",
+        f"the answer is {answer}",
+        receipt,
+    )
