@@ -1,4 +1,4 @@
-"""`ticketbus trace`: where a ticket has been, hop by hop."""
+"""`ticketbus trace`: where a ticket has been, hop by hop, what died of it, and what to do next."""
 
 from typing import Annotated, Any
 
@@ -16,6 +16,11 @@ _HOPS = {
     "waiting": "待发 waiting",
     "projected": "投影 projected",
     "pushed": "推送 pushed",
+    "enqueued": "排队 enqueued",
+    "delivered": "送达 delivered",
+    "delivery_waiting": "待投 to deliver",
+    "discarded": "作废 discarded",
+    "dead": "死信 dead",
 }
 
 
@@ -27,7 +32,9 @@ def trace(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Tell a ticket's journey: every event, every hop with its time and its lag. Exits 1 when nothing is found.
+    """Tell a ticket's journey: every event, every hop with its time and its lag, dead letters, and the next step.
+
+    A dead letter is found by its trace id without a ticket, too. Exits 1 when nothing is found.
 
     Example: ticketbus trace T20261122-000123
     """
@@ -50,20 +57,57 @@ def trace(
 
 def lines(told: dict[str, Any]) -> list[str]:
     """Spell a journey for people: Chinese first. Pure."""
-    state = f"状态 {told['state_zh']} ({told['state']}), version {told['version']}"
-    origin = f"来源 {told['source']} {told['source_no']}; trace {told['trace_id']}"
-    said = [f"{told['ticket_id']} {told['title']}", f"{state}; {origin}"]
+    said = _head(told) if told["ticket_id"] else [f"没有对应的工单 no ticket; trace {told['trace_id']}"]
     if told["also"]:
         said.append(f"另有 / also known by this name: {', '.join(told['also'])}")
     for event in told["events"]:
         marks = " ".join(name for name in ("historic", "implied") if event[name])
         said.append(f"\n{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip())
-        for hop in event["hops"]:
-            at = f"{hop['at']:%Y-%m-%d %H:%M:%S.%f}"[:-3] if hop["at"] else "-"
-            lag = f"+{hop['lag_ms']:,.1f} ms" if hop["lag_ms"] is not None else ""
-            said.append(f"      {_HOPS[hop['hop']]:<14} {at}  {lag:>14}  {hop['where']}")
+        said.extend(_hop(hop) for hop in event["hops"])
     said.extend(
         f"\n  拒绝 refused: {one['detail']} / {one['detail_en']} ({one['origin']}, {one['times']}×)"
         for one in told["refusals"]
     )
+    for letter in told["letters"]:
+        said.extend(_letter(letter))
+    said.append("")
+    for line in told["verdict"]:
+        said += [f"→ {line['zh']}", f"  {line['en']}"]
     return said
+
+
+def _head(told: dict[str, Any]) -> list[str]:
+    state = f"状态 {told['state_zh']} ({told['state']}), version {told['version']}"
+    origin = f"来源 {told['source']} {told['source_no']}; trace {told['trace_id']}"
+    return [f"{told['ticket_id']} {told['title']}", f"{state}; {origin}"]
+
+
+def _hop(hop: dict[str, Any]) -> str:
+    at = f"{hop['at']:%Y-%m-%d %H:%M:%S.%f}"[:-3] if hop["at"] else "-"
+    lag = f"+{hop['lag_ms']:,.1f} ms" if hop["lag_ms"] is not None else ""
+    return f"      {_HOPS[hop['hop']]:<14} {at}  {lag:>14}  {hop['where']}  {_note(hop)}".rstrip()
+
+
+def _note(hop: dict[str, Any]) -> str:
+    """Say what a hop at a target tells beside its time."""
+    match hop:
+        case {"hop": "delivered"}:
+            return f"{hop['reference']} ({hop['attempts']}×)".lstrip()
+        case {"hop": "discarded"}:
+            return str(hop["why"])
+        case {"hop": "dead"}:
+            return f"死信 letter {hop['letter']}: {hop['kind']} ({hop['attempts']}×)"
+        case {"hop": "delivery_waiting", "behind": behind}:
+            return f"在 v{behind} 之后 behind it" + (f", 死信 letter {hop['letter']}" if hop["letter"] else "")
+        case {"hop": "delivery_waiting"}:
+            return f"{hop['attempts']}×, {hop['kind'] or '-'}, 下次 next {hop['next_at']:%Y-%m-%d %H:%M:%S}"
+        case _:
+            return ""
+
+
+def _letter(letter: dict[str, Any]) -> list[str]:
+    what = f" v{letter['version']} {letter['event'] or ''}".rstrip() if letter["version"] else ""
+    why = f"{letter['reason']}/{letter['kind']}: {letter['detail']}"
+    head = f"\n  死信 letter {letter['number']} {letter['state']} {letter['origin']}{what}"
+    decided = (f"      {one['at'][:19]} {one['decision']} by {one['by']}: {one['why']}" for one in letter["decisions"])
+    return [f"{head}  {letter['died_at']:%Y-%m-%d %H:%M:%S}  {why}", *decided]

@@ -64,7 +64,7 @@ async def show_journey(http: HttpRequest) -> Response:
     name = within_limits(http.path_params["any"], "any")
     journey = await deps_of(http).journey(name)
     if journey is None:
-        zh, en = f"没有与 {name!r} 对应的工单", f"no ticket is known by {name!r}"
+        zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
         raise HttpProblem(404, "no_such_journey", "any", (zh, en))
     return json_response(journey)
 

@@ -29,6 +29,10 @@ BATCH = """
 INSERT INTO stage_batches (handler, partition, first_offset, next_offset, at)
 SELECT %s, shard, 0, %s, %s FROM outbox WHERE ticket_id = %s AND topic = 'ticket.events'"""
 
+DELIVERED = """
+INSERT INTO deliveries (target, ticket_id, version, enqueued_at) SELECT 'erp', ticket_id, version, now() FROM events
+ON CONFLICT DO NOTHING"""
+
 
 @pytest.fixture(scope="module")
 def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Bus:
@@ -77,6 +81,7 @@ async def test_a_ticket_that_changes_while_it_is_told_is_told_as_it_was(
     async def slowly(connection: Any, query: Any, parameters: Any) -> Any:
         found = await rows(connection, query, parameters)
         await core.dispatcher.dispatch([request(3, Note(text=f"{next(notes)}"), 10)])
+        await write(core, DELIVERED)
         return found
 
     with monkeypatch.context() as planted:

@@ -1,0 +1,130 @@
+"""Where a ticket is stuck, and what to do next, said for people. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+
+from bus.journey.hops import Delivery, Letter, open_at
+from bus.tracing.masking import mask_text
+
+DETAIL_MAX = 200
+NAMED_MAX = 3
+
+Said = dict[str, str]
+
+
+def verdict(
+    unpublished: Sequence[int], deliveries: Sequence[Delivery], letters: Sequence[Letter], now: datetime
+) -> list[Said]:
+    """Say what does not go on by itself, or waits, each with the next step: `zh` and `en`. One line if nothing does.
+
+    `unpublished` are versions; deliveries are in order of target and version.
+    """
+    waiting = [one for one in deliveries if one.state == "waiting"]
+    said = [_unpublished(sorted(set(unpublished)))] if unpublished else []
+    letter_at = open_at(letters)
+    for target, some in groupby(waiting, key=attrgetter("target")):
+        said += _waiting(target, list(some), letter_at.get(target), now)
+    said += _inputs([one for one in letters if not one.target and one.state == "open"])
+    return said or [_NOTHING]
+
+
+_NOTHING = {
+    "zh": "没有卡住:没有待发布的事件、等待的投递和未处理的死信",
+    "en": "nothing is stuck: no event waits for Kafka, no delivery waits, no letter is open",
+}
+
+
+def _unpublished(versions: Sequence[int]) -> Said:
+    zh, en = _named(versions)
+    return {
+        "zh": f"{zh} 已入库,尚未发布到 Kafka:确认 Kafka 可用、gateway 或 worker 在运行",
+        "en": f"{en} is committed and not on Kafka yet: see that Kafka is up and a gateway or worker runs",
+    }
+
+
+def _waiting(target: str, some: Sequence[Delivery], letter: Letter | None, now: datetime) -> list[Said]:
+    head, behind = some[0], [one.version for one in some[1:]]
+    said = [_dead(letter)] if letter else [_queued(head, now)]
+    if behind:
+        before = (f"死信 {letter.id}", f"letter {letter.id}") if letter else (f" v{head.version}", f"v{head.version}")
+        zh, en = _named(behind)
+        said.append({"zh": f"{zh} → {target} 在{before[0]} 之后等待", "en": f"{en} → {target}: behind {before[1]}"})
+    if head.paused is not None:
+        said.append(
+            {
+                "zh": f"{target} 已暂停:{_short(head.paused)}。恢复用 delivery resume {target}",
+                "en": f"{target} is paused: {_short(head.paused)}; `ticketbus delivery resume {target}` ends that",
+            }
+        )
+    elif head.failures:
+        said.append(_failing(head, now))
+    return said
+
+
+def _dead(letter: Letter) -> Said:
+    place, number = f"v{letter.version} → {letter.target}", letter.id
+    return {
+        "zh": f"{place} 死信 {number}:{_short(letter.detail)}。用 deadletter show {number} 查看,"
+        f"修好后 deadletter retry {number},不再需要则 deadletter discard {number}",
+        "en": f"{place} is dead letter {number} ({letter.kind}): see `ticketbus deadletter show {number}`, "
+        "mend the cause, then `deadletter retry`, or `deadletter discard`",
+    }
+
+
+def _queued(head: Delivery, now: datetime) -> Said:
+    place, since = f"v{head.version} → {head.target}", _at(head.enqueued_at)
+    if not head.attempts:
+        return {"zh": f"{place} 自 {since} 排队,尚未投递", "en": f"{place} is queued since {since}, not tried yet"}
+    later = _at(head.next_at) if head.next_at and head.next_at > now else ""
+    last = (f",上次 {head.kind}", f", last {head.kind}") if head.kind else ("", "")
+    return {
+        "zh": f"{place} 等待投递:已试 {head.attempts} 次{last[0]}," + (f"最早 {later} 再试" if later else "即将再试"),
+        "en": f"{place} waits: tried {head.attempts} times{last[1]}, "
+        + (f"again at {later} at the earliest" if later else "due again now"),
+    }
+
+
+def _failing(head: Delivery, now: datetime) -> Said:
+    """Say that a target fails as a whole; when its breaker opens is its policy's to say, which is not stored."""
+    until = _at(head.not_before) if head.not_before and head.not_before > now else ""
+    held = (f",断路器在 {until} 前不放行", f", its breaker lets no call through before {until}") if until else ("", "")
+    return {
+        "zh": f"{head.target} 连续失败 {head.failures} 次{held[0]}:修好对方系统后自动继续",
+        "en": f"{head.target} failed {head.failures} times in a row{held[1]}: mend it, the bus goes on by itself",
+    }
+
+
+def _inputs(letters: Sequence[Letter]) -> list[Said]:
+    """Say which input had no effect, one line for all of one origin and cause."""
+    cause = attrgetter("origin", "reason", "kind", "detail")
+    said = list[Said]()
+    for (origin, reason, kind, detail), some in groupby(sorted(letters, key=cause), key=cause):
+        numbers = [str(one.id) for one in some]
+        told = ", ".join(numbers[:NAMED_MAX]) + ("" if len(numbers) <= NAMED_MAX else f" … ({len(numbers)})")
+        said.append(
+            {
+                "zh": f"{origin} 的输入没有生效,死信 {told}:{_short(detail)}。用 deadletter show {numbers[0]} 查看",
+                "en": f"input of {origin} had no effect, dead letter {told} ({kind}, {reason}): "
+                f"see `ticketbus deadletter show {numbers[0]}`",
+            }
+        )
+    return said
+
+
+def _named(versions: Sequence[int]) -> tuple[str, str]:
+    """Name versions, in Chinese and in English; of many the first and the last."""
+    names = [f"v{one}" for one in versions]
+    if len(names) > NAMED_MAX:
+        names = [f"{names[0]}…{names[-1]} ({len(names)})"]
+    return "、".join(names), ", ".join(names)
+
+
+def _short(detail: str) -> str:
+    text = mask_text(detail)
+    return text if len(text) <= DETAIL_MAX else text[: DETAIL_MAX - 1] + "…"
+
+
+def _at(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
