@@ -27,7 +27,7 @@ faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 
 	@$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" --session-timeout 14400 \
 		$(if $(SEED),--seed $(SEED)) $(TEST_ARGS)
 
-bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 8 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)
+bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 12 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)
 	@$(BIN)/ticketbus fetch
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 

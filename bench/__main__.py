@@ -20,25 +20,30 @@ from bus.local.stack import Urls, running_parts
 from bus.settings import load
 from bus.tracing import configure
 
-ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind")
-SCALE: Final = "scale"
+ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "deliveries", "backlog")
+SCALE: Final = ("scale", "million")
 
 
 def main() -> None:
     """Measure, print a line of JSON for each figure, then the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "rooms", nargs="*", metavar="ROOM", help=f"{' '.join((*ROOMS, SCALE))}; all but {SCALE} if none"
+        "rooms", nargs="*", metavar="ROOM", help=f"{' '.join((*ROOMS, *SCALE))}; all but {' and '.join(SCALE)} if none"
     )
     parser.add_argument(
-        "--scale", action="store_true", help="10 thousand beside 1 million tickets too: half an hour more"
+        "--scale", action="store_true", help="a million tickets and a million deliveries too: half an hour more"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table between the marks of this document")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="keep the table between the marks of this document, those of the rooms if named",
+    )
     chosen = parser.parse_args()
-    if unknown := {*chosen.rooms} - {*ROOMS, SCALE}:
+    if unknown := {*chosen.rooms} - {*ROOMS, *SCALE}:
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
-    rooms = chosen.rooms or [*ROOMS, *([SCALE] if chosen.scale else [])]
-    configure("bench", level="error")
+    rooms = chosen.rooms or [*ROOMS, *(SCALE if chosen.scale else ())]
+    configure("bench", level="critical")  # what an import refuses is found and said, and stdout is for figures
     collect_seldom()  # as every program does; what is measured in this process beside ours has it too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was started ends with the bench
     with (
@@ -49,7 +54,7 @@ def main() -> None:
         figures, failed = _measured(rooms, parts, Path(folder))
     report.show(figures, described)
     if chosen.write:
-        report.write(chosen.write, figures, described)
+        report.write(chosen.write, figures, described, chosen.rooms)
     sys.exit(1 if failed else 0)
 
 

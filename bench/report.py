@@ -10,8 +10,7 @@ from rich.table import Table
 
 from bench.figure import COLUMNS, Figure, cells
 
-_BEGIN: Final = "<!-- measured -->"
-_END: Final = "<!-- end of measured -->"
+_WHAT: Final = "measured"  # between its marks stands the whole table; a part's, after the rooms that it names, apart
 
 
 def show(figures: Sequence[Figure], machine: Sequence[str]) -> None:
@@ -23,15 +22,16 @@ def show(figures: Sequence[Figure], machine: Sequence[str]) -> None:
     console.print(table)
 
 
-def write(path: Path, figures: Sequence[Figure], machine: Sequence[str]) -> None:
-    """Put the table between the marks of a document. Raises ValueError when it has none."""
-    text = path.read_text(encoding="utf-8")
-    if _BEGIN not in text or _END not in text:
-        raise ValueError(f"{path} has no lines {_BEGIN} and {_END}")
-    before, _, rest = text.partition(_BEGIN)
+def write(path: Path, figures: Sequence[Figure], machine: Sequence[str], rooms: Sequence[str] = ()) -> None:
+    """Put the table between the marks of a document, those of these rooms if any. Raises ValueError: it has none."""
+    text, what = path.read_text(encoding="utf-8"), " ".join((_WHAT, *rooms))
+    begin, end = f"<!-- {what} -->", f"<!-- end of {what} -->"
+    if begin not in text or end not in text:
+        raise ValueError(f"{path} has no lines {begin} and {end}")
+    before, _, rest = text.partition(begin)
     table = [_row(COLUMNS), _row(["---"] * len(COLUMNS)), *(_row(cells(figure)) for figure in figures)]
     body = "\n".join(["", *(f"- {line}" for line in machine), "", *table, ""])
-    path.write_text(before + _BEGIN + body + _END + rest.partition(_END)[2], encoding="utf-8")
+    path.write_text(before + begin + body + end + rest.partition(end)[2], encoding="utf-8")
 
 
 def _row(row: Sequence[str]) -> str:

@@ -58,8 +58,9 @@ async def run(bus: Bus) -> list[Figure]:
         _settle(bus)
         small = await _cost(bus, core)
         with psycopg.connect(bus.database_url, autocommit=True) as connection:
-            text = Path(__file__).with_name("copies.sql").read_text().format(copies=_COPIES)
-            await asyncio.to_thread(connection.execute, text.encode())
+            for name in ("copies_of_events.sql", "copies.sql"):
+                text = Path(__file__).with_name(name).read_text().format(copies=_COPIES)
+                await asyncio.to_thread(connection.execute, text.encode())
         _settle(bus)
         large = await _cost(bus, core)
     return _figures(small, large)

@@ -37,9 +37,9 @@ class MemoryStore:
         """Read the folded state."""
         return self._tickets.get(ticket_id)
 
-    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
         """Read a ticket's events in order."""
-        return tuple(self.log.get(ticket_id, ()))
+        return tuple(self.log.get(ticket_id, ())[after:])
 
 
 class MemoryTransaction:

@@ -33,6 +33,6 @@ class Store(Protocol):
         """Read the folded state as last committed."""
         ...
 
-    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
-        """Read a ticket's events in order of version."""
+    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
+        """Read a ticket's events in order of version, those after a version alone."""
         ...

@@ -8,6 +8,7 @@ from bus.records import RequestReceived
 from bus.topics import COMMANDS, INTAKE
 from deadletter.letter import Letter
 
+RETURN_BYTES_MAX = 1024 * 1024
 NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
     "import": (
         "请改正文件后重新导入,已导入的行不会重复",
@@ -16,6 +17,14 @@ NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
     "log": ("日志上的外来字节不是任何系统的请求", "foreign bytes on the log are nobody's request; discard it"),
 }
 """Doors whose input nothing sends again, and what to do instead: in Chinese, in English."""
+
+
+def no_way_back(origin: str, size: int) -> tuple[str, str] | None:
+    """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
+    door = origin.partition(":")[0]
+    if door != "delivery" and size > RETURN_BYTES_MAX:
+        return f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back"
+    return NO_WAY_BACK.get(door)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

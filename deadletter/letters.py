@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from bus.delivery import queue
 from bus.delivery.parking import Parked
 from bus.postgres.pool import Connection, Pool, connected
-from deadletter.doors import NO_WAY_BACK
+from deadletter.doors import no_way_back
 from deadletter.letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery
 
 LIST_MAX = 1_000
@@ -39,7 +39,7 @@ INSERT INTO letters AS l ({_NAMES}) SELECT * FROM unnest({", ".join(f"%b::{kind}
 ON CONFLICT (origin, origin_ref) WHERE state = 'open' DO UPDATE SET attempts = l.attempts + 1,
     failures = CASE WHEN jsonb_array_length(l.failures) < {queue.FAILURES_KEPT} THEN l.failures ELSE l.failures - 1 END
         || excluded.failures
-RETURNING l.id, l.attempts"""  # noqa: S608 - no part of it is input
+RETURNING l.id, xmax = 0"""  # noqa: S608 - no part of it is input
 # What waits behind a letter is everything of its ticket and target that is not settled, but the letter itself.
 _BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
@@ -56,7 +56,8 @@ SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited
               FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions
 FROM letters l"""  # noqa: S608 - no part of it is input
 _LOCK = """
-SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END, state
+SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END,
+    octet_length(value) + octet_length(headers::text), state
 FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"""
 _MOVE = "UPDATE letters SET state = %s WHERE id = ANY(%s)"
 _DECIDE = """
@@ -69,7 +70,7 @@ RETURNING id"""  # noqa: S608 - no part of it is input
 
 
 class Place(NamedTuple):
-    """An open letter that is locked; `edited` is what goes out instead of the event, where it is a mended copy."""
+    """An open letter that is locked; `edited` goes out instead of the event, where it is a mended copy."""
 
     id: int
     target: str
@@ -77,6 +78,7 @@ class Place(NamedTuple):
     version: int
     origin: str
     edited: bytes | None
+    size: int
 
 
 async def post_deliveries(connection: Connection, parked: Sequence[Parked]) -> None:
@@ -89,7 +91,7 @@ async def post(connection: Connection, dead: Sequence[Dead]) -> list[int]:
     once = {(one.origin, one.origin_ref): one for one in dead}  # a batch may hold a repeat of its own
     columns = [[_stored(one, name) for one in once.values()] for name, _ in _COLUMNS]
     told = await connection.execute(_POST, columns)
-    return [number for number, attempts in await told.fetchall() if attempts == 1]
+    return [number for number, new in await told.fetchall() if new]
 
 
 def _stored(one: Dead, name: str) -> Any:
@@ -125,7 +127,7 @@ async def retry(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
 async def send_again(connection: Connection, places: Sequence[Place], decision: Decision) -> None:
     """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
     for place in places:
-        if why := NO_WAY_BACK.get(place.origin.partition(":")[0]):
+        if why := no_way_back(place.origin, place.size):
             raise LetterKept(f"死信 {place.id} 不能重发:{why[0]} / letter {place.id} cannot be sent again: {why[1]}")
     for target, some in _deliveries(places).items():
         parked = [(one.ticket_id, one.version, one.edited) for one in some]

@@ -11,7 +11,8 @@ import structlog
 from psycopg.rows import class_row, dict_row
 
 from bus.codec import Codec
-from bus.errors import KafkaUnavailable, StoreUnavailable
+from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
+from bus.findings import Finding, Report, Rule, report
 from bus.headers import Headers
 from bus.kafka import HeldProducer
 from bus.partition import partition_of
@@ -25,8 +26,10 @@ from deadletter.letters import READ_WHOLE
 
 PASS_ROWS = 100
 VALUE_BYTES_MAX = 512 * 1024  # of a letter on Kafka; the row holds all of it
+HEADERS_CHARS_MAX = 64 * 1024  # of more than that none is told; the row holds all of them
 POLL_S = 0.5
 _RETRY_S = 1.0
+_STOPPED_S = 60.0
 _ACK_TIMEOUT_S = 15.0
 _LOCK = "SELECT pg_try_advisory_xact_lock(0x6C657474)"  # "lett": one program at a time, for the order per letter
 _LETTERS = f"{READ_WHOLE} WHERE l.published_at IS NULL ORDER BY l.id LIMIT {PASS_ROWS}"
@@ -51,6 +54,7 @@ class LetterPublisher:
     contract: Contract
     settings: Settings
     now: Callable[[], datetime]
+    report: Report = report
     _held: HeldProducer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +69,10 @@ class LetterPublisher:
                 except (StoreUnavailable, KafkaUnavailable) as error:
                     log.warning("letters_wait", cause=str(error))
                     await asyncio.sleep(_RETRY_S)
+                    continue
+                except InvariantBroken as error:
+                    self.report(_stopped(error))
+                    await asyncio.sleep(_STOPPED_S)
                     continue
                 if not published:
                     await asyncio.sleep(POLL_S)
@@ -111,7 +119,7 @@ class LetterPublisher:
             detail=letter.detail,
             attempts=letter.attempts,
             failures=tuple(orjson.dumps(one).decode() for one in letter.failures),
-            headers=letter.headers,
+            headers=letter.headers if len(str(letter.headers)) <= HEADERS_CHARS_MAX else {},
             value=letter.value[:VALUE_BYTES_MAX],
             value_bytes=len(letter.value),
             began_at=letter.began_at,
@@ -147,6 +155,15 @@ class LetterPublisher:
             async with self._held.sending(_ACK_TIMEOUT_S) as producer:
                 acks: list[asyncio.Future[Any]] = [await producer.send(**one) for one in records]
                 await asyncio.gather(*acks)
+
+
+def _stopped(error: InvariantBroken) -> Finding:
+    return Finding(
+        rule=Rule.STAGE_STOPPED,
+        about="letters",
+        zh=f"死信不再发布到 Kafka,其余不受影响:{error}",
+        en=f"letters are not told on Kafka any more, nothing else is held up: {error}",
+    )
 
 
 async def _read(connection: Connection, query: str, given: tuple[Any, ...] = ()) -> list[Letter]:

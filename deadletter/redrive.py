@@ -37,9 +37,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Look again after that."""
+    """Look again after that; `watching`: the first ones are looked at, and the rest's time has not begun."""
 
     pause: timedelta
+    watching: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,5 +71,5 @@ def next_step(terms: Terms, at: Progress, *, now: datetime, allowed: int) -> Ste
     if watching:
         seen_at = (at.first_released_at or now) + terms.watch
         if settled < at.released or now < seen_at:
-            return Wait(pause=PAUSE)
+            return Wait(pause=PAUSE, watching=True)
     return Release(count=min(allowed, at.left)) if allowed > 0 else Wait(pause=PAUSE)

@@ -15,6 +15,7 @@ from deadletter.redrive import Progress, Terms
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
 
+_ONE_AT_A_TIME = "LOCK TABLE redrives IN SHARE ROW EXCLUSIVE MODE"  # who waited sees what the other has taken
 _FREEZE = """
 INSERT INTO redrives (query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
@@ -41,7 +42,8 @@ FROM redrives r LEFT JOIN redrive_letters o ON o.redrive = r.id LEFT JOIN letter
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s GROUP BY r.id ORDER BY r.id"""
 # A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
 _NEXT = """
-SELECT l.id, l.target, l.ticket_id, l.version, l.origin, CASE WHEN l.edited_from IS NULL THEN NULL ELSE l.value END
+SELECT l.id, l.target, l.ticket_id, l.version, l.origin, CASE WHEN l.edited_from IS NULL THEN NULL ELSE l.value END,
+    octet_length(l.value)
 FROM redrive_letters o JOIN letters l ON l.id = o.letter JOIN redrives r ON r.id = o.redrive
 WHERE o.redrive = %s AND r.state = 'running' AND o.released_at IS NULL AND l.state = 'open'
 ORDER BY l.id LIMIT %s FOR UPDATE OF o, l, r"""
@@ -123,6 +125,7 @@ class Redrive:
 async def freeze(pool: Pool, query: Query, terms: Terms, decision: Decision) -> Frozen:
     """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, StoreUnavailable."""
     async with connected(pool) as connection:
+        await connection.execute(_ONE_AT_A_TIME)
         rows = await (await connection.execute(_MATCHING, asdict(query))).fetchall()
         taken = sum(row[5] for row in rows)
         worn = sum(row[6] >= SENT_AGAIN_MAX for row in rows)

@@ -58,8 +58,10 @@ async def carry_out(pool: Pool, number: int, *, now: Callable[[], datetime], rep
         match next_step(redrive.terms, redrive.progress, now=now(), allowed=int(allowed)):
             case Release(count=count):
                 allowed -= await redrives.release(pool, redrive, count, now())
-            case Wait(pause=pause):
+            case Wait(pause=pause, watching=watching):
                 await asyncio.sleep(pause.total_seconds())
+                if watching:  # the rate begins with the rest
+                    allowed, counted_at = 0.0, monotonic()
             case End(done=done, why=why):
                 ended = await redrives.end(pool, number, done=done, why=why, now=now())
                 if ended and not done:

@@ -18,14 +18,13 @@ from adapters.crm.callback_wire import Answer, judge, status_body
 from bus.delivery.plan import VariableName, secret_of
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.errors import StoreUnavailable
-from bus.events import Recorded
 from bus.ticket import Ticket
 
 ANSWER_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 64
 _SENDING: Final = "http11.send_request_headers.started"
 
-TicketAt = Callable[[Recorded], Awaitable[Ticket]]  # the ticket as an event left it
+TicketAt = Callable[[Call], Awaitable[Ticket]]  # the ticket as the call's event left it
 
 
 def _address(url: str) -> str:
@@ -100,7 +99,7 @@ class CrmCallback:
         deadline = asyncio.get_running_loop().time() + call.within_s
         try:
             async with asyncio.timeout_at(deadline):
-                body = status_body(call.event, await self._ticket_at(call.event))
+                body = status_body(call.event, await self._ticket_at(call))
         except TimeoutError:
             raise StoreUnavailable("the ticket was not read in time") from None
         heard = _Heard()

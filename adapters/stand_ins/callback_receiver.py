@@ -157,6 +157,9 @@ class CallbackReceiver:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving = asyncio.current_task()
         assert serving is not None
+        if self._server is None:  # accepted in the moment of the stop
+            writer.transport.abort()
+            return
         self._open.add(serving)
         try:
             while await self._one_call(reader, writer):

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
 commands.add_typer(redrive.commands)
 
-Numbers = Annotated[list[int], typer.Argument(metavar="LETTER…", help="Numbers of letters, as `list` shows them.")]
-By = Annotated[str, typer.Option("--by", help="Who decides this.")]
-Why = Annotated[str, typer.Option("--why", help="Why; it is kept with the letter.")]
+Number = Annotated[int, typer.Argument(metavar="LETTER", max=redrive.NUMBER_MAX)]
+Numbers = Annotated[
+    list[int],
+    typer.Argument(metavar="LETTER…", max=redrive.NUMBER_MAX, help="Numbers of letters, as `list` shows them."),
+]
+By = Annotated[str, typer.Option("--by", callback=redrive.said, help="Who decides this.")]
+Why = Annotated[str, typer.Option("--why", callback=redrive.said, help="Why; it is kept with the letter.")]
 
 
 @commands.command("list")
@@ -51,7 +55,7 @@ def list_groups(
 
 
 @commands.command()
-def show(number: Annotated[int, typer.Argument(metavar="LETTER")], data: Data = None, as_json: Json = False) -> None:
+def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     """Show a letter: what it holds, its bytes, the attempts kept, what waits behind it, what was decided.
 
     Exits 1 if there is none.
@@ -108,7 +112,7 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
 
 @commands.command()
 def edit(
-    number: Annotated[int, typer.Argument(metavar="LETTER")],
+    number: Number,
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON; - reads standard input.")],
     by: By,
     why: Why,
@@ -118,7 +122,7 @@ def edit(
 
     Of an event or a command FILE holds the fields that change, as `show` names them; of a webhook the new body, whole.
 
-    Example: echo '{"part_no": "M-18"}' | ticketbus deadletter edit 17 - --by 张工 --why "料号录错"
+    Example: echo '{"reason": "泵漏水"}' | ticketbus deadletter edit 17 - --by 张工 --why "原因录错"
     """
     from bus.cli.run import with_core
     from bus.dispatch import utc_now

@@ -1,6 +1,7 @@
 """`ticketbus deadletter redrive`: many letters sent again with care."""
 
 from datetime import timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,21 +13,42 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(name="redrive", help="Send many letters again: frozen, a few first, then the rest.")
 
-Number = Annotated[int, typer.Argument(metavar="REDRIVE", help="As `redrive list` shows it.")]
+NUMBER_MAX = 2**63 - 1
+
+
+def said(text: str) -> str:
+    """Refuse a name, or a reason, that says nothing. Raises typer.BadParameter."""
+    if not text.strip():
+        raise typer.BadParameter("不能为空 / say who, and why")
+    return text.strip()
+
+
+def finite(number: float) -> float:
+    """Refuse what is no number: it is neither more nor less than any bound. Raises typer.BadParameter."""
+    if not isfinite(number):
+        raise typer.BadParameter("须为数字 / give a number")
+    return number
+
+
+Number = Annotated[int, typer.Argument(metavar="REDRIVE", max=NUMBER_MAX, help="As `redrive list` shows it.")]
 
 
 @commands.command()
 def freeze(
     *,
     target: Annotated[str, typer.Option("--target", help="Letters of this target.")],
-    by: Annotated[str, typer.Option("--by", help="Who approves it.")],
-    why: Annotated[str, typer.Option("--why", help="What was mended; kept with every letter.")],
+    by: Annotated[str, typer.Option("--by", callback=said, help="Who approves it.")],
+    why: Annotated[str, typer.Option("--why", callback=said, help="What was mended; kept with every letter.")],
     cause: Annotated[str | None, typer.Option("--cause", help="Of this cause, as `deadletter list` shows it.")] = None,
     event: Annotated[str | None, typer.Option("--event", help="Of this event class.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Of this kind of failure.")] = None,
-    canary: Annotated[int, typer.Option("--canary", min=1, help="How many go first.")] = 5,
-    watch_s: Annotated[float, typer.Option("--watch", min=0, help="Seconds for which those are watched.")] = 10.0,
-    rate: Annotated[float, typer.Option("--rate", min=0.01, max=10_000, help="Letters a second afterwards.")] = 10.0,
+    canary: Annotated[int, typer.Option("--canary", min=1, max=1_000_000, help="How many go first.")] = 5,
+    watch_s: Annotated[
+        float, typer.Option("--watch", min=0, max=86_400, callback=finite, help="Seconds for which those are watched.")
+    ] = 10.0,
+    rate: Annotated[
+        float, typer.Option("--rate", min=0.01, max=10_000, callback=finite, help="Letters a second afterwards.")
+    ] = 10.0,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -107,7 +129,9 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 @commands.command()
 def stop(
-    number: Number, why: Annotated[str, typer.Option("--why", help="Who stops it and why.")], data: Data = None
+    number: Number,
+    why: Annotated[str, typer.Option("--why", callback=said, help="Who stops it and why.")],
+    data: Data = None,
 ) -> None:
     """Close a redrive: nothing more of it is sent; what was sent goes its way. Exits 1 when it was over.
 

@@ -106,6 +106,7 @@ class Caller:
             attempt=claim.attempt,
             within_s=self.within_s,
             traceparent=traceparent(recorded.trace_id, recorded.event_id),
+            mended=claim.mended,
         )
 
     async def _bounded(self, work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -1,19 +1,30 @@
 """Whether a target may be called now, the same for all workers: its pause and its breaker stand in one row."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bus.delivery.breaker import CLOSED, Breaker
+from bus.errors import BusError
+from bus.names import nearest
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
 _READ = "SELECT paused, failures, not_before FROM delivery_targets WHERE target = %s"
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
-_PAUSE = """
-INSERT INTO delivery_targets (target, paused) VALUES (%s, %s)
-ON CONFLICT (target) DO UPDATE SET paused = excluded.paused"""
+_PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
+_TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
 UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL WHERE target = %s AND paused IS NOT NULL"""
+
+
+class NoSuchTarget(BusError):
+    """No worker has begun with a target of that name; `nearest` may be what was meant."""
+
+    def __init__(self, target: str, known: Sequence[str]) -> None:
+        self.nearest = nearest(target[:80], known)
+        zh, en = (f",是否指 {self.nearest}?", f"; did you mean {self.nearest}?") if self.nearest else ("", "")
+        super().__init__(f"没有投递目标 {target[:80]!r}{zh} / there is no target {target[:80]!r}{en}")
 
 
 async def begin(pool: Pool, target: str) -> None:
@@ -41,15 +52,24 @@ async def hold(connection: Connection, target: str, why: str) -> None:
 
 
 async def pause(pool: Pool, target: str, why: str) -> None:
-    """Let nobody call the target any more; what is under way ends. Raises StoreUnavailable."""
+    """Let nobody call the target any more; what is under way ends. Raises NoSuchTarget, StoreUnavailable."""
     async with connected(pool) as connection:
-        await connection.execute(_PAUSE, (target, why))
+        if not (await connection.execute(_PAUSE, (why, target))).rowcount:
+            raise NoSuchTarget(target, await _targets(connection))
 
 
 async def resume(pool: Pool, target: str) -> bool:
-    """Let it be called again, its breaker closed; False when it was not paused. Raises StoreUnavailable."""
+    """Let it be called again, its breaker closed; False when it was not paused. Raises NoSuchTarget, …"""
     async with connected(pool) as connection:
-        return (await connection.execute(_RESUME, (target,))).rowcount > 0
+        if (await connection.execute(_RESUME, (target,))).rowcount:
+            return True
+        if target not in (targets := await _targets(connection)):
+            raise NoSuchTarget(target, targets)
+    return False
+
+
+async def _targets(connection: Connection) -> list[str]:
+    return [target for (target,) in await (await connection.execute(_TARGETS)).fetchall()]
 
 
 def at_rest(breaker: Breaker, now: datetime) -> bool:

@@ -41,13 +41,17 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One event for one target; `key` is the same at every attempt, `within_s` the time for this attempt."""
+    """One event for one target; `key` is the same at every attempt, `within_s` the time for this attempt.
+
+    `mended`: it is a copy that people changed for this target; the log has it otherwise.
+    """
 
     event: Recorded
     key: str
     attempt: int
     within_s: float
     traceparent: str
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

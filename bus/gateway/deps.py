@@ -11,7 +11,8 @@ from bus.codec import Codec
 from bus.dispatch import utc_now
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.idempotency import InFlight
-from bus.gateway.ports import Clients, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
+from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
+from bus.gateway.push_desk import PushDesk
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.trace_context import TraceContext
 from bus.intake.source import SourceAdapter
@@ -37,9 +38,11 @@ class GatewayDeps:
     journey: JourneyOf
     hub: StreamHub
     pushes: Pushes
+    room: DeadLetterRoom
     probes: Mapping[str, Probe]
     in_flight: InFlight
     body_bytes_max: int
+    desk: PushDesk | None = None
     now: Callable[[], datetime] = utc_now
 
 

@@ -17,7 +17,8 @@ from starlette.responses import Response
 from swagger_ui_bundle import swagger_ui_path
 
 from bus.commands import Command
-from bus.gateway.roles import GRANTS
+from bus.gateway.roles import GRANTS, Access
+from bus.gateway.room_orders import Order
 from bus.gateway.routing import Door
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
 from bus.names import kebab
@@ -69,13 +70,19 @@ def document(doors: Sequence[Door]) -> dict[str, Any]:
 
 
 def _operation(door: Door, path: str) -> dict[str, Any]:
-    named = [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in _IN_PATH.findall(path)]
     about = {"description": inspect.getdoc(door.run) or "", **door.about}
+    told = {one["name"] for one in about.get("parameters", ())}
+    named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in told]
     answers = {
         "2XX": {"description": "Done", "content": {"application/json": {}}},
         "default": {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: {}}},
     }
     return {**about, "parameters": [*about.get("parameters", ()), *named], "responses": answers}
+
+
+def in_path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe what stands in a path. Pure."""
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def command_docs(cls: type[Command]) -> dict[str, Any]:
@@ -93,7 +100,20 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
             "description": "who did it; default: the client",
         },
     }
-    roles = ", ".join(role.value for role, grant in GRANTS.items() if cls in grant.commands)
+    return _posting(cls, schema, [role.value for role, grant in GRANTS.items() if cls in grant.commands])
+
+
+def order_docs(cls: type[Order], path: str) -> dict[str, Any]:
+    """Describe an order's body, what stands in its path, its headers and who may send it. Pure."""
+    schema, named = cls.model_json_schema(), _IN_PATH.findall(path)
+    parameters = [in_path(name, schema["properties"][name]) for name in named]
+    schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in named}
+    schema["required"] = [name for name in schema["required"] if name not in named]
+    about = _posting(cls, schema, [role.value for role, grant in GRANTS.items() if Access.LETTERS in grant.accesses])
+    return {**about, "parameters": [*about["parameters"], *parameters]}
+
+
+def _posting(cls: type, schema: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:
     shape = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
     key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": shape}
     return {
@@ -101,7 +121,7 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
         "summary": (cls.__doc__ or "").splitlines()[0],
         "parameters": [key],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema)}}},
-        "description": f"{kebab(cls)}. Roles: {roles}.",
+        "description": f"{kebab(cls)}. Roles: {', '.join(roles)}.",
         "security": [{"bearer": []}],
     }
 

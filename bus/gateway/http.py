@@ -14,9 +14,11 @@ from starlette.types import ASGIApp
 from bus.commands import OpenTicket
 from bus.gateway import health, reads
 from bus.gateway.cancellation import cancel_all
+from bus.gateway.deadletters import room_doors
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.docs import command_docs, docs_doors
 from bus.gateway.edge import Edge
+from bus.gateway.push_door import PATH, pushes
 from bus.gateway.routing import Door, StreamDoor
 from bus.gateway.sources import webhook
 from bus.gateway.stream import no_stream, stream
@@ -39,7 +41,8 @@ class Gateway(Starlette):
 def make_app(deps: GatewayDeps, *beside: Task) -> Gateway:
     """Make the ASGI app. Group commit, the stream's tail and the tasks `beside` run for as long as the app does."""
     doors = all_doors()
-    streams = [StreamDoor(path="/v1/stream", run=stream), StreamDoor(path="/{any:path}", run=no_stream)]
+    addresses = {"/v1/stream": stream, PATH: pushes, "/{any:path}": no_stream}
+    streams = [StreamDoor(path=path, run=run) for path, run in addresses.items()]
     every: list[Door | StreamDoor] = [*doors, *docs_doors(doors), *streams]
     app = Gateway(
         routes=[door.route() for door in every],
@@ -72,6 +75,7 @@ def all_doors() -> Sequence[Door]:
         get("/v1/tickets/{ticket_id}/events", reads.show_events, "Show a ticket's events", **_BEARER),
         get("/v1/journeys/{any:path}", reads.show_journey, "Where is my ticket stuck?", **_BEARER),
         get("/v1/topics", reads.show_topics, "Show the topic contract", **_BEARER),
+        *room_doors(),
         post("/v1/sources/{source}/webhook", webhook, summary="Take a signed delivery"),
         get("/livez", health.livez, "Say that the process runs"),
         get("/readyz", health.readyz, "Say which parts are up"),

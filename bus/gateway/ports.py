@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bus.gateway.roles import Role
+from bus.gateway.room_orders import Listing, Order
 from bus.records import RequestReceived
-from bus.terms import State, TicketId
+from bus.terms import CommandId, State, TicketId
 
 Spool = Callable[[RequestReceived], Awaitable[None]]
 """Put a raw request on the intake topic, acknowledged by all replicas. Raises KafkaUnavailable."""
@@ -64,4 +65,46 @@ class Pushes(Protocol):
 
     def note(self, push: Push) -> None:
         """Take a push in; never blocks, never fails, keeps what its bound allows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Who does something, when, and under which idempotency key with which content."""
+
+    by: str
+    at: datetime
+    command_id: CommandId
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What something came to; `repeated`: it was done before under the same key, and this is the answer of then."""
+
+    content: Mapping[str, Any]
+    repeated: bool
+
+
+class DeadLetterRoom(Protocol):
+    """Dead letters, redrives, and the queues towards other systems. All of it raises StoreUnavailable."""
+
+    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+        """List the open letters by what one repair would mend."""
+        ...
+
+    async def letter(self, number: int) -> Mapping[str, Any] | None:
+        """Show a letter, decoded and raw, with its attempts and decisions."""
+        ...
+
+    async def redrives(self) -> Sequence[Mapping[str, Any]]:
+        """List the redrives and how far each is."""
+        ...
+
+    async def deliveries(self) -> Sequence[Mapping[str, Any]]:
+        """Tell how the targets stand."""
+        ...
+
+    async def act(self, order: Order, deed: Deed) -> Done:
+        """Carry an order out, once per key. Raises HttpProblem or CommandRefused; then nothing is changed."""
         ...

@@ -49,6 +49,7 @@ class Access(StrEnum):
     READ = "read"
     STREAM = "stream"
     METRICS = "metrics"
+    LETTERS = "letters"
 
 
 @dataclass(frozen=True, slots=True)

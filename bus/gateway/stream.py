@@ -40,7 +40,7 @@ async def stream(ws: WebSocket) -> None:
     try:
         client = await admit(ws, Access.STREAM)
     except (HttpProblem, Transient) as error:
-        await _denied(ws, error)
+        await denied(ws, error)
         return
     offered = ws.scope.get("subprotocols", ())
     cursor = ""
@@ -55,20 +55,23 @@ async def stream(ws: WebSocket) -> None:
             cursor = follower.cursor
             follower.end()
     except (Refusal, HttpProblem, Transient) as error:
-        await _goodbye(ws, error, cursor)
+        await goodbye(ws, error, cursor)
     except OffsetGone:
-        await _goodbye(ws, begin_again(), cursor)
+        await goodbye(ws, begin_again(), cursor)
     except (WebSocketDisconnect, RuntimeError, OSError):  # it went while we wrote
         return
 
 
 async def no_stream(ws: WebSocket) -> None:
     """Say to a handshake at any other address where the stream is."""
-    zh, en = "这里没有事件流,请用 /v1/stream", "there is no stream here; it is at /v1/stream"
-    await _denied(ws, HttpProblem(404, "no_such_path", "path", (zh, en)))
+    zh, en = (
+        "这里没有事件流,请用 /v1/stream 或 /v1/engineer/pushes",
+        "no stream is here; try /v1/stream, /v1/engineer/pushes",
+    )
+    await denied(ws, HttpProblem(404, "no_such_path", "path", (zh, en)))
 
 
-async def _denied(ws: WebSocket, error: BusError) -> None:
+async def denied(ws: WebSocket, error: BusError) -> None:
     """Answer a handshake with a problem, if somebody still waits for it."""
     with suppress(WebSocketDisconnect, OSError):
         await ws.send_denial_response(problem(error, trace_of(ws).trace_id))
@@ -117,7 +120,7 @@ async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
     tasks = [
         asyncio.create_task(_send(ws, client, follower, sending)),
         asyncio.create_task(_until_gone(ws)),
-        asyncio.create_task(_until_unwelcome(ws, client, sending)),
+        asyncio.create_task(until_unwelcome(ws, client, sending)),
         asyncio.create_task(follower.subscription.ended.wait()),
     ]
     try:
@@ -185,7 +188,7 @@ async def _until_gone(ws: WebSocket) -> None:
         log.warning("a subscriber that answers no ping is cut")
 
 
-async def _until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> None:
+async def until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> None:
     """Look again and again whether it reads and its token is good. Raises HttpProblem (408, 401) when not so."""
     clock = asyncio.get_running_loop().time
     while True:
@@ -198,7 +201,7 @@ async def _until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> N
                 raise HttpProblem(401, "not_authenticated", "Authorization", texts)
 
 
-async def _goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
+async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
     """Say why, in a frame and in the close reason, to whoever still reads."""
     content = body_of(error, trace_of(ws).trace_id)
     if content["code"] == "slow_reader":

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol for a stream that only tells: what is heard costs nothing, every end is an end."""
+"""uvicorn's WebSocket protocol for who tells and hardly listens: what is heard is bounded, every end is an end."""
 
 import asyncio
 import secrets
@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
 from bus.gateway.problems import HttpProblem, problem
@@ -18,6 +18,8 @@ WIRE = "ticketbus.wire"
 
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
 HEARD_MAX = 100  # frames of a subscriber between two pings of ours: it has nothing to say but its own pings
+ANSWERS = 2  # frames that each of ours which may be answered allows for: some apps say everything twice
+ANSWERS_MAX = 1000
 PORTION_BYTES = 4096  # so much is parsed before that is looked at
 LINGER_S = 5.0
 POLICY_VIOLATION, PING_UNANSWERED = 1008, 1011
@@ -27,6 +29,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     """One connection of the stream."""
 
     _heard = 0
+    _listens = False
     _leaving: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,9 +67,15 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][WIRE] = {}
 
     def handle_text(self, event: Frame) -> None:
-        """Drop it, as all that a subscriber says: nothing of it is kept, gathered or decoded."""
-        del event
+        """Drop it, as all that a subscriber says: nothing of it is kept, gathered or decoded.
+
+        Who was sent something to answer is heard, a frame at a time; what is no whole text is heard as an empty one.
+        """
         self._hear()
+        if self._listens and not self.close_sent:
+            whole = event.opcode is Opcode.TEXT and event.fin
+            text = bytes(event.data).decode(errors="replace") if whole else ""
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
 
     handle_bytes = handle_cont = handle_text
 
@@ -88,7 +97,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
 
     def send_keepalive_ping(self) -> None:
         """Ask whether the subscriber still reads, and forgive what it said."""
-        self._heard = 0
+        self._heard = min(self._heard, 0)
         super().send_keepalive_ping()
 
     def keepalive_timeout(self) -> None:
@@ -103,7 +112,13 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self._leaving = self.loop.call_later(LINGER_S, self.transport.abort)
 
     async def send(self, message: Any) -> None:
-        """Write whole frames as they are; the rest is uvicorn's. Raises ClientDisconnected."""
+        """Write whole frames as they are; the rest is uvicorn's. Raises ClientDisconnected.
+
+        A `websocket.send` may bring `answers`, how many answers it asks for: from then on the app hears texts.
+        """
+        if answers := message.get("answers", 0):
+            self._listens = True
+            self._heard = max(self._heard - ANSWERS * answers, -ANSWERS_MAX)
         wire = message.get("wire")
         if wire is None:
             await super().send(message)

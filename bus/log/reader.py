@@ -144,7 +144,7 @@ def record_of(one: ConsumerRecord) -> Record:
         offset=one.offset,
         key=one.key,
         value=one.value,
-        headers=tuple(one.headers),
+        headers=tuple((name, value or b"") for name, value in one.headers),  # Kafka has headers without a value
         timestamp_ms=one.timestamp,
     )
 

@@ -30,6 +30,7 @@ _READ_DONE = """
 SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
 FROM commands WHERE command_id = ANY(%b)"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
+_EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
 _ADD_EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
@@ -78,8 +79,8 @@ class PostgresStore:
         rows = await self._read("SELECT state FROM ticket_states WHERE ticket_id = %s", (ticket_id,))
         return ticket_from_json(rows[0][0]) if rows else None
 
-    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
-        rows = await self._read("SELECT value FROM events WHERE ticket_id = %s ORDER BY version", (ticket_id,))
+    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
+        rows = await self._read(_EVENTS_AFTER, (ticket_id, after))
         values = [value for (value,) in rows]
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.app import Core
+from bus.delivery.plan import Plan
 from bus.errors import BusError
 from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
@@ -26,8 +27,10 @@ from bus.gateway.stream_protocol import StreamProtocol
 from bus.gateway.ticket_rows import PostgresTicketReader
 from bus.journey import journey
 from bus.postgres.pool import connected
+from bus.programs.room import Room
 from bus.programs.running import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
+from bus.programs.targets import plan_of, push_desk
 from bus.settings import Settings
 from bus.topics import LOG, physical
 
@@ -36,14 +39,14 @@ STOP_S_MAX = 5
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
-    await serve_until_stopped(settings, CONNECTIONS, _serve)
+    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises PlanWrong before anything runs."""
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, plan_of(settings)))
 
 
-async def _serve(core: Core, stopping: asyncio.Event) -> None:
+async def _serve(plan: Plan, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     config = uvicorn.Config(
-        _app(core, spool),
+        _app(core, plan, spool),
         host=core.settings.http_host,
         port=core.settings.http_port,
         log_config=None,
@@ -93,10 +96,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, spool: KafkaSpool) -> Starlette:
-    clients = KnownClients(functools.partial(load_tokens, core.pool))
+def _app(core: Core, plan: Plan, spool: KafkaSpool) -> Starlette:
+    clients, known = KnownClients(functools.partial(load_tokens, core.pool)), sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
     hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)
+    desk = push_desk(core, plan)
     deps = GatewayDeps(
         group=GroupCommit(core.dispatcher),
         store=core.store,
@@ -105,17 +109,20 @@ def _app(core: Core, spool: KafkaSpool) -> Starlette:
         refused=core.refused,
         contract=core.contract,
         codec=core.codec,
-        sources=sources(core.settings),
+        sources=known,
         spool=spool,
         waits=spool.waits,
         journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
         hub=hub,
         pushes=pushes,
+        room=Room(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known),
         probes={"postgres": _touch(core), "kafka": log.ping},
         in_flight=InFlight(),
         body_bytes_max=core.settings.body_bytes_max,
+        desk=desk,
     )
-    return make_app(deps, clients.refresh_for_ever, pushes.write_for_ever, core.relay.run)
+    beside = (clients.refresh_for_ever, pushes.write_for_ever, core.relay.run, *([desk.run] if desk else ()))
+    return make_app(deps, *beside)
 
 
 def _touch(core: Core) -> Callable[[], Awaitable[None]]:

@@ -1,62 +1,107 @@
 """Which systems events are delivered to: the outbound adapters by the name that a targets file gives them."""
 
+import asyncio
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from pydantic import BaseModel
 
 from adapters.crm.callback import CrmCallback, CrmCallbackOptions
+from adapters.engineer_app.options import UNUSED, EngineerAppOptions
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_options import KingdeeOptions
 from bus.app import Core
 from bus.delivery.calling import Caller
 from bus.delivery.courier import Courier
-from bus.delivery.plan import Plan, TargetPlan, load_plan
+from bus.delivery.plan import Plan, PlanWrong, TargetPlan, load_plan
+from bus.delivery.push_rounds import PushRounds
 from bus.delivery.target import Target
+from bus.delivery.tickets_at import TicketsAt
 from bus.dispatch import utc_now
-from bus.events import Recorded
+from bus.gateway.push_desk import PushDesk
 from bus.settings import Settings
-from bus.ticket import Ticket, evolve
 from deadletter import letters
 
-ADAPTERS: Final[Mapping[str, type[BaseModel]]] = {"crm-callback": CrmCallbackOptions, "kingdee": KingdeeOptions}
+ADAPTERS: Final[Mapping[str, type[BaseModel]]] = {
+    "crm-callback": CrmCallbackOptions,
+    "engineer-app": EngineerAppOptions,
+    "kingdee": KingdeeOptions,
+}
+
+
+class Runs(Protocol):
+    """What a worker does for a target."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do it until `stopping` is set."""
+
+
+class Closes(Protocol):
+    """What holds connections of a target."""
+
+    async def close(self) -> None:
+        """Let go of them; idempotent."""
 
 
 def plan_of(settings: Settings) -> Plan:
     """Read the targets file; without one there are no targets. Raises PlanWrong."""
-    return load_plan(settings.targets_file, ADAPTERS) if settings.targets_file else Plan(targets={})
+    if settings.targets_file is None:
+        return Plan(targets={})
+    plan = load_plan(settings.targets_file, ADAPTERS)
+    apps = [name for name, target in plan.targets.items() if isinstance(target.options, EngineerAppOptions)]
+    faults = [
+        f"targets.{name}.{field}: the engineer-app has no use for it"
+        for name in apps
+        for field in sorted(UNUSED & plan.targets[name].model_fields_set)
+    ]
+    faults += [f"targets.{name}: {apps[0]} is the engineer-app already, and there is one" for name in apps[1:]]
+    if faults:
+        raise PlanWrong(f"{settings.targets_file}: {'; '.join(faults)}")
+    return plan
 
 
-def couriers(core: Core, plan: Plan) -> Mapping[str, tuple[Courier, Target]]:
-    """Make a courier for every target. Raises PlanWrong where a secret is not set."""
-    made = {name: _adapter(core, name, target) for name, target in plan.targets.items()}
-    return {name: (_courier(core, name, plan.targets[name], target), target) for name, target in made.items()}
+def push_desk(core: Core, plan: Plan) -> PushDesk | None:
+    """Make the desk for the target that apps come for by themselves, if there is one."""
+    for name, target in plan.targets.items():
+        if isinstance(target.options, EngineerAppOptions):
+            return PushDesk(
+                name=name,
+                plan=target,
+                pool=core.pool,
+                decode=core.codec.decode,
+                know=core.schemas.know,
+                park=letters.post_deliveries,
+                now=utc_now,
+            )
+    return None
+
+
+def couriers(core: Core, plan: Plan) -> Mapping[str, tuple[Runs, Closes]]:
+    """Make a courier for every target that is called; what is fetched is looked after.
+
+    Raises PlanWrong where a secret is not set.
+    """
+    called = {name: one for name, one in plan.targets.items() if not isinstance(one.options, EngineerAppOptions)}
+    made = {name: _adapter(core, name, target) for name, target in called.items()}
+    serving: dict[str, tuple[Runs, Closes]] = {
+        name: (_courier(core, name, called[name], target), target) for name, target in made.items()
+    }
+    for name in plan.targets.keys() - called.keys():
+        rounds = PushRounds(name=name, deadline=plan.targets[name].deadline, pool=core.pool, now=utc_now)
+        serving[name] = (rounds, rounds)
+    return serving
 
 
 def _adapter(core: Core, name: str, target: TargetPlan) -> Target:
     where = f"targets.{name}.options"
     match target.options:
         case CrmCallbackOptions() as options:
-
-            async def ticket_at(recorded: Recorded) -> Ticket:
-                return await _ticket_at(core, recorded)
-
-            return CrmCallback(options.url, options.keys(os.environ, where=where), ticket_at)
+            return CrmCallback(options.url, options.keys(os.environ, where=where), TicketsAt(core.store).ticket_at)
         case KingdeeOptions() as options:
             return Kingdee(options.settings(os.environ, where=where))
         case other:
             raise AssertionError(f"no adapter takes {type(other).__name__}")
-
-
-async def _ticket_at(core: Core, recorded: Recorded) -> Ticket:
-    """Fold a ticket up to an event: what is told of it is the same at every attempt. Raises StoreUnavailable."""
-    ticket: Ticket | None = None
-    for one in await core.store.events(recorded.ticket_id):
-        if one.version <= recorded.version:
-            ticket = evolve(ticket, one)
-    assert ticket is not None, "a delivery refers to an event"
-    return ticket
 
 
 def _courier(core: Core, name: str, plan: TargetPlan, target: Target) -> Courier:

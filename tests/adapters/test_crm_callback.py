@@ -14,7 +14,6 @@ from adapters.crm.callback import CrmCallback
 from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.errors import StoreUnavailable
-from bus.events import Recorded
 from bus.headers import traceparent
 from bus.ticket import Ticket
 from tests.adapters.test_crm_callback_wire import HISTORY, NEW, NOW, OLD, PERSON, PHONE, ticket_at
@@ -40,13 +39,17 @@ async def receiver() -> AsyncIterator[CallbackReceiver]:
         yield standing
 
 
+async def _ticket_at(call: Call) -> Ticket:
+    return await ticket_at(call.event)
+
+
 @pytest.fixture
 async def callback(receiver: CallbackReceiver) -> AsyncIterator[Callback]:
     made = []
 
     def make(url: str = "", secrets: tuple[str, ...] = (NEW,), **more: Callable[[], datetime]) -> CrmCallback:
         keys = [signature.secret(each) for each in secrets]
-        made.append(CrmCallback(url or receiver.url, keys, ticket_at, **more))
+        made.append(CrmCallback(url or receiver.url, keys, _ticket_at, **more))
         return made[-1]
 
     yield make
@@ -216,10 +219,10 @@ async def test_whatever_is_answered_is_a_failure_with_a_kind(callback: Callback,
 async def test_a_cancelled_call_is_cancelled_and_a_store_that_is_away_is_not_the_crms_fault(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
-    async def away(_: Recorded) -> Ticket:
+    async def away(_: Call) -> Ticket:
         raise StoreUnavailable("away")
 
-    async def silent(_: Recorded) -> Ticket:
+    async def silent(_: Call) -> Ticket:
         await asyncio.Event().wait()
         raise AssertionError
 

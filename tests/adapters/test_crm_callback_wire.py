@@ -19,6 +19,7 @@ from adapters.crm.callback_wire import Answer, judge, retry_after_s, status_body
 from bus.delivery.plan import PlanWrong, load_plan
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
+from bus.programs.targets import ADAPTERS
 from bus.settings import SettingsWrong
 from bus.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
 from bus.ticket import Ticket, evolve
@@ -184,6 +185,6 @@ def test_the_example_of_a_targets_file_is_one_and_its_comments_tell_the_defaults
     for text in (shipped, said):
         path = tmp_path / "targets.yaml"
         path.write_text(text, encoding="utf-8")
-        plans.append(load_plan(path, {"crm-callback": CrmCallbackOptions}))
+        plans.append(load_plan(path, ADAPTERS))
     assert said.count("# ") < shipped.count("# ")
     assert plans[0] == plans[1]

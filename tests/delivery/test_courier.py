@@ -130,6 +130,7 @@ async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothin
 
 async def test_a_paused_target_is_called_no_more_until_it_is_resumed(office: Office) -> None:
     target = Scripted()
+    await gate.begin(office.pool, ERP)
     async with couriers(office.pool, target):
         await gate.pause(office.pool, ERP, "盘点 / stocktaking")
         await office.add(*EVENTS, now=utc_now())
@@ -168,3 +169,13 @@ async def test_the_rate_is_held(office: Office) -> None:
         await eventually(lambda: settled(office))
         took = loop.time() - began
     assert took >= (40 - 2) / 20 * 0.95
+
+
+async def test_a_target_that_nobody_knows_is_neither_paused_nor_resumed_and_the_nearest_is_named(
+    office: Office,
+) -> None:
+    await gate.begin(office.pool, ERP)
+    for order in (gate.pause(office.pool, "erpp", "盘点"), gate.resume(office.pool, "erpp")):
+        with pytest.raises(gate.NoSuchTarget, match="did you mean erp"):
+            await order
+    assert await office.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]

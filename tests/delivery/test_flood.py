@@ -3,8 +3,8 @@
 import asyncio
 
 from bus.delivery import gate
-from bus.flood import IN_A_ROW, LAST, flooded
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.flood import IN_A_ROW, LAST, flooded
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
 from tests.delivery.scripted import Scripted, couriers, utc_now

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from bus.delivery.queue import FAILURES_KEPT, FRESH
-from tests.delivery.office import LEASE, NOW, Office, places, ticket
+from bus.delivery.queue import FAILURES_KEPT, FRESH, Added, add
+from bus.postgres.pool import connected
+from bus.terms import TicketId
+from tests.delivery.office import ERP, LEASE, NOW, Office, places, ticket
 
 SECOND = timedelta(seconds=1)
 
@@ -129,3 +131,12 @@ async def test_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(
     async with asyncio.timeout(60):
         await asyncio.gather(stage(), worker(), worker(), worker())
     assert delivered == {one: list(range(1, versions + 1)) for one in tickets}
+
+
+async def test_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office: Office) -> None:
+    async with connected(office.pool) as connection:
+        some = [Added(target=ERP, ticket_id=TicketId(f"X{n}"), version=1) for n in range(20)]
+        await add(connection, some, NOW)
+    await office.add(("A", 1))
+    assert places(await office.claim(4)) == [("A", 1)]
+    assert await office.rows("SELECT ticket_id FROM deliveries") == [("A",)]

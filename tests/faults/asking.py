@@ -22,7 +22,8 @@ Speak = Callable[[CommandSent], Awaitable[None]]
 class Load:
     """What the clients of one run share.
 
-    `pause_s` is what each waits between two commands, on average; `doubled` the share of what is asked twice at once.
+    `pause_s` is what each waits between two commands, on average; `doubled` the share of what is asked twice at once,
+    `parts` that of tickets which need some.
     """
 
     bus: Bus
@@ -33,6 +34,7 @@ class Load:
     patience_s: float
     ticket_type: str
     doubled: float
+    parts: float
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     incidents: list[str] = field(default_factory=list)
 

@@ -71,9 +71,11 @@ def _commands(ops: Mapping[str, Sequence[Op]], effects: Effects) -> Iterator[Fin
     letters = Counter(one.ref.partition("#")[0] for one in effects.letters)
     remembered = {one.command_id: (one.ticket_id, one.version) for one in effects.remembered}
     for command_id in {**ops, **events}:
-        asked, mine = ops.get(command_id, ()), events.get(command_id, ())
-        if not asked and all(one.own for one in mine):
-            continue  # the bus's own clocks
+        asked, mine = ops.get(command_id, ()), events.get(command_id, [])
+        if not asked and all(one.own or (one.source, one.ticket_id, command_id) in effects.tellers for one in mine):
+            if (told := _applied(mine)) > 1:  # the bus's own clocks are no command, a target's answer is
+                yield _found(Fault.REPEATED, command_id, f"{told} effects of what {mine[0].source} told once")
+            continue
         key = asked[0].key if asked else command_id
         kept = letters[command_id] + (letters[key] if key != command_id else 0)
         count = _applied(mine)

@@ -24,7 +24,8 @@ from tests.faults.history import SPOOLED, Door, Kind, Op
 
 CRM = "crm"
 INCIDENTS_KEPT = 12  # that others report too
-_PART = {"part_no": "PCB-02", "quantity": 1}
+PART_NO = "PCB-02"
+_PART = {"part_no": PART_NO, "quantity": 1}
 _TICKS = [tick.value for tick in Tick]
 # What is refused whenever it is asked: too early, incomplete, misspelled.
 _WRONG = (("confirm-closure", {"confirmed_by": "陈女士"}), ("note", {"text": " "}), ("note", {"txt": "?"}))
@@ -81,7 +82,11 @@ class Clerk(Client):
         """Work until the load stops."""
         while not self.load.stopping.is_set():
             opened = await self.command("open-ticket", "/v1/tickets", self.opening())
-            steps = life(self.rng) if opened.answer == "opened" else iter([("note", {"text": "同一故障又报"})])
+            steps = (
+                life(self.rng, self.load.parts)
+                if opened.answer == "opened"
+                else iter([("note", {"text": "同一故障又报"})])
+            )
             for name, body in steps:
                 await self.pace()
                 if not opened.ticket_id or self.load.stopping.is_set():
@@ -154,7 +159,7 @@ class System(Client):
         return await self.say(self.op(Door.KAFKA, type(command).__name__, key, command_id(self.name, key)), ask)
 
 
-def life(rng: Random) -> Iterator[Step]:
+def life(rng: Random, parts: float) -> Iterator[Step]:
     """Choose what happens to a ticket after it was opened, some of it refused."""
 
     def maybe(share: float, *steps: Step) -> Iterator[Step]:
@@ -180,10 +185,9 @@ def life(rng: Random) -> Iterator[Step]:
     yield "start", {"substate": "remote_diagnosis", "reason": "先远程"}
     yield from maybe(0.5, note, note)
     yield from maybe(0.4, ("pause", {"waiting_for": "customer", "reason": "不在家"}), ("resume", {"reason": "回来了"}))
-    parts = {"request_no": "PR-1", "parts": [_PART]}
-    yield from maybe(
-        0.3, ("request-parts", {**parts, "reason": "烧毁"}), ("issue-parts", {**parts, "document_no": "CK-1"})
-    )
+    wanted = {"request_no": "PR-1", "parts": [_PART]}
+    by_hand = maybe(0.5, ("issue-parts", {**wanted, "document_no": "CK-1"}))  # though a store may answer as well
+    yield from maybe(parts, ("request-parts", {**wanted, "reason": "烧毁"}), *by_hand)
     yield "resolve", {"photos": ["photo://1"], "summary": "更换主控板", "root_cause": "control_board"}
     yield "request-closure", {}
     yield "confirm-closure", {"confirmed_by": "陈女士", "ticks": _TICKS}

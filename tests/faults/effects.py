@@ -9,9 +9,11 @@ from hashlib import sha256
 
 from bus.app import Core, require
 from bus.clock import due_at
+from bus.delivery.target import delivery_key
 from bus.errors import BusError, MalformedInput
 from bus.events import Recorded, SlaBreached, TicketOpened
 from bus.headers import header
+from bus.intake.command_ids import command_id
 from bus.log.event_reader import EventReader
 from bus.log.reader import LogReader, open_reader
 from bus.log.record import Record
@@ -20,7 +22,7 @@ from bus.postgres.pool import snapshot
 from bus.stage.commands import COMMANDS_HANDLER
 from bus.stage.intake import INTAKE_HANDLER
 from bus.stage.offsets import standing
-from bus.terms import BUS, ClockName
+from bus.terms import BUS, ClockName, EventId
 from bus.ticket import Ticket, clock_of, evolve
 from bus.ticket_names import key_name
 from bus.topics import COMMANDS, INTAKE, LOG, physical
@@ -34,13 +36,17 @@ CHUNK = 5_000
 _EVENTS = "SELECT value FROM events ORDER BY ticket_id, version"
 _LETTERS = "SELECT origin, origin_ref, code FROM refused_inputs"
 _COMMANDS = "SELECT command_id::text, ticket_id, version FROM commands"
+_DELIVERED = "SELECT target, ticket_id, event_id FROM deliveries JOIN events USING (ticket_id, version)"
+_WAITING = """
+SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM outbox WHERE published_at IS NULL),
+       (SELECT count(*) FROM delivery_heads WHERE NOT parked)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """An event in PostgreSQL. `own`: a clock ran out, nobody asked for it; `topics`: where it is to be published.
 
-    `incident` is the incident key of a live opening, spelled one way.
+    `incident` is the incident key of a live opening, spelled one way. `source`: who told it.
     """
 
     ticket_id: str
@@ -54,6 +60,7 @@ class Stored:
     topics: tuple[str, ...]
     own: bool = False
     incident: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +119,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """All that a bus holds at one moment of quiet; `read_at` is Unix time."""
+    """All that a bus holds at one moment of quiet; `read_at` is Unix time.
+
+    `tellers`: a target that got an event, its ticket, and the one command by which it may tell what came of it.
+    """
 
     read_at: float
     dedupe_window_s: float
@@ -123,6 +133,7 @@ class Effects:
     promises: tuple[Promise, ...] = ()
     standing: tuple[Standing, ...] = ()
     misfolded: tuple[str, ...] = ()
+    tellers: frozenset[tuple[str, str, str]] = frozenset()
 
 
 async def quiet(bus: Bus, *, within_s: float = 30) -> float:
@@ -151,6 +162,7 @@ async def read_effects(bus: Bus) -> Effects:
             values = await (await connection.execute(_EVENTS)).fetchall()
             letters = await (await connection.execute(_LETTERS)).fetchall()
             commands = await (await connection.execute(_COMMANDS)).fetchall()
+            delivered = await (await connection.execute(_DELIVERED)).fetchall()
         events = [(core.codec.decode(value), value) for (value,) in values]
         return Effects(
             read_at=time.time(),
@@ -162,6 +174,7 @@ async def read_effects(bus: Bus) -> Effects:
             promises=tuple(promises(one for one, _ in events)),
             standing=tuple(await _standing(core, reader)),
             misfolded=tuple(await _misfolded(core, reader)),
+            tellers=frozenset((t, i, str(command_id(t, answer_key(e, t)))) for t, i, e in delivered),
         )
 
 
@@ -182,6 +195,11 @@ def promises(events: Iterable[Recorded]) -> Iterable[Promise]:
             due = clock.breached_at or due_at(clock)
             all_told = tuple(told.get((ticket_id, name), ()))
             yield Promise(ticket_id=ticket_id, clock=name.value, due_at=_unix(due), told=all_told)
+
+
+def answer_key(event_id: EventId, target: str) -> str:
+    """Give the key under which a target tells what came of an event."""
+    return f"{delivery_key(event_id, target)}-0"
 
 
 def digest(value: bytes | None) -> str:
@@ -208,6 +226,7 @@ def _stored(one: Recorded, value: bytes, core: Core) -> Stored:
         topics=tuple(physical(namespace, name) for name in core.contract.destinations(one)),
         own=one.actor == BUS,
         incident=":".join(key_name(opened)) if opened and not one.historic else "",
+        source=one.source,
     )
 
 
@@ -240,13 +259,11 @@ def _record(one: Record) -> Logged:
 
 
 async def _waiting(core: Core, reader: LogReader) -> tuple[int, int, int]:
-    """Count events, what is not published yet, and how much the handlers are behind that did not stop."""
+    """Count events, what is not published yet, and how much handlers and targets are behind that did not stop."""
     behind = sum(abs(one.lag) for one in await _standing(core, reader) if not one.failure)
     async with snapshot(core.pool) as connection:
-        query = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM outbox WHERE published_at IS NULL)"
-        row = await (await connection.execute(query)).fetchone()
-    assert row is not None
-    return row[0], row[1], behind
+        ((events, unpublished, undelivered),) = await (await connection.execute(_WAITING)).fetchall()
+    return events, unpublished, behind + undelivered
 
 
 async def _standing(core: Core, reader: LogReader) -> Sequence[Standing]:

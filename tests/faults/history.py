@@ -25,6 +25,7 @@ class Door(StrEnum):
     WEBHOOK = "webhook"
     KAFKA = "kafka"
     IMPORT = "import"
+    DISPATCH = "dispatch"  # past all doors
 
 
 SPOOLED = "spooled"  # accepted, decided later: one effect or one kept refusal in the end

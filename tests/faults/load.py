@@ -47,10 +47,12 @@ async def load(
     patience_s: float = 60,
     ticket_type: str = "hardware_fault",
     doubled: float = 0.05,
+    parts: float = 0.3,
 ) -> AsyncIterator[Load]:
     """Run clients until the block ends; then each asks on, for up to `patience_s`, until it knows what it came to.
 
-    `rate` is about how many commands all of them give in a second while nobody has to wait.
+    `rate` is about how many commands all of them give in a second while nobody has to wait; `parts` the share of
+    tickets that need some.
     """
     async with bus.client() as http, speaking(bus) as speak:
         http.timeout = httpx2.Timeout(ATTEMPT_S_MAX)
@@ -63,6 +65,7 @@ async def load(
             patience_s=patience_s,
             ticket_type=ticket_type,
             doubled=doubled,
+            parts=parts,
         )
         kinds: Mapping[type[Clerk | Crm | System], int] = {Clerk: clerks, Crm: crms, System: systems}
         names = [(kind, f"{kind.__name__.lower()}-{n}") for kind, count in kinds.items() for n in range(count)]

@@ -19,6 +19,8 @@ from typing import Any
 import bus.delivery.queue
 import bus.dispatch
 import bus.relay
+import deadletter.redrives
+from adapters.erp.kingdee import Kingdee
 from bus.cli import main
 from bus.delivery.calling import Caller
 from bus.dispatch import Dispatcher
@@ -50,12 +52,17 @@ DISPATCH_STEPS = (DISPATCH_BEFORE, DISPATCH_BEFORE_COMMIT, DISPATCH_AFTER_COMMIT
 SLA_AFTER_CLAIM = "sla.after-claim"
 SLA_AFTER_DISPATCH = "sla.after-dispatch"
 SLA_STEPS = (SLA_AFTER_CLAIM, SLA_AFTER_DISPATCH)
-# Steps of a courier.
+# Steps of a courier; `STEP@TARGET` counts the passes of one target alone.
 DELIVERY_BEFORE_CALL = "delivery.before-call"  # claimed, nothing sent
 DELIVERY_AFTER_CALL = "delivery.after-call"  # the target has answered, nothing is settled
 DELIVERY_BEFORE_COMMIT = "delivery.before-commit"  # settled, not committed
 DELIVERY_STEPS = (DELIVERY_BEFORE_CALL, DELIVERY_AFTER_CALL, DELIVERY_BEFORE_COMMIT)
-STEPS = (*STAGE_STEPS, *RELAY_STEPS, *DISPATCH_STEPS, *SLA_STEPS, *DELIVERY_STEPS)
+ERP_WITHIN_CALL = "delivery.within-call"  # the ERP has saved, submitted or audited a bill, and the call goes on
+# Steps of a redrive.
+REDRIVE_BEFORE_COMMIT = "redrive.before-commit"  # letters are let go, not committed
+REDRIVE_AFTER_COMMIT = "redrive.after-commit"  # they are on their way
+REDRIVE_STEPS = (REDRIVE_BEFORE_COMMIT, REDRIVE_AFTER_COMMIT)
+STEPS = (*STAGE_STEPS, *RELAY_STEPS, *DISPATCH_STEPS, *SLA_STEPS, *DELIVERY_STEPS, ERP_WITHIN_CALL, *REDRIVE_STEPS)
 HOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -125,8 +132,10 @@ def set_traps(trap: Trap) -> None:
     _trap_around(bus.relay, "_mark", trap, after=RELAY_BEFORE_COMMIT)
     _trap_around(Dispatcher, "dispatch", trap, before=DISPATCH_BEFORE, after=DISPATCH_AFTER_COMMIT)
     _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
-    _trap_around(Caller, "attempt", trap, before=DELIVERY_BEFORE_CALL, after=DELIVERY_AFTER_CALL)
-    _trap_around(bus.delivery.queue, "settle", trap, after=DELIVERY_BEFORE_COMMIT)
+    _trap_deliveries(trap)
+    _trap_around(Kingdee, "_advance", trap, after=ERP_WITHIN_CALL)
+    _trap_around(deadletter.redrives, "send_again", trap, after=REDRIVE_BEFORE_COMMIT)
+    _trap_around(deadletter.redrives, "release", trap, after=REDRIVE_AFTER_COMMIT)
     ring = SlaTimer.ring
 
     async def trapped(self: SlaTimer, now: datetime) -> int:
@@ -156,6 +165,25 @@ def _trap_stages(trap: Trap) -> None:
 
     _put(Runner, "_apply_together", apply_together)
     _put(Runner, "_move", moved)
+
+
+def _trap_deliveries(trap: Trap) -> None:
+    attempt, settle = Caller.attempt, bus.delivery.queue.settle
+
+    async def attempted(self: Caller, claim: Any) -> Any:
+        trap.passed(DELIVERY_BEFORE_CALL, self.name)
+        finished = await attempt(self, claim)
+        trap.passed(DELIVERY_AFTER_CALL, self.name)
+        return finished
+
+    async def settled(connection: Connection, target: str, *rest: Any) -> Any:
+        held = await settle(connection, target, *rest)
+        if held:
+            trap.passed(DELIVERY_BEFORE_COMMIT, target)
+        return held
+
+    _put(Caller, "attempt", attempted)
+    _put(bus.delivery.queue, "settle", settled)
 
 
 def _trap_around(owner: object, name: str, trap: Trap, *, before: str = "", after: str) -> None:

@@ -53,6 +53,11 @@ def repeats(records: Sequence[Record], rng: Random, *, most: int) -> list[Record
     return again
 
 
+def foreign(topic: str, partition: int, value: bytes) -> Record:
+    """Make a record of nobody's."""
+    return Record(topic=topic, partition=partition, offset=-1, key=b"T", value=value, headers=(), timestamp_ms=0)
+
+
 def garbage(rng: Random) -> bytes:
     """Make bytes that are no record; now and then they begin like one."""
     return rng.choice([b"", b"\x00", b"\x00\x00\x00\x00\x01"]) + rng.randbytes(rng.randint(1, 200))

@@ -140,6 +140,20 @@ def test_clocks_that_ran_out_on_the_way_are_nobodys_command() -> None:
     assert World(made.ops, with_events(made.effects, [timer])).faults() == set()
 
 
+def test_what_a_target_tells_is_its_one_answer_to_an_event_that_it_got() -> None:
+    made = _two()
+    (told,) = (replace(one, source="erp") for one in events_of("told", 0, 9, [5]))
+    with_it = with_events(made.effects, [told])
+    assert World(made.ops, with_it).faults() == {Fault.PHANTOM}
+    got = ("erp", "T0", "told")
+    assert World(made.ops, replace(with_it, tellers=frozenset({got}))).faults() == set()
+    for other in (("crm", *got[1:]), ("erp", "T1", "told"), (*got[:2], "else")):
+        assert World(made.ops, replace(with_it, tellers=frozenset({other}))).faults() == {Fault.PHANTOM}
+    (again,) = (replace(one, source="erp", event_id="again", digest="again") for one in events_of("told", 0, 10, [6]))
+    twice = replace(with_events(with_it, [again]), tellers=frozenset({got}))
+    assert Fault.REPEATED in World(made.ops, twice).faults()
+
+
 def _two() -> World:
     return world([[Asked(0, "changed", 2), Asked(0, "changed", 1)], [Asked(0, "changed", 1)]])
 

@@ -2,11 +2,10 @@
 
 from random import Random
 
-from bus.log.record import Record
 from bus.topics import LOG, physical
 from tests.bus_under_test import Bus, eventually
 from tests.faults.checker import Fault
-from tests.faults.records import UNKNOWN_SCHEMA, append, garbage, move_group, records_of, repeats, with_nul
+from tests.faults.records import UNKNOWN_SCHEMA, append, foreign, garbage, move_group, records_of, repeats, with_nul
 from tests.faults.trial import trial
 
 STAGES = ("projections", "sla")
@@ -52,7 +51,7 @@ async def test_poison_in_the_log_is_kept_and_passed(bus: Bus, rng: Random) -> No
             nul = with_nul(core.codec, core.codec.decode(opened.value or b""))
         poisons = [UNKNOWN_SCHEMA, b"", *(garbage(rng) for _ in range(20)), nul]
         for value in poisons:
-            await append(bus, [_at(topic, rng.randrange(6), value)])
+            await append(bus, [foreign(topic, rng.randrange(6), value)])
         await load.answered(100)
 
     async def kept() -> bool:
@@ -60,7 +59,3 @@ async def test_poison_in_the_log_is_kept_and_passed(bus: Bus, rng: Random) -> No
         return bus.query(query) == [(len(poisons),)]
 
     await eventually(kept, within_s=5, what=lambda: bus.log_of("worker")[-1500:])
-
-
-def _at(topic: str, partition: int, value: bytes) -> Record:
-    return Record(topic=topic, partition=partition, offset=-1, key=b"T", value=value, headers=(), timestamp_ms=0)

@@ -19,10 +19,11 @@ from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
 from bus.gateway.idempotency import InFlight
 from bus.gateway.log_source import LogSource
-from bus.gateway.ports import Client
+from bus.gateway.ports import Client, DeadLetterRoom
 from bus.gateway.roles import Role
 from bus.gateway.stream_hub import StreamHub
 from deadletter.refused import MemoryRefusedInputs
+from tests.gateway.fake_room import FakeRoom
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,
@@ -57,6 +58,7 @@ class Gateway:
     tickets: FakeReadModel = field(default_factory=FakeReadModel)
     pushes: FakePushes = field(default_factory=FakePushes)
     spool: FakeSpool = field(default_factory=FakeSpool)
+    room: DeadLetterRoom = field(default_factory=FakeRoom)
     stream_log: LogSource | None = None
     codec: Codec = CODEC
     waiting_max: int = 1000
@@ -79,6 +81,7 @@ class Gateway:
             journey=self._journey,
             hub=StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max),
             pushes=self.pushes,
+            room=self.room,
             probes={"postgres": self._probe_store, "kafka": self._probe_log},
             in_flight=InFlight(),
             body_bytes_max=BODY_BYTES_MAX,

@@ -57,10 +57,10 @@ class StoreThatMayBeAway(MemoryStore):
         self._there()
         return await super().ticket(ticket_id)
 
-    async def events(self, ticket_id: TicketId) -> Sequence[Recorded]:
+    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
         """Read, if the store is there."""
         self._there()
-        return await super().events(ticket_id)
+        return await super().events(ticket_id, after=after)
 
     def _there(self) -> None:
         if self.away:

@@ -12,9 +12,9 @@ from deadletter.letters import discard, groups
 from deadletter.redrive import Terms
 from deadletter.redrives import NothingMatches, Query, Redrive, RedriveGone, freeze
 from deadletter.redriving import carry_out
+from tests.deadletter.test_letters import DECISION, deliver, letter_of, rejecting
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
-from tests.delivery.test_letters import DECISION, deliver, letter_of, rejecting
 
 TERMS = Terms(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
 ERP = Query(target="erp")

@@ -1,0 +1,45 @@
+"""Tickets as they stood at an event: what is told of one is the same at every attempt, replay and redrive."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bus.delivery.target import Call
+from bus.events import Recorded
+from bus.ports import Store
+from bus.terms import TicketId
+from bus.ticket import Ticket, evolve
+
+KEPT = 1000  # tickets that are remembered: the next event wanted of one is mostly the one that follows
+
+
+@dataclass(frozen=True, slots=True)
+class TicketsAt:
+    """Folds tickets on from where it knows them, by the log: a mended copy of an event changes no history."""
+
+    store: Store
+    _known: OrderedDict[TicketId, tuple[int, Ticket]] = field(default_factory=OrderedDict)
+
+    async def ticket_at(self, call: Call) -> Ticket:
+        """Give the ticket as the call's event left it. Raises StoreUnavailable."""
+        recorded = call.event
+        version, ticket = self._known.get(recorded.ticket_id, (0, None))
+        if version > recorded.version:
+            version, ticket = 0, None
+        if version < recorded.version:
+            for one in await self._since(version, call):
+                ticket = evolve(ticket, one)
+        assert ticket is not None, "a delivery refers to an event"
+        self._known[recorded.ticket_id] = (recorded.version, ticket)
+        self._known.move_to_end(recorded.ticket_id)
+        if len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return ticket
+
+    async def _since(self, version: int, call: Call) -> Sequence[Recorded]:
+        """Give a ticket's events after a version, up to the call's; mostly that is the call's alone."""
+        recorded = call.event
+        if version + 1 == recorded.version and not call.mended:
+            return (recorded,)
+        events = await self.store.events(recorded.ticket_id, after=version)
+        return [one for one in events if one.version <= recorded.version]

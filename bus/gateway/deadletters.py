@@ -1,0 +1,129 @@
+"""The routes of the dead-letter room: letters, redrives, and the queues towards other systems, for who repairs them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.body_json import read_object
+from bus.gateway.answers import json_response
+from bus.gateway.auth import admit
+from bus.gateway.deps import body_of, deps_of
+from bus.gateway.docs import in_path, order_docs
+from bus.gateway.ports import Deed
+from bus.gateway.problems import HttpProblem
+from bus.gateway.roles import Access
+from bus.gateway.room_orders import (
+    NUMBER_MAX,
+    DiscardLetters,
+    EditLetter,
+    FreezeRedrive,
+    Listing,
+    Order,
+    PauseDelivery,
+    ResumeDelivery,
+    RetryLetters,
+    RunRedrive,
+    StopRedrive,
+    read,
+)
+from bus.gateway.routing import Door
+from bus.intake.command_bodies import within_limits
+from bus.intake.command_ids import command_id, fingerprint, read_key
+
+_ORDERS: Final[Mapping[str, type[Order]]] = {
+    "/v1/deadletters/retry": RetryLetters,
+    "/v1/deadletters/discard": DiscardLetters,
+    "/v1/deadletters/{letter}/edit": EditLetter,
+    "/v1/deadletters/redrives": FreezeRedrive,
+    "/v1/deadletters/redrives/{redrive}/run": RunRedrive,
+    "/v1/deadletters/redrives/{redrive}/stop": StopRedrive,
+    "/v1/deliveries/{target}/pause": PauseDelivery,
+    "/v1/deliveries/{target}/resume": ResumeDelivery,
+}
+_LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
+_OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in Listing.model_fields]
+
+
+def room_doors() -> Sequence[Door]:
+    """List the routes of the room. Pure."""
+    return [
+        _showing("/v1/deadletters", list_letters, "List the open letters by cause", parameters=_OF_LIST),
+        _showing("/v1/deadletters/redrives", list_redrives, "List the redrives"),
+        _showing("/v1/deadletters/{letter}", show_letter, "Show a letter", parameters=_LETTER),
+        _showing("/v1/deliveries", list_deliveries, "List the queues towards other systems"),
+        *(
+            Door(method="POST", path=path, run=ordering(cls), about=order_docs(cls, path))
+            for path, cls in _ORDERS.items()
+        ),
+    ]
+
+
+async def list_letters(http: HttpRequest) -> Response:
+    """List the open letters grouped by what one repair would mend, the largest group first."""
+    await admit(http, Access.LETTERS)
+    query = {name: within_limits(text, name) for name, text in http.query_params.items()}
+    return json_response({"groups": await deps_of(http).room.groups(read(Listing, query))})
+
+
+async def show_letter(http: HttpRequest) -> Response:
+    """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
+    await admit(http, Access.LETTERS)
+    letter = await deps_of(http).room.letter(_number(http, "letter"))
+    if letter is None:
+        raise _gone("letter")
+    return json_response(letter)
+
+
+async def list_redrives(http: HttpRequest) -> Response:
+    """List all redrives: who approved what, and how far each is."""
+    await admit(http, Access.LETTERS)
+    return json_response({"redrives": await deps_of(http).room.redrives()})
+
+
+async def list_deliveries(http: HttpRequest) -> Response:
+    """List the targets: what waits and since when, letters, breaker, pause."""
+    await admit(http, Access.LETTERS)
+    return json_response({"deliveries": await deps_of(http).room.deliveries()})
+
+
+def ordering(cls: type[Order]) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Make what carries an order out in the name of the client, once per idempotency key."""
+
+    async def order(http: HttpRequest) -> Response:
+        deps, client = deps_of(http), await admit(http, Access.LETTERS)
+        key, data = read_key(http.headers), read_object(body_of(http))
+        wanted = read(cls, data, _path(http))
+        deed = Deed(
+            by=client.name,
+            at=deps.now(),
+            command_id=command_id(client.name, key),
+            fingerprint=fingerprint("POST", http.scope["path"], data),
+        )
+        done = await deps.room.act(wanted, deed)
+        headers = {"Idempotent-Replayed": "true"} if done.repeated else {}
+        return json_response(done.content, 201 if cls is FreezeRedrive else 200, headers)
+
+    return order
+
+
+def _path(http: HttpRequest) -> dict[str, int | str]:
+    return {name: text if name == "target" else _number(http, name) for name, text in http.path_params.items()}
+
+
+def _number(http: HttpRequest, name: str) -> int:
+    """Read the number of a letter or a redrive; what is no number names none."""
+    text: str = http.path_params[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= NUMBER_MAX):
+        raise _gone(name)
+    return int(text)
+
+
+def _gone(name: str) -> HttpProblem:
+    zh = "死信" if name == "letter" else "重发"
+    return HttpProblem(404, f"{name}_gone", name, (f"没有这个{zh}", f"there is no such {name}"))
+
+
+def _showing(path: str, run: Callable[[HttpRequest], Awaitable[Response]], summary: str, **more: Any) -> Door:
+    return Door(method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **more})

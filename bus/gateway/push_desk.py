@@ -1,0 +1,216 @@
+"""Gives people what waits for them: one claim a turn for all who are there; who answers a push ends its delivery."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from bus.delivery import found, gate, metrics, push_queue, queue
+from bus.delivery.parking import Park, Parked
+from bus.delivery.plan import TargetPlan
+from bus.delivery.push_queue import Wanted
+from bus.delivery.queue import Again, Claim, Ended, Settled
+from bus.delivery.target import FailureKind, delivery_key
+from bus.delivery.triage import Reason
+from bus.errors import MalformedInput, Transient
+from bus.events import Recorded
+from bus.findings import Report, report
+from bus.gateway.push_frames import push_frame
+from bus.postgres.pool import Connection, Pool, connected
+from bus.waiting import wait
+
+IDLE_S = 0.2
+REST = 4  # after a turn, so many times what it took: however much waits, the turns leave the database to others
+RETRY_S = 1.0
+SETTLE_S_MAX = 5.0  # of a lease, beyond the time for an answer
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection of a person's app: what it is still to be sent."""
+
+    person: str
+    frames: deque[str] = field(default_factory=deque)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, frame: str) -> None:
+        """Queue a frame. A person has few under way, and a session that does not read ends soon: it stays short."""
+        self.frames.append(frame)
+        self.arrived.set()
+
+    async def take(self) -> str:
+        """Take the next frame; blocks until there is one."""
+        while not self.frames:
+            self.arrived.clear()
+            await self.arrived.wait()
+        return self.frames.popleft()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """A delivery on its way to a person; `key` is the same at every attempt."""
+
+    key: str
+    person: str
+    claim: Claim
+    frame: str
+    at: float = field(default_factory=monotonic)
+
+
+@dataclass(slots=True, kw_only=True)
+class PushDesk:
+    """The pushes of one target in this process; any number of gateways may have one. Nothing of a turn is half done."""
+
+    name: str
+    plan: TargetPlan
+    pool: Pool
+    decode: Callable[[bytes], Recorded]
+    know: Callable[[Iterable[bytes]], Awaitable[None]]
+    park: Park
+    now: Callable[[], datetime]
+    report: Report = report
+    _sessions: dict[str, set[Session]] = field(default_factory=dict)
+    _anew: set[str] = field(default_factory=set)
+    _under_way: dict[str, Push] = field(default_factory=dict)
+    _answered: list[Push] = field(default_factory=list)
+    _unanswered: list[tuple[Push, str]] = field(default_factory=list)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def attach(self, person: str) -> Session:
+        """Begin a session: it is given all that waits for its person, and what another session has not answered yet."""
+        session = Session(person)
+        self._sessions.setdefault(person, set()).add(session)
+        self._anew.add(person)
+        for push in self._under_way.values():
+            if push.person == person:
+                session.offer(push.frame)
+        self._woken.set()
+        return session
+
+    def detach(self, session: Session) -> None:
+        """End a session: what nobody is left to answer waits again, from now on. Idempotent."""
+        left = self._sessions.get(session.person, set())
+        left.discard(session)
+        if left:
+            return
+        self._sessions.pop(session.person, None)
+        self._anew.discard(session.person)
+        self._give_up([one for one in self._under_way.values() if one.person == session.person], "the session ended")
+        self._woken.set()
+
+    def answered(self, person: str, key: str) -> None:
+        """Hear that a person's app has a push: once is enough, and what was not asked is not heard."""
+        push = self._under_way.get(key)
+        if push is None or push.person != person:
+            return
+        del self._under_way[key]
+        self._answered.append(push)
+        metrics.CALLS.labels(self.name, "done").inc()
+        metrics.CALL_SECONDS.labels(self.name).observe(monotonic() - push.at)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Push until cancelled. While nobody is there, nothing is asked of the database."""
+        while True:
+            if not (self._sessions or self._answered or self._unanswered):
+                await self._woken.wait()
+            self._woken.clear()
+            began = monotonic()
+            try:
+                await self._turn()
+            except Transient as error:
+                log.warning("delivery_waits", target=self.name, error=str(error))
+                await asyncio.sleep(RETRY_S)
+            metrics.UNDER_WAY.labels(self.name).set(len(self._under_way))
+            took = monotonic() - began
+            await asyncio.sleep(took)
+            await wait(self._woken, max(IDLE_S, REST * took))
+
+    async def _turn(self) -> None:
+        """Settle what came back and claim anew. Raises Transient, then all of it is done again."""
+        overdue = monotonic() - self.plan.attempt_timeout.total_seconds()
+        self._give_up([one for one in self._under_way.values() if one.at < overdue], "no answer in time")
+        answered, unanswered, anew = tuple(self._answered), tuple(self._unanswered), frozenset(self._anew)
+        now = self.now()
+        async with connected(self.pool) as connection:
+            await self._settle(connection, answered, unanswered, now)
+            paused, _ = await gate.read(connection, self.name, lock=False)
+            pushes = [] if paused else await self._claimed(connection, anew, now)
+        del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
+        if not paused:
+            self._anew -= anew
+        for push in pushes:
+            self._push(push)
+
+    async def _settle(
+        self,
+        connection: Connection,
+        answered: Sequence[Push],
+        unanswered: Sequence[tuple[Push, str]],
+        now: datetime,
+    ) -> None:
+        ended = [Ended(claim=one.claim, how=Settled.DONE) for one in answered]
+        again = [
+            Again(claim=one.claim, at=now, unsure=True, failure=_told(FailureKind.UNKNOWN, why, now))
+            for one, why in unanswered
+        ]
+        await queue.settle(connection, self.name, ended, again, now)
+
+    async def _claimed(self, connection: Connection, anew: frozenset[str], now: datetime) -> list[Push]:
+        wanted = [one for person in self._sessions if (one := self._wanted(person, anew)).free > 0]
+        if not wanted:
+            return []
+        tickets = [one.claim.ticket_id for one in self._under_way.values()]
+        lease = self.plan.attempt_timeout + timedelta(seconds=SETTLE_S_MAX)
+        claims = await push_queue.claim(connection, self.name, wanted, under_way=tickets, now=now, lease=lease)
+        await self.know([claim.value for _, claim in claims])
+        pushes = list[Push]()
+        for person, claim in claims:
+            try:
+                recorded = self.decode(claim.value)
+            except MalformedInput as error:
+                await self._give_to_the_room(connection, claim, f"the event cannot be read: {error.code}", now)
+                continue
+            key = delivery_key(recorded.event_id, self.name)
+            pushes.append(Push(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
+        return pushes
+
+    def _wanted(self, person: str, anew: frozenset[str]) -> Wanted:
+        under_way = sum(one.person == person for one in self._under_way.values())
+        return Wanted(person=person, free=self.plan.concurrency - under_way, anew=person in anew)
+
+    def _push(self, push: Push) -> None:
+        """Send a push to every session of its person; who left meanwhile is not waited for."""
+        self._under_way[push.key] = push
+        sessions = self._sessions.get(push.person, ())
+        for session in sessions:
+            session.offer(push.frame)
+        if not sessions:
+            self._give_up([push], "the session ended")
+
+    def _give_up(self, pushes: Sequence[Push], why: str) -> None:
+        for push in pushes:
+            del self._under_way[push.key]
+            self._unanswered.append((push, why))
+            metrics.CALLS.labels(self.name, FailureKind.UNKNOWN).inc()
+
+    async def _give_to_the_room(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
+        """Park what can never be pushed, so that somebody looks at it."""
+        told = _told(FailureKind.UNTRANSLATABLE, why, now)
+        again = Again(claim=claim, at=now, unsure=False, failure=told, parked=True)
+        await queue.settle(connection, self.name, [], [again], now)
+        reason = Reason.UNTRANSLATABLE
+        parked = Parked(target=self.name, claim=claim, recorded=None, reason=reason, failure=told, at=now)
+        await self.park(connection, [parked])
+        metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
+        metrics.PARKED.labels(self.name, reason).inc()
+        self.report(found.parked(parked))
+
+
+def _told(kind: FailureKind, detail: str, now: datetime) -> dict[str, object]:
+    return {"at": now.isoformat(), "kind": kind.value, "detail": detail}

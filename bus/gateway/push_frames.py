@@ -1,0 +1,64 @@
+"""What an engineer's app and the gateway say to each other over a socket of pushes. Pure."""
+
+from typing import Any
+
+import orjson
+
+from bus.codec import event_json, record_type
+from bus.events import Recorded
+from bus.gateway.problems import HttpProblem
+from bus.headers import event_headers, header, traceparent
+from bus.intake.command_bodies import SHORT_MAX
+
+ANSWER_CHARS_MAX = 200
+
+
+def ready_frame(person: str) -> str:
+    """Greet a session: whose pushes it is given."""
+    return orjson.dumps({"kind": "ready", "person": person}).decode()
+
+
+def push_frame(key: str, recorded: Recorded) -> str:
+    """Spell an event as a push: its members are those of the stream's. The same text at every attempt."""
+    headers = event_headers(
+        event_id=recorded.event_id,
+        source=recorded.source,
+        ce_type=record_type(recorded).ce_type,
+        ticket_id=recorded.ticket_id,
+        occurred_at=recorded.occurred_at,
+        trace_id=recorded.trace_id,
+        version=recorded.version,
+    )
+    event = {
+        "ce": {name: header(headers, f"ce_{name}") for name in ("id", "source", "type", "subject", "time")},
+        "traceparent": traceparent(recorded.trace_id, recorded.event_id),
+        "ticket_version": recorded.version,
+        "data": event_json(recorded),
+    }
+    return orjson.dumps({"kind": "push", "key": key, "event": event}).decode()
+
+
+def read_ack(text: str) -> str:
+    """Read which push an app acknowledges. Raises HttpProblem (400)."""
+    answer: Any = None
+    if len(text) <= ANSWER_CHARS_MAX:
+        try:
+            answer = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            answer = None
+    if not isinstance(answer, dict) or not isinstance(key := answer.get("ack"), str):
+        zh, en = '应答须为 {"ack": "推送的 key"}', 'answer a push with {"ack": "its key"}'
+        raise HttpProblem(400, "malformed_ack", "ack", (zh, en))
+    return key
+
+
+def read_person(given: str | None, client: str) -> str:
+    """Read whose pushes are wanted: the person named, as tickets name their handlers, or the client itself.
+
+    Raises HttpProblem (400).
+    """
+    person = client if given is None else given.strip()
+    if not person or len(person) > SHORT_MAX:
+        zh, en = "“person”须为工单负责人的姓名", "person is the name by which tickets are assigned to the engineer"
+        raise HttpProblem(400, "wrong_type", "person", (zh, en))
+    return person

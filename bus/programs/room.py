@@ -1,0 +1,138 @@
+"""The dead-letter room as the gateway opens it: what the commands do, and their refusals as problems."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Final, assert_never
+
+import orjson
+
+from bus.codec import Codec
+from bus.delivery import gate
+from bus.delivery.gate import NoSuchTarget
+from bus.delivery.standing import standing
+from bus.errors import BusError, CommandRefused, MalformedInput
+from bus.gateway.once import once
+from bus.gateway.ports import Deed, Done
+from bus.gateway.problems import HttpProblem
+from bus.gateway.room_orders import (
+    DiscardLetters,
+    EditLetter,
+    FreezeRedrive,
+    Listing,
+    Order,
+    PauseDelivery,
+    ResumeDelivery,
+    RetryLetters,
+    RunRedrive,
+    StopRedrive,
+)
+from bus.intake.source import SourceAdapter
+from bus.postgres.pool import Pool
+from deadletter import letters, redrives
+from deadletter.editing import edit
+from deadletter.letter import Decision, LetterGone, LetterKept
+from deadletter.reading import decoded
+from deadletter.redrive import Terms
+from deadletter.redrives import NothingMatches, Query, RedriveGone
+
+_CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
+    LetterGone: ("letter_gone", "letter"),
+    LetterKept: ("letter_kept", "letter"),
+    NothingMatches: ("nothing_matches", "target"),
+    RedriveGone: ("redrive_gone", "redrive"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Meets bus.gateway.ports.DeadLetterRoom."""
+
+    pool: Pool
+    codec: Codec
+    know: Callable[[Iterable[bytes | None]], Awaitable[None]]
+    sources: Mapping[str, SourceAdapter]
+
+    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+        wanted = f"delivery:{listing.target}" if listing.target else listing.origin
+        return [asdict(one) for one in await letters.groups(self.pool, origin=wanted)]
+
+    async def letter(self, number: int) -> Mapping[str, Any] | None:
+        try:
+            letter = await letters.read(self.pool, number)
+        except LetterGone:
+            return None
+        await self.know([letter.value])
+        return {**asdict(letter), "value": letter.value.hex(), "decoded": decoded(letter, self.codec)}
+
+    async def redrives(self) -> Sequence[Mapping[str, Any]]:
+        return [asdict(one) for one in await redrives.redrives(self.pool)]
+
+    async def deliveries(self) -> Sequence[Mapping[str, Any]]:
+        return [asdict(one) for one in await standing(self.pool)]
+
+    async def act(self, order: Order, deed: Deed) -> Done:
+        with _as_problems():
+            return await once(self.pool, deed, lambda pool: self._done(pool, order, deed))
+
+    async def _done(self, pool: Pool, order: Order, deed: Deed) -> Mapping[str, Any]:
+        match order:
+            case RetryLetters(letters=numbers, why=why):
+                return {"retried": await letters.retry(pool, numbers, _decision(deed, why))}
+            case DiscardLetters(letters=numbers, why=why):
+                return {"discarded": await letters.discard(pool, numbers, _decision(deed, why))}
+            case EditLetter(letter=number, why=why):
+                return {"letter": await self._edited(pool, order, _decision(deed, why)), "edited_from": number}
+            case FreezeRedrive(why=why):
+                return asdict(await redrives.freeze(pool, _query(order), _terms(order), _decision(deed, why)))
+            case RunRedrive(redrive=number):
+                await redrives.begin(pool, number)
+                return asdict(await redrives.read(pool, number))
+            case StopRedrive(redrive=number, why=why):
+                if not await redrives.end(pool, number, done=False, why=f"{deed.by}: {why}", now=deed.at):
+                    raise RedriveGone(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none")
+                return asdict(await redrives.read(pool, number))
+            case PauseDelivery(target=target, why=why):
+                await gate.pause(pool, target, f"{deed.by}: {why}")
+                return {"target": target, "paused": f"{deed.by}: {why}"}
+            case ResumeDelivery(target=target):
+                if not await gate.resume(pool, target):
+                    zh, en = f"“{target}”没有暂停", f"{target} is not paused"
+                    raise HttpProblem(409, "not_paused", "target", (zh, en))
+                return {"target": target, "paused": None}
+            case _:
+                assert_never(order)
+
+    async def _edited(self, pool: Pool, order: EditLetter, decision: Decision) -> int:
+        text = order.body.encode() or orjson.dumps(order.changes)
+        codec, know, sources = self.codec, self.know, self.sources
+        return await edit(pool, order.letter, text, decision, codec=codec, know=know, sources=sources)
+
+
+def _decision(deed: Deed, why: str) -> Decision:
+    return Decision(by=deed.by, why=why, at=deed.at)
+
+
+def _query(order: FreezeRedrive) -> Query:
+    return Query(target=order.target, cause=order.cause, event=order.event, kind=order.kind)
+
+
+def _terms(order: FreezeRedrive) -> Terms:
+    return Terms(canary=order.canary, watch=timedelta(seconds=order.watch_s), rate_per_s=order.rate_per_s)
+
+
+@contextmanager
+def _as_problems() -> Iterator[None]:
+    """Tell the room's refusals as HTTP does; an edit that cannot be is no malformed request, and is refused."""
+    try:
+        yield
+    except tuple(_CONFLICTS) as error:
+        code, field = _CONFLICTS[type(error)]
+        zh, _, en = str(error).partition(" / ")
+        raise HttpProblem(409, code, field, (zh, en)) from error
+    except NoSuchTarget as error:
+        zh, _, en = str(error).partition(" / ")
+        raise HttpProblem(404, "no_such_target", "target", (zh, en), nearest=error.nearest) from error
+    except MalformedInput as error:
+        raise CommandRefused(error.code, error.field, error.zh, error.en, **error.context) from error

@@ -1,0 +1,36 @@
+"""The room on a database of the tests' own, and the topics that it tells of itself on."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from bus.kafka import admin, apply_topics
+from bus.local.stack import Urls
+from bus.postgres.pool import Pool
+from bus.settings import Settings
+from bus.topics import load_contract
+from tests.deadletter.room import Room
+from tests.delivery.conftest import office
+from tests.delivery.office import Office
+from tests.store.conftest import database, pool
+
+__all__ = ["database", "office", "pool"]
+
+
+@pytest.fixture
+def room(pool: Pool, office: Office) -> Room:
+    """Begin with an empty room."""
+    del office  # it has emptied it
+    return Room(pool)
+
+
+@pytest.fixture(scope="module")
+async def settings(parts: Urls, database: str) -> AsyncIterator[Settings]:
+    """Make topics in a namespace of the module's own."""
+    own = {"database_url": database, "kafka_bootstrap": parts.kafka_bootstrap, "namespace": f"d{uuid4().hex[:8]}"}
+    settings = Settings.model_validate(own)
+    made = await apply_topics(settings, load_contract(), replication=1)
+    yield settings
+    async with admin(settings) as client:
+        await client.delete_topics(made)

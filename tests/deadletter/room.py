@@ -1,0 +1,148 @@
+"""The dead-letter room as the doors see it, with what it reports kept, and letters to put into it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from bus.commands import Note, OpenTicket
+from bus.dispatch import Dispatcher
+from bus.findings import Finding
+from bus.log.event_reader import nothing_more
+from bus.log.record import Record
+from bus.postgres.pool import Connection, Pool, connected
+from bus.records import CommandSent, RequestReceived
+from bus.refused import RefusedInput
+from bus.settings import Settings
+from bus.stage.dispatching import DispatchingHandler, Door
+from bus.terms import KeyKind
+from bus.topics import load_contract
+from bus.values import IncidentKey
+from deadletter.letter import Dead, Decision, Letter
+from deadletter.letters import post, read
+from deadletter.publishing import LetterPublisher
+from deadletter.refused import MemoryRefusedInputs, RefusedInputs
+from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
+
+BEGAN = datetime(2026, 11, 22, 8, 29, tzinfo=UTC)
+DIED = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+DECIDED = datetime(2026, 11, 22, 8, 40, tzinfo=UTC)
+DECISION = Decision(by="张工", why="物料已建档", at=DECIDED)
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+NO_CONNECTION = cast("Connection", object())  # the doors' handlers commit on their own
+
+
+class Room(MemoryRefusedInputs):
+    """Keeps refused input in memory and in the room itself."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Begin with nothing found."""
+        super().__init__()
+        self.pool, self.found = pool, list[Finding]()
+        self._room = RefusedInputs(pool, now=lambda: DIED, report=self.found.append)
+
+    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+        await super().keep(inputs)
+        await self._room.keep(inputs)
+
+    async def letters(self) -> list[Letter]:
+        """Read all letters, the oldest first."""
+        async with connected(self.pool) as connection:
+            rows = await (await connection.execute("SELECT id FROM letters ORDER BY id")).fetchall()
+        return [await read(self.pool, number) for (number,) in rows]
+
+    async def put(self, *dead: Dead) -> list[int]:
+        """Post letters; gives their numbers."""
+        async with connected(self.pool) as connection:
+            return await post(connection, dead)
+
+
+def dead(**own: Any) -> Dead:
+    """Make a letter of input, as it is posted: a command of a system that speaks Kafka."""
+    plain: dict[str, Any] = {
+        "origin": "commands",
+        "origin_ref": "5a0e3c0c-0000-0000-0000-000000000001",
+        "ticket_id": "",
+        "trace_id": TRACE,
+        "reason": "no_such_ticket",
+        "kind": "refused",
+        "cause": "c0ffee",
+        "detail": "没有这张工单 / there is no such ticket",
+        "failures": [{"at": DIED.isoformat(), "kind": "refused", "detail": "没有这张工单 / there is no such ticket"}],
+        "headers": {":place": "ticket.commands/0@7"},
+        "value": CODEC.encode_record(noted("k1", "等待备件")),
+        "began_at": BEGAN,
+        "died_at": DIED,
+    }
+    return Dead(**{**plain, **own})
+
+
+def letter(**own: Any) -> Letter:
+    """Make a letter as it is read: the same, with a number."""
+    one = dead()
+    plain: dict[str, Any] = {name: getattr(one, name) for name in Dead.__dataclass_fields__}
+    read_back = {"id": 7, "state": "open", "edited_from": None, "behind": 0, "decisions": []}
+    return Letter(**{**plain, **read_back, **own})
+
+
+def opened(key: str, number: str = "S-1") -> CommandSent:
+    """Give a command that opens the ticket that a system calls by `number`."""
+    incident = IncidentKey(kind=KeyKind.SERIAL, value=f"SN{number}")
+    command = OpenTicket(incident_key=incident, title="冰箱不制冷", type="hardware_fault", source_no=number)
+    return CommandSent(idempotency_key=key, source="mes", actor="李工", command=command)
+
+
+def noted(key: str, text: str, number: str = "S-1") -> CommandSent:
+    """Give a command that adds a note to it."""
+    return CommandSent(
+        idempotency_key=key, source="mes", actor="李工", ticket_source_no=number, command=Note(text=text)
+    )
+
+
+def received(body: bytes, delivery: str = "d1", **own: Any) -> RequestReceived:
+    """Give a delivery of the made-up source, as the gateway received it."""
+    plain: dict[str, Any] = {
+        "delivery_id": delivery,
+        "source": "fake",
+        "client": "fake",
+        "method": "POST",
+        "path": "/v1/sources/fake/webhook",
+        "headers": {"webhook-id": delivery},
+        "body": body,
+        "received_at": BEGAN,
+        "trace_id": TRACE,
+    }
+    return RequestReceived(**{**plain, **own})
+
+
+def record(value: bytes | None, offset: int = 0, topic: str = "ticket.commands", **own: Any) -> Record:
+    """Give a record as it stands on Kafka."""
+    plain: dict[str, Any] = {"key": b"S-1", "headers": (), "timestamp_ms": int(BEGAN.timestamp() * 1000)}
+    return Record(topic=topic, partition=0, offset=offset, value=value, **{**plain, **own})
+
+
+def handler(door: Door, store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
+    """Make a door's handler on a store in memory."""
+    dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: DECIDED)
+    return DispatchingHandler(name="door", door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+
+
+@asynccontextmanager
+async def publishing(room: Room, settings: Settings) -> AsyncIterator[LetterPublisher]:
+    """Make a publisher whose producer is gone afterwards."""
+    publisher = LetterPublisher(
+        pool=room.pool, codec=CODEC, contract=load_contract(), settings=settings, now=lambda: DECIDED
+    )
+    try:
+        yield publisher
+    finally:
+        await publisher._held.close()
+
+
+async def told(room: Room, settings: Settings) -> int:
+    """Publish all that the room has to tell; gives how much that was."""
+    published = 0
+    async with publishing(room, settings) as publisher:
+        while count := await publisher.publish_once():
+            published += count
+    return published

@@ -1,0 +1,191 @@
+"""`ticketbus deadletter` wrongly used: a clear refusal, exit 1 for bad news and 2 for wrong use, nothing changed."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bus.app import open_core
+from bus.cli import main
+from bus.local.stack import Urls
+from deadletter.letters import discard, replace
+from tests.bus_under_test import Bus, bus_on
+from tests.deadletter.room import DECISION, Room, dead, noted
+from tests.schemas.codecs import ONE_OF_EACH
+
+STANDING = """
+SELECT (SELECT jsonb_agg(l ORDER BY l.id) FROM letters l), (SELECT jsonb_agg(d ORDER BY d.id) FROM letter_decisions d),
+    (SELECT jsonb_agg(r ORDER BY r.id) FROM redrives r), (SELECT jsonb_agg(o) FROM redrive_letters o)"""
+DECIDED = ("--by", "张工", "--why", "物料已建档")
+GONE = "999999"
+LETTERS = ("ERP", "COMMAND", "IMPORT", "DISCARDED", "EDITED")
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Make a bus without programs."""
+    with bus_on(parts, tmp_path_factory.mktemp("cli"), database_kept=False) as made:
+        yield made
+
+
+@pytest.fixture
+def said(bus: Bus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `ticketbus deadletter …`; gives its exit code and all that it said."""
+    for name, value in bus.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["ticketbus", "deadletter", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out + shown.err
+
+    return run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """Letters and files to ask wrongly about, by the words that stand for them."""
+
+    bus: Bus
+    said: Command
+    words: Mapping[str, tuple[str, ...]]
+
+    def arguments(self, asked: str) -> list[str]:
+        """Put what is meant in the place of the words."""
+        return [one for word in asked.split(" ") for one in self.words.get(word, (word,))]
+
+
+@pytest.fixture
+def wrong(bus: Bus, said: Command, letters: Mapping[str, str], tmp_path: Path) -> Wrong:
+    """Give names to what is there."""
+    texts = {
+        "FILE": '{"title": "x"}',
+        "NOTE": '{"text": "y"}',
+        "EMPTY": "",
+        "NO_JSON": "{title: x}",
+        "MISSPELLED": '{"titel": "x"}',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = {name: (str(tmp_path / name),) for name in (*texts, "NOWHERE")}
+    numbers = {name: (number,) for name, number in letters.items()}
+    return Wrong(bus=bus, said=said, words={**numbers, **files, "BY": DECIDED})
+
+
+@pytest.fixture(scope="module")
+def letters(bus: Bus) -> dict[str, str]:
+    """Put letters there: of a delivery, of a command, one without a way back, one let go; give their numbers."""
+    erp = {"origin": "delivery:erp", "origin_ref": "T1/1", "target": "erp", "ticket_id": "T1", "version": 1}
+
+    async def put() -> list[int]:
+        async with open_core(bus.settings) as core:
+            numbers = await Room(core.pool).put(
+                dead(**erp, event="TicketOpened", value=core.codec.encode(ONE_OF_EACH[0])),
+                dead(value=b"junk"),
+                dead(origin="import:uci", origin_ref="INC1#1", value=b"a,b"),
+                dead(origin_ref="let go", value=core.codec.encode_record(noted("k1", "x"))),
+                dead(origin_ref="edited"),
+            )
+            await discard(core.pool, numbers[3:4], DECISION)
+            await replace(core.pool, numbers[4], b"mended", DECISION)
+            return numbers
+
+    return dict(zip(LETTERS, map(str, asyncio.run(put())), strict=True))
+
+
+@pytest.mark.parametrize(("asked", "code", "word"), [
+    (f"show {GONE}", 1, GONE),
+    ("show 99999999999999999999", 2, "LETTER"),
+    ("show x", 2, "LETTER"),
+    (f"retry {GONE} BY", 1, GONE),
+    (f"retry COMMAND {GONE} BY", 1, GONE),
+    (f"discard ERP {GONE} BY", 1, GONE),
+    ("retry BY", 2, "LETTER"),
+    ("discard BY", 2, "LETTER"),
+    ("retry 99999999999999999999 BY", 2, "LETTER"),
+    ("retry DISCARDED BY", 1, "已处理"),
+    ("retry EDITED BY", 1, "已处理"),
+    ("discard DISCARDED BY", 1, "已处理"),
+    ("retry COMMAND DISCARDED BY", 1, "nothing was changed"),
+    ("retry IMPORT BY", 1, "重新导入"),
+    ("retry COMMAND IMPORT BY", 1, "import it again"),
+    ("retry COMMAND", 2, "--by"),
+    ("retry COMMAND --by 张工", 2, "--why"),
+    ("retry COMMAND --by= --why=x", 2, "--by"),
+    ("retry COMMAND --by=张工 --why=", 2, "--why"),
+    ("discard COMMAND --by=\u3000 --why=x", 2, "--by"),
+    ("discard COMMAND --by=张工 --why=\t", 2, "--why"),
+    ("edit ERP FILE --by=张工 --why=", 2, "--why"),
+    (f"edit {GONE} FILE BY", 1, GONE),
+    ("edit DISCARDED NOTE BY", 1, "已处理"),
+    ("edit ERP NOWHERE BY", 2, "No such file"),
+    ("edit ERP EMPTY BY", 2, "没有要改的字段"),
+    ("edit ERP NO_JSON BY", 2, "not JSON"),
+    ("edit ERP MISSPELLED BY", 2, "did you mean 'title'"),
+    ("edit COMMAND FILE BY", 2, "header"),
+    ("edit IMPORT FILE BY", 1, "cannot be edited"),
+    ("redrive freeze --target crm BY", 1, "no letter to send again"),
+    ("redrive freeze --target erp --kind unknown BY", 1, "no letter to send again"),
+    ("redrive freeze --target erp --event NoteAdded BY", 1, "no letter to send again"),
+    ("redrive freeze --target erp --cause 000000000000 BY", 1, "no letter to send again"),
+    ("redrive freeze BY", 2, "--target"),
+    ("redrive freeze --target erp --rate 0 BY", 2, "--rate"),
+    ("redrive freeze --target erp --rate=-1 BY", 2, "--rate"),
+    ("redrive freeze --target erp --rate nan BY", 2, "--rate"),
+    ("redrive freeze --target erp --rate inf BY", 2, "--rate"),
+    ("redrive freeze --target erp --canary 0 BY", 2, "--canary"),
+    ("redrive freeze --target erp --canary 99999999999 BY", 2, "--canary"),
+    ("redrive freeze --target erp --watch nan BY", 2, "--watch"),
+    ("redrive freeze --target erp --watch=-1 BY", 2, "--watch"),
+    ("redrive freeze --target erp --watch 1e300 BY", 2, "--watch"),
+    ("redrive freeze --target erp --by= --why=x", 2, "--by"),
+    ("redrive freeze --target erp --by=张工 --why=\u3000", 2, "--why"),
+    (f"redrive run {GONE}", 1, GONE),
+    ("redrive run 99999999999999999999", 2, "REDRIVE"),
+    (f"redrive stop {GONE} --why x", 1, GONE),
+    ("redrive stop 1 --why=", 2, "--why"),
+])  # fmt: skip
+def test_wrong_use_is_refused_clearly_and_changes_nothing(wrong: Wrong, asked: str, code: int, word: str) -> None:
+    before = wrong.bus.query(STANDING)
+    ended, told = wrong.said(*wrong.arguments(asked))
+    assert (ended, word in told) == (code, True), told
+    assert "Traceback" not in told
+    assert wrong.bus.query(STANDING) == before
+
+
+def test_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> None:
+    crm = {"origin": "delivery:crm", "origin_ref": "T2/1", "target": "crm", "ticket_id": "T2", "version": 1}
+
+    async def put() -> int:
+        async with open_core(bus.settings) as core:
+            return (await Room(core.pool).put(dead(**crm, value=core.codec.encode(ONE_OF_EACH[0]))))[0]
+
+    number = str(asyncio.run(put()))
+    file = tmp_path / "edit.json"
+    file.write_text('{"title": "改好了"}')
+    assert said("edit", number, str(file), *DECIDED)[0] == 0
+    code, listed = said("list", "--target", "crm", "--json")
+    assert (code, json.loads(listed)["origin"]) == (1, "delivery:crm")
+    copy = str(json.loads(listed)["sample"])
+    code, shown = said("show", copy, "--json")
+    letter = json.loads(shown)
+    assert (letter["decoded"]["title"], letter["edited_from"]) == ("改好了", int(number))
+    assert "改自 edited from" in said("show", copy)[1]
+    code, frozen = said("redrive", "freeze", "--target", "crm", *DECIDED, "--json")
+    assert (code, json.loads(frozen)["letters"]) == (0, 1)
+    assert "1 in another redrive" in said("redrive", "freeze", "--target", "crm", *DECIDED)[1]
+    redrive = str(json.loads(frozen)["id"])
+    assert said("redrive", "stop", redrive, "--why", " 张工: 又停用 ")[0] == 0
+    code, listed = said("redrive", "list", "--json")
+    (one,) = [found for found in map(json.loads, listed.splitlines()) if found["id"] == int(redrive)]
+    assert (code, one["state"], one["ended_why"], one["approved_by"]) == (0, "stopped", "张工: 又停用", "张工")
+    assert said("redrive", "run", redrive)[0] == 1
+    assert said("discard", copy, *DECIDED)[0] == 0
+    assert said("list", "--target", "crm")[0] == 0

@@ -1,0 +1,33 @@
+"""A dead-letter room without letters, for the tests of everything else: it takes orders, and holds nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bus.gateway.ports import Deed, Done
+from bus.gateway.room_orders import Listing, Order
+
+
+@dataclass
+class FakeRoom:
+    """Meets bus.gateway.ports.DeadLetterRoom."""
+
+    done: list[tuple[Order, Deed]] = field(default_factory=list)
+
+    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+        del listing
+        return []
+
+    async def letter(self, number: int) -> None:
+        del number
+
+    async def redrives(self) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def deliveries(self) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def act(self, order: Order, deed: Deed) -> Done:
+        """Keep the order."""
+        self.done.append((order, deed))
+        return Done(content={}, repeated=False)

@@ -1,0 +1,81 @@
+"""An idempotency key in the dead-letter room: one effect and one answer, whoever comes again and whatever fails."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bus.delivery import gate
+from bus.gateway.once import once
+from bus.gateway.ports import Deed, Done
+from bus.intake.command_ids import command_id
+from bus.postgres.pool import Pool
+from tests.gateway.house import FREEZE, NOON, WHY, House, house, refused
+from tests.store.conftest import database, pool
+
+__all__ = ["database", "house", "pool"]
+
+
+async def test_a_key_acts_once_and_is_answered_alike(house: House) -> None:
+    number = await house.letter()
+    for path, body in (
+        ("/v1/deadletters/redrives", FREEZE),
+        ("/v1/deadletters/retry", {"letters": [number], **WHY}),
+        ("/v1/deliveries/erp/pause", WHY),
+    ):
+        first = await house.post(path, body, key=f"key of {path}".replace(" ", "-"))
+        assert first.status_code in {200, 201}, first.text
+        before = await house.everything()
+        again = await house.post(path, body, key=f"key-of-{path}")
+        assert (again.status_code, again.json()) == (first.status_code, first.json())
+        assert again.headers["idempotent-replayed"] == "true"
+        assert await house.everything() == before
+        other = await house.post(path, {**body, "why": "another"}, key=f"key-of-{path}")
+        assert refused(other) == (422, "idempotency_key_reused", "Idempotency-Key")
+
+
+async def test_a_late_repeat_does_not_pause_again_what_was_resumed(house: House) -> None:
+    await gate.begin(house.office.pool, "erp")
+    for _ in range(2):
+        assert (await house.post("/v1/deliveries/erp/pause", WHY, key="pause-1")).status_code == 200
+        await house.post("/v1/deliveries/erp/resume")
+    (one,) = (await house.get("/v1/deliveries"))["deliveries"]
+    assert one["paused"] is None
+
+
+async def test_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(house: House) -> None:
+    number = await house.letter()
+    answers = await asyncio.gather(*[house.post("/v1/deadletters/redrives", FREEZE, key="same") for _ in range(30)])
+    assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(201, answers[0].json()["id"])}
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    retry = {"letters": [number], **WHY}
+    answers = await asyncio.gather(*[house.post("/v1/deadletters/retry", retry) for _ in range(10)])
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 9]
+
+
+async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
+    pool, told = house.office.pool, dict[str, Any]()
+    await gate.begin(pool, "erp")
+    deed = Deed(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
+
+    async def killed(pool: Pool) -> dict[str, Any]:
+        await gate.pause(pool, "erp", "never")
+        raise asyncio.CancelledError
+
+    async def paused(pool: Pool) -> dict[str, Any]:
+        await gate.pause(pool, "erp", "now")
+        return told
+
+    with pytest.raises(asyncio.CancelledError):
+        await once(pool, deed, killed)
+    assert (await house.get("/v1/deliveries"))["deliveries"][0]["paused"] is None
+    assert await once(pool, deed, paused) == Done(content=told, repeated=False)
+    assert await once(pool, deed, killed) == Done(content=told, repeated=True)
+
+
+async def test_a_refusal_leaves_the_key_free(house: House) -> None:
+    path, body = "/v1/deliveries/erp/resume", dict[str, str]()
+    await gate.begin(house.office.pool, "erp")
+    assert (await house.post(path, body, key="resume-1")).status_code == 409
+    await house.done("/v1/deliveries/erp/pause", WHY)
+    assert (await house.post(path, body, key="resume-1")).status_code == 200
