@@ -1,1 +1,1 @@
-"""The dead-letter room. It begins as the store of refused input."""
+"""The dead-letter room: what was given up or had no effect, and what people decide about it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bus.headers import RETURNED
 from bus.records import RequestReceived
 from bus.topics import COMMANDS, INTAKE
 from deadletter.letter import Letter
@@ -44,11 +45,12 @@ def door_of(letter: Letter) -> str:
 
 def way_back(letter: Letter, encode: Callable[[RequestReceived], bytes]) -> Return:
     """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
-    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")}
+    returned = {RETURNED: str(letter.id)}
+    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")} | returned
     match door_of(letter):
         case "webhook" | "http":
             received = request_of(letter)
-            return Return(topic=INTAKE, key=received.source, value=encode(received), headers={})
+            return Return(topic=INTAKE, key=received.source, value=encode(received), headers=returned)
         case "commands" | "answer":
             key = letter.ticket_id or letter.origin
             return Return(topic=COMMANDS, key=key, value=letter.value, headers=headers)

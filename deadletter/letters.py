@@ -61,8 +61,8 @@ SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THE
 FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"""
 _MOVE = "UPDATE letters SET state = %s WHERE id = ANY(%s)"
 _DECIDE = """
-INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive)
-SELECT unnest(%s::bigint[]), %s, %s, %s, %s, %s"""
+INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive, returned_at)
+SELECT id, %s, %s, %s, %s, %s, CASE WHEN target <> '' THEN %s END FROM letters WHERE id = ANY(%s) ORDER BY id"""
 _COPY = f"""
 INSERT INTO letters ({_NAMES}, edited_from)
 SELECT {", ".join("%(value)s" if name == "value" else name for name, _ in _COLUMNS)}, id FROM letters WHERE id = %(id)s
@@ -182,7 +182,7 @@ async def move(connection: Connection, numbers: Sequence[int], state: str, decis
 
 async def decide(connection: Connection, numbers: Sequence[int], what: str, decision: Decision) -> None:
     """Put a decision about letters on file."""
-    given = (list(numbers), what, decision.by, decision.why, decision.at, decision.redrive)
+    given = (what, decision.by, decision.why, decision.at, decision.redrive, decision.at, list(numbers))
     await connection.execute(_DECIDE, given)
 
 

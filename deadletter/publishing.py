@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -38,8 +39,12 @@ SELECT d.id, d.letter, l.ticket_id, l.trace_id, l.origin, d.decision, d.decided_
     d.redrive
 FROM letter_decisions d JOIN letters l ON l.id = d.letter
 WHERE d.published_at IS NULL AND l.published_at IS NOT NULL ORDER BY d.id LIMIT {PASS_ROWS}"""  # noqa: S608 - no part of it is input
+_RETURNS = f"""
+SELECT d.id, d.letter FROM letter_decisions d JOIN letters l ON l.id = d.letter
+WHERE d.decision = 'retried' AND d.returned_at IS NULL AND l.target = '' ORDER BY d.id LIMIT {PASS_ROWS}"""  # noqa: S608 - no part of it is input
 _WHOLE = f"{READ_WHOLE} WHERE l.id = ANY(%s)"
 _MARK_LETTERS = "UPDATE letters SET published_at = clock_timestamp() WHERE id = ANY(%s)"
+_MARK_RETURNS = "UPDATE letter_decisions SET returned_at = clock_timestamp() WHERE id = ANY(%s)"
 _MARK_DECISIONS = "UPDATE letter_decisions SET published_at = clock_timestamp() WHERE id = ANY(%s)"
 
 log = structlog.get_logger()
@@ -55,6 +60,7 @@ class LetterPublisher:
     settings: Settings
     now: Callable[[], datetime]
     report: Report = report
+    _told_at: dict[str, float] = field(default_factory=dict)
     _held: HeldProducer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,22 +76,39 @@ class LetterPublisher:
                     log.warning("letters_wait", cause=str(error))
                     await asyncio.sleep(_RETRY_S)
                     continue
-                except InvariantBroken as error:
-                    self.report(_stopped(error))
-                    await asyncio.sleep(_STOPPED_S)
-                    continue
                 if not published:
                     await asyncio.sleep(POLL_S)
         finally:
             await self._held.close()
 
     async def publish_once(self) -> int:
-        """Publish one pass: letters first, then decisions about letters that are told. Raises StoreUnavailable, …"""
-        async with connected(self.pool) as connection:
-            ((mine,),) = await (await connection.execute(_LOCK)).fetchall()
-            if not mine:
-                return 0
-            return await self._letters(connection) or await self._decisions(connection)
+        """Make one pass: what goes back to its door, letters, decisions about letters that are told; each by itself.
+
+        Raises StoreUnavailable, KafkaUnavailable.
+        """
+        published = 0
+        for step in (self._returns, self._letters, self._decisions):
+            try:
+                async with connected(self.pool) as connection:
+                    ((mine,),) = await (await connection.execute(_LOCK)).fetchall()
+                    published += await step(connection) if mine else 0
+            except InvariantBroken as error:
+                self._tell(step.__name__, error)
+        return published
+
+    def _tell(self, step: str, error: InvariantBroken) -> None:
+        """Report what stands still, now and then: the other steps go on, and it is tried again."""
+        if monotonic() >= self._told_at.get(step, 0.0):
+            self._told_at[step] = monotonic() + _STOPPED_S
+            self.report(_stopped(error))
+
+    async def _returns(self, connection: Connection) -> int:
+        rows = await (await connection.execute(_RETURNS.encode())).fetchall()
+        numbers = [letter for _, letter in rows]
+        await self._send([self._back(letter) for letter in await _read(connection, _WHOLE, (numbers,))])
+        if rows:
+            await connection.execute(_MARK_RETURNS, ([number for number, _ in rows],))
+        return len(rows)
 
     async def _letters(self, connection: Connection) -> int:
         letters = await _read(connection, _LETTERS)
@@ -99,9 +122,7 @@ class LetterPublisher:
             rows = await (await cursor.execute(_DECISIONS.encode())).fetchall()
         if not rows:
             return 0
-        retried = [row["letter"] for row in rows if row["decision"] == "retried"]
-        going_back = [one for one in await _read(connection, _WHOLE, (retried,)) if not one.target]
-        await self._send([*map(self._decided, rows), *map(self._back, going_back)])
+        await self._send([self._decided(row) for row in rows])
         await connection.execute(_MARK_DECISIONS, ([row["id"] for row in rows],))
         return len(rows)
 
@@ -161,8 +182,8 @@ def _stopped(error: InvariantBroken) -> Finding:
     return Finding(
         rule=Rule.STAGE_STOPPED,
         about="letters",
-        zh=f"死信不再发布到 Kafka,其余不受影响:{error}",
-        en=f"letters are not told on Kafka any more, nothing else is held up: {error}",
+        zh=f"死信的发布停住,投递不受影响:{error}",
+        en=f"what the dead-letter room puts on Kafka stands still, deliveries do not: {error}",
     )
 
 

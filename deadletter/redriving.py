@@ -11,10 +11,11 @@ from bus.errors import StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
 from deadletter import redrives
-from deadletter.redrive import End, Release, Wait, next_step
+from deadletter.redrive import PAUSE, End, Release, Wait, next_step
 from deadletter.redrives import Redrive
 
 LOOK_S = 0.5
+SIDE_BY_SIDE = 3  # in one worker: each holds a connection
 BURST_S = 0.5  # of its rate, at most, goes at once
 _MINE = "SELECT pg_try_advisory_xact_lock(0x72647276, %s)"  # "rdrv": one worker a redrive, for its rate
 log = structlog.get_logger()
@@ -26,8 +27,12 @@ async def carry_out_running(pool: Pool, now: Callable[[], datetime], report: Rep
     try:
         while True:
             try:
+                for task in mine.values():
+                    if task.done() and task.exception() is not None:
+                        task.result()  # a bug: the worker ends, and says so
+                mine = {number: task for number, task in mine.items() if not task.done()}
                 for number in await redrives.running(pool):
-                    if number not in mine or mine[number].done():
+                    if number not in mine and len(mine) < SIDE_BY_SIDE:
                         mine[number] = asyncio.create_task(_alone(pool, number, now, report))
             except StoreUnavailable as error:
                 log.warning("redrives_wait", cause=str(error))
@@ -58,6 +63,7 @@ async def carry_out(pool: Pool, number: int, *, now: Callable[[], datetime], rep
         match next_step(redrive.terms, redrive.progress, now=now(), allowed=int(allowed)):
             case Release(count=count):
                 allowed -= await redrives.release(pool, redrive, count, now())
+                await asyncio.sleep(PAUSE.total_seconds())
             case Wait(pause=pause, watching=watching):
                 await asyncio.sleep(pause.total_seconds())
                 if watching:  # the rate begins with the rest

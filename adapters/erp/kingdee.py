@@ -80,6 +80,8 @@ class Kingdee:
         """Have the parts issued, or learn that the store has none. Re-entrant at every step. Raises DeliveryFailed."""
         wanted = wire.order(call)
         async with self._talk(call) as talk:
+            if call.mended:
+                await self._refuse_two_bills(talk, wanted)
             bill = await self._bill(talk, wanted.number)
             while (effect := wire.effect(wanted, bill)) is None:
                 bill = await self._step(talk, wanted, bill)
@@ -107,6 +109,12 @@ class Kingdee:
     async def _bill(self, talk: _Talk, number: str) -> Bill | None:
         bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
         return that_counts(bills if isinstance(bills, tuple) else ())
+
+    async def _refuse_two_bills(self, talk: _Talk, wanted: Order) -> None:
+        """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
+        others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
+        if any(bill.stage is not Stage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
+            raise DeliveryFailed(FailureKind.REJECTED, "a bill from before the edit stands there; void it first")
 
     async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
         try:

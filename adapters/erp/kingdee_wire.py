@@ -58,6 +58,11 @@ class Order:
     day: str
     parts: tuple[Part, ...]
 
+    @property
+    def note(self) -> str:
+        """Say on the bill what it is for; every bill of one request has the same."""
+        return f"{self.ticket_id} {self.request_no}"
+
 
 def path(service: str) -> str:
     """Give the path of a service."""
@@ -73,12 +78,15 @@ def bill_number(key: str) -> str:
 
 
 def order(call: Call) -> Order:
-    """Say what a call asks of the store. Raises DeliveryFailed: only a request for parts has a form there."""
+    """Say what a call asks of the store. Raises DeliveryFailed: only a request for parts has a form there.
+
+    A mended copy wants a bill of its own: one for the event as it was may stand there already.
+    """
     recorded = call.event
     match recorded.event:
         case PartsRequested(request_no=request_no, parts=parts) if parts:
             return Order(
-                number=bill_number(call.key),
+                number=bill_number(f"{call.key}|{parts}" if call.mended else call.key),
                 ticket_id=recorded.ticket_id,
                 request_no=request_no,
                 day=recorded.occurred_at.astimezone(_BOOKS_ZONE).date().isoformat(),
@@ -109,8 +117,18 @@ def login(settings: KingdeeSettings) -> bytes:
 
 def query(number: str) -> bytes:
     """Ask for the bills of a number: FID, status, voided or not."""
+    return _query(f"FBillNo='{number}'")
+
+
+def query_others(wanted: Order) -> bytes:
+    """Ask for the bills of the same request that have another number."""
+    note = wanted.note.replace("'", "''")
+    return _query(f"FNote='{note}' and FBillNo<>'{wanted.number}'")
+
+
+def _query(wanted: str) -> bytes:
     keys = "FID,FDocumentStatus,FCancelStatus"
-    asked = {"FormId": FORM, "FieldKeys": keys, "FilterString": f"FBillNo='{number}'", "OrderString": "FID"}
+    asked = {"FormId": FORM, "FieldKeys": keys, "FilterString": wanted, "OrderString": "FID"}
     return orjson.dumps({"data": _text({**asked, "TopRowCount": 0, "StartRow": 0, "Limit": 10})})
 
 
@@ -129,7 +147,7 @@ def save(wanted: Order, settings: KingdeeSettings) -> bytes:
         "FDate": wanted.day,
         "FOwnerTypeIdHead": "BD_OwnerOrg",
         "FOwnerIdHead": org,
-        "FNote": f"{wanted.ticket_id} {wanted.request_no}",
+        "FNote": wanted.note,
         "FEntity": [
             {"FMaterialId": {"FNumber": part.part_no}, "FQty": part.quantity, **shelf, **owned} for part in wanted.parts
         ],

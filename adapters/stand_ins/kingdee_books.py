@@ -16,6 +16,7 @@ import orjson
 SESSION_IDLE_S: Final = 20 * 60
 ALLOW_SHORT: Final = "STK_InvCheckResult"
 _FILTER: Final = re.compile(r"\s*FBillNo\s*=\s*'([^']*)'\s*")
+_OTHERS: Final = re.compile(r"FNote='((?:[^']|'')*)' and FBillNo<>'([A-Z0-9]+)'")
 
 Answer = Mapping[str, Any] | list[Any]
 
@@ -131,14 +132,22 @@ class Books:
         return {"Result": {"ResponseStatus": status, "Id": done[0].fid, "Number": done[0].number}}
 
     def _query(self, data: Mapping[str, Any]) -> list[Any]:
-        wanted = _FILTER.fullmatch(str(data.get("FilterString", "")))
-        if data.get("FormId") != "STK_MisDelivery" or wanted is None:
+        found = self._filtered(str(data.get("FilterString", "")))
+        if data.get("FormId") != "STK_MisDelivery" or found is None:
             raise Failed(8, "查询条件错误")
         keys = [key.strip() for key in str(data.get("FieldKeys")).split(",")]
         for key in keys:
             if key not in _COLUMNS:
                 raise Failed(9, f"字段{key}不存在", key if key.isidentifier() else "")
-        return [[_COLUMNS[key](bill) for key in keys] for bill in self.bills if bill.number == wanted[1]]
+        return [[_COLUMNS[key](bill) for key in keys] for bill in found]
+
+    def _filtered(self, wanted: str) -> list[BillKept] | None:
+        if by_number := _FILTER.fullmatch(wanted):
+            return [bill for bill in self.bills if bill.number == by_number[1]]
+        if others := _OTHERS.fullmatch(wanted):
+            note = others[1].replace("''", "'")
+            return [bill for bill in self.bills if bill.model.get("FNote") == note and bill.number != others[2]]
+        return None
 
     def _save(self, data: Mapping[str, Any]) -> BillKept:
         model = data["Model"]

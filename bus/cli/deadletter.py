@@ -43,6 +43,8 @@ def list_groups(
     from bus.cli.run import echo_json, with_core
     from deadletter.letters import groups
 
+    if target and origin:
+        raise typer.BadParameter("--target 与 --origin 只能给一个 / give --target or --origin, not both")
     wanted = f"delivery:{target}" if target else origin
     found = with_core(data, lambda core: groups(core.pool, origin=wanted))
     for one in found:

@@ -1,7 +1,7 @@
 """One attempt: asks first what became of the last one where that matters, calls, and tells the bus what came of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -48,11 +48,15 @@ class _Doubtful(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Calls one target. `within_s` is the time for one call; an attempt may make two."""
+    """Calls one target. `within_s` is the time for one call; an attempt may make two.
+
+    `know` looks up schemas that `decode` was not taught; it raises Transient while nobody can tell.
+    """
 
     name: str
     target: Target
     within_s: float
+    know: Callable[[Iterable[bytes | None]], Awaitable[None]]
     decode: Callable[[bytes], Recorded]
     encode: Callable[[CommandSent], bytes]
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
@@ -61,6 +65,7 @@ class Caller:
 
     async def attempt(self, claim: Claim) -> Finished:
         """Make one attempt; never raises but CancelledError."""
+        await self._patiently(lambda: self.know([claim.value]))
         try:
             recorded = self.decode(claim.value)
         except MalformedInput as error:

@@ -98,14 +98,14 @@ class Courier:
                 chance=self.chance,
             )
             held = await queue.settle(connection, self.name, judged.ended, judged.again, now)
-            parked = [one for one in judged.parked if one.claim.ticket_id in held]
+            parked = [one for one in judged.parked if queue.place_of(one.claim) in held]
             if parked:
                 await self.park(connection, parked)
             if judged.flood:
                 await gate.hold(connection, self.name, judged.flood)
             held_up = paused or judged.flood or stopping.is_set()
             most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
-            claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease())
+            claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
                 await gate.write(connection, self.name, breaker)
         self._finished.clear()

@@ -15,7 +15,7 @@ NOBODY_HOLDS_IT = "nobody holds the ticket"
 _CLAIM = """
 WITH due AS (
     SELECT h.ticket_id, p.person, p.free, p.anew,
-           row_number() OVER (PARTITION BY p.person ORDER BY h.attempts = 0, h.next_at, h.ticket_id) AS place
+           row_number() OVER (PARTITION BY p.person ORDER BY h.next_at <= %(now)s, h.next_at, h.ticket_id) AS place
     FROM unnest(%(persons)b::text[], %(free)b::int[], %(anew)b::bool[]) AS p (person, free, anew)
     JOIN tickets t ON t.assignee = p.person
     JOIN delivery_heads h ON h.target = %(target)s AND h.ticket_id = t.ticket_id

@@ -8,11 +8,12 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from bus.errors import InvariantBroken
 from bus.postgres.pool import Connection
 from bus.terms import TicketId
 
 FRESH = timedelta(seconds=10)  # what became due within this goes before what has waited longer
-FRESH_SHARE = 0.75  # of a claim, at most, while older rows wait
+OLDER_SHARE = 0.25  # of the claims, while older rows wait
 
 # A ticket that somebody works on now goes first, with all that waits before its newest event. What PostgreSQL does not
 # hold is nobody's event, whatever the log says: `log verify` tells of it.
@@ -32,15 +33,21 @@ WHERE h.attempts = 0 AND NOT h.parked AND h.next_at < excluded.next_at"""
 # Every claim counts as an attempt of unknown end before it begins: whoever dies in it has left word.
 # The few that were found go into the update as an array: of a join the planner believes a tenth of all that waits.
 _CLAIM = """
-WITH fresh AS (
+WITH kept AS (
+    SELECT ticket_id, version, unsure FROM delivery_heads
+    WHERE target = %(target)s AND NOT parked AND next_at <= %(fresh)s
+    ORDER BY next_at LIMIT %(kept)s FOR UPDATE SKIP LOCKED
+), fresh AS (
     SELECT ticket_id, version, unsure FROM delivery_heads
     WHERE target = %(target)s AND NOT parked AND next_at <= %(now)s AND next_at > %(fresh)s
-    ORDER BY next_at DESC LIMIT %(share)s FOR UPDATE SKIP LOCKED
+    ORDER BY next_at DESC LIMIT %(most)s - (SELECT count(*) FROM kept) FOR UPDATE SKIP LOCKED
 ), older AS (
     SELECT ticket_id, version, unsure FROM delivery_heads
     WHERE target = %(target)s AND NOT parked AND next_at <= %(fresh)s
-    ORDER BY next_at LIMIT %(most)s - (SELECT count(*) FROM fresh) FOR UPDATE SKIP LOCKED
-), mine AS (TABLE fresh UNION ALL TABLE older)
+        AND ticket_id <> ALL (ARRAY(SELECT ticket_id FROM kept))
+    ORDER BY next_at LIMIT %(most)s - (SELECT count(*) FROM kept) - (SELECT count(*) FROM fresh)
+    FOR UPDATE SKIP LOCKED
+), mine AS (TABLE kept UNION ALL TABLE fresh UNION ALL TABLE older)
 UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
 FROM events e
 WHERE h.target = %(target)s AND h.ticket_id = ANY (ARRAY(SELECT ticket_id FROM mine))
@@ -50,7 +57,7 @@ RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE
 
 # Who was slower than its lease, and whose row another has claimed since, settles nothing.
 _LOCK = """
-SELECT h.ticket_id FROM delivery_heads h
+SELECT h.ticket_id, h.attempts FROM delivery_heads h
 JOIN unnest(%b::text[], %b::int[], %b::int[]) AS w (ticket_id, version, attempts)
     ON (w.ticket_id, w.version, w.attempts) = (h.ticket_id, h.version, h.attempts)
 WHERE h.target = %s AND NOT h.parked ORDER BY h.ticket_id FOR UPDATE OF h"""
@@ -80,7 +87,8 @@ UPDATE delivery_heads h
 SET version = n.version, next_at = %(now)s, attempts = 0, unsure = false, parked = false, failures = '[]', edited = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
-UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s, edited = w.edited
+UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s,
+    edited = coalesce(w.edited, h.edited)
 FROM unnest(%b::text[], %b::int[], %b::bytea[]) AS w (ticket_id, version, edited)
 WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND h.parked"""
 _LOCK_PARKED = """
@@ -148,12 +156,17 @@ async def add(connection: Connection, some: Sequence[Added], now: datetime) -> N
     await connection.execute(_ADD, (now, *columns))
 
 
-async def claim(connection: Connection, target: str, most: int, *, now: datetime, lease: timedelta) -> list[Claim]:
-    """Claim what is due, at most one delivery a ticket: what became due just now first, then what waited longest."""
+async def claim(
+    connection: Connection, target: str, most: int, *, now: datetime, lease: timedelta, chance: float = 0.0
+) -> list[Claim]:
+    """Claim what is due, at most one delivery a ticket: what became due just now, and a share of what waits longer.
+
+    `chance` in [0, 1) rounds that share: of many claims of one row each, so many are for what waits.
+    """
     if most < 1:
         return []
-    fresh, share = now - FRESH, max(1, int(most * FRESH_SHARE))
-    asked = {"target": target, "now": now, "fresh": fresh, "share": share, "most": most, "lease": now + lease}
+    fresh, kept = now - FRESH, int(most * OLDER_SHARE + chance)
+    asked = {"target": target, "now": now, "fresh": fresh, "kept": kept, "most": most, "lease": now + lease}
     rows = await (await connection.execute(_CLAIM, asked, binary=True)).fetchall()
     return [
         Claim(
@@ -171,16 +184,21 @@ async def claim(connection: Connection, target: str, most: int, *, now: datetime
 
 async def settle(
     connection: Connection, target: str, ended: Sequence[Ended], again: Sequence[Again], now: datetime
-) -> set[TicketId]:
-    """Settle claims, and let what waited behind them come forward; answers the tickets whose claim still held."""
+) -> set[tuple[TicketId, int]]:
+    """Settle claims, and let what waited behind them come forward; answers the places of those that still held."""
     claims = [one.claim for one in ended] + [one.claim for one in again]
     if not claims:
         return set()
     columns = ([one.ticket_id for one in claims], [one.version for one in claims], [one.attempt for one in claims])
-    held = {ticket_id for (ticket_id,) in await (await connection.execute(_LOCK, (*columns, target))).fetchall()}
-    await _put_again(connection, target, [one for one in again if one.claim.ticket_id in held])
-    await _end(connection, target, [one for one in ended if one.claim.ticket_id in held], now)
+    held = {tuple(row) for row in await (await connection.execute(_LOCK, (*columns, target))).fetchall()}
+    await _put_again(connection, target, [one for one in again if place_of(one.claim) in held])
+    await _end(connection, target, [one for one in ended if place_of(one.claim) in held], now)
     return held
+
+
+def place_of(claim: Claim) -> tuple[TicketId, int]:
+    """Name a claim among those of its target: the ticket, and the attempt at its head. Pure."""
+    return claim.ticket_id, claim.attempt
 
 
 async def _put_again(connection: Connection, target: str, again: Sequence[Again]) -> None:
@@ -215,8 +233,13 @@ async def release(
 
     The bytes are what goes out instead of the event, or None.
     """
+    await connection.execute(_LOCK_PARKED, (target, [one[0] for one in parked]))
     columns = [[one[place] for one in parked] for place in range(3)]
-    await connection.execute(_RELEASE, (now, *columns, target))
+    released = await connection.execute(_RELEASE, (now, *columns, target))
+    if released.rowcount != len(parked):
+        raise InvariantBroken(
+            f"{target}: of {len(parked)} letters {released.rowcount} stand at the head of their queue"
+        )
 
 
 async def discard(

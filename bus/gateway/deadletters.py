@@ -109,7 +109,8 @@ def ordering(cls: type[Order]) -> Callable[[HttpRequest], Awaitable[Response]]:
 
 
 def _path(http: HttpRequest) -> dict[str, int | str]:
-    return {name: text if name == "target" else _number(http, name) for name, text in http.path_params.items()}
+    given = http.path_params.items()
+    return {name: within_limits(text, name) if name == "target" else _number(http, name) for name, text in given}
 
 
 def _number(http: HttpRequest, name: str) -> int:

@@ -1,7 +1,7 @@
 """Gives people what waits for them: one claim a turn for all who are there; who answers a push ends its delivery."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -139,9 +139,10 @@ class PushDesk:
         now = self.now()
         async with connected(self.pool) as connection:
             await self._settle(connection, answered, unanswered, now)
+        del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
+        async with connected(self.pool) as connection:
             paused, _ = await gate.read(connection, self.name, lock=False)
             pushes = [] if paused else await self._claimed(connection, anew, now)
-        del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
         if not paused:
             self._anew -= anew
         for push in pushes:
@@ -162,7 +163,12 @@ class PushDesk:
         await queue.settle(connection, self.name, ended, again, now)
 
     async def _claimed(self, connection: Connection, anew: frozenset[str], now: datetime) -> list[Push]:
-        wanted = [one for person in self._sessions if (one := self._wanted(person, anew)).free > 0]
+        under_way = Counter(push.person for push in self._under_way.values())
+        wanted = [
+            Wanted(person=person, free=free, anew=person in anew)
+            for person in self._sessions
+            if (free := self.plan.concurrency - under_way[person]) > 0
+        ]
         if not wanted:
             return []
         tickets = [one.claim.ticket_id for one in self._under_way.values()]
@@ -179,10 +185,6 @@ class PushDesk:
             key = delivery_key(recorded.event_id, self.name)
             pushes.append(Push(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
         return pushes
-
-    def _wanted(self, person: str, anew: frozenset[str]) -> Wanted:
-        under_way = sum(one.person == person for one in self._under_way.values())
-        return Wanted(person=person, free=self.plan.concurrency - under_way, anew=person in anew)
 
     def _push(self, push: Push) -> None:
         """Send a push to every session of its person; who left meanwhile is not waited for."""

@@ -31,6 +31,7 @@ from bus.gateway.room_orders import (
 from bus.intake.source import SourceAdapter
 from bus.postgres.pool import Pool
 from deadletter import letters, redrives
+from deadletter.doors import door_of
 from deadletter.editing import edit
 from deadletter.letter import Decision, LetterGone, LetterKept
 from deadletter.reading import decoded
@@ -55,6 +56,8 @@ class Room:
     sources: Mapping[str, SourceAdapter]
 
     async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+        if listing.target and listing.origin:
+            raise CommandRefused("ambiguous", "origin", "target、origin 只能给一个", "give target or origin, not both")
         wanted = f"delivery:{listing.target}" if listing.target else listing.origin
         return [asdict(one) for one in await letters.groups(self.pool, origin=wanted)]
 
@@ -105,6 +108,11 @@ class Room:
                 assert_never(order)
 
     async def _edited(self, pool: Pool, order: EditLetter, decision: Decision) -> int:
+        door = door_of(await letters.read(pool, order.letter))
+        if order.body and door in ("delivery", "commands", "answer"):
+            raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
+        if order.changes and door in ("webhook", "http"):
+            raise CommandRefused("missing", "body", "请用 body 给出新的请求体", "give the new body, whole")
         text = order.body.encode() or orjson.dumps(order.changes)
         codec, know, sources = self.codec, self.know, self.sources
         return await edit(pool, order.letter, text, decision, codec=codec, know=know, sources=sources)

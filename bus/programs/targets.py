@@ -109,6 +109,7 @@ def _courier(core: Core, name: str, plan: TargetPlan, target: Target) -> Courier
         name=name,
         target=target,
         within_s=plan.attempt_timeout.total_seconds(),
+        know=core.schemas.know,
         decode=core.codec.decode,
         encode=core.codec.encode_record,
         dispatch=core.dispatcher.dispatch,

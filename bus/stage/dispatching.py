@@ -11,6 +11,7 @@ from bus.commands import Request
 from bus.dispatch import Dispatcher
 from bus.errors import InvariantBroken, Refusal
 from bus.flood import LAST, flooded
+from bus.headers import RETURNED, header
 from bus.intake.outcomes import OUTCOMES, count
 from bus.log.record import Record
 from bus.log.unreadable import place_of
@@ -54,7 +55,7 @@ class DispatchingHandler:
     dispatcher: Dispatcher
     refused: RefusedStore
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
-    _recent: dict[int, list[bool]] = field(default_factory=dict)  # of a partition's last records, which became letters
+    _recent: dict[int, dict[int, bool]] = field(default_factory=dict)  # of a partition's last offsets: a letter or not
 
     async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
         self._hold_a_flood(records)
@@ -86,15 +87,17 @@ class DispatchingHandler:
                     letters.add(id(one.record))
         await self.refused.keep(refused)
         for record in records:
-            self._recent.setdefault(record.partition, []).append(id(record) in letters)
+            if header(record.headers, RETURNED) is None:  # people sent it again: that is no flood
+                self._recent.setdefault(record.partition, {})[record.offset] = id(record) in letters
         log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
 
     def _hold_a_flood(self, records: Sequence[Record]) -> None:
         """Stop before the next record of a partition that brings mostly letters. Raises InvariantBroken."""
         for partition in {record.partition for record in records}:
-            recent = self._recent.get(partition, [])
-            del recent[:-LAST]
-            if why := flooded(recent):
+            recent = self._recent.get(partition, {})
+            for offset in sorted(recent)[:-LAST]:
+                del recent[offset]
+            if why := flooded([recent[offset] for offset in sorted(recent)]):
                 if len(records) == 1:  # here the runner stops; when somebody revives it, it is a fresh try
                     recent.clear()
                 raise InvariantBroken(f"{why}; 修复来源后重启 worker / mend the source, then start the worker anew")

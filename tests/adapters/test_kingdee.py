@@ -203,3 +203,26 @@ async def test_what_is_no_request_for_parts_has_no_form_there() -> None:
                     await ask(call(event=event))
                 assert failed.value.kind is FailureKind.UNTRANSLATABLE
     assert erp.calls == []
+
+
+async def test_a_mended_copy_gets_a_bill_of_its_own_and_none_beside_one_from_before_the_edit() -> None:
+    erp, asked = stand_in(), call()
+    other = replace(ASKED, parts=(Part(part_no="SEAL-1", quantity=3),))
+    mended = replace(call(event=other), mended=True)
+    assert mended.key == asked.key
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(Fault.REFUSED, only=(SUBMIT,))
+        with pytest.raises(DeliveryFailed):
+            await target.send(asked)
+        erp.heal()
+        assert [bill.status for bill in erp.books.bills] == ["A"]
+        with pytest.raises(DeliveryFailed, match="void it first") as refused:
+            await target.send(mended)
+        assert refused.value.kind is FailureKind.REJECTED
+        erp.books.bills[0].voided = True
+        effect = await target.send(mended)
+        assert await target.confirm(mended) == await target.send(mended) == effect, "asked again it is found"
+    (told,) = effect.commands
+    assert isinstance(told, IssueParts)
+    assert told.parts == other.parts
+    assert [bill.lines for bill in erp.books.bills if not bill.voided] == [[("SEAL-1", 3.0)]]

@@ -27,7 +27,7 @@ from tests.deadletter.room import DECISION, Room, dead, letter, noted, received
 from tests.deadletter.test_letters import deliver, letter_of
 from tests.deadletter.test_redrives import whole
 from tests.delivery.office import Office
-from tests.delivery.scripted import Scripted, couriers
+from tests.delivery.scripted import Script, Scripted, couriers
 from tests.gateway.fakes import FakeSource
 from tests.schemas.codecs import CODEC, ONE_OF_EACH
 
@@ -105,6 +105,16 @@ async def test_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(offic
     assert await office.rows(rows) == [("edited", None), ("edited", first), ("retried", second)]
 
 
+def sees(text: str) -> Script:
+    """Reject, having seen that text alone."""
+
+    async def script(call: Call) -> None:
+        assert call.event.event == NoteAdded(text=text, changed=())
+        raise DeliveryFailed(FailureKind.REJECTED, "still not")
+
+    return script
+
+
 async def test_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_the_next_event_is_itself(
     office: Office, mend: Edit
 ) -> None:
@@ -119,6 +129,9 @@ async def test_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_the_n
     await deliver(office, Scripted(before=reject), parked=1)
     again = await letters.read(office.pool, await letter_of(office, "R1"))
     assert CODEC.decode(again.value).event == NoteAdded(text="worse", changed=())
+    await letters.retry(office.pool, [again.id], DECISION)
+    await deliver(office, Scripted(before=sees("worse")), parked=1)
+    again = await letters.read(office.pool, await letter_of(office, "R1"))
     last = await mend(again.id, b'{"text": "good"}')
     await letters.retry(office.pool, [last], DECISION)
     await deliver(office, taking(calls))

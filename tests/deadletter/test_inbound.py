@@ -11,7 +11,7 @@ from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
 from bus.dispatch import Dispatcher
 from bus.findings import Rule
-from bus.log.event_reader import EventReader
+from bus.log.event_reader import EventReader, nothing_more
 from bus.log.reader import record_of
 from bus.records import CommandSent
 from bus.stage.commands import CommandsDoor
@@ -152,6 +152,7 @@ async def test_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room
         name="erp",
         target=Answering(),
         within_s=1,
+        know=nothing_more,
         decode=CODEC.decode,
         encode=CODEC.encode_record,
         dispatch=Dispatcher(store=StoreThatMayBeAway(), rules=RULES).dispatch,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bus.errors import KafkaUnavailable
+from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.findings import Finding, Rule
 from bus.headers import header
 from bus.log.reader import record_of
 from bus.log.record import Record
@@ -20,6 +21,7 @@ from bus.settings import Settings
 from bus.topics import COMMANDS, DEADLETTER
 from deadletter import letters
 from deadletter import publishing as publishing_module
+from deadletter.letter import Letter
 from deadletter.publishing import PASS_ROWS, VALUE_BYTES_MAX, LetterPublisher
 from deadletter.redrive import Terms
 from deadletter.redrives import Query, freeze
@@ -31,6 +33,10 @@ from tests.store.relay_door import door_to
 
 TICKET = "T20261122-000001"
 TERMS = Terms(canary=1, watch=timedelta(0), rate_per_s=100)
+
+
+_HEAD = """
+INSERT INTO delivery_heads (target, ticket_id, version, next_at, parked) VALUES ('erp', %s, 1, now(), true)"""
 
 
 @pytest.fixture
@@ -76,6 +82,8 @@ async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Roo
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
     (first,) = await room.put(parked)
     frozen = await freeze(room.pool, Query(target="erp"), TERMS, replace(DECISION, why="物料已建档"))
+    async with connected(room.pool) as connection:
+        await connection.execute(_HEAD, (TICKET,))
     copy = await letters.replace(room.pool, first, b"mended", replace(DECISION, why="料号录错"))
     await letters.retry(room.pool, [copy], replace(DECISION, by="李工", why="再试"))
     (again,) = await room.put(parked)
@@ -112,7 +120,7 @@ async def test_more_than_a_pass_is_told_in_order(room: Room, settings: Settings)
         assert [type(one) for one in read if one.letter == number] == [LetterPosted, LetterDecided]
 
 
-@pytest.mark.parametrize("mark", ["_MARK_LETTERS", "_MARK_DECISIONS"])
+@pytest.mark.parametrize("mark", ["_MARK_RETURNS", "_MARK_LETTERS", "_MARK_DECISIONS"])
 async def test_a_crash_between_send_and_mark_repeats_the_same_and_loses_nothing(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
@@ -127,12 +135,38 @@ async def test_a_crash_between_send_and_mark_repeats_the_same_and_loses_nothing(
     read = [(record.value, record.headers, record.timestamp_ms) for record, _ in await about(settings, *numbers)]
     kinds = [type(one) for _, one in await about(settings, *numbers)]
     back = [one for one in await records(settings, COMMANDS) if place_of(record_of(one)) not in seen]
-    if mark == "_MARK_LETTERS":
-        assert read[:3] == read[3:6]
-        assert (kinds.count(LetterPosted), kinds.count(LetterDecided), len(back)) == (6, 3, 3)
-    else:
-        assert read[3:6] == read[6:9]
-        assert (kinds.count(LetterPosted), kinds.count(LetterDecided), len(back)) == (3, 6, 6)
+    counts = (len(back), kinds.count(LetterPosted), kinds.count(LetterDecided))
+    match mark:
+        case "_MARK_RETURNS":
+            assert [one.value for one in back[:3]] == [one.value for one in back[3:]]
+            assert counts == (6, 3, 3)
+        case "_MARK_LETTERS":
+            assert read[:3] == read[3:6]
+            assert counts == (3, 6, 3)
+        case _:
+            assert read[3:6] == read[6:9]
+            assert counts == (3, 3, 6)
+
+
+async def test_what_cannot_be_told_holds_up_nothing_that_goes_back(
+    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (number,) = await room.put(dead())
+    await letters.retry(room.pool, [number], DECISION)
+    found = list[Finding]()
+    async with publishing(room, settings) as publisher:
+
+        def refuse(_letter: Letter) -> dict[str, Any]:
+            raise InvariantBroken("no schema for it")
+
+        monkeypatch.setattr(LetterPublisher, "_posted", lambda _self, letter: refuse(letter))
+        publisher.report = found.append
+        for _ in range(3):
+            await publisher.publish_once()
+    assert [one.rule for one in found] == [Rule.STAGE_STOPPED]
+    async with connected(room.pool) as connection:
+        rows = await (await connection.execute("SELECT returned_at IS NOT NULL FROM letter_decisions")).fetchall()
+    assert rows == [(True,)]
 
 
 async def test_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:

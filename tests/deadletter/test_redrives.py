@@ -142,3 +142,13 @@ async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None
 
 async def _reject(_call: Call) -> None:
     raise DeliveryFailed(FailureKind.REJECTED, "no such material")
+
+
+async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office: Office) -> None:
+    await letters(office, 4)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    async with couriers(office.pool, Scripted(before=_reject)):
+        assert (await whole(office, frozen.id)).state == "stopped"
+    await discard(office.pool, [await letter_of(office, "R000")], DECISION)
+    one = await redrives.read(office.pool, frozen.id)
+    assert (one.released, one.delivered, one.failed) == (3, 0, 3)

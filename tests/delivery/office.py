@@ -46,22 +46,26 @@ class Office:
             some = [Added(target=target, ticket_id=TicketId(ticket), version=version) for ticket, version in events]
             await queue.add(connection, some, now)
 
-    async def claim(self, most: int = 10, *, target: str = ERP, now: datetime = NOW) -> list[Claim]:
+    async def claim(
+        self, most: int = 10, *, target: str = ERP, now: datetime = NOW, chance: float = 0.0
+    ) -> list[Claim]:
         """Claim what is due."""
         async with connected(self.pool) as connection:
-            return await queue.claim(connection, target, most, now=now, lease=LEASE)
+            return await queue.claim(connection, target, most, now=now, lease=LEASE, chance=chance)
 
     async def done(self, *claims: Claim, target: str = ERP, now: datetime = NOW) -> set[TicketId]:
         """Settle claims well."""
         ended = [Ended(claim=one, how=Settled.DONE, reference=f"{one.ticket_id}/{one.version}") for one in claims]
         async with connected(self.pool) as connection:
-            return await queue.settle(connection, target, ended, [], now)
+            held = await queue.settle(connection, target, ended, [], now)
+        return {ticket_id for ticket_id, _ in held}
 
     async def failed(self, claim: Claim, at: datetime = NOW, **how: Any) -> set[TicketId]:
         """Let a claim fail."""
         again = Again(claim=claim, at=at, **{"unsure": False, "failure": {"kind": "rejected"}, **how})
         async with connected(self.pool) as connection:
-            return await queue.settle(connection, ERP, [], [again], NOW)
+            held = await queue.settle(connection, ERP, [], [again], NOW)
+        return {ticket_id for ticket_id, _ in held}
 
     async def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         """Ask the database."""

@@ -14,6 +14,8 @@ from bus.delivery.calling import Caller
 from bus.delivery.courier import Courier
 from bus.delivery.plan import BreakerPolicy, RetryPolicy, TargetPlan
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.findings import Finding
+from bus.log.event_reader import nothing_more
 from bus.postgres.pool import Pool
 from deadletter import letters
 from deadletter.refused import MemoryRefusedInputs
@@ -55,6 +57,7 @@ class Scripted:
     calls: int = 0
     side_by_side: int = 0
     under_way: int = 0
+    found: list[Finding] = field(default_factory=list)
 
     async def send(self, call: Call) -> Effect:
         self.calls += 1
@@ -108,20 +111,15 @@ async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = 
         name=name,
         target=target,
         within_s=terms.attempt_timeout.total_seconds(),
+        know=nothing_more,
         decode=CODEC.decode,
         encode=CODEC.encode_record,
         dispatch=unwanted,
         refused=MemoryRefusedInputs(),
         now=utc_now,
     )
-    running = [
-        asyncio.create_task(
-            Courier(name=name, plan=terms, caller=caller, pool=pool, park=letters.post_deliveries, now=utc_now).run(
-                stopping
-            )
-        )
-        for _ in range(count)
-    ]
+    own = {"name": name, "plan": terms, "caller": caller, "pool": pool, "park": letters.post_deliveries, "now": utc_now}
+    running = [asyncio.create_task(Courier(**own, report=target.found.append).run(stopping)) for _ in range(count)]
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ import asyncio
 
 from bus.delivery import gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.findings import Rule
 from bus.flood import IN_A_ROW, LAST, flooded
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
@@ -40,6 +41,7 @@ async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_
         await asyncio.sleep(0.5)
         assert target.calls <= calls + 8
         assert IN_A_ROW <= target.calls < 130
+        assert [one.about for one in target.found if one.rule is Rule.TARGET_PAUSED] == [ERP]
     left = Scripted()
     async with couriers(office.pool, left):
         await asyncio.sleep(0.3)

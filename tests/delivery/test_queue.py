@@ -98,6 +98,20 @@ async def test_what_came_just_now_goes_before_the_backlog_which_still_moves(offi
     assert len(set(claimed) & set(old)) == 5
 
 
+async def test_a_claim_of_one_is_now_and_then_for_what_waits(office: Office) -> None:
+    old, new = [(ticket(), 1) for _ in range(8)], [(ticket(), 1) for _ in range(8)]
+    later = NOW + FRESH + SECOND
+    await office.add(*old)
+    await office.add(*new, now=later)
+    claimed = [places(await office.claim(1, now=later, chance=chance)) for chance in (0.0, 0.5, 0.74, 0.75)]
+    assert [one in new for (one,) in claimed] == [True, True, True, False]
+
+
+async def test_without_a_backlog_what_came_just_now_has_the_whole_claim(office: Office) -> None:
+    await office.add(*((ticket(), 1) for _ in range(8)))
+    assert len(await office.claim(4)) == 4
+
+
 async def test_a_ticket_worked_on_now_takes_its_backlog_along(office: Office) -> None:
     old = [(ticket(), 1) for _ in range(50)]
     later = NOW + FRESH + SECOND

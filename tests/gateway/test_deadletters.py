@@ -100,6 +100,7 @@ async def test_what_is_gone_or_kept_changes_nothing(house: House) -> None:
         ("retry", {"letters": [number, foreign]}, (409, "letter_kept", "letter")),
         (f"{foreign}/edit", {"body": "x"}, (409, "letter_kept", "letter")),
         (f"{number}/edit", {"changes": {"text": "1"}}, (409, "letter_kept", "letter")),  # as it is
+        (f"{number}/edit", {"body": "x"}, (422, "missing", "changes")),
         (f"{number}/edit", {"changes": {"text": 7}}, (422, "wrong_type", "text")),
         (f"{number}/edit", {"changes": {"txt": "x"}}, (422, "unknown_field", "txt")),
         ("redrives", {"target": "erq"}, (409, "nothing_matches", "target")),

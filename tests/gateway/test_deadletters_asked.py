@@ -79,6 +79,7 @@ async def test_a_body_that_is_no_json_a_nul_and_a_missing_key_are_refused_as_eve
             answer = await gateway.http.post(f"/v1/{path}", headers={"Authorization": "Bearer sre", **headers})
             assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert (await gateway.get("/v1/deadletters?origin=a%00b")).json()["code"] == "nul"
+    assert (await gateway.post("/v1/deliveries/%00/resume", content=b"{}")).json()["code"] == "nul"
     assert ordered(gateway) == []
 
 

@@ -1,6 +1,7 @@
 """Pushes on a real database: who is given what, when it counts as done, and what holds them back."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +75,18 @@ async def test_a_person_has_so_many_under_way_and_others_do_not_wait_for_them(ro
         desk.answered("王磊", first[0][0])
         assert (await next_push(busy))[1] in many
         await nothing_more_comes(busy)
+
+
+async def test_an_app_that_answers_nothing_is_given_all_its_tickets_in_turn(room: Room) -> None:
+    many = {await room.hold(ticket(), "王磊") for _ in range(3)}
+    for one in many:
+        await room.add(one, 1)
+    async with open_desk(room.desk(concurrency=1, attempt_timeout="PT0.1S")) as desk:
+        session, seen = desk.attach("王磊"), set[str]()
+        for _ in range(6):
+            room.now += timedelta(seconds=1)
+            seen.add((await next_push(session))[1])
+    assert seen == many
 
 
 async def test_what_is_not_answered_in_time_comes_again_under_its_key(room: Room) -> None:

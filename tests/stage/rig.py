@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
 from bus.errors import MalformedInput
+from bus.findings import Finding
 from bus.kafka import kafka_options
 from bus.local.stack import Urls
 from bus.log.reader import LogReader, open_reader
@@ -60,6 +61,7 @@ class Rig:
     pool: Pool
     reader: LogReader
     producer: AIOKafkaProducer
+    found: list[Finding] = field(default_factory=list)
     running: list[tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=list)
 
     @property
@@ -88,8 +90,9 @@ class Rig:
             await self.produce(partition, *(f"{prefix}{number}".encode() for number in range(each)))
 
     def runner(self) -> Runner:
-        """Make a runner on the rig's reader."""
-        return Runner(topic=self.topic, pool=self.pool, reader=self.reader, now=lambda: datetime.now(UTC))
+        """Make a runner on the rig's reader, which reports what it finds to the rig."""
+        now, report = lambda: datetime.now(UTC), self.found.append
+        return Runner(topic=self.topic, pool=self.pool, reader=self.reader, now=now, report=report)
 
     async def begin(self, *handlers: str) -> None:
         """Let handlers start at 0 on every partition."""

@@ -4,6 +4,7 @@ import pytest
 
 from bus.errors import InvariantBroken
 from bus.flood import IN_A_ROW, LAST
+from bus.headers import RETURNED
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.fakes import CODEC, StoreThatMayBeAway
 from tests.stage.test_commands import NO_CONNECTION, handler_on, record, sent
@@ -38,3 +39,15 @@ async def test_a_fifth_of_the_last_records_may_be_letters_and_no_more() -> None:
     await handler.handle(NO_CONNECTION, [record(b"garbage", 500), record(b"garbage", 501)])
     with pytest.raises(InvariantBroken, match="of the last 500"):
         await handler.handle(NO_CONNECTION, [record(GOOD, 502)])
+
+
+async def test_a_batch_that_comes_again_is_not_counted_twice_and_what_people_sent_again_not_at_all() -> None:
+    handler = handler_on(StoreThatMayBeAway(), MemoryRefusedInputs())
+    letters = [record(b"garbage", n) for n in range(IN_A_ROW - 1)]
+    for _ in range(3):
+        await handler.handle(NO_CONNECTION, letters)
+    returned = [record(b"garbage", 200 + n, headers=((RETURNED, b"7"),)) for n in range(IN_A_ROW)]
+    await handler.handle(NO_CONNECTION, returned)
+    await handler.handle(NO_CONNECTION, [record(b"garbage", 400)])
+    with pytest.raises(InvariantBroken):
+        await handler.handle(NO_CONNECTION, [record(GOOD, 401)])
