@@ -31,15 +31,17 @@ WHERE l.state = 'open' AND l.target = %(target)s AND (%(cause)s::text IS NULL OR
 ORDER BY l.id FOR UPDATE OF l"""
 _KEEP = "INSERT INTO redrive_letters (redrive, letter) SELECT %s, unnest(%s::bigint[])"
 LIST_MAX = 100
+# What died again after it was sent has failed, whatever became of it since.
 _READ = f"""
 SELECT r.*, count(o.*) AS letters, count(o.released_at) AS released, min(o.released_at) AS first_released_at,
     count(*) FILTER (WHERE o.released_at IS NULL AND l.state = 'open') AS left,
-    count(*) FILTER (WHERE o.released_at IS NOT NULL AND d.state = 'done') AS delivered,
-    count(*) FILTER (WHERE o.released_at IS NOT NULL AND (d.state = 'discarded' OR d.state = 'waiting' AND EXISTS (
-        SELECT FROM letters n WHERE n.target = l.target AND n.ticket_id = l.ticket_id AND n.version = l.version
-        AND n.id > l.id))) AS failed
+    count(*) FILTER (WHERE o.released_at IS NOT NULL AND d.state = 'done' AND NOT n.again) AS delivered,
+    count(*) FILTER (WHERE o.released_at IS NOT NULL AND (d.state = 'discarded' OR n.again)) AS failed
 FROM redrives r LEFT JOIN redrive_letters o ON o.redrive = r.id LEFT JOIN letters l ON l.id = o.letter
     LEFT JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (l.target, l.ticket_id, l.version)
+    LEFT JOIN LATERAL (SELECT EXISTS (
+        SELECT FROM letters n WHERE n.target = l.target AND n.ticket_id = l.ticket_id AND n.version = l.version
+        AND n.id > l.id) AS again) n ON true
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s GROUP BY r.id ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
 # A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
 _NEXT = """

@@ -15,6 +15,7 @@ commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_
 commands.add_typer(redrive.commands)
 
 Number = Annotated[int, typer.Argument(metavar="LETTER", max=redrive.NUMBER_MAX)]
+BYTES_SHOWN = 64  # in the text; --json has them all
 Numbers = Annotated[
     list[int],
     typer.Argument(metavar="LETTER…", max=redrive.NUMBER_MAX, help="Numbers of letters, as `list` shows them."),
@@ -87,7 +88,12 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if letter.edited_from:
         typer.echo(f"  改自 edited from {letter.edited_from}")
     for attempt in letter.failures:
-        typer.echo(f"  · {attempt['at']}  {attempt['kind']}: {attempt['detail']}")
+        code = f" [{attempt['code']}]" if attempt.get("code") else ""
+        typer.echo(f"  · {attempt['at']}  {attempt['kind']}{code}: {attempt['detail']}")
+    for header, text in letter.headers.items():
+        typer.echo(f"  {header}: {text}")
+    cut = "…" if len(letter.value) > BYTES_SHOWN else ""
+    typer.echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
     for name, value in event.items():
         typer.echo(f"    {name}: {value}")
     for one in letter.decisions:

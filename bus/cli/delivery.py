@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.redrive import said
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Target = Annotated[str, typer.Argument(help="As it is called in the targets file
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the targets: what waits and since when, dead letters, breaker, pause.
 
-    Exits 1 when a target has dead letters, is paused, or its breaker counts failures.
+    Exits 1 when a target has dead letters, is paused, its breaker counts failures, or engineers fetch too late.
 
     Example: ticketbus delivery list --json
     """
@@ -29,7 +30,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     bad = False
     for one in with_core(data, lambda core: standing(core.pool)):
-        bad = bad or bool(one.parked or one.paused or one.failures)
+        bad = bad or bool(one.parked or one.paused or one.failures or one.overdue)
         if as_json:
             echo_json(asdict(one))
         else:
@@ -41,7 +42,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 @commands.command()
 def pause(
     target: Target,
-    why: Annotated[str, typer.Option("--why", help="Who paused it and why; others see it.")],
+    why: Annotated[str, typer.Option("--why", callback=said, help="Who paused it and why; others see it.")],
     data: Data = None,
 ) -> None:
     """Call a target no more until it is resumed; what is under way ends, everything else waits.
@@ -77,6 +78,8 @@ def _line(one: "Standing") -> str:
     ]
     if one.failures:
         parts.append(f"连续失败 failures in a row {one.failures}")
+    if one.overdue:
+        parts.append(f"超时未取 overdue {one.overdue}")
     if one.paused:
         parts.append(f"已暂停 paused: {one.paused}")
     return "  ".join(parts) + since

@@ -21,14 +21,19 @@ _STANDING = """
 WITH waiting AS (
     SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries WHERE state = 'waiting'
     GROUP BY target
+), late AS (
+    SELECT target, count(*) AS overdue FROM deliveries WHERE state = 'waiting' AND overdue_at IS NOT NULL
+    GROUP BY target
 ), heads AS (
     SELECT target, max(attempts) AS attempts, count(*) FILTER (WHERE parked) AS parked,
            count(*) FILTER (WHERE attempts > 0 AND NOT parked) AS failing
     FROM delivery_heads GROUP BY target
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
-       coalesce(attempts, 0) AS attempts, oldest_at, paused, coalesce(failures, 0) AS failures, not_before
-FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target) ORDER BY target"""
+       coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
+       oldest_at, paused, coalesce(failures, 0) AS failures, not_before
+FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
+    LEFT JOIN late USING (target) ORDER BY target"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ class Standing:
 
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
     `failures`: calls in a row that failed. `not_before`: when it may be called again.
+    `overdue`: what an engineer's app has not fetched in time.
     """
 
     target: str
@@ -44,6 +50,7 @@ class Standing:
     parked: int
     failing: int
     attempts: int
+    overdue: int
     oldest_at: datetime | None
     paused: str | None
     failures: int

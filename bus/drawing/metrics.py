@@ -18,7 +18,11 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Log", "Counted in the worker.", log),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
     ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", findings),
-    ("Delivery", "Counted in the workers that run the stage `delivery`.", delivery),
+    (
+        "Delivery",
+        "Counted where the stage `delivery` runs; the engineer app's in the gateways.",
+        delivery,
+    ),
 )
 
 _HEADS = ("Metric", "Kind", "Labels", "Says")

@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import orjson
 from psycopg.types.json import Jsonb
@@ -13,12 +12,10 @@ from bus.gateway.ports import Deed, Done
 from bus.intake.command_ids import NAME
 from bus.postgres.pool import Connection, Pool, connected
 
-KEPT: Final = timedelta(days=7)
 # Who comes with the same key meanwhile waits here for the end of the first.
 _CLAIM = "INSERT INTO deeds (command_id, fingerprint, done_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _READ = "SELECT fingerprint, answer FROM deeds WHERE command_id = %s"
 _ANSWER = "UPDATE deeds SET answer = %s WHERE command_id = %s"
-_FORGET = "DELETE FROM deeds WHERE done_at < %s"
 
 
 async def once(pool: Pool, deed: Deed, act: Callable[[Pool], Awaitable[Mapping[str, Any]]]) -> Done:
@@ -27,7 +24,6 @@ async def once(pool: Pool, deed: Deed, act: Callable[[Pool], Awaitable[Mapping[s
     Raises CommandRefused when the key came before with another content, what `act` raises, StoreUnavailable.
     """
     async with connected(pool) as connection:
-        await connection.execute(_FORGET, (deed.at - KEPT,))
         if (await connection.execute(_CLAIM, (deed.command_id, deed.fingerprint, deed.at))).rowcount:
             content = await act(cast(Pool, _Held(connection)))
             await connection.execute(_ANSWER, (Jsonb(content, dumps=orjson.dumps), deed.command_id))

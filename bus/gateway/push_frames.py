@@ -4,7 +4,9 @@ from typing import Any
 
 import orjson
 
+from bus.body_json import refuse_unstorable
 from bus.codec import event_json, record_type
+from bus.errors import MalformedInput
 from bus.events import Recorded
 from bus.gateway.problems import HttpProblem
 from bus.headers import event_headers, header, traceparent
@@ -61,4 +63,8 @@ def read_person(given: str | None, client: str) -> str:
     if not person or len(person) > SHORT_MAX:
         zh, en = "“person”须为工单负责人的姓名", "person is the name by which tickets are assigned to the engineer"
         raise HttpProblem(400, "wrong_type", "person", (zh, en))
+    try:
+        refuse_unstorable(person, "person")
+    except MalformedInput as error:
+        raise HttpProblem(400, error.code, error.field, (error.zh, error.en)) from None
     return person

@@ -1,4 +1,4 @@
-"""Forgets what is of interest for a while only: notes of pushes, and deliveries that were settled long ago."""
+"""Forgets what is of interest for a while only: notes of pushes, answers to orders, deliveries settled long ago."""
 
 import asyncio
 from typing import Final
@@ -11,6 +11,7 @@ from bus.postgres.pool import Pool, connected
 EVERY_S: Final = 3600.0
 _OLD: Final = (
     "DELETE FROM pushes WHERE pushed_at < now() - interval '30 days'",
+    "DELETE FROM deeds WHERE done_at < now() - interval '7 days'",
     # A replay of older events is held back by the stage's offsets alone.
     "DELETE FROM deliveries WHERE settled_at < now() - interval '90 days'",
 )

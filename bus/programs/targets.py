@@ -61,6 +61,22 @@ def plan_of(settings: Settings) -> Plan:
     return plan
 
 
+def check_secrets(settings: Settings, plan: Plan) -> None:
+    """See that every secret that a target names is there and can be one. Raises PlanWrong, SettingsWrong."""
+    for name, target in plan.targets.items():
+        match target.options:
+            case CrmCallbackOptions() as options:
+                options.keys(os.environ, where=_where(settings, name))
+            case KingdeeOptions() as options:
+                options.settings(os.environ, where=_where(settings, name))
+            case _:
+                continue
+
+
+def _where(settings: Settings, name: str) -> str:
+    return f"{settings.targets_file}: targets.{name}.options"
+
+
 def push_desk(core: Core, plan: Plan) -> PushDesk | None:
     """Make the desk for the target that apps come for by themselves, if there is one."""
     for name, target in plan.targets.items():
@@ -94,7 +110,7 @@ def couriers(core: Core, plan: Plan) -> Mapping[str, tuple[Runs, Closes]]:
 
 
 def _adapter(core: Core, name: str, target: TargetPlan) -> Target:
-    where = f"targets.{name}.options"
+    where = _where(core.settings, name)
     match target.options:
         case CrmCallbackOptions() as options:
             return CrmCallback(options.url, options.keys(os.environ, where=where), TicketsAt(core.store).ticket_at)

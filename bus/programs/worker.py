@@ -1,4 +1,4 @@
-"""The worker: the stages, the relay, the SLA timer and the couriers."""
+"""The worker: the stages, the relay, the SLA timer, the couriers, and what the dead-letter room does by itself."""
 
 import asyncio
 import functools
@@ -18,7 +18,7 @@ from bus.log.reader import open_reader
 from bus.programs.forgetting import forget_old
 from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import couriers, plan_of
+from bus.programs.targets import check_secrets, couriers, plan_of
 from bus.settings import Settings
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
 from bus.stage.dispatching import DispatchingHandler, Door
@@ -46,6 +46,8 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     Raises PlanWrong before anything runs.
     """
     names, plan = frozenset(wanted), plan_of(settings)
+    if DELIVERY in names:
+        check_secrets(settings, plan)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.http_host)
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, plan))

@@ -152,3 +152,14 @@ async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office:
     await discard(office.pool, [await letter_of(office, "R000")], DECISION)
     one = await redrives.read(office.pool, frozen.id)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
+
+
+async def test_what_arrives_by_another_redrive_has_not_arrived_by_the_first(office: Office) -> None:
+    await letters(office, 2)
+    first = await freeze(office.pool, ERP, TERMS, DECISION)
+    async with couriers(office.pool, Scripted(before=_reject)):
+        assert (await whole(office, first.id)).state == "stopped"
+    second = await freeze(office.pool, ERP, TERMS, DECISION)
+    assert (await carried_out(office, second.id, Scripted())).state == "done"
+    told = [(one.delivered, one.failed) for one in await redrives.redrives(office.pool)]
+    assert told == [(0, 2), (2, 0)]

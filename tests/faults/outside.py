@@ -39,6 +39,11 @@ _ERP = {
 _REQUESTS = """
 SELECT event_id, ticket_id FROM events WHERE ce_type = 'parts.requested.v1' AND NOT historic
 ORDER BY ticket_id, version"""
+_LATE = """
+SELECT count(*) FILTER (WHERE d.state = 'done'),
+       count(*) FILTER (WHERE d.state IS DISTINCT FROM 'done' AND e.recorded_at < now() - interval '1 s')
+FROM events e LEFT JOIN deliveries d ON d.target = %s AND (d.ticket_id, d.version) = (e.ticket_id, e.version)
+WHERE NOT e.historic"""
 # What a target told is an event, or a refusal that was kept: late, the ticket was past it.
 _TOLD = """
 SELECT command_id::text FROM commands WHERE command_id = ANY(%s::uuid[]) UNION ALL
@@ -106,11 +111,11 @@ class Outside:
         return len(requests)
 
     async def flows(self) -> None:
-        """Wait until deliveries arrive, and hardly any waits: the worker is up and has caught up."""
+        """Wait until the CRM was told of nearly all that happened up to a moment ago: the worker has caught up."""
 
         async def flow() -> bool:
-            ((waiting,),) = self.bus.query("SELECT count(*) FROM delivery_heads WHERE NOT parked")
-            return bool(self.crm.ledger.effects) and int(waiting) < FEW
+            ((told, late),) = self.bus.query(_LATE, CRM)
+            return bool(told) and int(late) < FEW
 
         await eventually(flow, within_s=START_S_MAX, each_s=0.2, what=lambda: self.bus.log_of("worker")[-1500:])
 

@@ -88,7 +88,9 @@ async def test_poison_in_the_log_stops_no_delivery(bus: Bus, rng: Random, tmp_pa
             await append(bus, repeats(await records_of(bus), rng, most=50))
             await load.answered(40)
         world.judge()
-        assert world.waited_s(CRM, 0.5, since=began) < POISON_S_MAX
+        half, most = (world.waited_s(CRM, share, since=began) for share in (0.5, 1.0))
+        print(f"told of after the poison: p50 {half:.3f} s, the slowest {most:.3f} s")
+        assert most < POISON_S_MAX
 
 
 async def _something_waits(bus: Bus, many: Masses, tickets: int) -> None:

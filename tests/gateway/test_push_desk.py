@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from bus.delivery import gate
+from bus.gateway.problems import HttpProblem
 from bus.gateway.push_desk import Session
+from bus.gateway.push_frames import read_person
 from bus.postgres.pool import Pool
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, ticket
@@ -179,3 +181,10 @@ async def test_nobody_there_costs_the_database_nothing(room: Room, monkeypatch: 
         await asyncio.sleep(1)
         assert 2 <= len(asked) <= 6, "five turns a second and no more, however many are there"
         desk.detach(session)
+
+
+@pytest.mark.parametrize("person", ["", " ", "a\0b", "x" * 501, "\ud800"])
+def test_a_name_that_no_store_holds_is_refused_at_the_door(person: str) -> None:
+    with pytest.raises(HttpProblem) as refused:
+        read_person(person, "tablet")
+    assert (refused.value.status, refused.value.field) == (400, "person")
