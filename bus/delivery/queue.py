@@ -74,17 +74,22 @@ FROM unnest(%b::text[], %b::int[], %b::text[], %b::int[], %b::text[])
     AS w (ticket_id, version, state, attempts, reference)
 WHERE d.target = %s AND d.ticket_id = w.ticket_id AND d.version = w.version"""
 # The head's lock is held: who adds a delivery for the ticket waits for it, or was here before and is seen.
+# What comes forward is as fresh as the ticket's newest event: a backlog that moves is no news.
 _ADVANCE = """
 WITH next AS (
     SELECT w.ticket_id, (SELECT min(d.version) FROM deliveries d
-                         WHERE d.target = %(target)s AND d.ticket_id = w.ticket_id AND d.state = 'waiting') AS version
+                         WHERE d.target = %(target)s AND d.ticket_id = w.ticket_id AND d.state = 'waiting') AS version,
+        (SELECT d.enqueued_at FROM deliveries d
+         WHERE d.target = %(target)s AND d.ticket_id = w.ticket_id AND d.state = 'waiting'
+         ORDER BY d.version DESC LIMIT 1) AS newest_at
     FROM unnest(%(ticket_ids)b::text[]) AS w (ticket_id)
 ), gone AS (
     DELETE FROM delivery_heads h USING next n
     WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NULL
 )
 UPDATE delivery_heads h
-SET version = n.version, next_at = %(now)s, attempts = 0, unsure = false, parked = false, failures = '[]', edited = NULL
+SET version = n.version, next_at = least(n.newest_at, %(now)s), attempts = 0, unsure = false, parked = false,
+    failures = '[]', edited = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
 UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s,

@@ -154,3 +154,12 @@ async def test_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office
     await office.add(("A", 1))
     assert places(await office.claim(4)) == [("A", 1)]
     assert await office.rows("SELECT ticket_id FROM deliveries") == [("A",)]
+
+
+async def test_a_backlog_that_moves_is_no_news(office: Office) -> None:
+    waits, fresh = ticket(), ticket()
+    await office.add((waits, 1), (waits, 2), now=NOW - timedelta(minutes=1))
+    claims = await office.claim(1)
+    await office.add((fresh, 1), now=NOW - timedelta(seconds=1))
+    await office.done(*claims)
+    assert places(await office.claim(1)) == [(fresh, 1)]
