@@ -51,8 +51,14 @@ def run(main: Awaitable[Result], *, loop: Callable[[], asyncio.AbstractEventLoop
 
 
 def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]") -> Result:
-    """Run `work` on the core that the settings of `data` name. Raises typer.Exit(130) on Ctrl-C."""
+    """Run `work` on the core that the settings of `data` name; what it logs of errors goes to stderr, masked.
+
+    Raises typer.Exit(130) on Ctrl-C.
+    """
     from bus.app import open_core
+    from bus.tracing import configure
+
+    configure("command", level="error")
 
     async def whole() -> Result:
         async with open_core(resolved(data), connections=CONNECTIONS) as core:
