@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from bench.framing import whole_head
+
 STATUS = slice(9, 12)  # of b"HTTP/1.1 201 Created"
 _HEAD = (
     b"POST /v1/tickets HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
@@ -53,12 +55,7 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._got += data
-        head = self._got.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        lines = bytes(self._got[:head]).lower()
-        at = lines.index(b"content-length:") + 15
-        if len(self._got) < head + 4 + int(lines[at:].split(b"\r\n", 1)[0]):
+        if whole_head(self._got) is None:
             return
         self._load.opened += self._got[STATUS] == b"201"
         self._load.waited_s.append(time.perf_counter() - self._began)

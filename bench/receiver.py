@@ -6,10 +6,11 @@ from typing import Final, cast
 
 import uvloop
 
+from bench.framing import whole_head
+
 _TAKEN: Final = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{"code":0}'
 _REFUSED: Final = b"HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 0\r\n\r\n"
 REFUSING: Final = "/refusing"
-_LENGTH: Final = b"content-length:"
 
 
 class Connection(asyncio.Protocol):
@@ -23,12 +24,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._got += data
-        head = self._got.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        said = bytes(self._got[:head]).lower()
-        length = int(said[said.index(_LENGTH) + len(_LENGTH) :].split(b"\r\n", 1)[0])
-        if len(self._got) < head + 4 + length:
+        said = whole_head(self._got)
+        if said is None:
             return
         self._got.clear()
         self._transport.write(_REFUSED if said.startswith(f"post {REFUSING}".encode()) else _TAKEN)

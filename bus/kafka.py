@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ssl import create_default_context
 from typing import Any
@@ -94,6 +94,12 @@ class HeldProducer:
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             await self._drop(producer)
             raise KafkaUnavailable(f"Kafka did not acknowledge: {type(error).__name__}") from error
+
+    async def send_all(self, records: Sequence[Mapping[str, Any]], within_s: float) -> list[Any]:
+        """Send records in order and give their acknowledgements. Raises as `sending` does."""
+        async with self.sending(within_s) as producer:
+            acks: list[asyncio.Future[Any]] = [await producer.send(**one) for one in records]
+            return await asyncio.gather(*acks)
 
     async def close(self) -> None:
         """Let go of the producer; idempotent."""

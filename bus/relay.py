@@ -159,9 +159,8 @@ class Relay:
 
     async def _send(self, rows: Sequence[OutboxRow]) -> list[int]:
         try:
-            async with self._held.sending(_ACK_TIMEOUT_S) as producer:
-                acks: list[asyncio.Future[Any]] = [await producer.send(**self._record(row)) for row in rows]
-                return [ack.offset for ack in await asyncio.gather(*acks)]
+            acks = await self._held.send_all([self._record(row) for row in rows], _ACK_TIMEOUT_S)
+            return [ack.offset for ack in acks]
         except InvariantBroken as error:  # a batch of several records never grows that large: it is the largest record
             raise Unpublishable(max(rows, key=lambda row: len(row.value))) from error
 

@@ -22,7 +22,7 @@ NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
 
 def no_way_back(origin: str, size: int) -> tuple[str, str] | None:
     """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
-    door = origin.partition(":")[0]
+    door = door_of(origin)
     if door != "delivery" and size > RETURN_BYTES_MAX:
         return f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back"
     return NO_WAY_BACK.get(door)
@@ -38,16 +38,16 @@ class Return:
     headers: Mapping[str, str]
 
 
-def door_of(letter: Letter) -> str:
-    """Name the kind of door: delivery, webhook, http, commands, answer, intake, import or log."""
-    return letter.origin.partition(":")[0]
+def door_of(origin: str) -> str:
+    """Name the kind of door: delivery, webhook, http, commands, answer, intake, import or log. Pure."""
+    return origin.partition(":")[0]
 
 
 def way_back(letter: Letter, encode: Callable[[RequestReceived], bytes]) -> Return:
     """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
     returned = {RETURNED: str(letter.id)}
-    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")} | returned
-    match door_of(letter):
+    headers = _sent_headers(letter) | returned
+    match door_of(letter.origin):
         case "webhook" | "http":
             received = request_of(letter)
             return Return(topic=INTAKE, key=received.source, value=encode(received), headers=returned)
@@ -62,7 +62,7 @@ def way_back(letter: Letter, encode: Callable[[RequestReceived], bytes]) -> Retu
 
 def request_of(letter: Letter, body: bytes | None = None) -> RequestReceived:
     """Give the raw request that a letter of a webhook or of HTTP was, or would be with another body."""
-    headers = {name: value for name, value in letter.headers.items() if not name.startswith(":")}
+    headers = _sent_headers(letter)
     _, _, source = letter.origin.partition(":")
     return RequestReceived(
         delivery_id=headers.get("idempotency-key", "").strip() or letter.origin_ref.partition("#")[0],
@@ -75,3 +75,8 @@ def request_of(letter: Letter, body: bytes | None = None) -> RequestReceived:
         received_at=letter.began_at,
         trace_id=letter.trace_id,
     )
+
+
+def _sent_headers(letter: Letter) -> dict[str, str]:
+    """Give the headers that came with the input; those that begin with a colon are notes of ours."""
+    return {name: value for name, value in letter.headers.items() if not name.startswith(":")}

@@ -46,7 +46,7 @@ def edited(letter: Letter, text: bytes, *, codec: Codec, sources: Mapping[str, S
     For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
     new body, whole. Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.
     """
-    match door_of(letter):
+    match door_of(letter.origin):
         case "delivery":
             recorded = codec.decode(letter.value)
             mended = codec.encode(replace(recorded, event=_changed(recorded.event, text)))

@@ -11,8 +11,6 @@ from bus.delivery.parking import Parked
 from bus.errors import BusError
 from bus.refused import RefusedInput
 
-DELIVERY = "delivery:"
-
 
 class LetterGone(BusError):
     """There is no such letter, or it was dealt with already; nothing was changed."""
@@ -105,6 +103,11 @@ class Decision:
     redrive: int | None = None
 
 
+def delivery_origin(target: str) -> str:
+    """Spell the origin of a target's letters. Pure."""
+    return f"delivery:{target}"
+
+
 def of_delivery(parked: Parked) -> Dead:
     """Make the letter of a delivery that is given up. Pure."""
     claim, failure = parked.claim, parked.failure
@@ -112,7 +115,7 @@ def of_delivery(parked: Parked) -> Dead:
     event = type(recorded.event).__name__ if recorded else ""
     facts = (parked.target, event, failure["kind"], failure.get("status"), failure.get("code"))
     return Dead(
-        origin=DELIVERY + parked.target,
+        origin=delivery_origin(parked.target),
         origin_ref=f"{claim.ticket_id}/{claim.version}",
         target=parked.target,
         ticket_id=claim.ticket_id,

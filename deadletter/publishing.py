@@ -104,17 +104,19 @@ class LetterPublisher:
 
     async def _returns(self, connection: Connection) -> int:
         rows = await (await connection.execute(_RETURNS.encode())).fetchall()
+        if not rows:
+            return 0
         numbers = [letter for _, letter in rows]
         await self._send([self._back(letter) for letter in await _read(connection, _WHOLE, (numbers,))])
-        if rows:
-            await connection.execute(_MARK_RETURNS, ([number for number, _ in rows],))
+        await connection.execute(_MARK_RETURNS, ([number for number, _ in rows],))
         return len(rows)
 
     async def _letters(self, connection: Connection) -> int:
         letters = await _read(connection, _LETTERS)
+        if not letters:
+            return 0
         await self._send([self._posted(letter) for letter in letters])
-        if letters:
-            await connection.execute(_MARK_LETTERS, ([letter.id for letter in letters],))
+        await connection.execute(_MARK_LETTERS, ([letter.id for letter in letters],))
         return len(letters)
 
     async def _decisions(self, connection: Connection) -> int:
@@ -172,10 +174,7 @@ class LetterPublisher:
         }
 
     async def _send(self, records: Sequence[dict[str, Any]]) -> None:
-        if records:
-            async with self._held.sending(_ACK_TIMEOUT_S) as producer:
-                acks: list[asyncio.Future[Any]] = [await producer.send(**one) for one in records]
-                await asyncio.gather(*acks)
+        await self._held.send_all(records, _ACK_TIMEOUT_S)
 
 
 def _stopped(error: InvariantBroken) -> Finding:

@@ -1,5 +1,6 @@
 """What a letter's bytes say, for people."""
 
+from dataclasses import asdict
 from typing import Any
 
 from bus.codec import Codec, event_json, plain
@@ -11,12 +12,17 @@ from deadletter.letter import Letter
 TEXT_CHARS_MAX = 10_000
 
 
+def as_json(letter: Letter, codec: Codec) -> dict[str, Any]:
+    """Give a letter for machines: its fields, its bytes in hex, and what they say. Pure."""
+    return {**asdict(letter), "value": letter.value.hex(), "decoded": decoded(letter, codec)}
+
+
 def decoded(letter: Letter, codec: Codec) -> dict[str, Any]:
     """Read a letter's bytes as what they are; bytes that nobody can read are shown as text. Pure."""
     try:
         if letter.target:
             return event_json(codec.decode(letter.value))
-        if door_of(letter) in ("commands", "answer"):
+        if door_of(letter.origin) in ("commands", "answer"):
             sent = codec.decode_record(letter.value)
             if isinstance(sent, CommandSent):
                 return {"source": sent.source, "ticket_id": sent.ticket_id, **plain(sent.command)}

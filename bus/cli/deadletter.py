@@ -1,6 +1,6 @@
 """`ticketbus deadletter`: what was given up or had no effect, and what becomes of it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,11 +42,12 @@ def list_groups(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
+    from deadletter.letter import delivery_origin
     from deadletter.letters import groups
 
     if target and origin:
         raise typer.BadParameter("--target 与 --origin 只能给一个 / give --target or --origin, not both")
-    wanted = f"delivery:{target}" if target else origin
+    wanted = delivery_origin(target) if target else origin
     found = with_core(data, lambda core: groups(core.pool, origin=wanted))
     for one in found:
         if as_json:
@@ -65,20 +66,18 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus deadletter show 17 --json
     """
-    from dataclasses import asdict
-
     from bus.cli.run import echo_json, with_core
+    from deadletter import reading
     from deadletter.letters import read
-    from deadletter.reading import decoded
 
-    async def work(core: "Core") -> "tuple[Letter, dict[str, object]]":
+    async def work(core: "Core") -> "tuple[Letter, dict[str, Any]]":
         letter = await read(core.pool, number)
         await core.schemas.know([letter.value])
-        return letter, decoded(letter, core.codec)
+        return letter, reading.as_json(letter, core.codec)
 
-    letter, event = with_core(data, work)
+    letter, told = with_core(data, work)
     if as_json:
-        echo_json({**asdict(letter), "value": letter.value.hex(), "decoded": event})
+        echo_json(told)
         return
     typer.echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
     typer.echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
@@ -94,7 +93,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
         typer.echo(f"  {header}: {text}")
     cut = "…" if len(letter.value) > BYTES_SHOWN else ""
     typer.echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
-    for name, value in event.items():
+    for name, value in told["decoded"].items():
         typer.echo(f"    {name}: {value}")
     for one in letter.decisions:
         typer.echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")

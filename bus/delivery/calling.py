@@ -16,7 +16,6 @@ from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Targe
 from bus.errors import MalformedInput, Refusal, Transient
 from bus.events import Recorded
 from bus.headers import traceparent
-from bus.intake.command_ids import command_id
 from bus.intake.sent import request_of
 from bus.records import CommandSent
 from bus.refused import RefusedInput, RefusedStore, refused_input
@@ -130,19 +129,17 @@ class Caller:
 
     async def _tell(self, call: Call, effect: Effect) -> None:
         """Dispatch what the target told as if it came over Kafka. Idempotent by the call's key. Raises Transient."""
-        requests, kept = list[Request](), list[RefusedInput]()
-        sent = [self._sent(call, effect, number) for number in range(len(effect.commands))]
-        for one in sent:
+        asked, kept = list[tuple[CommandSent, Request]](), list[RefusedInput]()
+        for number in range(len(effect.commands)):
+            sent = self._sent(call, effect, number)
             try:
-                requests.append(request_of(one, received_at=self.now(), trace_id=call.event.trace_id))
+                asked.append((sent, request_of(sent, received_at=self.now(), trace_id=call.event.trace_id)))
             except Refusal as refusal:
-                kept.append(self._refused(call, one, refusal))
-        outcomes = await self.dispatch(requests)
-        told = {request.command_id: outcome for request, outcome in zip(requests, outcomes, strict=True)}
-        for one in sent:
-            outcome = told.get(command_id(one.source, one.idempotency_key))
+                kept.append(self._refused(call, sent, refusal))
+        outcomes = await self.dispatch([request for _, request in asked])
+        for (sent, _), outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, Refused):
-                kept.append(self._refused(call, one, outcome.error))
+                kept.append(self._refused(call, sent, outcome.error))
         await self.refused.keep(kept)
 
     def _sent(self, call: Call, effect: Effect, number: int) -> CommandSent:

@@ -10,6 +10,7 @@ from bus.delivery.calling import Finished
 from bus.delivery.parking import Parked
 from bus.delivery.plan import TargetPlan
 from bus.delivery.queue import Again, Claim, Ended, Settled
+from bus.delivery.target import DeliveryFailed
 from bus.delivery.triage import Discard, Failure, Park, Reason, Retry, Tried, asked_wait_s, triage
 from bus.flood import LAST, flooded
 
@@ -49,7 +50,7 @@ def judge(
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
-        told = _told(one, probe=is_open(breaker, plan.breaker_limits), at=now)
+        told = written_down(one.failure, at=now, probe=is_open(breaker, plan.breaker_limits))
         asked_s = asked_wait_s(failure, plan.limits)
         breaker = failed(breaker, failure.kind, plan.breaker_limits, now, asked_wait_s=asked_s)
         match triage(failure, _tried(one.claim, told, now), plan.limits, now=now, jitter=chance()):
@@ -70,10 +71,8 @@ def _parked(target: str, one: Finished, reason: Reason, told: dict[str, Any], no
     return Parked(target=target, claim=one.claim, recorded=one.recorded, reason=reason, failure=told, at=now)
 
 
-def _told(one: Finished, *, probe: bool, at: datetime) -> dict[str, Any]:
+def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) -> dict[str, Any]:
     """Write a failure down, for the row and for whoever reads its letter."""
-    assert one.failure is not None
-    failure = one.failure
     told: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
     optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
     return told | {name: value for name, value in optional.items() if value is not None}

@@ -227,8 +227,13 @@ async def _end(connection: Connection, target: str, ended: Sequence[Ended], now:
             [one.claim.attempt for one in ended],
             [one.reference for one in ended],
         )
-        await connection.execute(_SETTLE, (now, *rows, target))
-        await connection.execute(_ADVANCE, {"target": target, "ticket_ids": rows[0], "now": now})
+        await _settle(connection, target, rows, now)
+
+
+async def _settle(connection: Connection, target: str, rows: Sequence[Sequence[Any]], now: datetime) -> None:
+    """Write how deliveries ended, and let what waits behind them come forward; their heads are locked."""
+    await connection.execute(_SETTLE, (now, *rows, target))
+    await connection.execute(_ADVANCE, {"target": target, "ticket_ids": rows[0], "now": now})
 
 
 async def release(
@@ -255,5 +260,4 @@ async def discard(
     await connection.execute(_LOCK_PARKED, (target, tickets))
     count = len(parked)
     rows = (tickets, [one[1] for one in parked], [Settled.DISCARDED.value] * count, [0] * count, [why] * count)
-    await connection.execute(_SETTLE, (now, *rows, target))
-    await connection.execute(_ADVANCE, {"target": target, "ticket_ids": tickets, "now": now})
+    await _settle(connection, target, rows, now)

@@ -10,11 +10,12 @@ from time import monotonic
 import structlog
 
 from bus.delivery import found, gate, metrics, push_queue, queue
+from bus.delivery.judging import written_down
 from bus.delivery.parking import Park, Parked
 from bus.delivery.plan import TargetPlan
 from bus.delivery.push_queue import Wanted
 from bus.delivery.queue import Again, Claim, Ended, Settled
-from bus.delivery.target import FailureKind, delivery_key
+from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
 from bus.delivery.triage import Reason
 from bus.errors import MalformedInput, Transient
 from bus.events import Recorded
@@ -157,7 +158,12 @@ class PushDesk:
     ) -> None:
         ended = [Ended(claim=one.claim, how=Settled.DONE) for one in answered]
         again = [
-            Again(claim=one.claim, at=now, unsure=True, failure=_told(FailureKind.UNKNOWN, why, now))
+            Again(
+                claim=one.claim,
+                at=now,
+                unsure=True,
+                failure=written_down(DeliveryFailed(FailureKind.UNKNOWN, why), at=now),
+            )
             for one, why in unanswered
         ]
         await queue.settle(connection, self.name, ended, again, now)
@@ -203,7 +209,7 @@ class PushDesk:
 
     async def _give_to_the_room(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
         """Park what can never be pushed, so that somebody looks at it."""
-        told = _told(FailureKind.UNTRANSLATABLE, why, now)
+        told = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
         again = Again(claim=claim, at=now, unsure=False, failure=told, parked=True)
         await queue.settle(connection, self.name, [], [again], now)
         reason = Reason.UNTRANSLATABLE
@@ -212,7 +218,3 @@ class PushDesk:
         metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
         metrics.PARKED.labels(self.name, reason).inc()
         self.report(found.parked(parked))
-
-
-def _told(kind: FailureKind, detail: str, now: datetime) -> dict[str, object]:
-    return {"at": now.isoformat(), "kind": kind.value, "detail": detail}

@@ -12,7 +12,7 @@ from bus.errors import MalformedInput
 from bus.events import Recorded
 from bus.log import metrics
 from bus.log.record import Record
-from bus.log.unreadable import unreadable
+from bus.log.unreadable import place_of, unreadable
 from bus.refused import RefusedInput
 
 ORIGIN = "log"
@@ -62,8 +62,7 @@ class EventReader:
         await self.keep([unreadable(refusal, record, origin=ORIGIN) for record, refusal in refused])
         metrics.PASSED_OVER.inc(len(refused))
         for record, refusal in refused:
-            place = f"{record.topic}/{record.partition}@{record.offset}"
-            log.error("record_passed_over", place=place, code=refusal.code, field=refusal.field)
+            log.error("record_passed_over", place=place_of(record), code=refusal.code, field=refusal.field)
 
     async def storable(self, told: Sequence[tuple[Record, Recorded]]) -> list[tuple[Record, Recorded]]:
         """Leave out, and keep, the events that no table takes. Raises StoreUnavailable."""

@@ -33,8 +33,8 @@ from bus.postgres.pool import Pool
 from deadletter import letters, redrives
 from deadletter.doors import door_of
 from deadletter.editing import edit
-from deadletter.letter import Decision, LetterGone, LetterKept
-from deadletter.reading import decoded
+from deadletter.letter import Decision, LetterGone, LetterKept, delivery_origin
+from deadletter.reading import as_json
 from deadletter.redrive import Terms
 from deadletter.redrives import NothingMatches, Query, RedriveGone
 
@@ -58,7 +58,7 @@ class Room:
     async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
         if listing.target and listing.origin:
             raise CommandRefused("ambiguous", "origin", "target、origin 只能给一个", "give target or origin, not both")
-        wanted = f"delivery:{listing.target}" if listing.target else listing.origin
+        wanted = delivery_origin(listing.target) if listing.target else listing.origin
         return [asdict(one) for one in await letters.groups(self.pool, origin=wanted)]
 
     async def letter(self, number: int) -> Mapping[str, Any] | None:
@@ -67,7 +67,7 @@ class Room:
         except LetterGone:
             return None
         await self.know([letter.value])
-        return {**asdict(letter), "value": letter.value.hex(), "decoded": decoded(letter, self.codec)}
+        return as_json(letter, self.codec)
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await redrives.redrives(self.pool)]
@@ -108,7 +108,7 @@ class Room:
                 assert_never(order)
 
     async def _edited(self, pool: Pool, order: EditLetter, decision: Decision) -> int:
-        door = door_of(await letters.read(pool, order.letter))
+        door = door_of((await letters.read(pool, order.letter)).origin)
         if order.body and door in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
         if order.changes and door in ("webhook", "http"):
