@@ -24,7 +24,7 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
 	@$(BIN)/ticketbus fetch
-	@$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" --session-timeout 14400 \
+	@$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" \
 		$(if $(SEED),--seed $(SEED)) $(TEST_ARGS)
 
 bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 12 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)

@@ -161,6 +161,7 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
         "TICKETBUS_TOKEN": TOKEN,
         "TICKETBUS_WEBHOOK_SECRETS": json.dumps({"crm": [WEBHOOK_SECRET]}),
         "TICKETBUS_DATA": str(folder),
+        "COLUMNS": "1000",  # what a command says is not broken at the width of a terminal, nor within a path
     }
     settings = settings_from(environment)
     bus = Bus(settings=settings, environment=environment, folder=folder)
