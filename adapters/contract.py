@@ -12,13 +12,13 @@ Duties of an adapter
 6. It speaks the bus's words: states, kinds and causes are mapped by name; a foreign word that no map knows is refused
    with the nearest known one, never guessed.
 7. It keeps times aware and in UTC; a time without a zone takes the zone that its configuration names.
-8. It speaks for its own people alone: the bus's names (`bus/intake/reserved.py`) are refused as the one who did it.
+8. It speaks for its own people alone: the bus's names (`bus/intake/reserved_names.py`) are refused.
 9. It acknowledges late: the caller answers the sender only when the commands are committed or safely spooled.
 """
 
 from uuid import UUID, uuid5
 
-from bus.terms import CommandId
+from bus.domain.terms import CommandId
 
 _COMMANDS = UUID("5d6b1f0e-8a4c-5f63-9d0e-2f1c7a9b3e48")
 

@@ -19,9 +19,9 @@ from bench.redriven import redriven
 from bench.seed import seed
 from bus.app import Core
 from bus.delivery.target import delivery_key
-from bus.events import Recorded
+from bus.domain.events import Recorded
+from bus.domain.ticket import Ticket, evolve
 from bus.headers import traceparent
-from bus.ticket import Ticket, evolve
 
 AT_ONCE = 16
 ROUNDS = 3  # of each, in turn: what else the machine does meets both

@@ -6,8 +6,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.bus import Bus
 from bench.records import PARTITIONS
 from bus.app import Core
+from bus.domain.ticket import Ticket, evolve
 from bus.postgres.pool import connected
-from bus.ticket import Ticket, evolve
 from projections.tickets import write
 
 _BATCH = 2_000

@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from bus.codec import Codec
 from bus.dispatch import Dispatcher
-from bus.errors import BusError, StoreUnavailable
+from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
 from bus.kafka import admin, alter_topics, apply_topics

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 
 DEPTH_MAX = 32
 NAME_CHARS_SHOWN = 80

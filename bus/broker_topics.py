@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 
 SET_FOR_THE_TOPIC = 1  # the source of a config, as the protocol spells it; all others are defaults
 

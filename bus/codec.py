@@ -11,11 +11,11 @@ from fastavro import parse_schema
 from fastavro.types import Schema
 from pydantic import TypeAdapter, ValidationError
 
-from bus.errors import InvariantBroken, MalformedInput
-from bus.events import Recorded
+from bus.domain.errors import InvariantBroken, MalformedInput
+from bus.domain.events import Recorded
+from bus.domain.fast_replace import made
+from bus.domain.ticket import Ticket
 from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
-from bus.replacing import made
-from bus.ticket import Ticket
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
 
 PAYLOAD_BYTES_MAX = 1024 * 1024

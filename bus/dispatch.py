@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
-from bus.batch import Outcome, Settled, settle, wanted
-from bus.commands import Request
-from bus.errors import CommandRaced
+from bus.domain.batch_decider import Outcome, Settled, settle, wanted
+from bus.domain.commands import Request
+from bus.domain.errors import CommandRaced
+from bus.domain.rules import Rules
+from bus.domain.terms import EventId
 from bus.ports import Store
-from bus.rules import Rules
-from bus.terms import EventId
 
 
 def utc_now() -> datetime:

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyEx
 
 from bus.broker_topics import Standing, TopicRefused, check, describe, set_configs
 from bus.codec import PAYLOAD_BYTES_MAX
-from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.settings import Settings
 from bus.topics import Contract, Topic, physical
 

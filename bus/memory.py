@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
-from bus.batch import Done, Loaded, Settled, Wanted
-from bus.errors import InvariantBroken
-from bus.events import Recorded
-from bus.terms import CommandId, TicketId
-from bus.ticket import Ticket
-from bus.ticket_names import Known, Name
+from bus.domain.batch_decider import Done, Loaded, Settled, Wanted
+from bus.domain.errors import InvariantBroken
+from bus.domain.events import Recorded
+from bus.domain.terms import CommandId, TicketId
+from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import Known, Name
 
 
 class MemoryStore:

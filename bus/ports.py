@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bus.batch import Loaded, Settled, Wanted
-from bus.events import Recorded
-from bus.terms import TicketId
-from bus.ticket import Ticket
+from bus.domain.batch_decider import Loaded, Settled, Wanted
+from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
+from bus.domain.ticket import Ticket
 
 
 class Transaction(Protocol):

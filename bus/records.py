@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bus.commands import Command
+from bus.domain.commands import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

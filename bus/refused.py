@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bus.errors import MalformedInput, Refusal
+from bus.domain.errors import MalformedInput, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

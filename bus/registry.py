@@ -9,8 +9,8 @@ import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bus.codec import Codec, Registered
-from bus.errors import BusError, InvariantBroken, MalformedInput, Transient
-from bus.events import Recorded
+from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transient
+from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from schemas.catalogue import RECORD_TYPES, RecordType
 

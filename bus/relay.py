@@ -12,7 +12,7 @@ import structlog
 from opentelemetry import trace
 from prometheus_client import Counter, Gauge
 
-from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.headers import event_headers, traceparent
 from bus.kafka import HeldProducer

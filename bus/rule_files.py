@@ -8,9 +8,9 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from bus.clock import SlaLimit
-from bus.errors import BusError
-from bus.rules import Rules
+from bus.domain.errors import BusError
+from bus.domain.rules import Rules
+from bus.domain.sla_clock import SlaLimit
 from bus.settings import Settings
 
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]

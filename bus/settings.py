@@ -13,7 +13,7 @@ import psutil
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 
 PREFIX: Final = "TICKETBUS_"
 STATE_FILE: Final = "stack.json"

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from bus.events import Recorded
-from bus.names import nearest
+from bus.domain.events import Recorded
+from bus.domain.naming import nearest
 from schemas.catalogue import BY_SUBJECT, COMMAND_SUBJECTS, EVENT_NAMES
 
 LOG = "ticket.events"

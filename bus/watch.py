@@ -11,7 +11,7 @@ import psutil
 import structlog
 
 from bus.codec import Codec
-from bus.errors import KafkaUnavailable
+from bus.domain.errors import KafkaUnavailable
 from bus.kafka import HeldProducer
 from bus.records import HostRead
 from bus.settings import Settings

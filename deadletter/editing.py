@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 from bus.body_json import read_object
 from bus.codec import Codec, plain
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TraceId
 from bus.intake.command_bodies import build
 from bus.intake.received import requests_of
 from bus.intake.sent import request_of as command_of
 from bus.intake.source import SourceAdapter
 from bus.postgres.pool import Pool
 from bus.records import CommandSent
-from bus.terms import TraceId
 from deadletter import letters
 from deadletter.doors import NO_WAY_BACK, door_of, request_of
 from deadletter.letter import Decision, Letter, LetterKept

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from bus.delivery.parking import Parked
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.refused import RefusedInput
 
 

@@ -12,7 +12,7 @@ import structlog
 from psycopg.rows import class_row, dict_row
 
 from bus.codec import Codec
-from bus.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.headers import Headers
 from bus.kafka import HeldProducer

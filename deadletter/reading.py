@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bus.codec import Codec, event_json, plain
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.records import CommandSent
 from deadletter.doors import door_of
 from deadletter.letter import Letter

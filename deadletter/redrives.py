@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.postgres.pool import Pool, connected
 from deadletter.letter import Decision
 from deadletter.letters import Place, decide, send_again

@@ -7,7 +7,7 @@ from time import monotonic
 
 import structlog
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
 from deadletter import redrives

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bus.errors import VersionMissing
-from bus.events import (
+from bus.domain.errors import VersionMissing
+from bus.domain.events import (
     ClosureConfirmed,
     ClosureRejected,
     PartsIssued,
@@ -15,9 +15,9 @@ from bus.events import (
     TicketReopened,
     TicketResolved,
 )
-from bus.terms import TicketId
-from bus.ticket_names import plain_number
-from bus.values import Part
+from bus.domain.terms import TicketId
+from bus.domain.ticket_keys import plain_number
+from bus.domain.values import Part
 from projections.read_model import ReadModel, Table, Written
 
 

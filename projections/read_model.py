@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from bus.codec import ticket_from_json
-from bus.events import Recorded
-from bus.terms import TicketId
-from bus.ticket import Ticket, evolve
+from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
+from bus.domain.ticket import Ticket, evolve
 
 Row = TypeVar("Row")
 Written = Mapping[str, Any]

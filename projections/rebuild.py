@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.log.reader import LogReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import offsets

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from orjson import Fragment
 
 from bus.codec import ticket_json
-from bus.ticket import Ticket
+from bus.domain.ticket import Ticket
 from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
 
 

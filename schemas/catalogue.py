@@ -7,10 +7,10 @@ from importlib import resources
 from types import UnionType
 from typing import Any, get_args
 
-from bus import events
-from bus.commands import OUTSIDE
-from bus.events import Recorded
-from bus.names import dotted
+from bus.domain import events
+from bus.domain.commands import OUTSIDE
+from bus.domain.events import Recorded
+from bus.domain.naming import dotted
 from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 from schemas.shape import record_schema
 

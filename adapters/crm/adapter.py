@@ -5,7 +5,7 @@ from datetime import datetime
 
 from adapters.crm import signature
 from adapters.crm.translate import translate
-from bus.commands import Request
+from bus.domain.commands import Request
 from bus.records import RequestReceived
 
 

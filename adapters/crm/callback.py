@@ -17,8 +17,8 @@ from adapters.crm import signature
 from adapters.crm.callback_wire import Answer, judge, status_body
 from bus.delivery.plan import VariableName, secret_of
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.errors import StoreUnavailable
-from bus.ticket import Ticket
+from bus.domain.errors import StoreUnavailable
+from bus.domain.ticket import Ticket
 
 ANSWER_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 64

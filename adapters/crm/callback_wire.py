@@ -10,9 +10,9 @@ from typing import Any, Final
 import orjson
 
 from bus.delivery.target import DeliveryFailed, FailureKind
-from bus.events import Recorded
-from bus.names import dotted
-from bus.ticket import Ticket
+from bus.domain.events import Recorded
+from bus.domain.naming import dotted
+from bus.domain.ticket import Ticket
 
 # Statuses that speak of the endpoint, not of the event: whoever mends them, mends them for every call.
 _BY_STATUS: Final[Mapping[int, FailureKind]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.settings import SettingsWrong
 
 ID: Final = "webhook-id"

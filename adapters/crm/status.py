@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from bus.errors import CommandRefused, MalformedInput
-from bus.names import state_named
-from bus.terms import State
+from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.naming import state_named
+from bus.domain.terms import State
 
 FIELD: Final = "$.data.status"
 

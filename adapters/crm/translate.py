@@ -9,12 +9,12 @@ from pydantic_core import ErrorDetails
 from adapters.contract import command_id
 from adapters.crm.wire import TYPES, About, Envelope
 from bus.body_json import NAME_CHARS_SHOWN, joined, read_object
-from bus.commands import OpenTicket, Request
-from bus.errors import MalformedInput
+from bus.domain.commands import OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import nearest
+from bus.domain.terms import TraceId
 from bus.intake.reserved import refuse_reserved
-from bus.names import nearest
 from bus.records import RequestReceived
-from bus.terms import TraceId
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
-from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
-from bus.terms import KeyKind, Term, Tick
-from bus.values import Customer, IncidentKey
+from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
+from bus.domain.terms import KeyKind, Term, Tick
+from bus.domain.values import Customer, IncidentKey
 
 YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
 

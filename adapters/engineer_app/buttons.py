@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from bus.commands import (
+from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
@@ -18,10 +18,10 @@ from bus.commands import (
     Resume,
     Start,
 )
-from bus.errors import MalformedInput
-from bus.names import kebab, nearest
-from bus.terms import EvidenceKind, State
-from bus.transitions import legal_in
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab, nearest
+from bus.domain.terms import EvidenceKind, State
+from bus.domain.transitions import legal_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.engineer_app.buttons import Button, offered
-from bus.errors import MalformedInput
-from bus.terms import State
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import State
 
 ASSIGNED = "TicketAssigned"
 

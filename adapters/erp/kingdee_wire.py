@@ -14,10 +14,10 @@ from typing import Any, Final
 import orjson
 
 from adapters.erp.kingdee_answers import Bill, Stage
-from bus.commands import IssueParts, RefuseParts
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.events import PartsRequested
-from bus.values import Part
+from bus.domain.commands import IssueParts, RefuseParts
+from bus.domain.events import PartsRequested
+from bus.domain.values import Part
 
 LOGIN: Final = "AuthService.LoginByAppSecret"
 QUERY: Final = "DynamicFormService.ExecuteBillQuery"

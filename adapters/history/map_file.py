@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
+from bus.domain.naming import kebab, nearest
+from bus.domain.terms import KeyKind, WaitingFor
+from bus.domain.transitions import TRANSITIONS
 from bus.intake.reserved import is_reserved
-from bus.names import kebab, nearest
-from bus.terms import KeyKind, WaitingFor
-from bus.transitions import TRANSITIONS
 
 Column = Annotated[str, Field(min_length=1)]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from bus.errors import BusError, MalformedInput
+from bus.domain.errors import BusError, MalformedInput
 
 LINE_BYTES_MAX = 262_144
 _GZIP_MAGIC = b"\x1f\x8b"

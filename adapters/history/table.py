@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from adapters.history.map_file import HistoryMap, Shows
 from adapters.history.rows import HistoryUnreadable
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import nearest
+from bus.domain.terms import State, WaitingFor
 from bus.intake.reserved import refuse_reserved
-from bus.names import nearest
-from bus.terms import State, WaitingFor
 
 TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it costs more than all else
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry

@@ -9,12 +9,12 @@ from adapters.contract import command_id
 from adapters.history.rows import Row
 from adapters.history.table import Seen, Table
 from adapters.history.walk import Reasons, Stand, Step, walk
-from bus.commands import Assign, Command, Note, OpenTicket, Request
-from bus.errors import MalformedInput
-from bus.names import kebab
-from bus.terms import TraceId
-from bus.transitions import TRANSITIONS
-from bus.values import IncidentKey
+from bus.domain.commands import Assign, Command, Note, OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab
+from bus.domain.terms import TraceId
+from bus.domain.transitions import TRANSITIONS
+from bus.domain.values import IncidentKey
 
 _TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
 _LABELS = {command: kebab(command) for _, command in TRANSITIONS}

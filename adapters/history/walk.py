@@ -4,10 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.history.table import Seen
-from bus.commands import Assign, Command, ConfirmClosure, Pause, Reopen, RequestClosure, Resolve, Resume, Return, Start
-from bus.errors import MalformedInput
-from bus.terms import State, WaitingFor
-from bus.values import Assignee
+from bus.domain.commands import (
+    Assign,
+    Command,
+    ConfirmClosure,
+    Pause,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Resume,
+    Return,
+    Start,
+)
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import State, WaitingFor
+from bus.domain.values import Assignee
 
 ORDER = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 SETTLED = (State.RESOLVED, State.CLOSED)

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import orjson
 
 from adapters.crm import signature
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 
 HEAD_BYTES_MAX: Final = 65_536
 BODY_BYTES_MAX: Final = 1_048_576

@@ -20,7 +20,7 @@ from bus.cli import (
     topics,
     trace,
 )
-from bus.errors import BusError, Refusal
+from bus.domain.errors import BusError, Refusal
 from bus.settings import SettingsWrong
 
 app = typer.Typer(

@@ -29,9 +29,9 @@ def add(
 
     from bus.app import require
     from bus.cli.run import echo_json, resolved, run
+    from bus.domain.naming import nearest
     from bus.gateway.clients import add_client
     from bus.gateway.roles import Role
-    from bus.names import nearest
     from bus.postgres.pool import open_pool
 
     if role not in list(Role):

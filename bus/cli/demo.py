@@ -43,7 +43,7 @@ def demo() -> None:
     from adapters.stand_ins.asking import NoAnswer
     from adapters.stand_ins.engineer_app import SubscriptionRefused
     from adapters.stand_ins.narrator import StoryFailed
-    from bus.errors import BusError
+    from bus.domain.errors import BusError
 
     for each in (signal.SIGTERM, signal.SIGHUP):  # both end it as Ctrl-C does: everything is stopped on the way out
         signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))

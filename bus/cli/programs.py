@@ -36,7 +36,7 @@ def worker(
     Example: ticketbus worker --stages projections,sla
     """
     from bus.cli.run import resolved, run
-    from bus.names import nearest
+    from bus.domain.naming import nearest
     from bus.programs.worker import STAGES, run_worker
     from bus.tracing import configure
 

@@ -182,7 +182,7 @@ def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":
 
 
 def _known(names: list[str]) -> None:
-    from bus.names import nearest
+    from bus.domain.naming import nearest
     from projections.registry import READ_MODELS
 
     for name in names:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.garbage import collect_seldom
 from bus.settings import Settings, lent_by, load, resolve
 

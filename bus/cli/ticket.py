@@ -9,7 +9,7 @@ from bus.cli.settings import Data, Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bus.events import Recorded
+    from bus.domain.events import Recorded
     from bus.settings import Settings
 
 commands = typer.Typer(name="ticket", help="Tickets, their state and their events.", no_args_is_help=True)
@@ -32,10 +32,10 @@ def list_all(
     """
     from bus.app import require
     from bus.cli.run import echo_json, resolved, run
+    from bus.domain.naming import state_named
+    from bus.domain.terms import State, TicketId
     from bus.gateway.ticket_rows import PostgresTicketReader
-    from bus.names import state_named
     from bus.postgres.pool import open_pool
-    from bus.terms import State, TicketId
 
     wanted = state_named(state) if state else None
     url = require(resolved(data), "database_url")
@@ -74,8 +74,8 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     import orjson
 
     from bus.cli.run import resolved
+    from bus.domain.ticket import Ticket, evolve
     from bus.gateway.ticket_view import ticket_view
-    from bus.ticket import Ticket, evolve
 
     ticket: Ticket | None = None
     for one in _events(resolved(data), number):
@@ -129,7 +129,7 @@ def _lines(told: dict[str, Any]) -> dict[str, str]:
 def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":
     from bus.app import open_core
     from bus.cli.run import run
-    from bus.terms import TicketId
+    from bus.domain.terms import TicketId
 
     async def work() -> "Sequence[Recorded]":
         async with open_core(settings, connections=2) as core:

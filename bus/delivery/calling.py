@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bus.batch import Outcome, Refused
-from bus.commands import Request
 from bus.delivery import metrics
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
-from bus.errors import MalformedInput, Refusal, Transient
-from bus.events import Recorded
+from bus.domain.batch_decider import Outcome, Refused
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput, Refusal, Transient
+from bus.domain.events import Recorded
 from bus.headers import traceparent
 from bus.intake.sent import request_of
 from bus.records import CommandSent

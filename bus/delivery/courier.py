@@ -16,7 +16,7 @@ from bus.delivery.judging import judge
 from bus.delivery.parking import Park, Parked
 from bus.delivery.plan import TargetPlan
 from bus.delivery.queue import Claim
-from bus.errors import Transient
+from bus.domain.errors import Transient
 from bus.findings import Report, report
 from bus.postgres.pool import Pool, connected
 from bus.waiting import wait

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bus.delivery.breaker import CLOSED, Breaker
-from bus.errors import BusError
-from bus.names import nearest
+from bus.domain.errors import BusError
+from bus.domain.naming import nearest
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"

@@ -7,7 +7,7 @@ from typing import Any
 
 from bus.delivery.queue import Claim
 from bus.delivery.triage import Reason
-from bus.events import Recorded
+from bus.domain.events import Recorded
 from bus.postgres.pool import Connection
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import Limits
-from bus.errors import BusError
-from bus.events import Recorded
-from bus.names import nearest
+from bus.domain.errors import BusError
+from bus.domain.events import Recorded
+from bus.domain.naming import nearest
 from schemas.catalogue import EVENT_NAMES
 
 _YEAR = timedelta(days=365)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bus.delivery.queue import Claim
+from bus.domain.terms import TicketId
 from bus.postgres.pool import Connection
-from bus.terms import TicketId
 
 NOBODY_HOLDS_IT = "nobody holds the ticket"
 

@@ -10,7 +10,7 @@ import structlog
 from bus.delivery import gate, push_queue, queue
 from bus.delivery.push_queue import NOBODY_HOLDS_IT, Overdue
 from bus.delivery.queue import Ended, Settled
-from bus.errors import Transient
+from bus.domain.errors import Transient
 from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
 from bus.tracing.masking import MASK

@@ -8,9 +8,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bus.errors import InvariantBroken
+from bus.domain.errors import InvariantBroken
+from bus.domain.terms import TicketId
 from bus.postgres.pool import Connection
-from bus.terms import TicketId
 
 FRESH = timedelta(seconds=10)  # what became due within this goes before what has waited longer
 OLDER_SHARE = 0.25  # of the claims, while older rows wait

@@ -10,7 +10,7 @@ import structlog
 from psycopg.rows import class_row
 
 from bus.delivery import metrics
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
 TELL_EVERY_S = 10.0

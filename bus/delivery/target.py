@@ -19,10 +19,10 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID, uuid5
 
-from bus.commands import Command
-from bus.errors import BusError
-from bus.events import Recorded
-from bus.terms import EventId
+from bus.domain.commands import Command
+from bus.domain.errors import BusError
+from bus.domain.events import Recorded
+from bus.domain.terms import EventId
 
 _KEYS = UUID("c7b0a3de-2f64-5e0c-9a35-7d1f4b8e6a02")
 

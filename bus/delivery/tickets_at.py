@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bus.delivery.target import Call
-from bus.events import Recorded
+from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
+from bus.domain.ticket import Ticket, evolve
 from bus.ports import Store
-from bus.terms import TicketId
-from bus.ticket import Ticket, evolve
 
 KEPT = 1000  # tickets that are remembered: the next event wanted of one is mostly the one that follows
 

@@ -7,15 +7,15 @@ from typing import get_type_hints
 
 import yaml
 
-from bus.commands import OUTSIDE, Command, OpenTicket
+from bus.domain.commands import OUTSIDE, Command, OpenTicket
+from bus.domain.naming import kebab
+from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
+from bus.domain.transitions import TRANSITIONS
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
 from bus.gateway.roles import GRANTS, Access, Role
-from bus.names import kebab
 from bus.records import CommandSent
 from bus.rule_files import load_sla
-from bus.terms import EvidenceKind, KeyKind, Tick, WaitingFor
-from bus.transitions import TRANSITIONS
 
 _ABOUT = """\
 `POST /v1/tickets` opens a ticket or joins the one that is there; `POST /v1/tickets/{ticket_id}/{command}` does the
@@ -50,7 +50,7 @@ def page() -> str:
     """Draw docs/commands.md. Reads the rules' YAML files."""
     return document(
         "Commands 命令",
-        "bus/commands.py, bus/transitions.py, bus/gateway/roles.py and schemas/",
+        "bus/domain/commands.py, bus/domain/transitions.py, bus/gateway/roles.py and schemas/",
         _ABOUT,
         "## Who may what\n\n" + table(("Role", "Commands", "Reading"), map(_role, Role)),
         *(_section(cls) for cls in OUTSIDE),

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import get_type_hints
 
+from bus.domain.events import Recorded
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
-from bus.events import Recorded
 from bus.topics import Contract
 from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, LETTER_TYPES, RecordType
 
@@ -43,7 +43,7 @@ def page(contract: Contract) -> str:
     )
     return document(
         "Events 事件",
-        "schemas/catalogue.py, bus/events.py and schemas/topics.yaml",
+        "schemas/catalogue.py, bus/domain/events.py and schemas/topics.yaml",
         _ABOUT,
         "## Every event begins with\n\n" + table(("Field", "Type", "Meaning"), envelope) + "\n\n" + _TYPES,
         "## All events\n\n" + table(("Event", "`ce_type`", "Topics"), index),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 
 HEADER = "<!-- Drawn by `ticketbus docs draw` from {source}. Change it there, then draw again. -->"
 

@@ -1,14 +1,14 @@
-"""The state diagram and the table of duties, drawn from `bus.transitions.TRANSITIONS`."""
+"""The state diagram and the table of duties, drawn from `bus.domain.transitions.TRANSITIONS`."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
-from bus.commands import BreachSla, Command, Reopen, WarnSla
+from bus.domain.commands import BreachSla, Command, Reopen, WarnSla
+from bus.domain.naming import VAGUE, kebab
+from bus.domain.terms import State, Substate, WaitingFor
+from bus.domain.transitions import TRANSITIONS, Duty
 from bus.drawing.markdown import code, codes, document, table
-from bus.names import VAGUE, kebab
-from bus.terms import State, Substate, WaitingFor
-from bus.transitions import TRANSITIONS, Duty
 
 # Where a reopened ticket goes depends on the ticket: to its handler, or to the queue when it has none.
 _REOPENED_TO = (State.ASSIGNED, State.PENDING)
@@ -33,7 +33,7 @@ def page() -> str:
     words = ((word, f"{state.zh} `{state.value}`") for word, state in VAGUE.items())
     return document(
         "States and duties 状态与职责",
-        "bus/transitions.py",
+        "bus/domain/transitions.py",
         _ABOUT,
         f"The five states: {' → '.join(names)}.",
         _SUBSTATES.format(substates=substates, waiting=waiting),

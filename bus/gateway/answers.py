@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from bus.batch import Accepted, Answer
-from bus.errors import StoreUnavailable, Transient
+from bus.domain.batch_decider import Accepted, Answer
+from bus.domain.errors import StoreUnavailable, Transient
 from bus.refused import RefusedInput, RefusedStore
 
 

@@ -2,12 +2,12 @@
 
 from starlette.requests import HTTPConnection
 
-from bus.commands import Command
+from bus.domain.commands import Command
+from bus.domain.naming import kebab
 from bus.gateway.deps import deps_of
 from bus.gateway.ports import Client
 from bus.gateway.problems import HttpProblem
 from bus.gateway.roles import Access, allows
-from bus.names import kebab
 
 SUBPROTOCOL_PREFIX = "bearer."
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from psycopg.errors import UniqueViolation
 
-from bus.errors import CommandRefused
+from bus.domain.errors import CommandRefused
 from bus.gateway.ports import Client
 from bus.gateway.roles import Role
 from bus.intake.reserved import refuse_reserved

@@ -16,12 +16,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from swagger_ui_bundle import swagger_ui_path
 
-from bus.commands import Command
+from bus.domain.commands import Command
+from bus.domain.naming import kebab
 from bus.gateway.roles import GRANTS, Access
 from bus.gateway.room_orders import Order
 from bus.gateway.routing import Door
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
-from bus.names import kebab
 
 _IN_PATH = re.compile(r"{(\w+)}")
 _STRING = {"type": "string"}

@@ -4,7 +4,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bus.errors import BusError, Refusal, Transient
+from bus.domain.errors import BusError, Refusal, Transient
 from bus.gateway.problems import HttpProblem, internal, problem
 
 PATH_CHARS_SHOWN = 200

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from bus.batch import Outcome
-from bus.commands import Request
 from bus.dispatch import Dispatcher
-from bus.errors import StoreUnavailable
+from bus.domain.batch_decider import Outcome
+from bus.domain.commands import Request
+from bus.domain.errors import StoreUnavailable
 from bus.gateway import metrics
 from bus.gateway.cancellation import cancel_all
 

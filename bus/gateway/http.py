@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from bus.commands import OpenTicket
+from bus.domain.commands import OpenTicket
 from bus.gateway import health, reads
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deadletters import room_doors

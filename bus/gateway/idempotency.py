@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from bus.batch import Wanted
-from bus.errors import StoreUnavailable
+from bus.domain.batch_decider import Wanted
+from bus.domain.errors import StoreUnavailable
+from bus.domain.terms import CommandId
 from bus.gateway.problems import HttpProblem
 from bus.intake.command_ids import NAME
 from bus.ports import Store
-from bus.terms import CommandId
 
 
 class InFlight:

@@ -3,7 +3,7 @@
 import structlog
 from starlette.responses import Response
 
-from bus.errors import KafkaUnavailable, StoreUnavailable
+from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.gateway import metrics
 from bus.gateway.answers import json_response
 from bus.gateway.deps import GatewayDeps

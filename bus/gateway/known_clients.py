@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.gateway.clients import token_hash
 from bus.gateway.ports import Client
 

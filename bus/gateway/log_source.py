@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from bus.errors import BusError, KafkaUnavailable
+from bus.domain.errors import BusError, KafkaUnavailable
 from bus.kafka import make_consumer, touch
 from bus.log.event_reader import nothing_more
 from bus.log.reader import record_of

@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 from psycopg.types.json import Jsonb
 
-from bus.errors import CommandRefused
+from bus.domain.errors import CommandRefused
 from bus.gateway.ports import Deed, Done
 from bus.intake.command_ids import NAME
 from bus.postgres.pool import Connection, Pool, connected

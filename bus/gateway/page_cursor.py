@@ -3,10 +3,10 @@
 import base64
 import binascii
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TicketId
 from bus.gateway.problems import HttpProblem
 from bus.gateway.ticket_ids import read_ticket_id
-from bus.terms import TicketId
 
 
 def write_page_cursor(last: TicketId) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.roles import Role
 from bus.gateway.room_orders import Listing, Order
 from bus.records import RequestReceived
-from bus.terms import CommandId, State, TicketId
 
 Spool = Callable[[RequestReceived], Awaitable[None]]
 """Put a raw request on the intake topic, acknowledged by all replicas. Raises KafkaUnavailable."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from bus.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
+from bus.domain.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
 
 RETRY_AFTER_S = 5
 OURSELVES = "service"

@@ -17,8 +17,8 @@ from bus.delivery.push_queue import Wanted
 from bus.delivery.queue import Again, Claim, Ended, Settled
 from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
 from bus.delivery.triage import Reason
-from bus.errors import MalformedInput, Transient
-from bus.events import Recorded
+from bus.domain.errors import MalformedInput, Transient
+from bus.domain.events import Recorded
 from bus.findings import Report, report
 from bus.gateway.push_frames import push_frame
 from bus.postgres.pool import Connection, Pool, connected

@@ -6,8 +6,8 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bus.commands import Accept
-from bus.errors import Refusal, Transient
+from bus.domain.commands import Accept
+from bus.domain.errors import Refusal, Transient
 from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import deps_of

@@ -6,8 +6,8 @@ import orjson
 
 from bus.body_json import refuse_unstorable
 from bus.codec import event_json, record_type
-from bus.errors import MalformedInput
-from bus.events import Recorded
+from bus.domain.errors import MalformedInput
+from bus.domain.events import Recorded
 from bus.gateway.problems import HttpProblem
 from bus.headers import event_headers, header, traceparent
 from bus.intake.command_bodies import SHORT_MAX

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.gateway import metrics
 from bus.gateway.ports import Push
 from bus.postgres.pool import Pool, connected

@@ -4,7 +4,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.body_json import joined
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import nearest, state_named
 from bus.gateway.answers import json_response
 from bus.gateway.auth import admit
 from bus.gateway.deps import deps_of
@@ -14,7 +15,6 @@ from bus.gateway.roles import Access
 from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
-from bus.names import nearest, state_named
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
 FILTERS = ("state", "assignee", "cursor", "limit")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.commands import (
+from bus.domain.commands import (
     OUTSIDE,
     Accept,
     AddEvidence,

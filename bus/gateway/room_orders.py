@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bus.body_json import NAME_CHARS_SHOWN, joined
-from bus.errors import CommandRefused
+from bus.domain.errors import CommandRefused
+from bus.domain.naming import nearest
 from bus.intake.command_bodies import SHORT_MAX
-from bus.names import nearest
 
 LETTERS_MAX = 1_000
 NUMBER_MAX = 2**63 - 1  # of letters and redrives, in the database

@@ -6,17 +6,17 @@ from typing import assert_never
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.batch import Accepted, Answer, Outcome, Refused
 from bus.body_json import NAME_CHARS_SHOWN
-from bus.commands import Request
-from bus.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.domain.naming import nearest
 from bus.gateway.answers import accepted_json, json_response, keep
 from bus.gateway.deps import GatewayDeps, body_of, deps_of, trace_of
 from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
 from bus.intake.outcomes import count
 from bus.intake.received import refused_delivery, translated
-from bus.names import nearest
 from bus.records import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")

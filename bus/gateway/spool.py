@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from bus.codec import Codec
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Pool, connected
 from bus.records import RequestReceived

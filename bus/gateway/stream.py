@@ -9,7 +9,7 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from bus.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
+from bus.domain.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit, bearer
 from bus.gateway.cancellation import cancel_all

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.gateway.log_source import Place, Positions
 
 CURSOR_CHARS_MAX = 8000

@@ -9,7 +9,7 @@ from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
 from bus.codec import Codec, event_json
-from bus.errors import BusError, MalformedInput
+from bus.domain.errors import BusError, MalformedInput
 from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
 from bus.gateway.problems import body_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from bus.codec import Codec
-from bus.errors import KafkaUnavailable, Transient
+from bus.domain.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.gateway.problems import HttpProblem

@@ -6,9 +6,9 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
+from bus.domain.terms import State, TicketId
 from bus.gateway.ticket_view import with_snapshot
 from bus.postgres.pool import Pool, connected
-from bus.terms import State, TicketId
 
 COLUMNS = (
     "ticket_id", "source", "source_no", "incident_key", "title", "type", "region", "serial", "state", "substate",

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bus.clock import Clock, due_at
 from bus.codec import event_json
-from bus.events import Recorded
-from bus.terms import State
-from bus.ticket import Ticket
+from bus.domain.events import Recorded
+from bus.domain.sla_clock import Clock, due_at
+from bus.domain.terms import State
+from bus.domain.ticket import Ticket
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.batch import Accepted, Refused
-from bus.commands import Command, OpenTicket, Request
-from bus.errors import Refusal, StoreUnavailable
+from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.commands import Command, OpenTicket, Request
+from bus.domain.errors import Refusal, StoreUnavailable
+from bus.domain.naming import kebab, nearest
+from bus.domain.terms import TicketId
 from bus.gateway.answers import accepted_response, keep
 from bus.gateway.auth import admit
 from bus.gateway.deps import GatewayDeps, body_of, deps_of, raw_headers, trace_of
@@ -21,9 +23,7 @@ from bus.intake.command_bodies import COMMANDS
 from bus.intake.command_requests import OPEN_PATH, command_request
 from bus.intake.outcomes import count
 from bus.intake.received import refused_delivery
-from bus.names import kebab, nearest
 from bus.records import RequestReceived
-from bus.terms import TicketId
 
 KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from bus.terms import TraceId
+from bus.domain.terms import TraceId
 
 tracer = trace.get_tracer("ticketbus")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)

@@ -10,9 +10,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bus.body_json import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
-from bus.commands import OUTSIDE, Command
-from bus.errors import MalformedInput
-from bus.names import kebab, nearest
+from bus.domain.commands import OUTSIDE, Command
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab, nearest
 
 COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
 ENVELOPE = ("at", "actor")

@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from bus.errors import MalformedInput
-from bus.terms import CommandId
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import CommandId
 
 NAME = "Idempotency-Key"
 _NAMESPACE = UUID("0b9d5a56-58c7-5f0a-9a52-6d3c1f6f2f11")

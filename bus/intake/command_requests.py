@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bus.body_json import read_object
-from bus.commands import Command, OpenTicket, Request
-from bus.errors import MalformedInput
+from bus.domain.commands import Command, OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import SHORT_MAX, build, read_time
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.intake.reserved import refuse_reserved
-from bus.terms import TicketId, TraceId
 
 OPEN_PATH = "/v1/tickets"
 

@@ -5,9 +5,9 @@ from typing import Any, assert_never
 import structlog
 from prometheus_client import Counter
 
-from bus.batch import Accepted, Outcome, Refused
-from bus.commands import Request
-from bus.names import kebab
+from bus.domain.batch_decider import Accepted, Outcome, Refused
+from bus.domain.commands import Request
+from bus.domain.naming import kebab
 
 OUTCOMES = Counter("ticketbus_commands_total", "Commands answered, by what they came to", ["command", "answer"])
 log = structlog.get_logger()

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from bus.commands import Request
-from bus.errors import MalformedInput, Refusal
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput, Refusal
+from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
 from bus.intake.source import SourceAdapter
 from bus.records import RequestReceived
 from bus.refused import RefusedInput, refused_input
-from bus.terms import TraceId
 
 SOURCES_PATH = "/v1/sources/"
 

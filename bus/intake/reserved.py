@@ -1,7 +1,7 @@
 """The bus's own names, which nobody outside may bear: a person's deed would pass for a clock's."""
 
-from bus.errors import MalformedInput
-from bus.terms import BUS
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import BUS
 
 RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
 

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from bus.commands import OpenTicket, Request
-from bus.errors import MalformedInput
+from bus.domain.commands import OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab
+from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
 from bus.intake.reserved import refuse_reserved
-from bus.names import kebab
 from bus.records import CommandSent
-from bus.terms import TicketId, TraceId
 
 DOOR = "KAFKA"
 

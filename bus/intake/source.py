@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bus.commands import Request
+from bus.domain.commands import Request
 from bus.records import RequestReceived
 
 

@@ -8,13 +8,13 @@ from psycopg.rows import class_row
 
 from bus.codec import event_json, ticket_from_json
 from bus.dispatch import utc_now
-from bus.events import Recorded
+from bus.domain.events import Recorded
+from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import spellings
 from bus.journey.hops import Delivery, Letter, first_hops, joined, letter_told
 from bus.journey.verdict import verdict
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.registry import SchemaLearner
-from bus.ticket import Ticket
-from bus.ticket_names import spellings
 from bus.topics import LOG
 
 LETTERS_MAX = 100

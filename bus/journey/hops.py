@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bus.events import Recorded
+from bus.domain.events import Recorded
 from bus.tracing.masking import mask_text
 
 Hop = dict[str, Any]

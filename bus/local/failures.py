@@ -1,6 +1,6 @@
 """What can keep the local stack from running, each with its mend in the message."""
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 
 
 class LocalStackError(BusError):

@@ -8,8 +8,8 @@ import structlog
 
 from bus.body_json import refuse_unstorable
 from bus.codec import event_json
-from bus.errors import MalformedInput
-from bus.events import Recorded
+from bus.domain.errors import MalformedInput
+from bus.domain.events import Recorded
 from bus.log import metrics
 from bus.log.record import Record
 from bus.log.unreadable import place_of, unreadable

@@ -9,7 +9,7 @@ from time import monotonic
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from bus.errors import KafkaUnavailable
+from bus.domain.errors import KafkaUnavailable
 from bus.kafka import make_consumer
 from bus.log.record import Record
 from bus.settings import Settings

@@ -5,10 +5,10 @@ from itertools import groupby
 from operator import itemgetter
 
 from bus.codec import Codec, ticket_from_json
-from bus.errors import InvariantBroken, MalformedInput
+from bus.domain.errors import InvariantBroken, MalformedInput
+from bus.domain.ticket import Ticket, evolve
 from bus.log.report import Difference, LogReport
 from bus.postgres.pool import Pool, connected, snapshot
-from bus.ticket import Ticket, evolve
 from bus.topics import LOG
 
 TICKETS = 500  # folded at a time: memory stays flat

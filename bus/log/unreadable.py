@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from bus.codec import Codec
-from bus.errors import MalformedInput, Refusal
+from bus.domain.errors import MalformedInput, Refusal
 from bus.headers import header
 from bus.log.record import Record
 from bus.refused import RefusedInput, refused_input

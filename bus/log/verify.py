@@ -6,7 +6,7 @@ from hashlib import md5
 from typing import NamedTuple
 
 from bus.codec import Codec
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.headers import version_of
 from bus.log.reader import open_reader
 from bus.log.record import Record

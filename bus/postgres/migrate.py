@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.settings import mask_password
 
 TIME_LIMIT_S = 120.0

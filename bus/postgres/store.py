@@ -6,15 +6,15 @@ from typing import Any
 
 from psycopg import errors
 
-from bus.batch import Answer, Done, Loaded, Settled, Wanted
 from bus.codec import Codec, record_type, ticket_from_json, ticket_json
-from bus.errors import CommandRaced, InvariantBroken
-from bus.events import Recorded
+from bus.domain.batch_decider import Answer, Done, Loaded, Settled, Wanted
+from bus.domain.errors import CommandRaced, InvariantBroken
+from bus.domain.events import Recorded
+from bus.domain.terms import CommandId, TicketId, TraceId
+from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import CUSTOMER, Known, Name
 from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected, guard
-from bus.terms import CommandId, TicketId, TraceId
-from bus.ticket import Ticket
-from bus.ticket_names import CUSTOMER, Known, Name
 from bus.topics import LOG, Contract
 
 _LOCK_NAMES = """

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
 EVERY_S: Final = 3600.0

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from bus.app import Core
 from bus.delivery.plan import Plan
-from bus.errors import BusError
+from bus.domain.errors import BusError
 from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit

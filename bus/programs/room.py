@@ -12,7 +12,7 @@ from bus.codec import Codec
 from bus.delivery import gate
 from bus.delivery.gate import NoSuchTarget
 from bus.delivery.standing import standing
-from bus.errors import BusError, CommandRefused, MalformedInput
+from bus.domain.errors import BusError, CommandRefused, MalformedInput
 from bus.gateway.once import once
 from bus.gateway.ports import Deed, Done
 from bus.gateway.problems import HttpProblem

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bus.codec import Codec
-from bus.commands import Request
-from bus.errors import MalformedInput, Refusal
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput, Refusal
 from bus.headers import header
 from bus.intake.sent import request_of
 from bus.log.record import Record

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import structlog
 
-from bus.batch import Accepted, Refused
-from bus.commands import Request
 from bus.dispatch import Dispatcher
-from bus.errors import InvariantBroken, Refusal
+from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.commands import Request
+from bus.domain.errors import InvariantBroken, Refusal
 from bus.flood import LAST, flooded
 from bus.headers import RETURNED, header
 from bus.intake.outcomes import OUTCOMES, count

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bus.codec import Codec
-from bus.commands import Request
-from bus.errors import MalformedInput, Refusal
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput, Refusal
 from bus.intake.received import refused_delivery, requests_of
 from bus.intake.source import SourceAdapter
 from bus.log.record import Record

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bus.errors import InvariantBroken
+from bus.domain.errors import InvariantBroken
 from bus.postgres.pool import Connection
 
 BATCHES_KEPT = 100_000  # per handler and partition; older ones are pruned

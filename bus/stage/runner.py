@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from bus.errors import BusError, InvariantBroken, StoreUnavailable, Transient
+from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
 from bus.findings import Finding, Report, Rule, report
 from bus.log.reader import Chunk, LogReader, ahead
 from bus.log.record import Record

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 import structlog
 
-from bus.errors import InvariantBroken, Transient
+from bus.domain.errors import InvariantBroken, Transient
 from bus.log.reader import LogReader
 from bus.log.record import Record
 from bus.postgres.pool import Pool, connected

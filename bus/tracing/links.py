@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from bus.terms import TraceId
+from bus.domain.terms import TraceId
 
 LINKS_MAX = 32
 _PROPAGATOR = TraceContextTextMapPropagator()

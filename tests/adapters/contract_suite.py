@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TraceId
 from bus.intake.source import SourceAdapter
 from bus.records import RequestReceived
-from bus.terms import TraceId
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 TRACE = TraceId("4bf92f3577b34da6a3ce929d0e0e4736")

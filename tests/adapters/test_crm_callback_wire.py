@@ -18,12 +18,12 @@ from adapters.crm.callback import CrmCallbackOptions
 from adapters.crm.callback_wire import Answer, judge, retry_after_s, status_body
 from bus.delivery.plan import PlanWrong, load_plan
 from bus.delivery.target import DeliveryFailed, FailureKind
-from bus.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
+from bus.domain.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
+from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
+from bus.domain.ticket import Ticket, evolve
+from bus.domain.values import Customer, IncidentKey
 from bus.programs.targets import ADAPTERS
 from bus.settings import SettingsWrong
-from bus.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
-from bus.ticket import Ticket, evolve
-from bus.values import Customer, IncidentKey
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 OLD, NEW = ("whsec_" + base64.b64encode(byte * 32).decode() for byte in (b"o", b"n"))

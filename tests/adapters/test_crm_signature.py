@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from adapters.crm.signature import Secret, secret, sign, verify
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.settings import SettingsWrong
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)

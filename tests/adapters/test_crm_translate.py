@@ -10,16 +10,16 @@ import pytest
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
-from bus.batch import Accepted, Answer, Outcome, Refused
-from bus.clock import SlaLimit
-from bus.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
 from bus.dispatch import Dispatcher
-from bus.errors import MalformedInput
+from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.rules import Rules
+from bus.domain.sla_clock import SlaLimit
+from bus.domain.terms import KeyKind, State, Tick
+from bus.domain.values import Customer, IncidentKey
 from bus.intake.source import SourceAdapter
 from bus.memory import MemoryStore
-from bus.rules import Rules
-from bus.terms import KeyKind, State, Tick
-from bus.values import Customer, IncidentKey
 from tests.adapters.contract_suite import NOW, TRACE, InboundContract, delivered
 
 SECRET = "whsec_" + "QUJD" * 12

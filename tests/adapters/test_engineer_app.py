@@ -6,9 +6,9 @@ import pytest
 
 from adapters.engineer_app.buttons import BUTTONS, offered, tap
 from adapters.engineer_app.card import card, is_for
-from bus.errors import MalformedInput
-from bus.terms import State
-from bus.transitions import legal_in
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import State
+from bus.domain.transitions import legal_in
 
 EVENT: dict[str, Any] = {
     "assignee": {

@@ -13,11 +13,11 @@ import pytest
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import KingdeeSettings, bill_number
 from adapters.stand_ins.kingdee import LOGIN, Fault, KingdeeStandIn
-from bus.commands import IssueParts, RefuseParts
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
-from bus.events import Event, NoteAdded, PartsRequested, Recorded
-from bus.terms import CommandId, EventId, TicketId, TraceId
-from bus.values import Part
+from bus.domain.commands import IssueParts, RefuseParts
+from bus.domain.events import Event, NoteAdded, PartsRequested, Recorded
+from bus.domain.terms import CommandId, EventId, TicketId, TraceId
+from bus.domain.values import Part
 
 PARTS = (Part(part_no="PUMP-7", quantity=2), Part(part_no="SEAL-1", quantity=1))
 ASKED = PartsRequested(request_no="PR-1", parts=PARTS, reason="李女士 13800001111 家水泵坏了")

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from bus.commands import Command, OpenTicket, Start
-from bus.terms import KeyKind
-from bus.values import IncidentKey
+from bus.domain.commands import Command, OpenTicket, Start
+from bus.domain.terms import KeyKind
+from bus.domain.values import IncidentKey
 from tests.core.any_value import anything
 from tests.core.cast import (
     ASSIGNED,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from bus.commands import (
+from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
@@ -29,10 +29,10 @@ from bus.commands import (
     Start,
     WarnSla,
 )
+from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
+from bus.domain.values import Assignee, Customer, IncidentKey, Part
 from bus.rule_files import load_rules
 from bus.settings import Settings
-from bus.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
-from bus.values import Assignee, Customer, IncidentKey, Part
 
 RULES = load_rules(Settings())
 START = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from itertools import count, groupby
 from uuid import UUID
 
-from bus.batch import Accepted, Answer, Outcome, Refused
 from bus.codec import ticket_from_json, ticket_json
 from bus.dispatch import Dispatcher
-from bus.events import (
+from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.events import (
     AssignmentAccepted,
     ClosureRejected,
     EngineerArrived,
@@ -27,9 +27,9 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.terms import ClockName, EventId, State
+from bus.domain.ticket import Ticket, evolve
 from bus.memory import MemoryStore
-from bus.terms import ClockName, EventId, State
-from bus.ticket import Ticket, evolve
 from tests.core.cast import RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted

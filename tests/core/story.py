@@ -9,12 +9,12 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from bus.batch import Accepted, Answer, Loaded, Outcome, Refused, Settled, settle
-from bus.commands import Command, Request
-from bus.errors import CommandRefused
-from bus.events import Event, Recorded
-from bus.terms import CommandId, EventId, TicketId, TraceId
-from bus.ticket import Ticket
+from bus.domain.batch_decider import Accepted, Answer, Loaded, Outcome, Refused, Settled, settle
+from bus.domain.commands import Command, Request
+from bus.domain.errors import CommandRefused
+from bus.domain.events import Event, Recorded
+from bus.domain.terms import CommandId, EventId, TicketId, TraceId
+from bus.domain.ticket import Ticket
 from tests.core.cast import RULES, START
 
 

@@ -8,9 +8,9 @@ from itertools import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.batch import Accepted, Answer, Outcome
-from bus.commands import Request
-from bus.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.batch_decider import Accepted, Answer, Outcome
+from bus.domain.commands import Request
+from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.memory import MemoryStore
 from tests.core.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes
 from tests.core.cast import START

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bus.commands import Accept, Arrive, Assign, Depart, Resolve, Return, Start
-from bus.events import (
+from bus.domain.commands import Accept, Arrive, Assign, Depart, Resolve, Return, Start
+from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
     EngineerDeparted,
@@ -13,9 +13,9 @@ from bus.events import (
     TicketReturned,
     WorkStarted,
 )
-from bus.terms import State, Substate
-from bus.ticket import NOBODY
-from bus.values import Assignee
+from bus.domain.terms import State, Substate
+from bus.domain.ticket import NOBODY
+from bus.domain.values import Assignee
 from tests.core.cast import ASSIGN, ASSIGNED, OPEN, PAUSED, RESOLVED, START, WANG, WORKING, ZHAO
 from tests.core.story import given
 

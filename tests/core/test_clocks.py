@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bus.clock import Clock, due_at, next_alarm_at, run, settle, stop, warn_at
-from bus.commands import Accept, BreachSla, Command, Note, Start, WarnSla
-from bus.events import (
+from bus.domain.commands import Accept, BreachSla, Command, Note, Start, WarnSla
+from bus.domain.events import (
     AssignmentAccepted,
     NoteAdded,
     SlaBreached,
@@ -18,7 +17,8 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.terms import ClockName
+from bus.domain.sla_clock import Clock, due_at, next_alarm_at, run, settle, stop, warn_at
+from bus.domain.terms import ClockName
 from tests.core.cast import ASSIGN, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, START, TICK_OF_TIME
 from tests.core.story import At, Story, given
 

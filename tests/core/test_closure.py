@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from bus.commands import Accept, AddEvidence, ConfirmClosure, RejectClosure, Reopen, RequestClosure, Return, Start
-from bus.events import (
+from bus.domain.commands import (
+    Accept,
+    AddEvidence,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Return,
+    Start,
+)
+from bus.domain.events import (
     AssignmentAccepted,
     ClosureConfirmed,
     ClosureRejected,
@@ -13,7 +22,7 @@ from bus.events import (
     TicketReopened,
     TicketResolved,
 )
-from bus.terms import EvidenceKind, State, Tick
+from bus.domain.terms import EvidenceKind, State, Tick
 from tests.core.cast import (
     ASKED_TO_CLOSE,
     CLOSED,

@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from bus.batch import Accepted, Refused
-from bus.commands import Command, Note, Request
 from bus.dispatch import Dispatcher
+from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.commands import Command, Note, Request
 from bus.memory import MemoryStore
 from tests.core.cast import ASSIGN, CONFIRM, OPEN, RULES, START
 from tests.core.story import request

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from bus.batch import UNKNOWN_FINGERPRINT, Accepted, Answer
-from bus.commands import Assign, BreachSla
-from bus.events import TicketAssigned
-from bus.terms import ClockName
+from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Accepted, Answer
+from bus.domain.commands import Assign, BreachSla
+from bus.domain.events import TicketAssigned
+from bus.domain.terms import ClockName
 from tests.core.cast import ASSIGN, HOUR, OPEN, START, WANG, WORKING
 from tests.core.story import At, given, request
 

@@ -8,12 +8,12 @@ from typing import get_args
 
 import pytest
 
-from bus.batch import Accepted, Outcome
-from bus.commands import Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
-from bus.events import Event, ReportJoined
+from bus.domain.batch_decider import Accepted, Outcome
+from bus.domain.commands import Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
+from bus.domain.events import Event, ReportJoined
+from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
+from bus.domain.transitions import legal_in
 from bus.memory import MemoryStore
-from bus.terms import ClockName, State, Substate, TicketId, WaitingFor
-from bus.transitions import legal_in
 from tests.core.any_history import WAITS_S
 from tests.core.cast import OPEN, SAMPLES, START, WANG, ZHAO
 from tests.core.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bus.batch import Answer
-from bus.commands import Note, OpenTicket
-from bus.events import ReportJoined, TicketOpened
-from bus.terms import JoinCause, KeyKind
-from bus.values import IncidentKey
+from bus.domain.batch_decider import Answer
+from bus.domain.commands import Note, OpenTicket
+from bus.domain.events import ReportJoined, TicketOpened
+from bus.domain.terms import JoinCause, KeyKind
+from bus.domain.values import IncidentKey
 from tests.core.cast import CLOSED, HOUR, MINUTE, OPEN, RULES, SERIAL, START, TICK_OF_TIME
 from tests.core.story import At, given
 

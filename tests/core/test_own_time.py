@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bus.clock import due_at
-from bus.commands import Accept, AddEvidence, Note
-from bus.deliverables import PHOTOS_MAX, URI_CHARS_MAX
-from bus.events import NoteAdded, SlaBreached, TicketEscalated
-from bus.terms import BUS, EvidenceKind
+from bus.domain.commands import Accept, AddEvidence, Note
+from bus.domain.events import NoteAdded, SlaBreached, TicketEscalated
+from bus.domain.preconditions import PHOTOS_MAX, URI_CHARS_MAX
+from bus.domain.sla_clock import due_at
+from bus.domain.terms import BUS, EvidenceKind
 from tests.core.cast import ASSIGN, HOUR, MINUTE, OPEN, PAUSE, RESOLVE, RESUME, START, WORKING
 from tests.core.story import At, given
 

@@ -5,10 +5,10 @@ from dataclasses import replace as by_the_book
 
 import pytest
 
-from bus.clock import Clock
-from bus.events import Recorded
-from bus.replacing import made, replace
-from bus.ticket import Ticket
+from bus.domain.events import Recorded
+from bus.domain.fast_replace import made, replace
+from bus.domain.sla_clock import Clock
+from bus.domain.ticket import Ticket
 
 CLOCK = Clock(limit_s=60)
 

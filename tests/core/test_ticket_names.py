@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bus.batch import Answer
-from bus.terms import KeyKind
-from bus.ticket_names import plain_number, plain_phone, spellings
-from bus.values import IncidentKey
+from bus.domain.batch_decider import Answer
+from bus.domain.terms import KeyKind
+from bus.domain.ticket_keys import plain_number, plain_phone, spellings
+from bus.domain.values import IncidentKey
 from tests.core.cast import OPEN
 from tests.core.story import given
 

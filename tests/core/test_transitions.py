@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.commands import (
+from bus.domain.commands import (
     Accept,
     Assign,
     BreachSla,
@@ -17,9 +17,9 @@ from bus.commands import (
     Resume,
     WarnSla,
 )
-from bus.names import kebab
-from bus.terms import State
-from bus.transitions import TRANSITIONS, legal_in
+from bus.domain.naming import kebab
+from bus.domain.terms import State
+from bus.domain.transitions import TRANSITIONS, legal_in
 from tests.core.cast import ASKED_TO_CLOSE, OPEN, PAUSED, RESOLVE, SAMPLES, WANG, WAY_TO, WORKING, ZHAO
 from tests.core.story import given
 

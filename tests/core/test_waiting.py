@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bus.commands import IssueParts, Pause, RefuseParts, RequestParts, Start
-from bus.events import (
+from bus.domain.commands import IssueParts, Pause, RefuseParts, RequestParts, Start
+from bus.domain.events import (
     PartsIssued,
     PartsRefused,
     PartsRequested,
@@ -14,8 +14,8 @@ from bus.events import (
     WorkPaused,
     WorkResumed,
 )
-from bus.terms import Substate, WaitingFor
-from bus.values import Part
+from bus.domain.terms import Substate, WaitingFor
+from bus.domain.values import Part
 from tests.core.cast import PART, PAUSE, PAUSED, RESOLVE, RESUME, WORKING
 from tests.core.story import given
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import commands, events, terms
-from bus.errors import CommandRefused
-from bus.names import VAGUE, dotted, kebab, nearest, state_named
-from bus.terms import State
+from bus.domain import commands, events, terms
+from bus.domain.errors import CommandRefused
+from bus.domain.naming import VAGUE, dotted, kebab, nearest, state_named
+from bus.domain.terms import State
 
 SPELLED = [(name, state) for state in State for name in (state.value, state.zh)]
 

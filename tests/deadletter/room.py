@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from bus.commands import Note, OpenTicket
 from bus.dispatch import Dispatcher
+from bus.domain.commands import Note, OpenTicket
+from bus.domain.terms import KeyKind
+from bus.domain.values import IncidentKey
 from bus.findings import Finding
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
@@ -15,9 +17,7 @@ from bus.records import CommandSent, RequestReceived
 from bus.refused import RefusedInput
 from bus.settings import Settings
 from bus.stage.dispatching import DispatchingHandler, Door
-from bus.terms import KeyKind
 from bus.topics import load_contract
-from bus.values import IncidentKey
 from deadletter.letter import Dead, Decision, Letter
 from deadletter.letters import post, read
 from deadletter.publishing import LetterPublisher

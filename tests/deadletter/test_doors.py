@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bus.events import NoteAdded, TicketOpened
+from bus.domain.events import NoteAdded, TicketOpened
 from bus.headers import RETURNED
 from bus.log.reader import record_of
 from bus.log.record import Record

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from bus.codec import plain
-from bus.commands import Note
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.errors import MalformedInput
-from bus.events import NoteAdded, Recorded
+from bus.domain.commands import Note
+from bus.domain.errors import MalformedInput
+from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source import SourceAdapter
 from bus.log.event_reader import nothing_more
 from bus.records import CommandSent

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.findings import Finding, Rule
 from bus.headers import header
 from bus.log.reader import record_of

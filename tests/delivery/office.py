@@ -8,9 +8,9 @@ from uuid import UUID, uuid4, uuid5
 
 from bus.delivery import queue
 from bus.delivery.queue import Added, Again, Claim, Ended, Settled
-from bus.events import NoteAdded, Recorded
+from bus.domain.events import NoteAdded, Recorded
+from bus.domain.terms import TicketId
 from bus.postgres.pool import Pool, connected
-from bus.terms import TicketId
 from tests.schemas.codecs import CODEC, recorded
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bus.batch import Outcome
-from bus.commands import Request
 from bus.delivery.calling import Caller
 from bus.delivery.courier import Courier
 from bus.delivery.plan import BreakerPolicy, RetryPolicy, TargetPlan
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.domain.batch_decider import Outcome
+from bus.domain.commands import Request
 from bus.findings import Finding
 from bus.log.event_reader import nothing_more
 from bus.postgres.pool import Pool

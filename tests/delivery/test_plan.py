@@ -11,8 +11,8 @@ from bus.delivery.breaker import BreakerLimits
 from bus.delivery.plan import Plan, PlanWrong, VariableName, load_plan, secret_of
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import Limits
-from bus.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
-from bus.terms import CommandId, EventId, TicketId, TraceId
+from bus.domain.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
+from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from schemas.catalogue import EVENT_NAMES
 
 

@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from bus.delivery.queue import FAILURES_KEPT, FRESH, Added, add
+from bus.domain.terms import TicketId
 from bus.postgres.pool import connected
-from bus.terms import TicketId
 from tests.delivery.office import ERP, LEASE, NOW, Office, places, ticket
 
 SECOND = timedelta(seconds=1)

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from bus.commands import Accept, Note
 from bus.delivery.target import Call
 from bus.delivery.tickets_at import TicketsAt
-from bus.events import Recorded, TicketAssigned
+from bus.domain.commands import Accept, Note
+from bus.domain.events import Recorded, TicketAssigned
+from bus.domain.ticket import evolve
 from bus.memory import MemoryStore
-from bus.ticket import evolve
 from tests.core.cast import ASSIGN, OPEN
 from tests.core.story import given
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bus.commands import OUTSIDE
+from bus.domain.commands import OUTSIDE
+from bus.domain.naming import kebab
+from bus.domain.terms import State
+from bus.domain.transitions import TRANSITIONS
 from bus.drawing import drawn, pages, stale, states
 from bus.drawing.markdown import MarkerMissing, replace_drawn, table
-from bus.names import kebab
 from bus.settings import variables
-from bus.terms import State
-from bus.transitions import TRANSITIONS
 from schemas.catalogue import EVENT_NAMES
 
 ROOT = Path(__file__).parents[2]

@@ -7,14 +7,14 @@ from uuid import uuid4
 import httpx2
 
 from bus.codec import Codec, Registered
-from bus.commands import Note, OpenTicket
 from bus.dispatch import utc_now
+from bus.domain.commands import Note, OpenTicket
+from bus.domain.terms import KeyKind
+from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.kafka import start_producer
 from bus.records import CommandSent, HostRead
-from bus.terms import KeyKind
 from bus.topics import COMMANDS, physical
-from bus.values import IncidentKey
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import Bus, eventually
 

@@ -10,12 +10,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from bus.app import Core
-from bus.batch import Accepted
 from bus.codec import Codec, Registered
-from bus.commands import Note
 from bus.dispatch import Dispatcher
-from bus.errors import InvariantBroken
-from bus.events import NoteAdded, Recorded
+from bus.domain.batch_decider import Accepted
+from bus.domain.commands import Note
+from bus.domain.errors import InvariantBroken
+from bus.domain.events import NoteAdded, Recorded
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore

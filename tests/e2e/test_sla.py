@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bus.events import Recorded, SlaBreached, SlaWarned, TicketOpened
-from bus.terms import ClockName, TicketId
+from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketOpened
+from bus.domain.terms import ClockName, TicketId
 from tests.bus_under_test import Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE
 

@@ -13,11 +13,11 @@ import orjson
 from adapters.contract import command_id as delivery_command_id
 from adapters.crm import signature
 from bus.app import FIRST_ADMIN
-from bus.commands import Command, Note, OpenTicket
+from bus.domain.commands import Command, Note, OpenTicket
+from bus.domain.terms import CommandId, Tick
 from bus.intake.command_bodies import build
 from bus.intake.command_ids import command_id
 from bus.records import CommandSent
-from bus.terms import CommandId, Tick
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.faults.asking import Ask, Load, told_by
 from tests.faults.history import SPOOLED, Door, Kind, Op

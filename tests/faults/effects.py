@@ -8,10 +8,13 @@ from datetime import datetime
 from hashlib import sha256
 
 from bus.app import Core, require
-from bus.clock import due_at
 from bus.delivery.target import delivery_key
-from bus.errors import BusError, MalformedInput
-from bus.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.errors import BusError, MalformedInput
+from bus.domain.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.sla_clock import due_at
+from bus.domain.terms import BUS, ClockName, EventId
+from bus.domain.ticket import Ticket, clock_of, evolve
+from bus.domain.ticket_keys import key_name
 from bus.headers import header
 from bus.intake.command_ids import command_id
 from bus.log.event_reader import EventReader
@@ -22,9 +25,6 @@ from bus.postgres.pool import snapshot
 from bus.stage.commands import COMMANDS_HANDLER
 from bus.stage.intake import INTAKE_HANDLER
 from bus.stage.offsets import standing
-from bus.terms import BUS, ClockName, EventId
-from bus.ticket import Ticket, clock_of, evolve
-from bus.ticket_names import key_name
 from bus.topics import COMMANDS, INTAKE, LOG, physical
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler

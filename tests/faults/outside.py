@@ -17,8 +17,8 @@ from adapters.erp.kingdee_wire import bill_number
 from adapters.stand_ins.callback_receiver import CallbackReceiver
 from adapters.stand_ins.kingdee import KingdeeStandIn
 from bus.delivery.target import delivery_key
+from bus.domain.terms import EventId
 from bus.intake.command_ids import command_id
-from bus.terms import EventId
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.faults.clients import PART_NO
 from tests.faults.effects import answer_key

@@ -14,10 +14,10 @@ import structlog
 
 import bus.kafka
 import bus.postgres.store
-from bus.batch import Outcome, settle, wanted
 from bus.cli import main
-from bus.commands import Request
 from bus.dispatch import Dispatcher
+from bus.domain.batch_decider import Outcome, settle, wanted
+from bus.domain.commands import Request
 from bus.log.reader import Chunk
 from bus.log.record import Record
 from bus.postgres.pool import Connection, connected

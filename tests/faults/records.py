@@ -10,11 +10,11 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus.codec import Codec
-from bus.events import Recorded, TicketOpened
+from bus.domain.events import Recorded, TicketOpened
+from bus.domain.terms import TicketId
 from bus.kafka import make_consumer, start_producer
 from bus.log.reader import open_reader
 from bus.log.record import Record
-from bus.terms import TicketId
 from bus.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus, eventually
 

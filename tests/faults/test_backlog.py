@@ -7,7 +7,7 @@ from random import Random
 import psutil
 import pytest
 
-from bus.commands import Note, Start
+from bus.domain.commands import Note, Start
 from tests.bus_under_test import Bus, eventually
 from tests.core.cast import ASSIGN
 from tests.faults.masses import masses

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bus.domain.naming import kebab
 from bus.intake.command_bodies import COMMANDS
-from bus.names import kebab
 from tests.core.cast import SAMPLES
 from tests.fuzz.judge import SECRET_WORD
 

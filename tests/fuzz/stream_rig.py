@@ -16,11 +16,11 @@ import orjson
 import psutil
 
 from bus.app import Core
-from bus.commands import Command, Note, OpenTicket, Request
 from bus.dispatch import utc_now
+from bus.domain.commands import Command, Note, OpenTicket, Request
+from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
+from bus.domain.values import IncidentKey
 from bus.local.stack import Urls
-from bus.terms import CommandId, KeyKind, TicketId, TraceId
-from bus.values import IncidentKey
 from tests.bus_under_test import Bus, bus_on
 
 FILES_MAX = 8192

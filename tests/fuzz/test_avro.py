@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bus.codec import PAYLOAD_BYTES_MAX
-from bus.commands import IssueParts
-from bus.errors import MalformedInput
-from bus.events import PartsIssued
+from bus.domain.commands import IssueParts
+from bus.domain.errors import MalformedInput
+from bus.domain.events import PartsIssued
 from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.catalogue import BY_CLASS, COMMAND, EVENT, RECORD_TYPES, RecordType
 from tests.schemas.codecs import CODEC, IDS, NOW, full, recorded

@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from bus.body_json import NAME_CHARS_SHOWN, read_object
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TraceId
 from bus.gateway.problems import TEXT_CHARS_MAX, HttpProblem, body_of
 from bus.intake.command_requests import opening_request
-from bus.terms import TraceId
 from tests.fuzz.in_process import in_process
 from tests.fuzz.shots import Shot
 from tests.gateway.conftest import OPENING

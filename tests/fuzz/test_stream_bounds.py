@@ -13,13 +13,13 @@ import orjson
 import pytest
 import uvicorn
 
+from bus.domain.terms import TicketId
 from bus.gateway import stream_hub, stream_protocol
 from bus.gateway.log_source import Place
 from bus.gateway.stream_event import StreamEvent
 from bus.gateway.stream_hub import Subscription
 from bus.gateway.stream_protocol import StreamProtocol
 from bus.log.record import Record
-from bus.terms import TicketId
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
 from tests.gateway.conftest import Gateway, Server
 from tests.gateway.fakes import CODEC, CONTRACT

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bus.clock import SlaLimit
 from bus.codec import Codec, Registered
-from bus.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.dispatch import Dispatcher, utc_now
-from bus.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
-from bus.events import Recorded
+from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
+from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
+from bus.domain.events import Recorded
+from bus.domain.rules import Rules
+from bus.domain.sla_clock import SlaLimit
+from bus.domain.terms import KeyKind, State, TicketId, TraceId
+from bus.domain.ticket import Ticket
+from bus.domain.values import IncidentKey
 from bus.gateway.log_source import Bounds, OffsetGone, Place, Positions
 from bus.gateway.ports import Client, Push
 from bus.headers import event_headers
@@ -21,11 +25,7 @@ from bus.log.record import Record
 from bus.memory import MemoryStore, MemoryTransaction
 from bus.partition import partition_of
 from bus.records import RequestReceived
-from bus.rules import Rules
-from bus.terms import KeyKind, State, TicketId, TraceId
-from bus.ticket import Ticket
 from bus.topics import Contract, load_contract
-from bus.values import IncidentKey
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
 
 RULES = Rules(

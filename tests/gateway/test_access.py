@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from bus.commands import OUTSIDE, Assign, OpenTicket
-from bus.errors import StoreUnavailable
+from bus.domain.commands import OUTSIDE, Assign, OpenTicket
+from bus.domain.errors import StoreUnavailable
 from bus.gateway.clients import token_hash
 from bus.gateway.known_clients import KnownClients
 from bus.gateway.ports import Client

@@ -3,8 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from bus.commands import Note
 from bus.delivery import gate
+from bus.domain.commands import Note
 from bus.gateway.roles import Role
 from bus.records import CommandSent
 from tests.deadletter.test_letters import deliver, rejecting

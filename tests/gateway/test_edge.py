@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from bus.body_json import read_object
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.gateway import trace_context
 from bus.gateway.trace_context import parent_of, parse
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 import bus
 from bus.body_json import read_object
-from bus.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
+from bus.domain.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.gateway import edge
 from bus.gateway.answers import NotKept
 from bus.gateway.problems import body_of

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from bus.errors import CommandRefused, MalformedInput
+from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.terms import State, TicketId
 from bus.gateway.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
 from bus.gateway.ports import Client, Push
 from bus.gateway.pushes import PostgresPushes
@@ -16,7 +17,6 @@ from bus.gateway.roles import Role
 from bus.gateway.ticket_rows import PostgresTicketReader
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, open_pool
-from bus.terms import State, TicketId
 from tests.bus_under_test import Bus, bus_on
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

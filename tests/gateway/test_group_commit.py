@@ -8,16 +8,16 @@ from uuid import uuid4
 
 import pytest
 
-from bus.batch import Outcome
-from bus.commands import Note, Request
 from bus.dispatch import Dispatcher, utc_now
-from bus.errors import InvariantBroken, StoreUnavailable
+from bus.domain.batch_decider import Outcome
+from bus.domain.commands import Note, Request
+from bus.domain.errors import InvariantBroken, StoreUnavailable
+from bus.domain.rules import Rules
+from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.gateway import group_commit
 from bus.gateway.group_commit import BATCH_REQUESTS_MAX, GroupCommit
 from bus.memory import MemoryStore
 from bus.ports import Store
-from bus.rules import Rules
-from bus.terms import CommandId, TicketId, TraceId
 from tests.gateway.fakes import RULES
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.refused import RefusedInput
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.conftest import OPENING, Gateway

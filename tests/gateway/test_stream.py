@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bus.domain.terms import TicketId
 from bus.gateway import stream
 from bus.gateway.log_source import Place
 from bus.gateway.stream_cursor import write_cursor
-from bus.terms import TicketId
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed

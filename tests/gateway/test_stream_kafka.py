@@ -11,9 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from bus.codec import Codec
-from bus.commands import Note, OpenTicket, Request
 from bus.dispatch import Dispatcher, utc_now
-from bus.events import Recorded
+from bus.domain.commands import Note, OpenTicket, Request
+from bus.domain.events import Recorded
+from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
+from bus.domain.values import IncidentKey
 from bus.gateway.log_source import KafkaLog, Know, Place
 from bus.gateway.stream_cursor import write_cursor
 from bus.kafka import apply_topics, make_producer
@@ -22,9 +24,7 @@ from bus.log.event_reader import nothing_more
 from bus.memory import MemoryStore
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings
-from bus.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.topics import physical
-from bus.values import IncidentKey
 from tests.bus_under_test import eventually
 from tests.gateway.conftest import Gateway, behind_a_server
 from tests.gateway.fakes import CODEC, CONTRACT, REGISTERED, RULES, headers_of

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from adapters.history.importer import Summary
 from adapters.history.rows import open_lines
-from bus.batch import Outcome
-from bus.commands import Request
 from bus.dispatch import Dispatcher
-from bus.errors import StoreUnavailable
-from bus.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.batch_decider import Outcome
+from bus.domain.commands import Request
+from bus.domain.errors import StoreUnavailable
+from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.terms import State
 from bus.refused import RefusedInput
-from bus.terms import State
 from tests.history.oracle import Expected, compare, expected
 from tests.history.uci import SAMPLE, Bus, lines, row, states
 

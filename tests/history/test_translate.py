@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bus.commands import (
+from bus.domain.commands import (
     Assign,
     Command,
     ConfirmClosure,
@@ -18,8 +18,8 @@ from bus.commands import (
     Return,
     Start,
 )
-from bus.terms import KeyKind, WaitingFor
-from bus.values import Assignee, IncidentKey
+from bus.domain.terms import KeyKind, WaitingFor
+from bus.domain.values import Assignee, IncidentKey
 from tests.history.uci import answers, commands, refusal, requests, row, states
 
 ADA, BOB, NOBODY = Assignee(person="Ada"), Assignee(person="Bob"), Assignee()

@@ -13,15 +13,15 @@ from adapters.history.map_file import load_map
 from adapters.history.rows import Row
 from adapters.history.table import Table
 from adapters.history.translate import Progress, step
-from bus.clock import SlaLimit
-from bus.commands import Command, Request
 from bus.dispatch import Dispatcher
-from bus.errors import MalformedInput
-from bus.events import TicketAssigned, TicketReturned
+from bus.domain.commands import Command, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.events import TicketAssigned, TicketReturned
+from bus.domain.rules import Rules
+from bus.domain.sla_clock import SlaLimit
+from bus.domain.ticket import Ticket
 from bus.memory import MemoryStore
 from bus.refused import RefusedStore
-from bus.rules import Rules
-from bus.ticket import Ticket
 from deadletter.refused import MemoryRefusedInputs
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 
 from bus import journey as journey_module
 from bus.app import Core
-from bus.commands import Note
+from bus.domain.commands import Note
 from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected

@@ -16,12 +16,12 @@ from bus.delivery.breaker import Breaker
 from bus.delivery.parking import Parked
 from bus.delivery.queue import Added, Again, Claim, Ended, Settled
 from bus.delivery.triage import Reason
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TicketId
 from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.refused import refused_input
-from bus.terms import TicketId
 from bus.topics import LOG, physical
 from deadletter import letters
 from deadletter.letter import Decision

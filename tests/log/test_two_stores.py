@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from bus.app import Core
-from bus.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
+from bus.domain.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
+from bus.domain.terms import CommandId, KeyKind, TraceId
+from bus.domain.values import Assignee, IncidentKey
 from bus.kafka import start_producer
 from bus.local.stack import Urls
 from bus.log.event_reader import EventReader
@@ -16,9 +18,7 @@ from bus.log.report import LogReport
 from bus.log.republish import republish
 from bus.log.restore import restore
 from bus.log.verify import verify_log
-from bus.terms import CommandId, KeyKind, TraceId
 from bus.topics import LOG, physical
-from bus.values import Assignee, IncidentKey
 from tests.bus_under_test import Bus, bus_on
 
 AT = datetime(2026, 1, 18, 8, 0, tzinfo=UTC)

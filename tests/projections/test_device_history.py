@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bus.commands import IssueParts, RejectClosure, RequestParts
-from bus.errors import InvariantBroken
-from bus.terms import KeyKind
-from bus.values import IncidentKey
+from bus.domain.commands import IssueParts, RejectClosure, RequestParts
+from bus.domain.errors import InvariantBroken
+from bus.domain.terms import KeyKind
+from bus.domain.values import IncidentKey
 from projections.device_history import HISTORY, project
 from tests.core.cast import CLOSED, OPEN, PART, REOPEN, RESOLVE, RESOLVED, START, WORKING
 from tests.projections.told import folded, told

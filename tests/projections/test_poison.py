@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from bus.errors import InvariantBroken, Transient
-from bus.events import Recorded, TicketOpened
+from bus.domain.errors import InvariantBroken, Transient
+from bus.domain.events import Recorded, TicketOpened
+from bus.domain.terms import TicketId
 from bus.log.event_reader import EventReader
 from bus.log.record import Record
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
-from bus.terms import TicketId
 from deadletter.refused import MemoryRefusedInputs
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler

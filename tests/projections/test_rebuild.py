@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bus.events import Recorded
+from bus.domain.events import Recorded
 from bus.log.event_reader import EventReader
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events

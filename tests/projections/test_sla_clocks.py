@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from bus.commands import Accept, Command, Start, WarnSla
-from bus.terms import ClockName
+from bus.domain.commands import Accept, Command, Start, WarnSla
+from bus.domain.terms import ClockName
 from projections.read_model import fold
 from projections.sla_clocks import ClockRow, ClockState, clock_rows
 from tests.core.cast import ASSIGN, ASSIGNED, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START

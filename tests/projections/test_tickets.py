@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bus.commands import Return, WarnSla
-from bus.errors import InvariantBroken
-from bus.terms import ClockName
+from bus.domain.commands import Return, WarnSla
+from bus.domain.errors import InvariantBroken
+from bus.domain.terms import ClockName
 from projections.read_model import fold
 from projections.tickets import write
 from tests.core.cast import ASSIGN, CLOSED, MINUTE, OPEN, PAUSED, START, WORKING, ZHAO

@@ -11,7 +11,8 @@ import pytest
 
 from bus.app import Core
 from bus.dispatch import utc_now
-from bus.events import Recorded
+from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
 from bus.kafka import start_producer
 from bus.local.stack import Urls
 from bus.log.event_reader import EventReader
@@ -21,7 +22,6 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.stage import offsets
 from bus.stage.runner import Runner
-from bus.terms import TicketId
 from bus.topics import LOG, physical
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler

@@ -11,10 +11,10 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from bus.codec import Codec, Registered
-from bus.commands import OUTSIDE
-from bus.events import Event, Recorded
+from bus.domain.commands import OUTSIDE
+from bus.domain.events import Event, Recorded
+from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from bus.records import CommandSent
-from bus.terms import CommandId, EventId, TicketId, TraceId
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
 from tests.core.any_value import anything, of_type
 

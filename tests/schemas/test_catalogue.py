@@ -8,8 +8,8 @@ import pytest
 import yaml
 from fastavro import parse_schema
 
-from bus import events
-from bus.commands import OUTSIDE
+from bus.domain import events
+from bus.domain.commands import OUTSIDE
 from bus.rule_files import RuleFileWrong, load_rules, load_sla
 from bus.settings import Settings
 from bus.topics import load_contract, physical

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.codec import PAYLOAD_BYTES_MAX, Codec, event_json
-from bus.errors import InvariantBroken, MalformedInput
-from bus.events import NoteAdded, Recorded, TicketResolved
+from bus.domain.errors import InvariantBroken, MalformedInput
+from bus.domain.events import NoteAdded, Recorded, TicketResolved
 from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from tests.core.any_value import anything

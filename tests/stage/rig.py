@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
-from bus.errors import MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.findings import Finding
 from bus.kafka import kafka_options
 from bus.local.stack import Urls

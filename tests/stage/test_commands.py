@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from bus.commands import Note, OpenTicket
 from bus.dispatch import Dispatcher
+from bus.domain.commands import Note, OpenTicket
+from bus.domain.terms import KeyKind
+from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
@@ -15,8 +17,6 @@ from bus.postgres.pool import Connection
 from bus.records import CommandSent
 from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
 from bus.stage.dispatching import DispatchingHandler
-from bus.terms import KeyKind
-from bus.values import IncidentKey
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 

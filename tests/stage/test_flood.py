@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.errors import InvariantBroken
+from bus.domain.errors import InvariantBroken
 from bus.flood import IN_A_ROW, LAST
 from bus.headers import RETURNED
 from deadletter.refused import MemoryRefusedInputs

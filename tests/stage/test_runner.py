@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from bus.errors import StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.findings import Rule
 from bus.kafka import kafka_options
 from bus.log.record import Record

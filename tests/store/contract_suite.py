@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from bus.batch import Accepted, Answer, Loaded, Outcome, Refused, Settled, Wanted, settle, wanted
-from bus.commands import Command, Note, OpenTicket, Request
 from bus.dispatch import Dispatcher, new_event_id
-from bus.errors import BusError, InvariantBroken
+from bus.domain.batch_decider import Accepted, Answer, Loaded, Outcome, Refused, Settled, Wanted, settle, wanted
+from bus.domain.commands import Command, Note, OpenTicket, Request
+from bus.domain.errors import BusError, InvariantBroken
+from bus.domain.terms import CommandId, KeyKind, TicketId
+from bus.domain.ticket_keys import Name, key_name, source_name
+from bus.domain.values import IncidentKey
 from bus.ports import Store
-from bus.terms import CommandId, KeyKind, TicketId
-from bus.ticket_names import Name, key_name, source_name
-from bus.values import IncidentKey
 from tests.core.any_value import AWKWARD
 from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
 from tests.core.invariants import folded

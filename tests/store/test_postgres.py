@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bus.batch import Accepted, wanted
 from bus.dispatch import Dispatcher
-from bus.errors import StoreUnavailable
+from bus.domain.batch_decider import Accepted, wanted
+from bus.domain.errors import StoreUnavailable
+from bus.domain.terms import TicketId
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
-from bus.terms import TicketId
 from bus.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.schemas.codecs import CODEC

@@ -12,10 +12,11 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from bus import relay as relay_module
-from bus.batch import Accepted
-from bus.commands import Command, Note
 from bus.dispatch import Dispatcher
-from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.batch_decider import Accepted
+from bus.domain.commands import Command, Note
+from bus.domain.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.terms import TicketId
 from bus.headers import event_headers
 from bus.kafka import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
@@ -24,7 +25,6 @@ from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.relay import Relay
 from bus.settings import Settings
-from bus.terms import TicketId
 from bus.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.store.contract_suite import fresh, opening

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from bus import kafka as kafka_module
-from bus.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.kafka import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings

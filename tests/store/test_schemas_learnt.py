@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from bus.codec import Codec
-from bus.events import NoteAdded
+from bus.domain.events import NoteAdded
 from bus.postgres.pool import Pool, connected
 from bus.registry import ASKED_MAX, SchemaLearner
 from schemas.catalogue import BY_CLASS

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bus import clock
-from bus.clock import Clock
-from bus.errors import InvariantBroken, VersionMissing
-from bus.events import (
+from bus.domain import sla_clock as clock
+from bus.domain.errors import InvariantBroken, VersionMissing
+from bus.domain.events import (
     AssignmentAccepted,
     ClosureConfirmed,
     ClosureRejected,
@@ -36,15 +35,16 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.names import dotted
-from bus.replacing import replace
-from bus.terms import BUS, ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
-from bus.values import Assignee, Customer, IncidentKey
+from bus.domain.fast_replace import replace
+from bus.domain.naming import dotted
+from bus.domain.sla_clock import Clock
+from bus.domain.terms import BUS, ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
+from bus.domain.values import Assignee, Customer, IncidentKey
 
 NOBODY = Assignee()
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Ticket:
     """The fold of a ticket's events, up to `version`. Times are aware and in UTC.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bus.commands import (
+from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
@@ -30,7 +30,7 @@ from bus.commands import (
     Start,
     WarnSla,
 )
-from bus.terms import State
+from bus.domain.terms import State
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

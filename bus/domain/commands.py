@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
-from bus.terms import ClockName, CommandId, EvidenceKind, Substate, Tick, TicketId, TraceId, WaitingFor
-from bus.values import Assignee, Customer, IncidentKey, Part
+from bus.domain.terms import ClockName, CommandId, EvidenceKind, Substate, Tick, TicketId, TraceId, WaitingFor
+from bus.domain.values import Assignee, Customer, IncidentKey, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from bus.commands import OpenTicket
-from bus.events import ReportJoined, TicketOpened
-from bus.terms import KeyKind, TicketId
+from bus.domain.commands import OpenTicket
+from bus.domain.events import ReportJoined, TicketOpened
+from bus.domain.terms import KeyKind, TicketId
 
 CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins a report
 CHINA = timezone(timedelta(hours=8), "CST")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bus.terms import (
+from bus.domain.terms import (
     ClockName,
     CommandId,
     EventId,
@@ -16,7 +16,7 @@ from bus.terms import (
     TraceId,
     WaitingFor,
 )
-from bus.values import Assignee, Customer, IncidentKey, Part
+from bus.domain.values import Assignee, Customer, IncidentKey, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +267,7 @@ Event = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Recorded:
     """An event as it stands in the log: who, when, why known, and the event itself.
 

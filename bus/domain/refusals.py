@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bus.commands import Command, Request
-from bus.errors import CommandRefused
-from bus.names import kebab, nearest
-from bus.terms import State, TicketId
+from bus.domain.commands import Command, Request
+from bus.domain.errors import CommandRefused
+from bus.domain.naming import kebab, nearest
+from bus.domain.terms import State, TicketId
 
 
 def no_such_ticket(request: Request) -> CommandRefused:

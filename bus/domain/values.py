@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bus.terms import KeyKind
+from bus.domain.terms import KeyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

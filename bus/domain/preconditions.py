@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from bus import refusals
-from bus.commands import Command, Request
-from bus.rules import Rules
-from bus.transitions import Duty
-from bus.values import Assignee
+from bus.domain import refusals
+from bus.domain.commands import Command, Request
+from bus.domain.rules import Rules
+from bus.domain.transitions import Duty
+from bus.domain.values import Assignee
 
 PHOTOS_MAX = 50
 URI_CHARS_MAX = 2000

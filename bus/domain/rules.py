@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bus.clock import SlaLimit
+from bus.domain.sla_clock import SlaLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

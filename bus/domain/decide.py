@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import assert_never
 
-from bus import refusals
-from bus.commands import (
+from bus.domain import refusals
+from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
@@ -31,8 +31,7 @@ from bus.commands import (
     Start,
     WarnSla,
 )
-from bus.deliverables import check, check_person, check_photos
-from bus.events import (
+from bus.domain.events import (
     AssignmentAccepted,
     ClosureConfirmed,
     ClosureRejected,
@@ -58,11 +57,12 @@ from bus.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.promises import breach, overdue, warn
-from bus.rules import Rules
-from bus.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
-from bus.ticket import Ticket
-from bus.transitions import TRANSITIONS, legal_in
+from bus.domain.preconditions import check, check_person, check_photos
+from bus.domain.rules import Rules
+from bus.domain.sla import breach, overdue, warn
+from bus.domain.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
+from bus.domain.ticket import Ticket
+from bus.domain.transitions import TRANSITIONS, legal_in
 
 
 def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bus import refusals
-from bus.commands import Escalate, OpenTicket, Request
-from bus.decide import decide, join_ticket, open_ticket
-from bus.errors import CommandRefused
-from bus.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
-from bus.rules import Rules
-from bus.terms import BUS, CommandId, EventId, JoinCause, State, TicketId, TraceId
-from bus.ticket import Ticket, evolve
-from bus.ticket_names import Known, Name, customer_name, key_name, source_name, ticket_number
+from bus.domain import refusals
+from bus.domain.commands import Escalate, OpenTicket, Request
+from bus.domain.decide import decide, join_ticket, open_ticket
+from bus.domain.errors import CommandRefused
+from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.rules import Rules
+from bus.domain.terms import BUS, CommandId, EventId, JoinCause, State, TicketId, TraceId
+from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name, ticket_number
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 
-from bus.errors import CommandRefused
-from bus.terms import State
+from bus.domain.errors import CommandRefused
+from bus.domain.terms import State
 
 _WORD = re.compile(r"[A-Z][a-z]*")
 

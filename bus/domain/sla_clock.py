@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bus.replacing import replace
+from bus.domain.fast_replace import replace
 
 WARN_SHARE = 0.8
 
@@ -16,7 +16,7 @@ class SlaLimit:
     resolution: timedelta
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: bus.replacing
+@dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Clock:
     """A promise of `limit_s` seconds; stands still while `running_since` is None."""
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from bus.clock import due_at, warn_at
-from bus.events import Event, SlaBreached, SlaWarned, TicketEscalated
-from bus.terms import ClockName
-from bus.ticket import Ticket, clock_of
+from bus.domain.events import Event, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.sla_clock import due_at, warn_at
+from bus.domain.terms import ClockName
+from bus.domain.ticket import Ticket, clock_of
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
