@@ -29,7 +29,7 @@ async def pushes(ws: WebSocket) -> None:
             zh, en = "没有配置 engineer-app 投递目标", "no target with the adapter engineer-app is declared"
             raise HttpProblem(404, "no_such_target", "path", (zh, en))
         person = read_person(ws.query_params.get("person"), client.name)
-    except (HttpProblem, Transient) as error:
+    except (Refusal, HttpProblem, Transient) as error:
         await denied(ws, error)
         return
     offered = ws.scope.get("subprotocols", ())
@@ -74,7 +74,7 @@ async def _send(ws: WebSocket, session: Session, sending: Sending) -> None:
 
 
 async def _hear(ws: WebSocket, desk: PushDesk, session: Session) -> None:
-    """Hear acknowledgements until the app goes. Raises HttpProblem for what is none."""
+    """Hear acknowledgements until the app goes. Raises MalformedInput for what is none."""
     while (message := await _heard(ws))["type"] != "websocket.disconnect":
         desk.answered(session.person, read_ack(message.get("text") or ""))
 

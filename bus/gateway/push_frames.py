@@ -8,7 +8,6 @@ from bus.body_json import refuse_unstorable
 from bus.codec import event_json, record_type
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
-from bus.gateway.problems import HttpProblem
 from bus.headers import event_headers, header, traceparent
 from bus.intake.command_bodies import SHORT_MAX
 
@@ -41,7 +40,7 @@ def push_frame(key: str, recorded: Recorded) -> str:
 
 
 def read_ack(text: str) -> str:
-    """Read which push an app acknowledges. Raises HttpProblem (400)."""
+    """Read which push an app acknowledges. Raises MalformedInput."""
     answer: Any = None
     if len(text) <= ANSWER_CHARS_MAX:
         try:
@@ -50,21 +49,18 @@ def read_ack(text: str) -> str:
             answer = None
     if not isinstance(answer, dict) or not isinstance(key := answer.get("ack"), str):
         zh, en = '应答须为 {"ack": "推送的 key"}', 'answer a push with {"ack": "its key"}'
-        raise HttpProblem(400, "malformed_ack", "ack", (zh, en))
+        raise MalformedInput("malformed_ack", "ack", zh, en)
     return key
 
 
 def read_person(given: str | None, client: str) -> str:
     """Read whose pushes are wanted: the person named, as tickets name their handlers, or the client itself.
 
-    Raises HttpProblem (400).
+    Raises MalformedInput.
     """
     person = client if given is None else given.strip()
     if not person or len(person) > SHORT_MAX:
         zh, en = "“person”须为工单负责人的姓名", "person is the name by which tickets are assigned to the engineer"
-        raise HttpProblem(400, "wrong_type", "person", (zh, en))
-    try:
-        refuse_unstorable(person, "person")
-    except MalformedInput as error:
-        raise HttpProblem(400, error.code, error.field, (error.zh, error.en)) from None
+        raise MalformedInput("wrong_type", "person", zh, en)
+    refuse_unstorable(person, "person")
     return person

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bus.log.reader import LogReader, open_reader
-from bus.log.verify import CHUNK, identity
+from bus.log.record import identity
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
@@ -19,6 +19,7 @@ ORDER BY ticket_id, version"""
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
+CHUNK = 5_000  # rows or records held at once
 _PUBLISHED = """
 SELECT ticket_id, version, id FROM outbox WHERE topic = %s AND shard = %s AND published_at IS NOT NULL"""
 # A record that Kafka holds and no row tells of: its row was lost, the record was not.

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from bus.codec import Codec
 from bus.domain.errors import MalformedInput
-from bus.headers import version_of
 from bus.log.reader import open_reader
-from bus.log.record import Record
+from bus.log.record import Record, identity
 from bus.log.report import Difference, LogReport
 from bus.log.states import check_states
 from bus.postgres.pool import Pool, connected, snapshot
@@ -104,16 +103,6 @@ class _PartitionCheck:
                 self.report.add(Difference("missing_in_kafka", *key, where))
             else:
                 self.report.waiting += 1
-
-
-def identity(record: Record) -> tuple[str, int]:
-    """Read ticket and version off a record without decoding it. Raises MalformedInput."""
-    version = version_of(record.headers)
-    if record.key is None or version is None:
-        raise MalformedInput("no_identity", "ticket-version", "记录缺少键或版本", "the record lacks its key or version")
-    if b"\0" in record.key:
-        raise MalformedInput("nul", "key", "记录的键含 NUL 字符", "the record's key holds NUL")
-    return record.key.decode(errors="replace"), version
 
 
 async def _known_now(pool: Pool, key: tuple[str, int]) -> bytes | None:

@@ -19,8 +19,7 @@ from bus.headers import header
 from bus.intake.command_ids import command_id
 from bus.log.event_reader import EventReader
 from bus.log.reader import LogReader, open_reader
-from bus.log.record import Record
-from bus.log.verify import identity
+from bus.log.record import Record, identity
 from bus.postgres.pool import snapshot
 from bus.stage.commands import COMMANDS_HANDLER
 from bus.stage.intake import INTAKE_HANDLER
