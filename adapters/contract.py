@@ -1,4 +1,4 @@
-"""The one contract of every inbound adapter: the duties that its tests must show; `bus/intake/source.py` has its shape.
+"""The contract of every inbound adapter: duties that its tests must show; `bus/intake/source_adapter.py` has its shape.
 
 Duties of an adapter
 1. It says who speaks: `verify` accepts a delivery only when its sender is proven, and every failure of proof, however

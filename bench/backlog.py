@@ -19,7 +19,7 @@ from bench.sightings import quantile_ms
 from bus.app import Core
 from bus.delivery import queue
 from bus.delivery.standing import TELL_EVERY_S, standing
-from bus.dispatch import utc_now
+from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, connected
 
 LEVELS: Final = (1_000, 23_000)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from bench.fold import opened, read_model
-from bus.dispatch import utc_now
+from bus.intake.dispatch import utc_now
 from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader

@@ -6,8 +6,8 @@ from dataclasses import replace
 from time import monotonic
 
 from bus.app import open_core
-from bus.dispatch import utc_now
 from bus.garbage import collect_seldom
+from bus.intake.dispatch import utc_now
 from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader

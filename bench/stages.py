@@ -16,7 +16,7 @@ from bench.plain_loop import plain_loop
 from bench.records import PARTITIONS, bare_producer, make_topic, records, send_all
 from bench.seed import seed
 from bus.app import Core
-from bus.dispatch import utc_now
+from bus.intake.dispatch import utc_now
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.postgres.pool import connected

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bus.codec import Codec
-from bus.dispatch import Dispatcher
 from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
+from bus.intake.dispatch import Dispatcher
 from bus.kafka import admin, alter_topics, apply_topics
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool

@@ -9,9 +9,9 @@ from bus.codec import Codec, plain
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import build
-from bus.intake.received import requests_of
-from bus.intake.sent import request_of as command_of
-from bus.intake.source import SourceAdapter
+from bus.intake.from_kafka_command import request_of as command_of
+from bus.intake.from_raw_request import requests_of
+from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
 from bus.records import CommandSent
 from deadletter import letters

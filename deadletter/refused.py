@@ -6,8 +6,8 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from bus.dispatch import utc_now
 from bus.findings import Finding, Report, Rule, report
+from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
 from bus.refused import RefusedInput
 from deadletter import letters

@@ -13,7 +13,7 @@ from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
-from bus.intake.reserved import refuse_reserved
+from bus.intake.reserved_names import refuse_reserved
 from bus.records import RequestReceived
 
 M = TypeVar("M", bound=BaseModel)

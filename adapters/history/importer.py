@@ -13,10 +13,10 @@ from adapters.history.map_file import HistoryMap
 from adapters.history.rows import Row, read_rows
 from adapters.history.table import Table
 from adapters.history.translate import Progress, step, trace_of
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.intake.dispatch import Dispatcher
 from bus.refused import RefusedInput, RefusedStore, refused_input
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from bus.domain.errors import BusError
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import KeyKind, WaitingFor
 from bus.domain.transitions import TRANSITIONS
-from bus.intake.reserved import is_reserved
+from bus.intake.reserved_names import is_reserved
 
 Column = Annotated[str, Field(min_length=1)]
 

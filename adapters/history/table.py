@@ -10,7 +10,7 @@ from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import State, WaitingFor
-from bus.intake.reserved import refuse_reserved
+from bus.intake.reserved_names import refuse_reserved
 
 TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it costs more than all else
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry

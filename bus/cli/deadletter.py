@@ -108,7 +108,7 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     Example: ticketbus deadletter retry 17 18 --by 张工 --why "物料 M-17 已建档"
     """
     from bus.cli.run import with_core
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from deadletter.letter import Decision
     from deadletter.letters import retry as send_again
 
@@ -132,7 +132,7 @@ def edit(
     Example: echo '{"reason": "泵漏水"}' | ticketbus deadletter edit 17 - --by 张工 --why "原因录错"
     """
     from bus.cli.run import with_core
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from bus.programs.sources import sources
     from deadletter.editing import edit as edit_now
     from deadletter.letter import Decision
@@ -154,7 +154,7 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     Example: ticketbus deadletter discard 17 --by 张工 --why "工单已线下处理"
     """
     from bus.cli.run import with_core
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from deadletter.letter import Decision
     from deadletter.letters import discard as let_go
 

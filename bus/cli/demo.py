@@ -167,7 +167,7 @@ class _Operator:
         return await self._shown(found[0].sample) if found else {}
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
-        from bus.dispatch import utc_now
+        from bus.intake.dispatch import utc_now
         from deadletter.letter import Decision
         from deadletter.letters import retry
 

@@ -128,7 +128,7 @@ async def _list(core: "Core") -> "list[Lag]":
 
 async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.cli.run import counting
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from bus.log.reader import open_reader
     from bus.stage.runner import Runner
     from bus.topics import LOG, physical

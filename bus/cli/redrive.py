@@ -61,7 +61,7 @@ def freeze(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from deadletter.letter import Decision
     from deadletter.redrive import Terms
     from deadletter.redrives import Query
@@ -138,7 +138,7 @@ def stop(
     Example: ticketbus deadletter redrive stop 3 --why "张工: 物料又停用"
     """
     from bus.cli.run import with_core
-    from bus.dispatch import utc_now
+    from bus.intake.dispatch import utc_now
     from deadletter.redrives import end
 
     if not with_core(data, lambda core: end(core.pool, number, done=False, why=why, now=utc_now())):

@@ -16,7 +16,7 @@ from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
 from bus.headers import traceparent
-from bus.intake.sent import request_of
+from bus.intake.from_kafka_command import request_of
 from bus.records import CommandSent
 from bus.refused import RefusedInput, RefusedStore, refused_input
 

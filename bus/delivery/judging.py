@@ -12,7 +12,7 @@ from bus.delivery.plan import TargetPlan
 from bus.delivery.queue import Again, Claim, Ended, Settled
 from bus.delivery.target import DeliveryFailed
 from bus.delivery.triage import Discard, Failure, Park, Reason, Retry, Tried, asked_wait_s, triage
-from bus.flood import LAST, flooded
+from bus.intake.dlq_limit import LAST, flooded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

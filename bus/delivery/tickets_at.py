@@ -8,7 +8,7 @@ from bus.delivery.target import Call
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
-from bus.ports import Store
+from bus.intake.store_port import Store
 
 KEPT = 1000  # tickets that are remembered: the next event wanted of one is mostly the one that follows
 

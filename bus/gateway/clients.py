@@ -11,7 +11,7 @@ from psycopg.errors import UniqueViolation
 from bus.domain.errors import CommandRefused
 from bus.gateway.ports import Client
 from bus.gateway.roles import Role
-from bus.intake.reserved import refuse_reserved
+from bus.intake.reserved_names import refuse_reserved
 from bus.postgres.pool import Pool, connected
 
 TOKEN_BYTES = 32

@@ -8,15 +8,15 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from bus.codec import Codec
-from bus.dispatch import utc_now
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.idempotency import InFlight
 from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
 from bus.gateway.push_desk import PushDesk
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.trace_context import TraceContext
-from bus.intake.source import SourceAdapter
-from bus.ports import Store
+from bus.intake.dispatch import utc_now
+from bus.intake.source_adapter import SourceAdapter
+from bus.intake.store_port import Store
 from bus.refused import RefusedStore
 from bus.topics import Contract
 

@@ -9,7 +9,7 @@ from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import CommandId
 from bus.gateway.problems import HttpProblem
 from bus.intake.command_ids import NAME
-from bus.ports import Store
+from bus.intake.store_port import Store
 
 
 class InFlight:

@@ -15,8 +15,8 @@ from bus.gateway.answers import accepted_json, json_response, keep
 from bus.gateway.deps import GatewayDeps, body_of, deps_of, trace_of
 from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
+from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
-from bus.intake.received import refused_delivery, translated
 from bus.records import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")

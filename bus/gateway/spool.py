@@ -9,12 +9,12 @@ import structlog
 
 from bus.codec import Codec
 from bus.domain.errors import StoreUnavailable
+from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Pool, connected
 from bus.records import RequestReceived
 from bus.settings import Settings
 from bus.stage import offsets
-from bus.stage.intake import INTAKE_HANDLER
 from bus.topics import INTAKE, physical
 
 SPOOL_S_MAX = 5.0

@@ -21,8 +21,8 @@ from bus.gateway.problems import HttpProblem
 from bus.gateway.ticket_ids import read_ticket_id
 from bus.intake.command_bodies import COMMANDS
 from bus.intake.command_requests import OPEN_PATH, command_request
+from bus.intake.from_raw_request import refused_delivery
 from bus.intake.outcomes import count
-from bus.intake.received import refused_delivery
 from bus.records import RequestReceived
 
 KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}

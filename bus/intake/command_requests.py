@@ -9,7 +9,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import SHORT_MAX, build, read_time
 from bus.intake.command_ids import command_id, fingerprint, read_key
-from bus.intake.reserved import refuse_reserved
+from bus.intake.reserved_names import refuse_reserved
 
 OPEN_PATH = "/v1/tickets"
 

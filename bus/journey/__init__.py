@@ -7,10 +7,10 @@ from typing import Any, LiteralString, TypeVar
 from psycopg.rows import class_row
 
 from bus.codec import event_json, ticket_from_json
-from bus.dispatch import utc_now
 from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import spellings
+from bus.intake.dispatch import utc_now
 from bus.journey.hops import Delivery, Letter, first_hops, joined, letter_told
 from bus.journey.verdict import verdict
 from bus.postgres.pool import Connection, Pool, snapshot

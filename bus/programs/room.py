@@ -28,7 +28,7 @@ from bus.gateway.room_orders import (
     RunRedrive,
     StopRedrive,
 )
-from bus.intake.source import SourceAdapter
+from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
 from deadletter import letters, redrives
 from deadletter.doors import door_of

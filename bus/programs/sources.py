@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from adapters.crm.adapter import CrmAdapter
-from bus.intake.reserved import is_reserved
-from bus.intake.source import SourceAdapter
+from bus.intake.reserved_names import is_reserved
+from bus.intake.source_adapter import SourceAdapter
 from bus.settings import Settings, SettingsWrong
 
 

@@ -18,8 +18,8 @@ from bus.delivery.plan import Plan, PlanWrong, TargetPlan, load_plan
 from bus.delivery.push_rounds import PushRounds
 from bus.delivery.target import Target
 from bus.delivery.tickets_at import TicketsAt
-from bus.dispatch import utc_now
 from bus.gateway.push_desk import PushDesk
+from bus.intake.dispatch import utc_now
 from bus.settings import Settings
 from deadletter import letters
 

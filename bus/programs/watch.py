@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bus.app import open_core
 from bus.codec import Codec
-from bus.dispatch import utc_now
+from bus.intake.dispatch import utc_now
 from bus.programs.running import FOR_EVER, stop_on_signals
 from bus.settings import Settings
 from bus.waiting import unless

@@ -11,7 +11,10 @@ from bus.app import Core
 from bus.delivery.plan import Plan
 from bus.delivery.stage import DeliveriesHandler
 from bus.delivery.standing import tell_standing
-from bus.dispatch import utc_now
+from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
+from bus.intake.dispatch import utc_now
+from bus.intake.dispatch_handler import DispatchingHandler, Door
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.kafka import kafka_options
 from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
@@ -20,10 +23,7 @@ from bus.programs.running import end_with_leftovers, run_until_stopped, serve_un
 from bus.programs.sources import sources
 from bus.programs.targets import check_secrets, couriers, plan_of
 from bus.settings import Settings
-from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
-from bus.stage.dispatching import DispatchingHandler, Door
 from bus.stage.handler import Handler, Stage
-from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.topics import COMMANDS, INTAKE, LOG, physical

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
-from bus.intake.source import SourceAdapter
+from bus.intake.source_adapter import SourceAdapter
 from bus.records import RequestReceived
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)

@@ -10,7 +10,6 @@ import pytest
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
 from bus.domain.errors import MalformedInput
@@ -18,8 +17,9 @@ from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import KeyKind, State, Tick
 from bus.domain.values import Customer, IncidentKey
-from bus.intake.source import SourceAdapter
-from bus.memory import MemoryStore
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
+from bus.intake.source_adapter import SourceAdapter
 from tests.adapters.contract_suite import NOW, TRACE, InboundContract, delivered
 
 SECRET = "whsec_" + "QUJD" * 12

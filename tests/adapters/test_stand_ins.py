@@ -45,7 +45,7 @@ class SmallGateway:
 
     async def webhook(self, request: Request) -> Response:
         body = await request.body()
-        from bus.dispatch import utc_now
+        from bus.intake.dispatch import utc_now
 
         delivery_id = CrmAdapter([SECRET]).verify(dict(request.headers), body, utc_now())
         self.webhooks.append((delivery_id, request.headers["webhook-timestamp"], body))

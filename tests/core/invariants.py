@@ -9,7 +9,6 @@ from itertools import count, groupby
 from uuid import UUID
 
 from bus.codec import ticket_from_json, ticket_json
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.events import (
     AssignmentAccepted,
@@ -29,7 +28,8 @@ from bus.domain.events import (
 )
 from bus.domain.terms import ClockName, EventId, State
 from bus.domain.ticket import Ticket, evolve
-from bus.memory import MemoryStore
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
 from tests.core.cast import RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted

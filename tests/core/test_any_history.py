@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bus.domain.batch_decider import Accepted, Answer, Outcome
 from bus.domain.commands import Request
 from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
-from bus.memory import MemoryStore
+from bus.intake.memory_store import MemoryStore
 from tests.core.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes
 from tests.core.cast import START
 from tests.core.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log

@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Command, Note, Request
-from bus.memory import MemoryStore
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
 from tests.core.cast import ASSIGN, CONFIRM, OPEN, RULES, START
 from tests.core.story import request
 

@@ -13,7 +13,7 @@ from bus.domain.commands import Assign, BreachSla, Command, OpenTicket, Pause, S
 from bus.domain.events import Event, ReportJoined
 from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
 from bus.domain.transitions import legal_in
-from bus.memory import MemoryStore
+from bus.intake.memory_store import MemoryStore
 from tests.core.any_history import WAITS_S
 from tests.core.cast import OPEN, SAMPLES, START, WANG, ZHAO
 from tests.core.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log

@@ -5,18 +5,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from bus.dispatch import Dispatcher
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.findings import Finding
+from bus.intake.dispatch import Dispatcher
+from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
 from bus.records import CommandSent, RequestReceived
 from bus.refused import RefusedInput
 from bus.settings import Settings
-from bus.stage.dispatching import DispatchingHandler, Door
 from bus.topics import load_contract
 from deadletter.letter import Dead, Decision, Letter
 from deadletter.letters import post, read

@@ -7,13 +7,13 @@ import pytest
 
 from bus.domain.events import NoteAdded, TicketOpened
 from bus.headers import RETURNED
+from bus.intake.commands_topic import CommandsDoor
+from bus.intake.dispatch_handler import Door
+from bus.intake.intake_topic import IntakeDoor
 from bus.log.reader import record_of
 from bus.log.record import Record
 from bus.log.unreadable import place_of
 from bus.settings import Settings
-from bus.stage.commands import CommandsDoor
-from bus.stage.dispatching import Door
-from bus.stage.intake import IntakeDoor
 from bus.topics import COMMANDS, INTAKE
 from deadletter.doors import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
 from deadletter.letter import LetterKept

@@ -14,7 +14,7 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.commands import Note
 from bus.domain.errors import MalformedInput
 from bus.domain.events import NoteAdded, Recorded
-from bus.intake.source import SourceAdapter
+from bus.intake.source_adapter import SourceAdapter
 from bus.log.event_reader import nothing_more
 from bus.records import CommandSent
 from deadletter import letters

@@ -8,15 +8,15 @@ from aiokafka import ConsumerRecord
 from bus.delivery.calling import Caller
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
-from bus.dispatch import Dispatcher
 from bus.domain.commands import Note
 from bus.domain.terms import TicketId
 from bus.findings import Rule
+from bus.intake.commands_topic import CommandsDoor
+from bus.intake.dispatch import Dispatcher
+from bus.intake.intake_topic import IntakeDoor
 from bus.log.event_reader import EventReader, nothing_more
 from bus.log.reader import record_of
 from bus.records import CommandSent
-from bus.stage.commands import CommandsDoor
-from bus.stage.intake import IntakeDoor
 from deadletter.letter import Letter
 from deadletter.letters import discard, groups
 from tests.deadletter.room import BEGAN, DECISION, DIED, NO_CONNECTION, Room, handler, noted, opened, received, record

@@ -5,7 +5,7 @@ import asyncio
 from bus.delivery import gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.findings import Rule
-from bus.flood import IN_A_ROW, LAST, flooded
+from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
 from tests.delivery.scripted import Scripted, couriers, utc_now

@@ -7,7 +7,7 @@ from bus.delivery.tickets_at import TicketsAt
 from bus.domain.commands import Accept, Note
 from bus.domain.events import Recorded, TicketAssigned
 from bus.domain.ticket import evolve
-from bus.memory import MemoryStore
+from bus.intake.memory_store import MemoryStore
 from tests.core.cast import ASSIGN, OPEN
 from tests.core.story import given
 

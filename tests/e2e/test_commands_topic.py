@@ -7,11 +7,11 @@ from uuid import uuid4
 import httpx2
 
 from bus.codec import Codec, Registered
-from bus.dispatch import utc_now
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
+from bus.intake.dispatch import utc_now
 from bus.kafka import start_producer
 from bus.records import CommandSent, HostRead
 from bus.topics import COMMANDS, physical

@@ -2,8 +2,8 @@
 
 from uuid import uuid4
 
-from bus.dispatch import utc_now
 from bus.domain.commands import Note
+from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
 from bus.records import CommandSent
 from bus.refused import RefusedInput

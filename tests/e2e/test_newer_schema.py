@@ -11,11 +11,11 @@ from websockets.asyncio.client import connect
 
 from bus.app import Core
 from bus.codec import Codec, Registered
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Note
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import NoteAdded, Recorded
+from bus.intake.dispatch import Dispatcher
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore

@@ -17,12 +17,12 @@ from bus.domain.ticket import Ticket, clock_of, evolve
 from bus.domain.ticket_keys import key_name
 from bus.headers import header
 from bus.intake.command_ids import command_id
+from bus.intake.commands_topic import COMMANDS_HANDLER
+from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.log.event_reader import EventReader
 from bus.log.reader import LogReader, open_reader
 from bus.log.record import Record, identity
 from bus.postgres.pool import snapshot
-from bus.stage.commands import COMMANDS_HANDLER
-from bus.stage.intake import INTAKE_HANDLER
 from bus.stage.offsets import standing
 from bus.topics import COMMANDS, INTAKE, LOG, physical
 from projections.registry import READ_MODELS

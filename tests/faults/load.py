@@ -13,13 +13,13 @@ import httpx2
 from adapters.history.importer import import_history as import_for_real
 from adapters.history.map_file import load_map
 from adapters.history.rows import open_lines
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.naming import kebab
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
 from bus.kafka import HeldProducer
-from bus.memory import MemoryStore
 from bus.records import CommandSent
 from bus.rule_files import load_rules
 from bus.topics import COMMANDS, physical

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, OpenTicket, Request, RequestParts, Start
 from bus.domain.naming import kebab
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.values import IncidentKey, Part
+from bus.intake.dispatch import Dispatcher
 from tests.bus_under_test import Bus
 from tests.core.cast import ASSIGN
 from tests.faults.history import Door, History, Kind, Op

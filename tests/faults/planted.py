@@ -15,14 +15,14 @@ import structlog
 import bus.kafka
 import bus.postgres.store
 from bus.cli import main
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Outcome, settle, wanted
 from bus.domain.commands import Request
+from bus.intake.dispatch import Dispatcher
+from bus.intake.dispatch_handler import DispatchingHandler
 from bus.log.reader import Chunk
 from bus.log.record import Record
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
-from bus.stage.dispatching import DispatchingHandler
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
 from tests.bus_under_test import Bus

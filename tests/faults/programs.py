@@ -17,13 +17,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import bus.delivery.queue
-import bus.dispatch
+import bus.intake.dispatch
 import bus.relay
 import deadletter.redrives
 from adapters.erp.kingdee import Kingdee
 from bus.cli import main
 from bus.delivery.calling import Caller
-from bus.dispatch import Dispatcher
+from bus.intake.dispatch import Dispatcher
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.postgres.store import PostgresTransaction
@@ -210,7 +210,7 @@ def shift_clock(file: Path) -> None:
     def now(tz: tzinfo) -> datetime:
         return datetime.now(tz) + timedelta(seconds=float(file.read_text() or 0))
 
-    _put(bus.dispatch, "datetime", SimpleNamespace(now=now))  # the product reads its wall clock there alone
+    _put(bus.intake.dispatch, "datetime", SimpleNamespace(now=now))  # the product reads its wall clock there alone
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from adapters.stand_ins.callback_receiver import Fault as CrmFault
 from adapters.stand_ins.kingdee import Fault as ErpFault
 from bus.delivery.breaker import BreakerLimits
 from bus.domain.terms import TicketId
-from bus.flood import IN_A_ROW, LAST
+from bus.intake.dlq_limit import IN_A_ROW, LAST
 from tests.bus_under_test import Bus, eventually
 from tests.faults.clients import PART_NO
 from tests.faults.masses import asks_for, masses

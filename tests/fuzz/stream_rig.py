@@ -16,10 +16,10 @@ import orjson
 import psutil
 
 from bus.app import Core
-from bus.dispatch import utc_now
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.values import IncidentKey
+from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from tests.bus_under_test import Bus, bus_on
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from adapters.crm.signature import secret, sign
-from bus.dispatch import utc_now
+from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, bus_on
 from tests.fuzz.bodies import COMMAND_BODIES, DELIVERY_BODIES

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from bus.codec import Codec, Registered
-from bus.dispatch import Dispatcher, utc_now
 from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
@@ -21,8 +20,9 @@ from bus.gateway.log_source import Bounds, OffsetGone, Place, Positions
 from bus.gateway.ports import Client, Push
 from bus.headers import event_headers
 from bus.intake.command_ids import command_id
+from bus.intake.dispatch import Dispatcher, utc_now
+from bus.intake.memory_store import MemoryStore, MemoryTransaction
 from bus.log.record import Record
-from bus.memory import MemoryStore, MemoryTransaction
 from bus.partition import partition_of
 from bus.records import RequestReceived
 from bus.topics import Contract, load_contract

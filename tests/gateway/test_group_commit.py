@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from bus.dispatch import Dispatcher, utc_now
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Note, Request
 from bus.domain.errors import InvariantBroken, StoreUnavailable
@@ -16,8 +15,9 @@ from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.gateway import group_commit
 from bus.gateway.group_commit import BATCH_REQUESTS_MAX, GroupCommit
-from bus.memory import MemoryStore
-from bus.ports import Store
+from bus.intake.dispatch import Dispatcher, utc_now
+from bus.intake.memory_store import MemoryStore
+from bus.intake.store_port import Store
 from tests.gateway.fakes import RULES
 
 

@@ -5,11 +5,11 @@ from typing import cast
 
 import httpx2
 
+from bus.intake.dispatch_handler import DispatchingHandler
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
-from bus.stage.dispatching import DispatchingHandler
-from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from tests.gateway.conftest import OPENING, Gateway
 from tests.gateway.fakes import CODEC
 

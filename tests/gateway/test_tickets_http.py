@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from bus.dispatch import utc_now
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.terms import TicketId
 from bus.gateway.problems import HttpProblem
+from bus.intake.dispatch import utc_now
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from adapters.history.importer import Summary
 from adapters.history.rows import open_lines
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import State
+from bus.intake.dispatch import Dispatcher
 from bus.refused import RefusedInput
 from tests.history.oracle import Expected, compare, expected
 from tests.history.uci import SAMPLE, Bus, lines, row, states

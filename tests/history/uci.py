@@ -13,14 +13,14 @@ from adapters.history.map_file import load_map
 from adapters.history.rows import Row
 from adapters.history.table import Table
 from adapters.history.translate import Progress, step
-from bus.dispatch import Dispatcher
 from bus.domain.commands import Command, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.events import TicketAssigned, TicketReturned
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.ticket import Ticket
-from bus.memory import MemoryStore
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
 from bus.refused import RefusedStore
 from deadletter.refused import MemoryRefusedInputs
 

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Outcome
 from bus.domain.commands import Accept, BreachSla, Command, Request, WarnSla
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import Event, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import ClockName, TicketId
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
 from bus.log.event_reader import EventReader
-from bus.memory import MemoryStore
 from bus.postgres.pool import connected
 from projections.sla_clocks import SLA_CLOCKS
 from projections.sla_timer import LEASE, SlaTimer

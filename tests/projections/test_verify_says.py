@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bus.app import Core
-from bus.dispatch import utc_now
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
+from bus.intake.dispatch import utc_now
 from bus.kafka import start_producer
 from bus.local.stack import Urls
 from bus.log.event_reader import EventReader

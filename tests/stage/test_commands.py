@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import pytest
 
-from bus.dispatch import Dispatcher
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
+from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
+from bus.intake.dispatch import Dispatcher
+from bus.intake.dispatch_handler import DispatchingHandler
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.records import CommandSent
-from bus.stage.commands import COMMANDS_HANDLER, CommandsDoor
-from bus.stage.dispatching import DispatchingHandler
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 

@@ -5,13 +5,13 @@ import sys
 from datetime import UTC, datetime
 from typing import cast
 
-from bus.dispatch import Dispatcher
+from bus.intake.dispatch import Dispatcher
+from bus.intake.dispatch_handler import DispatchingHandler
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.records import HostRead, RequestReceived
-from bus.stage.dispatching import DispatchingHandler
-from bus.stage.intake import INTAKE_HANDLER, IntakeDoor
 from deadletter.refused import MemoryRefusedInputs
 from tests.bus_under_test import eventually
 from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
@@ -83,5 +83,7 @@ async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(ri
 
 
 def test_a_worker_takes_requests_in_without_a_web_framework() -> None:
-    code = "import bus.stage.intake, sys; sys.exit(any(name in sys.modules for name in ('starlette', 'fastapi')))"
+    code = (
+        "import bus.intake.intake_topic, sys; sys.exit(any(name in sys.modules for name in ('starlette', 'fastapi')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

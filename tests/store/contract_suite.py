@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from bus.dispatch import Dispatcher, new_event_id
 from bus.domain.batch_decider import Accepted, Answer, Loaded, Outcome, Refused, Settled, Wanted, settle, wanted
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
 from bus.domain.terms import CommandId, KeyKind, TicketId
 from bus.domain.ticket_keys import Name, key_name, source_name
 from bus.domain.values import IncidentKey
-from bus.ports import Store
+from bus.intake.dispatch import Dispatcher, new_event_id
+from bus.intake.store_port import Store
 from tests.core.any_value import AWKWARD
 from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
 from tests.core.invariants import folded
@@ -37,7 +37,7 @@ def opening(key: str = "", **own: Any) -> OpenTicket:
 
 
 class StoreContract:
-    """The duties of `bus.ports.Store`."""
+    """The duties of `bus.intake.store_port.Store`."""
 
     @pytest.fixture
     def dispatcher(self, store: Store) -> Dispatcher:

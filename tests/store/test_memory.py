@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.memory import MemoryStore
+from bus.intake.memory_store import MemoryStore
 from tests.store.contract_suite import StoreContract
 
 

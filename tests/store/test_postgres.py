@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, wanted
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import TicketId
+from bus.intake.dispatch import Dispatcher
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore

@@ -12,12 +12,12 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from bus import relay as relay_module
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.domain.terms import TicketId
 from bus.headers import event_headers
+from bus.intake.dispatch import Dispatcher
 from bus.kafka import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
 from bus.partition import partition_of

@@ -6,12 +6,12 @@ from typing import Protocol
 
 import structlog
 
-from bus.dispatch import Dispatcher
 from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, Refusal
-from bus.flood import LAST, flooded
 from bus.headers import RETURNED, header
+from bus.intake.dispatch import Dispatcher
+from bus.intake.dlq_limit import LAST, flooded
 from bus.intake.outcomes import OUTCOMES, count
 from bus.log.record import Record
 from bus.log.unreadable import place_of

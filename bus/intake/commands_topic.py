@@ -7,7 +7,7 @@ from bus.codec import Codec
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
 from bus.headers import header
-from bus.intake.sent import request_of
+from bus.intake.from_kafka_command import request_of
 from bus.log.record import Record
 from bus.log.unreadable import headers_kept, read_value, unreadable, written_at
 from bus.records import CommandSent

@@ -8,7 +8,7 @@ from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
-from bus.intake.source import SourceAdapter
+from bus.intake.source_adapter import SourceAdapter
 from bus.records import RequestReceived
 from bus.refused import RefusedInput, refused_input
 

@@ -11,7 +11,7 @@ from bus.domain.commands import Request
 from bus.domain.errors import CommandRaced
 from bus.domain.rules import Rules
 from bus.domain.terms import EventId
-from bus.ports import Store
+from bus.intake.store_port import Store
 
 
 def utc_now() -> datetime:

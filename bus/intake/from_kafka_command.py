@@ -8,7 +8,7 @@ from bus.domain.naming import kebab
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
-from bus.intake.reserved import refuse_reserved
+from bus.intake.reserved_names import refuse_reserved
 from bus.records import CommandSent
 
 DOOR = "KAFKA"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bus.codec import Codec
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
-from bus.intake.received import refused_delivery, requests_of
-from bus.intake.source import SourceAdapter
+from bus.intake.from_raw_request import refused_delivery, requests_of
+from bus.intake.source_adapter import SourceAdapter
 from bus.log.record import Record
 from bus.log.unreadable import read_value, unreadable
 from bus.records import RequestReceived
