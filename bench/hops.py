@@ -13,7 +13,7 @@ from bench.sightings import quantile_ms, sight, sight_live, sightings
 from bench.traffic import steady
 from bus.app import Core
 from bus.postgres.pool import connected
-from bus.topics import LOG
+from schemas.topics import LOG
 
 _PER_S = 50
 _WARM_S = 4.0

@@ -12,7 +12,7 @@ from bus.app import Core
 from bus.headers import event_headers
 from bus.kafka import admin
 from bus.postgres.pool import connected
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 
 PARTITIONS = 6
 _ENVELOPE = ("event_id", "source", "ce_type", "occurred_at", "trace_id", "version")

@@ -20,8 +20,8 @@ from bench.traffic import ticket
 from bus.app import Core
 from bus.log.reader import open_reader
 from bus.postgres.pool import connected
-from bus.topics import LOG, physical
 from projections.registry import READ_MODELS
+from schemas.topics import LOG, physical
 
 _COPIES: Final = 81  # of 12,398 tickets
 _ROWS: Final = 71_000

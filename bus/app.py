@@ -19,8 +19,8 @@ from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.relay import Relay
 from bus.rule_files import load_rules
 from bus.settings import Settings
-from bus.topics import Contract, load_contract
 from deadletter.refused import RefusedInputs
+from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"
 

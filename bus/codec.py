@@ -15,8 +15,8 @@ from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
-from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
+from schemas.messages import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")

@@ -16,7 +16,7 @@ from bus.broker_topics import Standing, TopicRefused, check, describe, set_confi
 from bus.codec import PAYLOAD_BYTES_MAX
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.settings import Settings
-from bus.topics import Contract, Topic, physical
+from schemas.topics import Contract, Topic, physical
 
 REQUEST_TIMEOUT_MS = 10_000
 RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024  # the largest payload, with its key and headers

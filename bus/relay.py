@@ -18,9 +18,9 @@ from bus.headers import event_headers, traceparent
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
-from bus.topics import LOG, Contract, physical
 from bus.tracing.links import links
 from bus.waiting import wait
+from schemas.topics import LOG, Contract, physical
 
 # A subscriber that drops repeats must look back this far in a partition: one pass of one shard.
 SHARD_ROWS_MAX = 500

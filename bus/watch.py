@@ -13,9 +13,9 @@ import structlog
 from bus.codec import Codec
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka import HeldProducer
-from bus.records import HostRead
 from bus.settings import Settings
-from bus.topics import HOSTS, physical
+from schemas.messages import HostRead
+from schemas.topics import HOSTS, physical
 
 PERIOD_S = 10.0
 log = structlog.get_logger()

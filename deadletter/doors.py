@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bus.headers import RETURNED
-from bus.records import RequestReceived
-from bus.topics import COMMANDS, INTAKE
 from deadletter.letter import Letter
+from schemas.messages import RequestReceived
+from schemas.topics import COMMANDS, INTAKE
 
 RETURN_BYTES_MAX = 1024 * 1024
 NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {

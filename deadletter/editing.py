@@ -13,10 +13,10 @@ from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
 from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
-from bus.records import CommandSent
 from deadletter import letters
 from deadletter.doors import NO_WAY_BACK, door_of, request_of
 from deadletter.letter import Decision, Letter, LetterKept
+from schemas.messages import CommandSent
 
 Payload = TypeVar("Payload")
 

@@ -18,12 +18,12 @@ from bus.headers import Headers
 from bus.kafka import HeldProducer
 from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected
-from bus.records import LetterDecided, LetterPosted
 from bus.settings import Settings
-from bus.topics import DEADLETTER, Contract, physical
 from deadletter.doors import way_back
 from deadletter.letter import Letter
 from deadletter.letters import READ_WHOLE
+from schemas.messages import LetterDecided, LetterPosted
+from schemas.topics import DEADLETTER, Contract, physical
 
 PASS_ROWS = 100
 VALUE_BYTES_MAX = 512 * 1024  # of a letter on Kafka; the row holds all of it

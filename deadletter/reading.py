@@ -5,9 +5,9 @@ from typing import Any
 
 from bus.codec import Codec, event_json, plain
 from bus.domain.errors import MalformedInput
-from bus.records import CommandSent
 from deadletter.doors import door_of
 from deadletter.letter import Letter
+from schemas.messages import CommandSent
 
 TEXT_CHARS_MAX = 10_000
 

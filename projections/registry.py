@@ -8,12 +8,12 @@ from typing import Any
 from bus.log.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.runner import CHUNK
-from bus.topics import LOG, physical
 from projections.device_history import HISTORY
 from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
+from schemas.topics import LOG, physical
 
 # Stage → its read models. A read model's name is also the name of its offsets: never change one.
 STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}

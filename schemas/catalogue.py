@@ -11,8 +11,8 @@ from bus.domain import events
 from bus.domain.commands import OUTSIDE
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
-from bus.records import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
-from schemas.shape import record_schema
+from schemas.derive import record_schema
+from schemas.messages import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 
 _EVENTS: UnionType = events.Event
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.crm import signature
 from adapters.crm.translate import translate
 from bus.domain.commands import Request
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 
 class CrmAdapter:

@@ -14,7 +14,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
 from bus.intake.reserved_names import refuse_reserved
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 M = TypeVar("M", bound=BaseModel)
 

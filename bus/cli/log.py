@@ -55,7 +55,7 @@ def republish(
     """
     from bus.cli.run import counting, echo_json, with_core
     from bus.log.republish import republish as fill
-    from bus.topics import load_contract
+    from schemas.topics import load_contract
 
     contract = load_contract()
     known = contract.topics.get(topic)

@@ -131,8 +131,8 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.intake.dispatch import utc_now
     from bus.log.reader import open_reader
     from bus.stage.runner import Runner
-    from bus.topics import LOG, physical
     from projections.rebuild import rebuild
+    from schemas.topics import LOG, physical
 
     topic = physical(core.settings.namespace, LOG)
     progress, show = counting(f"rebuild {name}")
@@ -155,9 +155,9 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
     from bus.log.reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import standing
-    from bus.topics import LOG, physical
     from projections.lag import from_the_start, lags
     from projections.verify import verify as verify_one
+    from schemas.topics import LOG, physical
 
     found: list[Verified] = []
     url = require(core.settings, "database_url")

@@ -16,7 +16,7 @@ def show(as_json: Json = False) -> None:
     Example: ticketbus topics list --json
     """
     from bus.cli.run import echo_json
-    from bus.topics import load_contract
+    from schemas.topics import load_contract
 
     for name, topic in load_contract().topics.items():
         if as_json:
@@ -53,7 +53,7 @@ def check(
     """
     from bus.cli.run import resolved, run
     from bus.kafka import topic_differences
-    from bus.topics import load_contract
+    from schemas.topics import load_contract
 
     contract = load_contract()
     differences = run(topic_differences(resolved(data), contract)) if live else []

@@ -40,7 +40,7 @@ def trace(
     """
     from bus.cli.run import echo_json, with_core
     from bus.journey import journey
-    from bus.topics import LOG, physical
+    from schemas.topics import LOG, physical
 
     told = with_core(
         data, lambda core: journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)

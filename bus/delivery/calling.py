@@ -17,8 +17,8 @@ from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
 from bus.headers import traceparent
 from bus.intake.from_kafka_command import request_of
-from bus.records import CommandSent
 from bus.refused import RefusedInput, RefusedStore, refused_input
+from schemas.messages import CommandSent
 
 GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this
 _RETRY_S = 0.5

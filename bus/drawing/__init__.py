@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bus.drawing import commands, events, metrics, settings, states, topics
 from bus.drawing.markdown import replace_drawn
-from bus.topics import load_contract
+from schemas.topics import load_contract
 
 
 def pages() -> Mapping[str, str]:

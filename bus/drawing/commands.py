@@ -14,8 +14,8 @@ from bus.domain.transitions import TRANSITIONS
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
 from bus.gateway.roles import GRANTS, Access, Role
-from bus.records import CommandSent
 from bus.rule_files import load_sla
+from schemas.messages import CommandSent
 
 _ABOUT = """\
 `POST /v1/tickets` opens a ticket or joins the one that is there; `POST /v1/tickets/{ticket_id}/{command}` does the

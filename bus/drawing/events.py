@@ -7,8 +7,8 @@ from typing import get_type_hints
 from bus.domain.events import Recorded
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
-from bus.topics import Contract
 from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, LETTER_TYPES, RecordType
+from schemas.topics import Contract
 
 _ABOUT = """\
 Every change of a ticket is one of these events. Each is an Avro record under `schemas/records/`; the registry's subject

@@ -1,7 +1,7 @@
 """The topics page, drawn from the contract schemas/topics.yaml."""
 
 from bus.drawing.markdown import code, codes, document, table
-from bus.topics import Contract, Topic
+from schemas.topics import Contract, Topic
 
 _ABOUT = """\
 `schemas/topics.yaml` declares every topic; `ticketbus topics apply` makes what is missing and sets the configs that

@@ -18,7 +18,7 @@ from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import SourceAdapter
 from bus.intake.store_port import Store
 from bus.refused import RefusedStore
-from bus.topics import Contract
+from schemas.topics import Contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.gateway import metrics
 from bus.gateway.answers import json_response
 from bus.gateway.deps import GatewayDeps
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from bus.log.event_reader import nothing_more
 from bus.log.reader import record_of
 from bus.log.record import Record
 from bus.settings import Settings
-from bus.topics import Contract, physical
+from schemas.topics import Contract, physical
 
 READ_RECORDS_MAX = 100
 FETCH_BYTES_MAX = 128 * 1024  # of a partition: so much waits in memory, for each that catches up

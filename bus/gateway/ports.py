@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.roles import Role
 from bus.gateway.room_orders import Listing, Order
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 Spool = Callable[[RequestReceived], Awaitable[None]]
 """Put a raw request on the intake topic, acknowledged by all replicas. Raises KafkaUnavailable."""

@@ -17,7 +17,7 @@ from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
 from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")
 

@@ -12,10 +12,10 @@ from bus.domain.errors import StoreUnavailable
 from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Pool, connected
-from bus.records import RequestReceived
 from bus.settings import Settings
 from bus.stage import offsets
-from bus.topics import INTAKE, physical
+from schemas.messages import RequestReceived
+from schemas.topics import INTAKE, physical
 
 SPOOL_S_MAX = 5.0
 NEAR_RECORDS = 500

@@ -23,7 +23,7 @@ from bus.intake.command_bodies import COMMANDS
 from bus.intake.command_requests import OPEN_PATH, command_request
 from bus.intake.from_raw_request import refused_delivery
 from bus.intake.outcomes import count
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}
 

@@ -10,9 +10,9 @@ from bus.headers import header
 from bus.intake.from_kafka_command import request_of
 from bus.log.record import Record
 from bus.log.unreadable import headers_kept, read_value, unreadable, written_at
-from bus.records import CommandSent
 from bus.refused import RefusedInput, refused_input
 from bus.tracing.links import trace_of
+from schemas.messages import CommandSent
 
 COMMANDS_HANDLER = "commands"
 

@@ -9,7 +9,7 @@ from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
 from bus.intake.reserved_names import refuse_reserved
-from bus.records import CommandSent
+from schemas.messages import CommandSent
 
 DOOR = "KAFKA"
 

@@ -10,8 +10,8 @@ from bus.intake.from_raw_request import refused_delivery, requests_of
 from bus.intake.source_adapter import SourceAdapter
 from bus.log.record import Record
 from bus.log.unreadable import read_value, unreadable
-from bus.records import RequestReceived
 from bus.refused import RefusedInput
+from schemas.messages import RequestReceived
 
 INTAKE_HANDLER = "intake"
 

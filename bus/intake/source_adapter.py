@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bus.domain.commands import Request
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 
 class SourceAdapter(Protocol):

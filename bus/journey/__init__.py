@@ -15,7 +15,7 @@ from bus.journey.hops import Delivery, Letter, first_hops, joined, letter_told
 from bus.journey.verdict import verdict
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.registry import SchemaLearner
-from bus.topics import LOG
+from schemas.topics import LOG
 
 LETTERS_MAX = 100
 

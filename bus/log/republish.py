@@ -8,8 +8,8 @@ from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings
-from bus.topics import LOG, Contract, Topic, physical
 from schemas.catalogue import EVENT_TYPES
+from schemas.topics import LOG, Contract, Topic, physical
 
 _NEVER = """
 SELECT ticket_id, version FROM events e

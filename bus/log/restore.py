@@ -16,7 +16,7 @@ from bus.log.verify import CHUNK
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
 from bus.settings import Settings
-from bus.topics import LOG, Contract, physical
+from schemas.topics import LOG, Contract, physical
 
 _STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
 _NAMES = """

@@ -9,7 +9,7 @@ from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.ticket import Ticket, evolve
 from bus.log.report import Difference, LogReport
 from bus.postgres.pool import Pool, connected, snapshot
-from bus.topics import LOG
+from schemas.topics import LOG
 
 TICKETS = 500  # folded at a time: memory stays flat
 

@@ -13,7 +13,7 @@ from bus.log.report import Difference, LogReport
 from bus.log.states import check_states
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.settings import Settings
-from bus.topics import LOG, Contract, physical
+from schemas.topics import LOG, Contract, physical
 
 CHUNK = 5_000
 

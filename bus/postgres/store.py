@@ -15,7 +15,7 @@ from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import CUSTOMER, Known, Name
 from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected, guard
-from bus.topics import LOG, Contract
+from schemas.topics import LOG, Contract
 
 _LOCK_NAMES = """
 INSERT INTO ticket_names (kind, value)

@@ -32,7 +32,7 @@ from bus.programs.running import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import plan_of, push_desk
 from bus.settings import Settings
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 
 CONNECTIONS = 10
 STOP_S_MAX = 5

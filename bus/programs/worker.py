@@ -26,12 +26,12 @@ from bus.settings import Settings
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
-from bus.topics import COMMANDS, INTAKE, LOG, physical
 from bus.waiting import unless
 from deadletter.publishing import LetterPublisher
 from deadletter.redriving import carry_out_running
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
+from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 DELIVERY = "delivery"
 STAGES = ("projections", "sla", "intake", "commands", DELIVERY)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from bus.intake.source_adapter import SourceAdapter
-from bus.records import RequestReceived
+from schemas.messages import RequestReceived
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 TRACE = TraceId("4bf92f3577b34da6a3ce929d0e0e4736")

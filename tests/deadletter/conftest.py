@@ -9,7 +9,7 @@ from bus.kafka import admin, apply_topics
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool
 from bus.settings import Settings
-from bus.topics import load_contract
+from schemas.topics import load_contract
 from tests.deadletter.room import Room
 from tests.delivery.conftest import office
 from tests.delivery.office import Office

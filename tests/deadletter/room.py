@@ -14,14 +14,14 @@ from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
-from bus.records import CommandSent, RequestReceived
 from bus.refused import RefusedInput
 from bus.settings import Settings
-from bus.topics import load_contract
 from deadletter.letter import Dead, Decision, Letter
 from deadletter.letters import post, read
 from deadletter.publishing import LetterPublisher
 from deadletter.refused import MemoryRefusedInputs, RefusedInputs
+from schemas.messages import CommandSent, RequestReceived
+from schemas.topics import load_contract
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 
 BEGAN = datetime(2026, 11, 22, 8, 29, tzinfo=UTC)

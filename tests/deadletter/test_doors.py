@@ -14,10 +14,10 @@ from bus.log.reader import record_of
 from bus.log.record import Record
 from bus.log.unreadable import place_of
 from bus.settings import Settings
-from bus.topics import COMMANDS, INTAKE
 from deadletter.doors import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
 from deadletter.letter import LetterKept
 from deadletter.letters import retry
+from schemas.topics import COMMANDS, INTAKE
 from tests.deadletter.room import (
     BEGAN,
     DECISION,

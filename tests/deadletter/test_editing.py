@@ -16,12 +16,12 @@ from bus.domain.errors import MalformedInput
 from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import SourceAdapter
 from bus.log.event_reader import nothing_more
-from bus.records import CommandSent
 from deadletter import letters
 from deadletter.editing import edit, edited
 from deadletter.letter import LetterGone, LetterKept
 from deadletter.redrive import Terms
 from deadletter.redrives import Query, freeze
+from schemas.messages import CommandSent
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION, Room, dead, letter, noted, received
 from tests.deadletter.test_letters import deliver, letter_of

@@ -16,9 +16,9 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeDoor
 from bus.log.event_reader import EventReader, nothing_more
 from bus.log.reader import record_of
-from bus.records import CommandSent
 from deadletter.letter import Letter
 from deadletter.letters import discard, groups
+from schemas.messages import CommandSent
 from tests.deadletter.room import BEGAN, DECISION, DIED, NO_CONNECTION, Room, handler, noted, opened, received, record
 from tests.delivery.office import event
 from tests.delivery.scripted import Scripted

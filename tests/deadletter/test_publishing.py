@@ -16,15 +16,15 @@ from bus.log.record import Record
 from bus.log.unreadable import place_of
 from bus.partition import partition_of
 from bus.postgres.pool import connected
-from bus.records import LetterDecided, LetterPosted
 from bus.settings import Settings
-from bus.topics import COMMANDS, DEADLETTER
 from deadletter import letters
 from deadletter import publishing as publishing_module
 from deadletter.letter import Letter
 from deadletter.publishing import PASS_ROWS, VALUE_BYTES_MAX, LetterPublisher
 from deadletter.redrive import Terms
 from deadletter.redrives import Query, freeze
+from schemas.messages import LetterDecided, LetterPosted
+from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
 from tests.deadletter.room import BEGAN, DECIDED, DECISION, DIED, Room, dead, publishing, told
 from tests.schemas.codecs import CODEC

@@ -10,7 +10,7 @@ import typer.main
 from bus.cli import app
 from bus.drawing import pages
 from bus.settings import variables
-from bus.topics import load_contract
+from schemas.topics import load_contract
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -13,9 +13,9 @@ from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.kafka import start_producer
-from bus.records import CommandSent, HostRead
-from bus.topics import COMMANDS, physical
 from schemas.catalogue import BY_CLASS
+from schemas.messages import CommandSent, HostRead
+from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus, eventually
 
 HOST = HostRead(host="h", read_at=utc_now(), path="/", disk_total_bytes=1.0, disk_free_bytes=1.0, memory_free_bytes=1.0)

@@ -12,8 +12,8 @@ import yaml
 from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
 from adapters.stand_ins.crm import Crm
 from bus.kafka import start_producer
-from bus.records import LetterDecided, LetterPosted
-from bus.topics import DEADLETTER, LOG, physical
+from schemas.messages import LetterDecided, LetterPosted
+from schemas.topics import DEADLETTER, LOG, physical
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.e2e.test_commands_topic import noted, opened, put, took_effect
 from tests.store.kafka_log import records

@@ -5,10 +5,10 @@ from uuid import uuid4
 from bus.domain.commands import Note
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
-from bus.records import CommandSent
 from bus.refused import RefusedInput
 from deadletter.letter import of_input
 from deadletter.letters import post
+from schemas.messages import CommandSent
 from tests.bus_under_test import Bus
 from tests.e2e.test_commands_topic import took_effect
 from tests.gateway.conftest import OPENING

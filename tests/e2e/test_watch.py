@@ -1,7 +1,7 @@
 """The watch as a program: readings arrive on the topic, and once it runs it holds no connection to the database."""
 
-from bus.records import HostRead
-from bus.topics import HOSTS
+from schemas.messages import HostRead
+from schemas.topics import HOSTS
 from tests.bus_under_test import Bus, eventually
 from tests.store.kafka_log import records
 

@@ -9,7 +9,7 @@ import httpx2
 import orjson
 from aiokafka.errors import KafkaError
 
-from bus.records import CommandSent
+from schemas.messages import CommandSent
 from tests.bus_under_test import Bus, eventually
 from tests.faults.history import SPOOLED, History, Kind, Op
 

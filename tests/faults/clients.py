@@ -17,7 +17,7 @@ from bus.domain.commands import Command, Note, OpenTicket
 from bus.domain.terms import CommandId, Tick
 from bus.intake.command_bodies import build
 from bus.intake.command_ids import command_id
-from bus.records import CommandSent
+from schemas.messages import CommandSent
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.faults.asking import Ask, Load, told_by
 from tests.faults.history import SPOOLED, Door, Kind, Op

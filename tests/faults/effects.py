@@ -24,11 +24,11 @@ from bus.log.reader import LogReader, open_reader
 from bus.log.record import Record, identity
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import standing
-from bus.topics import COMMANDS, INTAKE, LOG, physical
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify
 from schemas.catalogue import BY_CLASS
+from schemas.topics import COMMANDS, INTAKE, LOG, physical
 from tests.bus_under_test import Bus
 
 CHUNK = 5_000

@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from bus.topics import LOG, load_contract, physical
+from schemas.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus
 from tests.faults.stack import FaultStack
 

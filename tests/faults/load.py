@@ -20,10 +20,10 @@ from bus.domain.naming import kebab
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.kafka import HeldProducer
-from bus.records import CommandSent
 from bus.rule_files import load_rules
-from bus.topics import COMMANDS, physical
 from deadletter.refused import MemoryRefusedInputs
+from schemas.messages import CommandSent
+from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus
 from tests.faults.asking import AGAIN_S, Load, Speak
 from tests.faults.clients import Clerk, Crm, System

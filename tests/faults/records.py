@@ -15,7 +15,7 @@ from bus.domain.terms import TicketId
 from bus.kafka import make_consumer, start_producer
 from bus.log.reader import open_reader
 from bus.log.record import Record
-from bus.topics import LOG, load_contract, physical
+from schemas.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus, eventually
 
 UNKNOWN_SCHEMA: Final = struct.pack(">bI", 0, 0x7FFF_FFFF) + b"\x02"

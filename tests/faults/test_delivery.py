@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from bus.topics import LOG, load_contract, physical
+from schemas.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus, eventually
 from tests.faults.clients import PART_NO
 from tests.faults.masses import NAME, Masses, asks_for, masses

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, eventually
 from tests.faults.checker import Fault
 from tests.faults.records import UNKNOWN_SCHEMA, append, foreign, garbage, move_group, records_of, repeats, with_nul

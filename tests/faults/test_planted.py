@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bus.local.stack import Urls
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.faults.checker import Fault, check
 from tests.faults.effects import quiet, read_effects

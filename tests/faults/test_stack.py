@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, eventually
 from tests.faults import injections, programs
 from tests.faults.programs import armed

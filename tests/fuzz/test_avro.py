@@ -17,8 +17,8 @@ from bus.codec import PAYLOAD_BYTES_MAX
 from bus.domain.commands import IssueParts
 from bus.domain.errors import MalformedInput
 from bus.domain.events import PartsIssued
-from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.catalogue import BY_CLASS, COMMAND, EVENT, RECORD_TYPES, RecordType
+from schemas.messages import CommandSent, HostRead, RequestReceived
 from tests.schemas.codecs import CODEC, IDS, NOW, full, recorded
 
 DECODE_S_MAX, BYTES_PER_BYTE_MAX = 10.0, 500

@@ -24,9 +24,9 @@ from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
 from bus.log.record import Record
 from bus.partition import partition_of
-from bus.records import RequestReceived
-from bus.topics import Contract, load_contract
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
+from schemas.messages import RequestReceived
+from schemas.topics import Contract, load_contract
 
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from bus.delivery import gate
 from bus.domain.commands import Note
 from bus.gateway.roles import Role
-from bus.records import CommandSent
+from schemas.messages import CommandSent
 from tests.deadletter.test_letters import deliver, rejecting
 from tests.delivery.scripted import Scripted
 from tests.gateway.house import FREEZE, GONE, WHY, House, house, put_input, refused

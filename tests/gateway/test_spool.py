@@ -13,10 +13,10 @@ from bus.domain.errors import KafkaUnavailable
 from bus.gateway.spool import NEAR_RECORDS, STILL_S_MAX, KafkaSpool, _Behind
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool, connected, open_pool
-from bus.records import RequestReceived
 from bus.settings import Settings
 from bus.stage import offsets
-from bus.topics import INTAKE, load_contract
+from schemas.messages import RequestReceived
+from schemas.topics import INTAKE, load_contract
 from tests.bus_under_test import Bus, bus_on
 from tests.gateway.fakes import CODEC
 

@@ -24,7 +24,7 @@ from bus.local.stack import Urls
 from bus.log.event_reader import nothing_more
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings
-from bus.topics import physical
+from schemas.topics import physical
 from tests.bus_under_test import eventually
 from tests.gateway.conftest import Gateway, behind_a_server
 from tests.gateway.fakes import CODEC, CONTRACT, REGISTERED, RULES, headers_of

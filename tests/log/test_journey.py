@@ -15,7 +15,7 @@ from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.programs.forgetting import forget_old
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.log.test_two_stores import opening, request
 

@@ -22,9 +22,9 @@ from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.refused import refused_input
-from bus.topics import LOG, physical
 from deadletter import letters
 from deadletter.letter import Decision
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.log.test_two_stores import life, opening, request
 

@@ -18,7 +18,7 @@ from bus.log.report import LogReport
 from bus.log.republish import republish
 from bus.log.restore import restore
 from bus.log.verify import verify_log
-from bus.topics import LOG, physical
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 
 AT = datetime(2026, 1, 18, 8, 0, tzinfo=UTC)

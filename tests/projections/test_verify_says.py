@@ -22,9 +22,9 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.stage import offsets
 from bus.stage.runner import Runner
-from bus.topics import LOG, physical
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
+from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.projections.told import many
 

@@ -14,8 +14,8 @@ from bus.codec import Codec, Registered
 from bus.domain.commands import OUTSIDE
 from bus.domain.events import Event, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
-from bus.records import CommandSent
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
+from schemas.messages import CommandSent
 from tests.core.any_value import anything, of_type
 
 IDS: Mapping[type, int] = {one.cls: number for number, one in enumerate(RECORD_TYPES, start=1)}

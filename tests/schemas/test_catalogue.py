@@ -12,8 +12,8 @@ from bus.domain import events
 from bus.domain.commands import OUTSIDE
 from bus.rule_files import RuleFileWrong, load_rules, load_sla
 from bus.settings import Settings
-from bus.topics import load_contract, physical
 from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
+from schemas.topics import load_contract, physical
 from tests.core.cast import HOUR, MINUTE
 from tests.schemas.codecs import recorded
 

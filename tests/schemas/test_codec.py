@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from bus.codec import PAYLOAD_BYTES_MAX, Codec, event_json
 from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import NoteAdded, Recorded, TicketResolved
-from bus.records import CommandSent, HostRead, RequestReceived
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
+from schemas.messages import CommandSent, HostRead, RequestReceived
 from tests.core.any_value import anything
 from tests.core.cast import CLOSED, PAUSED
 from tests.core.story import Story

@@ -16,8 +16,8 @@ from bus.intake.dispatch_handler import DispatchingHandler
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
-from bus.records import CommandSent
 from deadletter.refused import MemoryRefusedInputs
+from schemas.messages import CommandSent
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

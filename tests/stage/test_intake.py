@@ -11,8 +11,8 @@ from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.log.event_reader import nothing_more
 from bus.log.record import Record
 from bus.postgres.pool import Connection
-from bus.records import HostRead, RequestReceived
 from deadletter.refused import MemoryRefusedInputs
+from schemas.messages import HostRead, RequestReceived
 from tests.bus_under_test import eventually
 from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
 from tests.stage.rig import Rig

@@ -13,7 +13,7 @@ from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, open_pool
 from bus.postgres.store import PostgresStore
-from bus.topics import load_contract
+from schemas.topics import load_contract
 from tests.schemas.codecs import CODEC
 
 

@@ -6,7 +6,7 @@ from aiokafka import TopicPartition
 
 from bus.kafka import make_consumer
 from bus.settings import Settings
-from bus.topics import LOG, load_contract, physical
+from schemas.topics import LOG, load_contract, physical
 
 
 async def records(settings: Settings, topic: str = LOG) -> list[Any]:

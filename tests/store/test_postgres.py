@@ -12,7 +12,7 @@ from bus.intake.dispatch import Dispatcher
 from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
-from bus.topics import load_contract
+from schemas.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.schemas.codecs import CODEC
 from tests.store.contract_suite import StoreContract, fresh, opening

@@ -25,7 +25,7 @@ from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.relay import Relay
 from bus.settings import Settings
-from bus.topics import load_contract
+from schemas.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records

@@ -11,7 +11,7 @@ from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.kafka import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
-from bus.topics import INTAKE, load_contract, physical
+from schemas.topics import INTAKE, load_contract, physical
 from tests.store.relay_door import door_to
 
 

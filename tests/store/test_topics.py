@@ -15,7 +15,7 @@ from bus.broker_topics import Standing, TopicRefused, describe
 from bus.kafka import admin, alter_topics, apply_topics, topic_differences
 from bus.local.stack import Urls
 from bus.settings import Settings
-from bus.topics import COMMANDS, LOG, load_contract, physical
+from schemas.topics import COMMANDS, LOG, load_contract, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 
 CONTRACT = load_contract()
