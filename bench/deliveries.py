@@ -21,7 +21,7 @@ from bus.app import Core
 from bus.delivery.target import delivery_key
 from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket, evolve
-from bus.headers import traceparent
+from bus.wire.headers import traceparent
 
 AT_ONCE = 16
 ROUNDS = 3  # of each, in turn: what else the machine does meets both

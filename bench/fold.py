@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import psycopg
 from orjson import Fragment
 
-from bus.codec import Codec, ticket_json
 from bus.domain.ticket import Ticket
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.registry import load_codec
+from bus.wire.codec import Codec, ticket_json
 from projections.read_model import ReadModel, Table, Written, fold, read_folded
 
 

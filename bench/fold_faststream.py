@@ -8,9 +8,9 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
 from bench.fold import opened, read_model
-from bus.log.event_reader import EventReader
-from bus.log.record import Record
 from bus.postgres.pool import connected
+from bus.wire.event_reader import EventReader
+from bus.wire.record import Record
 from projections.store import ProjectionHandler
 
 _BATCH = 2_000

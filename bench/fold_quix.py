@@ -13,7 +13,7 @@ from quixstreams.sinks.community.postgresql import PostgreSQLSink
 from quixstreams.state import State
 
 from bench.fold import opened
-from bus.codec import Codec, ticket_from_json, ticket_json
+from bus.wire.codec import Codec, ticket_from_json, ticket_json
 from projections.read_model import fold
 
 

@@ -9,12 +9,12 @@ from bus.app import open_core
 from bus.garbage import collect_seldom
 from bus.intake.dispatch import utc_now
 from bus.kafka import kafka_options
-from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.programs.running import stop_on_signals
 from bus.settings import load
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
+from bus.wire.event_reader import EventReader
 from projections.registry import stages
 
 

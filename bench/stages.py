@@ -17,10 +17,10 @@ from bench.records import PARTITIONS, bare_producer, make_topic, records, send_a
 from bench.seed import seed
 from bus.app import Core
 from bus.intake.dispatch import utc_now
-from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.postgres.pool import connected
 from bus.stage.runner import Runner
+from bus.wire.event_reader import EventReader
 from projections.rebuild import rebuild
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from bus.codec import Codec
 from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
@@ -19,6 +18,7 @@ from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.relay import Relay
 from bus.rule_files import load_rules
 from bus.settings import Settings
+from bus.wire.codec import Codec
 from deadletter.refused import RefusedInputs
 from schemas.topics import Contract, load_contract
 

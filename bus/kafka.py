@@ -13,9 +13,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
 
 from bus.broker_topics import Standing, TopicRefused, check, describe, set_configs
-from bus.codec import PAYLOAD_BYTES_MAX
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.settings import Settings
+from bus.wire.codec import PAYLOAD_BYTES_MAX
 from schemas.topics import Contract, Topic, physical
 
 REQUEST_TIMEOUT_MS = 10_000

@@ -8,10 +8,10 @@ from time import monotonic
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from bus.codec import Codec, Registered
 from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.codec import Codec, Registered
 from schemas.catalogue import RECORD_TYPES, RecordType
 
 ASKED_MAX = 50  # unknown ids looked up in one transaction

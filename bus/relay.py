@@ -14,12 +14,12 @@ from prometheus_client import Counter, Gauge
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
-from bus.headers import event_headers, traceparent
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.tracing.links import links
 from bus.waiting import wait
+from bus.wire.headers import event_headers, traceparent
 from schemas.topics import LOG, Contract, physical
 
 # A subscriber that drops repeats must look back this far in a partition: one pass of one shard.

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import structlog
 
-from bus.codec import Codec
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka import HeldProducer
 from bus.settings import Settings
+from bus.wire.codec import Codec
 from schemas.messages import HostRead
 from schemas.topics import HOSTS, physical
 

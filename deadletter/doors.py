@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bus.headers import RETURNED
+from bus.wire.headers import RETURNED
 from deadletter.letter import Letter
 from schemas.messages import RequestReceived
 from schemas.topics import COMMANDS, INTAKE

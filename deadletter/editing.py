@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bus.body_json import read_object
-from bus.codec import Codec, plain
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import build
@@ -13,6 +11,8 @@ from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
 from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
+from bus.wire.codec import Codec, plain
+from bus.wire.json_body import read_object
 from deadletter import letters
 from deadletter.doors import NO_WAY_BACK, door_of, request_of
 from deadletter.letter import Decision, Letter, LetterKept

@@ -9,7 +9,7 @@ from typing import Any
 
 from bus.delivery.parking import Parked
 from bus.domain.errors import BusError
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 
 
 class LetterGone(BusError):

@@ -11,14 +11,14 @@ import orjson
 import structlog
 from psycopg.rows import class_row, dict_row
 
-from bus.codec import Codec
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
-from bus.headers import Headers
 from bus.kafka import HeldProducer
-from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
+from bus.wire.codec import Codec
+from bus.wire.headers import Headers
+from bus.wire.partitioner import partition_of
 from deadletter.doors import way_back
 from deadletter.letter import Letter
 from deadletter.letters import READ_WHOLE

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from bus.codec import Codec, event_json, plain
 from bus.domain.errors import MalformedInput
+from bus.wire.codec import Codec, event_json, plain
 from deadletter.doors import door_of
 from deadletter.letter import Letter
 from schemas.messages import CommandSent

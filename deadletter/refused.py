@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from bus.findings import Finding, Report, Rule, report
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 from deadletter import letters
 from deadletter.letter import of_input
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from bus.codec import ticket_from_json
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
+from bus.wire.codec import ticket_from_json
 
 Row = TypeVar("Row")
 Written = Mapping[str, Any]

@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from bus.log.event_reader import EventReader
 from bus.stage.handler import Stage
 from bus.stage.runner import CHUNK
+from bus.wire.event_reader import EventReader
 from projections.device_history import HISTORY
 from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS

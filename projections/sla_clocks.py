@@ -8,10 +8,10 @@ from operator import attrgetter
 
 from orjson import Fragment
 
-from bus.codec import ticket_json
 from bus.domain.sla_clock import Clock, due_at, next_alarm_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
+from bus.wire.codec import ticket_json
 from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
 
 

@@ -11,10 +11,10 @@ import structlog
 from bus.domain.errors import InvariantBroken, MalformedInput, VersionMissing
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
-from bus.log.event_reader import BREATHE_EVERY, EventReader
-from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.stage import metrics
+from bus.wire.event_reader import BREATHE_EVERY, EventReader
+from bus.wire.record import Record
 from projections.read_model import ReadModel, Row, Table, Written
 
 _NUL = b"\\u0000"  # as JSON spells it; PostgreSQL takes no text that holds one

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from orjson import Fragment
 
-from bus.codec import ticket_json
 from bus.domain.ticket import Ticket
+from bus.wire.codec import ticket_json
 from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
 
 

@@ -8,12 +8,12 @@ from pydantic_core import ErrorDetails
 
 from adapters.contract import command_id
 from adapters.crm.wire import TYPES, About, Envelope
-from bus.body_json import NAME_CHARS_SHOWN, joined, read_object
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
 from bus.intake.reserved_names import refuse_reserved
+from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
 M = TypeVar("M", bound=BaseModel)

@@ -17,7 +17,7 @@ from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.intake.dispatch import Dispatcher
-from bus.refused import RefusedInput, RefusedStore, refused_input
+from bus.wire.rejected_input import RefusedInput, RefusedStore, refused_input
 
 T = TypeVar("T")
 

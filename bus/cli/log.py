@@ -78,8 +78,8 @@ def restore(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus log restore
     """
     from bus.cli.run import counting, echo_json, with_core
-    from bus.log.event_reader import EventReader
     from bus.log.restore import restore as fill
+    from bus.wire.event_reader import EventReader
 
     async def again(core: "Core") -> int:
         events = EventReader(decode=core.codec.decode, know=core.schemas.know)

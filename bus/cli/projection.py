@@ -174,7 +174,7 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
 
 
 def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":
-    from bus.log.event_reader import EventReader
+    from bus.wire.event_reader import EventReader
     from projections.registry import READ_MODELS
     from projections.store import ProjectionHandler
 

@@ -15,9 +15,9 @@ from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
-from bus.headers import traceparent
 from bus.intake.from_kafka_command import request_of
-from bus.refused import RefusedInput, RefusedStore, refused_input
+from bus.wire.headers import traceparent
+from bus.wire.rejected_input import RefusedInput, RefusedStore, refused_input
 from schemas.messages import CommandSent
 
 GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from bus.delivery import queue
 from bus.delivery.plan import Plan
-from bus.log.event_reader import EventReader
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.event_reader import EventReader
+from bus.wire.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from bus import findings, relay
 from bus.delivery import metrics as delivery
 from bus.drawing.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
-from bus.log import metrics as log
 from bus.stage import metrics as stage
+from bus.wire import metrics as log
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from bus.domain.batch_decider import Accepted, Answer
 from bus.domain.errors import StoreUnavailable, Transient
-from bus.refused import RefusedInput, RefusedStore
+from bus.wire.rejected_input import RefusedInput, RefusedStore
 
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,7 +6,6 @@ from typing import Any, Final
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.body_json import read_object
 from bus.gateway.answers import json_response
 from bus.gateway.auth import admit
 from bus.gateway.deps import body_of, deps_of
@@ -31,6 +30,7 @@ from bus.gateway.room_orders import (
 from bus.gateway.routing import Door
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
+from bus.wire.json_body import read_object
 
 _ORDERS: Final[Mapping[str, type[Order]]] = {
     "/v1/deadletters/retry": RetryLetters,

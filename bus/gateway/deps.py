@@ -7,7 +7,6 @@ from datetime import datetime
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from bus.codec import Codec
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.idempotency import InFlight
 from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
@@ -17,7 +16,8 @@ from bus.gateway.trace_context import TraceContext
 from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import SourceAdapter
 from bus.intake.store_port import Store
-from bus.refused import RefusedStore
+from bus.wire.codec import Codec
+from bus.wire.rejected_input import RefusedStore
 from schemas.topics import Contract
 
 

@@ -8,12 +8,12 @@ from opentelemetry import trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from bus.body_json import WHOLE
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.failures import failed
 from bus.gateway.problems import HttpProblem
 from bus.gateway.trace_context import TraceContext, context_of, parent_of, span_under
+from bus.wire.json_body import WHOLE
 
 BODY_SECONDS_MAX = 30.0
 # So much of a body that is too large is read and dropped: who still sends when we close never sees the answer.

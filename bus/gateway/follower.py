@@ -10,7 +10,7 @@ from bus.gateway.repeats import Repeats
 from bus.gateway.stream_cursor import write_cursor
 from bus.gateway.stream_event import Frame, StreamEvent
 from bus.gateway.stream_hub import StreamHub, Subscription, begin_again, warm
-from bus.log.record import Record
+from bus.wire.record import Record
 
 ATTACH_GAP_RECORDS = 200
 """How near to the tail the queue is opened: what remains is read while the queue fills."""

@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.domain.errors import BusError, KafkaUnavailable
 from bus.kafka import make_consumer, touch
-from bus.log.event_reader import nothing_more
 from bus.log.reader import record_of
-from bus.log.record import Record
 from bus.settings import Settings
+from bus.wire.event_reader import nothing_more
+from bus.wire.record import Record
 from schemas.topics import Contract, physical
 
 READ_RECORDS_MAX = 100

@@ -4,12 +4,12 @@ from typing import Any
 
 import orjson
 
-from bus.body_json import refuse_unstorable
-from bus.codec import event_json, record_type
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
-from bus.headers import event_headers, header, traceparent
 from bus.intake.command_bodies import SHORT_MAX
+from bus.wire.codec import event_json, record_type
+from bus.wire.headers import event_headers, header, traceparent
+from bus.wire.json_body import refuse_unstorable
 
 ANSWER_CHARS_MAX = 200
 

@@ -3,7 +3,6 @@
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.body_json import joined
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest, state_named
 from bus.gateway.answers import json_response
@@ -15,6 +14,7 @@ from bus.gateway.roles import Access
 from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
+from bus.wire.json_body import joined
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
 FILTERS = ("state", "assignee", "cursor", "limit")

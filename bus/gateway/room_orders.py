@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bus.body_json import NAME_CHARS_SHOWN, joined
 from bus.domain.errors import CommandRefused
 from bus.domain.naming import nearest
 from bus.intake.command_bodies import SHORT_MAX
+from bus.wire.json_body import NAME_CHARS_SHOWN, joined
 
 LETTERS_MAX = 1_000
 NUMBER_MAX = 2**63 - 1  # of letters and redrives, in the database

@@ -6,7 +6,6 @@ from typing import assert_never
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.body_json import NAME_CHARS_SHOWN
 from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
@@ -17,6 +16,7 @@ from bus.gateway.intake import spooled
 from bus.gateway.problems import HttpProblem
 from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
+from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")

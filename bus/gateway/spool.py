@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from bus.codec import Codec
 from bus.domain.errors import StoreUnavailable
 from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka import HeldProducer
 from bus.postgres.pool import Pool, connected
 from bus.settings import Settings
 from bus.stage import offsets
+from bus.wire.codec import Codec
 from schemas.messages import RequestReceived
 from schemas.topics import INTAKE, physical
 

@@ -8,14 +8,14 @@ import structlog
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
-from bus.codec import Codec, event_json
 from bus.domain.errors import BusError, MalformedInput
 from bus.gateway import metrics
 from bus.gateway.log_source import Place, Positions
 from bus.gateway.problems import body_of
 from bus.gateway.stream_cursor import write_cursor
-from bus.headers import header, version_of
-from bus.log.record import Record
+from bus.wire.codec import Codec, event_json
+from bus.wire.headers import header, version_of
+from bus.wire.record import Record
 
 log = structlog.get_logger()
 

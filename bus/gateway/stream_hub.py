@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from bus.codec import Codec
 from bus.domain.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.gateway.problems import HttpProblem
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
 from bus.gateway.stream_event import StreamEvent
-from bus.log.record import Record
+from bus.wire.codec import Codec
+from bus.wire.record import Record
 
 WAITING_MAX = 1000
 WAITING_BYTES_MAX = 8 * 1024 * 1024

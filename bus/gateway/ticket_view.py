@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bus.codec import event_json
 from bus.domain.events import Recorded
 from bus.domain.sla_clock import Clock, due_at
 from bus.domain.terms import State
 from bus.domain.ticket import Ticket
+from bus.wire.codec import event_json
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
 

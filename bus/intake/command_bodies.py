@@ -9,10 +9,10 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bus.body_json import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
+from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 
 COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
 ENVELOPE = ("at", "actor")

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from bus.body_json import read_object
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import SHORT_MAX, build, read_time
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.intake.reserved_names import refuse_reserved
+from bus.wire.json_body import read_object
 
 OPEN_PATH = "/v1/tickets"
 

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bus.codec import Codec
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
-from bus.headers import header
 from bus.intake.from_kafka_command import request_of
-from bus.log.record import Record
-from bus.log.unreadable import headers_kept, read_value, unreadable, written_at
-from bus.refused import RefusedInput, refused_input
 from bus.tracing.links import trace_of
+from bus.wire.codec import Codec
+from bus.wire.headers import header
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput, refused_input
+from bus.wire.undecodable import headers_kept, read_value, unreadable, written_at
 from schemas.messages import CommandSent
 
 COMMANDS_HANDLER = "commands"

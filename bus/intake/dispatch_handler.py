@@ -9,14 +9,14 @@ import structlog
 from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, Refusal
-from bus.headers import RETURNED, header
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dlq_limit import LAST, flooded
 from bus.intake.outcomes import OUTCOMES, count
-from bus.log.record import Record
-from bus.log.unreadable import place_of
 from bus.postgres.pool import Connection
-from bus.refused import RefusedInput, RefusedStore
+from bus.wire.headers import RETURNED, header
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput, RefusedStore
+from bus.wire.undecodable import place_of
 
 log = structlog.get_logger()
 

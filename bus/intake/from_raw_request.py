@@ -9,7 +9,7 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
 from bus.intake.source_adapter import SourceAdapter
-from bus.refused import RefusedInput, refused_input
+from bus.wire.rejected_input import RefusedInput, refused_input
 from schemas.messages import RequestReceived
 
 SOURCES_PATH = "/v1/sources/"

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bus.codec import Codec
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
 from bus.intake.from_raw_request import refused_delivery, requests_of
 from bus.intake.source_adapter import SourceAdapter
-from bus.log.record import Record
-from bus.log.unreadable import read_value, unreadable
-from bus.refused import RefusedInput
+from bus.wire.codec import Codec
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput
+from bus.wire.undecodable import read_value, unreadable
 from schemas.messages import RequestReceived
 
 INTAKE_HANDLER = "intake"

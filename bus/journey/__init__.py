@@ -6,7 +6,6 @@ from typing import Any, LiteralString, TypeVar
 
 from psycopg.rows import class_row
 
-from bus.codec import event_json, ticket_from_json
 from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import spellings
@@ -15,6 +14,7 @@ from bus.journey.hops import Delivery, Letter, first_hops, joined, letter_told
 from bus.journey.verdict import verdict
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.registry import SchemaLearner
+from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
 
 LETTERS_MAX = 100

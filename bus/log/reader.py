@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka import make_consumer
-from bus.log.record import Record
 from bus.settings import Settings
+from bus.wire.record import Record
 
 POLL_MS = 500
 FETCH_WAIT_MS_MAX = 20

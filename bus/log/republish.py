@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from bus.log.reader import LogReader, open_reader
-from bus.log.record import identity
-from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings
+from bus.wire.partitioner import partition_of
+from bus.wire.record import identity
 from schemas.catalogue import EVENT_TYPES
 from schemas.topics import LOG, Contract, Topic, physical
 

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from bus.codec import ticket_from_json
 from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Answer, Done, Settled
 from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name
-from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
-from bus.log.record import Record
 from bus.log.verify import CHUNK
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
 from bus.settings import Settings
+from bus.wire.codec import ticket_from_json
+from bus.wire.event_reader import EventReader
+from bus.wire.record import Record
 from schemas.topics import LOG, Contract, physical
 
 _STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"

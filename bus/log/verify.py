@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from typing import NamedTuple
 
-from bus.codec import Codec
 from bus.domain.errors import MalformedInput
 from bus.log.reader import open_reader
-from bus.log.record import Record, identity
 from bus.log.report import Difference, LogReport
 from bus.log.states import check_states
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.settings import Settings
+from bus.wire.codec import Codec
+from bus.wire.record import Record, identity
 from schemas.topics import LOG, Contract, physical
 
 CHUNK = 5_000

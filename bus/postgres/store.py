@@ -6,15 +6,15 @@ from typing import Any
 
 from psycopg import errors
 
-from bus.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.domain.batch_decider import Answer, Done, Loaded, Settled, Wanted
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import CUSTOMER, Known, Name
-from bus.partition import partition_of
 from bus.postgres.pool import Connection, Pool, connected, guard
+from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
+from bus.wire.partitioner import partition_of
 from schemas.topics import LOG, Contract
 
 _LOCK_NAMES = """

@@ -8,7 +8,6 @@ from typing import Any, Final, assert_never
 
 import orjson
 
-from bus.codec import Codec
 from bus.delivery import gate
 from bus.delivery.gate import NoSuchTarget
 from bus.delivery.standing import standing
@@ -30,6 +29,7 @@ from bus.gateway.room_orders import (
 )
 from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
+from bus.wire.codec import Codec
 from deadletter import letters, redrives
 from deadletter.doors import door_of
 from deadletter.editing import edit

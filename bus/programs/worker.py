@@ -16,7 +16,6 @@ from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.kafka import kafka_options
-from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
 from bus.programs.forgetting import forget_old
 from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
@@ -27,6 +26,7 @@ from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.waiting import unless
+from bus.wire.event_reader import EventReader
 from deadletter.publishing import LetterPublisher
 from deadletter.redriving import carry_out_running
 from projections.registry import stages as projection_stages

@@ -11,8 +11,8 @@ from faust.transport.consumer import Consumer
 from faust.types import TP, EventT, StreamT
 from yarl import URL
 
-from bus.log.record import Record
 from bus.stage.handler import Stage
+from bus.wire.record import Record
 
 BATCH = 500
 BATCH_WITHIN_S = 0.004  # what waits for PostgreSQL gathers by itself; this only delays what comes alone

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.record import Record
 
 
 class Handler(Protocol):

@@ -12,11 +12,11 @@ import structlog
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
 from bus.findings import Finding, Report, Rule, report
 from bus.log.reader import Chunk, LogReader, ahead
-from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler
 from bus.stage.spans import processing
+from bus.wire.record import Record
 
 CHUNK = 2_000  # records a transaction while reading directly
 TRANSACTION_S_MAX = 120.0

@@ -7,9 +7,9 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from bus.headers import header
-from bus.log.record import Record
 from bus.tracing.links import links
+from bus.wire.headers import header
+from bus.wire.record import Record
 
 _TRACER = trace.get_tracer("ticketbus")
 

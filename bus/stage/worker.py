@@ -12,13 +12,13 @@ import structlog
 
 from bus.domain.errors import InvariantBroken, Transient
 from bus.log.reader import LogReader
-from bus.log.record import Record
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.faust_app import assigned, make_app, skip_to
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner, together
 from bus.waiting import unless, wait
+from bus.wire.record import Record
 
 FAR = 500  # records; further behind than this, a stage reads directly: that costs a fraction of a delivery
 NEAR = 1_000  # records of a partition; a handler further behind than the others is caught up apart from them

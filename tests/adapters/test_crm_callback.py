@@ -15,7 +15,7 @@ from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
-from bus.headers import traceparent
+from bus.wire.headers import traceparent
 from tests.adapters.test_crm_callback_wire import HISTORY, NEW, NOW, OLD, PERSON, PHONE, ticket_at
 
 SHORT_S, LONG_S = 1.0, 20.0  # a deadline that is run into, and one that is not

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from itertools import count, groupby
 from uuid import UUID
 
-from bus.codec import ticket_from_json, ticket_json
 from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.events import (
     AssignmentAccepted,
@@ -30,6 +29,7 @@ from bus.domain.terms import ClockName, EventId, State
 from bus.domain.ticket import Ticket, evolve
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
+from bus.wire.codec import ticket_from_json, ticket_json
 from tests.core.cast import RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted

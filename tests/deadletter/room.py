@@ -11,11 +11,11 @@ from bus.domain.values import IncidentKey
 from bus.findings import Finding
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler, Door
-from bus.log.event_reader import nothing_more
-from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected
-from bus.refused import RefusedInput
 from bus.settings import Settings
+from bus.wire.event_reader import nothing_more
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput
 from deadletter.letter import Dead, Decision, Letter
 from deadletter.letters import post, read
 from deadletter.publishing import LetterPublisher

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from bus.domain.events import NoteAdded, TicketOpened
-from bus.headers import RETURNED
 from bus.intake.commands_topic import CommandsDoor
 from bus.intake.dispatch_handler import Door
 from bus.intake.intake_topic import IntakeDoor
 from bus.log.reader import record_of
-from bus.log.record import Record
-from bus.log.unreadable import place_of
 from bus.settings import Settings
+from bus.wire.headers import RETURNED
+from bus.wire.record import Record
+from bus.wire.undecodable import place_of
 from deadletter.doors import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
 from deadletter.letter import LetterKept
 from deadletter.letters import retry

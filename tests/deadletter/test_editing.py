@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from bus.codec import plain
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.commands import Note
 from bus.domain.errors import MalformedInput
 from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import SourceAdapter
-from bus.log.event_reader import nothing_more
+from bus.wire.codec import plain
+from bus.wire.event_reader import nothing_more
 from deadletter import letters
 from deadletter.editing import edit, edited
 from deadletter.letter import LetterGone, LetterKept

@@ -10,13 +10,13 @@ import pytest
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.findings import Finding, Rule
-from bus.headers import header
 from bus.log.reader import record_of
-from bus.log.record import Record
-from bus.log.unreadable import place_of
-from bus.partition import partition_of
 from bus.postgres.pool import connected
 from bus.settings import Settings
+from bus.wire.headers import header
+from bus.wire.partitioner import partition_of
+from bus.wire.record import Record
+from bus.wire.undecodable import place_of
 from deadletter import letters
 from deadletter import publishing as publishing_module
 from deadletter.letter import Letter

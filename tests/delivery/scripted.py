@@ -15,8 +15,8 @@ from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.findings import Finding
-from bus.log.event_reader import nothing_more
 from bus.postgres.pool import Pool
+from bus.wire.event_reader import nothing_more
 from deadletter import letters
 from deadletter.refused import MemoryRefusedInputs
 from tests.delivery.office import ERP

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import httpx2
 
-from bus.codec import Codec, Registered
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.kafka import start_producer
+from bus.wire.codec import Codec, Registered
 from schemas.catalogue import BY_CLASS
 from schemas.messages import CommandSent, HostRead
 from schemas.topics import COMMANDS, physical

@@ -5,7 +5,7 @@ from uuid import uuid4
 from bus.domain.commands import Note
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 from deadletter.letter import of_input
 from deadletter.letters import post
 from schemas.messages import CommandSent

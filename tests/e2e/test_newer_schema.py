@@ -10,7 +10,6 @@ import pytest
 from websockets.asyncio.client import connect
 
 from bus.app import Core
-from bus.codec import Codec, Registered
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Note
 from bus.domain.errors import InvariantBroken
@@ -20,6 +19,7 @@ from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore
 from bus.registry import keep
+from bus.wire.codec import Codec, Registered
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import TOKEN, Bus
 from tests.log.test_two_stores import opening, request

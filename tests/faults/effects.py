@@ -15,15 +15,15 @@ from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
 from bus.domain.ticket import Ticket, clock_of, evolve
 from bus.domain.ticket_keys import key_name
-from bus.headers import header
 from bus.intake.command_ids import command_id
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
-from bus.log.event_reader import EventReader
 from bus.log.reader import LogReader, open_reader
-from bus.log.record import Record, identity
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import standing
+from bus.wire.event_reader import EventReader
+from bus.wire.headers import header
+from bus.wire.record import Record, identity
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify

@@ -20,11 +20,11 @@ from bus.domain.commands import Request
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler
 from bus.log.reader import Chunk
-from bus.log.record import Record
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
+from bus.wire.record import Record
 from tests.bus_under_test import Bus
 
 PLANTED = "TICKETBUS_PLANTED"

@@ -24,12 +24,12 @@ from adapters.erp.kingdee import Kingdee
 from bus.cli import main
 from bus.delivery.calling import Caller
 from bus.intake.dispatch import Dispatcher
-from bus.log.record import Record
 from bus.postgres.pool import Connection
 from bus.postgres.store import PostgresTransaction
 from bus.relay import Relay
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
+from bus.wire.record import Record
 from projections.sla_timer import SlaTimer
 from tests.bus_under_test import Bus
 

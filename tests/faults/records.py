@@ -9,12 +9,12 @@ from typing import Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from bus.codec import Codec
 from bus.domain.events import Recorded, TicketOpened
 from bus.domain.terms import TicketId
 from bus.kafka import make_consumer, start_producer
 from bus.log.reader import open_reader
-from bus.log.record import Record
+from bus.wire.codec import Codec
+from bus.wire.record import Record
 from schemas.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus, eventually
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bus.codec import PAYLOAD_BYTES_MAX
 from bus.domain.commands import IssueParts
 from bus.domain.errors import MalformedInput
 from bus.domain.events import PartsIssued
+from bus.wire.codec import PAYLOAD_BYTES_MAX
 from schemas.catalogue import BY_CLASS, COMMAND, EVENT, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent, HostRead, RequestReceived
 from tests.schemas.codecs import CODEC, IDS, NOW, full, recorded
@@ -169,6 +169,6 @@ def test_the_judge_finds_another_value_and_another_exception(monkeypatch: pytest
         planted.setattr(CODEC, "decode", lambda _: recorded(full(record.cls), version=next(others)))
         with pytest.raises(AssertionError, match="another value"):
             judge(record, value)
-    monkeypatch.setattr("bus.codec._malformed", lambda *_: ZeroDivisionError())
+    monkeypatch.setattr("bus.wire.codec._malformed", lambda *_: ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         judge(record, value[:-1])

@@ -82,7 +82,7 @@ async def test_a_planted_crash_is_found_at_both_doors(monkeypatch: pytest.Monkey
 
     async with in_process() as one:
         tickets = await one.tickets()
-        for where in ("bus.body_json._too_deep", "bus.intake.command_bodies._check_length"):
+        for where in ("bus.wire.json_body._too_deep", "bus.intake.command_bodies._check_length"):
             with monkeypatch.context() as planted:
                 planted.setattr(where, crash)
                 for door in (HttpDoor(chance=chance, tickets=tickets, token=b"admin"), WebhookDoor(chance=chance)):

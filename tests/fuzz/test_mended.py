@@ -5,11 +5,11 @@ import time
 import orjson
 import pytest
 
-from bus.body_json import NAME_CHARS_SHOWN, read_object
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from bus.gateway.problems import TEXT_CHARS_MAX, HttpProblem, body_of
 from bus.intake.command_requests import opening_request
+from bus.wire.json_body import NAME_CHARS_SHOWN, read_object
 from tests.fuzz.in_process import in_process
 from tests.fuzz.shots import Shot
 from tests.gateway.conftest import OPENING

@@ -19,7 +19,7 @@ from bus.gateway.log_source import Place
 from bus.gateway.stream_event import StreamEvent
 from bus.gateway.stream_hub import Subscription
 from bus.gateway.stream_protocol import StreamProtocol
-from bus.log.record import Record
+from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
 from tests.gateway.conftest import Gateway, Server
 from tests.gateway.fakes import CODEC, CONTRACT

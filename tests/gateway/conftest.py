@@ -13,7 +13,6 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from bus.codec import Codec
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
@@ -22,6 +21,7 @@ from bus.gateway.log_source import LogSource
 from bus.gateway.ports import Client, DeadLetterRoom
 from bus.gateway.roles import Role
 from bus.gateway.stream_hub import StreamHub
+from bus.wire.codec import Codec
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.fake_room import FakeRoom
 from tests.gateway.fakes import (

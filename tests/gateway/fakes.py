@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bus.codec import Codec, Registered
 from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
@@ -18,12 +17,13 @@ from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
 from bus.gateway.log_source import Bounds, OffsetGone, Place, Positions
 from bus.gateway.ports import Client, Push
-from bus.headers import event_headers
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
-from bus.log.record import Record
-from bus.partition import partition_of
+from bus.wire.codec import Codec, Registered
+from bus.wire.headers import event_headers
+from bus.wire.partitioner import partition_of
+from bus.wire.record import Record
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract

@@ -10,7 +10,7 @@ import pytest
 
 from bus.postgres.pool import Pool, connected
 from bus.programs.room import Room
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 from deadletter.letter import of_input
 from deadletter.letters import post
 from tests.deadletter.test_letters import letter_of, rejecting

@@ -14,8 +14,8 @@ from bus.delivery.plan import TargetPlan
 from bus.delivery.push_rounds import PushRounds
 from bus.findings import Finding
 from bus.gateway.push_desk import PushDesk, Session
-from bus.log.event_reader import nothing_more
 from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.event_reader import nothing_more
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, Office
 from tests.schemas.codecs import CODEC

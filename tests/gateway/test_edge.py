@@ -13,10 +13,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from bus.body_json import read_object
 from bus.domain.errors import MalformedInput
 from bus.gateway import trace_context
 from bus.gateway.trace_context import parent_of, parse
+from bus.wire.json_body import read_object
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -9,11 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 import bus
-from bus.body_json import read_object
 from bus.domain.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.gateway import edge
 from bus.gateway.answers import NotKept
 from bus.gateway.problems import body_of
+from bus.wire.json_body import read_object
 from tests.gateway.conftest import OPENING, Gateway
 
 ROOT = Path(bus.__file__).parent.parent

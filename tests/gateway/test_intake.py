@@ -7,9 +7,9 @@ import httpx2
 
 from bus.intake.dispatch_handler import DispatchingHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
-from bus.log.event_reader import nothing_more
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.event_reader import nothing_more
+from bus.wire.record import Record
 from tests.gateway.conftest import OPENING, Gateway
 from tests.gateway.fakes import CODEC
 

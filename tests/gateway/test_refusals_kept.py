@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bus.domain.errors import StoreUnavailable
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.conftest import OPENING, Gateway
 

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from bus.codec import Codec
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
@@ -21,9 +20,10 @@ from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
 from bus.kafka import apply_topics, make_producer
 from bus.local.stack import Urls
-from bus.log.event_reader import nothing_more
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings
+from bus.wire.codec import Codec
+from bus.wire.event_reader import nothing_more
 from schemas.topics import physical
 from tests.bus_under_test import eventually
 from tests.gateway.conftest import Gateway, behind_a_server

@@ -19,7 +19,7 @@ from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import State
 from bus.intake.dispatch import Dispatcher
-from bus.refused import RefusedInput
+from bus.wire.rejected_input import RefusedInput
 from tests.history.oracle import Expected, compare, expected
 from tests.history.uci import SAMPLE, Bus, lines, row, states
 

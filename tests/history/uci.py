@@ -21,7 +21,7 @@ from bus.domain.sla_clock import SlaLimit
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.refused import RefusedStore
+from bus.wire.rejected_input import RefusedStore
 from deadletter.refused import MemoryRefusedInputs
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from bus.domain.terms import TicketId
 from bus.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
-from bus.refused import refused_input
+from bus.wire.rejected_input import refused_input
 from deadletter import letters
 from deadletter.letter import Decision
 from schemas.topics import LOG, physical

@@ -13,11 +13,11 @@ from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Assignee, IncidentKey
 from bus.kafka import start_producer
 from bus.local.stack import Urls
-from bus.log.event_reader import EventReader
 from bus.log.report import LogReport
 from bus.log.republish import republish
 from bus.log.restore import restore
 from bus.log.verify import verify_log
+from bus.wire.event_reader import EventReader
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 

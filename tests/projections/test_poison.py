@@ -9,10 +9,10 @@ import pytest
 from bus.domain.errors import InvariantBroken, Transient
 from bus.domain.events import Recorded, TicketOpened
 from bus.domain.terms import TicketId
-from bus.log.event_reader import EventReader
-from bus.log.record import Record
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
+from bus.wire.event_reader import EventReader
+from bus.wire.record import Record
 from deadletter.refused import MemoryRefusedInputs
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bus.domain.events import Recorded
-from bus.log.event_reader import EventReader
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.stage.handler import Stage
+from bus.wire.event_reader import EventReader
 from projections.read_model import ReadModel
 from projections.rebuild import RebuildStopped, rebuild
 from projections.registry import READ_MODELS, stages

@@ -15,8 +15,8 @@ from bus.domain.events import Event, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import ClockName, TicketId
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.log.event_reader import EventReader
 from bus.postgres.pool import connected
+from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS
 from projections.sla_timer import LEASE, SlaTimer
 from projections.store import ProjectionHandler

@@ -15,13 +15,13 @@ from bus.domain.terms import TicketId
 from bus.intake.dispatch import utc_now
 from bus.kafka import start_producer
 from bus.local.stack import Urls
-from bus.log.event_reader import EventReader
 from bus.log.reader import open_reader
-from bus.partition import partition_of
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.stage import offsets
 from bus.stage.runner import Runner
+from bus.wire.event_reader import EventReader
+from bus.wire.partitioner import partition_of
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from schemas.topics import LOG, physical

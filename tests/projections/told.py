@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bus.codec import Codec, Registered
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command
 from bus.domain.events import Recorded
 from bus.domain.terms import KeyKind, State
 from bus.domain.values import IncidentKey
-from bus.headers import traceparent
-from bus.log.record import Record
-from bus.partition import partition_of
+from bus.wire.codec import Codec, Registered
+from bus.wire.headers import traceparent
+from bus.wire.partitioner import partition_of
+from bus.wire.record import Record
 from schemas.catalogue import RECORD_TYPES
 from tests.core.cast import OPEN, WAY_TO
 from tests.core.story import At, Story

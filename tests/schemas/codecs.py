@@ -10,10 +10,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from bus.codec import Codec, Registered
 from bus.domain.commands import OUTSIDE
 from bus.domain.events import Event, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
+from bus.wire.codec import Codec, Registered
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent
 from tests.core.any_value import anything, of_type

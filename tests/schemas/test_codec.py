@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.codec import PAYLOAD_BYTES_MAX, Codec, event_json
 from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import NoteAdded, Recorded, TicketResolved
+from bus.wire.codec import PAYLOAD_BYTES_MAX, Codec, event_json
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent, HostRead, RequestReceived
 from tests.core.any_value import anything

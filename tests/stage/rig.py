@@ -20,13 +20,13 @@ from bus.findings import Finding
 from bus.kafka import kafka_options
 from bus.local.stack import Urls
 from bus.log.reader import LogReader, open_reader
-from bus.log.record import Record
 from bus.postgres.pool import Connection, Pool, connected, open_pool
 from bus.settings import Settings
 from bus.stage import offsets
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
+from bus.wire.record import Record
 
 PARTITIONS = 3
 EFFECTS = """

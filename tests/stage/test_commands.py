@@ -13,9 +13,9 @@ from bus.intake.command_ids import command_id
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler
-from bus.log.event_reader import nothing_more
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.event_reader import nothing_more
+from bus.wire.record import Record
 from deadletter.refused import MemoryRefusedInputs
 from schemas.messages import CommandSent
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway

@@ -8,9 +8,9 @@ from typing import cast
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
-from bus.log.event_reader import nothing_more
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.event_reader import nothing_more
+from bus.wire.record import Record
 from deadletter.refused import MemoryRefusedInputs
 from schemas.messages import HostRead, RequestReceived
 from tests.bus_under_test import eventually

@@ -11,10 +11,10 @@ from aiokafka.structs import TopicPartition
 from bus.domain.errors import StoreUnavailable
 from bus.findings import Rule
 from bus.kafka import kafka_options
-from bus.log.record import Record
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage import runner as runner_module
+from bus.wire.record import Record
 from tests.stage.rig import PARTITIONS, Counting, Rig
 
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
 
-from bus.log.record import Record
 from bus.postgres.pool import Connection
+from bus.wire.record import Record
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bus.headers import header
 from bus.postgres.pool import Pool, connected
+from bus.wire.headers import header
 
 PATIENCE_S = 20.0
 

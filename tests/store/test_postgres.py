@@ -9,9 +9,9 @@ from bus.domain.batch_decider import Accepted, wanted
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher
-from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
+from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.schemas.codecs import CODEC

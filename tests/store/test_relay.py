@@ -16,15 +16,15 @@ from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.domain.terms import TicketId
-from bus.headers import event_headers
 from bus.intake.dispatch import Dispatcher
 from bus.kafka import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
-from bus.partition import partition_of
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.relay import Relay
 from bus.settings import Settings
+from bus.wire.headers import event_headers
+from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
 from tests.core.cast import ASSIGN, RULES, START
 from tests.store.contract_suite import fresh, opening

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from bus.codec import Codec
 from bus.domain.errors import MalformedInput, Refusal
-from bus.headers import header
-from bus.log.record import Record
-from bus.refused import RefusedInput, refused_input
 from bus.tracing.links import trace_of
+from bus.wire.codec import Codec
+from bus.wire.headers import header
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput, refused_input
 
 SOURCE_MAX = 200
 Wanted = TypeVar("Wanted")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bus.domain.errors import MalformedInput
-from bus.headers import version_of
+from bus.wire.headers import version_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

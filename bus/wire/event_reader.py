@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from bus.body_json import refuse_unstorable
-from bus.codec import event_json
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
-from bus.log import metrics
-from bus.log.record import Record
-from bus.log.unreadable import place_of, unreadable
-from bus.refused import RefusedInput
+from bus.wire import metrics
+from bus.wire.codec import event_json
+from bus.wire.json_body import refuse_unstorable
+from bus.wire.record import Record
+from bus.wire.rejected_input import RefusedInput
+from bus.wire.undecodable import place_of, unreadable
 
 ORIGIN = "log"
 BREATHE_EVERY = 200  # records read between two turns of the event loop
