@@ -17,8 +17,8 @@ from bench.bus import bus_on
 from bench.figure import Figure, json_line
 from bus.garbage import collect_seldom
 from bus.local.stack import Urls, running_parts
+from bus.observability.logging import configure
 from bus.settings import load
-from bus.tracing import configure
 
 ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "deliveries", "backlog")
 SCALE: Final = ("scale", "million")

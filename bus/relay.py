@@ -15,9 +15,9 @@ from prometheus_client import Counter, Gauge
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.kafka import HeldProducer
+from bus.observability.trace_links import links
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
-from bus.tracing.links import links
 from bus.waiting import wait
 from bus.wire.headers import event_headers, traceparent
 from schemas.topics import LOG, Contract, physical

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 import structlog
 
-from bus.tracing import configure
-from bus.tracing.links import LINKS_MAX, links
-from bus.tracing.masking import mask_event, mask_text
+from bus.observability.logging import configure
+from bus.observability.masking import mask_event, mask_text
+from bus.observability.trace_links import LINKS_MAX, links
 from bus.wire.headers import traceparent
 
 EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")

@@ -18,8 +18,8 @@ def gateway(data: Data = None) -> None:
     from uvloop import new_event_loop
 
     from bus.cli.run import resolved, run
+    from bus.observability.logging import configure
     from bus.programs.gateway import run_gateway
-    from bus.tracing import configure
 
     settings = resolved(data)
     configure("gateway", level=settings.log_level)
@@ -37,8 +37,8 @@ def worker(
     """
     from bus.cli.run import resolved, run
     from bus.domain.naming import nearest
+    from bus.observability.logging import configure
     from bus.programs.worker import STAGES, run_worker
-    from bus.tracing import configure
 
     wanted = tuple(filter(None, (one.strip() for one in stages.split(",")))) or STAGES
     for one in wanted:
@@ -56,8 +56,8 @@ def watch(data: Data = None) -> None:
     Example: ticketbus watch
     """
     from bus.cli.run import resolved, run
+    from bus.observability.logging import configure
     from bus.programs.watch import run_watch
-    from bus.tracing import configure
 
     settings = resolved(data)
     configure("watch", level=settings.log_level)
@@ -72,7 +72,7 @@ def prepare(data: Data = None) -> None:
     """
     from bus.app import prepare as do
     from bus.cli.run import resolved, run
-    from bus.tracing import configure
+    from bus.observability.logging import configure
 
     settings = resolved(data)
     configure("prepare", level=settings.log_level)

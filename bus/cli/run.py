@@ -56,7 +56,7 @@ def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]") ->
     Raises typer.Exit(130) on Ctrl-C.
     """
     from bus.app import open_core
-    from bus.tracing import configure
+    from bus.observability.logging import configure
 
     configure("command", level="error")
 

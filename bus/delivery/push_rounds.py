@@ -12,8 +12,8 @@ from bus.delivery.push_queue import NOBODY_HOLDS_IT, Overdue
 from bus.delivery.queue import Ended, Settled
 from bus.domain.errors import Transient
 from bus.findings import Finding, Report, Rule, report
+from bus.observability.masking import MASK
 from bus.postgres.pool import Pool, connected
-from bus.tracing.masking import MASK
 from bus.waiting import wait
 
 ROUND_S = 1.0

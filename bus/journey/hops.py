@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bus.domain.events import Recorded
-from bus.tracing.masking import mask_text
+from bus.observability.masking import mask_text
 
 Hop = dict[str, Any]
 Rows = Sequence[tuple[Any, ...]]

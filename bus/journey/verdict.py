@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from bus.journey.hops import Delivery, Letter, open_at
-from bus.tracing.masking import mask_text
+from bus.observability.masking import mask_text
 
 DETAIL_MAX = 200
 NAMED_MAX = 3

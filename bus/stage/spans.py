@@ -7,7 +7,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from bus.tracing.links import links
+from bus.observability.trace_links import links
 from bus.wire.headers import header
 from bus.wire.record import Record
 

@@ -39,7 +39,7 @@ def said(bus: Bus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     for name, value in bus.environment.items():
         monkeypatch.setenv(name, value)
     # The whole process would log to what is captured here, and is closed when the test is over.
-    monkeypatch.setattr("bus.tracing.configure", lambda *_args, **_options: None)
+    monkeypatch.setattr("bus.observability.logging.configure", lambda *_args, **_options: None)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["ticketbus", "deadletter", *arguments])

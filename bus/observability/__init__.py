@@ -1,0 +1,1 @@
+"""Logs, masking of personal data, and trace links."""
