@@ -9,7 +9,7 @@ from aiokafka.admin import NewTopic
 
 from bench.bus import Bus
 from bus.app import Core
-from bus.kafka import admin
+from bus.kafka.clients import admin
 from bus.postgres.pool import connected
 from bus.wire.headers import event_headers
 from schemas.topics import LOG, physical

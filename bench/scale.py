@@ -18,7 +18,7 @@ from bench.figure import Figure
 from bench.seed import seed
 from bench.traffic import ticket
 from bus.app import Core
-from bus.log.reader import open_reader
+from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
 from projections.registry import READ_MODELS
 from schemas.topics import LOG, physical

@@ -8,8 +8,8 @@ from time import monotonic
 from bus.app import open_core
 from bus.garbage import collect_seldom
 from bus.intake.dispatch import utc_now
-from bus.kafka import kafka_options
-from bus.log.reader import open_reader
+from bus.kafka.clients import kafka_options
+from bus.kafka.range_reader import open_reader
 from bus.programs.running import stop_on_signals
 from bus.settings import load
 from bus.stage.runner import Runner

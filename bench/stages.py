@@ -17,7 +17,7 @@ from bench.records import PARTITIONS, bare_producer, make_topic, records, send_a
 from bench.seed import seed
 from bus.app import Core
 from bus.intake.dispatch import utc_now
-from bus.log.reader import open_reader
+from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader

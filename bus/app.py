@@ -10,7 +10,7 @@ from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
 from bus.intake.dispatch import Dispatcher
-from bus.kafka import admin, alter_topics, apply_topics
+from bus.kafka.clients import admin, alter_topics, apply_topics
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
-from bus.kafka import HeldProducer
+from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings

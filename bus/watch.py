@@ -11,7 +11,7 @@ import psutil
 import structlog
 
 from bus.domain.errors import KafkaUnavailable
-from bus.kafka import HeldProducer
+from bus.kafka.clients import HeldProducer
 from bus.settings import Settings
 from bus.wire.codec import Codec
 from schemas.messages import HostRead

@@ -13,7 +13,7 @@ from psycopg.rows import class_row, dict_row
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
-from bus.kafka import HeldProducer
+from bus.kafka.clients import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.wire.codec import Codec

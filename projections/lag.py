@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.log.reader import LogReader
+from bus.kafka.range_reader import LogReader
 from bus.stage.offsets import ENDS_BEFORE, Standing
 
 

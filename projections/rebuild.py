@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.domain.errors import BusError
-from bus.log.reader import LogReader
+from bus.kafka.range_reader import LogReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import offsets
 from bus.stage.runner import Runner

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import AsyncConnection, IsolationLevel
 
 from bus.domain.errors import InvariantBroken
-from bus.log.reader import LogReader
+from bus.kafka.range_reader import LogReader
 from bus.postgres.pool import CONNECT_TIMEOUT_S, Connection, guard
 from bus.stage import offsets
 from projections.lag import log_ends

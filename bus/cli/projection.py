@@ -115,7 +115,7 @@ def _lag_lines(rows: "Sequence[Lag]") -> Iterator[str]:
 
 
 async def _list(core: "Core") -> "list[Lag]":
-    from bus.log.reader import open_reader
+    from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import standing
     from projections.lag import lags
@@ -129,7 +129,7 @@ async def _list(core: "Core") -> "list[Lag]":
 async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.cli.run import counting
     from bus.intake.dispatch import utc_now
-    from bus.log.reader import open_reader
+    from bus.kafka.range_reader import open_reader
     from bus.stage.runner import Runner
     from projections.rebuild import rebuild
     from schemas.topics import LOG, physical
@@ -152,7 +152,7 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
 async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list[Lag]]":
     from bus.app import require
     from bus.cli.run import counting
-    from bus.log.reader import open_reader
+    from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import standing
     from projections.lag import from_the_start, lags

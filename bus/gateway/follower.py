@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from bus.gateway import metrics
-from bus.gateway.log_source import Place, Positions
 from bus.gateway.repeats import Repeats
 from bus.gateway.stream_cursor import write_cursor
 from bus.gateway.stream_event import Frame, StreamEvent
 from bus.gateway.stream_hub import StreamHub, Subscription, begin_again, warm
+from bus.kafka.tail_reader import Place, Positions
 from bus.wire.record import Record
 
 ATTACH_GAP_RECORDS = 200

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from bus.gateway.log_source import Place
+from bus.kafka.tail_reader import Place
 from bus.relay import SHARD_ROWS_MAX
 
 # A pass is repeated whole, and what was committed late with a lower number may push its end into the pass after it.

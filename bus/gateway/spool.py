@@ -9,7 +9,7 @@ import structlog
 
 from bus.domain.errors import StoreUnavailable
 from bus.intake.intake_topic import INTAKE_HANDLER
-from bus.kafka import HeldProducer
+from bus.kafka.clients import HeldProducer
 from bus.postgres.pool import Pool, connected
 from bus.settings import Settings
 from bus.stage import offsets

@@ -15,7 +15,6 @@ from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit, bearer
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
 from bus.gateway.follower import Follower
-from bus.gateway.log_source import OffsetGone, Positions
 from bus.gateway.ports import Client, Push
 from bus.gateway.problems import HttpProblem, body_of, problem
 from bus.gateway.roles import Access
@@ -23,6 +22,7 @@ from bus.gateway.stream_cursor import read_cursor
 from bus.gateway.stream_event import Frame
 from bus.gateway.stream_hub import begin_again, slow_reader
 from bus.gateway.stream_protocol import PING_UNANSWERED, WIRE
+from bus.kafka.tail_reader import OffsetGone, Positions
 
 FROM_START = "start"
 READY_SECONDS_MAX = 10.0

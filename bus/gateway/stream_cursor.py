@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from bus.domain.errors import MalformedInput
-from bus.gateway.log_source import Place, Positions
+from bus.kafka.tail_reader import Place, Positions
 
 CURSOR_CHARS_MAX = 8000
 _OFFSET_MAX = 2**63 - 1

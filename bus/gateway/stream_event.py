@@ -10,9 +10,9 @@ from websockets.frames import Opcode
 
 from bus.domain.errors import BusError, MalformedInput
 from bus.gateway import metrics
-from bus.gateway.log_source import Place, Positions
 from bus.gateway.problems import body_of
 from bus.gateway.stream_cursor import write_cursor
+from bus.kafka.tail_reader import Place, Positions
 from bus.wire.codec import Codec, event_json
 from bus.wire.headers import header, version_of
 from bus.wire.record import Record

@@ -8,10 +8,10 @@ import structlog
 
 from bus.domain.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
-from bus.gateway.log_source import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.gateway.problems import HttpProblem
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
 from bus.gateway.stream_event import StreamEvent
+from bus.kafka.tail_reader import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.wire.codec import Codec
 from bus.wire.record import Record
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bus.log.reader import LogReader, open_reader
+from bus.kafka.range_reader import LogReader, open_reader
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings

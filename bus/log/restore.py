@@ -8,7 +8,7 @@ from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name
-from bus.log.reader import open_reader
+from bus.kafka.range_reader import open_reader
 from bus.log.verify import CHUNK
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds

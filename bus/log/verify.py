@@ -6,7 +6,7 @@ from hashlib import md5
 from typing import NamedTuple
 
 from bus.domain.errors import MalformedInput
-from bus.log.reader import open_reader
+from bus.kafka.range_reader import open_reader
 from bus.log.report import Difference, LogReport
 from bus.log.states import check_states
 from bus.postgres.pool import Pool, connected, snapshot

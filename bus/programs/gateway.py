@@ -19,13 +19,13 @@ from bus.gateway.http import make_app
 from bus.gateway.http_protocol import HttpProtocol
 from bus.gateway.idempotency import InFlight
 from bus.gateway.known_clients import KnownClients
-from bus.gateway.log_source import KafkaLog
 from bus.gateway.pushes import PostgresPushes
 from bus.gateway.spool import KafkaSpool
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.stream_protocol import StreamProtocol
 from bus.gateway.ticket_rows import PostgresTicketReader
 from bus.journey import journey
+from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected
 from bus.programs.room import Room
 from bus.programs.running import run_until_stopped, serve_until_stopped

@@ -15,8 +15,8 @@ from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
-from bus.kafka import kafka_options
-from bus.log.reader import open_reader
+from bus.kafka.clients import kafka_options
+from bus.kafka.range_reader import open_reader
 from bus.programs.forgetting import forget_old
 from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources

@@ -11,7 +11,7 @@ import structlog
 
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
 from bus.findings import Finding, Report, Rule, report
-from bus.log.reader import Chunk, LogReader, ahead
+from bus.kafka.range_reader import Chunk, LogReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler

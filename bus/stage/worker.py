@@ -11,7 +11,7 @@ import faust
 import structlog
 
 from bus.domain.errors import InvariantBroken, Transient
-from bus.log.reader import LogReader
+from bus.kafka.range_reader import LogReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.faust_app import assigned, make_app, skip_to

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from bus.kafka import admin, apply_topics
+from bus.kafka.clients import admin, apply_topics
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool
 from bus.settings import Settings

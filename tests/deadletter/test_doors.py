@@ -9,7 +9,7 @@ from bus.domain.events import NoteAdded, TicketOpened
 from bus.intake.commands_topic import CommandsDoor
 from bus.intake.dispatch_handler import Door
 from bus.intake.intake_topic import IntakeDoor
-from bus.log.reader import record_of
+from bus.kafka.range_reader import record_of
 from bus.settings import Settings
 from bus.wire.headers import RETURNED
 from bus.wire.record import Record

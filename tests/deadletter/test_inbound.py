@@ -14,7 +14,7 @@ from bus.findings import Rule
 from bus.intake.commands_topic import CommandsDoor
 from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeDoor
-from bus.log.reader import record_of
+from bus.kafka.range_reader import record_of
 from bus.wire.event_reader import EventReader, nothing_more
 from deadletter.letter import Letter
 from deadletter.letters import discard, groups

@@ -10,7 +10,7 @@ import pytest
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.findings import Finding, Rule
-from bus.log.reader import record_of
+from bus.kafka.range_reader import record_of
 from bus.postgres.pool import connected
 from bus.settings import Settings
 from bus.wire.headers import header

@@ -11,7 +11,7 @@ from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
-from bus.kafka import start_producer
+from bus.kafka.clients import start_producer
 from bus.wire.codec import Codec, Registered
 from schemas.catalogue import BY_CLASS
 from schemas.messages import CommandSent, HostRead

@@ -11,7 +11,7 @@ import yaml
 
 from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
 from adapters.stand_ins.crm import Crm
-from bus.kafka import start_producer
+from bus.kafka.clients import start_producer
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import DEADLETTER, LOG, physical
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually

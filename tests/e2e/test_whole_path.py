@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from adapters.stand_ins.crm import Crm
 from adapters.stand_ins.engineer_app import EngineerApp
-from bus.kafka import make_consumer
+from bus.kafka.clients import make_consumer
 from bus.wire.headers import header
 from schemas.topics import LOG, physical
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually

@@ -18,7 +18,7 @@ from bus.domain.ticket_keys import key_name
 from bus.intake.command_ids import command_id
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
-from bus.log.reader import LogReader, open_reader
+from bus.kafka.range_reader import LogReader, open_reader
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import standing
 from bus.wire.event_reader import EventReader

@@ -19,7 +19,7 @@ from bus.domain.errors import KafkaUnavailable
 from bus.domain.naming import kebab
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.kafka import HeldProducer
+from bus.kafka.clients import HeldProducer
 from bus.rule_files import load_rules
 from deadletter.refused import MemoryRefusedInputs
 from schemas.messages import CommandSent

@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 
-import bus.kafka
+import bus.kafka.clients
 import bus.postgres.store
 from bus.cli import main
 from bus.domain.batch_decider import Outcome, settle, wanted
 from bus.domain.commands import Request
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler
-from bus.log.reader import Chunk
+from bus.kafka.range_reader import Chunk
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage.handler import Handler
@@ -118,9 +118,9 @@ def one_too_far() -> None:
 
 def one_replica_is_enough() -> None:
     """Take a record for published as soon as the leader alone has it."""
-    make = bus.kafka.make_producer
+    make = bus.kafka.clients.make_producer
     hasty = {"acks": 1, "enable_idempotence": False}
-    _put(bus.kafka, "make_producer", lambda settings, **options: make(settings, **{**options, **hasty}))
+    _put(bus.kafka.clients, "make_producer", lambda settings, **options: make(settings, **{**options, **hasty}))
 
 
 BUGS: Mapping[str, Callable[[], None]] = {

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from bus.domain.events import Recorded, TicketOpened
 from bus.domain.terms import TicketId
-from bus.kafka import make_consumer, start_producer
-from bus.log.reader import open_reader
+from bus.kafka.clients import make_consumer, start_producer
+from bus.kafka.range_reader import open_reader
 from bus.wire.codec import Codec
 from bus.wire.record import Record
 from schemas.topics import LOG, load_contract, physical

@@ -15,10 +15,10 @@ import uvicorn
 
 from bus.domain.terms import TicketId
 from bus.gateway import stream_hub, stream_protocol
-from bus.gateway.log_source import Place
 from bus.gateway.stream_event import StreamEvent
 from bus.gateway.stream_hub import Subscription
 from bus.gateway.stream_protocol import StreamProtocol
+from bus.kafka.tail_reader import Place
 from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
 from tests.gateway.conftest import Gateway, Server

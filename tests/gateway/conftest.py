@@ -17,10 +17,10 @@ from bus.gateway.deps import GatewayDeps
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.http import make_app
 from bus.gateway.idempotency import InFlight
-from bus.gateway.log_source import LogSource
 from bus.gateway.ports import Client, DeadLetterRoom
 from bus.gateway.roles import Role
 from bus.gateway.stream_hub import StreamHub
+from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.refused import MemoryRefusedInputs
 from tests.gateway.fake_room import FakeRoom

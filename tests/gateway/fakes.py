@@ -15,11 +15,11 @@ from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import KeyKind, State, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
-from bus.gateway.log_source import Bounds, OffsetGone, Place, Positions
 from bus.gateway.ports import Client, Push
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
+from bus.kafka.tail_reader import Bounds, OffsetGone, Place, Positions
 from bus.wire.codec import Codec, Registered
 from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of

@@ -1,7 +1,7 @@
 """What counts as a repeat of the relay, and what is news."""
 
-from bus.gateway.log_source import Place
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
+from bus.kafka.tail_reader import Place
 from bus.relay import SHARD_ROWS_MAX
 
 HERE, THERE = Place("ticket.events", 0), Place("ticket.status", 0)

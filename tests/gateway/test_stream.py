@@ -11,8 +11,8 @@ from websockets.exceptions import InvalidStatus
 
 from bus.domain.terms import TicketId
 from bus.gateway import stream
-from bus.gateway.log_source import Place
 from bus.gateway.stream_cursor import write_cursor
+from bus.kafka.tail_reader import Place
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed

@@ -14,11 +14,11 @@ from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.values import IncidentKey
-from bus.gateway.log_source import KafkaLog, Know, Place
 from bus.gateway.stream_cursor import write_cursor
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
-from bus.kafka import apply_topics, make_producer
+from bus.kafka.clients import apply_topics, make_producer
+from bus.kafka.tail_reader import KafkaLog, Know, Place
 from bus.local.stack import Urls
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings

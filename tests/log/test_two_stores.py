@@ -11,7 +11,7 @@ from bus.app import Core
 from bus.domain.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Assignee, IncidentKey
-from bus.kafka import start_producer
+from bus.kafka.clients import start_producer
 from bus.local.stack import Urls
 from bus.log.report import LogReport
 from bus.log.republish import republish

@@ -13,9 +13,9 @@ from bus.app import Core
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import utc_now
-from bus.kafka import start_producer
+from bus.kafka.clients import start_producer
+from bus.kafka.range_reader import open_reader
 from bus.local.stack import Urls
-from bus.log.reader import open_reader
 from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.stage import offsets

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from bus.domain.errors import MalformedInput
 from bus.findings import Finding
-from bus.kafka import kafka_options
+from bus.kafka.clients import kafka_options
+from bus.kafka.range_reader import LogReader, open_reader
 from bus.local.stack import Urls
-from bus.log.reader import LogReader, open_reader
 from bus.postgres.pool import Connection, Pool, connected, open_pool
 from bus.settings import Settings
 from bus.stage import offsets

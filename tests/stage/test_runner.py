@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from bus.domain.errors import StoreUnavailable
 from bus.findings import Rule
-from bus.kafka import kafka_options
+from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage import runner as runner_module

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from bus.kafka import make_consumer
+from bus.kafka.clients import make_consumer
 from bus.settings import Settings
 from schemas.topics import LOG, load_contract, physical
 

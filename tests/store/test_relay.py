@@ -17,7 +17,7 @@ from bus.domain.commands import Command, Note
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher
-from bus.kafka import RECORD_BYTES_MAX, admin, apply_topics
+from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from bus import kafka as kafka_module
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
-from bus.kafka import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
+from bus.kafka import clients as kafka_module
+from bus.kafka.clients import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import INTAKE, load_contract, physical

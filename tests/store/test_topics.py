@@ -11,8 +11,8 @@ import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from bus.broker_topics import Standing, TopicRefused, describe
-from bus.kafka import admin, alter_topics, apply_topics, topic_differences
+from bus.kafka.broker_topic import Standing, TopicRefused, describe
+from bus.kafka.clients import admin, alter_topics, apply_topics, topic_differences
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import COMMANDS, LOG, load_contract, physical

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus.domain.errors import KafkaUnavailable
-from bus.kafka import make_consumer
+from bus.kafka.clients import make_consumer
 from bus.settings import Settings
 from bus.wire.record import Record
 

@@ -12,8 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
 
-from bus.broker_topics import Standing, TopicRefused, check, describe, set_configs
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
+from bus.kafka.broker_topic import Standing, TopicRefused, check, describe, set_configs
 from bus.settings import Settings
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 from schemas.topics import Contract, Topic, physical

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.domain.errors import BusError, KafkaUnavailable
-from bus.kafka import make_consumer, touch
-from bus.log.reader import record_of
+from bus.kafka.clients import make_consumer, touch
+from bus.kafka.range_reader import record_of
 from bus.settings import Settings
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
