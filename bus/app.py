@@ -11,11 +11,11 @@ from bus.gateway.clients import ensure_client
 from bus.gateway.roles import Role
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import admin, alter_topics, apply_topics
+from bus.outbox.relay import Relay
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.registry import SchemaLearner, keep, load_codec, register_all
-from bus.relay import Relay
 from bus.rule_files import load_rules
 from bus.settings import Settings
 from bus.wire.codec import Codec

@@ -24,7 +24,7 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus log verify --json
     """
     from bus.cli.run import counting, echo_json, with_core
-    from bus.log.verify import verify_log
+    from bus.consistency.verify import verify_log
 
     progress, tell = counting("records compared:")
     with progress:
@@ -54,7 +54,7 @@ def republish(
     Example: ticketbus log republish --topic ticket.assign
     """
     from bus.cli.run import counting, echo_json, with_core
-    from bus.log.republish import republish as fill
+    from bus.outbox.republish import republish as fill
     from schemas.topics import load_contract
 
     contract = load_contract()
@@ -78,7 +78,7 @@ def restore(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus log restore
     """
     from bus.cli.run import counting, echo_json, with_core
-    from bus.log.restore import restore as fill
+    from bus.consistency.restore import restore as fill
     from bus.wire.event_reader import EventReader
 
     async def again(core: "Core") -> int:

@@ -5,10 +5,11 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from bus import findings, relay
+from bus import findings
 from bus.delivery import metrics as delivery
 from bus.drawing.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
+from bus.outbox import relay
 from bus.stage import metrics as stage
 from bus.wire import metrics as log
 
@@ -32,7 +33,7 @@ def page() -> str:
     """Draw docs/metrics.md. Pure."""
     return document(
         "Metrics 指标",
-        "the catalogues of metrics: bus/*/metrics.py, bus/relay.py and bus/findings.py",
+        "the catalogues of metrics: bus/*/metrics.py, bus/outbox/relay.py and bus/findings.py",
         *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from bus.kafka.tail_reader import Place
-from bus.relay import SHARD_ROWS_MAX
+from bus.outbox.relay import SHARD_ROWS_MAX
 
 # A pass is repeated whole, and what was committed late with a lower number may push its end into the pass after it.
 REPEAT_RECORDS_MAX = 2 * SHARD_ROWS_MAX

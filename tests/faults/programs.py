@@ -18,15 +18,15 @@ from typing import Any
 
 import bus.delivery.queue
 import bus.intake.dispatch
-import bus.relay
+import bus.outbox.relay
 import deadletter.redrives
 from adapters.erp.kingdee import Kingdee
 from bus.cli import main
 from bus.delivery.calling import Caller
 from bus.intake.dispatch import Dispatcher
+from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection
 from bus.postgres.store import PostgresTransaction
-from bus.relay import Relay
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
 from bus.wire.record import Record
@@ -129,7 +129,7 @@ def set_traps(trap: Trap) -> None:
     """Wrap the product's methods so that each pass of a step is counted."""
     _trap_stages(trap)
     _trap_around(Relay, "_send", trap, after=RELAY_BEFORE_MARK)
-    _trap_around(bus.relay, "_mark", trap, after=RELAY_BEFORE_COMMIT)
+    _trap_around(bus.outbox.relay, "_mark", trap, after=RELAY_BEFORE_COMMIT)
     _trap_around(Dispatcher, "dispatch", trap, before=DISPATCH_BEFORE, after=DISPATCH_AFTER_COMMIT)
     _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
     _trap_deliveries(trap)

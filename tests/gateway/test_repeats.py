@@ -2,7 +2,7 @@
 
 from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
 from bus.kafka.tail_reader import Place
-from bus.relay import SHARD_ROWS_MAX
+from bus.outbox.relay import SHARD_ROWS_MAX
 
 HERE, THERE = Place("ticket.events", 0), Place("ticket.status", 0)
 

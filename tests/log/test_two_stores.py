@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 
 from bus.app import Core
+from bus.consistency.report import LogReport
+from bus.consistency.restore import restore
+from bus.consistency.verify import verify_log
 from bus.domain.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Assignee, IncidentKey
 from bus.kafka.clients import start_producer
 from bus.local.stack import Urls
-from bus.log.report import LogReport
-from bus.log.republish import republish
-from bus.log.restore import restore
-from bus.log.verify import verify_log
+from bus.outbox.republish import republish
 from bus.wire.event_reader import EventReader
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on

@@ -11,7 +11,6 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from bus import relay as relay_module
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
@@ -19,9 +18,10 @@ from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
 from bus.local.stack import Urls
+from bus.outbox import relay as relay_module
+from bus.outbox.relay import Relay
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
-from bus.relay import Relay
 from bus.settings import Settings
 from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from typing import NamedTuple
 
+from bus.consistency.report import Difference, LogReport
+from bus.consistency.states import check_states
 from bus.domain.errors import MalformedInput
 from bus.kafka.range_reader import open_reader
-from bus.log.report import Difference, LogReport
-from bus.log.states import check_states
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.settings import Settings
 from bus.wire.codec import Codec

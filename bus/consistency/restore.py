@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from bus.consistency.verify import CHUNK
 from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Answer, Done, Settled
 from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name
 from bus.kafka.range_reader import open_reader
-from bus.log.verify import CHUNK
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
 from bus.settings import Settings

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
+from bus.consistency.report import Difference, LogReport
 from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.ticket import Ticket, evolve
-from bus.log.report import Difference, LogReport
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.wire.codec import Codec, ticket_from_json
 from schemas.topics import LOG

@@ -1,0 +1,1 @@
+"""The outbox: what PostgreSQL holds for Kafka, published in order."""
