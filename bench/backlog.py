@@ -18,7 +18,7 @@ from bench.seed import seed
 from bench.sightings import quantile_ms
 from bus.app import Core
 from bus.delivery import queue
-from bus.delivery.standing import TELL_EVERY_S, standing
+from bus.delivery.status import TELL_EVERY_S, standing
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, connected
 

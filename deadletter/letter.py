@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from bus.delivery.parking import Parked
+from bus.delivery.dead_letter_port import Parked
 from bus.domain.errors import BusError
 from bus.wire.rejected_input import RefusedInput
 

@@ -7,7 +7,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import queue
-from bus.delivery.parking import Parked
+from bus.delivery.dead_letter_port import Parked
 from bus.postgres.pool import Connection, Pool, connected
 from deadletter.doors import no_way_back
 from deadletter.letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery

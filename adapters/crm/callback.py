@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adapters.crm import signature
 from adapters.crm.callback_wire import Answer, judge, status_body
-from bus.delivery.plan import VariableName, secret_of
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.delivery.targets_config import VariableName, secret_of
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
 

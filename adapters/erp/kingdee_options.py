@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.erp.kingdee_wire import KingdeeSettings
-from bus.delivery.plan import VariableName, secret_of
+from bus.delivery.targets_config import VariableName, secret_of
 
 
 class KingdeeOptions(BaseModel):

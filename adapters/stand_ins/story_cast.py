@@ -9,7 +9,7 @@ from adapters.stand_ins.desk import Desk
 from adapters.stand_ins.engineer_app import EngineerApp
 from adapters.stand_ins.narrator import Narrator
 from adapters.stand_ins.story_systems import Systems
-from bus.delivery.standing import Standing
+from bus.delivery.status import Standing
 
 EVENT_S_MAX: Final = 15.0
 ENGINEER: Final = "张伟"

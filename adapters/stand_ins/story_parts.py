@@ -9,7 +9,7 @@ from adapters.stand_ins.kingdee_books import BillKept
 from adapters.stand_ins.narrator import Narrator
 from adapters.stand_ins.story_cast import Cast
 from adapters.stand_ins.story_systems import BREAKER_FAILURES, ERP, SEAL
-from bus.delivery.standing import Standing
+from bus.delivery.status import Standing
 
 DELIVERED_S_MAX: Final = 30.0  # on a busy machine the worker is still starting
 STOREKEEPER: Final = "周敏"

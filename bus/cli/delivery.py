@@ -8,7 +8,7 @@ from bus.cli.redrive import said
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.delivery.standing import Standing
+    from bus.delivery.status import Standing
 
 commands = typer.Typer(name="delivery", help="Queues towards other systems.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.delivery.standing import standing
+    from bus.delivery.status import standing
 
     bad = False
     for one in with_core(data, lambda core: standing(core.pool)):
@@ -50,7 +50,7 @@ def pause(
     Example: ticketbus delivery pause erp --why "张工: 盘点到 18 点"
     """
     from bus.cli.run import with_core
-    from bus.delivery import gate
+    from bus.delivery import target_state as gate
 
     with_core(data, lambda core: gate.pause(core.pool, target, why))
     typer.echo(f"{target} 已暂停 / paused: {why}")
@@ -63,7 +63,7 @@ def resume(target: Target, data: Data = None) -> None:
     Example: ticketbus delivery resume erp
     """
     from bus.cli.run import with_core
-    from bus.delivery import gate
+    from bus.delivery import target_state as gate
 
     if not with_core(data, lambda core: gate.resume(core.pool, target)):
         typer.echo(f"“{target}”没有暂停 / {target} is not paused", err=True)

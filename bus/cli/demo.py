@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adapters.stand_ins.narrator import Narrator
     from adapters.stand_ins.story_systems import Systems
     from bus.app import Core
-    from bus.delivery.standing import Standing
+    from bus.delivery.status import Standing
     from bus.settings import Settings
 
 commands = typer.Typer()
@@ -156,7 +156,7 @@ class _Operator:
         self._core = core
 
     async def standing(self, target: str) -> "Standing | None":
-        from bus.delivery.standing import standing
+        from bus.delivery.status import standing
 
         return next((one for one in await standing(self._core.pool) if one.target == target), None)
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bus.delivery import gate, push_queue, queue
+from bus.delivery import push_queue, queue
+from bus.delivery import target_state as gate
 from bus.delivery.push_queue import NOBODY_HOLDS_IT, Overdue
 from bus.delivery.queue import Ended, Settled
 from bus.domain.errors import Transient

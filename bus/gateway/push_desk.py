@@ -9,13 +9,15 @@ from time import monotonic
 
 import structlog
 
-from bus.delivery import found, gate, metrics, push_queue, queue
-from bus.delivery.judging import written_down
-from bus.delivery.parking import Park, Parked
-from bus.delivery.plan import TargetPlan
+from bus.delivery import alerts as found
+from bus.delivery import metrics, push_queue, queue
+from bus.delivery import target_state as gate
+from bus.delivery.dead_letter_port import Park, Parked
 from bus.delivery.push_queue import Wanted
 from bus.delivery.queue import Again, Claim, Ended, Settled
+from bus.delivery.settlement import written_down
 from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
+from bus.delivery.targets_config import TargetPlan
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.app import Core
-from bus.delivery.plan import Plan
+from bus.delivery.targets_config import Plan
 from bus.domain.errors import BusError
 from bus.gateway.clients import load_tokens
 from bus.gateway.deps import GatewayDeps

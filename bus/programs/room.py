@@ -8,9 +8,9 @@ from typing import Any, Final, assert_never
 
 import orjson
 
-from bus.delivery import gate
-from bus.delivery.gate import NoSuchTarget
-from bus.delivery.standing import standing
+from bus.delivery import target_state as gate
+from bus.delivery.status import standing
+from bus.delivery.target_state import NoSuchTarget
 from bus.domain.errors import BusError, CommandRefused, MalformedInput
 from bus.gateway.once import once
 from bus.gateway.ports import Deed, Done

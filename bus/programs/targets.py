@@ -12,12 +12,12 @@ from adapters.engineer_app.options import UNUSED, EngineerAppOptions
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_options import KingdeeOptions
 from bus.app import Core
-from bus.delivery.calling import Caller
-from bus.delivery.courier import Courier
-from bus.delivery.plan import Plan, PlanWrong, TargetPlan, load_plan
+from bus.delivery.attempt import Caller
+from bus.delivery.delivery_worker import Courier
 from bus.delivery.push_rounds import PushRounds
 from bus.delivery.target import Target
-from bus.delivery.tickets_at import TicketsAt
+from bus.delivery.targets_config import Plan, PlanWrong, TargetPlan, load_plan
+from bus.delivery.ticket_snapshots import TicketsAt
 from bus.gateway.push_desk import PushDesk
 from bus.intake.dispatch import utc_now
 from bus.settings import Settings

@@ -8,9 +8,9 @@ from typing import Any
 from prometheus_client import start_http_server
 
 from bus.app import Core
-from bus.delivery.plan import Plan
-from bus.delivery.stage import DeliveriesHandler
-from bus.delivery.standing import tell_standing
+from bus.delivery.enqueue_handler import DeliveriesHandler
+from bus.delivery.status import tell_standing
+from bus.delivery.targets_config import Plan
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchingHandler, Door

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallbackOptions
 from adapters.crm.callback_wire import Answer, judge, retry_after_s, status_body
-from bus.delivery.plan import PlanWrong, load_plan
 from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.delivery.targets_config import PlanWrong, load_plan
 from bus.domain.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
 from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket import Ticket, evolve

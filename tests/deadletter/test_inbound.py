@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from bus.delivery.calling import Caller
+from bus.delivery.attempt import Caller
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
 from bus.domain.commands import Note

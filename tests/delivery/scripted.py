@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bus.delivery.calling import Caller
-from bus.delivery.courier import Courier
-from bus.delivery.plan import BreakerPolicy, RetryPolicy, TargetPlan
+from bus.delivery.attempt import Caller
+from bus.delivery.delivery_worker import Courier
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetPlan
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.findings import Finding

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.findings import Rule
 from tests.bus_under_test import eventually

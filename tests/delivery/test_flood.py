@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.findings import Rule
 from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded

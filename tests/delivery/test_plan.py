@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from bus.delivery.breaker import BreakerLimits
-from bus.delivery.plan import Plan, PlanWrong, VariableName, load_plan, secret_of
 from bus.delivery.target import FailureKind
+from bus.delivery.targets_config import Plan, PlanWrong, VariableName, load_plan, secret_of
 from bus.delivery.triage import Limits
 from bus.domain.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bus.delivery.target import Call
-from bus.delivery.tickets_at import TicketsAt
+from bus.delivery.ticket_snapshots import TicketsAt
 from bus.domain.commands import Accept, Note
 from bus.domain.events import Recorded, TicketAssigned
 from bus.domain.ticket import evolve

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from adapters.stand_ins.engineer_app import EngineerApp, Habit, SubscriptionRefused
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.gateway.clients import add_client
 from bus.gateway.roles import Role
 from bus.gateway.stream_protocol import ANSWERS, HEARD_MAX

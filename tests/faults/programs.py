@@ -22,7 +22,7 @@ import bus.outbox.relay
 import deadletter.redrives
 from adapters.erp.kingdee import Kingdee
 from bus.cli import main
-from bus.delivery.calling import Caller
+from bus.delivery.attempt import Caller
 from bus.intake.dispatch import Dispatcher
 from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from bus.delivery.parking import Parked
-from bus.delivery.plan import TargetPlan
+from bus.delivery.dead_letter_port import Parked
 from bus.delivery.push_rounds import PushRounds
+from bus.delivery.targets_config import TargetPlan
 from bus.findings import Finding
 from bus.gateway.push_desk import PushDesk, Session
 from bus.postgres.pool import Connection, Pool, connected

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.domain.commands import Note
 from bus.gateway.roles import Role
 from schemas.messages import CommandSent

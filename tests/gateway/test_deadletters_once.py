@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.gateway.once import once
 from bus.gateway.ports import Deed, Done
 from bus.intake.command_ids import command_id

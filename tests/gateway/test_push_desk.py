@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bus.delivery import gate
+from bus.delivery import target_state as gate
 from bus.domain.errors import MalformedInput
 from bus.gateway.push_desk import Session
 from bus.gateway.push_frames import read_person

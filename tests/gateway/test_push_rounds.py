@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.delivery.plan import PlanWrong
+from bus.delivery.targets_config import PlanWrong
 from bus.postgres.pool import Pool
 from bus.programs.gateway import run_gateway
 from bus.programs.targets import plan_of

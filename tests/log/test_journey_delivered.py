@@ -11,9 +11,10 @@ import pytest
 
 from bus.app import Core
 from bus.cli.trace import lines
-from bus.delivery import gate, queue
+from bus.delivery import queue
+from bus.delivery import target_state as gate
 from bus.delivery.breaker import Breaker
-from bus.delivery.parking import Parked
+from bus.delivery.dead_letter_port import Parked
 from bus.delivery.queue import Added, Again, Claim, Ended, Settled
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput

@@ -9,13 +9,15 @@ from time import monotonic
 
 import structlog
 
-from bus.delivery import found, gate, metrics, queue
+from bus.delivery import alerts as found
+from bus.delivery import metrics, queue
+from bus.delivery import target_state as gate
+from bus.delivery.attempt import GRACE_S, Caller, Finished
 from bus.delivery.breaker import Breaker, admit, is_open
-from bus.delivery.calling import GRACE_S, Caller, Finished
-from bus.delivery.judging import judge
-from bus.delivery.parking import Park, Parked
-from bus.delivery.plan import TargetPlan
+from bus.delivery.dead_letter_port import Park, Parked
 from bus.delivery.queue import Claim
+from bus.delivery.settlement import judge
+from bus.delivery.targets_config import TargetPlan
 from bus.domain.errors import Transient
 from bus.findings import Report, report
 from bus.postgres.pool import Pool, connected

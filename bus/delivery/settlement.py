@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bus.delivery.attempt import Finished
 from bus.delivery.breaker import Breaker, failed, is_open, succeeded
-from bus.delivery.calling import Finished
-from bus.delivery.parking import Parked
-from bus.delivery.plan import TargetPlan
+from bus.delivery.dead_letter_port import Parked
 from bus.delivery.queue import Again, Claim, Ended, Settled
 from bus.delivery.target import DeliveryFailed
+from bus.delivery.targets_config import TargetPlan
 from bus.delivery.triage import Discard, Failure, Park, Reason, Retry, Tried, asked_wait_s, triage
 from bus.intake.dlq_limit import LAST, flooded
 

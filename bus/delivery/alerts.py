@@ -1,6 +1,6 @@
 """What deliveries find that a person must hear of."""
 
-from bus.delivery.parking import Parked
+from bus.delivery.dead_letter_port import Parked
 from bus.findings import Finding, Rule
 
 

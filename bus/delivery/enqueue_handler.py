@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.delivery import queue
-from bus.delivery.plan import Plan
+from bus.delivery.targets_config import Plan
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
