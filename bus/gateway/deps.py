@@ -10,12 +10,12 @@ from starlette.types import Scope
 from bus.gateway.group_commit import GroupCommit
 from bus.gateway.idempotency import InFlight
 from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
-from bus.gateway.push_desk import PushDesk
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.trace_context import TraceContext
 from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import SourceAdapter
 from bus.intake.store_port import Store
+from bus.push.sessions import PushDesk
 from bus.wire.codec import Codec
 from bus.wire.rejected_input import RefusedStore
 from schemas.topics import Contract

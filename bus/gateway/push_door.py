@@ -13,9 +13,9 @@ from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import deps_of
 from bus.gateway.ports import Client
 from bus.gateway.problems import HttpProblem
-from bus.gateway.push_desk import PushDesk, Session
-from bus.gateway.push_frames import read_ack, read_person, ready_frame
 from bus.gateway.stream import Sending, denied, goodbye, until_unwelcome
+from bus.push.frames import read_ack, read_person, ready_frame
+from bus.push.sessions import PushDesk, Session
 
 PATH = "/v1/engineer/pushes"
 log = structlog.get_logger()

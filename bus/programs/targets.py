@@ -14,12 +14,12 @@ from adapters.erp.kingdee_options import KingdeeOptions
 from bus.app import Core
 from bus.delivery.attempt import Caller
 from bus.delivery.delivery_worker import Courier
-from bus.delivery.push_rounds import PushRounds
 from bus.delivery.target import Target
 from bus.delivery.targets_config import Plan, PlanWrong, TargetPlan, load_plan
 from bus.delivery.ticket_snapshots import TicketsAt
-from bus.gateway.push_desk import PushDesk
 from bus.intake.dispatch import utc_now
+from bus.push.overdue_monitor import PushRounds
+from bus.push.sessions import PushDesk
 from bus.settings import Settings
 from deadletter import letters
 

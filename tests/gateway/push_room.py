@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from bus.delivery.dead_letter_port import Parked
-from bus.delivery.push_rounds import PushRounds
 from bus.delivery.targets_config import TargetPlan
 from bus.findings import Finding
-from bus.gateway.push_desk import PushDesk, Session
 from bus.postgres.pool import Connection, Pool, connected
+from bus.push.overdue_monitor import PushRounds
+from bus.push.sessions import PushDesk, Session
 from bus.wire.event_reader import nothing_more
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, Office

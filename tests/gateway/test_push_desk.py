@@ -8,9 +8,9 @@ import pytest
 
 from bus.delivery import target_state as gate
 from bus.domain.errors import MalformedInput
-from bus.gateway.push_desk import Session
-from bus.gateway.push_frames import read_person
 from bus.postgres.pool import Pool
+from bus.push.frames import read_person
+from bus.push.sessions import Session
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, ticket
 from tests.gateway.push_room import APP, Room, empty_room, next_push, open_desk

@@ -61,7 +61,7 @@ async def test_a_ticket_that_waits_too_long_is_told_once_whoever_looks_and_waits
 
 
 async def test_rounds_go_by_portions_and_reach_every_ticket(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bus.delivery.push_rounds.LOOKED_AT_MAX", 2)
+    monkeypatch.setattr("bus.push.overdue_monitor.LOOKED_AT_MAX", 2)
     tickets = [await room.hold(ticket(), "") for _ in range(5)]
     for one in tickets:
         await room.add(one, 1)

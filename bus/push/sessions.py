@@ -10,10 +10,9 @@ from time import monotonic
 import structlog
 
 from bus.delivery import alerts as found
-from bus.delivery import metrics, push_queue, queue
+from bus.delivery import metrics, queue
 from bus.delivery import target_state as gate
 from bus.delivery.dead_letter_port import Park, Parked
-from bus.delivery.push_queue import Wanted
 from bus.delivery.queue import Again, Claim, Ended, Settled
 from bus.delivery.settlement import written_down
 from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
@@ -22,8 +21,10 @@ from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.findings import Report, report
-from bus.gateway.push_frames import push_frame
 from bus.postgres.pool import Connection, Pool, connected
+from bus.push import queue as push_queue
+from bus.push.frames import push_frame
+from bus.push.queue import Wanted
 from bus.waiting import wait
 
 IDLE_S = 0.2

@@ -1,0 +1,1 @@
+"""Outbound to people: deliveries pushed to engineers' apps over WebSocket."""
