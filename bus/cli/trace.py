@@ -39,7 +39,7 @@ def trace(
     Example: ticketbus trace T20261122-000123
     """
     from bus.cli.run import echo_json, with_core
-    from bus.journey import journey
+    from bus.journey.journey import journey
     from schemas.topics import LOG, physical
 
     told = with_core(

@@ -24,7 +24,7 @@ from bus.gateway.spool import KafkaSpool
 from bus.gateway.stream_hub import StreamHub
 from bus.gateway.stream_protocol import StreamProtocol
 from bus.gateway.ticket_rows import PostgresTicketReader
-from bus.journey import journey
+from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected
 from bus.programs.room import Room

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bus import journey as journey_module
 from bus.app import Core
 from bus.domain.commands import Note
-from bus.journey import journey
+from bus.journey import journey as journey_module
+from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.programs.forgetting import forget_old

@@ -19,7 +19,7 @@ from bus.delivery.queue import Added, Again, Claim, Ended, Settled
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
-from bus.journey import journey
+from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.wire.rejected_input import refused_input
