@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bus.domain.errors import BusError, StoreUnavailable
-from bus.gateway.clients import ensure_client
-from bus.gateway.roles import Role
+from bus.gateway.auth.clients import ensure_client
+from bus.gateway.auth.roles import Role
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import admin, alter_topics, apply_topics
 from bus.outbox.relay import Relay

@@ -7,7 +7,7 @@ import typer
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.gateway.clients import Listed
+    from bus.gateway.auth.clients import Listed
 
 commands = typer.Typer(name="client", help="Tokens of those who may speak to the gateway.", no_args_is_help=True)
 
@@ -30,8 +30,8 @@ def add(
     from bus.app import require
     from bus.cli.run import echo_json, resolved, run
     from bus.domain.naming import nearest
-    from bus.gateway.clients import add_client
-    from bus.gateway.roles import Role
+    from bus.gateway.auth.clients import add_client
+    from bus.gateway.auth.roles import Role
     from bus.postgres.pool import open_pool
 
     if role not in list(Role):
@@ -62,7 +62,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     from bus.app import require
     from bus.cli.run import echo_json, resolved, run
-    from bus.gateway.clients import list_clients
+    from bus.gateway.auth.clients import list_clients
     from bus.postgres.pool import open_pool
 
     url = require(resolved(data), "database_url")
@@ -87,7 +87,7 @@ def revoke(name: str, data: Data = None) -> None:
     """
     from bus.app import require
     from bus.cli.run import resolved, run
-    from bus.gateway.clients import revoke_client
+    from bus.gateway.auth.clients import revoke_client
     from bus.postgres.pool import open_pool
 
     url = require(resolved(data), "database_url")

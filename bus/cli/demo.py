@@ -129,8 +129,8 @@ async def _told(
 
     from adapters.stand_ins.story import Stage, play
     from bus.app import open_core, require
-    from bus.gateway.clients import ensure_client
-    from bus.gateway.roles import Role
+    from bus.gateway.auth.clients import ensure_client
+    from bus.gateway.auth.roles import Role
 
     tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER)}
     async with ears, open_core(settings, connections=1) as core:

@@ -34,7 +34,7 @@ def list_all(
     from bus.cli.run import echo_json, resolved, run
     from bus.domain.naming import state_named
     from bus.domain.terms import State, TicketId
-    from bus.gateway.ticket_rows import PostgresTicketReader
+    from bus.gateway.read.ticket_rows import PostgresTicketReader
     from bus.postgres.pool import open_pool
 
     wanted = state_named(state) if state else None
@@ -75,7 +75,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 
     from bus.cli.run import resolved
     from bus.domain.ticket import Ticket, evolve
-    from bus.gateway.ticket_view import ticket_view
+    from bus.gateway.read.ticket_view import ticket_view
 
     ticket: Ticket | None = None
     for one in _events(resolved(data), number):
@@ -98,7 +98,7 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
     import orjson
 
     from bus.cli.run import resolved
-    from bus.gateway.ticket_view import events_view
+    from bus.gateway.read.ticket_view import events_view
 
     for one in events_view(_events(resolved(data), number)):
         if as_json:

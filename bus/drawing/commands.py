@@ -13,7 +13,7 @@ from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.domain.transitions import TRANSITIONS
 from bus.drawing.markdown import code, codes, document, table
 from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
-from bus.gateway.roles import GRANTS, Access, Role
+from bus.gateway.auth.roles import GRANTS, Access, Role
 from bus.rule_files import load_sla
 from schemas.messages import CommandSent
 
@@ -50,7 +50,7 @@ def page() -> str:
     """Draw docs/commands.md. Reads the rules' YAML files."""
     return document(
         "Commands 命令",
-        "bus/domain/commands.py, bus/domain/transitions.py, bus/gateway/roles.py and schemas/",
+        "bus/domain/commands.py, bus/domain/transitions.py, bus/gateway/auth/roles.py and schemas/",
         _ABOUT,
         "## Who may what\n\n" + table(("Role", "Commands", "Reading"), map(_role, Role)),
         *(_section(cls) for cls in OUTSIDE),

@@ -7,11 +7,11 @@ from datetime import datetime
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from bus.gateway.group_commit import GroupCommit
-from bus.gateway.idempotency import InFlight
+from bus.gateway.http.trace_context import TraceContext
 from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
-from bus.gateway.stream_hub import StreamHub
-from bus.gateway.trace_context import TraceContext
+from bus.gateway.stream.hub import StreamHub
+from bus.gateway.write.group_commit import GroupCommit
+from bus.gateway.write.request_coalescing import InFlight
 from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import SourceAdapter
 from bus.intake.store_port import Store

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bus.domain.terms import CommandId, State, TicketId
-from bus.gateway.roles import Role
-from bus.gateway.room_orders import Listing, Order
+from bus.gateway.auth.roles import Role
+from bus.gateway.routes.deadletter_requests import Listing, Order
 from schemas.messages import RequestReceived
 
 Spool = Callable[[RequestReceived], Awaitable[None]]

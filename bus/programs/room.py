@@ -12,10 +12,9 @@ from bus.delivery import target_state as gate
 from bus.delivery.status import standing
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.errors import BusError, CommandRefused, MalformedInput
-from bus.gateway.once import once
+from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Deed, Done
-from bus.gateway.problems import HttpProblem
-from bus.gateway.room_orders import (
+from bus.gateway.routes.deadletter_requests import (
     DiscardLetters,
     EditLetter,
     FreezeRedrive,
@@ -27,6 +26,7 @@ from bus.gateway.room_orders import (
     RunRedrive,
     StopRedrive,
 )
+from bus.gateway.write.idempotency_store import once
 from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec

@@ -12,8 +12,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
 from adapters.stand_ins.engineer_app import EngineerApp
-from bus.gateway.clients import add_client
-from bus.gateway.roles import Role
+from bus.gateway.auth.clients import add_client
+from bus.gateway.auth.roles import Role
 from tests.bus_under_test import Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE, command
 

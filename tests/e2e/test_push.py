@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from adapters.stand_ins.engineer_app import EngineerApp, Habit, SubscriptionRefused
 from bus.delivery import target_state as gate
-from bus.gateway.clients import add_client
-from bus.gateway.roles import Role
-from bus.gateway.stream_protocol import ANSWERS, HEARD_MAX
+from bus.gateway.auth.clients import add_client
+from bus.gateway.auth.roles import Role
+from bus.gateway.http.uvicorn_websocket import ANSWERS, HEARD_MAX
 from bus.local.stack import Urls
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.e2e.push_world import World, world_on

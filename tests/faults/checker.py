@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from bus.gateway.repeats import REPEAT_RECORDS_MAX
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX
 from tests.faults.effects import Effects, Logged, Stored
 from tests.faults.history import SPOOLED, UNCHANGED, Kind, Op
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.gateway.repeats import REPEAT_RECORDS_MAX
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX
 from tests.faults.checker import ALARM_LATE_S_MAX, CLOSED, Fault
 from tests.faults.effects import Letter, Promise, Standing
 from tests.faults.history import SPOOLED, History, Kind, Op

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp
 
 from adapters.crm.adapter import CrmAdapter
-from bus.gateway.http import make_app
+from bus.gateway.app import make_app
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.fuzz.shots import Answer, Shot
 from tests.gateway.conftest import PERSON, Gateway

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import uvicorn
 
-from bus.gateway.http_protocol import UNREAD_BYTES_MAX, HttpProtocol
+from bus.gateway.http.uvicorn_http import UNREAD_BYTES_MAX, HttpProtocol
 from tests.fuzz.mutations import damaged
 from tests.fuzz.shots import Shot
 from tests.fuzz.wire import Wire, sent_raw

@@ -7,7 +7,7 @@ import pytest
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
-from bus.gateway.problems import TEXT_CHARS_MAX, HttpProblem, body_of
+from bus.gateway.http.problems import TEXT_CHARS_MAX, HttpProblem, body_of
 from bus.intake.command_requests import opening_request
 from bus.wire.json_body import NAME_CHARS_SHOWN, read_object
 from tests.fuzz.in_process import in_process

@@ -15,8 +15,8 @@ from schemathesis.core import NotSet
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
-from bus.gateway.docs import document
-from bus.gateway.http import all_doors
+from bus.gateway.app import all_doors
+from bus.gateway.http.openapi import document
 from tests.fuzz.in_process import InProcess, in_process
 from tests.fuzz.judge import faults
 from tests.fuzz.shots import Answer, Shot

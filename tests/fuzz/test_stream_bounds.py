@@ -14,10 +14,11 @@ import pytest
 import uvicorn
 
 from bus.domain.terms import TicketId
-from bus.gateway import stream_hub, stream_protocol
-from bus.gateway.stream_event import StreamEvent
-from bus.gateway.stream_hub import Subscription
-from bus.gateway.stream_protocol import StreamProtocol
+from bus.gateway.http import uvicorn_websocket as stream_protocol
+from bus.gateway.http.uvicorn_websocket import StreamProtocol
+from bus.gateway.stream import hub as stream_hub
+from bus.gateway.stream.event_frame import StreamEvent
+from bus.gateway.stream.hub import Subscription
 from bus.kafka.tail_reader import Place
 from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake

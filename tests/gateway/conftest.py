@@ -13,13 +13,13 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from bus.gateway.app import make_app
+from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
-from bus.gateway.group_commit import GroupCommit
-from bus.gateway.http import make_app
-from bus.gateway.idempotency import InFlight
 from bus.gateway.ports import Client, DeadLetterRoom
-from bus.gateway.roles import Role
-from bus.gateway.stream_hub import StreamHub
+from bus.gateway.stream.hub import StreamHub
+from bus.gateway.write.group_commit import GroupCommit
+from bus.gateway.write.request_coalescing import InFlight
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.refused import MemoryRefusedInputs

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bus.gateway.ports import Deed, Done
-from bus.gateway.room_orders import Listing, Order
+from bus.gateway.routes.deadletter_requests import Listing, Order
 
 
 @dataclass

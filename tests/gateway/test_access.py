@@ -6,10 +6,10 @@ import pytest
 
 from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
-from bus.gateway.clients import token_hash
-from bus.gateway.known_clients import KnownClients
+from bus.gateway.auth.client_cache import KnownClients
+from bus.gateway.auth.clients import token_hash
+from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.gateway.ports import Client
-from bus.gateway.roles import GRANTS, Access, Role, allows
 from bus.programs.sources import sources
 from bus.settings import Settings, SettingsWrong
 from tests.gateway.conftest import OPENING, PERSON, Gateway

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from bus.delivery import target_state as gate
 from bus.domain.commands import Note
-from bus.gateway.roles import Role
+from bus.gateway.auth.roles import Role
 from schemas.messages import CommandSent
 from tests.deadletter.test_letters import deliver, rejecting
 from tests.delivery.scripted import Scripted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.gateway.room_orders import LETTERS_MAX, EditLetter, FreezeRedrive, RunRedrive
+from bus.gateway.routes.deadletter_requests import LETTERS_MAX, EditLetter, FreezeRedrive, RunRedrive
 from tests.gateway.conftest import Gateway
 from tests.gateway.fake_room import FakeRoom
 

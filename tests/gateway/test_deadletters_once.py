@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bus.delivery import target_state as gate
-from bus.gateway.once import once
 from bus.gateway.ports import Deed, Done
+from bus.gateway.write.idempotency_store import once
 from bus.intake.command_ids import command_id
 from bus.postgres.pool import Pool
 from tests.gateway.house import FREEZE, NOON, WHY, House, house, refused

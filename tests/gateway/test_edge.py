@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from bus.domain.errors import MalformedInput
-from bus.gateway import trace_context
-from bus.gateway.trace_context import parent_of, parse
+from bus.gateway.http import trace_context
+from bus.gateway.http.trace_context import parent_of, parse
 from bus.wire.json_body import read_object
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
 

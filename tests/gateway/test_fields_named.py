@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 import bus
 from bus.domain.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
-from bus.gateway import edge
-from bus.gateway.answers import NotKept
-from bus.gateway.problems import body_of
+from bus.gateway.http import middleware as edge
+from bus.gateway.http.problems import body_of
+from bus.gateway.http.responses import NotKept
 from bus.wire.json_body import read_object
 from tests.gateway.conftest import OPENING, Gateway
 

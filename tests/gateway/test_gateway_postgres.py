@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.terms import State, TicketId
-from bus.gateway.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
+from bus.gateway.auth.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
+from bus.gateway.auth.roles import Role
 from bus.gateway.ports import Client, Push
-from bus.gateway.pushes import PostgresPushes
-from bus.gateway.roles import Role
-from bus.gateway.ticket_rows import PostgresTicketReader
+from bus.gateway.read.ticket_rows import PostgresTicketReader
+from bus.gateway.stream.sent_events import PostgresPushes
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, open_pool
 from tests.bus_under_test import Bus, bus_on

@@ -13,8 +13,8 @@ from bus.domain.commands import Note, Request
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, TicketId, TraceId
-from bus.gateway import group_commit
-from bus.gateway.group_commit import BATCH_REQUESTS_MAX, GroupCommit
+from bus.gateway.write import group_commit
+from bus.gateway.write.group_commit import BATCH_REQUESTS_MAX, GroupCommit
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
 from bus.intake.store_port import Store

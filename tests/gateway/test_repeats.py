@@ -1,6 +1,6 @@
 """What counts as a repeat of the relay, and what is news."""
 
-from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Repeats
 from bus.kafka.tail_reader import Place
 from bus.outbox.relay import SHARD_ROWS_MAX
 

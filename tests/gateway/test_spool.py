@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bus.domain.errors import KafkaUnavailable
-from bus.gateway.spool import NEAR_RECORDS, STILL_S_MAX, KafkaSpool, _Behind
+from bus.gateway.write.spool import NEAR_RECORDS, STILL_S_MAX, KafkaSpool, _Behind
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.settings import Settings

@@ -10,8 +10,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bus.domain.terms import TicketId
-from bus.gateway import stream
-from bus.gateway.stream_cursor import write_cursor
+from bus.gateway.routes import stream
+from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Place
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of

@@ -14,7 +14,7 @@ from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.values import IncidentKey
-from bus.gateway.stream_cursor import write_cursor
+from bus.gateway.stream.cursor import write_cursor
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
 from bus.kafka.clients import apply_topics, make_producer
@@ -214,7 +214,7 @@ async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) 
 async def test_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from bus.gateway import stream
+    from bus.gateway.routes import stream
 
     monkeypatch.setattr(stream, "READY_SECONDS_MAX", 0.2)
     nowhere = Settings(kafka_bootstrap="127.0.0.1:1")

@@ -8,7 +8,7 @@ import pytest
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.terms import TicketId
-from bus.gateway.problems import HttpProblem
+from bus.gateway.http.problems import HttpProblem
 from bus.intake.dispatch import utc_now
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 

@@ -8,9 +8,9 @@ import structlog
 
 from bus.domain.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
-from bus.gateway.problems import HttpProblem
-from bus.gateway.repeats import REPEAT_RECORDS_MAX, Repeats
-from bus.gateway.stream_event import StreamEvent
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Repeats
+from bus.gateway.stream.event_frame import StreamEvent
 from bus.kafka.tail_reader import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
 from bus.wire.codec import Codec
 from bus.wire.record import Record

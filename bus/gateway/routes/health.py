@@ -7,12 +7,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.gateway.answers import json_response
-from bus.gateway.auth import admit
+from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
+from bus.gateway.http.problems import RETRY_AFTER_S
+from bus.gateway.http.responses import json_response
 from bus.gateway.ports import Probe
-from bus.gateway.problems import RETRY_AFTER_S
-from bus.gateway.roles import Access
 
 PROBE_SECONDS_MAX = 2.0
 

@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bus.domain.errors import BusError, Refusal, Transient
-from bus.gateway.problems import HttpProblem, internal, problem
+from bus.gateway.http.problems import HttpProblem, internal, problem
 
 PATH_CHARS_SHOWN = 200
 _CALLERS_WORDS = frozenset({"unknown_field", "nul", "lone_surrogate"})  # their field may be anything, even a person

@@ -5,14 +5,14 @@ from starlette.responses import Response
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest, state_named
-from bus.gateway.answers import json_response
-from bus.gateway.auth import admit
+from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
-from bus.gateway.page_cursor import read_page_cursor, write_page_cursor
-from bus.gateway.problems import HttpProblem
-from bus.gateway.roles import Access
-from bus.gateway.ticket_ids import no_such_ticket, read_ticket_id
-from bus.gateway.ticket_view import events_view, ticket_view
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.responses import json_response
+from bus.gateway.read.page_cursor import read_page_cursor, write_page_cursor
+from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
+from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
 from bus.wire.json_body import joined
 

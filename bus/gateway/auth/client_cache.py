@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from bus.domain.errors import StoreUnavailable
-from bus.gateway.clients import token_hash
+from bus.gateway.auth.clients import token_hash
 from bus.gateway.ports import Client
 
 REFRESH_S = 5.0

@@ -12,13 +12,13 @@ from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import TicketId
-from bus.gateway.answers import accepted_response, keep
-from bus.gateway.auth import admit
+from bus.gateway.auth.authorize import admit
 from bus.gateway.deps import GatewayDeps, body_of, deps_of, raw_headers, trace_of
-from bus.gateway.intake import spooled
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.responses import accepted_response, keep
 from bus.gateway.ports import Client
-from bus.gateway.problems import HttpProblem
-from bus.gateway.ticket_ids import read_ticket_id
+from bus.gateway.read.ticket_ids import read_ticket_id
+from bus.gateway.write.spool_request import spooled
 from bus.intake.command_bodies import COMMANDS
 from bus.intake.command_requests import OPEN_PATH, command_request
 from bus.intake.from_raw_request import refused_delivery

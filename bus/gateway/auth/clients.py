@@ -9,8 +9,8 @@ import structlog
 from psycopg.errors import UniqueViolation
 
 from bus.domain.errors import CommandRefused
+from bus.gateway.auth.roles import Role
 from bus.gateway.ports import Client
-from bus.gateway.roles import Role
 from bus.intake.reserved_names import refuse_reserved
 from bus.postgres.pool import Pool, connected
 

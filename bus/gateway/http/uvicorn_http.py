@@ -6,7 +6,7 @@ from asyncio import TimerHandle
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from bus.gateway.problems import HttpProblem, problem
+from bus.gateway.http.problems import HttpProblem, problem
 
 HEAD_S_MAX = 10.0
 UNREAD_BYTES_MAX = 64 * 1024

@@ -11,17 +11,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from bus.domain.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
 from bus.gateway import metrics
-from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit, bearer
+from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit, bearer
+from bus.gateway.auth.roles import Access
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
-from bus.gateway.follower import Follower
+from bus.gateway.http.problems import HttpProblem, body_of, problem
+from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
 from bus.gateway.ports import Client, Push
-from bus.gateway.problems import HttpProblem, body_of, problem
-from bus.gateway.roles import Access
-from bus.gateway.stream_cursor import read_cursor
-from bus.gateway.stream_event import Frame
-from bus.gateway.stream_hub import begin_again, slow_reader
-from bus.gateway.stream_protocol import PING_UNANSWERED, WIRE
+from bus.gateway.stream.cursor import read_cursor
+from bus.gateway.stream.event_frame import Frame
+from bus.gateway.stream.hub import begin_again, slow_reader
+from bus.gateway.stream.subscriber import Follower
 from bus.kafka.tail_reader import OffsetGone, Positions
 
 FROM_START = "start"

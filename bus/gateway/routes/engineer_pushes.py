@@ -8,12 +8,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.domain.commands import Accept
 from bus.domain.errors import Refusal, Transient
-from bus.gateway.auth import SUBPROTOCOL_PREFIX, admit
+from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import deps_of
+from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Client
-from bus.gateway.problems import HttpProblem
-from bus.gateway.stream import Sending, denied, goodbye, until_unwelcome
+from bus.gateway.routes.stream import Sending, denied, goodbye, until_unwelcome
 from bus.push.frames import read_ack, read_person, ready_frame
 from bus.push.sessions import PushDesk, Session
 
@@ -67,7 +67,7 @@ async def _send(ws: WebSocket, session: Session, sending: Sending) -> None:
     clock, frame = asyncio.get_running_loop().time, ready_frame(session.person)
     while True:
         sending.since = clock()
-        # The server lets who is sent a push answer it: bus.gateway.stream_protocol.
+        # The server lets who is sent a push answer it: bus.gateway.http.uvicorn_websocket.
         await ws.send({"type": "websocket.send", "text": frame, "answers": 1})
         sending.since = None
         frame = await session.take()

@@ -11,7 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
-from bus.gateway.problems import HttpProblem, problem
+from bus.gateway.http.problems import HttpProblem, problem
 
 WIRE = "ticketbus.wire"
 """The ASGI extension: a `websocket.send` may bring `wire`, bytes of whole frames that are written as they are."""

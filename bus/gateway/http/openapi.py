@@ -18,9 +18,9 @@ from swagger_ui_bundle import swagger_ui_path
 
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
-from bus.gateway.roles import GRANTS, Access
-from bus.gateway.room_orders import Order
-from bus.gateway.routing import Door
+from bus.gateway.auth.roles import GRANTS, Access
+from bus.gateway.http.routing import Door
+from bus.gateway.routes.deadletter_requests import Order
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
 
 _IN_PATH = re.compile(r"{(\w+)}")

@@ -4,10 +4,10 @@ from starlette.requests import HTTPConnection
 
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
+from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import deps_of
+from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Client
-from bus.gateway.problems import HttpProblem
-from bus.gateway.roles import Access, allows
 
 SUBPROTOCOL_PREFIX = "bearer."
 

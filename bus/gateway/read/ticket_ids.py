@@ -3,7 +3,7 @@
 import re
 
 from bus.domain.terms import TicketId
-from bus.gateway.problems import HttpProblem
+from bus.gateway.http.problems import HttpProblem
 
 _NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII)
 

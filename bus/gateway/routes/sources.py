@@ -10,10 +10,10 @@ from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
-from bus.gateway.answers import accepted_json, json_response, keep
 from bus.gateway.deps import GatewayDeps, body_of, deps_of, trace_of
-from bus.gateway.intake import spooled
-from bus.gateway.problems import HttpProblem
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.responses import accepted_json, json_response, keep
+from bus.gateway.write.spool_request import spooled
 from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
 from bus.wire.json_body import NAME_CHARS_SHOWN

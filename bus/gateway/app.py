@@ -12,17 +12,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from bus.domain.commands import OpenTicket
-from bus.gateway import health, reads
 from bus.gateway.cancellation import cancel_all
-from bus.gateway.deadletters import room_doors
 from bus.gateway.deps import GatewayDeps
-from bus.gateway.docs import command_docs, docs_doors
-from bus.gateway.edge import Edge
-from bus.gateway.push_door import PATH, pushes
-from bus.gateway.routing import Door, StreamDoor
-from bus.gateway.sources import webhook
-from bus.gateway.stream import no_stream, stream
-from bus.gateway.tickets import commanding, no_such_command, open_ticket
+from bus.gateway.http.middleware import Edge
+from bus.gateway.http.openapi import command_docs, docs_doors
+from bus.gateway.http.routing import Door, StreamDoor
+from bus.gateway.routes import health, reads
+from bus.gateway.routes.deadletters import room_doors
+from bus.gateway.routes.engineer_pushes import PATH, pushes
+from bus.gateway.routes.sources import webhook
+from bus.gateway.routes.stream import no_stream, stream
+from bus.gateway.routes.tickets import commanding, no_such_command, open_ticket
 from bus.intake.command_bodies import COMMANDS
 
 Task = Callable[[], Awaitable[None]]

@@ -10,8 +10,8 @@ from websockets.frames import Opcode
 
 from bus.domain.errors import BusError, MalformedInput
 from bus.gateway import metrics
-from bus.gateway.problems import body_of
-from bus.gateway.stream_cursor import write_cursor
+from bus.gateway.http.problems import body_of
+from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Place, Positions
 from bus.wire.codec import Codec, event_json
 from bus.wire.headers import header, version_of

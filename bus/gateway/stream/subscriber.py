@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from bus.gateway import metrics
-from bus.gateway.repeats import Repeats
-from bus.gateway.stream_cursor import write_cursor
-from bus.gateway.stream_event import Frame, StreamEvent
-from bus.gateway.stream_hub import StreamHub, Subscription, begin_again, warm
+from bus.gateway.stream.cursor import write_cursor
+from bus.gateway.stream.dedup import Repeats
+from bus.gateway.stream.event_frame import Frame, StreamEvent
+from bus.gateway.stream.hub import StreamHub, Subscription, begin_again, warm
 from bus.kafka.tail_reader import Place, Positions
 from bus.wire.record import Record
 

@@ -10,9 +10,9 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
-from bus.gateway.failures import failed
-from bus.gateway.problems import HttpProblem
-from bus.gateway.trace_context import TraceContext, context_of, parent_of, span_under
+from bus.gateway.http.error_handler import failed
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.trace_context import TraceContext, context_of, parent_of, span_under
 from bus.wire.json_body import WHOLE
 
 BODY_SECONDS_MAX = 30.0

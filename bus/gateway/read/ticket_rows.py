@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from bus.domain.terms import State, TicketId
-from bus.gateway.ticket_view import with_snapshot
+from bus.gateway.read.ticket_view import with_snapshot
 from bus.postgres.pool import Pool, connected
 
 COLUMNS = (

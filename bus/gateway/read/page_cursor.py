@@ -5,8 +5,8 @@ import binascii
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
-from bus.gateway.problems import HttpProblem
-from bus.gateway.ticket_ids import read_ticket_id
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.read.ticket_ids import read_ticket_id
 
 
 def write_page_cursor(last: TicketId) -> str:

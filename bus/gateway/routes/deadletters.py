@@ -6,14 +6,15 @@ from typing import Any, Final
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.gateway.answers import json_response
-from bus.gateway.auth import admit
+from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
-from bus.gateway.docs import in_path, order_docs
+from bus.gateway.http.openapi import in_path, order_docs
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import Door
 from bus.gateway.ports import Deed
-from bus.gateway.problems import HttpProblem
-from bus.gateway.roles import Access
-from bus.gateway.room_orders import (
+from bus.gateway.routes.deadletter_requests import (
     NUMBER_MAX,
     DiscardLetters,
     EditLetter,
@@ -27,7 +28,6 @@ from bus.gateway.room_orders import (
     StopRedrive,
     read,
 )
-from bus.gateway.routing import Door
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.wire.json_body import read_object

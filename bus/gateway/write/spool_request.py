@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.gateway import metrics
-from bus.gateway.answers import json_response
 from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.responses import json_response
 from schemas.messages import RequestReceived
 
 log = structlog.get_logger()

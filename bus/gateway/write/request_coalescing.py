@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from bus.domain.batch_decider import Wanted
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import CommandId
-from bus.gateway.problems import HttpProblem
+from bus.gateway.http.problems import HttpProblem
 from bus.intake.command_ids import NAME
 from bus.intake.store_port import Store
 

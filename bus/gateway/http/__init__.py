@@ -1,0 +1,1 @@
+"""What surrounds every HTTP request: middleware, problems, responses, routing, OpenAPI, uvicorn's protocols."""

@@ -1,0 +1,1 @@
+"""Tickets as HTTP shows them: rows, views, pages."""

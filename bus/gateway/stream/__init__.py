@@ -1,0 +1,1 @@
+"""The WebSocket stream of events: one tail of the log, fanned out to subscribers by cursor."""

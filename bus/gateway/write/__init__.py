@@ -1,0 +1,1 @@
+"""How commands take effect: group commit, idempotency, and the spool while PostgreSQL is away."""
