@@ -18,7 +18,7 @@ def draw(root: Root = Path()) -> None:
 
     Example: ticketbus docs draw
     """
-    from bus.drawing import drawn, stale
+    from bus.docgen import drawn, stale
 
     texts = drawn(root)
     for path in stale(root):
@@ -33,7 +33,7 @@ def check(root: Root = Path()) -> None:
 
     Example: ticketbus docs check
     """
-    from bus.drawing import stale
+    from bus.docgen import stale
 
     found = stale(root)
     for path in found:

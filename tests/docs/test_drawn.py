@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from bus.docgen import drawn, pages, stale, states
+from bus.docgen.markdown import MarkerMissing, replace_drawn, table
 from bus.domain.commands import OUTSIDE
 from bus.domain.naming import kebab
 from bus.domain.terms import State
 from bus.domain.transitions import TRANSITIONS
-from bus.drawing import drawn, pages, stale, states
-from bus.drawing.markdown import MarkerMissing, replace_drawn, table
 from bus.settings import variables
 from schemas.catalogue import EVENT_NAMES
 

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from bus.cli import app
-from bus.drawing import pages
+from bus.docgen import pages
 from bus.settings import variables
 from schemas.topics import load_contract
 

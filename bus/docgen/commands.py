@@ -7,12 +7,12 @@ from typing import get_type_hints
 
 import yaml
 
+from bus.docgen.markdown import code, codes, document, table
+from bus.docgen.shapes import field_rows, record_section, records, sentence, spelled
 from bus.domain.commands import OUTSIDE, Command, OpenTicket
 from bus.domain.naming import kebab
 from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.domain.transitions import TRANSITIONS
-from bus.drawing.markdown import code, codes, document, table
-from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
 from bus.gateway.auth.roles import GRANTS, Access, Role
 from bus.rule_files import load_sla
 from schemas.messages import CommandSent

@@ -7,7 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from bus import findings
 from bus.delivery import metrics as delivery
-from bus.drawing.markdown import code, codes, document, table
+from bus.docgen.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
 from bus.outbox import relay
 from bus.stage import metrics as stage

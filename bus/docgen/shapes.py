@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from bus.drawing.markdown import code, codes, table
+from bus.docgen.markdown import code, codes, table
 
 _PLAIN: dict[Any, str] = {
     str: "string",

@@ -1,6 +1,6 @@
 """The topics page, drawn from the contract schemas/topics.yaml."""
 
-from bus.drawing.markdown import code, codes, document, table
+from bus.docgen.markdown import code, codes, document, table
 from schemas.topics import Contract, Topic
 
 _ABOUT = """\

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
+from bus.docgen.markdown import code, codes, document, table
 from bus.domain.commands import BreachSla, Command, Reopen, WarnSla
 from bus.domain.naming import VAGUE, kebab
 from bus.domain.terms import State, Substate, WaitingFor
 from bus.domain.transitions import TRANSITIONS, Duty
-from bus.drawing.markdown import code, codes, document, table
 
 # Where a reopened ticket goes depends on the ticket: to its handler, or to the queue when it has none.
 _REOPENED_TO = (State.ASSIGNED, State.PENDING)

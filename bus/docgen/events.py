@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import get_type_hints
 
+from bus.docgen.markdown import code, codes, document, table
+from bus.docgen.shapes import field_rows, record_section, records, sentence, spelled
 from bus.domain.events import Recorded
-from bus.drawing.markdown import code, codes, document, table
-from bus.drawing.shapes import field_rows, record_section, records, sentence, spelled
 from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, LETTER_TYPES, RecordType
 from schemas.topics import Contract
 

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 
-from bus.drawing.markdown import code, codes, document, table
-from bus.drawing.shapes import spelled
+from bus.docgen.markdown import code, codes, document, table
+from bus.docgen.shapes import spelled
 from bus.settings import Settings, variables
 
 _ABOUT = """\

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bus.drawing import commands, events, metrics, settings, states, topics
-from bus.drawing.markdown import replace_drawn
+from bus.docgen import commands, events, metrics, settings, states, topics
+from bus.docgen.markdown import replace_drawn
 from schemas.topics import load_contract
 
 
