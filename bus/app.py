@@ -19,7 +19,7 @@ from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.rule_files import load_rules
 from bus.settings import Settings
 from bus.wire.codec import Codec
-from deadletter.refused import RefusedInputs
+from deadletter.rejected_inputs import RefusedInputs
 from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"

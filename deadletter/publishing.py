@@ -19,9 +19,9 @@ from bus.settings import Settings
 from bus.wire.codec import Codec
 from bus.wire.headers import Headers
 from bus.wire.partitioner import partition_of
-from deadletter.doors import way_back
-from deadletter.letter import Letter
-from deadletter.letters import READ_WHOLE
+from deadletter.dead_letter import Letter
+from deadletter.replay import way_back
+from deadletter.store import READ_WHOLE
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import DEADLETTER, Contract, physical
 

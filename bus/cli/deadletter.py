@@ -9,7 +9,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from deadletter.letter import Group, Letter
+    from deadletter.dead_letter import Group, Letter
 
 commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
 commands.add_typer(redrive.commands)
@@ -42,8 +42,8 @@ def list_groups(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from deadletter.letter import delivery_origin
-    from deadletter.letters import groups
+    from deadletter.dead_letter import delivery_origin
+    from deadletter.store import groups
 
     if target and origin:
         raise typer.BadParameter("--target 与 --origin 只能给一个 / give --target or --origin, not both")
@@ -67,8 +67,8 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus deadletter show 17 --json
     """
     from bus.cli.run import echo_json, with_core
-    from deadletter import reading
-    from deadletter.letters import read
+    from deadletter import view as reading
+    from deadletter.store import read
 
     async def work(core: "Core") -> "tuple[Letter, dict[str, Any]]":
         letter = await read(core.pool, number)
@@ -109,8 +109,8 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from deadletter.letter import Decision
-    from deadletter.letters import retry as send_again
+    from deadletter.dead_letter import Decision
+    from deadletter.store import retry as send_again
 
     decision = Decision(by=by, why=why, at=utc_now())
     count = with_core(data, lambda core: send_again(core.pool, numbers, decision))
@@ -134,8 +134,8 @@ def edit(
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
     from bus.programs.sources import sources
-    from deadletter.editing import edit as edit_now
-    from deadletter.letter import Decision
+    from deadletter.dead_letter import Decision
+    from deadletter.edit import edit as edit_now
 
     text, decision = file.read(), Decision(by=by, why=why, at=utc_now())
 
@@ -155,8 +155,8 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from deadletter.letter import Decision
-    from deadletter.letters import discard as let_go
+    from deadletter.dead_letter import Decision
+    from deadletter.store import discard as let_go
 
     decision = Decision(by=by, why=why, at=utc_now())
     count = with_core(data, lambda core: let_go(core.pool, numbers, decision))

@@ -161,15 +161,15 @@ class _Operator:
         return next((one for one in await standing(self._core.pool) if one.target == target), None)
 
     async def letter(self, target: str) -> Mapping[str, Any]:
-        from deadletter.letters import groups
+        from deadletter.store import groups
 
         found = await groups(self._core.pool, origin=f"delivery:{target}")
         return await self._shown(found[0].sample) if found else {}
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         from bus.intake.dispatch import utc_now
-        from deadletter.letter import Decision
-        from deadletter.letters import retry
+        from deadletter.dead_letter import Decision
+        from deadletter.store import retry
 
         await retry(self._core.pool, [letter], Decision(by=by, why=why, at=utc_now()))
         return await self._shown(letter)
@@ -177,8 +177,8 @@ class _Operator:
     async def _shown(self, number: int) -> Mapping[str, Any]:
         from dataclasses import asdict
 
-        from deadletter.letters import read
-        from deadletter.reading import decoded
+        from deadletter.store import read
+        from deadletter.view import decoded
 
         letter = await read(self._core.pool, number)
         return {**asdict(letter), "decoded": decoded(letter, self._core.codec)}

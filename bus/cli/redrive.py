@@ -9,7 +9,7 @@ import typer
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from deadletter.redrives import Redrive
+    from deadletter.redrive_store import Redrive
 
 commands = typer.Typer(name="redrive", help="Send many letters again: frozen, a few first, then the rest.")
 
@@ -62,10 +62,10 @@ def freeze(
 
     from bus.cli.run import echo_json, with_core
     from bus.intake.dispatch import utc_now
-    from deadletter.letter import Decision
-    from deadletter.redrive import Terms
-    from deadletter.redrives import Query
-    from deadletter.redrives import freeze as freeze_now
+    from deadletter.dead_letter import Decision
+    from deadletter.redrive_policy import Terms
+    from deadletter.redrive_store import Query
+    from deadletter.redrive_store import freeze as freeze_now
 
     query = Query(target=target, cause=cause, event=event, kind=kind)
     terms = Terms(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
@@ -96,7 +96,7 @@ def run(number: Number, data: Data = None, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from bus.cli.run import counting, echo_json, with_core
-    from deadletter.redriving import watch
+    from deadletter.redrive_worker import watch
 
     progress, show = counting(f"redrive {number}")
     with progress:
@@ -118,7 +118,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from deadletter.redrives import redrives
+    from deadletter.redrive_store import redrives
 
     for one in with_core(data, lambda core: redrives(core.pool)):
         if as_json:
@@ -139,7 +139,7 @@ def stop(
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from deadletter.redrives import end
+    from deadletter.redrive_store import end
 
     if not with_core(data, lambda core: end(core.pool, number, done=False, why=why, now=utc_now())):
         typer.echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)

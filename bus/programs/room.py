@@ -30,13 +30,14 @@ from bus.gateway.write.idempotency_store import once
 from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec
-from deadletter import letters, redrives
-from deadletter.doors import door_of
-from deadletter.editing import edit
-from deadletter.letter import Decision, LetterGone, LetterKept, delivery_origin
-from deadletter.reading import as_json
-from deadletter.redrive import Terms
-from deadletter.redrives import NothingMatches, Query, RedriveGone
+from deadletter import redrive_store as redrives
+from deadletter import store as letters
+from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
+from deadletter.edit import edit
+from deadletter.redrive_policy import Terms
+from deadletter.redrive_store import NothingMatches, Query, RedriveGone
+from deadletter.replay import door_of
+from deadletter.view import as_json
 
 _CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
     LetterGone: ("letter_gone", "letter"),

@@ -21,7 +21,7 @@ from bus.intake.dispatch import utc_now
 from bus.push.overdue_monitor import PushRounds
 from bus.push.sessions import PushDesk
 from bus.settings import Settings
-from deadletter import letters
+from deadletter import store as letters
 
 ADAPTERS: Final[Mapping[str, type[BaseModel]]] = {
     "crm-callback": CrmCallbackOptions,

@@ -28,7 +28,7 @@ from bus.stage.worker import StageWorker
 from bus.waiting import unless
 from bus.wire.event_reader import EventReader
 from deadletter.publishing import LetterPublisher
-from deadletter.redriving import carry_out_running
+from deadletter.redrive_worker import carry_out_running
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
 from schemas.topics import COMMANDS, INTAKE, LOG, physical

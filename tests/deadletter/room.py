@@ -16,10 +16,10 @@ from bus.settings import Settings
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
 from bus.wire.rejected_input import RefusedInput
-from deadletter.letter import Dead, Decision, Letter
-from deadletter.letters import post, read
+from deadletter.dead_letter import Dead, Decision, Letter
 from deadletter.publishing import LetterPublisher
-from deadletter.refused import MemoryRefusedInputs, RefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs, RefusedInputs
+from deadletter.store import post, read
 from schemas.messages import CommandSent, RequestReceived
 from schemas.topics import load_contract
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway

@@ -12,7 +12,7 @@ import pytest
 from bus.app import open_core
 from bus.cli import main
 from bus.local.stack import Urls
-from deadletter.letters import discard, replace
+from deadletter.store import discard, replace
 from tests.bus_under_test import Bus, bus_on
 from tests.deadletter.room import DECISION, Room, dead, noted
 from tests.schemas.codecs import ONE_OF_EACH

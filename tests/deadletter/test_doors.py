@@ -14,9 +14,9 @@ from bus.settings import Settings
 from bus.wire.headers import RETURNED
 from bus.wire.record import Record
 from bus.wire.undecodable import place_of
-from deadletter.doors import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
-from deadletter.letter import LetterKept
-from deadletter.letters import retry
+from deadletter.dead_letter import LetterKept
+from deadletter.replay import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
+from deadletter.store import retry
 from schemas.topics import COMMANDS, INTAKE
 from tests.deadletter.room import (
     BEGAN,

@@ -16,11 +16,11 @@ from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import SourceAdapter
 from bus.wire.codec import plain
 from bus.wire.event_reader import nothing_more
-from deadletter import letters
-from deadletter.editing import edit, edited
-from deadletter.letter import LetterGone, LetterKept
-from deadletter.redrive import Terms
-from deadletter.redrives import Query, freeze
+from deadletter import store as letters
+from deadletter.dead_letter import LetterGone, LetterKept
+from deadletter.edit import edit, edited
+from deadletter.redrive_policy import Terms
+from deadletter.redrive_store import Query, freeze
 from schemas.messages import CommandSent
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION, Room, dead, letter, noted, received

@@ -16,8 +16,8 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeDoor
 from bus.kafka.range_reader import record_of
 from bus.wire.event_reader import EventReader, nothing_more
-from deadletter.letter import Letter
-from deadletter.letters import discard, groups
+from deadletter.dead_letter import Letter
+from deadletter.store import discard, groups
 from schemas.messages import CommandSent
 from tests.deadletter.room import BEGAN, DECISION, DIED, NO_CONNECTION, Room, handler, noted, opened, received, record
 from tests.delivery.office import event

@@ -6,8 +6,8 @@ import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import Pool
-from deadletter.letter import Decision, LetterGone
-from deadletter.letters import discard, groups, read, retry
+from deadletter.dead_letter import Decision, LetterGone
+from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now

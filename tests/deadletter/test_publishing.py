@@ -17,12 +17,12 @@ from bus.wire.headers import header
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
 from bus.wire.undecodable import place_of
-from deadletter import letters
 from deadletter import publishing as publishing_module
-from deadletter.letter import Letter
+from deadletter import store as letters
+from deadletter.dead_letter import Letter
 from deadletter.publishing import PASS_ROWS, VALUE_BYTES_MAX, LetterPublisher
-from deadletter.redrive import Terms
-from deadletter.redrives import Query, freeze
+from deadletter.redrive_policy import Terms
+from deadletter.redrive_store import Query, freeze
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually

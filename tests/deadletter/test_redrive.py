@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deadletter.redrive import FAILED_SHARE_MAX, JUDGED_MIN, End, Progress, Release, Terms, Wait, next_step
+from deadletter.redrive_policy import FAILED_SHARE_MAX, JUDGED_MIN, End, Progress, Release, Terms, Wait, next_step
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 TERMS = Terms(canary=5, watch=timedelta(seconds=10), rate_per_s=10)

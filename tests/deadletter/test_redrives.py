@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from deadletter import redrives
-from deadletter.letters import discard, groups
-from deadletter.redrive import Terms
-from deadletter.redrives import NothingMatches, Query, Redrive, RedriveGone, freeze
-from deadletter.redriving import carry_out
+from deadletter import redrive_store as redrives
+from deadletter.redrive_policy import Terms
+from deadletter.redrive_store import NothingMatches, Query, Redrive, RedriveGone, freeze
+from deadletter.redrive_worker import carry_out
+from deadletter.store import discard, groups
 from tests.deadletter.test_letters import DECISION, deliver, letter_of, rejecting
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now

@@ -10,10 +10,10 @@ import pytest
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.findings import Finding, Rule
 from bus.postgres.pool import open_pool
-from deadletter import redrives
-from deadletter.redrive import Terms
-from deadletter.redrives import Frozen, NothingMatches, RedriveGone, freeze
-from deadletter.redriving import BURST_S, carry_out_running, watch
+from deadletter import redrive_store as redrives
+from deadletter.redrive_policy import Terms
+from deadletter.redrive_store import Frozen, NothingMatches, RedriveGone, freeze
+from deadletter.redrive_worker import BURST_S, carry_out_running, watch
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION
 from tests.deadletter.test_letters import deliver, rejecting

@@ -17,8 +17,8 @@ from bus.domain.commands import Request
 from bus.findings import Finding
 from bus.postgres.pool import Pool
 from bus.wire.event_reader import nothing_more
-from deadletter import letters
-from deadletter.refused import MemoryRefusedInputs
+from deadletter import store as letters
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from tests.delivery.office import ERP
 from tests.schemas.codecs import CODEC
 

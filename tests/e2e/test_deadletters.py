@@ -6,8 +6,8 @@ from bus.domain.commands import Note
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
 from bus.wire.rejected_input import RefusedInput
-from deadletter.letter import of_input
-from deadletter.letters import post
+from deadletter.dead_letter import of_input
+from deadletter.store import post
 from schemas.messages import CommandSent
 from tests.bus_under_test import Bus
 from tests.e2e.test_commands_topic import took_effect

@@ -21,7 +21,7 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.kafka.clients import HeldProducer
 from bus.rule_files import load_rules
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from schemas.messages import CommandSent
 from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus

@@ -19,7 +19,7 @@ from typing import Any
 import bus.delivery.queue
 import bus.intake.dispatch
 import bus.outbox.relay
-import deadletter.redrives
+import deadletter.redrive_store
 from adapters.erp.kingdee import Kingdee
 from bus.cli import main
 from bus.delivery.attempt import Caller
@@ -134,8 +134,8 @@ def set_traps(trap: Trap) -> None:
     _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
     _trap_deliveries(trap)
     _trap_around(Kingdee, "_advance", trap, after=ERP_WITHIN_CALL)
-    _trap_around(deadletter.redrives, "send_again", trap, after=REDRIVE_BEFORE_COMMIT)
-    _trap_around(deadletter.redrives, "release", trap, after=REDRIVE_AFTER_COMMIT)
+    _trap_around(deadletter.redrive_store, "send_again", trap, after=REDRIVE_BEFORE_COMMIT)
+    _trap_around(deadletter.redrive_store, "release", trap, after=REDRIVE_AFTER_COMMIT)
     ring = SlaTimer.ring
 
     async def trapped(self: SlaTimer, now: datetime) -> int:

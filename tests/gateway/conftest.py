@@ -22,7 +22,7 @@ from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from tests.gateway.fake_room import FakeRoom
 from tests.gateway.fakes import (
     CODEC,

@@ -11,8 +11,8 @@ import pytest
 from bus.postgres.pool import Pool, connected
 from bus.programs.room import Room
 from bus.wire.rejected_input import RefusedInput
-from deadletter.letter import of_input
-from deadletter.letters import post
+from deadletter.dead_letter import of_input
+from deadletter.store import post
 from tests.deadletter.test_letters import letter_of, rejecting
 from tests.delivery.office import Office
 from tests.gateway.conftest import Gateway

@@ -6,7 +6,7 @@ import pytest
 
 from bus.domain.errors import StoreUnavailable
 from bus.wire.rejected_input import RefusedInput
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from tests.gateway.conftest import OPENING, Gateway
 
 

@@ -22,7 +22,7 @@ from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.wire.rejected_input import RefusedStore
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 
 ROOT = Path(__file__).parents[2]
 MAP = load_map(ROOT / "adapters" / "history" / "uci_incident_log.yaml")

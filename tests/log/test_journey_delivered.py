@@ -23,8 +23,8 @@ from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.wire.rejected_input import refused_input
-from deadletter import letters
-from deadletter.letter import Decision
+from deadletter import store as letters
+from deadletter.dead_letter import Decision
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.log.test_two_stores import life, opening, request

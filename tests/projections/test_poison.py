@@ -13,7 +13,7 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify

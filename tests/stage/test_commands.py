@@ -16,7 +16,7 @@ from bus.intake.dispatch_handler import DispatchingHandler
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from schemas.messages import CommandSent
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 

@@ -5,7 +5,7 @@ import pytest
 from bus.domain.errors import InvariantBroken
 from bus.intake.dlq_limit import IN_A_ROW, LAST
 from bus.wire.headers import RETURNED
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from tests.gateway.fakes import CODEC, StoreThatMayBeAway
 from tests.stage.test_commands import NO_CONNECTION, handler_on, record, sent
 

@@ -11,7 +11,7 @@ from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
-from deadletter.refused import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRefusedInputs
 from schemas.messages import HostRead, RequestReceived
 from tests.bus_under_test import eventually
 from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway

@@ -9,9 +9,9 @@ from psycopg.types.json import Jsonb
 
 from bus.domain.errors import BusError
 from bus.postgres.pool import Pool, connected
-from deadletter.letter import Decision
-from deadletter.letters import Place, decide, send_again
-from deadletter.redrive import Progress, Terms
+from deadletter.dead_letter import Decision
+from deadletter.redrive_policy import Progress, Terms
+from deadletter.store import Place, decide, send_again
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
 

@@ -10,9 +10,9 @@ import structlog
 from bus.domain.errors import StoreUnavailable
 from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
-from deadletter import redrives
-from deadletter.redrive import PAUSE, End, Release, Wait, next_step
-from deadletter.redrives import Redrive
+from deadletter import redrive_store as redrives
+from deadletter.redrive_policy import PAUSE, End, Release, Wait, next_step
+from deadletter.redrive_store import Redrive
 
 LOOK_S = 0.5
 SIDE_BY_SIDE = 3  # in one worker: each holds a connection

@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 from bus.delivery import queue
 from bus.delivery.dead_letter_port import Parked
 from bus.postgres.pool import Connection, Pool, connected
-from deadletter.doors import no_way_back
-from deadletter.letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery
+from deadletter.dead_letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery
+from deadletter.replay import no_way_back
 
 LIST_MAX = 1_000
 _COLUMNS: tuple[tuple[str, LiteralString], ...] = (

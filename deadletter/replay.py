@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bus.wire.headers import RETURNED
-from deadletter.letter import Letter
+from deadletter.dead_letter import Letter
 from schemas.messages import RequestReceived
 from schemas.topics import COMMANDS, INTAKE
 

@@ -10,8 +10,8 @@ from bus.findings import Finding, Report, Rule, report
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
 from bus.wire.rejected_input import RefusedInput
-from deadletter import letters
-from deadletter.letter import of_input
+from deadletter import store as letters
+from deadletter.dead_letter import of_input
 
 _KEEP = """
 INSERT INTO refused_inputs

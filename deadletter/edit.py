@@ -13,9 +13,9 @@ from bus.intake.source_adapter import SourceAdapter
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
-from deadletter import letters
-from deadletter.doors import NO_WAY_BACK, door_of, request_of
-from deadletter.letter import Decision, Letter, LetterKept
+from deadletter import store as letters
+from deadletter.dead_letter import Decision, Letter, LetterKept
+from deadletter.replay import NO_WAY_BACK, door_of, request_of
 from schemas.messages import CommandSent
 
 Payload = TypeVar("Payload")

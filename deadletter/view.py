@@ -5,8 +5,8 @@ from typing import Any
 
 from bus.domain.errors import MalformedInput
 from bus.wire.codec import Codec, event_json, plain
-from deadletter.doors import door_of
-from deadletter.letter import Letter
+from deadletter.dead_letter import Letter
+from deadletter.replay import door_of
 from schemas.messages import CommandSent
 
 TEXT_CHARS_MAX = 10_000
