@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from adapters.stand_ins.narrator import Narrator
-    from adapters.stand_ins.story_systems import Systems
+    from adapters.simulators.demo.narrator import Narrator
+    from adapters.simulators.demo.systems import Systems
     from bus.app import Core
     from bus.delivery.status import Standing
     from bus.settings import Settings
@@ -40,9 +40,9 @@ def demo() -> None:
 
     from rich.console import Console
 
-    from adapters.stand_ins.asking import NoAnswer
-    from adapters.stand_ins.engineer_app import SubscriptionRefused
-    from adapters.stand_ins.narrator import StoryFailed
+    from adapters.simulators.demo.narrator import StoryFailed
+    from adapters.simulators.engineer_app import SubscriptionRefused
+    from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
     for each in (signal.SIGTERM, signal.SIGHUP):  # both end it as Ctrl-C does: everything is stopped on the way out
@@ -67,8 +67,8 @@ def _on_own_stack(scratch: Path, console: "Console") -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
-    from adapters.stand_ins.narrator import Narrator
-    from adapters.stand_ins.story_systems import listening
+    from adapters.simulators.demo.narrator import Narrator
+    from adapters.simulators.demo.systems import listening
     from bus.app import prepare
     from bus.cli.stack import PROGRAMS
     from bus.local.download_bar import DownloadBar
@@ -127,7 +127,7 @@ async def _told(
     import asyncio
     import secrets
 
-    from adapters.stand_ins.story import Stage, play
+    from adapters.simulators.demo.scenario import Stage, play
     from bus.app import open_core, require
     from bus.gateway.auth.clients import ensure_client
     from bus.gateway.auth.roles import Role

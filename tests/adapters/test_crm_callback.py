@@ -11,7 +11,7 @@ import pytest
 
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallback
-from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
+from adapters.simulators.callback_receiver import CallbackReceiver, Fault
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import KingdeeSettings, bill_number
-from adapters.stand_ins.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.events import Event, NoteAdded, PartsRequested, Recorded

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import bill_number
-from adapters.stand_ins.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.commands import RefuseParts
 from tests.adapters.test_kingdee import (

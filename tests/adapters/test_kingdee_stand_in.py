@@ -9,7 +9,7 @@ import httpx2
 import orjson
 import pytest
 
-from adapters.stand_ins.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
 
 FORM = "STK_MisDelivery"
 QUERY, SAVE, SUBMIT, AUDIT = "ExecuteBillQuery", "Save", "Submit", "Audit"

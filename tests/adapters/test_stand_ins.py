@@ -16,10 +16,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.crm.adapter import CrmAdapter
-from adapters.stand_ins.asking import ATTEMPTS_MAX, NoAnswer
-from adapters.stand_ins.crm import Crm
-from adapters.stand_ins.desk import Desk
-from adapters.stand_ins.engineer_app import EngineerApp, SubscriptionRefused
+from adapters.simulators.crm import Crm
+from adapters.simulators.dispatcher import Desk
+from adapters.simulators.engineer_app import EngineerApp, SubscriptionRefused
+from adapters.simulators.patient_client import ATTEMPTS_MAX, NoAnswer
 from tests.adapters.test_crm_translate import SECRET
 
 

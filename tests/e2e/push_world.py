@@ -11,7 +11,7 @@ from uuid import uuid4
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
-from adapters.stand_ins.engineer_app import EngineerApp
+from adapters.simulators.engineer_app import EngineerApp
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from tests.bus_under_test import Bus, eventually

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import yaml
 
-from adapters.stand_ins.callback_receiver import CallbackReceiver, Fault
-from adapters.stand_ins.crm import Crm
+from adapters.simulators.callback_receiver import CallbackReceiver, Fault
+from adapters.simulators.crm import Crm
 from bus.kafka.clients import start_producer
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import DEADLETTER, LOG, physical

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from adapters.stand_ins.callback_receiver import CallbackReceiver
-from adapters.stand_ins.kingdee import Fault, KingdeeStandIn
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import Fault, KingdeeStandIn
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE, command
 

@@ -13,7 +13,7 @@ import yaml
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from adapters.stand_ins.engineer_app import EngineerApp, Habit, SubscriptionRefused
+from adapters.simulators.engineer_app import EngineerApp, Habit, SubscriptionRefused
 from bus.delivery import target_state as gate
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-from adapters.stand_ins.crm import Crm
+from adapters.simulators.crm import Crm
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually
 from tests.proxy import Proxy, proxy_to
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from aiokafka import TopicPartition
 
-from adapters.stand_ins.crm import Crm
-from adapters.stand_ins.engineer_app import EngineerApp
+from adapters.simulators.crm import Crm
+from adapters.simulators.engineer_app import EngineerApp
 from bus.kafka.clients import make_consumer
 from bus.wire.headers import header
 from schemas.topics import LOG, physical
@@ -160,7 +160,7 @@ async def test_resolving_without_a_photo_is_refused_in_chinese_and_kept(running:
 
 
 async def test_a_wrong_topic_is_answered_with_the_right_one(running: Bus, tmp_path: Path) -> None:
-    from adapters.stand_ins.engineer_app import SubscriptionRefused
+    from adapters.simulators.engineer_app import SubscriptionRefused
 
     async with EngineerApp(running.url, TOKEN, tmp_path / "cursor", person="王磊") as app:
         try:

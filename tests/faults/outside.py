@@ -14,8 +14,8 @@ import orjson
 import yaml
 
 from adapters.erp.kingdee_wire import bill_number
-from adapters.stand_ins.callback_receiver import CallbackReceiver
-from adapters.stand_ins.kingdee import KingdeeStandIn
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import KingdeeStandIn
 from bus.delivery.target import delivery_key
 from bus.domain.terms import EventId
 from bus.intake.command_ids import command_id

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import yaml
 
-from adapters.stand_ins.callback_receiver import CallbackReceiver
-from adapters.stand_ins.kingdee import KingdeeStandIn
-from adapters.stand_ins.kingdee_books import Account
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import KingdeeStandIn
+from adapters.simulators.kingdee_books import Account
 
 ERP: Final = "erp"
 CRM: Final = "crm"

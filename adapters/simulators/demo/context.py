@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from adapters.stand_ins.crm import Crm, Receipt
-from adapters.stand_ins.desk import Desk
-from adapters.stand_ins.engineer_app import EngineerApp
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_systems import Systems
+from adapters.simulators.crm import Crm, Receipt
+from adapters.simulators.demo.narrator import Narrator
+from adapters.simulators.demo.systems import Systems
+from adapters.simulators.dispatcher import Desk
+from adapters.simulators.engineer_app import EngineerApp
 from bus.delivery.status import Standing
 
 EVENT_S_MAX: Final = 15.0

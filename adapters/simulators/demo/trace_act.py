@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_cast import Cast
-from adapters.stand_ins.story_parts import told_to_crm
+from adapters.simulators.demo.context import Cast
+from adapters.simulators.demo.narrator import Narrator
+from adapters.simulators.demo.parts_act import told_to_crm
 
 
 async def read_model(cast: Cast, tell: Narrator, ticket_id: str) -> None:

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from adapters.engineer_app.buttons import tap
-from adapters.stand_ins.asking import ask, client, said
+from adapters.simulators.patient_client import ask, client, said
 
 REFUSED_FROM: Final = 4400
 SLOW_READER: Final = 4408  # the one refusal that connecting again from the cursor mends

@@ -9,7 +9,7 @@ from typing import Any, Self
 import orjson
 
 from adapters.crm import signature
-from adapters.stand_ins.asking import NoAnswer, ask, client, said
+from adapters.simulators.patient_client import NoAnswer, ask, client, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

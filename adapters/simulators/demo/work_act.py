@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from adapters.engineer_app.card import card, is_for
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_cast import CLERK, ENGINEER, EVENT_S_MAX, Cast, expect_answer, tapped
+from adapters.simulators.demo.context import CLERK, ENGINEER, EVENT_S_MAX, Cast, expect_answer, tapped
+from adapters.simulators.demo.narrator import Narrator
 
 ASSIGNEE: Final = {
     "role": "field_engineer",

@@ -4,16 +4,16 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.stand_ins.crm import Crm
-from adapters.stand_ins.desk import Desk
-from adapters.stand_ins.engineer_app import EngineerApp
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_cast import DISPATCHER, ENGINEER, Cast, Operator
-from adapters.stand_ins.story_parts import disk_full, letter, repair
-from adapters.stand_ins.story_reports import reports, second_report, wrong_topic
-from adapters.stand_ins.story_systems import Systems
-from adapters.stand_ins.story_trace import read_model, trace
-from adapters.stand_ins.story_work import assignment, closure, refusal, work
+from adapters.simulators.crm import Crm
+from adapters.simulators.demo.context import DISPATCHER, ENGINEER, Cast, Operator
+from adapters.simulators.demo.narrator import Narrator
+from adapters.simulators.demo.parts_act import disk_full, letter, repair
+from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
+from adapters.simulators.demo.systems import Systems
+from adapters.simulators.demo.trace_act import read_model, trace
+from adapters.simulators.demo.work_act import assignment, closure, refusal, work
+from adapters.simulators.dispatcher import Desk
+from adapters.simulators.engineer_app import EngineerApp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ import contextlib
 import time
 from typing import Final
 
-from adapters.stand_ins.engineer_app import SubscriptionRefused
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_cast import CLERK, EVENT_S_MAX, Cast, expect_answer
+from adapters.simulators.demo.context import CLERK, EVENT_S_MAX, Cast, expect_answer
+from adapters.simulators.demo.narrator import Narrator
+from adapters.simulators.engineer_app import SubscriptionRefused
 
 WASHER: Final = {
     "incident_key": {"kind": "serial", "value": "SN-WM-7731"},

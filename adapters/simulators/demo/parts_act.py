@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from adapters.stand_ins.desk import until
-from adapters.stand_ins.kingdee import Fault
-from adapters.stand_ins.kingdee_books import BillKept
-from adapters.stand_ins.narrator import Narrator
-from adapters.stand_ins.story_cast import Cast
-from adapters.stand_ins.story_systems import BREAKER_FAILURES, ERP, SEAL
+from adapters.simulators.demo.context import Cast
+from adapters.simulators.demo.narrator import Narrator
+from adapters.simulators.demo.systems import BREAKER_FAILURES, ERP, SEAL
+from adapters.simulators.dispatcher import until
+from adapters.simulators.kingdee import Fault
+from adapters.simulators.kingdee_books import BillKept
 from bus.delivery.status import Standing
 
 DELIVERED_S_MAX: Final = 30.0  # on a busy machine the worker is still starting

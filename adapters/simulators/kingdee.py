@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from adapters.stand_ins.kingdee_books import Account, Answer, Books, Failed
+from adapters.simulators.kingdee_books import Account, Answer, Books, Failed
 
 LOGIN: Final = "LoginByAppSecret"
 _HEAD_BYTES_MAX: Final = 64 * 1024

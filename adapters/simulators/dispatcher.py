@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from adapters.stand_ins.asking import ask, client, said
+from adapters.simulators.patient_client import ask, client, said
 
 LOOK_EVERY_S = 0.1
 Seen = TypeVar("Seen")

@@ -1,0 +1,1 @@
+"""The demo scenario, act by act."""
