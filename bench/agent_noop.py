@@ -10,9 +10,9 @@ import faust
 from faust.types import StreamT
 from yarl import URL
 
-from bus.programs.running import stop_on_signals
+from bus.aio import unless
+from bus.programs.lifecycle import stop_on_signals
 from bus.settings import load
-from bus.waiting import unless
 
 
 async def main(topic: str, *counts: str) -> None:

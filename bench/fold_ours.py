@@ -7,7 +7,7 @@ from bench.fold import opened, read_model
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.programs.running import stop_on_signals
+from bus.programs.lifecycle import stop_on_signals
 from bus.settings import load
 from bus.stage.handler import Stage
 from bus.stage.runner import Runner

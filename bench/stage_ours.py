@@ -10,7 +10,7 @@ from bus.garbage import collect_seldom
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.programs.running import stop_on_signals
+from bus.programs.lifecycle import stop_on_signals
 from bus.settings import load
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker

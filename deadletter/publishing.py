@@ -11,8 +11,8 @@ import orjson
 import structlog
 from psycopg.rows import class_row, dict_row
 
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
-from bus.findings import Finding, Report, Rule, report
 from bus.kafka.clients import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings

@@ -7,8 +7,8 @@ from time import monotonic
 
 import structlog
 
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.domain.errors import StoreUnavailable
-from bus.findings import Finding, Report, Rule, report
 from bus.postgres.pool import Pool, connected
 from deadletter import redrive_store as redrives
 from deadletter.redrive_policy import PAUSE, End, Release, Wait, next_step

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from bus.findings import Finding, Report, Rule, report
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
 from bus.wire.rejected_input import RefusedInput

@@ -10,12 +10,12 @@ from uuid import UUID, uuid5
 
 import structlog
 
+from bus.aio import wait
 from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import BreachSla, Request, WarnSla
 from bus.domain.errors import Transient
 from bus.domain.terms import ClockName, CommandId, TicketId, TraceId
 from bus.postgres.pool import Pool, connected
-from bus.waiting import wait
 
 NAMESPACE = UUID("5d0f3c2e-8a44-5f0b-9c1d-7e5b1a2c9f10")
 SOURCE, ACTOR = "bus", "ticketbus"

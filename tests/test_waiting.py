@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from bus.waiting import unless, wait
+from bus.aio import unless, wait
 
 
 async def test_waiting_ends_with_the_event_or_with_the_time() -> None:

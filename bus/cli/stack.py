@@ -40,7 +40,7 @@ def up(
     from bus.local.parts import program
     from bus.local.remote import start_detached
     from bus.local.stack import LocalStack
-    from bus.rule_files import load_rules
+    from bus.rules_config import load_rules
 
     settings, directory = _settings(data)
     if not parts_only:

@@ -1,7 +1,7 @@
 """What deliveries find that a person must hear of."""
 
+from bus.alerts.alert import Finding, Rule
 from bus.delivery.dead_letter_port import Parked
-from bus.findings import Finding, Rule
 
 
 def parked(one: Parked) -> Finding:

@@ -9,6 +9,8 @@ from time import monotonic
 
 import structlog
 
+from bus.aio import wait
+from bus.alerts.alert import Report, report
 from bus.delivery import alerts as found
 from bus.delivery import metrics, queue
 from bus.delivery import target_state as gate
@@ -19,9 +21,7 @@ from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
 from bus.delivery.targets_config import TargetPlan
 from bus.domain.errors import Transient
-from bus.findings import Report, report
 from bus.postgres.pool import Pool, connected
-from bus.waiting import wait
 
 IDLE_S = 0.1
 RETRY_S = 1.0

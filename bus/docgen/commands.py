@@ -14,7 +14,7 @@ from bus.domain.naming import kebab
 from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.domain.transitions import TRANSITIONS
 from bus.gateway.auth.roles import GRANTS, Access, Role
-from bus.rule_files import load_sla
+from bus.rules_config import load_sla
 from schemas.messages import CommandSent
 
 _ABOUT = """\

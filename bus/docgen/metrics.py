@@ -5,7 +5,7 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from bus import findings
+from bus.alerts import alert as findings
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
@@ -33,7 +33,7 @@ def page() -> str:
     """Draw docs/metrics.md. Pure."""
     return document(
         "Metrics 指标",
-        "the catalogues of metrics: bus/*/metrics.py, bus/outbox/relay.py and bus/findings.py",
+        "the catalogues of metrics: bus/*/metrics.py, bus/outbox/relay.py and bus/alerts/alert.py",
         *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 

@@ -9,7 +9,7 @@ from bus.domain.sla_clock import SlaLimit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Given to the core as a value; read from files by `bus.rule_files`."""
+    """Given to the core as a value; read from files by `bus.rules_config`."""
 
     dedupe_window: timedelta
     sla: Mapping[str, SlaLimit]

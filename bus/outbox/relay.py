@@ -12,13 +12,13 @@ import structlog
 from opentelemetry import trace
 from prometheus_client import Counter, Gauge
 
+from bus.aio import wait
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
-from bus.findings import Finding, Report, Rule, report
 from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
-from bus.waiting import wait
 from bus.wire.headers import event_headers, traceparent
 from schemas.topics import LOG, Contract, physical
 

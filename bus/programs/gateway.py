@@ -27,8 +27,8 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected
-from bus.programs.room import Room
-from bus.programs.running import run_until_stopped, serve_until_stopped
+from bus.programs.deadletter_service import Room
+from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import plan_of, push_desk
 from bus.settings import Settings

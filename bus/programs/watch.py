@@ -3,12 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from bus.aio import unless
 from bus.app import open_core
 from bus.intake.dispatch import utc_now
-from bus.programs.running import FOR_EVER, stop_on_signals
+from bus.programs.host_watch import watch
+from bus.programs.lifecycle import FOR_EVER, stop_on_signals
 from bus.settings import Settings
-from bus.waiting import unless
-from bus.watch import watch
 from bus.wire.codec import Codec
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import start_http_server
 
+from bus.aio import unless
 from bus.app import Core
 from bus.delivery.enqueue_handler import DeliveriesHandler
 from bus.delivery.status import tell_standing
@@ -17,15 +18,14 @@ from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.programs.forgetting import forget_old
-from bus.programs.running import end_with_leftovers, run_until_stopped, serve_until_stopped
+from bus.postgres.retention import forget_old
+from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_secrets, couriers, plan_of
 from bus.settings import Settings
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
-from bus.waiting import unless
 from bus.wire.event_reader import EventReader
 from deadletter.publishing import LetterPublisher
 from deadletter.redrive_worker import carry_out_running

@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bus.aio import wait
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.delivery import queue
 from bus.delivery import target_state as gate
 from bus.delivery.queue import Ended, Settled
 from bus.domain.errors import Transient
-from bus.findings import Finding, Report, Rule, report
 from bus.observability.masking import MASK
 from bus.postgres.pool import Pool, connected
 from bus.push import queue as push_queue
 from bus.push.queue import NOBODY_HOLDS_IT, Overdue
-from bus.waiting import wait
 
 ROUND_S = 1.0
 LOOKED_AT_MAX = 1000

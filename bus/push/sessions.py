@@ -9,6 +9,8 @@ from time import monotonic
 
 import structlog
 
+from bus.aio import wait
+from bus.alerts.alert import Report, report
 from bus.delivery import alerts as found
 from bus.delivery import metrics, queue
 from bus.delivery import target_state as gate
@@ -20,12 +22,10 @@ from bus.delivery.targets_config import TargetPlan
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
-from bus.findings import Report, report
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push import queue as push_queue
 from bus.push.frames import push_frame
 from bus.push.queue import Wanted
-from bus.waiting import wait
 
 IDLE_S = 0.2
 REST = 4  # after a turn, so many times what it took: however much waits, the turns leave the database to others

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
+from bus.alerts.alert import Finding, Report, Rule, report
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
-from bus.findings import Finding, Report, Rule, report
 from bus.kafka.range_reader import Chunk, LogReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets

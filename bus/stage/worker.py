@@ -10,6 +10,7 @@ from typing import Any
 import faust
 import structlog
 
+from bus.aio import unless, wait
 from bus.domain.errors import InvariantBroken, Transient
 from bus.kafka.range_reader import LogReader
 from bus.postgres.pool import Pool, connected
@@ -17,7 +18,6 @@ from bus.stage import metrics, offsets
 from bus.stage.faust_app import assigned, make_app, skip_to
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner, together
-from bus.waiting import unless, wait
 from bus.wire.record import Record
 
 FAR = 500  # records; further behind than this, a stage reads directly: that costs a fraction of a delivery

@@ -31,7 +31,7 @@ from bus.domain.commands import (
 )
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
-from bus.rule_files import load_rules
+from bus.rules_config import load_rules
 from bus.settings import Settings
 
 RULES = load_rules(Settings())

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from bus.alerts.alert import Finding
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
-from bus.findings import Finding
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchingHandler, Door
 from bus.postgres.pool import Connection, Pool, connected

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
+from bus.alerts.alert import Rule
 from bus.delivery.attempt import Caller
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
 from bus.domain.commands import Note
 from bus.domain.terms import TicketId
-from bus.findings import Rule
 from bus.intake.commands_topic import CommandsDoor
 from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeDoor

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bus.alerts.alert import Finding, Rule
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
-from bus.findings import Finding, Rule
 from bus.kafka.range_reader import record_of
 from bus.postgres.pool import connected
 from bus.settings import Settings

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bus.alerts.alert import Finding, Rule
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.findings import Finding, Rule
 from bus.postgres.pool import open_pool
 from deadletter import redrive_store as redrives
 from deadletter.redrive_policy import Terms

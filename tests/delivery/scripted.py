@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bus.alerts.alert import Finding
 from bus.delivery.attempt import Caller
 from bus.delivery.delivery_worker import Courier
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetPlan
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
-from bus.findings import Finding
 from bus.postgres.pool import Pool
 from bus.wire.event_reader import nothing_more
 from deadletter import store as letters

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from bus.alerts.alert import Rule
 from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.findings import Rule
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
 from tests.delivery.scripted import QUICK, Scripted, couriers, fails, utc_now

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from bus.alerts.alert import Rule
 from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.findings import Rule
 from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office

@@ -20,7 +20,7 @@ from bus.domain.naming import kebab
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.kafka.clients import HeldProducer
-from bus.rule_files import load_rules
+from bus.rules_config import load_rules
 from deadletter.rejected_inputs import MemoryRefusedInputs
 from schemas.messages import CommandSent
 from schemas.topics import COMMANDS, physical

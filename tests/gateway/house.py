@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from bus.postgres.pool import Pool, connected
-from bus.programs.room import Room
+from bus.programs.deadletter_service import Room
 from bus.wire.rejected_input import RefusedInput
 from deadletter.dead_letter import of_input
 from deadletter.store import post

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from bus.alerts.alert import Finding
 from bus.delivery.dead_letter_port import Parked
 from bus.delivery.targets_config import TargetPlan
-from bus.findings import Finding
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push.overdue_monitor import PushRounds
 from bus.push.sessions import PushDesk, Session

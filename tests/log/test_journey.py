@@ -14,7 +14,7 @@ from bus.journey import journey as journey_module
 from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
-from bus.programs.forgetting import forget_old
+from bus.postgres.retention import forget_old
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.log.test_two_stores import opening, request

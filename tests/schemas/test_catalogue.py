@@ -10,7 +10,7 @@ from fastavro import parse_schema
 
 from bus.domain import events
 from bus.domain.commands import OUTSIDE
-from bus.rule_files import RuleFileWrong, load_rules, load_sla
+from bus.rules_config import RuleFileWrong, load_rules, load_sla
 from bus.settings import Settings
 from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.topics import load_contract, physical

@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
+from bus.alerts.alert import Finding
 from bus.domain.errors import MalformedInput
-from bus.findings import Finding
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import LogReader, open_reader
 from bus.local.stack import Urls

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from bus.alerts.alert import Rule
 from bus.domain.errors import StoreUnavailable
-from bus.findings import Rule
 from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
+from bus.aio import unless
 from bus.app import Core, open_core
 from bus.settings import Settings
-from bus.waiting import unless
 
 STOP_S_MAX = 12.0
 CANCEL_S_MAX = 3.0
