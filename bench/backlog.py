@@ -147,7 +147,7 @@ async def _claim(connection: Connection, target: str) -> float:
     claims = await queue.claim(connection, target, _AT_ONCE, now=now, lease=timedelta(minutes=1))
     took = monotonic() - began
     assert len(claims) == _AT_ONCE
-    again = [queue.Again(claim=one, at=now - _BEHIND, unsure=False, failure=_FAILURE) for one in claims]
+    again = [queue.FailedClaim(claim=one, at=now - _BEHIND, unsure=False, failure=_FAILURE) for one in claims]
     await queue.settle(connection, target, [], again, now)
     return took
 

@@ -19,7 +19,7 @@ from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.rules_config import load_rules
 from bus.settings import Settings
 from bus.wire.codec import Codec
-from deadletter.rejected_inputs import RefusedInputs
+from deadletter.rejected_inputs import PostgresRejectedInputs
 from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"
@@ -40,7 +40,7 @@ class Core:
     schemas: SchemaLearner
     store: PostgresStore
     dispatcher: Dispatcher
-    refused: RefusedInputs
+    refused: PostgresRejectedInputs
     relay: Relay
 
 
@@ -62,7 +62,7 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=RefusedInputs(pool),
+            refused=PostgresRejectedInputs(pool),
             relay=relay,
         )
 

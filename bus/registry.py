@@ -11,7 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
-from bus.wire.codec import Codec, Registered
+from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import RECORD_TYPES, RecordType
 
 ASKED_MAX = 50  # unknown ids looked up in one transaction
@@ -37,7 +37,7 @@ class SchemaRefused(BusError):
     stop=stop_after_delay(20),
     reraise=True,
 )
-async def register_all(url: str) -> dict[int, Registered]:
+async def register_all(url: str) -> dict[int, RegisteredSchema]:
     """Register every record of the catalogue, compatibility set; idempotent.
 
     Raises RegistryUnavailable, SchemaRefused.
@@ -52,7 +52,7 @@ async def register_all(url: str) -> dict[int, Registered]:
     return {one.schema_id: one for one in found}
 
 
-async def _register(http: httpx2.AsyncClient, record: RecordType) -> Registered:
+async def _register(http: httpx2.AsyncClient, record: RecordType) -> RegisteredSchema:
     subject = f"/subjects/{record.subject}/versions"
     answer = await http.post(subject, json={"schema": json.dumps(record.schema, ensure_ascii=False)})
     if answer.status_code == 409:
@@ -63,10 +63,10 @@ async def _register(http: httpx2.AsyncClient, record: RecordType) -> Registered:
         raise SchemaRefused(f"{record.subject}: {answer.status_code} {answer.text}")
     # The level is enforced only once it has been put; putting it again is harmless.
     await http.put(f"/config/{record.subject}", json={"compatibility": COMPATIBILITY})
-    return Registered(schema_id=answer.json()["id"], subject=record.subject, schema=record.schema)
+    return RegisteredSchema(schema_id=answer.json()["id"], subject=record.subject, schema=record.schema)
 
 
-async def keep(connection: Connection, registered: Mapping[int, Registered]) -> None:
+async def keep(connection: Connection, registered: Mapping[int, RegisteredSchema]) -> None:
     """Keep the registry's numbers, so that no program needs the registry to read or write; idempotent."""
     rows = [(one.schema_id, one.subject, json.dumps(one.schema)) for one in registered.values()]
     async with connection.cursor() as cursor:
@@ -79,7 +79,7 @@ async def keep(connection: Connection, registered: Mapping[int, Registered]) -> 
 async def load_codec(connection: Connection) -> Codec:
     """Build the codec from the numbers kept in PostgreSQL."""
     rows = await (await connection.execute("SELECT schema_id, subject, definition FROM registered_schemas")).fetchall()
-    return Codec({i: Registered(schema_id=i, subject=s, schema=json.loads(d)) for i, s, d in rows})
+    return Codec({i: RegisteredSchema(schema_id=i, subject=s, schema=json.loads(d)) for i, s, d in rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class SchemaLearner:
         except MalformedInput as error:
             raise InvariantBroken(f"an event in PostgreSQL cannot be read: {error}") from error
 
-    async def _asked(self, schema_ids: Sequence[int]) -> dict[int, Registered]:
+    async def _asked(self, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:
         if self.url is None or not schema_ids:
             return {}
         found = {}
@@ -139,7 +139,7 @@ class SchemaLearner:
         return found
 
 
-async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, Registered]:
+async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:
     query = "SELECT schema_id, definition FROM registered_schemas WHERE schema_id = ANY(%s)"
     rows = await (await connection.execute(query, (list(schema_ids),))).fetchall()
     return {schema_id: one for schema_id, text in rows if (one := _registered(schema_id, text))}
@@ -154,7 +154,7 @@ def _definition(answer: httpx2.Response) -> str:
     return str(told.get("schema", "")) if isinstance(told, dict) else ""
 
 
-def _registered(schema_id: int, text: str) -> Registered | None:
+def _registered(schema_id: int, text: str) -> RegisteredSchema | None:
     """Name a record schema by its own full name, which is its subject; others are none of the bus's."""
     try:
         schema = json.loads(text)
@@ -162,4 +162,6 @@ def _registered(schema_id: int, text: str) -> Registered | None:
         return None
     if not isinstance(schema, dict) or schema.get("type") != "record":
         return None
-    return Registered(schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema.get('name')}", schema=schema)
+    return RegisteredSchema(
+        schema_id=schema_id, subject=f"{schema.get('namespace')}.{schema.get('name')}", schema=schema
+    )

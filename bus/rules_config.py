@@ -16,7 +16,7 @@ from bus.settings import Settings
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
-class RuleFileWrong(BusError):
+class RulesConfigInvalid(BusError):
     """A rules file cannot be read; the text names the file, the field and what is expected."""
 
 
@@ -29,7 +29,7 @@ class _Promise(BaseModel):
 
 
 def load_rules(settings: Settings) -> Rules:
-    """Read the rules once, at start. Raises RuleFileWrong."""
+    """Read the rules once, at start. Raises RulesConfigInvalid."""
     shipped = resources.files("schemas")
     with resources.as_file(shipped.joinpath("sla.yaml")) as default:
         sla = load_sla(settings.sla_file or default)
@@ -42,15 +42,15 @@ def load_rules(settings: Settings) -> Rules:
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:
-    """Read the promises of every ticket type. Raises RuleFileWrong."""
+    """Read the promises of every ticket type. Raises RulesConfigInvalid."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         promises = TypeAdapter(dict[str, _Promise]).validate_python(raw)
     except (OSError, yaml.YAMLError) as error:
-        raise RuleFileWrong(f"{path}: {error}") from error
+        raise RulesConfigInvalid(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise RuleFileWrong(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise RulesConfigInvalid(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     if not promises:
-        raise RuleFileWrong(f"{path}: names no ticket type")
+        raise RulesConfigInvalid(f"{path}: names no ticket type")
     return {name: SlaLimit(response=one.response, resolution=one.resolution) for name, one in promises.items()}

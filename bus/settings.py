@@ -81,19 +81,19 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class SettingsWrong(BusError):
+class SettingsInvalid(BusError):
     """A variable of the environment has a value that its setting cannot take."""
 
 
 def load() -> Settings:
-    """Read the settings from the environment. Raises SettingsWrong, which names the variables, never their values."""
+    """Read the settings from the environment. Raises SettingsInvalid, which names the variables, never their values."""
     try:
         return Settings()
     except ValidationError as error:
         wrong = (f"{_variable(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
-        raise SettingsWrong("; ".join(wrong)) from None
+        raise SettingsInvalid("; ".join(wrong)) from None
     except SettingsError as error:  # a value that should be JSON and is not
-        raise SettingsWrong(str(error)) from None
+        raise SettingsInvalid(str(error)) from None
 
 
 def _variable(name: str) -> str:
@@ -145,7 +145,7 @@ def lent_by(data: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedSetting:
     """One setting as `ticketbus settings` shows it, secrets masked."""
 
     name: str
@@ -163,7 +163,7 @@ def variables() -> Mapping[str, str]:
     }
 
 
-def listing(settings: Settings, resolved: Settings) -> Iterator[Listed]:
+def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
     """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
     for name, variable in variables().items():
         value = getattr(resolved, name)
@@ -173,7 +173,7 @@ def listing(settings: Settings, resolved: Settings) -> Iterator[Listed]:
         elif value != getattr(settings, name) and name in LENT:
             source = "local stack"
         description = Settings.model_fields[name].description or ""
-        yield Listed(name=name, variable=variable, value=_shown(value), source=source, description=description)
+        yield ListedSetting(name=name, variable=variable, value=_shown(value), source=source, description=description)
 
 
 def _shown(value: object) -> str | None:

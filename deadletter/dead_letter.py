@@ -7,9 +7,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from bus.delivery.dead_letter_port import Parked
+from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.errors import BusError
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 
 
 class LetterGone(BusError):
@@ -21,8 +21,8 @@ class LetterKept(BusError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
-    """What becomes a letter; its fields are those of `Letter`."""
+class NewDeadLetter:
+    """What becomes a letter; its fields are those of `DeadLetter`."""
 
     origin: str
     origin_ref: str
@@ -44,7 +44,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class DeadLetter:
     """A dead letter whole; `value` is the event's record as it stands on the log, or the input as it came in.
 
     `origin` is delivery:TARGET or the door, `origin_ref` which one there. `target`, `version` and `event` are those of
@@ -76,7 +76,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class DeadLetterGroup:
     """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number."""
 
     cause: str
@@ -108,13 +108,13 @@ def delivery_origin(target: str) -> str:
     return f"delivery:{target}"
 
 
-def of_delivery(parked: Parked) -> Dead:
+def of_delivery(parked: ParkedDelivery) -> NewDeadLetter:
     """Make the letter of a delivery that is given up. Pure."""
     claim, failure = parked.claim, parked.failure
     recorded = parked.recorded
     event = type(recorded.event).__name__ if recorded else ""
     facts = (parked.target, event, failure["kind"], failure.get("status"), failure.get("code"))
-    return Dead(
+    return NewDeadLetter(
         origin=delivery_origin(parked.target),
         origin_ref=f"{claim.ticket_id}/{claim.version}",
         target=parked.target,
@@ -134,11 +134,11 @@ def of_delivery(parked: Parked) -> Dead:
     )
 
 
-def of_input(refused: RefusedInput, at: datetime) -> Dead:
+def of_input(refused: RejectedInput, at: datetime) -> NewDeadLetter:
     """Make the letter of input that had no effect. Pure."""
     detail = f"{refused.detail_zh} / {refused.detail_en}"
     failure = {"at": at.isoformat(), "kind": refused.kind, "code": refused.code, "field": refused.field}
-    return Dead(
+    return NewDeadLetter(
         origin=refused.origin,
         origin_ref=refused.origin_ref,
         ticket_id=refused.ticket_id or "",

@@ -14,7 +14,7 @@ from bus.postgres.pool import Pool
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
 from deadletter import store as letters
-from deadletter.dead_letter import Decision, Letter, LetterKept
+from deadletter.dead_letter import DeadLetter, Decision, LetterKept
 from deadletter.replay import NO_WAY_BACK, door_of, request_of
 from schemas.messages import CommandSent
 
@@ -40,7 +40,7 @@ async def edit(
     return await letters.replace(pool, number, edited(letter, text, codec=codec, sources=sources), decision)
 
 
-def edited(letter: Letter, text: bytes, *, codec: Codec, sources: Mapping[str, SourceAdapter]) -> bytes:
+def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, SourceAdapter]) -> bytes:
     """Give the bytes that go out instead of a letter's own.
 
     For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
@@ -75,5 +75,5 @@ def _changed(payload: Payload, text: bytes) -> Payload:
     return build(type(payload), own | changes)
 
 
-def _no_edit(letter: Letter, zh: str, en: str) -> LetterKept:
+def _no_edit(letter: DeadLetter, zh: str, en: str) -> LetterKept:
     return LetterKept(f"死信 {letter.id} 不能修改:{zh} / letter {letter.id} cannot be edited: {en}")

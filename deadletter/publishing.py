@@ -11,7 +11,7 @@ import orjson
 import structlog
 from psycopg.rows import class_row, dict_row
 
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.kafka.clients import HeldProducer
 from bus.postgres.pool import Connection, Pool, connected
@@ -19,7 +19,7 @@ from bus.settings import Settings
 from bus.wire.codec import Codec
 from bus.wire.headers import Headers
 from bus.wire.partitioner import partition_of
-from deadletter.dead_letter import Letter
+from deadletter.dead_letter import DeadLetter
 from deadletter.replay import way_back
 from deadletter.store import READ_WHOLE
 from schemas.messages import LetterDecided, LetterPosted
@@ -59,7 +59,7 @@ class LetterPublisher:
     contract: Contract
     settings: Settings
     now: Callable[[], datetime]
-    report: Report = report
+    report: AlertSink = report
     _told_at: dict[str, float] = field(default_factory=dict)
     _held: HeldProducer = field(init=False)
 
@@ -128,7 +128,7 @@ class LetterPublisher:
         await connection.execute(_MARK_DECISIONS, ([row["id"] for row in rows],))
         return len(rows)
 
-    def _posted(self, letter: Letter) -> dict[str, Any]:
+    def _posted(self, letter: DeadLetter) -> dict[str, Any]:
         record = LetterPosted(
             letter=letter.id,
             origin=letter.origin,
@@ -158,7 +158,7 @@ class LetterPublisher:
         value = self.codec.encode_record(LetterDecided(**{name: row[name] for name in names}))
         return self._record(DEADLETTER, row["ticket_id"] or row["origin"], value, [], row["decided_at"])
 
-    def _back(self, letter: Letter) -> dict[str, Any]:
+    def _back(self, letter: DeadLetter) -> dict[str, Any]:
         back = way_back(letter, self.codec.encode_record)
         headers = [(name, value.encode()) for name, value in back.headers.items()]
         return self._record(back.topic, back.key, back.value, headers, self.now())
@@ -177,15 +177,15 @@ class LetterPublisher:
         await self._held.send_all(records, _ACK_TIMEOUT_S)
 
 
-def _stopped(error: InvariantBroken) -> Finding:
-    return Finding(
-        rule=Rule.STAGE_STOPPED,
+def _stopped(error: InvariantBroken) -> Alert:
+    return Alert(
+        rule=AlertRule.STAGE_STOPPED,
         about="letters",
         zh=f"死信的发布停住,投递不受影响:{error}",
         en=f"what the dead-letter room puts on Kafka stands still, deliveries do not: {error}",
     )
 
 
-async def _read(connection: Connection, query: str, given: tuple[Any, ...] = ()) -> list[Letter]:
-    async with connection.cursor(row_factory=class_row(Letter)) as cursor:
+async def _read(connection: Connection, query: str, given: tuple[Any, ...] = ()) -> list[DeadLetter]:
+    async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         return await (await cursor.execute(query.encode(), given)).fetchall()

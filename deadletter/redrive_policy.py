@@ -9,7 +9,7 @@ PAUSE = timedelta(seconds=0.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class RedriveLimits:
     """What was approved: how many letters go first, how long they are watched, how many follow a second."""
 
     canary: int
@@ -18,7 +18,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class RedriveProgress:
     """How a frozen set stands: letters not sent yet, and of those sent how many arrived and how many failed again."""
 
     left: int
@@ -54,7 +54,7 @@ class End:
 Step = Release | Wait | End
 
 
-def next_step(terms: Terms, at: Progress, *, now: datetime, allowed: int) -> Step:
+def next_step(terms: RedriveLimits, at: RedriveProgress, *, now: datetime, allowed: int) -> Step:
     """Say what comes next; `allowed` is how many the rate lets go now. Total."""
     settled = at.delivered + at.failed
     first = min(terms.canary, at.released + at.left)

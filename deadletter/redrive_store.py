@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 from bus.domain.errors import BusError
 from bus.postgres.pool import Pool, connected
 from deadletter.dead_letter import Decision
-from deadletter.redrive_policy import Progress, Terms
-from deadletter.store import Place, decide, send_again
+from deadletter.redrive_policy import RedriveLimits, RedriveProgress
+from deadletter.store import LockedLetter, decide, send_again
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
 
@@ -66,7 +66,7 @@ class RedriveGone(BusError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class DeadLetterQuery:
     """Which letters: of a target, and of one cause, event class or kind of failure where that is given."""
 
     target: str
@@ -76,7 +76,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class FrozenSet:
     """A set as it was frozen; `taken` letters stand in another redrive, `worn` were sent again too often."""
 
     id: int
@@ -109,14 +109,14 @@ class Redrive:
     first_released_at: datetime | None
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> RedriveLimits:
         """What was approved."""
-        return Terms(canary=self.canary, watch=timedelta(seconds=self.watch_s), rate_per_s=self.rate_per_s)
+        return RedriveLimits(canary=self.canary, watch=timedelta(seconds=self.watch_s), rate_per_s=self.rate_per_s)
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> RedriveProgress:
         """How it stands."""
-        return Progress(
+        return RedriveProgress(
             left=self.left,
             released=self.released,
             delivered=self.delivered,
@@ -125,7 +125,7 @@ class Redrive:
         )
 
 
-async def freeze(pool: Pool, query: Query, terms: Terms, decision: Decision) -> Frozen:
+async def freeze(pool: Pool, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision) -> FrozenSet:
     """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, StoreUnavailable."""
     async with connected(pool) as connection:
         await connection.execute(_ONE_AT_A_TIME)
@@ -146,7 +146,7 @@ async def freeze(pool: Pool, query: Query, terms: Terms, decision: Decision) -> 
     events = dict[str, int]()
     for row in free:
         events[row[4]] = events.get(row[4], 0) + 1
-    return Frozen(id=number, letters=len(free), events=events, taken=taken, worn=worn)
+    return FrozenSet(id=number, letters=len(free), events=events, taken=taken, worn=worn)
 
 
 async def redrives(pool: Pool) -> list[Redrive]:
@@ -183,7 +183,7 @@ async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> in
         rows = await (await connection.execute(_NEXT, (redrive.id, count))).fetchall()
         why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
         decision = Decision(by=redrive.approved_by, why=why, at=now, redrive=redrive.id)
-        await send_again(connection, [Place(*row) for row in rows], decision)
+        await send_again(connection, [LockedLetter(*row) for row in rows], decision)
         await connection.execute(_RELEASED, (now, redrive.id, [row[0] for row in rows]))
     return len(rows)
 

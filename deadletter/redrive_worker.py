@@ -7,7 +7,7 @@ from time import monotonic
 
 import structlog
 
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 from deadletter import redrive_store as redrives
@@ -21,7 +21,7 @@ _MINE = "SELECT pg_try_advisory_xact_lock(0x72647276, %s)"  # "rdrv": one worker
 log = structlog.get_logger()
 
 
-async def carry_out_running(pool: Pool, now: Callable[[], datetime], report: Report = report) -> None:
+async def carry_out_running(pool: Pool, now: Callable[[], datetime], report: AlertSink = report) -> None:
     """Carry out, side by side, what was begun and no other worker carries out; until cancelled."""
     mine: dict[int, asyncio.Task[None]] = {}
     try:
@@ -43,7 +43,7 @@ async def carry_out_running(pool: Pool, now: Callable[[], datetime], report: Rep
         await asyncio.gather(*mine.values(), return_exceptions=True)
 
 
-async def _alone(pool: Pool, number: int, now: Callable[[], datetime], report: Report) -> None:
+async def _alone(pool: Pool, number: int, now: Callable[[], datetime], report: AlertSink) -> None:
     """Carry a redrive out if nobody else does: the lock is held by a transaction that does nothing else."""
     try:
         async with connected(pool) as connection:
@@ -54,7 +54,7 @@ async def _alone(pool: Pool, number: int, now: Callable[[], datetime], report: R
         log.warning("redrive_waits", redrive=number, cause=str(error))
 
 
-async def carry_out(pool: Pool, number: int, *, now: Callable[[], datetime], report: Report = report) -> None:
+async def carry_out(pool: Pool, number: int, *, now: Callable[[], datetime], report: AlertSink = report) -> None:
     """Send a set that was begun step by step, until it is done or stopped. Raises StoreUnavailable."""
     allowed, counted_at = 0.0, monotonic()
     while (redrive := await redrives.read(pool, number)).state == "running":
@@ -84,9 +84,9 @@ async def watch(pool: Pool, number: int, *, say: Callable[[Redrive], None]) -> R
     return redrive
 
 
-def _stopped(number: int, why: str) -> Finding:
-    return Finding(
-        rule=Rule.REDRIVE_STOPPED,
+def _stopped(number: int, why: str) -> Alert:
+    return Alert(
+        rule=AlertRule.REDRIVE_STOPPED,
         about=f"redrive {number}",
         zh=f"重发 {number} 已自动停止,其余死信未发送;用 deadletter redrive list 查看",
         en=f"redrive {number} stopped by itself, the rest is not sent: {why}",

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 from deadletter import store as letters
 from deadletter.dead_letter import of_input
 
@@ -22,13 +22,13 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
     last_at = now(), times = refused_inputs.times + 1"""
 
 
-class RefusedInputs:
+class PostgresRejectedInputs:
     """The table of refused input, and the room for what of it nobody hears of."""
 
-    def __init__(self, pool: Pool, *, now: Callable[[], datetime] = utc_now, report: Report = report) -> None:
+    def __init__(self, pool: Pool, *, now: Callable[[], datetime] = utc_now, report: AlertSink = report) -> None:
         self._pool, self._now, self._report = pool, now, report
 
-    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+    async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         if not inputs:
             return
         rows = [
@@ -45,13 +45,13 @@ class RefusedInputs:
         if fresh:
             self._tell(fresh, [one for one in inputs if not one.heard])
 
-    def _tell(self, fresh: int, inputs: Sequence[RefusedInput]) -> None:
+    def _tell(self, fresh: int, inputs: Sequence[RejectedInput]) -> None:
         """Report letters, one finding a batch: an import may bring thousands."""
         codes, first = Counter(one.code for one in inputs), inputs[0]
         origins = sorted({one.origin for one in inputs})
         self._report(
-            Finding(
-                rule=Rule.LETTER,
+            Alert(
+                rule=AlertRule.LETTER,
                 about=", ".join(origins),
                 zh=f"{fresh} 份输入没有生效,已转为死信;用 deadletter list 查看",
                 en=f"{fresh} inputs had no effect and are dead letters; see `deadletter list`",
@@ -62,11 +62,11 @@ class RefusedInputs:
         )
 
 
-class MemoryRefusedInputs:
+class MemoryRejectedInputs:
     """The same in a dictionary."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], RefusedInput] = {}
+        self.kept: dict[tuple[str, str], RejectedInput] = {}
 
-    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+    async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         self.kept.update({(one.origin, one.origin_ref): one for one in inputs})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bus.wire.headers import RETURNED
-from deadletter.dead_letter import Letter
+from deadletter.dead_letter import DeadLetter
 from schemas.messages import RequestReceived
 from schemas.topics import COMMANDS, INTAKE
 
@@ -29,7 +29,7 @@ def no_way_back(origin: str, size: int) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
+class ReplayRecord:
     """A record on its way back."""
 
     topic: str
@@ -43,24 +43,24 @@ def door_of(origin: str) -> str:
     return origin.partition(":")[0]
 
 
-def way_back(letter: Letter, encode: Callable[[RequestReceived], bytes]) -> Return:
+def way_back(letter: DeadLetter, encode: Callable[[RequestReceived], bytes]) -> ReplayRecord:
     """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
     returned = {RETURNED: str(letter.id)}
     headers = _sent_headers(letter) | returned
     match door_of(letter.origin):
         case "webhook" | "http":
             received = request_of(letter)
-            return Return(topic=INTAKE, key=received.source, value=encode(received), headers=returned)
+            return ReplayRecord(topic=INTAKE, key=received.source, value=encode(received), headers=returned)
         case "commands" | "answer":
             key = letter.ticket_id or letter.origin
-            return Return(topic=COMMANDS, key=key, value=letter.value, headers=headers)
+            return ReplayRecord(topic=COMMANDS, key=key, value=letter.value, headers=headers)
         case "intake":
-            return Return(topic=INTAKE, key=letter.origin, value=letter.value, headers=headers)
+            return ReplayRecord(topic=INTAKE, key=letter.origin, value=letter.value, headers=headers)
         case other:
             raise AssertionError(f"{other} has no way back")
 
 
-def request_of(letter: Letter, body: bytes | None = None) -> RequestReceived:
+def request_of(letter: DeadLetter, body: bytes | None = None) -> RequestReceived:
     """Give the raw request that a letter of a webhook or of HTTP was, or would be with another body."""
     headers = _sent_headers(letter)
     _, _, source = letter.origin.partition(":")
@@ -77,6 +77,6 @@ def request_of(letter: Letter, body: bytes | None = None) -> RequestReceived:
     )
 
 
-def _sent_headers(letter: Letter) -> dict[str, str]:
+def _sent_headers(letter: DeadLetter) -> dict[str, str]:
     """Give the headers that came with the input; those that begin with a colon are notes of ours."""
     return {name: value for name, value in letter.headers.items() if not name.startswith(":")}

@@ -7,9 +7,17 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import queue
-from bus.delivery.dead_letter_port import Parked
+from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.postgres.pool import Connection, Pool, connected
-from deadletter.dead_letter import Dead, Decision, Group, Letter, LetterGone, LetterKept, of_delivery
+from deadletter.dead_letter import (
+    DeadLetter,
+    DeadLetterGroup,
+    Decision,
+    LetterGone,
+    LetterKept,
+    NewDeadLetter,
+    of_delivery,
+)
 from deadletter.replay import no_way_back
 
 LIST_MAX = 1_000
@@ -69,7 +77,7 @@ SELECT {", ".join("%(value)s" if name == "value" else name for name, _ in _COLUM
 RETURNING id"""  # noqa: S608 - no part of it is input
 
 
-class Place(NamedTuple):
+class LockedLetter(NamedTuple):
     """An open letter that is locked; `edited` goes out instead of the event, where it is a mended copy."""
 
     id: int
@@ -81,12 +89,12 @@ class Place(NamedTuple):
     size: int
 
 
-async def post_deliveries(connection: Connection, parked: Sequence[Parked]) -> None:
+async def post_deliveries(connection: Connection, parked: Sequence[ParkedDelivery]) -> None:
     """Write the letters of deliveries that are parked in this transaction."""
     await post(connection, [of_delivery(one) for one in parked])
 
 
-async def post(connection: Connection, dead: Sequence[Dead]) -> list[int]:
+async def post(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[int]:
     """Write letters in this transaction; gives the numbers of those that are new."""
     once = {(one.origin, one.origin_ref): one for one in dead}  # a batch may hold a repeat of its own
     columns = [[_stored(one, name) for one in once.values()] for name, _ in _COLUMNS]
@@ -94,20 +102,20 @@ async def post(connection: Connection, dead: Sequence[Dead]) -> list[int]:
     return [number for number, new in await told.fetchall() if new]
 
 
-def _stored(one: Dead, name: str) -> Any:
+def _stored(one: NewDeadLetter, name: str) -> Any:
     value = getattr(one, name)
     return Jsonb(list(value) if name == "failures" else dict(value)) if name in ("failures", "headers") else value
 
 
-async def groups(pool: Pool, *, origin: str | None = None) -> list[Group]:
+async def groups(pool: Pool, *, origin: str | None = None) -> list[DeadLetterGroup]:
     """List the open letters by cause, the largest group first. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Group)) as cursor:
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(DeadLetterGroup)) as cursor:
         return await (await cursor.execute(_GROUPS, {"origin": origin, "most": LIST_MAX})).fetchall()
 
 
-async def read(pool: Pool, number: int) -> Letter:
+async def read(pool: Pool, number: int) -> DeadLetter:
     """Read a letter. Raises LetterGone, StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Letter)) as cursor:
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         found = await (await cursor.execute(f"{READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
     if found is None:
         raise LetterGone(f"没有第 {number} 号死信 / there is no letter {number}")
@@ -124,7 +132,7 @@ async def retry(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
     return len(set(numbers))
 
 
-async def send_again(connection: Connection, places: Sequence[Place], decision: Decision) -> None:
+async def send_again(connection: Connection, places: Sequence[LockedLetter], decision: Decision) -> None:
     """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
     for place in places:
         if why := no_way_back(place.origin, place.size):
@@ -162,7 +170,7 @@ async def replace(pool: Pool, number: int, value: bytes, decision: Decision) -> 
     return int(copy)
 
 
-async def lock(connection: Connection, numbers: Sequence[int]) -> list[Place]:
+async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLetter]:
     """Lock letters that must all be open. Raises LetterGone."""
     rows = await (await connection.execute(_LOCK, (list(numbers),))).fetchall()
     gone = set(numbers) - {row[0] for row in rows if row[-1] == "open"}
@@ -171,7 +179,7 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[Place]:
         raise LetterGone(
             f"死信 {told} 不存在或已处理,什么都没有改变 / no such open letter: {told}; nothing was changed"
         )
-    return [Place(*row[:-1]) for row in rows]
+    return [LockedLetter(*row[:-1]) for row in rows]
 
 
 async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision) -> None:
@@ -186,8 +194,8 @@ async def decide(connection: Connection, numbers: Sequence[int], what: str, deci
     await connection.execute(_DECIDE, given)
 
 
-def _deliveries(places: Sequence[Place]) -> dict[str, list[Place]]:
-    found = dict[str, list[Place]]()
+def _deliveries(places: Sequence[LockedLetter]) -> dict[str, list[LockedLetter]]:
+    found = dict[str, list[LockedLetter]]()
     for place in places:
         if place.target:
             found.setdefault(place.target, []).append(place)

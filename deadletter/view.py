@@ -5,19 +5,19 @@ from typing import Any
 
 from bus.domain.errors import MalformedInput
 from bus.wire.codec import Codec, event_json, plain
-from deadletter.dead_letter import Letter
+from deadletter.dead_letter import DeadLetter
 from deadletter.replay import door_of
 from schemas.messages import CommandSent
 
 TEXT_CHARS_MAX = 10_000
 
 
-def as_json(letter: Letter, codec: Codec) -> dict[str, Any]:
+def as_json(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
     """Give a letter for machines: its fields, its bytes in hex, and what they say. Pure."""
     return {**asdict(letter), "value": letter.value.hex(), "decoded": decoded(letter, codec)}
 
 
-def decoded(letter: Letter, codec: Codec) -> dict[str, Any]:
+def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
     """Read a letter's bytes as what they are; bytes that nobody can read are shown as text. Pure."""
     try:
         if letter.target:

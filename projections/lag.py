@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.kafka.range_reader import LogReader
-from bus.stage.offsets import ENDS_BEFORE, Standing
+from bus.kafka.range_reader import RangeReader
+from bus.stage.offsets import ENDS_BEFORE, HandlerPosition
 
 
 class Health(StrEnum):
@@ -31,11 +31,13 @@ class Lag:
     failure: str | None
 
 
-def from_the_start(rows: Sequence[Standing], handlers: Iterable[str], *, topic: str, partitions: int) -> list[Standing]:
+def from_the_start(
+    rows: Sequence[HandlerPosition], handlers: Iterable[str], *, topic: str, partitions: int
+) -> list[HandlerPosition]:
     """Add the partitions that a handler never began, where it stands at the beginning; in order. Pure."""
     begun = {(row.handler, row.partition) for row in rows}
     never = [
-        Standing(handler=name, partition=one, topic=topic, next_offset=0, moved_at=None, failure=None)
+        HandlerPosition(handler=name, partition=one, topic=topic, next_offset=0, moved_at=None, failure=None)
         for name in handlers
         for one in range(partitions)
         if (name, one) not in begun
@@ -43,13 +45,13 @@ def from_the_start(rows: Sequence[Standing], handlers: Iterable[str], *, topic: 
     return sorted([*rows, *never], key=lambda row: (row.handler, row.partition))
 
 
-async def lags(reader: LogReader, rows: Sequence[Standing]) -> list[Lag]:
+async def lags(reader: RangeReader, rows: Sequence[HandlerPosition]) -> list[Lag]:
     """Hold rows against the ends of their partitions. Raises KafkaUnavailable."""
     ends = await log_ends(reader, rows)
     return [_lag(row, ends[row.topic, row.partition]) for row in rows]
 
 
-async def log_ends(reader: LogReader, rows: Iterable[Standing]) -> Mapping[tuple[str, int], int]:
+async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapping[tuple[str, int], int]:
     """Give the end of every partition that the rows name. Raises KafkaUnavailable."""
     topics: dict[str, set[int]] = {}
     for row in rows:
@@ -61,7 +63,7 @@ async def log_ends(reader: LogReader, rows: Iterable[Standing]) -> Mapping[tuple
     }
 
 
-def _lag(row: Standing, end: int) -> Lag:
+def _lag(row: HandlerPosition, end: int) -> Lag:
     lag = end - row.next_offset
     failure = row.failure or (ENDS_BEFORE.format(end=end, handler=row.handler) if lag < 0 else None)
     health = Health.STOPPED if failure else Health.BEHIND if lag > 0 else Health.LIVE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.domain.errors import BusError
-from bus.kafka.range_reader import LogReader
+from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import offsets
 from bus.stage.runner import Runner
@@ -37,7 +37,7 @@ async def rebuild(
     partitions: int,
     pool: Pool,
     runner: Runner,
-    reader: LogReader,
+    reader: RangeReader,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> Rebuilt:
     """Empty a read model and fold the log in again up to its present end.

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import AsyncConnection, IsolationLevel
 
 from bus.domain.errors import InvariantBroken
-from bus.kafka.range_reader import LogReader
+from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import CONNECT_TIMEOUT_S, Connection, guard
 from bus.stage import offsets
 from projections.lag import log_ends
@@ -46,7 +46,7 @@ async def verify(
     handler: ProjectionHandler[Any],
     *,
     url: str,
-    reader: LogReader,
+    reader: RangeReader,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> list[Verified]:
     """Fold the log from offset 0 up to where the live model stands into shadow tables, and compare.

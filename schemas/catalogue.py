@@ -18,15 +18,15 @@ _EVENTS: UnionType = events.Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class EnvelopeFields:
     """The fields that records of one kind begin with; `payload` is the one that holds the record's own."""
 
     cls: type
     payload: str
 
 
-EVENT = Envelope(cls=Recorded, payload="event")
-COMMAND = Envelope(cls=CommandSent, payload="command")
+EVENT = EnvelopeFields(cls=Recorded, payload="event")
+COMMAND = EnvelopeFields(cls=CommandSent, payload="command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class RecordType:
 
     cls: type
     namespace: str
-    envelope: Envelope | None = None
+    envelope: EnvelopeFields | None = None
     version: int = 1
 
     @property

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adapters.crm import signature
-from adapters.crm.callback_wire import Answer, judge, status_body
+from adapters.crm.callback_wire import HttpAnswer, judge, status_body
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import VariableName, secret_of
 from bus.domain.errors import StoreUnavailable
@@ -64,7 +64,7 @@ class _Heard:
     """What is known of a call, also when it is cut off in the middle."""
 
     sent: bool = False
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
 
     async def trace(self, step: str, _info: object) -> None:
         self.sent = self.sent or step == _SENDING
@@ -138,7 +138,7 @@ class CrmCallback:
             extensions={"trace": heard.trace},
         )
         response = await self._http.send(request, stream=True)
-        heard.answer = Answer(status=response.status_code, headers=dict(response.headers), whole=False)
+        heard.answer = HttpAnswer(status=response.status_code, headers=dict(response.headers), whole=False)
         read = bytearray()
         async with aclosing(response), aclosing(response.aiter_raw()) as chunks:
             async for chunk in chunks:

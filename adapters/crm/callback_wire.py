@@ -44,7 +44,7 @@ _SECONDS_DIGITS_MAX: Final = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer as far as it was read; `whole` is False when its body was cut off. Header names in lower case."""
 
     status: int
@@ -74,7 +74,7 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
     )
 
 
-def judge(answer: Answer, now: datetime) -> None:
+def judge(answer: HttpAnswer, now: datetime) -> None:
     """Take an answer for a success, or raise DeliveryFailed. Total: whatever stands in it."""
     code = _code(answer)
     if not 200 <= answer.status < 300:
@@ -114,7 +114,7 @@ def _by_class(status: int) -> FailureKind:
 
 
 def _failed(
-    kind: FailureKind, detail: str, answer: Answer, code: str = "", wait_s: float | None = None
+    kind: FailureKind, detail: str, answer: HttpAnswer, code: str = "", wait_s: float | None = None
 ) -> DeliveryFailed:
     return DeliveryFailed(kind, detail, status=answer.status, code=code, retry_after_s=wait_s)
 
@@ -133,7 +133,7 @@ def _bad_code(said: Mapping[str, Any]) -> str:
     return next((code for code in given if not _FINE.fullmatch(code)), "")
 
 
-def _code(answer: Answer) -> str:
+def _code(answer: HttpAnswer) -> str:
     """Give the other side's code where it has the form of one: it is logged, and a text may name people."""
     code = _bad_code(_object(answer.body) or {})
     return code if _CODE.fullmatch(code) else ""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bus.domain.errors import MalformedInput
-from bus.settings import SettingsWrong
+from bus.settings import SettingsInvalid
 
 ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
@@ -31,13 +31,13 @@ class Secret:
 
 
 def secret(text: str, *, where: str = "webhook_secrets") -> Secret:
-    """Read `whsec_…` (base64 of at least 24 bytes). Raises SettingsWrong, which never names the value."""
+    """Read `whsec_…` (base64 of at least 24 bytes). Raises SettingsInvalid, which never names the value."""
     try:
         key = base64.b64decode(text.strip().removeprefix(_PREFIX).encode(), validate=True)
     except ValueError:
-        raise SettingsWrong(f"{where}: a secret is 'whsec_' and then base64; this one is not base64") from None
+        raise SettingsInvalid(f"{where}: a secret is 'whsec_' and then base64; this one is not base64") from None
     if len(key) < SECRET_BYTES_MIN:
-        raise SettingsWrong(f"{where}: a secret has at least {SECRET_BYTES_MIN} bytes; this one has {len(key)}")
+        raise SettingsInvalid(f"{where}: a secret has at least {SECRET_BYTES_MIN} bytes; this one has {len(key)}")
     return Secret(key)
 
 

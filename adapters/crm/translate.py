@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.contract import command_id
-from adapters.crm.wire import TYPES, About, Envelope
+from adapters.crm.wire import TYPES, About, CrmEnvelope
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
@@ -25,7 +25,7 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
     JSON path into the body.
     """
-    envelope = _read(Envelope, read_object(received.body, "$"), "$")
+    envelope = _read(CrmEnvelope, read_object(received.body, "$"), "$")
     model = TYPES.get(envelope.type)
     if model is None:
         raise _unknown("unknown_type", "$.type", ("消息类型", "delivery type"), envelope.type, list(TYPES))

@@ -39,13 +39,13 @@ Text = Annotated[str, Field(max_length=10_000)]
 Ticks = tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...]
 
 
-class Part(BaseModel):
+class CrmModel(BaseModel):
     """Every part of a delivery: unknown fields are refused, so that a misspelled one is not lost in silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
-class Envelope(Part):
+class CrmEnvelope(CrmModel):
     """The outer shape; `timestamp` is when it happened at the CRM."""
 
     type: str
@@ -53,14 +53,14 @@ class Envelope(Part):
     data: dict[str, Any]
 
 
-class Key(Part):
+class Key(CrmModel):
     """事件唯一标识."""
 
     kind: Annotated[KeyKind, BeforeValidator(_in_english(KeyKind))]
     value: Named
 
 
-class Reporter(Part):
+class Reporter(CrmModel):
     """Who reported; personal."""
 
     name: Word = ""
@@ -68,7 +68,7 @@ class Reporter(Part):
     address: Text = ""
 
 
-class About(Part):
+class About(CrmModel):
     """Which ticket, by the CRM's own number, and who did it there."""
 
     source_no: Named
@@ -118,7 +118,7 @@ class Remarked(About):
         return Note(text=self.text)
 
 
-class Asked(About):
+class ProgressAskedData(About):
     """`ticket.progress_asked`: the customer asks how it goes."""
 
     asked_by: Word = ""
@@ -166,7 +166,7 @@ class StatusChanged(About):
 TYPES: Final[Mapping[str, type[About]]] = {
     "ticket.created": Created,
     "ticket.note": Remarked,
-    "ticket.progress_asked": Asked,
+    "ticket.progress_asked": ProgressAskedData,
     "ticket.closure_confirmed": Confirmed,
     "ticket.closure_rejected": Rejected,
     "ticket.status_changed": StatusChanged,

@@ -19,8 +19,8 @@ from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
     SESSION_LOST,
     Bill,
+    BillStage,
     Said,
-    Stage,
     kind_of,
     kind_of_status,
     read,
@@ -113,7 +113,7 @@ class Kingdee:
     async def _refuse_two_bills(self, talk: _Talk, wanted: Order) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
-        if any(bill.stage is not Stage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
+        if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
             raise DeliveryFailed(FailureKind.REJECTED, "a bill from before the edit stands there; void it first")
 
     async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
@@ -131,28 +131,28 @@ class Kingdee:
         match bill:
             case None:
                 said = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
-                saved = Bill(fid=said.fid, stage=Stage.SAVED)
+                saved = Bill(fid=said.fid, stage=BillStage.SAVED)
                 if said.short:
-                    return Bill(fid="", stage=Stage.VOIDED)  # a store that is counted at saving: there is no bill
+                    return Bill(fid="", stage=BillStage.VOIDED)  # a store that is counted at saving: there is no bill
                 if not said.fid:
                     raise DeliveryFailed(FailureKind.UNKNOWN, "saved, it says, and names no bill")
                 if said.number != wanted.number:
                     await self._void(talk, saved)
                     raise DeliveryFailed(FailureKind.REJECTED, "the ERP numbers bills itself; allow numbers of ours")
                 return saved
-            case Bill(stage=Stage.SAVED):
+            case Bill(stage=BillStage.SAVED):
                 said = await self._change(talk, wire.SUBMIT, wire.by_id(bill))
-                after = Stage.SUBMITTED
+                after = BillStage.SUBMITTED
             case _:
                 said = await self._change(talk, wire.AUDIT, wire.by_id(bill))
-                after = Stage.AUDITED
+                after = BillStage.AUDITED
         return await self._void(talk, bill) if said.short else Bill(fid=bill.fid, stage=after)
 
     async def _void(self, talk: _Talk, bill: Bill) -> Bill:
-        if bill.stage is Stage.SUBMITTED:
+        if bill.stage is BillStage.SUBMITTED:
             await self._change(talk, wire.UNSUBMIT, wire.by_id(bill))
         await self._change(talk, wire.OPERATION, wire.by_id(bill, operation="Cancel"))
-        return Bill(fid=bill.fid, stage=Stage.VOIDED)
+        return Bill(fid=bill.fid, stage=BillStage.VOIDED)
 
     async def _change(self, talk: _Talk, service: str, body: bytes) -> Said:
         said = await self._ask(talk, service, body, read, changes=True)

@@ -28,7 +28,7 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 }
 
 
-class Stage(IntEnum):
+class BillStage(IntEnum):
     """How far a bill is; only the last two are final."""
 
     SAVED = 1
@@ -37,7 +37,13 @@ class Stage(IntEnum):
     VOIDED = 4
 
 
-_STAGES: Final = {"Z": Stage.SAVED, "A": Stage.SAVED, "D": Stage.SAVED, "B": Stage.SUBMITTED, "C": Stage.AUDITED}
+_STAGES: Final = {
+    "Z": BillStage.SAVED,
+    "A": BillStage.SAVED,
+    "D": BillStage.SAVED,
+    "B": BillStage.SUBMITTED,
+    "C": BillStage.AUDITED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ class Bill:
     """A bill in their books, by their own id: numbers may be there twice."""
 
     fid: str
-    stage: Stage
+    stage: BillStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,7 @@ def read_bills(body: bytes) -> tuple[Bill, ...] | Said | None:
 
 def that_counts(bills: tuple[Bill, ...]) -> Bill | None:
     """Choose the bill that counts where a number is there twice: the furthest; a voided one if there is no other."""
-    return max(bills, key=lambda bill: 0 if bill.stage is Stage.VOIDED else bill.stage, default=None)
+    return max(bills, key=lambda bill: 0 if bill.stage is BillStage.VOIDED else bill.stage, default=None)
 
 
 def kind_of(code: int, *, changes: bool) -> FailureKind:
@@ -162,6 +168,6 @@ def _number(code: object) -> int:
 def _bill(row: object) -> Bill | None:
     match row:
         case [int() | str() as fid, str(status), cancelled, *_] if status in _STAGES:
-            return Bill(fid=str(fid), stage=Stage.VOIDED if cancelled == "B" else _STAGES[status])
+            return Bill(fid=str(fid), stage=BillStage.VOIDED if cancelled == "B" else _STAGES[status])
         case _:
             return None

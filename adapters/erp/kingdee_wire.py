@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.erp.kingdee_answers import Bill, Stage
+from adapters.erp.kingdee_answers import Bill, BillStage
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.events import PartsRequested
@@ -99,10 +99,10 @@ def order(call: Call) -> Order:
 def effect(wanted: Order, bill: Bill | None) -> Effect | None:
     """Say what a bill means for the ticket; nothing while it is on its way."""
     match bill:
-        case Bill(stage=Stage.AUDITED):
+        case Bill(stage=BillStage.AUDITED):
             issued = IssueParts(request_no=wanted.request_no, document_no=wanted.number, parts=wanted.parts)
             return Effect(reference=wanted.number, commands=(issued,))
-        case Bill(stage=Stage.VOIDED):
+        case Bill(stage=BillStage.VOIDED):
             reason = f"ERP 库存不足,其他出库单 {wanted.number} 未出库"
             return Effect(reference=wanted.number, commands=(RefuseParts(request_no=wanted.request_no, reason=reason),))
         case _:

@@ -11,13 +11,13 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from adapters.history.map_file import HistoryMap
 from adapters.history.rows import Row, read_rows
-from adapters.history.table import Table
-from adapters.history.translate import Progress, step, trace_of
-from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from adapters.history.table import BoundTable
+from adapters.history.translate import IncidentProgress, step, trace_of
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.intake.dispatch import Dispatcher
-from bus.wire.rejected_input import RefusedInput, RefusedStore, refused_input
+from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Summary:
 class _Aim:
     source: str
     dispatcher: Dispatcher
-    refused: RefusedStore
+    refused: RejectedInputStore
     patience_s: float
 
 
@@ -53,7 +53,7 @@ class _Aim:
 class _Batch:
     requests: list[Request] = field(default_factory=list)
     origins: list[Row] = field(default_factory=list)  # of each request, the row it comes from
-    refused: list[RefusedInput] = field(default_factory=list)
+    refused: list[RejectedInput] = field(default_factory=list)
     rows: int = 0
 
 
@@ -61,7 +61,7 @@ async def import_history(
     lines: Iterable[bytes],
     mapped: HistoryMap,
     dispatcher: Dispatcher,
-    refused: RefusedStore,
+    refused: RejectedInputStore,
     *,
     batch_size: int = BATCH_COMMANDS,
     patience_s: float = PATIENCE_S,
@@ -75,7 +75,7 @@ async def import_history(
     where it stood.
     """
     header, rows = read_rows(lines)
-    table = Table(mapped, header)
+    table = BoundTable(mapped, header)
     aim = _Aim(source=mapped.source, dispatcher=dispatcher, refused=refused, patience_s=patience_s)
     done = Summary()
     committing: asyncio.Task[Summary] | None = None
@@ -95,8 +95,8 @@ async def import_history(
     return done
 
 
-async def _batches(table: Table, rows: Iterator[Row], size: int, received_at: datetime) -> AsyncIterator[_Batch]:
-    incidents: dict[str, Progress] = {}
+async def _batches(table: BoundTable, rows: Iterator[Row], size: int, received_at: datetime) -> AsyncIterator[_Batch]:
+    incidents: dict[str, IncidentProgress] = {}
     batch = _Batch()
     for row in rows:
         _take(row, table, incidents, batch, received_at)
@@ -109,7 +109,9 @@ async def _batches(table: Table, rows: Iterator[Row], size: int, received_at: da
         yield batch
 
 
-def _take(row: Row, table: Table, incidents: dict[str, Progress], batch: _Batch, received_at: datetime) -> None:
+def _take(
+    row: Row, table: BoundTable, incidents: dict[str, IncidentProgress], batch: _Batch, received_at: datetime
+) -> None:
     batch.rows += 1
     source = table.map.source
     try:
@@ -120,7 +122,7 @@ def _take(row: Row, table: Table, incidents: dict[str, Progress], batch: _Batch,
         content = blake2b(row.raw, digest_size=8).hexdigest()
         batch.refused.append(_kept(fault, row, source, source, f"line {row.line} {content}"))
         return
-    incidents[number], answer = step(table, incidents.get(number, Progress()), row, received_at=received_at)
+    incidents[number], answer = step(table, incidents.get(number, IncidentProgress()), row, received_at=received_at)
     if isinstance(answer, MalformedInput):
         batch.refused.append(_kept(answer, row, source, number, f"{number}#{incidents[number].ordinal}"))
     else:
@@ -166,11 +168,11 @@ def _counted(done: Summary, request: Request, outcome: Outcome) -> Summary:
             return replace(done, refused_commands=done.refused_commands + 1)
         case Accepted(repeated=True):
             return replace(done, repeated=done.repeated + 1)
-        case Accepted(answer=Answer.OPENED):
+        case Accepted(answer=CommandResult.OPENED):
             return replace(done, opened=done.opened + 1)
-        case Accepted(answer=Answer.JOINED):
+        case Accepted(answer=CommandResult.JOINED):
             return replace(done, joined=done.joined + 1)
-        case Accepted(answer=Answer.UNCHANGED):
+        case Accepted(answer=CommandResult.UNCHANGED):
             return replace(done, unchanged=done.unchanged + 1)
         case Accepted() if isinstance(request.command, Note):
             return replace(done, notes=done.notes + 1)
@@ -180,7 +182,7 @@ def _counted(done: Summary, request: Request, outcome: Outcome) -> Summary:
             assert_never(unknown)
 
 
-def _kept(refusal: Refusal, row: Row, source: str, number: str, ref: str) -> RefusedInput:
+def _kept(refusal: Refusal, row: Row, source: str, number: str, ref: str) -> RejectedInput:
     return refused_input(
         refusal,
         origin=f"import:{source}",

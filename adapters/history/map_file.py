@@ -18,7 +18,7 @@ from bus.intake.reserved_names import is_reserved
 Column = Annotated[str, Field(min_length=1)]
 
 
-class MapWrong(BusError):
+class MapInvalid(BusError):
     """A map file cannot be used; the message names the file and each field at fault."""
 
 
@@ -116,16 +116,16 @@ class HistoryMap(_Part):
 
 
 def load_map(path: Path) -> HistoryMap:
-    """Read and check a map file. Raises MapWrong, naming every field at fault at once."""
+    """Read and check a map file. Raises MapInvalid, naming every field at fault at once."""
     try:
         return HistoryMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise MapWrong(f"{path}: {error.strerror}") from error
+        raise MapInvalid(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MapWrong(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise MapInvalid(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
-        raise MapWrong(f"{path}: {'; '.join(faults)}") from error
+        raise MapInvalid(f"{path}: {'; '.join(faults)}") from error
 
 
 def _meant(word: str, known: set[str] | dict[str, set[str]]) -> str:

@@ -25,7 +25,7 @@ class Seen:
     person: str
 
 
-class Table:
+class BoundTable:
     """Reads the cells of rows that stand under one header."""
 
     def __init__(self, mapped: HistoryMap, header: Sequence[str]) -> None:

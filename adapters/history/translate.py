@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from adapters.contract import command_id
 from adapters.history.rows import Row
-from adapters.history.table import Seen, Table
+from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import Reasons, Stand, Step, walk
 from bus.domain.commands import Assign, Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
@@ -23,7 +23,7 @@ _REPEATED = "该行与上一行完全相同 / the row repeats the one before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class IncidentProgress:
     """What is remembered of an incident between its rows; under a kilobyte, the last row included.
 
     `ordinal` counts every row of the incident, those refused too, so that command ids stay when a map learns a word.
@@ -35,8 +35,8 @@ class Progress:
 
 
 def step(
-    table: Table, progress: Progress, row: Row, *, received_at: datetime
-) -> tuple[Progress, tuple[Request, ...] | MalformedInput]:
+    table: BoundTable, progress: IncidentProgress, row: Row, *, received_at: datetime
+) -> tuple[IncidentProgress, tuple[Request, ...] | MalformedInput]:
     """Answer a row with its commands, in order, or with why it is refused; a refused row moves the ordinal alone.
 
     The same row in the same place gives the same command ids and fingerprints, whenever it is read.
@@ -47,10 +47,10 @@ def step(
         steps = _steps(table, progress, row, seen)
         at = table.updated_at(row.values)
         stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
-        after = Progress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
+        after = IncidentProgress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
         return after, _requests(table, after, row, steps, at=at, received_at=received_at)
     except MalformedInput as refused:
-        return Progress(ordinal=ordinal, stand=progress.stand, last=progress.last), refused
+        return IncidentProgress(ordinal=ordinal, stand=progress.stand, last=progress.last), refused
 
 
 def trace_of(source: str, number: str) -> TraceId:
@@ -59,7 +59,7 @@ def trace_of(source: str, number: str) -> TraceId:
 
 
 def _requests(
-    table: Table, after: Progress, row: Row, steps: list[Step], *, at: datetime, received_at: datetime
+    table: BoundTable, after: IncidentProgress, row: Row, steps: list[Step], *, at: datetime, received_at: datetime
 ) -> tuple[Request, ...]:
     source, number = table.map.source, table.number_of(row.values)
     trace_id = trace_of(source, number)
@@ -86,7 +86,7 @@ def _requests(
     )
 
 
-def _steps(table: Table, progress: Progress, row: Row, seen: Seen) -> list[Step]:
+def _steps(table: BoundTable, progress: IncidentProgress, row: Row, seen: Seen) -> list[Step]:
     before = progress.last.split(_BETWEEN) if progress.stand else None
     reasons = Reasons(
         person=_reason(table, before, row, table.assigned_to), state=_reason(table, before, row, table.word)
@@ -100,12 +100,12 @@ def _steps(table: Table, progress: Progress, row: Row, seen: Seen) -> list[Step]
     return [Step(command=Note(changed=changed) if changed else Note(text=_REPEATED))]
 
 
-def _reason(table: Table, before: list[str] | None, row: Row, position: int) -> str:
+def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int) -> str:
     after = row.values[position]
     return f"{table.header[position]}: {f'{before[position]} → {after}' if before else after}"
 
 
-def _opening(table: Table, row: Row) -> OpenTicket:
+def _opening(table: BoundTable, row: Row) -> OpenTicket:
     values = row.values
     number = table.number_of(values)
     return OpenTicket(
@@ -120,7 +120,7 @@ def _opening(table: Table, row: Row) -> OpenTicket:
     )
 
 
-def _waives(table: Table, command: Command, label: str) -> tuple[str, ...]:
+def _waives(table: BoundTable, command: Command, label: str) -> tuple[str, ...]:
     waived = table.map.waived.get(label, ())
     if isinstance(command, Assign) and command.assignee.person:
         return tuple(name for name in waived if name != "assignee.person")

@@ -23,7 +23,7 @@ RETRY_AFTER: Final = timedelta(seconds=30)
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
-class Fault(StrEnum):
+class CallbackFault(StrEnum):
     """A bad habit. Those after `AFTER_EFFECT` take the event first, and then leave the caller in doubt."""
 
     ERROR = "error"  # 500, as in a storm
@@ -49,25 +49,25 @@ class Fault(StrEnum):
 
 TAKEN_FIRST: Final = frozenset(
     {
-        Fault.AFTER_EFFECT,
-        Fault.RESET_AFTER_EFFECT,
-        Fault.ERROR_AFTER_EFFECT,
-        Fault.SLOW_LORIS,
-        Fault.ENDLESS,
-        Fault.TWICE,
+        CallbackFault.AFTER_EFFECT,
+        CallbackFault.RESET_AFTER_EFFECT,
+        CallbackFault.ERROR_AFTER_EFFECT,
+        CallbackFault.SLOW_LORIS,
+        CallbackFault.ENDLESS,
+        CallbackFault.TWICE,
     }
 )
-_STATUS: Final[Mapping[Fault, int]] = {
-    Fault.ERROR: 500,
-    Fault.ERROR_AFTER_EFFECT: 500,
-    Fault.UNAVAILABLE: 503,
-    Fault.DISK_FULL: 507,
-    Fault.THROTTLE: 429,
-    Fault.THROTTLE_DATE: 429,
-    Fault.FORBIDDEN: 401,
-    Fault.REFUSE: 422,
-    Fault.GONE: 410,
-    Fault.REDIRECT: 307,
+_STATUS: Final[Mapping[CallbackFault, int]] = {
+    CallbackFault.ERROR: 500,
+    CallbackFault.ERROR_AFTER_EFFECT: 500,
+    CallbackFault.UNAVAILABLE: 503,
+    CallbackFault.DISK_FULL: 507,
+    CallbackFault.THROTTLE: 429,
+    CallbackFault.THROTTLE_DATE: 429,
+    CallbackFault.FORBIDDEN: 401,
+    CallbackFault.REFUSE: 422,
+    CallbackFault.GONE: 410,
+    CallbackFault.REDIRECT: 307,
 }
 
 
@@ -112,7 +112,7 @@ class CallbackReceiver:
         self.ledger = Ledger()
         self._keys = tuple(signature.secret(each, where="the receiver's secret") for each in secrets)
         self._remembers, self._now = remembers, now
-        self._fault: Fault | None = None
+        self._fault: CallbackFault | None = None
         self._calls_left: int | None = None
         self._known: set[str] = set()
         self._server: asyncio.Server | None = None
@@ -146,7 +146,7 @@ class CallbackReceiver:
             each.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    def misbehave(self, fault: Fault, calls: int | None = None) -> None:
+    def misbehave(self, fault: CallbackFault, calls: int | None = None) -> None:
         """Show a bad habit in the next so many calls, or until `behave`."""
         self._fault, self._calls_left = fault, calls
 
@@ -202,50 +202,50 @@ class CallbackReceiver:
             self.ledger.effects.append(taken)
         return known
 
-    def _next_fault(self) -> Fault | None:
+    def _next_fault(self) -> CallbackFault | None:
         if self._fault is not None and self._calls_left is not None:
             self._calls_left -= 1
             if self._calls_left < 0:
                 self._fault = None
         return self._fault
 
-    async def _fail(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _fail(self, fault: CallbackFault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         match fault:
-            case Fault.HANG | Fault.AFTER_EFFECT:
+            case CallbackFault.HANG | CallbackFault.AFTER_EFFECT:
                 await reader.read()  # until the caller gives up
                 return False
-            case Fault.RESET | Fault.RESET_AFTER_EFFECT:
+            case CallbackFault.RESET | CallbackFault.RESET_AFTER_EFFECT:
                 sock: socket.socket = writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 return False
-            case Fault.SLOW_LORIS:
+            case CallbackFault.SLOW_LORIS:
                 await _trickle(writer)
                 return False
-            case Fault.ENDLESS:
+            case CallbackFault.ENDLESS:
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
                 while True:
                     writer.write(b" " * 65_536)
                     await writer.drain()
-            case Fault.TWICE:
+            case CallbackFault.TWICE:
                 writer.write(_answer(200, {"code": 0, "duplicate": False}) * 2)
                 return True
-            case Fault.FAILURE_BODY:
+            case CallbackFault.FAILURE_BODY:
                 writer.write(_answer(200, {"errorCode": 47001, "errorMessage": "数据库繁忙,请稍后"}))
                 return True
-            case Fault.LOGIN_PAGE:
+            case CallbackFault.LOGIN_PAGE:
                 writer.write(_answer(200, b"<html>login</html>", {"content-type": "text/html; charset=utf-8"}))
                 return True
             case _:
                 writer.write(_answer(_STATUS[fault], {"code": fault.value}, self._headers(fault)))
                 return True
 
-    def _headers(self, fault: Fault) -> dict[str, str]:
+    def _headers(self, fault: CallbackFault) -> dict[str, str]:
         match fault:
-            case Fault.THROTTLE:
+            case CallbackFault.THROTTLE:
                 return {"retry-after": str(int(RETRY_AFTER.total_seconds()))}
-            case Fault.THROTTLE_DATE:
+            case CallbackFault.THROTTLE_DATE:
                 return {"retry-after": format_datetime(self._now().astimezone(UTC) + RETRY_AFTER, usegmt=True)}
-            case Fault.REDIRECT:
+            case CallbackFault.REDIRECT:
                 return {"location": "http://127.0.0.1:9/elsewhere"}
             case _:
                 return {}

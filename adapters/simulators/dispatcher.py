@@ -23,7 +23,7 @@ async def until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-class Desk:
+class DispatcherClient:
     """One dispatcher at one gateway. Use it as an async context manager. Each call raises NoAnswer."""
 
     def __init__(self, url: str, token: str, *, person: str, pause_s: float = 0.5) -> None:

@@ -31,7 +31,7 @@ class SubscriptionRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class BusResponse:
     """What the bus said to a request: the object, or the problem."""
 
     status: int
@@ -186,12 +186,12 @@ class EngineerApp:
                     raise SubscriptionRefused(refusal or {"code": code}) from closed
                 raise
 
-    async def ticket(self, ticket_id: str) -> Answer:
+    async def ticket(self, ticket_id: str) -> BusResponse:
         """Look a ticket up. Raises NoAnswer."""
         answer, _ = await ask(self._http, "GET", f"/v1/tickets/{ticket_id}", pause_s=self._pause_s)
-        return Answer(status=answer.status_code, body=said(answer))
+        return BusResponse(status=answer.status_code, body=said(answer))
 
-    async def tap(self, label: str, ticket_id: str, **values: Any) -> Answer:
+    async def tap(self, label: str, ticket_id: str, **values: Any) -> BusResponse:
         """Tap a button: one command, retried under one idempotency key. Raises MalformedInput, NoAnswer."""
         tapped = tap(label, {"actor": self._person, **values})
         self._actions += 1
@@ -204,7 +204,7 @@ class EngineerApp:
             headers=lambda: key,
             pause_s=self._pause_s,
         )
-        return Answer(status=answer.status_code, body=said(answer))
+        return BusResponse(status=answer.status_code, body=said(answer))
 
     def _kept(self) -> str:
         with contextlib.suppress(FileNotFoundError):

@@ -21,7 +21,7 @@ _HEAD_BYTES_MAX: Final = 64 * 1024
 _BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
-class Fault(StrEnum):
+class KingdeeFault(StrEnum):
     """A way to fail. Those named `after` fail when it is done."""
 
     ERROR = "500"
@@ -43,32 +43,38 @@ class Fault(StrEnum):
     ENDLESS = "200 with an answer that does not end"
 
 
-_AFTER: Final = {Fault.ERROR_AFTER, Fault.HANG_AFTER, Fault.RESET_AFTER, Fault.SLOW, Fault.REPEATED}
-_SAYS: Final[Mapping[Fault, Failed]] = {
-    Fault.REFUSED: Failed(11, "单据校验未通过", "FDate"),
-    Fault.BROKE: Failed(4, "未将对象引用设置到对象的实例"),
-    Fault.SESSION_LOST: Failed(1, "会话信息已丢失,请重新登录"),
-    Fault.THROTTLED: Failed(14, "调用次数超出限制"),
-    Fault.DISK_FULL: Failed(6, "数据库“AIS2026”的事务日志已满,磁盘空间不足"),
+_AFTER: Final = {
+    KingdeeFault.ERROR_AFTER,
+    KingdeeFault.HANG_AFTER,
+    KingdeeFault.RESET_AFTER,
+    KingdeeFault.SLOW,
+    KingdeeFault.REPEATED,
 }
-_STATUSES: Final[Mapping[Fault, tuple[str, bytes]]] = {
-    Fault.ERROR: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
-    Fault.ERROR_AFTER: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
-    Fault.BUSY: ("503 Service Unavailable\r\nretry-after: 7", b"<h1>Service Unavailable</h1>"),
-    Fault.DISK_FULL_ERROR: ("500 Internal Server Error", "<h1>磁盘空间不足</h1>".encode()),
-    Fault.PAGE: ("200 OK", "<html><title>系统维护中</title></html>".encode()),
+_SAYS: Final[Mapping[KingdeeFault, Failed]] = {
+    KingdeeFault.REFUSED: Failed(11, "单据校验未通过", "FDate"),
+    KingdeeFault.BROKE: Failed(4, "未将对象引用设置到对象的实例"),
+    KingdeeFault.SESSION_LOST: Failed(1, "会话信息已丢失,请重新登录"),
+    KingdeeFault.THROTTLED: Failed(14, "调用次数超出限制"),
+    KingdeeFault.DISK_FULL: Failed(6, "数据库“AIS2026”的事务日志已满,磁盘空间不足"),
+}
+_STATUSES: Final[Mapping[KingdeeFault, tuple[str, bytes]]] = {
+    KingdeeFault.ERROR: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
+    KingdeeFault.ERROR_AFTER: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
+    KingdeeFault.BUSY: ("503 Service Unavailable\r\nretry-after: 7", b"<h1>Service Unavailable</h1>"),
+    KingdeeFault.DISK_FULL_ERROR: ("500 Internal Server Error", "<h1>磁盘空间不足</h1>".encode()),
+    KingdeeFault.PAGE: ("200 OK", "<html><title>系统维护中</title></html>".encode()),
 }
 
 
 @dataclass(slots=True)
 class _Switch:
-    fault: Fault
+    fault: KingdeeFault
     left: int | None
     only: Collection[str]
 
 
 @dataclass(slots=True, kw_only=True)
-class KingdeeStandIn:
+class KingdeeSimulator:
     """Serves while `serving()` is open and keeps its books between; `calls` tells the services asked, in order."""
 
     stock: Mapping[str, float]
@@ -91,7 +97,7 @@ class KingdeeStandIn:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def fail(self, fault: Fault, *, times: int | None = None, only: Collection[str] = ()) -> None:
+    def fail(self, fault: KingdeeFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
         """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
         self._switches.append(_Switch(fault, times, only))
 
@@ -144,22 +150,22 @@ class KingdeeStandIn:
         self.traceparents.add(headers.get("traceparent", ""))
         fault = self._fault(method)
         answer = self._reply(fault, method, body, headers)
-        if fault in (Fault.HANG, Fault.HANG_AFTER):
+        if fault in (KingdeeFault.HANG, KingdeeFault.HANG_AFTER):
             while await reader.read(1024):  # until the other side has had enough
                 pass
             return False
-        if fault in (Fault.RESET, Fault.RESET_AFTER):
+        if fault in (KingdeeFault.RESET, KingdeeFault.RESET_AFTER):
             linger = struct.pack("ii", 1, 0)  # closing then resets, as a host does that knows nothing of us any more
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
             return False
-        if fault is Fault.ENDLESS:
+        if fault is KingdeeFault.ENDLESS:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
             while not writer.is_closing():
                 writer.write(b" " * 65536)
                 await writer.drain()
             return False
-        if fault is not Fault.SLOW:
+        if fault is not KingdeeFault.SLOW:
             writer.write(answer)
             await writer.drain()
             return True
@@ -172,18 +178,20 @@ class KingdeeStandIn:
                 await asyncio.wait_for(self._down.wait(), self.byte_pause_s)
         return True
 
-    def _reply(self, fault: Fault | None, method: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    def _reply(self, fault: KingdeeFault | None, method: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
         if fault is None or fault in _AFTER:
             content, session = self._answer(method, body, headers)
-            if fault is Fault.ERROR_AFTER:
+            if fault is KingdeeFault.ERROR_AFTER:
                 return _response(*_STATUSES[fault])
-            return _response("200 OK", orjson.dumps(_twice(content) if fault is Fault.REPEATED else content), session)
+            return _response(
+                "200 OK", orjson.dumps(_twice(content) if fault is KingdeeFault.REPEATED else content), session
+            )
         if fault in _SAYS:
             return _response("200 OK", orjson.dumps(_as_answered(method, _SAYS[fault].answer())))
         return _response(*_STATUSES[fault]) if fault in _STATUSES else b""
 
-    def _fault(self, method: str) -> Fault | None:
+    def _fault(self, method: str) -> KingdeeFault | None:
         for switch in self._switches:
             if switch.left != 0 and (not switch.only or method in switch.only):
                 switch.left = None if switch.left is None else switch.left - 1

@@ -11,7 +11,7 @@ FOUND = Counter("ticketbus_findings", "What a person must hear of, by rule", ["r
 log = structlog.get_logger()
 
 
-class Rule(StrEnum):
+class AlertRule(StrEnum):
     """The closed list of what is found."""
 
     LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
@@ -24,13 +24,13 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Alert:
     """One of them: `about` names the target, stage or ticket; the sentences say what is wrong and what to do.
 
     Neither they nor `facts` hold personal data, secrets or bodies.
     """
 
-    rule: Rule
+    rule: AlertRule
     about: str
     zh: str
     en: str
@@ -39,10 +39,10 @@ class Finding:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-Report = Callable[[Finding], None]
+AlertSink = Callable[[Alert], None]
 
 
-def report(finding: Finding) -> None:
+def report(finding: Alert) -> None:
     """Log a finding and count it."""
     FOUND.labels(finding.rule).inc()
     said = {name: value for name in ("ticket_id", "trace_id") if (value := getattr(finding, name))}

@@ -21,7 +21,7 @@ from bus.cli import (
     trace,
 )
 from bus.domain.errors import BusError, Refusal
-from bus.settings import SettingsWrong
+from bus.settings import SettingsInvalid
 
 app = typer.Typer(
     name="ticketbus",
@@ -56,7 +56,7 @@ def main() -> None:
     """Run the command line; exits 0 on success, 1 on bad news (one clear line), 2 on wrong use."""
     try:
         app()
-    except (Refusal, SettingsWrong) as error:  # what was asked for is at fault
+    except (Refusal, SettingsInvalid) as error:  # what was asked for is at fault
         said = f"{error.zh} / {error.en}" if isinstance(error, Refusal) else str(error)
         sys.stderr.write(f"ticketbus: {said}\n")
         sys.exit(2)

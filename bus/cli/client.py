@@ -7,7 +7,7 @@ import typer
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.gateway.auth.clients import Listed
+    from bus.gateway.auth.clients import ListedClient
 
 commands = typer.Typer(name="client", help="Tokens of those who may speak to the gateway.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     url = require(resolved(data), "database_url")
 
-    async def work() -> "list[Listed]":
+    async def work() -> "list[ListedClient]":
         async with open_pool(url, size=1) as pool:
             return await list_clients(pool)
 

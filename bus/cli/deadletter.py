@@ -9,7 +9,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from deadletter.dead_letter import Group, Letter
+    from deadletter.dead_letter import DeadLetter, DeadLetterGroup
 
 commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
 commands.add_typer(redrive.commands)
@@ -70,7 +70,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     from deadletter import view as reading
     from deadletter.store import read
 
-    async def work(core: "Core") -> "tuple[Letter, dict[str, Any]]":
+    async def work(core: "Core") -> "tuple[DeadLetter, dict[str, Any]]":
         letter = await read(core.pool, number)
         await core.schemas.know([letter.value])
         return letter, reading.as_json(letter, core.codec)
@@ -163,7 +163,7 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     typer.echo(f"{count} 封作废 / discarded")
 
 
-def _group(one: "Group") -> str:
+def _group(one: "DeadLetterGroup") -> str:
     seen = f"{one.first_at:%m-%d %H:%M}…{one.last_at:%m-%d %H:%M}"
     return (
         f"{one.cause}  {one.origin:<14} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "

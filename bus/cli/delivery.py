@@ -8,7 +8,7 @@ from bus.cli.redrive import said
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.delivery.status import Standing
+    from bus.delivery.status import TargetStatus
 
 commands = typer.Typer(name="delivery", help="Queues towards other systems.", no_args_is_help=True)
 
@@ -71,7 +71,7 @@ def resume(target: Target, data: Data = None) -> None:
     typer.echo(f"{target} 已恢复 / resumed")
 
 
-def _line(one: "Standing") -> str:
+def _line(one: "TargetStatus") -> str:
     since = f" 最早 since {one.oldest_at:%m-%d %H:%M:%S}" if one.oldest_at else ""
     parts = [
         f"{one.target:<16} 等待 waiting {one.waiting:>6}  死信 letters {one.parked:>5}  失败 failing {one.failing:>5}"

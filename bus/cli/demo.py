@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adapters.simulators.demo.narrator import Narrator
     from adapters.simulators.demo.systems import Systems
     from bus.app import Core
-    from bus.delivery.status import Standing
+    from bus.delivery.status import TargetStatus
     from bus.settings import Settings
 
 commands = typer.Typer()
@@ -40,7 +40,7 @@ def demo() -> None:
 
     from rich.console import Console
 
-    from adapters.simulators.demo.narrator import StoryFailed
+    from adapters.simulators.demo.narrator import DemoFailed
     from adapters.simulators.engineer_app import SubscriptionRefused
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
@@ -51,7 +51,7 @@ def demo() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-demo-"))
     try:
         _on_own_stack(scratch, console)
-    except (StoryFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
+    except (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
         said = str(failure) or f"{STORY_S_MAX:.0f} s were not enough"
         console.print(f"\n✗ 演示失败 / the demo failed: {said}", style="red", markup=False, soft_wrap=True)
         _last_words(scratch, console)
@@ -127,7 +127,7 @@ async def _told(
     import asyncio
     import secrets
 
-    from adapters.simulators.demo.scenario import Stage, play
+    from adapters.simulators.demo.scenario import DemoSystem, play
     from bus.app import open_core, require
     from bus.gateway.auth.clients import ensure_client
     from bus.gateway.auth.roles import Role
@@ -136,7 +136,7 @@ async def _told(
     async with ears, open_core(settings, connections=1) as core:
         for role, token in tokens.items():
             await ensure_client(core.pool, f"demo-{role.value}", role, token)
-        stage = Stage(
+        stage = DemoSystem(
             url=require(settings, "url"),
             crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),
             dispatcher_token=tokens[Role.DISPATCHER],
@@ -155,7 +155,7 @@ class _Operator:
     def __init__(self, core: "Core") -> None:
         self._core = core
 
-    async def standing(self, target: str) -> "Standing | None":
+    async def standing(self, target: str) -> "TargetStatus | None":
         from bus.delivery.status import standing
 
         return next((one for one in await standing(self._core.pool) if one.target == target), None)

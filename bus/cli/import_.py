@@ -31,14 +31,14 @@ def history(
 
     Example: ticketbus import history --map adapters/history/uci_incident_log.yaml incidents.csv.gz
     """
-    from adapters.history.map_file import MapWrong, load_map
+    from adapters.history.map_file import MapInvalid, load_map
     from adapters.history.rows import HistoryUnreadable
     from bus.cli.run import INTERRUPTED, echo_json, with_core
 
     try:
         mapped = load_map(map_file)
         summary = with_core(data, lambda core: _import(core, file, mapped))
-    except (MapWrong, HistoryUnreadable) as error:
+    except (MapInvalid, HistoryUnreadable) as error:
         typer.echo(f"ticketbus: {error}", err=True)
         raise typer.Exit(2) from error
     except typer.Exit as ending:

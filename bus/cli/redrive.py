@@ -63,12 +63,12 @@ def freeze(
     from bus.cli.run import echo_json, with_core
     from bus.intake.dispatch import utc_now
     from deadletter.dead_letter import Decision
-    from deadletter.redrive_policy import Terms
-    from deadletter.redrive_store import Query
+    from deadletter.redrive_policy import RedriveLimits
+    from deadletter.redrive_store import DeadLetterQuery
     from deadletter.redrive_store import freeze as freeze_now
 
-    query = Query(target=target, cause=cause, event=event, kind=kind)
-    terms = Terms(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
+    query = DeadLetterQuery(target=target, cause=cause, event=event, kind=kind)
+    terms = RedriveLimits(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
     decision = Decision(by=by, why=why, at=utc_now())
     frozen = with_core(data, lambda core: freeze_now(core.pool, query, terms, decision))
     if as_json:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from bus.consistency.verify import CHUNK
-from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Answer, Done, Settled
+from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
 from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name
+from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name
 from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
@@ -86,7 +86,7 @@ async def _restore_chunk(connection: Connection, contract: Contract, read: Seque
     if not new:
         return 0
     changed = {one.recorded.ticket_id: tickets[one.recorded.ticket_id] for one in new}
-    settled = Settled(tickets=changed, done=_done(one.recorded for one in new))
+    settled = BatchDecision(tickets=changed, done=_done(one.recorded for one in new))
     names = [(*name, *known) for name, known in sorted(_names(new, tickets).items())]
     await add_events(connection, [(one.recorded, one.record.value or b"") for one in new])
     await connection.execute(_NAMES, columns(names, 4))
@@ -105,12 +105,14 @@ def _outbox(contract: Contract, read: Iterable[_Read]) -> list[tuple[int, str, s
     ]  # fmt: skip
 
 
-def _done(events: Iterable[Recorded]) -> list[Done]:
+def _done(events: Iterable[Recorded]) -> list[ProcessedCommand]:
     """Remember each command by its last event here; its body is not in the log."""
-    found: dict[object, Done] = {}
+    found: dict[object, ProcessedCommand] = {}
     for event in events:
-        answer = {TicketOpened: Answer.OPENED, ReportJoined: Answer.JOINED}.get(type(event.event), Answer.CHANGED)
-        found[event.command_id] = Done(
+        answer = {TicketOpened: CommandResult.OPENED, ReportJoined: CommandResult.JOINED}.get(
+            type(event.event), CommandResult.CHANGED
+        )
+        found[event.command_id] = ProcessedCommand(
             command_id=event.command_id,
             ticket_id=event.ticket_id,
             trace_id=event.trace_id,
@@ -122,11 +124,11 @@ def _done(events: Iterable[Recorded]) -> list[Done]:
     return list(found.values())
 
 
-def _names(read: Iterable[_Read], tickets: dict[TicketId, Ticket]) -> dict[Name, Known]:
-    names: dict[Name, Known] = {}
+def _names(read: Iterable[_Read], tickets: dict[TicketId, Ticket]) -> dict[TicketKey, KeyHolder]:
+    names: dict[TicketKey, KeyHolder] = {}
     for one in read:
         event, ticket = one.recorded.event, tickets[one.recorded.ticket_id]
-        known = Known(ticket.ticket_id, ticket.opened_at)
+        known = KeyHolder(ticket.ticket_id, ticket.opened_at)
         if not isinstance(event, TicketOpened | ReportJoined):
             continue
         borne = [source_name(one.recorded.source, event.source_no)] if event.source_no else []

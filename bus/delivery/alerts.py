@@ -1,14 +1,14 @@
 """What deliveries find that a person must hear of."""
 
-from bus.alerts.alert import Finding, Rule
-from bus.delivery.dead_letter_port import Parked
+from bus.alerts.alert import Alert, AlertRule
+from bus.delivery.dead_letter_port import ParkedDelivery
 
 
-def parked(one: Parked) -> Finding:
+def parked(one: ParkedDelivery) -> Alert:
     """Tell of a delivery that was given up."""
     kind, version = str(one.failure["kind"]), one.claim.version
-    return Finding(
-        rule=Rule.LETTER,
+    return Alert(
+        rule=AlertRule.LETTER,
         about=one.target,
         zh=f"投递 {one.target} 失败,已转为死信,该工单后续投递在其后等待;用 deadletter list 查看",
         en=f"a delivery to {one.target} is a dead letter, and what follows for its ticket waits; see `deadletter list`",
@@ -18,21 +18,21 @@ def parked(one: Parked) -> Finding:
     )
 
 
-def paused(target: str, why: str) -> Finding:
+def paused(target: str, why: str) -> Alert:
     """Tell of a target that is called no more until somebody resumes it; `why` is in both languages."""
     zh, _, en = why.partition(" / ")
-    return Finding(
-        rule=Rule.TARGET_PAUSED,
+    return Alert(
+        rule=AlertRule.TARGET_PAUSED,
         about=target,
         zh=f"{target} 已自动暂停:{zh};修复后执行 delivery resume {target}",
         en=f"{target} is paused: {en}; mend it, then `delivery resume {target}`",
     )
 
 
-def breaker_open(target: str, failures: int) -> Finding:
+def breaker_open(target: str, failures: int) -> Alert:
     """Tell of a target that fails in a row; it is probed, and called again by itself when it answers."""
-    return Finding(
-        rule=Rule.BREAKER_OPEN,
+    return Alert(
+        rule=AlertRule.BREAKER_OPEN,
         about=target,
         zh=f"{target} 连续失败 {failures} 次,已熔断;只发探测,恢复后自动继续",
         en=f"{target} failed {failures} times in a row; only probes go there until it answers",

@@ -17,7 +17,7 @@ from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
 from bus.intake.from_kafka_command import request_of
 from bus.wire.headers import traceparent
-from bus.wire.rejected_input import RefusedInput, RefusedStore, refused_input
+from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
 from schemas.messages import CommandSent
 
 GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class FinishedAttempt:
     """An attempt that came back. `recorded` is None when the event's bytes could not be read."""
 
     claim: Claim
@@ -46,7 +46,7 @@ class _Doubtful(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class AttemptRunner:
     """Calls one target. `within_s` is the time for one call; an attempt may make two.
 
     `know` looks up schemas that `decode` was not taught; it raises Transient while nobody can tell.
@@ -59,27 +59,27 @@ class Caller:
     decode: Callable[[bytes], Recorded]
     encode: Callable[[CommandSent], bytes]
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
-    refused: RefusedStore
+    refused: RejectedInputStore
     now: Callable[[], datetime]
 
-    async def attempt(self, claim: Claim) -> Finished:
+    async def attempt(self, claim: Claim) -> FinishedAttempt:
         """Make one attempt; never raises but CancelledError."""
         await self._patiently(lambda: self.know([claim.value]))
         try:
             recorded = self.decode(claim.value)
         except MalformedInput as error:
             failure = DeliveryFailed(FailureKind.UNTRANSLATABLE, f"the event cannot be read: {error.code}")
-            return Finished(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
+            return FinishedAttempt(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
         call = self._call(claim, recorded)
         try:
             effect = await self._patiently(lambda: self._effect(call, claim))
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
-            return Finished(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
+            return FinishedAttempt(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
         metrics.CALLS.labels(self.name, "done").inc()
         if effect.commands:
             await self._patiently(lambda: self._tell(call, effect))
-        return Finished(claim=claim, recorded=recorded, unsure=False, effect=effect)
+        return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Ask what became of an attempt that nobody heard the end of, then call. Raises _Doubtful, Transient."""
@@ -129,7 +129,7 @@ class Caller:
 
     async def _tell(self, call: Call, effect: Effect) -> None:
         """Dispatch what the target told as if it came over Kafka. Idempotent by the call's key. Raises Transient."""
-        asked, kept = list[tuple[CommandSent, Request]](), list[RefusedInput]()
+        asked, kept = list[tuple[CommandSent, Request]](), list[RejectedInput]()
         for number in range(len(effect.commands)):
             sent = self._sent(call, effect, number)
             try:
@@ -151,7 +151,7 @@ class Caller:
             command=effect.commands[number],
         )
 
-    def _refused(self, call: Call, sent: CommandSent, refusal: Refusal) -> RefusedInput:
+    def _refused(self, call: Call, sent: CommandSent, refusal: Refusal) -> RejectedInput:
         metrics.REFUSED.labels(self.name, refusal.code).inc()
         return refused_input(
             refusal,

@@ -12,7 +12,7 @@ from bus.postgres.pool import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
+class ParkedDelivery:
     """A claim, the event where it can be read, why it is parked, its last failure, and when."""
 
     target: str
@@ -23,4 +23,4 @@ class Parked:
     at: datetime
 
 
-Park = Callable[[Connection, Sequence[Parked]], Awaitable[None]]
+Park = Callable[[Connection, Sequence[ParkedDelivery]], Awaitable[None]]

@@ -10,16 +10,16 @@ from time import monotonic
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import Report, report
+from bus.alerts.alert import AlertSink, report
 from bus.delivery import alerts as found
 from bus.delivery import metrics, queue
 from bus.delivery import target_state as gate
-from bus.delivery.attempt import GRACE_S, Caller, Finished
+from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
 from bus.delivery.breaker import Breaker, admit, is_open
-from bus.delivery.dead_letter_port import Park, Parked
+from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
-from bus.delivery.targets_config import TargetPlan
+from bus.delivery.targets_config import TargetConfig
 from bus.domain.errors import Transient
 from bus.postgres.pool import Pool, connected
 
@@ -32,19 +32,19 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
-class Courier:
+class DeliveryWorker:
     """One target in this process; any number of workers may run one for it. Nothing of a turn is half done."""
 
     name: str
-    plan: TargetPlan
-    caller: Caller
+    plan: TargetConfig
+    caller: AttemptRunner
     pool: Pool
     park: Park
     now: Callable[[], datetime]
     chance: Callable[[], float] = random
-    report: Report = report
-    _under_way: dict[asyncio.Task[Finished], Claim] = field(default_factory=dict)
-    _finished: list[Finished] = field(default_factory=list)
+    report: AlertSink = report
+    _under_way: dict[asyncio.Task[FinishedAttempt], Claim] = field(default_factory=dict)
+    _finished: list[FinishedAttempt] = field(default_factory=list)
     _recent: Sequence[bool] = ()  # of the last deliveries, which became letters
     _allowed: float = 0.0
     _counted_at: float = field(default_factory=monotonic)
@@ -135,7 +135,7 @@ class Courier:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
         return free, admitted
 
-    def _tell(self, parked: Sequence[Parked], flood: str | None, stood: Breaker, breaker: Breaker) -> None:
+    def _tell(self, parked: Sequence[ParkedDelivery], flood: str | None, stood: Breaker, breaker: Breaker) -> None:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.delivery import queue
-from bus.delivery.targets_config import Plan
+from bus.delivery.targets_config import TargetsConfig
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveriesHandler:
+class EnqueueHandler:
     """Lets events wait for their targets, in the transaction that moves the stage's offsets.
 
     Which ones the plan says; the imported past is nobody's news.
     """
 
     events: EventReader
-    plan: Plan
+    plan: TargetsConfig
     now: Callable[[], datetime]
     name: str = "deliveries"
 
@@ -27,7 +27,7 @@ class DeliveriesHandler:
         if not self.plan.targets:
             return
         some = [
-            queue.Added(target=target, ticket_id=one.ticket_id, version=one.version)
+            queue.NewDelivery(target=target, ticket_id=one.ticket_id, version=one.version)
             for _, one in await self.events.read(records)
             for target in self.plan.wants(one)
         ]

@@ -102,7 +102,7 @@ ORDER BY ticket_id FOR UPDATE"""
 FAILURES_KEPT = 20  # the first, and the last ones
 
 
-class Settled(StrEnum):
+class DeliveryEnd(StrEnum):
     """How a delivery ended."""
 
     DONE = "done"
@@ -110,7 +110,7 @@ class Settled(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class NewDelivery:
     """An event that a target is to have."""
 
     target: str
@@ -136,16 +136,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class EndedClaim:
     """A claim that came to its end."""
 
     claim: Claim
-    how: Settled
+    how: DeliveryEnd
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class FailedClaim:
     """A claim that failed: due again at `at`, or parked."""
 
     claim: Claim
@@ -155,7 +155,7 @@ class Again:
     parked: bool = False
 
 
-async def add(connection: Connection, some: Sequence[Added], now: datetime) -> None:
+async def add(connection: Connection, some: Sequence[NewDelivery], now: datetime) -> None:
     """Let events wait for their targets, in the transaction given. Idempotent; a batch must hold a ticket in order."""
     columns = [[getattr(one, name) for one in some] for name in ("target", "ticket_id", "version")]
     await connection.execute(_ADD, (now, *columns))
@@ -188,7 +188,7 @@ async def claim(
 
 
 async def settle(
-    connection: Connection, target: str, ended: Sequence[Ended], again: Sequence[Again], now: datetime
+    connection: Connection, target: str, ended: Sequence[EndedClaim], again: Sequence[FailedClaim], now: datetime
 ) -> set[tuple[TicketId, int]]:
     """Settle claims, and let what waited behind them come forward; answers the places of those that still held."""
     claims = [one.claim for one in ended] + [one.claim for one in again]
@@ -206,7 +206,7 @@ def place_of(claim: Claim) -> tuple[TicketId, int]:
     return claim.ticket_id, claim.attempt
 
 
-async def _put_again(connection: Connection, target: str, again: Sequence[Again]) -> None:
+async def _put_again(connection: Connection, target: str, again: Sequence[FailedClaim]) -> None:
     if again:
         rows = (
             [one.claim.ticket_id for one in again],
@@ -218,7 +218,7 @@ async def _put_again(connection: Connection, target: str, again: Sequence[Again]
         await connection.execute(_AGAIN, (FAILURES_KEPT, *rows, target))
 
 
-async def _end(connection: Connection, target: str, ended: Sequence[Ended], now: datetime) -> None:
+async def _end(connection: Connection, target: str, ended: Sequence[EndedClaim], now: datetime) -> None:
     if ended:
         rows = (
             [one.claim.ticket_id for one in ended],
@@ -259,5 +259,5 @@ async def discard(
     tickets = [one[0] for one in parked]
     await connection.execute(_LOCK_PARKED, (target, tickets))
     count = len(parked)
-    rows = (tickets, [one[1] for one in parked], [Settled.DISCARDED.value] * count, [0] * count, [why] * count)
+    rows = (tickets, [one[1] for one in parked], [DeliveryEnd.DISCARDED.value] * count, [0] * count, [why] * count)
     await _settle(connection, target, rows, now)

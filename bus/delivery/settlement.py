@@ -5,26 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bus.delivery.attempt import Finished
+from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import Breaker, failed, is_open, succeeded
-from bus.delivery.dead_letter_port import Parked
-from bus.delivery.queue import Again, Claim, Ended, Settled
+from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed
-from bus.delivery.targets_config import TargetPlan
-from bus.delivery.triage import Discard, Failure, Park, Reason, Retry, Tried, asked_wait_s, triage
+from bus.delivery.targets_config import TargetConfig
+from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
 from bus.intake.dlq_limit import LAST, flooded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Settlement:
     """A turn's: what to write, and the target's breaker afterwards.
 
     `recent`: of the last deliveries, which became letters. `flood`: why those are too many, if they are.
     """
 
-    ended: Sequence[Ended]
-    again: Sequence[Again]
-    parked: Sequence[Parked]
+    ended: Sequence[EndedClaim]
+    again: Sequence[FailedClaim]
+    parked: Sequence[ParkedDelivery]
     breaker: Breaker
     recent: Sequence[bool]
     flood: str | None
@@ -32,20 +32,20 @@ class Judgement:
 
 def judge(
     target: str,
-    finished: Sequence[Finished],
-    plan: TargetPlan,
+    finished: Sequence[FinishedAttempt],
+    plan: TargetConfig,
     *,
     breaker: Breaker,
     recent: Sequence[bool],
     now: datetime,
     chance: Callable[[], float],
-) -> Judgement:
+) -> Settlement:
     """Judge attempts in the order in which they came back."""
-    ended, again, parked = list[Ended](), list[Again](), list[Parked]()
+    ended, again, parked = list[EndedClaim](), list[FailedClaim](), list[ParkedDelivery]()
     for one in finished:
         if one.failure is None:
             reference = one.effect.reference if one.effect else ""
-            ended.append(Ended(claim=one.claim, how=Settled.DONE, reference=reference))
+            ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DONE, reference=reference))
             breaker = succeeded(breaker, plan.breaker_limits)
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
@@ -55,20 +55,20 @@ def judge(
         breaker = failed(breaker, failure.kind, plan.breaker_limits, now, asked_wait_s=asked_s)
         match triage(failure, _tried(one.claim, told, now), plan.limits, now=now, jitter=chance()):
             case Retry(at=at):
-                again.append(Again(claim=one.claim, at=at, unsure=one.unsure, failure=told))
+                again.append(FailedClaim(claim=one.claim, at=at, unsure=one.unsure, failure=told))
             case Park(reason=reason):
-                again.append(Again(claim=one.claim, at=now, unsure=one.unsure, failure=told, parked=True))
+                again.append(FailedClaim(claim=one.claim, at=now, unsure=one.unsure, failure=told, parked=True))
                 parked.append(_parked(target, one, reason, told, now))
             case Discard(reason=reason):
-                ended.append(Ended(claim=one.claim, how=Settled.DISCARDED, reference=reason))
+                ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=reason))
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
-    return Judgement(
+    return Settlement(
         ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], flood=flooded(recent)
     )
 
 
-def _parked(target: str, one: Finished, reason: Reason, told: dict[str, Any], now: datetime) -> Parked:
-    return Parked(target=target, claim=one.claim, recorded=one.recorded, reason=reason, failure=told, at=now)
+def _parked(target: str, one: FinishedAttempt, reason: Reason, told: dict[str, Any], now: datetime) -> ParkedDelivery:
+    return ParkedDelivery(target=target, claim=one.claim, recorded=one.recorded, reason=reason, failure=told, at=now)
 
 
 def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) 
     return told | {name: value for name, value in optional.items() if value is not None}
 
 
-def _tried(claim: Claim, told: dict[str, Any], now: datetime) -> Tried:
+def _tried(claim: Claim, told: dict[str, Any], now: datetime) -> AttemptHistory:
     """Sum up what the row has behind it; a probe of a target that is down says nothing of the row."""
     counted = sum(one["kind"] == told["kind"] and not one.get("probe") for one in (*claim.failures, told))
     since = datetime.fromisoformat(claim.failures[0]["at"]) if claim.failures else now
-    return Tried(since=since, attempts=claim.attempt, counted=counted)
+    return AttemptHistory(since=since, attempts=claim.attempt, counted=counted)

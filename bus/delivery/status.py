@@ -37,7 +37,7 @@ FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (ta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TargetStatus:
     """A target. `waiting` counts all that is not settled, letters and what waits behind them too.
 
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
@@ -57,9 +57,9 @@ class Standing:
     not_before: datetime | None
 
 
-async def standing(pool: Pool) -> list[Standing]:
+async def standing(pool: Pool) -> list[TargetStatus]:
     """Tell how the targets stand. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Standing)) as cursor:
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
         return await (await cursor.execute(_STANDING)).fetchall()
 
 

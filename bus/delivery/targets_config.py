@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
-from bus.delivery.triage import Limits
+from bus.delivery.triage import RetryLimits
 from bus.domain.errors import BusError
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
@@ -24,7 +24,7 @@ _Wait = Annotated[timedelta, Field(gt=timedelta(0), le=_YEAR)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 
 
-class PlanWrong(BusError):
+class TargetsConfigInvalid(BusError):
     """A targets file cannot be used; the text names the file, and of each fault the target and the field."""
 
 
@@ -78,7 +78,7 @@ class BreakerPolicy(_Part):
     probe_every: _Wait = timedelta(seconds=5)
 
 
-class TargetPlan(_Part):
+class TargetConfig(_Part):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
     `discard`: after which kinds of failure an event is let go rather than kept as a dead letter. "all" is allowed for
@@ -112,9 +112,9 @@ class TargetPlan(_Part):
         return self
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RetryLimits:
         """Give what `triage` goes by."""
-        return Limits(
+        return RetryLimits(
             deadline=self.deadline,
             first_wait=self.retry.first_wait,
             longest_wait=self.retry.longest_wait,
@@ -133,10 +133,10 @@ class TargetPlan(_Part):
 TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in keys, metrics and commands
 
 
-class Plan(_Part):
+class TargetsConfig(_Part):
     """All targets by name, in the order of the file."""
 
-    targets: Mapping[TargetName, TargetPlan]
+    targets: Mapping[TargetName, TargetConfig]
 
     def wants(self, recorded: Recorded) -> tuple[str, ...]:
         """Name the targets that an event goes to; the imported past goes to nobody. Pure."""
@@ -146,23 +146,23 @@ class Plan(_Part):
         return tuple(target for target, plan in self.targets.items() if name in plan.events)
 
 
-def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> Plan:
+def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> TargetsConfig:
     """Read a targets file; `adapters` gives the model of each adapter's options, and `options` become that model.
 
-    Raises PlanWrong, naming every fault at once and never a value of `options`.
+    Raises TargetsConfigInvalid, naming every fault at once and never a value of `options`.
     """
     try:
-        plan = Plan.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
+        plan = TargetsConfig.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
     except OSError as error:
-        raise PlanWrong(f"{path}: {error.strerror}") from error
+        raise TargetsConfigInvalid(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise PlanWrong(f"{path}: {'; '.join(_faults(error))}") from None
+        raise TargetsConfigInvalid(f"{path}: {'; '.join(_faults(error))}") from None
     except yaml.MarkedYAMLError as error:  # its text shows the line, and what stands there may be a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PlanWrong(f"{path}: line {line}: {error.problem}") from None
+        raise TargetsConfigInvalid(f"{path}: line {line}: {error.problem}") from None
     except (yaml.YAMLError, ValueError):
-        raise PlanWrong(f"{path}: not YAML in UTF-8") from None
-    targets, faults = dict[str, TargetPlan](), list[str]()
+        raise TargetsConfigInvalid(f"{path}: not YAML in UTF-8") from None
+    targets, faults = dict[str, TargetConfig](), list[str]()
     for name, target in plan.targets.items():
         model = adapters.get(target.adapter)
         if model is None:
@@ -175,15 +175,15 @@ def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> Plan:
         except ValidationError as error:
             faults += _faults(error, f"targets.{name}.options")
     if faults:
-        raise PlanWrong(f"{path}: {'; '.join(faults)}")
+        raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
     return plan.model_copy(update={"targets": targets})
 
 
 def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> SecretStr:
-    """Read the secret that a target names. Raises PlanWrong, which names the variable and `where` it is asked for."""
+    """Read the secret that a target names. Raises TargetsConfigInvalid: the variable, and `where` it is asked for."""
     value = environment.get(variable, "").strip()
     if not value:
-        raise PlanWrong(f"{where}: the environment variable {variable} is not set")
+        raise TargetsConfigInvalid(f"{where}: the environment variable {variable} is not set")
     return SecretStr(value)
 
 

@@ -14,7 +14,7 @@ KEPT = 1000  # tickets that are remembered: the next event wanted of one is most
 
 
 @dataclass(frozen=True, slots=True)
-class TicketsAt:
+class TicketSnapshots:
     """Folds tickets on from where it knows them, by the log: a mended copy of an event changes no history."""
 
     store: Store

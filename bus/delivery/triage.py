@@ -58,7 +58,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class AttemptHistory:
     """What the row has behind it, the failure judged included.
 
     `since`: its first attempt; waiting behind others is not its fault. `attempts`: all of them. `counted`: those that
@@ -71,7 +71,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RetryLimits:
     """A target's policy. Waits double from `first_wait` to `longest_wait`, each drawn from nothing up to that.
 
     `discards`: kinds of failure by event class after which the event is not worth keeping.
@@ -86,7 +86,7 @@ class Limits:
     discards: Mapping[str, frozenset[FailureKind]] = field(default_factory=dict)
 
 
-def triage(failure: Failure, tried: Tried, limits: Limits, *, now: datetime, jitter: float) -> Verdict:
+def triage(failure: Failure, tried: AttemptHistory, limits: RetryLimits, *, now: datetime, jitter: float) -> Verdict:
     """Judge a failure by its kind. Total; `jitter` in [0, 1) is the share of the wait that is waited (full jitter).
 
     A retry is never before `now`, and at most one wait after the deadline. An outage of the target parks nothing until
@@ -101,7 +101,7 @@ def triage(failure: Failure, tried: Tried, limits: Limits, *, now: datetime, jit
     return Park(reason=reason)
 
 
-def longest_wait_s(attempts: int, limits: Limits) -> float:
+def longest_wait_s(attempts: int, limits: RetryLimits) -> float:
     """Ask tenacity's exponential strategy how long to wait at most after that many failures, in seconds."""
     call = RetryCallState(_CALL_THAT_IS_NONE, None, (), {})
     call.attempt_number = attempts
@@ -109,13 +109,13 @@ def longest_wait_s(attempts: int, limits: Limits) -> float:
     return growing(call)
 
 
-def asked_wait_s(failure: Failure, limits: Limits) -> float:
+def asked_wait_s(failure: Failure, limits: RetryLimits) -> float:
     """Give how long the target asked to be left alone, within the limit; 0 where it did not. In seconds."""
     # In this order a NaN ends as the limit.
     return max(0.0, min(limits.retry_after_max.total_seconds(), failure.retry_after_s or 0.0))
 
 
-def _enough(kind: FailureKind, tried: Tried, limits: Limits, now: datetime) -> Reason | None:
+def _enough(kind: FailureKind, tried: AttemptHistory, limits: RetryLimits, now: datetime) -> Reason | None:
     """Say why there is no further attempt, or None."""
     match kind:
         case FailureKind.UNTRANSLATABLE:

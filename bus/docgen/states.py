@@ -8,7 +8,7 @@ from bus.docgen.markdown import code, codes, document, table
 from bus.domain.commands import BreachSla, Command, Reopen, WarnSla
 from bus.domain.naming import VAGUE, kebab
 from bus.domain.terms import State, Substate, WaitingFor
-from bus.domain.transitions import TRANSITIONS, Duty
+from bus.domain.transitions import TRANSITIONS, TransitionRule
 
 # Where a reopened ticket goes depends on the ticket: to its handler, or to the queue when it has none.
 _REOPENED_TO = (State.ASSIGNED, State.PENDING)
@@ -58,7 +58,7 @@ def diagram() -> str:
     return "\n".join([*lines, f"    {State.CLOSED.value} --> [*]", "```"])
 
 
-def _targets(state: State | None, command: type[Command], duty: Duty) -> tuple[State, ...]:
+def _targets(state: State | None, command: type[Command], duty: TransitionRule) -> tuple[State, ...]:
     if command is Reopen:
         return _REOPENED_TO
     return (duty.to,) if duty.to is not None and duty.to is not state else ()

@@ -13,13 +13,13 @@ from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEsc
 from bus.domain.rules import Rules
 from bus.domain.terms import BUS, CommandId, EventId, JoinCause, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import Known, Name, customer_name, key_name, source_name, ticket_number
+from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
 
 
-class Answer(StrEnum):
+class CommandResult(StrEnum):
     """What an accepted command came to."""
 
     OPENED = "opened"
@@ -29,14 +29,14 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class ProcessedCommand:
     """An accepted command as it is remembered: the same id gets the same answer, another body is refused."""
 
     command_id: CommandId
     ticket_id: TicketId
     trace_id: TraceId
     fingerprint: str
-    answer: Answer
+    answer: CommandResult
     version: int
     received_at: datetime
 
@@ -48,7 +48,7 @@ class Accepted:
     command_id: CommandId
     ticket_id: TicketId
     trace_id: TraceId
-    answer: Answer
+    answer: CommandResult
     version: int
     repeated: bool
 
@@ -65,41 +65,41 @@ Outcome = Accepted | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReadSet:
     """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number."""
 
-    opening_names: tuple[Name, ...]
-    names: tuple[Name, ...]
+    opening_names: tuple[TicketKey, ...]
+    names: tuple[TicketKey, ...]
     ticket_ids: tuple[TicketId, ...]
     command_ids: tuple[CommandId, ...]
     openings: tuple[CommandId, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class Loaded:
+class LoadedState:
     """The store's answer to Wanted; deciding works on it in place."""
 
     tickets: dict[TicketId, Ticket]
-    names: dict[Name, Known]
-    done: dict[CommandId, Done]
+    names: dict[TicketKey, KeyHolder]
+    done: dict[CommandId, ProcessedCommand]
     numbers: list[int]
 
 
 @dataclass(slots=True, kw_only=True)
-class Settled:
+class BatchDecision:
     """What a decided batch changes: to be appended in one transaction. Outcomes stand in the order of the requests."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     events: list[Recorded] = field(default_factory=list)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
-    names: dict[Name, Known] = field(default_factory=dict)
-    done: list[Done] = field(default_factory=list)
+    names: dict[TicketKey, KeyHolder] = field(default_factory=dict)
+    done: list[ProcessedCommand] = field(default_factory=list)
 
 
-def wanted(requests: Sequence[Request]) -> Wanted:
+def wanted(requests: Sequence[Request]) -> ReadSet:
     """Say what a batch needs, each sorted, so that two batches lock in one order and cannot deadlock."""
-    opening: set[Name] = set()
-    names: set[Name] = set()
+    opening: set[TicketKey] = set()
+    names: set[TicketKey] = set()
     openings: list[CommandId] = []
     for request in requests:
         if isinstance(request.command, OpenTicket):
@@ -109,7 +109,7 @@ def wanted(requests: Sequence[Request]) -> Wanted:
                 opening.add(source_name(request.source, request.command.source_no))
         elif not request.ticket_id:
             names.add(source_name(request.source, request.source_no))
-    return Wanted(
+    return ReadSet(
         opening_names=tuple(sorted(opening)),
         names=tuple(sorted(names - opening)),
         ticket_ids=tuple(sorted({r.ticket_id for r in requests if r.ticket_id})),
@@ -120,14 +120,14 @@ def wanted(requests: Sequence[Request]) -> Wanted:
 
 def settle(
     requests: Iterable[Request],
-    loaded: Loaded,
+    loaded: LoadedState,
     *,
     rules: Rules,
     recorded_at: datetime,
     new_event_id: Callable[[], EventId],
-) -> Settled:
+) -> BatchDecision:
     """Decide every request in order; a refusal refuses its own command alone."""
-    settled = Settled()
+    settled = BatchDecision()
     for request in requests:
         done = loaded.done.get(request.command_id)
         outcome: Outcome
@@ -148,8 +148,8 @@ def settle(
 
 def _settle_one(
     request: Request,
-    loaded: Loaded,
-    settled: Settled,
+    loaded: LoadedState,
+    settled: BatchDecision,
     *,
     rules: Rules,
     recorded_at: datetime,
@@ -177,7 +177,7 @@ def _settle_one(
         ticket = evolve(ticket, recorded)
         settled.events.append(recorded)
     assert ticket is not None
-    done = Done(
+    done = ProcessedCommand(
         command_id=request.command_id,
         ticket_id=ticket_id,
         trace_id=ticket.trace_id,
@@ -201,23 +201,27 @@ def _own(event: Event, request: Request) -> bool:
     return isinstance(event, SlaWarned | SlaBreached)
 
 
-def _decided(request: Request, loaded: Loaded, rules: Rules) -> tuple[Answer, Ticket | None, tuple[Event, ...]]:
+def _decided(
+    request: Request, loaded: LoadedState, rules: Rules
+) -> tuple[CommandResult, Ticket | None, tuple[Event, ...]]:
     if isinstance(request.command, OpenTicket):
         master = _master(request, request.command, loaded, rules)
         if master is None:
-            return Answer.OPENED, None, open_ticket(request, rules)
+            return CommandResult.OPENED, None, open_ticket(request, rules)
         ticket, cause = master
-        return Answer.JOINED, ticket, join_ticket(request, cause, rules)
+        return CommandResult.JOINED, ticket, join_ticket(request, cause, rules)
     found = loaded.names.get(source_name(request.source, request.source_no))
     ticket_id = request.ticket_id or (found.ticket_id if found else None)
     known = loaded.tickets.get(ticket_id) if ticket_id else None
     if known is None:
         raise refusals.no_such_ticket(request)
     events = decide(request, known, rules)
-    return (Answer.CHANGED if events else Answer.UNCHANGED), known, events
+    return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
 
 
-def _master(request: Request, command: OpenTicket, loaded: Loaded, rules: Rules) -> tuple[Ticket, JoinCause] | None:
+def _master(
+    request: Request, command: OpenTicket, loaded: LoadedState, rules: Rules
+) -> tuple[Ticket, JoinCause] | None:
     """Find the ticket that takes the report in: the source's own number first, then the key within the window (R2)."""
     own = loaded.names.get(source_name(request.source, command.source_no)) if command.source_no else None
     if own is not None:
@@ -229,19 +233,21 @@ def _master(request: Request, command: OpenTicket, loaded: Loaded, rules: Rules)
     return None if master.state is State.CLOSED else (master, JoinCause.SAME_KEY)
 
 
-def _opening_number(request: Request, loaded: Loaded) -> TicketId:
+def _opening_number(request: Request, loaded: LoadedState) -> TicketId:
     assert isinstance(request.command, OpenTicket)
     return ticket_number(request.command.opened_at or request.at, loaded.numbers.pop(0))
 
 
-def _learn_names(request: Request, ticket: Ticket, answer: Answer, loaded: Loaded, settled: Settled) -> None:
+def _learn_names(
+    request: Request, ticket: Ticket, answer: CommandResult, loaded: LoadedState, settled: BatchDecision
+) -> None:
     if not isinstance(request.command, OpenTicket):
         return
-    known = Known(ticket.ticket_id, ticket.opened_at)
+    known = KeyHolder(ticket.ticket_id, ticket.opened_at)
     learnt = [source_name(request.source, request.command.source_no)] if request.command.source_no else []
     before = loaded.names.get(key_name(request.command))
     stays = before and before.opened_at > known.opened_at and loaded.tickets[before.ticket_id].state is not State.CLOSED
-    if answer is Answer.OPENED and not stays:
+    if answer is CommandResult.OPENED and not stays:
         learnt.append(key_name(request.command))
     customer = customer_name(request.command)
     newest = loaded.names.get(customer) if customer else None
@@ -251,7 +257,7 @@ def _learn_names(request: Request, ticket: Ticket, answer: Answer, loaded: Loade
         loaded.names[name] = settled.names[name] = known
 
 
-def _accepted(done: Done, *, repeated: bool) -> Accepted:
+def _accepted(done: ProcessedCommand, *, repeated: bool) -> Accepted:
     return Accepted(
         command_id=done.command_id,
         ticket_id=done.ticket_id,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bus.domain import refusals
 from bus.domain.commands import Command, Request
 from bus.domain.rules import Rules
-from bus.domain.transitions import Duty
+from bus.domain.transitions import TransitionRule
 from bus.domain.values import Assignee
 
 PHOTOS_MAX = 50
@@ -13,7 +13,7 @@ URI_CHARS_MAX = 2000
 GROUPS = ("部", "部门", "组", "科", "处", "中心", "团队", "department", "dept", "team", "group", "desk", "center")
 
 
-def check(request: Request, command: Command, duty: Duty, rules: Rules) -> None:
+def check(request: Request, command: Command, duty: TransitionRule, rules: Rules) -> None:
     """Hold a command against its duty: nothing missing, no waiver but in an imported past, no time out of bounds."""
     if (request.waives or request.implied) and not request.historic:
         raise refusals.not_historic("waives" if request.waives else "implied")

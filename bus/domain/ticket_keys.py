@@ -11,35 +11,35 @@ CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins 
 CHINA = timezone(timedelta(hours=8), "CST")
 
 
-class Name(NamedTuple):
+class TicketKey(NamedTuple):
     """Something a ticket is known by: an incident key (kind serial, order, phone) or a source's number (source:crm)."""
 
     kind: str
     value: str
 
 
-class Known(NamedTuple):
+class KeyHolder(NamedTuple):
     """The newest ticket of a name, and when it was opened."""
 
     ticket_id: TicketId
     opened_at: datetime
 
 
-def source_name(source: str, source_no: str) -> Name:
+def source_name(source: str, source_no: str) -> TicketKey:
     """Name a ticket by its source's own number."""
-    return Name(f"source:{source}", source_no)
+    return TicketKey(f"source:{source}", source_no)
 
 
-def key_name(command: OpenTicket | TicketOpened) -> Name:
+def key_name(command: OpenTicket | TicketOpened) -> TicketKey:
     """Name a ticket by its incident key, however that was spelled."""
     kind, value = command.incident_key.kind, command.incident_key.value
-    return Name(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))
+    return TicketKey(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))
 
 
-def customer_name(command: OpenTicket | TicketOpened | ReportJoined) -> Name | None:
+def customer_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKey | None:
     """Name a ticket by its reporter's phone, so that it is found by it; this name joins no reports."""
     phone = plain_phone(command.customer.phone)
-    return Name(CUSTOMER, phone) if phone else None
+    return TicketKey(CUSTOMER, phone) if phone else None
 
 
 def plain_number(text: str) -> str:

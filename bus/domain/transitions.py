@@ -37,7 +37,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
+class TransitionRule:
     """What a transition asks: the action, the deliverables `needs`, the time `within` which it is due.
 
     `to` is the state it leads to, None where the state stays or depends on the ticket. `needs` are field names of the
@@ -56,76 +56,80 @@ _PERSON = tuple(f"assignee.{name}" for name in ("role", "person", "contact", "ba
 _ASSIGN = ("指派到人,并留备份联系人", "name a person with role, contact and backup contact")
 _RETURN = ("说明原因,退回待分派", "give the reason and return it to the queue")
 _REJECT = ("客户联系人拒绝关闭并说明原因", "the customer's contact declines and says why")
-_NOTE = Duty(to=None, action=("备注", "remark"))
-_EVIDENCE = Duty(to=None, action=("补充凭证", "add a proof"), needs=("kind", "uri"))
-_ASK = Duty(to=None, action=("记录客户催办", "note that the customer asked"))
-_ESCALATE = Duty(to=None, action=("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
-_SLA = Duty(to=None, action=("SLA 计时(系统)", "SLA clock (the bus itself)"))
-_DEPART = Duty(to=None, action=("出发", "set out"), within=HOUR)
-_ARRIVE = Duty(to=State.IN_PROGRESS, action=("到达现场", "arrive on site"), within=4 * HOUR)
+_NOTE = TransitionRule(to=None, action=("备注", "remark"))
+_EVIDENCE = TransitionRule(to=None, action=("补充凭证", "add a proof"), needs=("kind", "uri"))
+_ASK = TransitionRule(to=None, action=("记录客户催办", "note that the customer asked"))
+_ESCALATE = TransitionRule(to=None, action=("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
+_SLA = TransitionRule(to=None, action=("SLA 计时(系统)", "SLA clock (the bus itself)"))
+_DEPART = TransitionRule(to=None, action=("出发", "set out"), within=HOUR)
+_ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=("到达现场", "arrive on site"), within=4 * HOUR)
 _PARTS_ANSWER = ("备件出库", "the store's answer on parts")
 
-_STEPS: Mapping[tuple[State | None, type[Command]], Duty] = {
-    (None, OpenTicket): Duty(
+_STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
+    (None, OpenTicket): TransitionRule(
         to=State.PENDING, action=("报修登记", "report an incident"), needs=("incident_key.value", "title", "type")
     ),
-    (State.PENDING, Assign): Duty(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
-    (State.ASSIGNED, Assign): Duty(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
-    (State.IN_PROGRESS, Assign): Duty(to=State.IN_PROGRESS, action=_ASSIGN, needs=(*_PERSON, "reason")),
-    (State.RESOLVED, Assign): Duty(to=State.RESOLVED, action=_ASSIGN, needs=_PERSON, historic=True),
-    (State.CLOSED, Assign): Duty(to=State.CLOSED, action=_ASSIGN, needs=_PERSON, historic=True),
-    (State.ASSIGNED, Return): Duty(to=State.PENDING, action=_RETURN, needs=("reason",)),
-    (State.IN_PROGRESS, Return): Duty(to=State.PENDING, action=_RETURN, needs=("reason",)),
-    (State.RESOLVED, Return): Duty(to=State.RESOLVED, action=_RETURN, needs=("reason",), historic=True),
-    (State.CLOSED, Return): Duty(to=State.CLOSED, action=_RETURN, needs=("reason",), historic=True),
-    (State.ASSIGNED, Accept): Duty(to=None, action=("接单", "claim the ticket"), within=15 * MINUTE),
-    (State.IN_PROGRESS, Accept): Duty(to=None, action=("接手", "take over"), within=15 * MINUTE),
+    (State.PENDING, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
+    (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
+    (State.IN_PROGRESS, Assign): TransitionRule(to=State.IN_PROGRESS, action=_ASSIGN, needs=(*_PERSON, "reason")),
+    (State.RESOLVED, Assign): TransitionRule(to=State.RESOLVED, action=_ASSIGN, needs=_PERSON, historic=True),
+    (State.CLOSED, Assign): TransitionRule(to=State.CLOSED, action=_ASSIGN, needs=_PERSON, historic=True),
+    (State.ASSIGNED, Return): TransitionRule(to=State.PENDING, action=_RETURN, needs=("reason",)),
+    (State.IN_PROGRESS, Return): TransitionRule(to=State.PENDING, action=_RETURN, needs=("reason",)),
+    (State.RESOLVED, Return): TransitionRule(to=State.RESOLVED, action=_RETURN, needs=("reason",), historic=True),
+    (State.CLOSED, Return): TransitionRule(to=State.CLOSED, action=_RETURN, needs=("reason",), historic=True),
+    (State.ASSIGNED, Accept): TransitionRule(to=None, action=("接单", "claim the ticket"), within=15 * MINUTE),
+    (State.IN_PROGRESS, Accept): TransitionRule(to=None, action=("接手", "take over"), within=15 * MINUTE),
     (State.ASSIGNED, Depart): _DEPART,
     (State.IN_PROGRESS, Depart): _DEPART,
     (State.ASSIGNED, Arrive): _ARRIVE,
     (State.IN_PROGRESS, Arrive): _ARRIVE,
-    (State.ASSIGNED, Start): Duty(
+    (State.ASSIGNED, Start): TransitionRule(
         to=State.IN_PROGRESS, action=("开始处理", "start work"), needs=("substate",), within=2 * HOUR
     ),
-    (State.IN_PROGRESS, Start): Duty(
+    (State.IN_PROGRESS, Start): TransitionRule(
         to=State.IN_PROGRESS, action=("切换处理方式", "go on in another way"), needs=("substate",)
     ),
-    (State.IN_PROGRESS, Pause): Duty(
+    (State.IN_PROGRESS, Pause): TransitionRule(
         to=None, action=("挂起并说明等待对象", "pause and say whom it waits for"), needs=("waiting_for", "reason")
     ),
-    (State.IN_PROGRESS, Resume): Duty(to=None, action=("恢复处理", "go on"), needs=("reason",)),
-    (State.IN_PROGRESS, RequestParts): Duty(
+    (State.IN_PROGRESS, Resume): TransitionRule(to=None, action=("恢复处理", "go on"), needs=("reason",)),
+    (State.IN_PROGRESS, RequestParts): TransitionRule(
         to=State.IN_PROGRESS, action=("申请备件", "ask for parts"), needs=("parts", "reason")
     ),
-    (State.IN_PROGRESS, IssueParts): Duty(
+    (State.IN_PROGRESS, IssueParts): TransitionRule(
         to=None, action=_PARTS_ANSWER, needs=("document_no", "parts"), within=4 * HOUR
     ),
-    (State.IN_PROGRESS, RefuseParts): Duty(to=None, action=_PARTS_ANSWER, needs=("reason",), within=4 * HOUR),
-    (State.IN_PROGRESS, Resolve): Duty(
+    (State.IN_PROGRESS, RefuseParts): TransitionRule(to=None, action=_PARTS_ANSWER, needs=("reason",), within=4 * HOUR),
+    (State.IN_PROGRESS, Resolve): TransitionRule(
         to=State.RESOLVED,
         action=("提交照片、处理摘要与根因", "hand in photo, summary and root cause"),
         needs=("photos", "summary", "root_cause"),
         within=24 * HOUR,
     ),
-    (State.RESOLVED, RequestClosure): Duty(
+    (State.RESOLVED, RequestClosure): TransitionRule(
         to=None, action=("请客户确认", "ask the customer to confirm"), within=2 * HOUR
     ),
-    (State.RESOLVED, ConfirmClosure): Duty(
+    (State.RESOLVED, ConfirmClosure): TransitionRule(
         to=State.CLOSED,
         action=("客户勾选三项确认", "the customer's contact ticks all three"),
         needs=("confirmed_by", "ticks"),
         within=24 * HOUR,
     ),
-    (State.RESOLVED, RejectClosure): Duty(
+    (State.RESOLVED, RejectClosure): TransitionRule(
         to=State.IN_PROGRESS, action=_REJECT, needs=("rejected_by", "reason"), within=24 * HOUR
     ),
-    (State.RESOLVED, Reopen): Duty(to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)),
-    (State.CLOSED, Reopen): Duty(to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)),
+    (State.RESOLVED, Reopen): TransitionRule(
+        to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)
+    ),
+    (State.CLOSED, Reopen): TransitionRule(
+        to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)
+    ),
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},
 }
 
-TRANSITIONS: Mapping[tuple[State | None, type[Command]], Duty] = {
+TRANSITIONS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     **_STEPS,
     **{
         (state, command): duty

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 from bus.domain.commands import OpenTicket
 from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps
-from bus.gateway.http.middleware import Edge
+from bus.gateway.http.middleware import RequestMiddleware
 from bus.gateway.http.openapi import command_docs, docs_doors
-from bus.gateway.http.routing import Door, StreamDoor
+from bus.gateway.http.routing import HttpRoute, StreamRoute
 from bus.gateway.routes import health, reads
 from bus.gateway.routes.deadletters import room_doors
 from bus.gateway.routes.engineer_pushes import PATH, pushes
@@ -35,15 +35,15 @@ class Gateway(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         deps: GatewayDeps = self.state.deps
-        return Edge(self.router, deps.body_bytes_max)
+        return RequestMiddleware(self.router, deps.body_bytes_max)
 
 
 def make_app(deps: GatewayDeps, *beside: Task) -> Gateway:
     """Make the ASGI app. Group commit, the stream's tail and the tasks `beside` run for as long as the app does."""
     doors = all_doors()
     addresses = {"/v1/stream": stream, PATH: pushes, "/{any:path}": no_stream}
-    streams = [StreamDoor(path=path, run=run) for path, run in addresses.items()]
-    every: list[Door | StreamDoor] = [*doors, *docs_doors(doors), *streams]
+    streams = [StreamRoute(path=path, run=run) for path, run in addresses.items()]
+    every: list[HttpRoute | StreamRoute] = [*doors, *docs_doors(doors), *streams]
     app = Gateway(
         routes=[door.route() for door in every],
         lifespan=_lifespan(deps, (deps.hub.run_for_ever, *beside)),
@@ -53,14 +53,14 @@ def make_app(deps: GatewayDeps, *beside: Task) -> Gateway:
     return app
 
 
-def all_doors() -> Sequence[Door]:
+def all_doors() -> Sequence[HttpRoute]:
     """List what is served over HTTP, but for the description itself. Pure."""
 
-    def get(path: str, run: Callable[[HttpRequest], Awaitable[Response]], about: str, **more: Any) -> Door:
-        return Door(method="GET", path=path, run=run, about={"summary": about, **more})
+    def get(path: str, run: Callable[[HttpRequest], Awaitable[Response]], about: str, **more: Any) -> HttpRoute:
+        return HttpRoute(method="GET", path=path, run=run, about={"summary": about, **more})
 
-    def post(path: str, run: Callable[[HttpRequest], Awaitable[Response]], **about: Any) -> Door:
-        return Door(method="POST", path=path, run=run, about=about)
+    def post(path: str, run: Callable[[HttpRequest], Awaitable[Response]], **about: Any) -> HttpRoute:
+        return HttpRoute(method="POST", path=path, run=run, about=about)
 
     return [
         post("/v1/tickets", open_ticket, **command_docs(OpenTicket)),

@@ -8,16 +8,16 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from bus.gateway.http.trace_context import TraceContext
-from bus.gateway.ports import Clients, DeadLetterRoom, JourneyOf, Probe, Pushes, Spool, TicketReader, Waits
+from bus.gateway.ports import Clients, DeadLetterService, JourneyOf, Probe, SentEventLog, Spool, TicketReader, Waits
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import SourceAdapter
 from bus.intake.store_port import Store
-from bus.push.sessions import PushDesk
+from bus.push.sessions import PushSessions
 from bus.wire.codec import Codec
-from bus.wire.rejected_input import RefusedStore
+from bus.wire.rejected_input import RejectedInputStore
 from schemas.topics import Contract
 
 
@@ -29,7 +29,7 @@ class GatewayDeps:
     store: Store
     tickets: TicketReader
     clients: Clients
-    refused: RefusedStore
+    refused: RejectedInputStore
     contract: Contract
     codec: Codec
     sources: Mapping[str, SourceAdapter]
@@ -37,12 +37,12 @@ class GatewayDeps:
     waits: Waits
     journey: JourneyOf
     hub: StreamHub
-    pushes: Pushes
-    room: DeadLetterRoom
+    pushes: SentEventLog
+    room: DeadLetterService
     probes: Mapping[str, Probe]
     in_flight: InFlight
     body_bytes_max: int
-    desk: PushDesk | None = None
+    desk: PushSessions | None = None
     now: Callable[[], datetime] = utc_now
 
 

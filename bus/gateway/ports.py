@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.roles import Role
-from bus.gateway.routes.deadletter_requests import Listing, Order
+from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
 from schemas.messages import RequestReceived
 
 Spool = Callable[[RequestReceived], Awaitable[None]]
@@ -50,7 +50,7 @@ class TicketReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
+class SentEvent:
     """An event that was sent to a subscriber."""
 
     ticket_id: str
@@ -60,16 +60,16 @@ class Push:
     pushed_at: datetime
 
 
-class Pushes(Protocol):
+class SentEventLog(Protocol):
     """Where pushes are noted, for the journey of a ticket."""
 
-    def note(self, push: Push) -> None:
+    def note(self, push: SentEvent) -> None:
         """Take a push in; never blocks, never fails, keeps what its bound allows."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class IdempotentRequest:
     """Who does something, when, and under which idempotency key with which content."""
 
     by: str
@@ -79,17 +79,17 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class StoredResponse:
     """What something came to; `repeated`: it was done before under the same key, and this is the answer of then."""
 
     content: Mapping[str, Any]
     repeated: bool
 
 
-class DeadLetterRoom(Protocol):
+class DeadLetterService(Protocol):
     """Dead letters, redrives, and the queues towards other systems. All of it raises StoreUnavailable."""
 
-    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+    async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         """List the open letters by what one repair would mend."""
         ...
 
@@ -105,6 +105,6 @@ class DeadLetterRoom(Protocol):
         """Tell how the targets stand."""
         ...
 
-    async def act(self, order: Order, deed: Deed) -> Done:
+    async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         """Carry an order out, once per key. Raises HttpProblem or CommandRefused; then nothing is changed."""
         ...

@@ -10,7 +10,7 @@ from bus.observability.trace_links import trace_of
 from bus.wire.codec import Codec
 from bus.wire.headers import header
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput, refused_input
+from bus.wire.rejected_input import RejectedInput, refused_input
 from bus.wire.undecodable import headers_kept, read_value, unreadable, written_at
 from schemas.messages import CommandSent
 
@@ -18,7 +18,7 @@ COMMANDS_HANDLER = "commands"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandsDoor:
+class CommandsTranslator:
     """Reads Avro commands of at most `bytes_max`; a header `traceparent` gives a new ticket its trace."""
 
     codec: Codec
@@ -30,7 +30,7 @@ class CommandsDoor:
             raise MalformedInput("too_large", "value", zh, en)
         return (self._request(record, read_value(self.codec, record, CommandSent)),)
 
-    def refused(self, refusal: Refusal, record: Record, _step: int) -> RefusedInput:
+    def refused(self, refusal: Refusal, record: Record, _step: int) -> RejectedInput:
         try:
             sent = read_value(self.codec, record, CommandSent)
             request = self._request(record, sent)

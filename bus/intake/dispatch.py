@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
-from bus.domain.batch_decider import Outcome, Settled, settle, wanted
+from bus.domain.batch_decider import BatchDecision, Outcome, settle, wanted
 from bus.domain.commands import Request
 from bus.domain.errors import CommandRaced
 from bus.domain.rules import Rules
@@ -49,7 +49,7 @@ class Dispatcher:
             self.committed()
         return settled.outcomes
 
-    async def _settled(self, requests: Sequence[Request]) -> Settled:
+    async def _settled(self, requests: Sequence[Request]) -> BatchDecision:
         async with self.store.transaction() as tx:
             loaded = await tx.load(wanted(requests))
             settled = settle(requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id)

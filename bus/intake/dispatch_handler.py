@@ -15,20 +15,20 @@ from bus.intake.outcomes import OUTCOMES, count
 from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, header
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput, RefusedStore
+from bus.wire.rejected_input import RejectedInput, RejectedInputStore
 from bus.wire.undecodable import place_of
 
 log = structlog.get_logger()
 
 
-class Door(Protocol):
+class RecordTranslator(Protocol):
     """What one topic holds, and how it is read. Pure."""
 
     def requests(self, record: Record) -> Sequence[Request]:
         """Read what a record wants, in order. Raises Refusal."""
         ...
 
-    def refused(self, refusal: Refusal, record: Record, step: int) -> RefusedInput:
+    def refused(self, refusal: Refusal, record: Record, step: int) -> RejectedInput:
         """Describe what was refused of a record; `step` is its place among the record's requests."""
         ...
 
@@ -43,7 +43,7 @@ class _Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchingHandler:
+class DispatchHandler:
     """Dispatches records, a batch in one transaction of its own; what is refused is kept, and the stage goes on.
 
     Idempotent by command id and by origin: a batch may come again when its offset did not move. `know` looks
@@ -51,9 +51,9 @@ class DispatchingHandler:
     """
 
     name: str
-    door: Door
+    door: RecordTranslator
     dispatcher: Dispatcher
-    refused: RefusedStore
+    refused: RejectedInputStore
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
     _recent: dict[int, dict[int, bool]] = field(default_factory=dict)  # of a partition's last offsets: a letter or not
 
@@ -61,7 +61,7 @@ class DispatchingHandler:
         self._hold_a_flood(records)
         await self.know(record.value for record in records)
         waiting: list[_Waiting] = []
-        refused: list[RefusedInput] = []
+        refused: list[RejectedInput] = []
         letters = set[int]()
         for record in records:
             try:

@@ -9,7 +9,7 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
 from bus.intake.source_adapter import SourceAdapter
-from bus.wire.rejected_input import RefusedInput, refused_input
+from bus.wire.rejected_input import RejectedInput, refused_input
 from schemas.messages import RequestReceived
 
 SOURCES_PATH = "/v1/sources/"
@@ -38,7 +38,7 @@ def translated(sources: Mapping[str, SourceAdapter], received: RequestReceived) 
     return [within_limits(request) for request in source.translate(received)]
 
 
-def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0) -> RefusedInput:
+def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0) -> RejectedInput:
     """Describe a refused command of a delivery; `step` is its place among the delivery's commands."""
     webhook = received.path.startswith(SOURCES_PATH)
     reference = received.delivery_id if webhook else str(command_id(received.client, received.delivery_id))

@@ -9,7 +9,7 @@ from bus.intake.from_raw_request import refused_delivery, requests_of
 from bus.intake.source_adapter import SourceAdapter
 from bus.wire.codec import Codec
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 from bus.wire.undecodable import read_value, unreadable
 from schemas.messages import RequestReceived
 
@@ -17,7 +17,7 @@ INTAKE_HANDLER = "intake"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntakeDoor:
+class IntakeTranslator:
     """Reads a raw request the way the gateway would have read it; a refusal is kept as of the door it came to."""
 
     codec: Codec
@@ -26,7 +26,7 @@ class IntakeDoor:
     def requests(self, record: Record) -> Sequence[Request]:
         return requests_of(self._received(record), self.sources)
 
-    def refused(self, refusal: Refusal, record: Record, step: int) -> RefusedInput:
+    def refused(self, refusal: Refusal, record: Record, step: int) -> RejectedInput:
         try:
             received = self._received(record)
         except MalformedInput:

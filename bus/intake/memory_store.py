@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
-from bus.domain.batch_decider import Done, Loaded, Settled, Wanted
+from bus.domain.batch_decider import BatchDecision, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, TicketId
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import Known, Name
+from bus.domain.ticket_keys import KeyHolder, TicketKey
 
 
 class MemoryStore:
@@ -20,8 +20,8 @@ class MemoryStore:
         """Begin empty."""
         self.log: dict[TicketId, list[Recorded]] = {}
         self._tickets: dict[TicketId, Ticket] = {}
-        self._names: dict[Name, Known] = {}
-        self._done: dict[CommandId, Done] = {}
+        self._names: dict[TicketKey, KeyHolder] = {}
+        self._done: dict[CommandId, ProcessedCommand] = {}
         self._numbers = count(1)
         self._turn = asyncio.Lock()
 
@@ -48,21 +48,21 @@ class MemoryTransaction:
     def __init__(self, store: MemoryStore) -> None:
         """Work on that store."""
         self._store = store
-        self._settled: list[Settled] = []
+        self._settled: list[BatchDecision] = []
 
-    async def load(self, wanted: Wanted) -> Loaded:
+    async def load(self, wanted: ReadSet) -> LoadedState:
         """Give what the batch needs."""
         store = self._store
         names = {n: store._names[n] for n in (*wanted.opening_names, *wanted.names) if n in store._names}
         ids = {*wanted.ticket_ids, *(known.ticket_id for known in names.values())}
-        return Loaded(
+        return LoadedState(
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],
         )
 
-    async def append(self, settled: Settled) -> None:
+    async def append(self, settled: BatchDecision) -> None:
         """Check versions now, keep the change for the commit."""
         heads = {i: len(events) for i, events in self._store.log.items()}
         for recorded in settled.events:

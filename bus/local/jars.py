@@ -59,7 +59,7 @@ Progress = Callable[[int], None]
 Fetch = Callable[[Archive, Path, Progress], Path]
 
 
-class Watch(Protocol):
+class DownloadProgress(Protocol):
     """Shows a download: told the total once, then every piece."""
 
     def begin(self, total_bytes: int) -> None: ...
@@ -87,7 +87,9 @@ def read_lock(path: Path = LOCK_FILE) -> tuple[Archive, ...]:
     return tuple(archives)
 
 
-def provide(cache: Path, *, watch: Watch | None = None, lock: Path = LOCK_FILE, fetch: Fetch | None = None) -> Jars:
+def provide(
+    cache: Path, *, watch: DownloadProgress | None = None, lock: Path = LOCK_FILE, fetch: Fetch | None = None
+) -> Jars:
     """Answer the archives, after fetching what is missing or damaged. Idempotent; safe beside another.
 
     Raises ChecksumMismatch when a download is not what the lock file names, LocalStackError when it cannot be had.
@@ -127,7 +129,7 @@ def from_maven(archive: Archive, directory: Path, progress: Progress) -> Path:
     return resolve(archive, directory, progress)
 
 
-def _fetch_all(missing: Sequence[Archive], cache: Path, *, watch: Watch | None, fetch: Fetch) -> None:
+def _fetch_all(missing: Sequence[Archive], cache: Path, *, watch: DownloadProgress | None, fetch: Fetch) -> None:
     (cache / "jars").mkdir(exist_ok=True)
     if watch:
         watch.begin(sum(each.size for each in missing))

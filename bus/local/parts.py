@@ -35,7 +35,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class LocalPart:
     """Something that the supervisor keeps running."""
 
     name: str
@@ -118,11 +118,11 @@ def environment(state: StackState, data: Path) -> dict[str, str]:
 
 def plan(
     data: Path, names: Sequence[str], state: StackState, jars: Jars | None, quick: QuickStart | None
-) -> list[Part]:
+) -> list[LocalPart]:
     """Answer the embedded parts among `names`, in the order in which they are started."""
     logs, ports, password = data / "logs", state.ports, state.secrets.database_password
-    parts: Mapping[str, Callable[[], Part]] = {
-        postgres.NAME: lambda: Part(
+    parts: Mapping[str, Callable[[], LocalPart]] = {
+        postgres.NAME: lambda: LocalPart(
             name=postgres.NAME,
             start=lambda: postgres.start(data, port=ports["postgres"], password=password, logs=logs),
             answers=lambda: postgres.answers(port=ports["postgres"], password=password),
@@ -130,7 +130,7 @@ def plan(
             grace_s=20,
         ),
         kafka.NAME: lambda: _kafka(data, state, _required(jars), quick),
-        registry.NAME: lambda: Part(
+        registry.NAME: lambda: LocalPart(
             name=registry.NAME,
             start=lambda: registry.start(
                 data,
@@ -148,7 +148,7 @@ def plan(
     return [parts[name]() for name in names]
 
 
-def _kafka(data: Path, state: StackState, jars: Jars, quick: QuickStart | None) -> Part:
+def _kafka(data: Path, state: StackState, jars: Jars, quick: QuickStart | None) -> LocalPart:
     ports = state.ports
 
     def start() -> Child:
@@ -161,7 +161,7 @@ def _kafka(data: Path, state: StackState, jars: Jars, quick: QuickStart | None) 
             logs=data / "logs",
         )
 
-    return Part(
+    return LocalPart(
         name=kafka.NAME,
         start=start,
         answers=lambda: kafka.answers(port=ports["kafka"]),
@@ -175,12 +175,12 @@ def _required(jars: Jars | None) -> Jars:
     return jars
 
 
-def programs_plan(programs: Sequence[Program], state: StackState, data: Path) -> list[Part]:
+def programs_plan(programs: Sequence[Program], state: StackState, data: Path) -> list[LocalPart]:
     """Answer the programs as parts; the gateway tells readiness, the others count once they run."""
 
-    def part(each: Program) -> Part:
+    def part(each: Program) -> LocalPart:
         ready = f"http://127.0.0.1:{state.ports['http']}{READY}"
-        return Part(
+        return LocalPart(
             name=each.name,
             start=lambda: spawn(
                 each.name, each.argv, log=data / "logs" / f"{each.name}.log", env=environment(state, data)

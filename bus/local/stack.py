@@ -17,7 +17,7 @@ from bus.local import jars, logs, parts, postgres, quick_start, registry
 from bus.local import state as states
 from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
 from bus.local.leftovers import stop_leftovers
-from bus.local.parts import Part, Program
+from bus.local.parts import LocalPart, Program
 from bus.local.ports import PortClaims
 from bus.local.process import Child, myself, stop_all
 from bus.settings import Settings, borrow
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 class Kept:
     """A part that is kept running, and its present process."""
 
-    part: Part
+    part: LocalPart
     child: Child
     since: float
     backoff_s: float = 1.0
@@ -52,7 +52,7 @@ class LocalStack:
     prepare: Prepare | None = None
     programs: Sequence[Program] = ()
     say: Say = lambda _line: None
-    watch: jars.Watch | None = None
+    watch: jars.DownloadProgress | None = None
     state: states.StackState = field(default_factory=states.StackState, init=False)
     _kept: list[Kept] = field(default_factory=list, init=False)
     _lock: FileLock | None = field(default=None, init=False)
@@ -193,10 +193,10 @@ class LocalStack:
         started += [self._launch(part) for part in late]
         self._await([each for each in started if each.part.name != postgres.NAME])
 
-    def _start_all(self, plan: Sequence[Part]) -> None:
+    def _start_all(self, plan: Sequence[LocalPart]) -> None:
         self._await([self._launch(part) for part in plan])
 
-    def _launch(self, part: Part) -> Kept:
+    def _launch(self, part: LocalPart) -> Kept:
         self._check_interrupted()
         kept = Kept(part=part, child=part.start(), since=time.monotonic())
         self._kept.append(kept)

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from prometheus_client import Counter, Gauge
 
 from bus.aio import wait
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
 from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
@@ -95,7 +95,7 @@ class Relay:
     pool: Pool
     contract: Contract
     settings: Settings
-    report: Report = report
+    report: AlertSink = report
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _standing: set[int] = field(default_factory=set)
     _held: HeldProducer = field(init=False)
@@ -184,9 +184,9 @@ class Relay:
         }
 
 
-def _stopped(error: Unpublishable) -> Finding:
-    return Finding(
-        rule=Rule.SHARD_STOPPED,
+def _stopped(error: Unpublishable) -> Alert:
+    return Alert(
+        rule=AlertRule.SHARD_STOPPED,
         about=f"shard {error.shard}",
         zh=f"发布在分片 {error.shard} 停住,其后的事件都在等待:{error}",
         en=f"publishing stands still on shard {error.shard}, and what follows waits: {error}",

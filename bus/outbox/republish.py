@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bus.kafka.range_reader import LogReader, open_reader
+from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings
@@ -59,7 +59,7 @@ async def republish(
 
 
 async def _strike_out(
-    missing: dict[tuple[str, int], int], reader: LogReader, where: tuple[str, int]
+    missing: dict[tuple[str, int], int], reader: RangeReader, where: tuple[str, int]
 ) -> dict[tuple[str, int], tuple[int, int]]:
     """Strike out what one partition of the topic holds; give time and offset of records that no row told of.
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from psycopg import errors
 
-from bus.domain.batch_decider import Answer, Done, Loaded, Settled, Wanted
+from bus.domain.batch_decider import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import CUSTOMER, Known, Name
+from bus.domain.ticket_keys import CUSTOMER, KeyHolder, TicketKey
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
@@ -94,9 +94,9 @@ class PostgresTransaction:
 
     def __init__(self, connection: Connection, codec: Codec, contract: Contract, shards: int) -> None:
         self._connection, self._codec, self._contract, self._shards = connection, codec, contract, shards
-        self._unused: set[Name] = set()
+        self._unused: set[TicketKey] = set()
 
-    async def load(self, wanted: Wanted) -> Loaded:
+    async def load(self, wanted: ReadSet) -> LoadedState:
         names = await self._names(_LOCK_NAMES, wanted.opening_names) | await self._names(_READ_NAMES, wanted.names)
         self._unused = {*wanted.opening_names} - {*names}
         joined = (known.ticket_id for name, known in names.items() if name.kind != CUSTOMER)
@@ -107,7 +107,7 @@ class PostgresTransaction:
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
         done = {one.command_id: one for one in map(_done, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
-        return Loaded(
+        return LoadedState(
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
             done=done,
@@ -117,7 +117,7 @@ class PostgresTransaction:
     async def _numbers(self, count: int) -> list[int]:
         return [number for (number,) in await (await self._connection.execute(_NUMBERS, (count,))).fetchall()]
 
-    async def append(self, settled: Settled) -> None:
+    async def append(self, settled: BatchDecision) -> None:
         self._unused -= {*settled.names}
         try:
             async with self._connection.pipeline():
@@ -133,11 +133,11 @@ class PostgresTransaction:
         if self._unused:
             await self._connection.execute(_FORGET_NAMES, columns(sorted(self._unused), 2))
 
-    async def _names(self, query: str, names: Sequence[Name]) -> dict[Name, Known]:
+    async def _names(self, query: str, names: Sequence[TicketKey]) -> dict[TicketKey, KeyHolder]:
         if not names:
             return {}
         rows = await (await self._connection.execute(query.encode(), columns(names, 2))).fetchall()
-        return {Name(k, v): Known(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id}
+        return {TicketKey(k, v): KeyHolder(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id}
 
     async def _append_log(self, events: Sequence[Recorded]) -> None:
         await add_events(self._connection, [(event, self._codec.encode(event)) for event in events])
@@ -159,7 +159,7 @@ async def add_events(connection: Connection, events: Sequence[tuple[Recorded, by
     await connection.execute(_ADD_EVENTS, columns(rows, 11))
 
 
-async def put_folds(connection: Connection, settled: Settled) -> None:
+async def put_folds(connection: Connection, settled: BatchDecision) -> None:
     """Store what follows from the events: folded states, names, command ids."""
     states = [(t.ticket_id, t.version, t.trace_id, ticket_json(t).decode()) for t in settled.tickets.values()]
     await connection.execute(_PUT_STATES, columns(states, 4))
@@ -178,14 +178,14 @@ def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-def _done(row: tuple[Any, ...]) -> Done:
+def _done(row: tuple[Any, ...]) -> ProcessedCommand:
     command_id, ticket_id, trace_id, fingerprint, answer, version, received_at = row
-    return Done(
+    return ProcessedCommand(
         command_id=CommandId(command_id),
         ticket_id=TicketId(ticket_id),
         trace_id=TraceId(trace_id),
         fingerprint=fingerprint,
-        answer=Answer(answer),
+        answer=CommandResult(answer),
         version=version,
         received_at=received_at,
     )

@@ -13,13 +13,13 @@ from bus.delivery.status import standing
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.errors import BusError, CommandRefused, MalformedInput
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.ports import Deed, Done
+from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.routes.deadletter_requests import (
+    DeadLetterRequest,
     DiscardLetters,
     EditLetter,
     FreezeRedrive,
-    Listing,
-    Order,
+    ListDeadLetters,
     PauseDelivery,
     ResumeDelivery,
     RetryLetters,
@@ -34,8 +34,8 @@ from deadletter import redrive_store as redrives
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
 from deadletter.edit import edit
-from deadletter.redrive_policy import Terms
-from deadletter.redrive_store import NothingMatches, Query, RedriveGone
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone
 from deadletter.replay import door_of
 from deadletter.view import as_json
 
@@ -48,7 +48,7 @@ _CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class PostgresDeadLetterService:
     """Meets bus.gateway.ports.DeadLetterRoom."""
 
     pool: Pool
@@ -56,7 +56,7 @@ class Room:
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
     sources: Mapping[str, SourceAdapter]
 
-    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+    async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         if listing.target and listing.origin:
             raise CommandRefused("ambiguous", "origin", "target、origin 只能给一个", "give target or origin, not both")
         wanted = delivery_origin(listing.target) if listing.target else listing.origin
@@ -76,11 +76,11 @@ class Room:
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await standing(self.pool)]
 
-    async def act(self, order: Order, deed: Deed) -> Done:
+    async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         with _as_problems():
             return await once(self.pool, deed, lambda pool: self._done(pool, order, deed))
 
-    async def _done(self, pool: Pool, order: Order, deed: Deed) -> Mapping[str, Any]:
+    async def _done(self, pool: Pool, order: DeadLetterRequest, deed: IdempotentRequest) -> Mapping[str, Any]:
         match order:
             case RetryLetters(letters=numbers, why=why):
                 return {"retried": await letters.retry(pool, numbers, _decision(deed, why))}
@@ -119,16 +119,16 @@ class Room:
         return await edit(pool, order.letter, text, decision, codec=codec, know=know, sources=sources)
 
 
-def _decision(deed: Deed, why: str) -> Decision:
+def _decision(deed: IdempotentRequest, why: str) -> Decision:
     return Decision(by=deed.by, why=why, at=deed.at)
 
 
-def _query(order: FreezeRedrive) -> Query:
-    return Query(target=order.target, cause=order.cause, event=order.event, kind=order.kind)
+def _query(order: FreezeRedrive) -> DeadLetterQuery:
+    return DeadLetterQuery(target=order.target, cause=order.cause, event=order.event, kind=order.kind)
 
 
-def _terms(order: FreezeRedrive) -> Terms:
-    return Terms(canary=order.canary, watch=timedelta(seconds=order.watch_s), rate_per_s=order.rate_per_s)
+def _terms(order: FreezeRedrive) -> RedriveLimits:
+    return RedriveLimits(canary=order.canary, watch=timedelta(seconds=order.watch_s), rate_per_s=order.rate_per_s)
 
 
 @contextmanager

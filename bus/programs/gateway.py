@@ -10,24 +10,24 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.app import Core
-from bus.delivery.targets_config import Plan
+from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
 from bus.gateway.app import make_app
-from bus.gateway.auth.client_cache import KnownClients
+from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.uvicorn_http import HttpProtocol
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.stream.hub import StreamHub
-from bus.gateway.stream.sent_events import PostgresPushes
+from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected
-from bus.programs.deadletter_service import Room
+from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import plan_of, push_desk
@@ -43,7 +43,7 @@ async def run_gateway(settings: Settings) -> None:
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, plan_of(settings)))
 
 
-async def _serve(plan: Plan, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     config = uvicorn.Config(
         _app(core, plan, spool),
@@ -96,10 +96,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, plan: Plan, spool: KafkaSpool) -> Starlette:
-    clients, known = KnownClients(functools.partial(load_tokens, core.pool)), sources(core.settings)
+def _app(core: Core, plan: TargetsConfig, spool: KafkaSpool) -> Starlette:
+    clients, known = ClientCache(functools.partial(load_tokens, core.pool)), sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
-    hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresPushes(core.pool)
+    hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
     desk = push_desk(core, plan)
     deps = GatewayDeps(
         group=GroupCommit(core.dispatcher),
@@ -115,7 +115,7 @@ def _app(core: Core, plan: Plan, spool: KafkaSpool) -> Starlette:
         journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
         hub=hub,
         pushes=pushes,
-        room=Room(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known),
+        room=PostgresDeadLetterService(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known),
         probes={"postgres": _touch(core), "kafka": log.ping},
         in_flight=InFlight(),
         body_bytes_max=core.settings.body_bytes_max,

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from adapters.crm.adapter import CrmAdapter
 from bus.intake.reserved_names import is_reserved
 from bus.intake.source_adapter import SourceAdapter
-from bus.settings import Settings, SettingsWrong
+from bus.settings import Settings, SettingsInvalid
 
 
 def sources(settings: Settings) -> Mapping[str, SourceAdapter]:
     """Make an adapter for every source that has a webhook secret; all speak the generic signed CRM webhook.
 
-    Raises SettingsWrong for a secret that is none and for the bus's own names.
+    Raises SettingsInvalid for a secret that is none and for the bus's own names.
     """
     if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
-        raise SettingsWrong(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
+        raise SettingsInvalid(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
     return {
         name: CrmAdapter(name=name, secrets=tuple(one.get_secret_value() for one in secrets))
         for name, secrets in settings.webhook_secrets.items()

@@ -12,14 +12,14 @@ from adapters.engineer_app.options import UNUSED, EngineerAppOptions
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_options import KingdeeOptions
 from bus.app import Core
-from bus.delivery.attempt import Caller
-from bus.delivery.delivery_worker import Courier
+from bus.delivery.attempt import AttemptRunner
+from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Target
-from bus.delivery.targets_config import Plan, PlanWrong, TargetPlan, load_plan
-from bus.delivery.ticket_snapshots import TicketsAt
+from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_plan
+from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.intake.dispatch import utc_now
-from bus.push.overdue_monitor import PushRounds
-from bus.push.sessions import PushDesk
+from bus.push.overdue_monitor import OverdueMonitor
+from bus.push.sessions import PushSessions
 from bus.settings import Settings
 from deadletter import store as letters
 
@@ -30,24 +30,24 @@ ADAPTERS: Final[Mapping[str, type[BaseModel]]] = {
 }
 
 
-class Runs(Protocol):
+class Runnable(Protocol):
     """What a worker does for a target."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Do it until `stopping` is set."""
 
 
-class Closes(Protocol):
+class Closeable(Protocol):
     """What holds connections of a target."""
 
     async def close(self) -> None:
         """Let go of them; idempotent."""
 
 
-def plan_of(settings: Settings) -> Plan:
-    """Read the targets file; without one there are no targets. Raises PlanWrong."""
+def plan_of(settings: Settings) -> TargetsConfig:
+    """Read the targets file; without one there are no targets. Raises TargetsConfigInvalid."""
     if settings.targets_file is None:
-        return Plan(targets={})
+        return TargetsConfig(targets={})
     plan = load_plan(settings.targets_file, ADAPTERS)
     apps = [name for name, target in plan.targets.items() if isinstance(target.options, EngineerAppOptions)]
     faults = [
@@ -57,12 +57,12 @@ def plan_of(settings: Settings) -> Plan:
     ]
     faults += [f"targets.{name}: {apps[0]} is the engineer-app already, and there is one" for name in apps[1:]]
     if faults:
-        raise PlanWrong(f"{settings.targets_file}: {'; '.join(faults)}")
+        raise TargetsConfigInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
     return plan
 
 
-def check_secrets(settings: Settings, plan: Plan) -> None:
-    """See that every secret that a target names is there and can be one. Raises PlanWrong, SettingsWrong."""
+def check_secrets(settings: Settings, plan: TargetsConfig) -> None:
+    """See that every secret that a target names is there and can be one. Raises TargetsConfigInvalid, SettingsWrong."""
     for name, target in plan.targets.items():
         match target.options:
             case CrmCallbackOptions() as options:
@@ -77,11 +77,11 @@ def _where(settings: Settings, name: str) -> str:
     return f"{settings.targets_file}: targets.{name}.options"
 
 
-def push_desk(core: Core, plan: Plan) -> PushDesk | None:
+def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
     """Make the desk for the target that apps come for by themselves, if there is one."""
     for name, target in plan.targets.items():
         if isinstance(target.options, EngineerAppOptions):
-            return PushDesk(
+            return PushSessions(
                 name=name,
                 plan=target,
                 pool=core.pool,
@@ -93,35 +93,37 @@ def push_desk(core: Core, plan: Plan) -> PushDesk | None:
     return None
 
 
-def couriers(core: Core, plan: Plan) -> Mapping[str, tuple[Runs, Closes]]:
+def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
     """Make a courier for every target that is called; what is fetched is looked after.
 
-    Raises PlanWrong where a secret is not set.
+    Raises TargetsConfigInvalid where a secret is not set.
     """
     called = {name: one for name, one in plan.targets.items() if not isinstance(one.options, EngineerAppOptions)}
     made = {name: _adapter(core, name, target) for name, target in called.items()}
-    serving: dict[str, tuple[Runs, Closes]] = {
+    serving: dict[str, tuple[Runnable, Closeable]] = {
         name: (_courier(core, name, called[name], target), target) for name, target in made.items()
     }
     for name in plan.targets.keys() - called.keys():
-        rounds = PushRounds(name=name, deadline=plan.targets[name].deadline, pool=core.pool, now=utc_now)
+        rounds = OverdueMonitor(name=name, deadline=plan.targets[name].deadline, pool=core.pool, now=utc_now)
         serving[name] = (rounds, rounds)
     return serving
 
 
-def _adapter(core: Core, name: str, target: TargetPlan) -> Target:
+def _adapter(core: Core, name: str, target: TargetConfig) -> Target:
     where = _where(core.settings, name)
     match target.options:
         case CrmCallbackOptions() as options:
-            return CrmCallback(options.url, options.keys(os.environ, where=where), TicketsAt(core.store).ticket_at)
+            return CrmCallback(
+                options.url, options.keys(os.environ, where=where), TicketSnapshots(core.store).ticket_at
+            )
         case KingdeeOptions() as options:
             return Kingdee(options.settings(os.environ, where=where))
         case other:
             raise AssertionError(f"no adapter takes {type(other).__name__}")
 
 
-def _courier(core: Core, name: str, plan: TargetPlan, target: Target) -> Courier:
-    caller = Caller(
+def _courier(core: Core, name: str, plan: TargetConfig, target: Target) -> DeliveryWorker:
+    caller = AttemptRunner(
         name=name,
         target=target,
         within_s=plan.attempt_timeout.total_seconds(),
@@ -132,4 +134,6 @@ def _courier(core: Core, name: str, plan: TargetPlan, target: Target) -> Courier
         refused=core.refused,
         now=utc_now,
     )
-    return Courier(name=name, plan=plan, caller=caller, pool=core.pool, park=letters.post_deliveries, now=utc_now)
+    return DeliveryWorker(
+        name=name, plan=plan, caller=caller, pool=core.pool, park=letters.post_deliveries, now=utc_now
+    )

@@ -9,13 +9,13 @@ from prometheus_client import start_http_server
 
 from bus.aio import unless
 from bus.app import Core
-from bus.delivery.enqueue_handler import DeliveriesHandler
+from bus.delivery.enqueue_handler import EnqueueHandler
 from bus.delivery.status import tell_standing
-from bus.delivery.targets_config import Plan
-from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
+from bus.delivery.targets_config import TargetsConfig
+from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
 from bus.intake.dispatch import utc_now
-from bus.intake.dispatch_handler import DispatchingHandler, Door
-from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
+from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import forget_old
@@ -54,7 +54,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     await end_with_leftovers()
 
 
-async def _serve(names: Collection[str], plan: Plan, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
     tasks: dict[str, Coroutine[Any, Any, None]] = {
         stage.name: _run_stage(core, stage, stopping) for stage in _stages(core, plan) if stage.name in names
     }
@@ -80,14 +80,14 @@ async def _serve(names: Collection[str], plan: Plan, core: Core, stopping: async
             await target.close()
 
 
-def _stages(core: Core, plan: Plan) -> tuple[Stage, ...]:
+def _stages(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
     namespace = core.settings.namespace
     events = EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep)
-    doors: dict[str, tuple[str, Door]] = {
-        INTAKE_HANDLER: (INTAKE, IntakeDoor(codec=core.codec, sources=sources(core.settings))),
-        COMMANDS_HANDLER: (COMMANDS, CommandsDoor(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
+    doors: dict[str, tuple[str, RecordTranslator]] = {
+        INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings))),
+        COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
-    deliveries = DeliveriesHandler(events=events, plan=plan, now=utc_now)
+    deliveries = EnqueueHandler(events=events, plan=plan, now=utc_now)
     return (
         *projection_stages(events, namespace=namespace),
         _stage(namespace, DELIVERY, LOG, deliveries),
@@ -95,8 +95,8 @@ def _stages(core: Core, plan: Plan) -> tuple[Stage, ...]:
     )
 
 
-def _dispatching(core: Core, name: str, topic: str, door: Door) -> Stage:
-    handler = DispatchingHandler(
+def _dispatching(core: Core, name: str, topic: str, door: RecordTranslator) -> Stage:
+    handler = DispatchHandler(
         name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
     )
     return _stage(core.settings.namespace, name, topic, handler)

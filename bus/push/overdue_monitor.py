@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.delivery import queue
 from bus.delivery import target_state as gate
-from bus.delivery.queue import Ended, Settled
+from bus.delivery.queue import DeliveryEnd, EndedClaim
 from bus.domain.errors import Transient
 from bus.observability.masking import MASK
 from bus.postgres.pool import Pool, connected
 from bus.push import queue as push_queue
-from bus.push.queue import NOBODY_HOLDS_IT, Overdue
+from bus.push.queue import NOBODY_HOLDS_IT, OverduePush
 
 ROUND_S = 1.0
 LOOKED_AT_MAX = 1000
@@ -24,14 +24,14 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
-class PushRounds:
+class OverdueMonitor:
     """Goes round the tickets of one target, so many at a time: what it costs does not grow with what waits."""
 
     name: str
     deadline: timedelta
     pool: Pool
     now: Callable[[], datetime]
-    report: Report = report
+    report: AlertSink = report
     _after: str = ""
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -53,7 +53,7 @@ class PushRounds:
         async with connected(self.pool) as connection:
             found = await push_queue.waiting(connection, self.name, after=self._after, most=LOOKED_AT_MAX)
             nobodys = [
-                Ended(claim=one.claim, how=Settled.DISCARDED, reference=NOBODY_HOLDS_IT)
+                EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=NOBODY_HOLDS_IT)
                 for one in found
                 if not one.held
             ]
@@ -73,10 +73,10 @@ class PushRounds:
     async def close(self) -> None:
         """Hold nothing that would have to be let go of."""
 
-    def _finding(self, late: Overdue) -> Finding:
+    def _finding(self, late: OverduePush) -> Alert:
         count, since = late.waiting, f"{late.since:%Y-%m-%d %H:%M:%S} UTC"
-        return Finding(
-            rule=Rule.PUSH_OVERDUE,
+        return Alert(
+            rule=AlertRule.PUSH_OVERDUE,
             about=self.name,
             zh=f"工单 {late.ticket_id} 有 {count} 条推送自 {since} 起未被工程师 {MASK} 的应用接收:"
             "请联系工程师,或改派工单",

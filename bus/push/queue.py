@@ -55,7 +55,7 @@ FROM told t JOIN ticket_states s USING (ticket_id) GROUP BY ticket_id ORDER BY t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ConnectedPerson:
     """A person who is there, and how many more pushes they may be given now.
 
     `anew`: they have just come, so what somebody else was giving them is theirs again at once, whatever its lease says.
@@ -67,7 +67,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingPush:
     """The oldest delivery of a ticket as it waits; `told`: somebody knows already that it has waited for too long."""
 
     claim: Claim
@@ -77,7 +77,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overdue:
+class OverduePush:
     """A ticket whose handler has not taken its news in time; `waiting` counts what is told of now."""
 
     ticket_id: TicketId
@@ -89,7 +89,7 @@ class Overdue:
 async def claim(
     connection: Connection,
     target: str,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[ConnectedPerson],
     *,
     under_way: Sequence[str],
     now: datetime,
@@ -115,11 +115,11 @@ async def claim(
     ]
 
 
-async def waiting(connection: Connection, target: str, *, after: str, most: int) -> list[Waiting]:
+async def waiting(connection: Connection, target: str, *, after: str, most: int) -> list[WaitingPush]:
     """Look at the heads of tickets, by their numbers, above `after`; nothing is locked or claimed."""
     rows = await (await connection.execute(_WAITING, (target, after, most))).fetchall()
     return [
-        Waiting(
+        WaitingPush(
             claim=Claim(ticket_id=ticket_id, version=version, attempt=attempts, unsure=False, failures=(), value=b""),
             held=held,
             enqueued_at=enqueued_at,
@@ -129,11 +129,11 @@ async def waiting(connection: Connection, target: str, *, after: str, most: int)
     ]
 
 
-async def overdue(connection: Connection, target: str, tickets: Sequence[TicketId], now: datetime) -> list[Overdue]:
+async def overdue(connection: Connection, target: str, tickets: Sequence[TicketId], now: datetime) -> list[OverduePush]:
     """Note that what waits of these tickets is overdue; gives those of which nobody had noted it."""
     asked = {"target": target, "tickets": list(tickets), "now": now}
     rows = await (await connection.execute(_OVERDUE, asked)).fetchall()
     return [
-        Overdue(ticket_id=ticket_id, trace_id=trace_id, waiting=count, since=since)
+        OverduePush(ticket_id=ticket_id, trace_id=trace_id, waiting=count, since=since)
         for ticket_id, trace_id, count, since in rows
     ]

@@ -10,22 +10,22 @@ from time import monotonic
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import Report, report
+from bus.alerts.alert import AlertSink, report
 from bus.delivery import alerts as found
 from bus.delivery import metrics, queue
 from bus.delivery import target_state as gate
-from bus.delivery.dead_letter_port import Park, Parked
-from bus.delivery.queue import Again, Claim, Ended, Settled
+from bus.delivery.dead_letter_port import Park, ParkedDelivery
+from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.settlement import written_down
 from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
-from bus.delivery.targets_config import TargetPlan
+from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push import queue as push_queue
 from bus.push.frames import push_frame
-from bus.push.queue import Wanted
+from bus.push.queue import ConnectedPerson
 
 IDLE_S = 0.2
 REST = 4  # after a turn, so many times what it took: however much waits, the turns leave the database to others
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class PushSession:
     """One connection of a person's app: what it is still to be sent."""
 
     person: str
@@ -56,7 +56,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
+class DuePush:
     """A delivery on its way to a person; `key` is the same at every attempt."""
 
     key: str
@@ -67,27 +67,27 @@ class Push:
 
 
 @dataclass(slots=True, kw_only=True)
-class PushDesk:
+class PushSessions:
     """The pushes of one target in this process; any number of gateways may have one. Nothing of a turn is half done."""
 
     name: str
-    plan: TargetPlan
+    plan: TargetConfig
     pool: Pool
     decode: Callable[[bytes], Recorded]
     know: Callable[[Iterable[bytes]], Awaitable[None]]
     park: Park
     now: Callable[[], datetime]
-    report: Report = report
-    _sessions: dict[str, set[Session]] = field(default_factory=dict)
+    report: AlertSink = report
+    _sessions: dict[str, set[PushSession]] = field(default_factory=dict)
     _anew: set[str] = field(default_factory=set)
-    _under_way: dict[str, Push] = field(default_factory=dict)
-    _answered: list[Push] = field(default_factory=list)
-    _unanswered: list[tuple[Push, str]] = field(default_factory=list)
+    _under_way: dict[str, DuePush] = field(default_factory=dict)
+    _answered: list[DuePush] = field(default_factory=list)
+    _unanswered: list[tuple[DuePush, str]] = field(default_factory=list)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def attach(self, person: str) -> Session:
+    def attach(self, person: str) -> PushSession:
         """Begin a session: it is given all that waits for its person, and what another session has not answered yet."""
-        session = Session(person)
+        session = PushSession(person)
         self._sessions.setdefault(person, set()).add(session)
         self._anew.add(person)
         for push in self._under_way.values():
@@ -96,7 +96,7 @@ class PushDesk:
         self._woken.set()
         return session
 
-    def detach(self, session: Session) -> None:
+    def detach(self, session: PushSession) -> None:
         """End a session: what nobody is left to answer waits again, from now on. Idempotent."""
         left = self._sessions.get(session.person, set())
         left.discard(session)
@@ -155,13 +155,13 @@ class PushDesk:
     async def _settle(
         self,
         connection: Connection,
-        answered: Sequence[Push],
-        unanswered: Sequence[tuple[Push, str]],
+        answered: Sequence[DuePush],
+        unanswered: Sequence[tuple[DuePush, str]],
         now: datetime,
     ) -> None:
-        ended = [Ended(claim=one.claim, how=Settled.DONE) for one in answered]
+        ended = [EndedClaim(claim=one.claim, how=DeliveryEnd.DONE) for one in answered]
         again = [
-            Again(
+            FailedClaim(
                 claim=one.claim,
                 at=now,
                 unsure=True,
@@ -171,10 +171,10 @@ class PushDesk:
         ]
         await queue.settle(connection, self.name, ended, again, now)
 
-    async def _claimed(self, connection: Connection, anew: frozenset[str], now: datetime) -> list[Push]:
+    async def _claimed(self, connection: Connection, anew: frozenset[str], now: datetime) -> list[DuePush]:
         under_way = Counter(push.person for push in self._under_way.values())
         wanted = [
-            Wanted(person=person, free=free, anew=person in anew)
+            ConnectedPerson(person=person, free=free, anew=person in anew)
             for person in self._sessions
             if (free := self.plan.concurrency - under_way[person]) > 0
         ]
@@ -184,7 +184,7 @@ class PushDesk:
         lease = self.plan.attempt_timeout + timedelta(seconds=SETTLE_S_MAX)
         claims = await push_queue.claim(connection, self.name, wanted, under_way=tickets, now=now, lease=lease)
         await self.know([claim.value for _, claim in claims])
-        pushes = list[Push]()
+        pushes = list[DuePush]()
         for person, claim in claims:
             try:
                 recorded = self.decode(claim.value)
@@ -192,10 +192,10 @@ class PushDesk:
                 await self._give_to_the_room(connection, claim, f"the event cannot be read: {error.code}", now)
                 continue
             key = delivery_key(recorded.event_id, self.name)
-            pushes.append(Push(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
+            pushes.append(DuePush(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
         return pushes
 
-    def _push(self, push: Push) -> None:
+    def _push(self, push: DuePush) -> None:
         """Send a push to every session of its person; who left meanwhile is not waited for."""
         self._under_way[push.key] = push
         sessions = self._sessions.get(push.person, ())
@@ -204,7 +204,7 @@ class PushDesk:
         if not sessions:
             self._give_up([push], "the session ended")
 
-    def _give_up(self, pushes: Sequence[Push], why: str) -> None:
+    def _give_up(self, pushes: Sequence[DuePush], why: str) -> None:
         for push in pushes:
             del self._under_way[push.key]
             self._unanswered.append((push, why))
@@ -213,10 +213,10 @@ class PushDesk:
     async def _give_to_the_room(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
         """Park what can never be pushed, so that somebody looks at it."""
         told = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
-        again = Again(claim=claim, at=now, unsure=False, failure=told, parked=True)
+        again = FailedClaim(claim=claim, at=now, unsure=False, failure=told, parked=True)
         await queue.settle(connection, self.name, [], [again], now)
         reason = Reason.UNTRANSLATABLE
-        parked = Parked(target=self.name, claim=claim, recorded=None, reason=reason, failure=told, at=now)
+        parked = ParkedDelivery(target=self.name, claim=claim, recorded=None, reason=reason, failure=told, at=now)
         await self.park(connection, [parked])
         metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
         metrics.PARKED.labels(self.name, reason).inc()

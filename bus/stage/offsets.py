@@ -39,7 +39,7 @@ ENDS_BEFORE = "the log ends at {end}, before what took effect: was the topic mad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class HandlerPosition:
     """How far a handler is on a partition; `failure` says why it stands still, if it does."""
 
     handler: str
@@ -66,13 +66,13 @@ async def begin(connection: Connection, handlers: Sequence[str], topic: str, par
         await connection.execute(_BEGIN, [list(column) for column in zip(*rows, strict=True)])
 
 
-async def standing(connection: Connection, handlers: Sequence[str] | None = None) -> list[Standing]:
+async def standing(connection: Connection, handlers: Sequence[str] | None = None) -> list[HandlerPosition]:
     """Read how far the handlers are (default: all of them), in order of handler and partition."""
     named = "" if handlers is None else " WHERE handler = ANY(%s)"
     query = f"{_STANDING}{named} ORDER BY handler, partition"
     rows = await (await connection.execute(query.encode(), None if handlers is None else (list(handlers),))).fetchall()
     return [
-        Standing(handler=h, partition=p, topic=t, next_offset=n, moved_at=at, failure=failure)
+        HandlerPosition(handler=h, partition=p, topic=t, next_offset=n, moved_at=at, failure=failure)
         for h, p, t, n, at, failure in rows
     ]
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from bus.alerts.alert import Finding, Report, Rule, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
-from bus.kafka.range_reader import Chunk, LogReader, ahead
+from bus.kafka.range_reader import Chunk, RangeReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler
@@ -34,7 +34,7 @@ class Runner:
     """Runs the handlers of one topic. Safe beside other runners of the same handlers: the row's lock is the fence."""
 
     def __init__(
-        self, *, topic: str, pool: Pool, reader: LogReader, now: Callable[[], datetime], report: Report = report
+        self, *, topic: str, pool: Pool, reader: RangeReader, now: Callable[[], datetime], report: AlertSink = report
     ) -> None:
         self.topic, self._pool, self._reader, self._now, self._report = topic, pool, reader, now, report
         self._stopped: dict[Place, str] = {}
@@ -110,7 +110,7 @@ class Runner:
         """Say why a handler stands still on a partition, if it does."""
         return self._stopped.get((handler, partition))
 
-    def heed(self, standing: offsets.Standing) -> None:
+    def heed(self, standing: offsets.HandlerPosition) -> None:
         """Learn from the row that a handler was revived."""
         if standing.failure is None and self._stopped.pop((standing.handler, standing.partition), ""):
             metrics.STOPPED.labels(standing.handler, standing.partition).set(0)
@@ -203,9 +203,9 @@ async def together(works: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]
     return cast(list[Answer], answers)
 
 
-def _stopped(handler: str, partition: int, why: str) -> Finding:
-    return Finding(
-        rule=Rule.STAGE_STOPPED,
+def _stopped(handler: str, partition: int, why: str) -> Alert:
+    return Alert(
+        rule=AlertRule.STAGE_STOPPED,
         about=f"{handler}/{partition}",
         zh=f"处理器 {handler} 在分区 {partition} 停住,其后的事件都在等待:{why}",
         en=f"handler {handler} stands still on partition {partition}, and what follows waits: {why}",

@@ -12,7 +12,7 @@ import structlog
 
 from bus.aio import unless, wait
 from bus.domain.errors import InvariantBroken, Transient
-from bus.kafka.range_reader import LogReader
+from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.faust_app import assigned, make_app, skip_to
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 class _Going:
     """How a handler that is not stopped stands; stuck if it has not moved although there is something to do."""
 
-    row: offsets.Standing
+    row: offsets.HandlerPosition
     lag: int
     stuck: bool
 
@@ -46,7 +46,7 @@ class StageWorker:
     """One stage in this process. `run` returns soon after `stopping` is set, whatever is away then."""
 
     def __init__(
-        self, stage: Stage, *, runner: Runner, pool: Pool, reader: LogReader, kafka: Mapping[str, Any]
+        self, stage: Stage, *, runner: Runner, pool: Pool, reader: RangeReader, kafka: Mapping[str, Any]
     ) -> None:
         self._stage, self._runner, self._pool, self._reader, self._kafka = stage, runner, pool, reader, kafka
         self._wanted: set[int] = set()
@@ -127,7 +127,7 @@ class StageWorker:
         if self._slow:
             await self._bring_nearer([one.row for one in going], ends)
 
-    async def _standing(self, partitions: set[int]) -> list[offsets.Standing]:
+    async def _standing(self, partitions: set[int]) -> list[offsets.HandlerPosition]:
         names = [handler.name for handler in self._stage.handlers]
         async with connected(self._pool) as connection:
             await offsets.begin(connection, names, self._stage.topic, sorted(partitions))
@@ -136,7 +136,7 @@ class StageWorker:
                 self._revived = True
             return [one for one in await offsets.standing(connection, names) if one.partition in partitions]
 
-    async def _look_at(self, row: offsets.Standing, end: int) -> _Going | None:
+    async def _look_at(self, row: offsets.HandlerPosition, end: int) -> _Going | None:
         """Tell the lag, and stop a handler that the log ends before; None for one that is stopped."""
         place, lag, now = (row.handler, row.partition), end - row.next_offset, monotonic()
         self._runner.heed(row)
@@ -164,7 +164,7 @@ class StageWorker:
         else:
             await skip_to(app, topic, ends)
 
-    async def _bring_nearer(self, rows: Sequence[offsets.Standing], ends: Mapping[int, int]) -> None:
+    async def _bring_nearer(self, rows: Sequence[offsets.HandlerPosition], ends: Mapping[int, int]) -> None:
         """Bring slow handlers a stretch nearer to the others, for which no delivery waits; then look again."""
         self._nearing = True
         self._looked.set()

@@ -15,14 +15,14 @@ from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
-from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, Envelope, RecordType
+from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
 from schemas.messages import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")
 
 
-def _names(envelope: Envelope) -> tuple[str, ...]:
+def _names(envelope: EnvelopeFields) -> tuple[str, ...]:
     return tuple(f.name for f in fields(envelope.cls) if f.name != envelope.payload)
 
 
@@ -33,7 +33,7 @@ _PAYLOADS: Mapping[type, tuple[str, ...]] = {one.cls: tuple(f.name for f in fiel
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredSchema:
     """A schema as the registry knows it: id, subject, and the schema that bytes under this id were written with."""
 
     schema_id: int
@@ -51,7 +51,7 @@ class _Reader:
 class Codec:
     """Encodes with the catalogue's schemas under their registered ids, decodes whatever id is registered."""
 
-    def __init__(self, registered: Mapping[int, Registered]) -> None:
+    def __init__(self, registered: Mapping[int, RegisteredSchema]) -> None:
         """Compile once; KeyError-free: a catalogue record without an id is an InvariantBroken when first encoded."""
         self._readers: dict[int, _Reader] = {}
         self._writers: dict[type, tuple[bytes, Any]] = {}
@@ -59,7 +59,7 @@ class Codec:
         for one in registered.values():
             self.learn(one)
 
-    def learn(self, one: Registered) -> bool:
+    def learn(self, one: RegisteredSchema) -> bool:
         """Take in a registered schema; says whether it is one of the catalogue's records, else it is left out."""
         known = BY_SUBJECT.get(one.subject)
         if known is None:

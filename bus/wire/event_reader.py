@@ -12,7 +12,7 @@ from bus.wire import metrics
 from bus.wire.codec import event_json
 from bus.wire.json_body import refuse_unstorable
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 from bus.wire.undecodable import place_of, unreadable
 
 ORIGIN = "log"
@@ -25,7 +25,7 @@ async def nothing_more(_values: Iterable[bytes | None]) -> None:
     """Know no schema but those that the codec was taught."""
 
 
-async def nowhere(_inputs: Sequence[RefusedInput]) -> None:
+async def nowhere(_inputs: Sequence[RejectedInput]) -> None:
     """Keep nothing: who reads the log a second time need not."""
 
 
@@ -39,7 +39,7 @@ class EventReader:
 
     decode: Callable[[bytes], Recorded]
     know: Callable[[Iterable[bytes | None]], Awaitable[None]] = nothing_more
-    keep: Callable[[Sequence[RefusedInput]], Awaitable[None]] = nowhere
+    keep: Callable[[Sequence[RejectedInput]], Awaitable[None]] = nowhere
 
     async def read(self, records: Sequence[Record]) -> list[tuple[Record, Recorded]]:
         """Read what are ticket events, in order. Raises Transient."""

@@ -10,7 +10,7 @@ from bus.domain.errors import MalformedInput, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedInput:
+class RejectedInput:
     """Kept once per (origin, origin_ref): which input of which door.
 
     The doors are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for what is no event there, log.
@@ -34,10 +34,10 @@ class RefusedInput:
     began_at: datetime | None = None
 
 
-class RefusedStore(Protocol):
+class RejectedInputStore(Protocol):
     """Where refused input is kept, so that nothing is lost and nothing is refused in silence."""
 
-    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+    async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         """Keep each input once; a repeat counts up and renews the reason. Raises StoreUnavailable."""
         ...
 
@@ -53,9 +53,9 @@ def refused_input(  # one argument a fact
     ticket_id: str | None = None,
     headers: Mapping[str, str] | None = None,
     began_at: datetime | None = None,
-) -> RefusedInput:
+) -> RejectedInput:
     """Join an input with the reason of its refusal."""
-    return RefusedInput(
+    return RejectedInput(
         origin=origin,
         origin_ref=origin_ref,
         source=source,

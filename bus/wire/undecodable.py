@@ -9,7 +9,7 @@ from bus.observability.trace_links import trace_of
 from bus.wire.codec import Codec
 from bus.wire.headers import header
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput, refused_input
+from bus.wire.rejected_input import RejectedInput, refused_input
 
 SOURCE_MAX = 200
 Wanted = TypeVar("Wanted")
@@ -26,7 +26,7 @@ def read_value(codec: Codec, record: Record, wanted: type[Wanted]) -> Wanted:
     return read
 
 
-def unreadable(refusal: Refusal, record: Record, *, origin: str) -> RefusedInput:
+def unreadable(refusal: Refusal, record: Record, *, origin: str) -> RejectedInput:
     """Describe a record known by its place alone; its key may name its source. Pure."""
     return refused_input(
         refusal,

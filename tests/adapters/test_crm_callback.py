@@ -11,7 +11,7 @@ import pytest
 
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallback
-from adapters.simulators.callback_receiver import CallbackReceiver, Fault
+from adapters.simulators.callback_receiver import CallbackFault, CallbackReceiver
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
@@ -105,33 +105,33 @@ async def test_a_repeat_has_one_effect_and_the_ledger_would_show_two(
 
 # What the caller learns of each: kind, HTTP status, the CRM's code, Retry-After.
 HABITS = {
-    Fault.ERROR: (FailureKind.UNKNOWN, 500, "error", None),
-    Fault.ERROR_AFTER_EFFECT: (FailureKind.UNKNOWN, 500, "error_after_effect", None),
-    Fault.UNAVAILABLE: (FailureKind.UNAVAILABLE, 503, "unavailable", None),
-    Fault.DISK_FULL: (FailureKind.UNAVAILABLE, 507, "disk_full", None),
-    Fault.THROTTLE: (FailureKind.THROTTLED, 429, "throttle", 30.0),
-    Fault.THROTTLE_DATE: (FailureKind.THROTTLED, 429, "throttle_date", pytest.approx(30, abs=5)),
-    Fault.FORBIDDEN: (FailureKind.UNAUTHORIZED, 401, "forbidden", None),
-    Fault.REFUSE: (FailureKind.REJECTED, 422, "refuse", None),
-    Fault.GONE: (FailureKind.UNAVAILABLE, 410, "gone", None),
-    Fault.REDIRECT: (FailureKind.UNAVAILABLE, 307, "redirect", None),
-    Fault.FAILURE_BODY: (FailureKind.UNKNOWN, 200, "47001", None),
-    Fault.LOGIN_PAGE: (FailureKind.UNKNOWN, 200, "", None),
-    Fault.ENDLESS: (FailureKind.UNKNOWN, 200, "", None),
-    Fault.SLOW_LORIS: (FailureKind.UNKNOWN, 200, "", None),
-    Fault.HANG: (FailureKind.UNKNOWN, None, "", None),
-    Fault.AFTER_EFFECT: (FailureKind.UNKNOWN, None, "", None),
-    Fault.RESET: (FailureKind.UNKNOWN, None, "", None),
-    Fault.RESET_AFTER_EFFECT: (FailureKind.UNKNOWN, None, "", None),
+    CallbackFault.ERROR: (FailureKind.UNKNOWN, 500, "error", None),
+    CallbackFault.ERROR_AFTER_EFFECT: (FailureKind.UNKNOWN, 500, "error_after_effect", None),
+    CallbackFault.UNAVAILABLE: (FailureKind.UNAVAILABLE, 503, "unavailable", None),
+    CallbackFault.DISK_FULL: (FailureKind.UNAVAILABLE, 507, "disk_full", None),
+    CallbackFault.THROTTLE: (FailureKind.THROTTLED, 429, "throttle", 30.0),
+    CallbackFault.THROTTLE_DATE: (FailureKind.THROTTLED, 429, "throttle_date", pytest.approx(30, abs=5)),
+    CallbackFault.FORBIDDEN: (FailureKind.UNAUTHORIZED, 401, "forbidden", None),
+    CallbackFault.REFUSE: (FailureKind.REJECTED, 422, "refuse", None),
+    CallbackFault.GONE: (FailureKind.UNAVAILABLE, 410, "gone", None),
+    CallbackFault.REDIRECT: (FailureKind.UNAVAILABLE, 307, "redirect", None),
+    CallbackFault.FAILURE_BODY: (FailureKind.UNKNOWN, 200, "47001", None),
+    CallbackFault.LOGIN_PAGE: (FailureKind.UNKNOWN, 200, "", None),
+    CallbackFault.ENDLESS: (FailureKind.UNKNOWN, 200, "", None),
+    CallbackFault.SLOW_LORIS: (FailureKind.UNKNOWN, 200, "", None),
+    CallbackFault.HANG: (FailureKind.UNKNOWN, None, "", None),
+    CallbackFault.AFTER_EFFECT: (FailureKind.UNKNOWN, None, "", None),
+    CallbackFault.RESET: (FailureKind.UNKNOWN, None, "", None),
+    CallbackFault.RESET_AFTER_EFFECT: (FailureKind.UNKNOWN, None, "", None),
 }
 
 
-WITHOUT_END = {Fault.HANG, Fault.AFTER_EFFECT, Fault.SLOW_LORIS}
+WITHOUT_END = {CallbackFault.HANG, CallbackFault.AFTER_EFFECT, CallbackFault.SLOW_LORIS}
 
 
 @pytest.mark.parametrize("fault", sorted(HABITS))
 async def test_every_bad_habit_has_its_kind_and_the_next_attempt_one_effect(
-    receiver: CallbackReceiver, callback: Callback, fault: Fault
+    receiver: CallbackReceiver, callback: Callback, fault: CallbackFault
 ) -> None:
     target = callback()
     receiver.misbehave(fault, calls=1)
@@ -142,16 +142,16 @@ async def test_every_bad_habit_has_its_kind_and_the_next_attempt_one_effect(
 
 
 def test_every_habit_is_tried() -> None:
-    assert {*HABITS} == {*Fault} - {Fault.TWICE}
+    assert {*HABITS} == {*CallbackFault} - {CallbackFault.TWICE}
 
 
 async def test_an_answer_that_comes_twice_is_not_taken_for_that_of_the_next_call(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     target = callback()
-    receiver.misbehave(Fault.TWICE, calls=1)
+    receiver.misbehave(CallbackFault.TWICE, calls=1)
     await target.send(call(1))
-    receiver.misbehave(Fault.REFUSE, calls=1)
+    receiver.misbehave(CallbackFault.REFUSE, calls=1)
     assert (await failure(target, call(2))).kind is FailureKind.REJECTED
 
 
@@ -180,7 +180,7 @@ async def test_a_name_that_cannot_be_and_an_end_that_is_not_tls_were_sent_nothin
 async def test_an_endless_answer_is_left_long_before_the_deadline(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
-    receiver.misbehave(Fault.ENDLESS)
+    receiver.misbehave(CallbackFault.ENDLESS)
     failed = await failure(callback(), call(within_s=3 * LONG_S))
     assert (failed.kind, failed.status) == (FailureKind.UNKNOWN, 200)
 
@@ -230,7 +230,7 @@ async def test_a_cancelled_call_is_cancelled_and_a_store_that_is_away_is_not_the
         with pytest.raises(StoreUnavailable):
             await CrmCallback(receiver.url, [signature.secret(NEW)], ticket).send(call(within_s=0.1))
     assert receiver.ledger.calls == {}
-    receiver.misbehave(Fault.HANG)
+    receiver.misbehave(CallbackFault.HANG)
     sending = asyncio.create_task(callback().send(call()))
     async with asyncio.timeout(LONG_S):
         while not receiver.ledger.calls:
@@ -263,7 +263,7 @@ async def test_no_failure_and_no_log_tells_of_a_person_or_a_secret(
     caplog.set_level(logging.INFO)
     target = callback()
     said = []
-    for fault in (Fault.ERROR, Fault.RESET, Fault.FAILURE_BODY):
+    for fault in (CallbackFault.ERROR, CallbackFault.RESET, CallbackFault.FAILURE_BODY):
         receiver.misbehave(fault, calls=1)
         failed = await failure(target, call(1))
         said += [str(failed), repr(failed), failed.detail, repr(target)]
@@ -285,7 +285,7 @@ async def test_the_receiver_is_http_to_any_client_and_takes_nothing_unsigned(rec
 
 async def test_a_storm_goes_on_until_it_is_told_to_end(receiver: CallbackReceiver, callback: Callback) -> None:
     target = callback()
-    receiver.misbehave(Fault.ERROR)
+    receiver.misbehave(CallbackFault.ERROR)
     kinds = {(await failure(target, call(version))).kind for version in (1, 2, 3)}
     assert kinds == {FailureKind.UNKNOWN}
     receiver.behave()

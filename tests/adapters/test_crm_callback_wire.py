@@ -15,15 +15,15 @@ from pydantic import ValidationError
 
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallbackOptions
-from adapters.crm.callback_wire import Answer, judge, retry_after_s, status_body
+from adapters.crm.callback_wire import HttpAnswer, judge, retry_after_s, status_body
 from bus.delivery.target import DeliveryFailed, FailureKind
-from bus.delivery.targets_config import PlanWrong, load_plan
+from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
 from bus.domain.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
 from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.values import Customer, IncidentKey
 from bus.programs.targets import ADAPTERS
-from bus.settings import SettingsWrong
+from bus.settings import SettingsInvalid
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 OLD, NEW = ("whsec_" + base64.b64encode(byte * 32).decode() for byte in (b"o", b"n"))
@@ -78,7 +78,7 @@ async def ticket_at(upto: Recorded) -> Ticket:
     return ticket
 
 
-def judged(answer: Answer) -> DeliveryFailed | None:
+def judged(answer: HttpAnswer) -> DeliveryFailed | None:
     try:
         judge(answer, NOW)
     except DeliveryFailed as failed:
@@ -113,7 +113,7 @@ async def test_no_person_is_told_of_and_the_bytes_never_change(version: int) -> 
 )
 def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None) -> None:
     media = "text/plain" if body == b"ok" else "application/json; charset=utf-8"
-    failed = judged(Answer(status=200, headers={"content-type": media}, body=body))
+    failed = judged(HttpAnswer(status=200, headers={"content-type": media}, body=body))
     assert (failed and failed.kind) is kind
     assert PHONE not in f"{failed} {failed and failed.code}"
 
@@ -131,7 +131,7 @@ def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None
 def test_every_answer_is_a_success_or_a_failure_with_a_kind(
     status: int, headers: dict[str, str], body: bytes, whole: bool
 ) -> None:
-    failed = judged(Answer(status=status, headers=headers, body=body, whole=whole))
+    failed = judged(HttpAnswer(status=status, headers=headers, body=body, whole=whole))
     if failed is None:
         assert 200 <= status < 300
     else:
@@ -171,9 +171,9 @@ def test_the_keys_stand_in_the_environment() -> None:
     options = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
     environment = {"CRM_OLD": OLD, "CRM_NEW": NEW}
     assert options.keys(environment, where="targets.crm") == tuple(map(signature.secret, (OLD, NEW)))
-    with pytest.raises(PlanWrong, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
+    with pytest.raises(TargetsConfigInvalid, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
         options.keys({"CRM_OLD": OLD}, where="targets.crm")
-    with pytest.raises(SettingsWrong, match=r"targets\.crm: CRM_OLD: ") as wrong:
+    with pytest.raises(SettingsInvalid, match=r"targets\.crm: CRM_OLD: ") as wrong:
         options.keys({"CRM_OLD": "whsec_YWJj", "CRM_NEW": NEW}, where="targets.crm")
     assert "YWJj" not in str(wrong.value)
 

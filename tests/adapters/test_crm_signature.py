@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from adapters.crm.signature import Secret, secret, sign, verify
 from bus.domain.errors import MalformedInput
-from bus.settings import SettingsWrong
+from bus.settings import SettingsInvalid
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 BODY = '{"type":"ticket.note","标题":"洗衣机"}'.encode()
@@ -93,7 +93,7 @@ def test_signatures_beyond_the_limit_are_not_even_tried() -> None:
 
 @pytest.mark.parametrize("text", ["whsec_", "whsec_YWJj", "whsec_***", "密钥"])
 def test_a_secret_too_short_or_broken_stops_the_start_without_being_named(text: str) -> None:
-    with pytest.raises(SettingsWrong) as wrong:
+    with pytest.raises(SettingsInvalid) as wrong:
         secret(text, where="webhook_secrets.crm")
     assert text.removeprefix("whsec_") not in str(wrong.value) or text == "whsec_"
     assert "YWJj" not in repr(secret(TEXT))

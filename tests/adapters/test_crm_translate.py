@@ -10,7 +10,7 @@ import pytest
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
-from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.rules import Rules
@@ -211,7 +211,7 @@ async def test_a_redelivery_has_one_effect_and_another_body_under_the_same_id_is
     assert isinstance(again, Accepted)
     assert isinstance(joined, Accepted)
     assert isinstance(asked, Accepted)
-    assert (opened.answer, again.repeated, joined.answer) == (Answer.OPENED, True, Answer.JOINED)
+    assert (opened.answer, again.repeated, joined.answer) == (CommandResult.OPENED, True, CommandResult.JOINED)
     assert {opened.ticket_id, again.ticket_id, joined.ticket_id, asked.ticket_id} == {opened.ticket_id}
     assert isinstance(other, Refused)
     assert isinstance(unknown, Refused)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.history.map_file import MapWrong, load_map
+from adapters.history.map_file import MapInvalid, load_map
 from tests.history.uci import ROOT, refusal, row
 
 
@@ -18,5 +18,5 @@ def test_a_map_of_a_source_called_as_the_bus_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "map.yaml"
     text = (ROOT / "adapters" / "history" / "uci_incident_log.yaml").read_text(encoding="utf-8")
     path.write_text("\n".join("source: bus" if line.startswith("source:") else line for line in text.splitlines()))
-    with pytest.raises(MapWrong, match="own name"):
+    with pytest.raises(MapInvalid, match="own name"):
         load_map(path)

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import KingdeeSettings, bill_number
-from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.events import Event, NoteAdded, PartsRequested, Recorded
@@ -48,18 +48,18 @@ def call(number: int = 1, *, event: Event = ASKED, within_s: float = PATIENT_S) 
     return Call(event=recorded, key=key, attempt=1, within_s=within_s, traceparent=TRACE)
 
 
-def settings(erp: KingdeeStandIn, **own: str) -> KingdeeSettings:
+def settings(erp: KingdeeSimulator, **own: str) -> KingdeeSettings:
     who = erp.account
     known = {"acct_id": who.acct_id, "user": who.user, "app_id": who.app_id, "app_secret": who.app_secret}
     return KingdeeSettings(**{"base_url": erp.url, "org": "100", "stock": "CK001", **known, **own})
 
 
-def stand_in(**stock: float) -> KingdeeStandIn:
-    return KingdeeStandIn(stock={"PUMP-7": 100, "SEAL-1": 100, **stock})
+def stand_in(**stock: float) -> KingdeeSimulator:
+    return KingdeeSimulator(stock={"PUMP-7": 100, "SEAL-1": 100, **stock})
 
 
 @asynccontextmanager
-async def kingdee(erp: KingdeeStandIn, **own: str) -> AsyncIterator[Target]:
+async def kingdee(erp: KingdeeSimulator, **own: str) -> AsyncIterator[Target]:
     target = Kingdee(settings(erp, **own))
     try:
         yield target
@@ -116,7 +116,7 @@ async def test_a_number_that_is_there_twice_issues_once() -> None:
 async def test_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str) -> None:
     erp, asked = stand_in(), call()
     async with erp.serving(), kingdee(erp) as target:
-        erp.fail(Fault.SESSION_LOST, times=1, only=(step,))
+        erp.fail(KingdeeFault.SESSION_LOST, times=1, only=(step,))
         assert await target.send(asked) == issued(asked)
     assert erp.calls.count(LOGIN) == 2
     assert erp.books.effects(bill_number(asked.key)) == ONCE
@@ -124,7 +124,7 @@ async def test_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str
 
 async def test_a_session_that_idled_away_is_renewed() -> None:
     clock = [0.0]
-    erp = KingdeeStandIn(stock={"PUMP-7": 9, "SEAL-1": 9}, now=lambda: clock[0])
+    erp = KingdeeSimulator(stock={"PUMP-7": 9, "SEAL-1": 9}, now=lambda: clock[0])
     async with erp.serving(), kingdee(erp) as target:
         await target.send(call(1))
         clock[0] += 21 * 60
@@ -211,7 +211,7 @@ async def test_a_mended_copy_gets_a_bill_of_its_own_and_none_beside_one_from_bef
     mended = replace(call(event=other), mended=True)
     assert mended.key == asked.key
     async with erp.serving(), kingdee(erp) as target:
-        erp.fail(Fault.REFUSED, only=(SUBMIT,))
+        erp.fail(KingdeeFault.REFUSED, only=(SUBMIT,))
         with pytest.raises(DeliveryFailed):
             await target.send(asked)
         erp.heal()

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import bill_number
-from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.commands import RefuseParts
 from tests.adapters.test_kingdee import (
@@ -33,32 +33,32 @@ SHORT_S = 0.5
 UNKNOWN, UNAVAILABLE = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE
 # What a fault at a step that changes something tells; and at a question.
 AT_CHANGES = {
-    Fault.ERROR: UNKNOWN,
-    Fault.ERROR_AFTER: UNKNOWN,
-    Fault.BUSY: UNAVAILABLE,
-    Fault.SLOW: UNKNOWN,
-    Fault.HANG: UNKNOWN,
-    Fault.HANG_AFTER: UNKNOWN,
-    Fault.RESET: UNKNOWN,
-    Fault.RESET_AFTER: UNKNOWN,
-    Fault.REFUSED: FailureKind.REJECTED,
-    Fault.BROKE: UNKNOWN,
-    Fault.SESSION_LOST: FailureKind.UNAUTHORIZED,
-    Fault.THROTTLED: FailureKind.THROTTLED,
-    Fault.DISK_FULL: UNAVAILABLE,
-    Fault.DISK_FULL_ERROR: UNKNOWN,
-    Fault.PAGE: UNKNOWN,
-    Fault.ENDLESS: UNKNOWN,
-    Fault.REPEATED: None,
+    KingdeeFault.ERROR: UNKNOWN,
+    KingdeeFault.ERROR_AFTER: UNKNOWN,
+    KingdeeFault.BUSY: UNAVAILABLE,
+    KingdeeFault.SLOW: UNKNOWN,
+    KingdeeFault.HANG: UNKNOWN,
+    KingdeeFault.HANG_AFTER: UNKNOWN,
+    KingdeeFault.RESET: UNKNOWN,
+    KingdeeFault.RESET_AFTER: UNKNOWN,
+    KingdeeFault.REFUSED: FailureKind.REJECTED,
+    KingdeeFault.BROKE: UNKNOWN,
+    KingdeeFault.SESSION_LOST: FailureKind.UNAUTHORIZED,
+    KingdeeFault.THROTTLED: FailureKind.THROTTLED,
+    KingdeeFault.DISK_FULL: UNAVAILABLE,
+    KingdeeFault.DISK_FULL_ERROR: UNKNOWN,
+    KingdeeFault.PAGE: UNKNOWN,
+    KingdeeFault.ENDLESS: UNKNOWN,
+    KingdeeFault.REPEATED: None,
 }
 AT_QUESTIONS = {fault: UNAVAILABLE if kind is UNKNOWN else kind for fault, kind in AT_CHANGES.items()}
-AT_LOGIN = AT_QUESTIONS | {Fault.REFUSED: FailureKind.UNAUTHORIZED}
-HANGING = {Fault.SLOW, Fault.HANG, Fault.HANG_AFTER}
+AT_LOGIN = AT_QUESTIONS | {KingdeeFault.REFUSED: FailureKind.UNAUTHORIZED}
+HANGING = {KingdeeFault.SLOW, KingdeeFault.HANG, KingdeeFault.HANG_AFTER}
 # At these the step may be done already when the failure is told.
-DONE_NEVERTHELESS = {Fault.ERROR_AFTER, Fault.SLOW, Fault.HANG_AFTER, Fault.RESET_AFTER}
+DONE_NEVERTHELESS = {KingdeeFault.ERROR_AFTER, KingdeeFault.SLOW, KingdeeFault.HANG_AFTER, KingdeeFault.RESET_AFTER}
 
 
-async def failing_send(fault: Fault, step: str) -> None:
+async def failing_send(fault: KingdeeFault, step: str) -> None:
     erp = stand_in()
     asked = call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
     kind = {LOGIN: AT_LOGIN, QUERY: AT_QUESTIONS}.get(step, AT_CHANGES)[fault]
@@ -72,7 +72,7 @@ async def failing_send(fault: Fault, step: str) -> None:
             with pytest.raises(DeliveryFailed) as failed:
                 await target.send(asked)
             assert (step, failed.value.kind) == (step, kind)
-            assert failed.value.retry_after_s == (7.0 if fault is Fault.BUSY else None)
+            assert failed.value.retry_after_s == (7.0 if fault is KingdeeFault.BUSY else None)
         done = erp.books.effects(bill_number(asked.key))
         at_step = {SAVE: "made", SUBMIT: "submitted", AUDIT: "audited"}.get(step)
         if at_step:
@@ -82,12 +82,12 @@ async def failing_send(fault: Fault, step: str) -> None:
     assert erp.books.effects(bill_number(asked.key)) == ONCE, (fault, step)
 
 
-@pytest.mark.parametrize("fault", Fault)
-async def test_every_fault_at_every_step_has_its_kind_and_leaves_one_bill(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", KingdeeFault)
+async def test_every_fault_at_every_step_has_its_kind_and_leaves_one_bill(fault: KingdeeFault) -> None:
     await asyncio.gather(*(failing_send(fault, step) for step in (LOGIN, QUERY, SAVE, SUBMIT, AUDIT)))
 
 
-async def failing_confirm(fault: Fault, step: str) -> None:
+async def failing_confirm(fault: KingdeeFault, step: str) -> None:
     erp = stand_in()
     kind = (AT_LOGIN if step == LOGIN else AT_QUESTIONS)[fault]
     async with erp.serving(), kingdee(erp) as before, kingdee(erp) as target:
@@ -105,14 +105,14 @@ async def failing_confirm(fault: Fault, step: str) -> None:
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-@pytest.mark.parametrize("fault", Fault)
-async def test_every_fault_at_confirm_has_its_kind_and_changes_nothing(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", KingdeeFault)
+async def test_every_fault_at_confirm_has_its_kind_and_changes_nothing(fault: KingdeeFault) -> None:
     await asyncio.gather(*(failing_confirm(fault, step) for step in (LOGIN, QUERY)))
 
 
 @pytest.mark.parametrize("step", [SAVE, SUBMIT, AUDIT])
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
-async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [KingdeeFault.HANG, KingdeeFault.HANG_AFTER])
+async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fault: KingdeeFault) -> None:
     erp, asked = stand_in(), call()
     async with erp.serving():
         async with kingdee(erp) as crashing:
@@ -132,8 +132,8 @@ async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fau
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-@pytest.mark.parametrize("fault", [Fault.SLOW, Fault.HANG, Fault.HANG_AFTER])
-async def test_the_deadline_holds_for_the_whole_call(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [KingdeeFault.SLOW, KingdeeFault.HANG, KingdeeFault.HANG_AFTER])
+async def test_the_deadline_holds_for_the_whole_call(fault: KingdeeFault) -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(fault, only=(SUBMIT,))
@@ -146,15 +146,15 @@ async def test_the_deadline_holds_for_the_whole_call(fault: Fault) -> None:
 async def test_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
-        erp.fail(Fault.ENDLESS, only=(SAVE,))
+        erp.fail(KingdeeFault.ENDLESS, only=(SAVE,))
         with pytest.raises(DeliveryFailed, match="no answer of an ERP") as failed:  # the deadline would say otherwise
             await target.send(call())
     assert failed.value.kind is UNKNOWN
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG_AFTER, Fault.ERROR])
+@pytest.mark.parametrize("fault", [KingdeeFault.HANG_AFTER, KingdeeFault.ERROR])
 @pytest.mark.parametrize("step", ["CancelAssign", "ExcuteOperation"])
-async def test_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: Fault) -> None:
+async def test_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: KingdeeFault) -> None:
     erp, asked = stand_in(**{"SEAL-1": 0}), call(within_s=SHORT_S)
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(fault, only=(step,))
@@ -203,7 +203,7 @@ async def test_a_host_that_swallows_connections_is_unreachable() -> None:
             filler = fillers.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
-        erp = KingdeeStandIn(stock={}, port=full.getsockname()[1])
+        erp = KingdeeSimulator(stock={}, port=full.getsockname()[1])
         async with kingdee(erp) as target:
             with pytest.raises(DeliveryFailed) as failed:
                 await target.send(call(within_s=0.3))
@@ -215,7 +215,7 @@ async def test_no_secret_and_no_name_is_told_anywhere(caplog: pytest.LogCaptureF
     erp = stand_in()
     told = [repr(settings(erp)), str(settings(erp)), repr(erp.account), repr(Kingdee(settings(erp)))]
     async with erp.serving():
-        for fault in set(Fault) - {Fault.REPEATED}:
+        for fault in set(KingdeeFault) - {KingdeeFault.REPEATED}:
             async with kingdee(erp) as target:
                 erp.heal()
                 erp.fail(fault)

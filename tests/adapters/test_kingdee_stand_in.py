@@ -9,20 +9,20 @@ import httpx2
 import orjson
 import pytest
 
-from adapters.simulators.kingdee import LOGIN, Fault, KingdeeStandIn
+from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
 
 FORM = "STK_MisDelivery"
 QUERY, SAVE, SUBMIT, AUDIT = "ExecuteBillQuery", "Save", "Submit", "Audit"
 
 
-def stand_in() -> KingdeeStandIn:
-    return KingdeeStandIn(stock={"PUMP-7": 3}, byte_pause_s=0.001)
+def stand_in() -> KingdeeSimulator:
+    return KingdeeSimulator(stock={"PUMP-7": 3}, byte_pause_s=0.001)
 
 
 TRUST = httpx2.create_ssl_context(trust_env=False)  # read once: it takes longer than a test
 
 
-def client(erp: KingdeeStandIn) -> httpx2.AsyncClient:
+def client(erp: KingdeeSimulator) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=erp.url, trust_env=False, timeout=5, verify=TRUST)
 
 
@@ -37,7 +37,7 @@ async def ask(http: httpx2.AsyncClient, method: str, body: object) -> Any:
     return answer.json()
 
 
-async def log_in(http: httpx2.AsyncClient, erp: KingdeeStandIn) -> Any:
+async def log_in(http: httpx2.AsyncClient, erp: KingdeeSimulator) -> Any:
     who = erp.account
     return await ask(http, LOGIN, {"parameters": [who.acct_id, who.user, who.app_id, who.app_secret, 2052]})
 
@@ -146,7 +146,7 @@ async def test_a_bill_is_taken_back_and_voided() -> None:
 
 async def test_sessions_end_by_idling_and_by_a_restart_and_the_books_stay() -> None:
     clock = [0.0]
-    erp = KingdeeStandIn(stock={"PUMP-7": 3}, now=lambda: clock[0])
+    erp = KingdeeSimulator(stock={"PUMP-7": 3}, now=lambda: clock[0])
     async with erp.serving(), client(erp) as http:
         await log_in(http, erp)
         clock[0] = 19 * 60
@@ -162,15 +162,27 @@ async def test_sessions_end_by_idling_and_by_a_restart_and_the_books_stay() -> N
         assert len(await query(http, "B-1")) == 1
 
 
-CODES = {Fault.SESSION_LOST: 1, Fault.BROKE: 4, Fault.DISK_FULL: 6, Fault.REFUSED: 11, Fault.THROTTLED: 14}
-SILENT = {Fault.HANG, Fault.HANG_AFTER, Fault.SLOW, Fault.ENDLESS}
-RESETS = {Fault.RESET, Fault.RESET_AFTER}
-AFTER = {Fault.ERROR_AFTER, Fault.HANG_AFTER, Fault.RESET_AFTER, Fault.SLOW, Fault.REPEATED}
+CODES = {
+    KingdeeFault.SESSION_LOST: 1,
+    KingdeeFault.BROKE: 4,
+    KingdeeFault.DISK_FULL: 6,
+    KingdeeFault.REFUSED: 11,
+    KingdeeFault.THROTTLED: 14,
+}
+SILENT = {KingdeeFault.HANG, KingdeeFault.HANG_AFTER, KingdeeFault.SLOW, KingdeeFault.ENDLESS}
+RESETS = {KingdeeFault.RESET, KingdeeFault.RESET_AFTER}
+AFTER = {
+    KingdeeFault.ERROR_AFTER,
+    KingdeeFault.HANG_AFTER,
+    KingdeeFault.RESET_AFTER,
+    KingdeeFault.SLOW,
+    KingdeeFault.REPEATED,
+}
 
 
-@pytest.mark.parametrize("fault", Fault)
-async def test_each_fault_is_what_it_says_for_as_many_calls_as_told(fault: Fault) -> None:
-    erp = KingdeeStandIn(stock={"PUMP-7": 3}, byte_pause_s=1)
+@pytest.mark.parametrize("fault", KingdeeFault)
+async def test_each_fault_is_what_it_says_for_as_many_calls_as_told(fault: KingdeeFault) -> None:
+    erp = KingdeeSimulator(stock={"PUMP-7": 3}, byte_pause_s=1)
     async with erp.serving(), client(erp) as http:
         await log_in(http, erp)
         erp.fail(fault, times=1, only=(SAVE,))
@@ -188,13 +200,13 @@ async def test_each_fault_is_what_it_says_for_as_many_calls_as_told(fault: Fault
         assert status(await save(http, bill("B-2")))["IsSuccess"]  # one call was to fail
 
 
-def expect(answer: httpx2.Response, fault: Fault) -> None:
+def expect(answer: httpx2.Response, fault: KingdeeFault) -> None:
     told = fault.value[:3]
     assert answer.status_code == (int(told) if told.isdigit() else 200)
-    if fault in CODES or fault is Fault.REPEATED:
+    if fault in CODES or fault is KingdeeFault.REPEATED:
         said = status(answer.json())
-        assert (said["MsgCode"], said["IsSuccess"]) == (CODES.get(fault, 0), fault is Fault.REPEATED)
-        assert len(said["SuccessEntitys"]) == (2 if fault is Fault.REPEATED else 0)
+        assert (said["MsgCode"], said["IsSuccess"]) == (CODES.get(fault, 0), fault is KingdeeFault.REPEATED)
+        assert len(said["SuccessEntitys"]) == (2 if fault is KingdeeFault.REPEATED else 0)
     else:
         assert answer.headers["content-type"].startswith("text/html")
 
@@ -203,7 +215,7 @@ async def test_a_fault_without_a_number_lasts_until_it_is_healed() -> None:
     erp = stand_in()
     async with erp.serving(), client(erp) as http:
         await log_in(http, erp)
-        erp.fail(Fault.THROTTLED)
+        erp.fail(KingdeeFault.THROTTLED)
         for _ in range(3):
             assert status(await save(http, bill()))["MsgCode"] == 14
         erp.heal()
@@ -214,7 +226,7 @@ async def test_a_slow_answer_is_the_true_one_in_the_end() -> None:
     erp = stand_in()
     async with erp.serving(), client(erp) as http:
         await log_in(http, erp)
-        erp.fail(Fault.SLOW, times=1)
+        erp.fail(KingdeeFault.SLOW, times=1)
         assert status(await save(http, bill()))["IsSuccess"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.erp import kingdee_answers, kingdee_wire
-from adapters.erp.kingdee_answers import Bill, Stage
+from adapters.erp.kingdee_answers import Bill, BillStage
 from adapters.erp.kingdee_wire import bill_number
 from bus.delivery.target import DeliveryFailed
 from tests.adapters.test_kingdee import call, settings, stand_in
@@ -45,7 +45,8 @@ def test_whatever_is_answered_is_read_without_a_crash(answer: object, raw: bytes
 
 def test_of_bills_of_one_number_the_furthest_counts() -> None:
     saved, audited, voided = (
-        Bill(fid=fid, stage=stage) for fid, stage in (("1", Stage.SAVED), ("2", Stage.AUDITED), ("3", Stage.VOIDED))
+        Bill(fid=fid, stage=stage)
+        for fid, stage in (("1", BillStage.SAVED), ("2", BillStage.AUDITED), ("3", BillStage.VOIDED))
     )
     assert kingdee_answers.that_counts((saved, audited, voided)) == audited
     assert kingdee_answers.that_counts((voided, saved)) == saved

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.crm.adapter import CrmAdapter
 from adapters.simulators.crm import Crm
-from adapters.simulators.dispatcher import Desk
+from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp, SubscriptionRefused
 from adapters.simulators.patient_client import ATTEMPTS_MAX, NoAnswer
 from tests.adapters.test_crm_translate import SECRET
@@ -181,7 +181,7 @@ async def test_the_app_is_told_that_a_topic_is_none(gateway: SmallGateway, tmp_p
 
 
 async def test_the_desk_waits_for_the_list_to_follow(gateway: SmallGateway) -> None:
-    async with Desk(gateway.url, "t", person="王芳") as desk:
+    async with DispatcherClient(gateway.url, "t", person="王芳") as desk:
         wanted = asyncio.create_task(desk.listed("closed", lambda each: each["ticket_id"] == "T1"))
         status, _ = await desk.assign("T1", {"person": "张伟"}, "近")
         assert status == 200

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import count, groupby
 from uuid import UUID
 
-from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.events import (
     AssignmentAccepted,
     ClosureRejected,
@@ -60,7 +60,7 @@ def each_command_has_one_effect(log: Sequence[Recorded], outcomes: Sequence[Outc
     runs = [command_id for command_id, _ in groupby(log, key=lambda recorded: recorded.command_id)]
     assert len(runs) == len(set(runs))
     # An id whose command changed nothing stays free.
-    effects = [one for one in outcomes if isinstance(one, Accepted) and one.answer is not Answer.UNCHANGED]
+    effects = [one for one in outcomes if isinstance(one, Accepted) and one.answer is not CommandResult.UNCHANGED]
     first = {one.command_id: one for one in effects if not one.repeated}
     assert len(first) == len([one for one in effects if not one.repeated])
     last = {recorded.command_id: recorded for recorded in log}

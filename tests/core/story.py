@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from bus.domain.batch_decider import Accepted, Answer, Loaded, Outcome, Refused, Settled, settle
+from bus.domain.batch_decider import Accepted, BatchDecision, CommandResult, LoadedState, Outcome, Refused, settle
 from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
@@ -46,7 +46,7 @@ class Story:
     """What has happened so far, to any number of tickets; commands are addressed to the one last touched."""
 
     def __init__(self) -> None:
-        self.loaded = Loaded(tickets={}, names={}, done={}, numbers=list(range(1, 1000)))
+        self.loaded = LoadedState(tickets={}, names={}, done={}, numbers=list(range(1, 1000)))
         self.log: list[Recorded] = []
         self._ids: Iterator[int] = count(1)
         self._last: TicketId | None = None
@@ -84,7 +84,7 @@ class Told:
     """What came of a request."""
 
     story: Story
-    settled: Settled
+    settled: BatchDecision
     outcome: Outcome
 
     @property
@@ -105,7 +105,7 @@ class Told:
         assert [*kinds, *self.events[len(kinds) :]] == list(events)
         return self.story
 
-    def then_answer(self, answer: Answer, ticket_id: str | None = None) -> Story:
+    def then_answer(self, answer: CommandResult, ticket_id: str | None = None) -> Story:
         """Hold the answer, and the ticket that it names, against what is expected."""
         assert self.accepted.answer is answer
         assert ticket_id in {None, self.accepted.ticket_id}

@@ -8,7 +8,7 @@ from itertools import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.domain.batch_decider import Accepted, Answer, Outcome
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome
 from bus.domain.commands import Request
 from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.intake.memory_store import MemoryStore
@@ -87,7 +87,7 @@ def test_everything_that_had_an_effect_has_none_when_it_comes_again(wanted: list
     effective = [
         (one, outcome)
         for one, outcome in zip(chain.from_iterable(requests), outcomes, strict=True)
-        if isinstance(outcome, Accepted) and outcome.answer is not Answer.UNCHANGED
+        if isinstance(outcome, Accepted) and outcome.answer is not CommandResult.UNCHANGED
     ]
     _, log_after, repeated = happened([[one for one, _ in effective]], store)
     assert log_after == log

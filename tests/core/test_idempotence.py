@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Accepted, Answer
+from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Accepted, CommandResult
 from bus.domain.commands import Assign, BreachSla
 from bus.domain.events import TicketAssigned
 from bus.domain.terms import ClockName
@@ -23,14 +23,14 @@ def test_a_repeat_gets_the_same_answer_and_has_no_effect() -> None:
 def test_the_answer_repeated_is_the_one_of_then_not_of_now() -> None:
     story = given(OPEN)
     first = story.ask(request(AGAIN, 77)).accepted
-    assert (first.answer, first.version) == (Answer.JOINED, 2)
+    assert (first.answer, first.version) == (CommandResult.JOINED, 2)
     story.when(ASSIGN).then(TicketAssigned)
     assert story.ask(request(AGAIN, 77)).accepted == replace(first, repeated=True)
 
 
 def test_the_same_id_with_another_body_is_refused() -> None:
     story = given()
-    story.ask(request(OPEN, 77)).then_answer(Answer.OPENED)
+    story.ask(request(OPEN, 77)).then_answer(CommandResult.OPENED)
     story.ask(request(AGAIN, 77)).then_refused("idempotency_key_reused", "Idempotency-Key")
 
 
@@ -52,9 +52,9 @@ def test_a_clock_s_command_that_came_too_early_may_come_again() -> None:
     story = given(OPEN)
     breach = BreachSla(clock=ClockName.FIRST_RESPONSE)
     early = story.ask(request(breach, 77, ticket_id=story.ticket.ticket_id)).accepted
-    assert (early.answer, early.version, early.repeated) == (Answer.UNCHANGED, 1, False)
+    assert (early.answer, early.version, early.repeated) == (CommandResult.UNCHANGED, 1, False)
     late = story.ask(request(breach, 77, ticket_id=story.ticket.ticket_id, at=START + HOUR)).accepted
-    assert (late.answer, late.version) == (Answer.CHANGED, 3)
+    assert (late.answer, late.version) == (CommandResult.CHANGED, 3)
 
 
 def test_every_event_of_a_command_bears_its_id_and_the_ticket_s_trace() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.batch_decider import Answer
+from bus.domain.batch_decider import CommandResult
 from bus.domain.terms import KeyKind
 from bus.domain.ticket_keys import plain_number, plain_phone, spellings
 from bus.domain.values import IncidentKey
@@ -52,4 +52,4 @@ def test_a_report_joins_its_master_by_another_spelling_of_the_key(kind: KeyKind,
         replace(OPEN, incident_key=IncidentKey(kind=kind, value=value), source_no=f"C-{number}")
         for number, value in enumerate((first, second))
     ]
-    given(reports[0]).when(reports[1]).then_answer(Answer.JOINED)
+    given(reports[0]).when(reports[1]).then_answer(CommandResult.JOINED)

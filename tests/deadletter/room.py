@@ -5,20 +5,20 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from bus.alerts.alert import Finding
+from bus.alerts.alert import Alert
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dispatch_handler import DispatchingHandler, Door
+from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
-from bus.wire.rejected_input import RefusedInput
-from deadletter.dead_letter import Dead, Decision, Letter
+from bus.wire.rejected_input import RejectedInput
+from deadletter.dead_letter import DeadLetter, Decision, NewDeadLetter
 from deadletter.publishing import LetterPublisher
-from deadletter.rejected_inputs import MemoryRefusedInputs, RefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs, PostgresRejectedInputs
 from deadletter.store import post, read
 from schemas.messages import CommandSent, RequestReceived
 from schemas.topics import load_contract
@@ -32,32 +32,32 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NO_CONNECTION = cast("Connection", object())  # the doors' handlers commit on their own
 
 
-class Room(MemoryRefusedInputs):
+class Room(MemoryRejectedInputs):
     """Keeps refused input in memory and in the room itself."""
 
     def __init__(self, pool: Pool) -> None:
         """Begin with nothing found."""
         super().__init__()
-        self.pool, self.found = pool, list[Finding]()
-        self._room = RefusedInputs(pool, now=lambda: DIED, report=self.found.append)
+        self.pool, self.found = pool, list[Alert]()
+        self._room = PostgresRejectedInputs(pool, now=lambda: DIED, report=self.found.append)
 
-    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+    async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         await super().keep(inputs)
         await self._room.keep(inputs)
 
-    async def letters(self) -> list[Letter]:
+    async def letters(self) -> list[DeadLetter]:
         """Read all letters, the oldest first."""
         async with connected(self.pool) as connection:
             rows = await (await connection.execute("SELECT id FROM letters ORDER BY id")).fetchall()
         return [await read(self.pool, number) for (number,) in rows]
 
-    async def put(self, *dead: Dead) -> list[int]:
+    async def put(self, *dead: NewDeadLetter) -> list[int]:
         """Post letters; gives their numbers."""
         async with connected(self.pool) as connection:
             return await post(connection, dead)
 
 
-def dead(**own: Any) -> Dead:
+def dead(**own: Any) -> NewDeadLetter:
     """Make a letter of input, as it is posted: a command of a system that speaks Kafka."""
     plain: dict[str, Any] = {
         "origin": "commands",
@@ -74,15 +74,15 @@ def dead(**own: Any) -> Dead:
         "began_at": BEGAN,
         "died_at": DIED,
     }
-    return Dead(**{**plain, **own})
+    return NewDeadLetter(**{**plain, **own})
 
 
-def letter(**own: Any) -> Letter:
+def letter(**own: Any) -> DeadLetter:
     """Make a letter as it is read: the same, with a number."""
     one = dead()
-    plain: dict[str, Any] = {name: getattr(one, name) for name in Dead.__dataclass_fields__}
+    plain: dict[str, Any] = {name: getattr(one, name) for name in NewDeadLetter.__dataclass_fields__}
     read_back = {"id": 7, "state": "open", "edited_from": None, "behind": 0, "decisions": []}
-    return Letter(**{**plain, **read_back, **own})
+    return DeadLetter(**{**plain, **read_back, **own})
 
 
 def opened(key: str, number: str = "S-1") -> CommandSent:
@@ -121,10 +121,10 @@ def record(value: bytes | None, offset: int = 0, topic: str = "ticket.commands",
     return Record(topic=topic, partition=0, offset=offset, value=value, **{**plain, **own})
 
 
-def handler(door: Door, store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
+def handler(door: RecordTranslator, store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make a door's handler on a store in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: DECIDED)
-    return DispatchingHandler(name="door", door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+    return DispatchHandler(name="door", door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
 @asynccontextmanager

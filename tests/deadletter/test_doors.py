@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bus.domain.events import NoteAdded, TicketOpened
-from bus.intake.commands_topic import CommandsDoor
-from bus.intake.dispatch_handler import Door
-from bus.intake.intake_topic import IntakeDoor
+from bus.intake.commands_topic import CommandsTranslator
+from bus.intake.dispatch_handler import RecordTranslator
+from bus.intake.intake_topic import IntakeTranslator
 from bus.kafka.range_reader import record_of
 from bus.settings import Settings
 from bus.wire.headers import RETURNED
@@ -36,9 +36,9 @@ from tests.deadletter.room import (
 from tests.gateway.fakes import CODEC, FakeSource, StoreThatMayBeAway
 from tests.store.kafka_log import records
 
-DOORS: dict[str, Door] = {
-    COMMANDS: CommandsDoor(codec=CODEC, bytes_max=20_000),
-    INTAKE: IntakeDoor(codec=CODEC, sources={"fake": FakeSource()}),
+DOORS: dict[str, RecordTranslator] = {
+    COMMANDS: CommandsTranslator(codec=CODEC, bytes_max=20_000),
+    INTAKE: IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()}),
 }
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 

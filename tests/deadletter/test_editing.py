@@ -19,8 +19,8 @@ from bus.wire.event_reader import nothing_more
 from deadletter import store as letters
 from deadletter.dead_letter import LetterGone, LetterKept
 from deadletter.edit import edit, edited
-from deadletter.redrive_policy import Terms
-from deadletter.redrive_store import Query, freeze
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import CommandSent
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION, Room, dead, letter, noted, received
@@ -34,7 +34,7 @@ from tests.schemas.codecs import CODEC, ONE_OF_EACH
 SOURCES: Mapping[str, SourceAdapter] = {"fake": FakeSource()}
 OPENING = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "漏水", "type": "hardware_fault"}
 HTTP = {"origin": "http", "headers": {"idempotency-key": "k-1", ":path": "/v1/tickets", ":client": "a-lead"}}
-TERMS = Terms(canary=1, watch=timedelta(0), rate_per_s=100)
+TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
 Edit = Callable[[int, bytes], Awaitable[int]]
 
 
@@ -144,7 +144,10 @@ async def test_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None:
     await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
     await mend(await letter_of(office, "R2"), b'{"text": "mended"}')
     frozen = await freeze(
-        office.pool, Query(target="erp"), Terms(canary=1, watch=timedelta(0), rate_per_s=100), DECISION
+        office.pool,
+        DeadLetterQuery(target="erp"),
+        RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
+        DECISION,
     )
     del calls[:]
     async with couriers(office.pool, taking(calls)):
@@ -157,7 +160,10 @@ async def test_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: Office
     calls = list[Call]()
     await deliver(office, taking(calls), ("R1", 1), parked=1)
     frozen = await freeze(
-        office.pool, Query(target="erp"), Terms(canary=1, watch=timedelta(0), rate_per_s=100), DECISION
+        office.pool,
+        DeadLetterQuery(target="erp"),
+        RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
+        DECISION,
     )
     copy = await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
     async with couriers(office.pool, taking(calls)):

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from bus.alerts.alert import Rule
-from bus.delivery.attempt import Caller
+from bus.alerts.alert import AlertRule
+from bus.delivery.attempt import AttemptRunner
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
 from bus.domain.commands import Note
 from bus.domain.terms import TicketId
-from bus.intake.commands_topic import CommandsDoor
+from bus.intake.commands_topic import CommandsTranslator
 from bus.intake.dispatch import Dispatcher
-from bus.intake.intake_topic import IntakeDoor
+from bus.intake.intake_topic import IntakeTranslator
 from bus.kafka.range_reader import record_of
 from bus.wire.event_reader import EventReader, nothing_more
-from deadletter.dead_letter import Letter
+from deadletter.dead_letter import DeadLetter
 from deadletter.store import discard, groups
 from schemas.messages import CommandSent
 from tests.deadletter.room import BEGAN, DECISION, DIED, NO_CONNECTION, Room, handler, noted, opened, received, record
@@ -28,12 +28,12 @@ from tests.gateway.test_intake import deliver
 from tests.history.uci import MAP, SAMPLE
 from tests.history.uci import Bus as History
 
-COMMANDS = CommandsDoor(codec=CODEC, bytes_max=20_000)
-INTAKE = IntakeDoor(codec=CODEC, sources={"fake": FakeSource()})
+COMMANDS = CommandsTranslator(codec=CODEC, bytes_max=20_000)
+INTAKE = IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()})
 TRACEPARENT = ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
-def gist(letters: Sequence[Letter]) -> list[tuple[str, str, str, str]]:
+def gist(letters: Sequence[DeadLetter]) -> list[tuple[str, str, str, str]]:
     """Say where letters are from and why."""
     return [(one.origin, one.origin_ref, one.kind, one.reason) for one in letters]
 
@@ -54,7 +54,7 @@ async def test_a_webhook_that_cannot_be_translated_is_answered_and_is_one_letter
     assert letter.headers["webhook-id"] == "d1"
     assert letter.trace_id == answers[0].headers["traceparent"].split("-")[1]
     assert "webhook-signature" not in letter.headers
-    assert [(one.rule, one.about) for one in room.found] == [(Rule.LETTER, "webhook:fake")], "a repeat is no news"
+    assert [(one.rule, one.about) for one in room.found] == [(AlertRule.LETTER, "webhook:fake")], "a repeat is no news"
 
 
 async def test_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accepted_is_none(room: Room) -> None:
@@ -148,7 +148,7 @@ class Answering(Scripted):
 
 
 async def test_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room) -> None:
-    caller = Caller(
+    caller = AttemptRunner(
         name="erp",
         target=Answering(),
         within_s=1,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.alerts.alert import Finding, Rule
+from bus.alerts.alert import Alert, AlertRule
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.kafka.range_reader import record_of
 from bus.postgres.pool import connected
@@ -19,10 +19,10 @@ from bus.wire.record import Record
 from bus.wire.undecodable import place_of
 from deadletter import publishing as publishing_module
 from deadletter import store as letters
-from deadletter.dead_letter import Letter
+from deadletter.dead_letter import DeadLetter
 from deadletter.publishing import PASS_ROWS, VALUE_BYTES_MAX, LetterPublisher
-from deadletter.redrive_policy import Terms
-from deadletter.redrive_store import Query, freeze
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
@@ -32,7 +32,7 @@ from tests.store.kafka_log import records
 from tests.store.relay_door import door_to
 
 TICKET = "T20261122-000001"
-TERMS = Terms(canary=1, watch=timedelta(0), rate_per_s=100)
+TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
 
 
 _HEAD = """
@@ -81,7 +81,7 @@ async def test_without_a_ticket_the_key_is_the_origin(room: Room, settings: Sett
 async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Room, settings: Settings) -> None:
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
     (first,) = await room.put(parked)
-    frozen = await freeze(room.pool, Query(target="erp"), TERMS, replace(DECISION, why="物料已建档"))
+    frozen = await freeze(room.pool, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"))
     async with connected(room.pool) as connection:
         await connection.execute(_HEAD, (TICKET,))
     copy = await letters.replace(room.pool, first, b"mended", replace(DECISION, why="料号录错"))
@@ -153,17 +153,17 @@ async def test_what_cannot_be_told_holds_up_nothing_that_goes_back(
 ) -> None:
     (number,) = await room.put(dead())
     await letters.retry(room.pool, [number], DECISION)
-    found = list[Finding]()
+    found = list[Alert]()
     async with publishing(room, settings) as publisher:
 
-        def refuse(_letter: Letter) -> dict[str, Any]:
+        def refuse(_letter: DeadLetter) -> dict[str, Any]:
             raise InvariantBroken("no schema for it")
 
         monkeypatch.setattr(LetterPublisher, "_posted", lambda _self, letter: refuse(letter))
         publisher.report = found.append
         for _ in range(3):
             await publisher.publish_once()
-    assert [one.rule for one in found] == [Rule.STAGE_STOPPED]
+    assert [one.rule for one in found] == [AlertRule.STAGE_STOPPED]
     async with connected(room.pool) as connection:
         rows = await (await connection.execute("SELECT returned_at IS NOT NULL FROM letter_decisions")).fetchall()
     assert rows == [(True,)]

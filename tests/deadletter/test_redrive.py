@@ -6,18 +6,29 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deadletter.redrive_policy import FAILED_SHARE_MAX, JUDGED_MIN, End, Progress, Release, Terms, Wait, next_step
+from deadletter.redrive_policy import (
+    FAILED_SHARE_MAX,
+    JUDGED_MIN,
+    End,
+    RedriveLimits,
+    RedriveProgress,
+    Release,
+    Wait,
+    next_step,
+)
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-TERMS = Terms(canary=5, watch=timedelta(seconds=10), rate_per_s=10)
+TERMS = RedriveLimits(canary=5, watch=timedelta(seconds=10), rate_per_s=10)
 
 
-def progress(left: int, released: int = 0, delivered: int = 0, failed: int = 0, *, watched_s: float = 60) -> Progress:
+def progress(
+    left: int, released: int = 0, delivered: int = 0, failed: int = 0, *, watched_s: float = 60
+) -> RedriveProgress:
     began = NOW - timedelta(seconds=watched_s) if released else None
-    return Progress(left=left, released=released, delivered=delivered, failed=failed, first_released_at=began)
+    return RedriveProgress(left=left, released=released, delivered=delivered, failed=failed, first_released_at=began)
 
 
-def step(at: Progress, allowed: int = 3) -> object:
+def step(at: RedriveProgress, allowed: int = 3) -> object:
     return next_step(TERMS, at, now=NOW, allowed=allowed)
 
 
@@ -56,10 +67,10 @@ def test_the_rate_lets_nothing_go() -> None:
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**32))
 def test_every_redrive_ends_and_sends_no_more_than_it_froze(total: int, canary: int, seed: int) -> None:
     chance = Random(seed)  # noqa: S311 - repeatable on purpose
-    terms = Terms(canary=canary, watch=timedelta(seconds=10), rate_per_s=10)
+    terms = RedriveLimits(canary=canary, watch=timedelta(seconds=10), rate_per_s=10)
     left, released, delivered, failed, now, began = total, 0, 0, 0, NOW, None
     for _ in range(20 * total + 100):
-        at = Progress(left=left, released=released, delivered=delivered, failed=failed, first_released_at=began)
+        at = RedriveProgress(left=left, released=released, delivered=delivered, failed=failed, first_released_at=began)
         match next_step(terms, at, now=now, allowed=chance.randint(0, 5)):
             case Release(count=count):
                 assert 0 < count <= left
@@ -78,7 +89,7 @@ def test_every_redrive_ends_and_sends_no_more_than_it_froze(total: int, canary: 
     raise AssertionError("it never ends")
 
 
-def _stopped(at: Progress, canary: int) -> bool:
+def _stopped(at: RedriveProgress, canary: int) -> bool:
     settled = at.delivered + at.failed
     among_first = bool(at.failed) and at.released <= min(canary, at.released + at.left)
     return among_first or (settled >= JUDGED_MIN and at.failed > FAILED_SHARE_MAX * settled)

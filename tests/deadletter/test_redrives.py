@@ -8,16 +8,16 @@ import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from deadletter import redrive_store as redrives
-from deadletter.redrive_policy import Terms
-from deadletter.redrive_store import NothingMatches, Query, Redrive, RedriveGone, freeze
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import DeadLetterQuery, NothingMatches, Redrive, RedriveGone, freeze
 from deadletter.redrive_worker import carry_out
 from deadletter.store import discard, groups
 from tests.deadletter.test_letters import DECISION, deliver, letter_of, rejecting
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
 
-TERMS = Terms(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
-ERP = Query(target="erp")
+TERMS = RedriveLimits(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
+ERP = DeadLetterQuery(target="erp")
 
 
 async def letters(office: Office, count: int) -> list[tuple[str, int]]:
@@ -79,7 +79,7 @@ async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office
 
 async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office: Office) -> None:
     events = await letters(office, 30)
-    frozen = await freeze(office.pool, ERP, Terms(canary=3, watch=timedelta(0), rate_per_s=40), DECISION)
+    frozen = await freeze(office.pool, ERP, RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40), DECISION)
     target = Scripted()
     async with couriers(office.pool, target, 2):
         await redrives.begin(office.pool, frozen.id)
@@ -124,7 +124,11 @@ async def test_two_people_cannot_redrive_one_set(office: Office) -> None:
 
 async def test_a_query_that_matches_nothing_freezes_nothing(office: Office) -> None:
     await letters(office, 2)
-    for query in (Query(target="crm"), Query(target="erp", kind="unknown"), Query(target="erp", event="TicketOpened")):
+    for query in (
+        DeadLetterQuery(target="crm"),
+        DeadLetterQuery(target="erp", kind="unknown"),
+        DeadLetterQuery(target="erp", event="TicketOpened"),
+    ):
         with pytest.raises(NothingMatches):
             await freeze(office.pool, query, TERMS, DECISION)
     assert await office.rows("SELECT count(*) FROM redrives") == [(0,)]

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bus.alerts.alert import Finding, Rule
+from bus.alerts.alert import Alert, AlertRule
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import open_pool
 from deadletter import redrive_store as redrives
-from deadletter.redrive_policy import Terms
-from deadletter.redrive_store import Frozen, NothingMatches, RedriveGone, freeze
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import FrozenSet, NothingMatches, RedriveGone, freeze
 from deadletter.redrive_worker import BURST_S, carry_out_running, watch
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION
@@ -25,7 +25,7 @@ AT_ONCE = timedelta(0)
 
 
 @asynccontextmanager
-async def worker(database: str, found: list[Finding] | None = None) -> AsyncIterator[asyncio.Task[None]]:
+async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterator[asyncio.Task[None]]:
     """Carry redrives out as a worker of its own does, on connections of its own; gone with them when killed."""
     async with open_pool(database, size=4) as pool:
         report = (found if found is not None else []).append
@@ -37,7 +37,7 @@ async def worker(database: str, found: list[Finding] | None = None) -> AsyncIter
             await asyncio.wait([task])
 
 
-async def begun(office: Office, terms: Terms) -> Frozen:
+async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
     """Freeze what is there, and let the workers carry it out."""
     frozen = await freeze(office.pool, ERP, terms, DECISION)
     await redrives.begin(office.pool, frozen.id)
@@ -73,7 +73,7 @@ async def test_of_two_workers_one_carries_a_set_out_and_its_rate_is_kept(office:
     events = await letters(office, count)
     target = Scripted()
     async with couriers(office.pool, target, 2), worker(database), worker(database):
-        frozen = await begun(office, Terms(canary=1, watch=AT_ONCE, rate_per_s=rate))
+        frozen = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=rate))
         await state(office, frozen.id, "done")
         rest = (await released_at(office))[1:]
     burst = rate * BURST_S
@@ -89,7 +89,7 @@ async def test_when_the_worker_that_carries_it_out_is_gone_another_goes_on(offic
     events = await letters(office, 40)
     target = Scripted()
     async with couriers(office.pool, target, 2), worker(database) as first:
-        frozen = await begun(office, Terms(canary=2, watch=AT_ONCE, rate_per_s=20))
+        frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=20))
         await released(office, frozen.id, 8)
         async with worker(database):
             first.cancel()
@@ -107,12 +107,12 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
     await letters(office, 40)
     target = Scripted()
     async with couriers(office.pool, target, 2), worker(database), worker(database):
-        frozen = await begun(office, Terms(canary=2, watch=AT_ONCE, rate_per_s=10))
+        frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
         await released(office, frozen.id, 4)
         assert await redrives.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
         stopped = await redrives.read(office.pool, frozen.id)
         assert await redrives.release(office.pool, stopped, 10, utc_now()) == 0
-        other = await begun(office, Terms(canary=1, watch=AT_ONCE, rate_per_s=1000))
+        other = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
         await state(office, other.id, "done")
     after = await redrives.read(office.pool, frozen.id)
     assert (after.state, after.ended_why, after.released) == ("stopped", "物料又停用", stopped.released)
@@ -124,22 +124,22 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
 
 async def test_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches(office: Office, database: str) -> None:
     await letters(office, 12)
-    frozen = await freeze(office.pool, ERP, Terms(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION)
+    frozen = await freeze(office.pool, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION)
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
 
-    found, shown = list[Finding](), list[int]()
+    found, shown = list[Alert](), list[int]()
     async with couriers(office.pool, Scripted(before=reject)), worker(database, found), worker(database, found):
         ended = await watch(office.pool, frozen.id, say=lambda one: shown.append(one.released))
     assert (ended.state, ended.released, shown[-1]) == ("stopped", 3, 3)
-    assert [(one.rule, one.about) for one in found] == [(Rule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
+    assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
 
 
 async def test_two_sets_are_carried_out_side_by_side(office: Office, database: str) -> None:
     await letters(office, 4)
     target = Scripted()
-    terms = Terms(canary=2, watch=AT_ONCE, rate_per_s=50)
+    terms = RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=50)
     sets = [await freeze(office.pool, ERP, terms, DECISION)]
     await rejecting(office, ("RX", 1), ("RY", 1), parked=6)
     sets.append(await freeze(office.pool, ERP, terms, DECISION))
@@ -154,8 +154,8 @@ async def test_two_sets_are_carried_out_side_by_side(office: Office, database: s
 
 async def test_of_people_who_freeze_one_set_at_once_one_has_it(office: Office) -> None:
     await letters(office, 30)
-    terms = Terms(canary=3, watch=AT_ONCE, rate_per_s=100)
+    terms = RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100)
     asked = (freeze(office.pool, ERP, terms, DECISION) for _ in range(6))
     told = await asyncio.gather(*asked, return_exceptions=True)
-    assert [type(one) for one in told if not isinstance(one, Frozen)] == [NothingMatches] * 5
+    assert [type(one) for one in told if not isinstance(one, FrozenSet)] == [NothingMatches] * 5
     assert await office.rows("SELECT count(*), count(DISTINCT letter) FROM redrive_letters") == [(30, 30)]

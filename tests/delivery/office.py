@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from bus.delivery import queue
-from bus.delivery.queue import Added, Again, Claim, Ended, Settled
+from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
 from bus.domain.events import NoteAdded, Recorded
 from bus.domain.terms import TicketId
 from bus.postgres.pool import Pool, connected
@@ -43,7 +43,9 @@ class Office:
         async with connected(self.pool) as connection:
             values = [CODEC.encode(event(*one)) for one in events]
             await connection.execute(_EVENTS, ([one[0] for one in events], [one[1] for one in events], values))
-            some = [Added(target=target, ticket_id=TicketId(ticket), version=version) for ticket, version in events]
+            some = [
+                NewDelivery(target=target, ticket_id=TicketId(ticket), version=version) for ticket, version in events
+            ]
             await queue.add(connection, some, now)
 
     async def claim(
@@ -55,14 +57,16 @@ class Office:
 
     async def done(self, *claims: Claim, target: str = ERP, now: datetime = NOW) -> set[TicketId]:
         """Settle claims well."""
-        ended = [Ended(claim=one, how=Settled.DONE, reference=f"{one.ticket_id}/{one.version}") for one in claims]
+        ended = [
+            EndedClaim(claim=one, how=DeliveryEnd.DONE, reference=f"{one.ticket_id}/{one.version}") for one in claims
+        ]
         async with connected(self.pool) as connection:
             held = await queue.settle(connection, target, ended, [], now)
         return {ticket_id for ticket_id, _ in held}
 
     async def failed(self, claim: Claim, at: datetime = NOW, **how: Any) -> set[TicketId]:
         """Let a claim fail."""
-        again = Again(claim=claim, at=at, **{"unsure": False, "failure": {"kind": "rejected"}, **how})
+        again = FailedClaim(claim=claim, at=at, **{"unsure": False, "failure": {"kind": "rejected"}, **how})
         async with connected(self.pool) as connection:
             held = await queue.settle(connection, ERP, [], [again], NOW)
         return {ticket_id for ticket_id, _ in held}

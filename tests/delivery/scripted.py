@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bus.alerts.alert import Finding
-from bus.delivery.attempt import Caller
-from bus.delivery.delivery_worker import Courier
+from bus.alerts.alert import Alert
+from bus.delivery.attempt import AttemptRunner
+from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetPlan
+from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.postgres.pool import Pool
 from bus.wire.event_reader import nothing_more
 from deadletter import store as letters
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.delivery.office import ERP
 from tests.schemas.codecs import CODEC
 
@@ -26,7 +26,7 @@ Script = Callable[[Call], Awaitable[None]]
 QUICK = RetryPolicy(first_wait=timedelta(milliseconds=20), longest_wait=timedelta(milliseconds=200), attempts=12)
 
 
-def plan(**own: Any) -> TargetPlan:
+def plan(**own: Any) -> TargetConfig:
     """Give a target's policy, as patient as a test."""
     given = {
         "adapter": "scripted",
@@ -37,7 +37,7 @@ def plan(**own: Any) -> TargetPlan:
         "retry": QUICK,
         "breaker": BreakerPolicy(probe_every=timedelta(milliseconds=200)),
     }
-    return TargetPlan.model_validate({**given, **own})
+    return TargetConfig.model_validate({**given, **own})
 
 
 async def nothing(_call: Call) -> None:
@@ -57,7 +57,7 @@ class Scripted:
     calls: int = 0
     side_by_side: int = 0
     under_way: int = 0
-    found: list[Finding] = field(default_factory=list)
+    found: list[Alert] = field(default_factory=list)
 
     async def send(self, call: Call) -> Effect:
         self.calls += 1
@@ -107,7 +107,7 @@ def utc_now() -> datetime:
 async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any) -> AsyncIterator[None]:
     """Run couriers to a target for as long as the block lasts."""
     stopping, terms = asyncio.Event(), plan(**own)
-    caller = Caller(
+    caller = AttemptRunner(
         name=name,
         target=target,
         within_s=terms.attempt_timeout.total_seconds(),
@@ -115,11 +115,13 @@ async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = 
         decode=CODEC.decode,
         encode=CODEC.encode_record,
         dispatch=unwanted,
-        refused=MemoryRefusedInputs(),
+        refused=MemoryRejectedInputs(),
         now=utc_now,
     )
     own = {"name": name, "plan": terms, "caller": caller, "pool": pool, "park": letters.post_deliveries, "now": utc_now}
-    running = [asyncio.create_task(Courier(**own, report=target.found.append).run(stopping)) for _ in range(count)]
+    running = [
+        asyncio.create_task(DeliveryWorker(**own, report=target.found.append).run(stopping)) for _ in range(count)
+    ]
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bus.alerts.alert import Rule
+from bus.alerts.alert import AlertRule
 from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from tests.bus_under_test import eventually
@@ -99,7 +99,7 @@ async def test_a_rejected_event_is_parked_with_its_letter_and_its_ticket_waits_b
     assert (ticket_id, version, reason, kind) == ("T3", 2, "rejected", "rejected")
     assert [(one["detail"], one["code"], one["status"]) for one in failures] == [("no such material M-17", "E17", 200)]
     assert value == (await office.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
-    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(Rule.LETTER, ERP, "T3")]
+    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.LETTER, ERP, "T3")]
 
 
 async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothing(office: Office) -> None:
@@ -124,7 +124,7 @@ async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothin
         assert probes <= passed / probe_every.total_seconds() + 1
         # Ten failures, and what the other worker has under way: at most 8 calls.
         assert at_first <= 18
-        assert {(one.rule, one.about) for one in target.found} == {(Rule.BREAKER_OPEN, ERP)}
+        assert {(one.rule, one.about) for one in target.found} == {(AlertRule.BREAKER_OPEN, ERP)}
         down = False
         await eventually(lambda: settled(office))
     await delivered(office, target, [(f"T{n}", 1) for n in range(60)])

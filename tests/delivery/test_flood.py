@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bus.alerts.alert import Rule
+from bus.alerts.alert import AlertRule
 from bus.delivery import target_state as gate
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded
@@ -41,7 +41,7 @@ async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_
         await asyncio.sleep(0.5)
         assert target.calls <= calls + 8
         assert IN_A_ROW <= target.calls < 130
-        assert [one.about for one in target.found if one.rule is Rule.TARGET_PAUSED] == [ERP]
+        assert [one.about for one in target.found if one.rule is AlertRule.TARGET_PAUSED] == [ERP]
     left = Scripted()
     async with couriers(office.pool, left):
         await asyncio.sleep(0.3)

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
-from bus.delivery.targets_config import Plan, PlanWrong, VariableName, load_plan, secret_of
-from bus.delivery.triage import Limits
+from bus.delivery.targets_config import TargetsConfig, TargetsConfigInvalid, VariableName, load_plan, secret_of
+from bus.delivery.triage import RetryLimits
 from bus.domain.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from schemas.catalogue import EVENT_NAMES
@@ -44,14 +44,14 @@ targets:
 """
 
 
-def plan_of(tmp_path: Path, text: str) -> Plan:
+def plan_of(tmp_path: Path, text: str) -> TargetsConfig:
     path = tmp_path / "targets.yaml"
     path.write_text(text, encoding="utf-8")
     return load_plan(path, ADAPTERS)
 
 
 def refusal(tmp_path: Path, text: str) -> str:
-    with pytest.raises(PlanWrong) as wrong:
+    with pytest.raises(TargetsConfigInvalid) as wrong:
         plan_of(tmp_path, text)
     assert str(wrong.value).startswith(str(tmp_path / "targets.yaml: "))
     return str(wrong.value).removeprefix(f"{tmp_path / 'targets.yaml'}: ")
@@ -84,7 +84,7 @@ def recorded(event: Event, *, historic: bool = False) -> Recorded:
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     erp = plan_of(tmp_path, SMALL).targets["erp"]
     assert (erp.concurrency, erp.rate_per_s, erp.attempt_timeout) == (4, 50, timedelta(seconds=10))
-    assert (erp.limits, erp.breaker_limits) == (Limits(), BreakerLimits())
+    assert (erp.limits, erp.breaker_limits) == (RetryLimits(), BreakerLimits())
     assert erp.options == Options(url="http://erp", secret="ERP_SECRET")
 
 
@@ -92,7 +92,7 @@ def test_what_is_said_holds(tmp_path: Path) -> None:
     crm = plan_of(tmp_path, SMALL).targets["crm"]
     assert crm.events == EVENT_NAMES
     assert (crm.concurrency, crm.rate_per_s, crm.attempt_timeout) == (8, 20, timedelta(seconds=3))
-    assert crm.limits == Limits(
+    assert crm.limits == RetryLimits(
         deadline=timedelta(hours=2),
         first_wait=timedelta(seconds=0.5),
         longest_wait=timedelta(minutes=1),
@@ -181,15 +181,15 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str, said: str)
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "targets.yaml"
-    with pytest.raises(PlanWrong, match=r"targets\.yaml: No such file"):
+    with pytest.raises(TargetsConfigInvalid, match=r"targets\.yaml: No such file"):
         load_plan(path, ADAPTERS)
     path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(PlanWrong, match="not YAML in UTF-8"):
+    with pytest.raises(TargetsConfigInvalid, match="not YAML in UTF-8"):
         load_plan(path, ADAPTERS)
 
 
 def test_a_secret_comes_from_the_environment_and_is_masked() -> None:
     assert "s3cret" not in repr(secret_of("CRM_SECRET", {"CRM_SECRET": "s3cret"}, where="targets.crm"))
     for environment in ({}, {"CRM_SECRET": " "}):
-        with pytest.raises(PlanWrong, match=r"targets\.crm: the environment variable CRM_SECRET is not set"):
+        with pytest.raises(TargetsConfigInvalid, match=r"targets\.crm: the environment variable CRM_SECRET is not set"):
             secret_of("CRM_SECRET", environment, where="targets.crm")

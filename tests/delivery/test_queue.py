@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bus.delivery.queue import FAILURES_KEPT, FRESH, Added, add
+from bus.delivery.queue import FAILURES_KEPT, FRESH, NewDelivery, add
 from bus.domain.terms import TicketId
 from bus.postgres.pool import connected
 from tests.delivery.office import ERP, LEASE, NOW, Office, places, ticket
@@ -149,7 +149,7 @@ async def test_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(
 
 async def test_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office: Office) -> None:
     async with connected(office.pool) as connection:
-        some = [Added(target=ERP, ticket_id=TicketId(f"X{n}"), version=1) for n in range(20)]
+        some = [NewDelivery(target=ERP, ticket_id=TicketId(f"X{n}"), version=1) for n in range(20)]
         await add(connection, some, NOW)
     await office.add(("A", 1))
     assert places(await office.claim(4)) == [("A", 1)]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bus.delivery.target import Call
-from bus.delivery.ticket_snapshots import TicketsAt
+from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.commands import Accept, Note
 from bus.domain.events import Recorded, TicketAssigned
 from bus.domain.ticket import evolve
@@ -19,7 +19,7 @@ async def test_it_is_the_fold_up_to_the_event_in_whatever_order_it_is_asked() ->
     for one in events:
         ticket = evolve(ticket, one)
         folds.append(ticket)
-    tickets = TicketsAt(store)
+    tickets = TicketSnapshots(store)
     for version in (1, 2, 2, 3, 1, len(events), 3):
         assert await tickets.ticket_at(call(events[version - 1])) == folds[version - 1]
 
@@ -27,7 +27,7 @@ async def test_it_is_the_fold_up_to_the_event_in_whatever_order_it_is_asked() ->
 async def test_a_mended_copy_changes_no_history() -> None:
     store, events = MemoryStore(), given(OPEN, ASSIGN).log
     store.log[events[0].ticket_id] = list(events)
-    tickets = TicketsAt(store)
+    tickets = TicketSnapshots(store)
     opened = await tickets.ticket_at(call(events[0]))
     event = events[1].event
     assert isinstance(event, TicketAssigned)

@@ -7,15 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.delivery.target import FailureKind
-from bus.delivery.triage import Discard, Failure, Limits, Park, Reason, Retry, Tried, longest_wait_s, triage
+from bus.delivery.triage import (
+    AttemptHistory,
+    Discard,
+    Failure,
+    Park,
+    Reason,
+    Retry,
+    RetryLimits,
+    longest_wait_s,
+    triage,
+)
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-LIMITS = Limits()
+LIMITS = RetryLimits()
 OUTAGES = (FailureKind.UNREACHABLE, FailureKind.UNAVAILABLE, FailureKind.THROTTLED, FailureKind.UNAUTHORIZED)
 
 durations = st.timedeltas(timedelta(milliseconds=1), timedelta(days=60))
 limits_of_any_kind = st.builds(
-    Limits,
+    RetryLimits,
     deadline=durations,
     first_wait=durations,
     longest_wait=durations,
@@ -33,7 +43,7 @@ failures = st.builds(
     retry_after_s=st.none() | st.floats(),
 )
 tries = st.builds(
-    Tried,
+    AttemptHistory,
     since=st.timedeltas(timedelta(0), timedelta(days=90)).map(lambda age: NOW - age),
     attempts=st.integers(1, 1_000_000),
     counted=st.integers(0, 100),
@@ -45,8 +55,8 @@ def failure(kind: FailureKind, *, event: str = "TicketAssigned", retry_after_s: 
     return Failure(kind=kind, event=event, retry_after_s=retry_after_s)
 
 
-def tried(attempts: int = 1, *, counted: int | None = None, age: timedelta = timedelta(0)) -> Tried:
-    return Tried(since=NOW - age, attempts=attempts, counted=attempts if counted is None else counted)
+def tried(attempts: int = 1, *, counted: int | None = None, age: timedelta = timedelta(0)) -> AttemptHistory:
+    return AttemptHistory(since=NOW - age, attempts=attempts, counted=attempts if counted is None else counted)
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
@@ -73,7 +83,7 @@ def test_probes_of_a_target_that_is_down_do_not_burn_a_row() -> None:
 
 def test_a_no_is_a_no_and_what_has_no_form_has_none() -> None:
     assert triage(failure(FailureKind.REJECTED), tried(), LIMITS, now=NOW, jitter=0) == Park(reason=Reason.REJECTED)
-    patient = Limits(rejected_max=3)
+    patient = RetryLimits(rejected_max=3)
     assert triage(failure(FailureKind.REJECTED), tried(2), patient, now=NOW, jitter=0) == Retry(at=NOW)
     assert triage(failure(FailureKind.UNTRANSLATABLE), tried(counted=0), patient, now=NOW, jitter=0) == Park(
         reason=Reason.UNTRANSLATABLE
@@ -81,7 +91,7 @@ def test_a_no_is_a_no_and_what_has_no_form_has_none() -> None:
 
 
 def test_what_the_policy_calls_not_worth_keeping_is_let_go_where_it_would_be_parked() -> None:
-    limits = Limits(discards={"SlaWarned": frozenset({FailureKind.UNREACHABLE})})
+    limits = RetryLimits(discards={"SlaWarned": frozenset({FailureKind.UNREACHABLE})})
     late = tried(age=limits.deadline)
     warned, assigned = (failure(FailureKind.UNREACHABLE, event=name) for name in ("SlaWarned", "TicketAssigned"))
     assert triage(warned, late, limits, now=NOW, jitter=0) == Discard(reason=Reason.DEADLINE)
@@ -105,7 +115,7 @@ def test_waits_double_up_to_the_longest() -> None:
 
 @given(failures, tries, limits_of_any_kind, jitters)
 def test_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long_after_the_deadline(
-    failed: Failure, row: Tried, limits: Limits, jitter: float
+    failed: Failure, row: AttemptHistory, limits: RetryLimits, jitter: float
 ) -> None:
     verdict = triage(failed, row, limits, now=NOW, jitter=jitter)
     match verdict:
@@ -118,9 +128,9 @@ def test_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long_after_
 
 @given(failures, tries, limits_of_any_kind, jitters, st.integers(1, 1000))
 def test_the_more_was_tried_the_later_it_is_tried_again(
-    failed: Failure, row: Tried, limits: Limits, jitter: float, more: int
+    failed: Failure, row: AttemptHistory, limits: RetryLimits, jitter: float, more: int
 ) -> None:
-    later = Tried(since=row.since, attempts=row.attempts + more, counted=row.counted + more)
+    later = AttemptHistory(since=row.since, attempts=row.attempts + more, counted=row.counted + more)
     first, then = (triage(failed, each, limits, now=NOW, jitter=jitter) for each in (row, later))
     if isinstance(then, Retry):
         assert isinstance(first, Retry)
@@ -129,7 +139,7 @@ def test_the_more_was_tried_the_later_it_is_tried_again(
 
 @given(failures, tries, limits_of_any_kind, jitters, jitters)
 def test_jitter_moves_a_retry_and_decides_nothing(
-    failed: Failure, row: Tried, limits: Limits, one: float, other: float
+    failed: Failure, row: AttemptHistory, limits: RetryLimits, one: float, other: float
 ) -> None:
     verdicts = [triage(failed, row, limits, now=NOW, jitter=each) for each in (one, other)]
     assert type(verdicts[0]) is type(verdicts[1])

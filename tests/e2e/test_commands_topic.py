@@ -12,7 +12,7 @@ from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import start_producer
-from bus.wire.codec import Codec, Registered
+from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from schemas.messages import CommandSent, HostRead
 from schemas.topics import COMMANDS, physical
@@ -79,7 +79,7 @@ async def test_a_command_under_a_newer_schema_is_read_once_the_registry_was_aske
     async with bus.core() as core:
         first = core.codec.encode_record(opened(number, f"{key}o"))
     schema_id = answer.json()["id"]
-    known = Codec({1: Registered(1, "ticketbus.command.Note", BY_CLASS[Note].schema)})
+    known = Codec({1: RegisteredSchema(1, "ticketbus.command.Note", BY_CLASS[Note].schema)})
     note = known.encode_record(noted(number, key, "新版客户端"))
     await put(bus, number, first, struct.pack(">bI", 0, schema_id) + note[5:] + b"\x0ccheery")
     await took_effect(bus, key, within_s=10)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import yaml
 
-from adapters.simulators.callback_receiver import CallbackReceiver, Fault
+from adapters.simulators.callback_receiver import CallbackFault, CallbackReceiver
 from adapters.simulators.crm import Crm
 from bus.kafka.clients import start_producer
 from schemas.messages import LetterDecided, LetterPosted
@@ -133,7 +133,7 @@ async def test_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bu
         file = tmp_path / "targets.yaml"
         file.write_text(yaml.safe_dump({"targets": {"crm": target}}))
         bus.environment |= {"TICKETBUS_TARGETS_FILE": str(file), "CRM_SECRET": WEBHOOK_SECRET}
-        crm.misbehave(Fault.REFUSE)
+        crm.misbehave(CallbackFault.REFUSE)
         bus.start("gateway")
         bus.start("worker")
         await bus.ready()

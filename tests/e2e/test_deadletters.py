@@ -5,7 +5,7 @@ from uuid import uuid4
 from bus.domain.commands import Note
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import of_input
 from deadletter.store import post
 from schemas.messages import CommandSent
@@ -19,7 +19,7 @@ WHY = {"why": "料号录错"}
 async def letter(bus: Bus, sent: CommandSent) -> int:
     """Put a command of a system into the room; gives the letter's number."""
     async with bus.core() as core, connected(core.pool) as connection:
-        dead = RefusedInput(
+        dead = RejectedInput(
             origin="commands", origin_ref=sent.idempotency_key, source=sent.source, code="not_now", field="ticket_id",
             detail_zh="现在不行", detail_en="not now", body=core.codec.encode_record(sent), trace_id=uuid4().hex,
             kind="refused",

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from adapters.simulators.callback_receiver import CallbackReceiver
-from adapters.simulators.kingdee import Fault, KingdeeStandIn
+from adapters.simulators.kingdee import KingdeeFault, KingdeeSimulator
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE, command
 
@@ -26,7 +26,7 @@ class Outside:
 
     bus: Bus
     crm: CallbackReceiver
-    erp: KingdeeStandIn
+    erp: KingdeeSimulator
 
     async def ticket(self) -> str:
         """Open a ticket, assign it and start work."""
@@ -97,7 +97,7 @@ class Outside:
 @asynccontextmanager
 async def outside(bus: Bus, folder: Path) -> AsyncIterator[Outside]:
     """Run the bus with its two targets."""
-    erp = KingdeeStandIn(stock={PART: 1000})
+    erp = KingdeeSimulator(stock={PART: 1000})
     async with CallbackReceiver(WEBHOOK_SECRET) as crm, erp.serving():
         account = erp.account
         options = {
@@ -141,7 +141,7 @@ async def test_parts_are_issued_by_the_erp_and_the_crm_is_told_everything(bus: B
 
 async def test_the_erps_disk_is_full_and_the_crm_is_told_meanwhile(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
-        world.erp.fail(Fault.DISK_FULL)
+        world.erp.fail(KingdeeFault.DISK_FULL)
         tickets = [await world.ticket() for _ in range(3)]
         for one in tickets:
             await world.ask_for(one)
@@ -160,7 +160,7 @@ async def test_the_erps_disk_is_full_and_the_crm_is_told_meanwhile(bus: Bus, tmp
 async def test_a_worker_killed_while_it_delivers_repeats_no_effect(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
         ticket_id = await world.ticket()
-        world.erp.fail(Fault.HANG_AFTER, times=1, only=("Save",))
+        world.erp.fail(KingdeeFault.HANG_AFTER, times=1, only=("Save",))
         await world.ask_for(ticket_id)
 
         async def saved() -> bool:

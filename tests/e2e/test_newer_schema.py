@@ -19,7 +19,7 @@ from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore
 from bus.registry import keep
-from bus.wire.codec import Codec, Registered
+from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import TOKEN, Bus
 from tests.log.test_two_stores import opening, request
@@ -41,15 +41,15 @@ class NewerCodec(Codec):
         return struct.pack(">bI", 0, self.note_id) + value[5:] + b"\x06sad"
 
 
-async def registered(url: str) -> Registered:
+async def registered(url: str) -> RegisteredSchema:
     """Register the later version, as its program does before anything else."""
     schema = {**NOTE.schema, "fields": [*NOTE.schema["fields"], MOOD]}
     async with httpx2.AsyncClient(base_url=url.rstrip("/"), trust_env=False) as http:
         answer = await http.post(f"/subjects/{NOTE.subject}/versions", json={"schema": json.dumps(schema)})
-    return Registered(schema_id=answer.raise_for_status().json()["id"], subject=NOTE.subject, schema=schema)
+    return RegisteredSchema(schema_id=answer.raise_for_status().json()["id"], subject=NOTE.subject, schema=schema)
 
 
-async def written_by_a_newer_program(core: Core, schema: Registered, number: int) -> str:
+async def written_by_a_newer_program(core: Core, schema: RegisteredSchema, number: int) -> str:
     """Open a ticket and note something on it; gives its number."""
     newer = NewerCodec({})
     newer.__dict__.update(core.codec.__dict__)

@@ -18,7 +18,7 @@ from bus.domain.ticket_keys import key_name
 from bus.intake.command_ids import command_id
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
-from bus.kafka.range_reader import LogReader, open_reader
+from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import standing
 from bus.wire.event_reader import EventReader
@@ -229,7 +229,7 @@ def _stored(one: Recorded, value: bytes, core: Core) -> Stored:
     )
 
 
-async def _logged(core: Core, reader: LogReader) -> list[Logged]:
+async def _logged(core: Core, reader: RangeReader) -> list[Logged]:
     found: list[Logged] = []
     for name, topic in core.contract.topics.items():
         if not topic.event_names:
@@ -257,7 +257,7 @@ def _record(one: Record) -> Logged:
     )
 
 
-async def _waiting(core: Core, reader: LogReader) -> tuple[int, int, int]:
+async def _waiting(core: Core, reader: RangeReader) -> tuple[int, int, int]:
     """Count events, what is not published yet, and how much handlers and targets are behind that did not stop."""
     behind = sum(abs(one.lag) for one in await _standing(core, reader) if not one.failure)
     async with snapshot(core.pool) as connection:
@@ -265,7 +265,7 @@ async def _waiting(core: Core, reader: LogReader) -> tuple[int, int, int]:
     return events, unpublished, behind + undelivered
 
 
-async def _standing(core: Core, reader: LogReader) -> Sequence[Standing]:
+async def _standing(core: Core, reader: RangeReader) -> Sequence[Standing]:
     """Tell how far every handler is; one that never began on a partition stands at its beginning."""
     namespace, topics = core.settings.namespace, core.contract.topics
     expected = [(model, LOG) for model in READ_MODELS] + [(INTAKE_HANDLER, INTAKE), (COMMANDS_HANDLER, COMMANDS)]
@@ -283,7 +283,7 @@ async def _standing(core: Core, reader: LogReader) -> Sequence[Standing]:
     ]
 
 
-async def _misfolded(core: Core, reader: LogReader) -> list[str]:
+async def _misfolded(core: Core, reader: RangeReader) -> list[str]:
     """Build every read model again and name what differs."""
     found: list[str] = []
     for name, model in READ_MODELS.items():

@@ -21,7 +21,7 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.kafka.clients import HeldProducer
 from bus.rules_config import load_rules
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import CommandSent
 from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus
@@ -162,5 +162,5 @@ class _Recording(Dispatcher):
 async def _foretold(bus: Bus, file: Path, map_file: Path) -> list[tuple[Request, Outcome]]:
     recording = _Recording(store=MemoryStore(), rules=load_rules(bus.settings))
     with open_lines(file) as (lines, _):
-        await import_for_real(lines, load_map(map_file), recording, MemoryRefusedInputs())
+        await import_for_real(lines, load_map(map_file), recording, MemoryRejectedInputs())
     return recording.told

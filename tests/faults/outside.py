@@ -15,7 +15,7 @@ import yaml
 
 from adapters.erp.kingdee_wire import bill_number
 from adapters.simulators.callback_receiver import CallbackReceiver
-from adapters.simulators.kingdee import KingdeeStandIn
+from adapters.simulators.kingdee import KingdeeSimulator
 from bus.delivery.target import delivery_key
 from bus.domain.terms import EventId
 from bus.intake.command_ids import command_id
@@ -56,7 +56,7 @@ class Outside:
 
     bus: Bus
     crm: CallbackReceiver
-    erp: KingdeeStandIn
+    erp: KingdeeSimulator
 
     def judge(self, *, letters: int = 0, discarded: int = 0) -> None:
         """Hold both ledgers against the events, and say what that was; the bus must be quiet."""
@@ -171,7 +171,7 @@ async def outside(
 
     `crm` and `erp` replace fields of their targets.
     """
-    books = KingdeeStandIn(stock={PART_NO: stock})
+    books = KingdeeSimulator(stock={PART_NO: stock})
     async with CallbackReceiver(WEBHOOK_SECRET, remembers=remembers) as receiver, books.serving():
         account = books.account
         options = {

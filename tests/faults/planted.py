@@ -18,7 +18,7 @@ from bus.cli import main
 from bus.domain.batch_decider import Outcome, settle, wanted
 from bus.domain.commands import Request
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dispatch_handler import DispatchingHandler
+from bus.intake.dispatch_handler import DispatchHandler
 from bus.kafka.range_reader import Chunk
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
@@ -75,15 +75,15 @@ def no_memory() -> None:
 
 def swallowed_exception() -> None:
     """Let the stages that dispatch log what they fail on, and go on."""
-    handle = DispatchingHandler.handle
+    handle = DispatchHandler.handle
 
-    async def careless(self: DispatchingHandler, connection: Connection, records: Sequence[Record]) -> None:
+    async def careless(self: DispatchHandler, connection: Connection, records: Sequence[Record]) -> None:
         try:
             await handle(self, connection, records)
         except Exception:
             log.exception("records_failed", door=self.name)
 
-    _put(DispatchingHandler, "handle", careless)
+    _put(DispatchHandler, "handle", careless)
 
 
 def offset_first() -> None:

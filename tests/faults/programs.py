@@ -22,7 +22,7 @@ import bus.outbox.relay
 import deadletter.redrive_store
 from adapters.erp.kingdee import Kingdee
 from bus.cli import main
-from bus.delivery.attempt import Caller
+from bus.delivery.attempt import AttemptRunner
 from bus.intake.dispatch import Dispatcher
 from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection
@@ -168,9 +168,9 @@ def _trap_stages(trap: Trap) -> None:
 
 
 def _trap_deliveries(trap: Trap) -> None:
-    attempt, settle = Caller.attempt, bus.delivery.queue.settle
+    attempt, settle = AttemptRunner.attempt, bus.delivery.queue.settle
 
-    async def attempted(self: Caller, claim: Any) -> Any:
+    async def attempted(self: AttemptRunner, claim: Any) -> Any:
         trap.passed(DELIVERY_BEFORE_CALL, self.name)
         finished = await attempt(self, claim)
         trap.passed(DELIVERY_AFTER_CALL, self.name)
@@ -182,7 +182,7 @@ def _trap_deliveries(trap: Trap) -> None:
             trap.passed(DELIVERY_BEFORE_COMMIT, target)
         return held
 
-    _put(Caller, "attempt", attempted)
+    _put(AttemptRunner, "attempt", attempted)
     _put(bus.delivery.queue, "settle", settled)
 
 

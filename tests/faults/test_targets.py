@@ -9,8 +9,8 @@ from statistics import median
 
 import pytest
 
-from adapters.simulators.callback_receiver import Fault as CrmFault
-from adapters.simulators.kingdee import Fault as ErpFault
+from adapters.simulators.callback_receiver import CallbackFault as CrmFault
+from adapters.simulators.kingdee import KingdeeFault as ErpFault
 from bus.delivery.breaker import BreakerLimits
 from bus.domain.terms import TicketId
 from bus.intake.dlq_limit import IN_A_ROW, LAST

@@ -19,7 +19,7 @@ from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.stream import hub as stream_hub
 from bus.gateway.stream.event_frame import StreamEvent
 from bus.gateway.stream.hub import Subscription
-from bus.kafka.tail_reader import Place
+from bus.kafka.tail_reader import Partition
 from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
 from tests.gateway.conftest import Gateway, Server
@@ -56,7 +56,7 @@ async def come(gateway: Gateway, query: str = "topics=ticket.events", **options:
 def event(size: int = 0, offset: int = 0) -> StreamEvent:
     record = Record(topic="ticket.events", partition=0, offset=offset, key=b"k", value=b"x" * size, headers=(),
                     timestamp_ms=0)  # fmt: skip
-    return StreamEvent(record, CODEC, {Place("ticket.events", 0): offset + 1, Place("ticket.sla", 0): 7})
+    return StreamEvent(record, CODEC, {Partition("ticket.events", 0): offset + 1, Partition("ticket.sla", 0): 7})
 
 
 async def test_what_waits_is_bounded_in_bytes_and_taken_in_writes_of_a_bounded_size(

@@ -16,13 +16,13 @@ from starlette.applications import Starlette
 from bus.gateway.app import make_app
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
-from bus.gateway.ports import Client, DeadLetterRoom
+from bus.gateway.ports import Client, DeadLetterService
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.gateway.fake_room import FakeRoom
 from tests.gateway.fakes import (
     CODEC,
@@ -54,11 +54,11 @@ class Gateway:
 
     store: StoreThatMayBeAway = field(default_factory=StoreThatMayBeAway)
     log: FakeLog = field(default_factory=FakeLog)
-    refused: MemoryRefusedInputs = field(default_factory=MemoryRefusedInputs)
+    refused: MemoryRejectedInputs = field(default_factory=MemoryRejectedInputs)
     tickets: FakeReadModel = field(default_factory=FakeReadModel)
     pushes: FakePushes = field(default_factory=FakePushes)
     spool: FakeSpool = field(default_factory=FakeSpool)
-    room: DeadLetterRoom = field(default_factory=FakeRoom)
+    room: DeadLetterService = field(default_factory=FakeRoom)
     stream_log: LogSource | None = None
     codec: Codec = CODEC
     waiting_max: int = 1000

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bus.gateway.ports import Deed, Done
-from bus.gateway.routes.deadletter_requests import Listing, Order
+from bus.gateway.ports import IdempotentRequest, StoredResponse
+from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
 
 
 @dataclass
 class FakeRoom:
     """Meets bus.gateway.ports.DeadLetterRoom."""
 
-    done: list[tuple[Order, Deed]] = field(default_factory=list)
+    done: list[tuple[DeadLetterRequest, IdempotentRequest]] = field(default_factory=list)
 
-    async def groups(self, listing: Listing) -> Sequence[Mapping[str, Any]]:
+    async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         del listing
         return []
 
@@ -27,7 +27,7 @@ class FakeRoom:
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return []
 
-    async def act(self, order: Order, deed: Deed) -> Done:
+    async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         """Keep the order."""
         self.done.append((order, deed))
-        return Done(content={}, repeated=False)
+        return StoredResponse(content={}, repeated=False)

@@ -15,12 +15,12 @@ from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import KeyKind, State, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
-from bus.gateway.ports import Client, Push
+from bus.gateway.ports import Client, SentEvent
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
-from bus.kafka.tail_reader import Bounds, OffsetGone, Place, Positions
-from bus.wire.codec import Codec, Registered
+from bus.kafka.tail_reader import Bounds, OffsetGone, Partition, Positions
+from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
@@ -34,7 +34,7 @@ RULES = Rules(
     root_causes=frozenset({"fan"}),
 )
 CONTRACT: Contract = load_contract()
-REGISTERED = {n: Registered(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)}
+REGISTERED = {n: RegisteredSchema(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)}
 CODEC = Codec(REGISTERED)
 
 
@@ -71,8 +71,8 @@ class StoreThatMayBeAway(MemoryStore):
 class FakeLog:
     """A log in lists; `first` is the oldest offset held."""
 
-    records: dict[Place, list[Record]] = field(default_factory=dict)
-    first: dict[Place, int] = field(default_factory=dict)
+    records: dict[Partition, list[Record]] = field(default_factory=dict)
+    first: dict[Partition, int] = field(default_factory=dict)
     away: bool = False
     readers: int = 0
     readers_most: int = 0
@@ -80,10 +80,10 @@ class FakeLog:
     def put(self, recorded: Recorded, topics: Iterable[str] | None = None) -> None:
         """Append an event to its topics, as the relay does."""
         for topic in topics or CONTRACT.destinations(recorded):
-            place = Place(topic, partition_of(recorded.ticket_id, CONTRACT.topics[topic].partitions))
+            place = Partition(topic, partition_of(recorded.ticket_id, CONTRACT.topics[topic].partitions))
             self.put_raw(place, CODEC.encode(recorded), headers_of(recorded), recorded.ticket_id.encode())
 
-    def put_raw(self, place: Place, value: bytes, headers: Sequence[tuple[str, bytes]], key: bytes = b"") -> None:
+    def put_raw(self, place: Partition, value: bytes, headers: Sequence[tuple[str, bytes]], key: bytes = b"") -> None:
         """Append any bytes."""
         held = self.records.setdefault(place, [])
         offset = self.first.get(place, 0) + len(held)
@@ -108,11 +108,11 @@ class FakeLog:
         finally:
             self.readers -= 1
 
-    def _end(self, place: Place) -> int:
+    def _end(self, place: Partition) -> int:
         return self.first.get(place, 0) + len(self.records.get(place, ()))
 
-    def _places(self, topics: Iterable[str]) -> list[Place]:
-        return [Place(topic, number) for topic in topics for number in range(CONTRACT.topics[topic].partitions)]
+    def _places(self, topics: Iterable[str]) -> list[Partition]:
+        return [Partition(topic, number) for topic in topics for number in range(CONTRACT.topics[topic].partitions)]
 
 
 @dataclass
@@ -126,7 +126,7 @@ class FakeReader:
         """Tell what the log holds."""
         return self.log.bounds(topics)
 
-    def read_from(self, positions: Mapping[Place, int]) -> None:
+    def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Stand there."""
         self.stands = dict(positions)
         if any(offset < self.log.first.get(place, 0) for place, offset in positions.items()):
@@ -198,9 +198,9 @@ class FakeReadModel:
 class FakePushes:
     """Keeps what was noted."""
 
-    noted: list[Push] = field(default_factory=list)
+    noted: list[SentEvent] = field(default_factory=list)
 
-    def note(self, push: Push) -> None:
+    def note(self, push: SentEvent) -> None:
         """Keep it."""
         self.noted.append(push)
 

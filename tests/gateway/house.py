@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from bus.postgres.pool import Pool, connected
-from bus.programs.deadletter_service import Room
-from bus.wire.rejected_input import RefusedInput
+from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import of_input
 from deadletter.store import post
 from tests.deadletter.test_letters import letter_of, rejecting
@@ -66,7 +66,9 @@ async def house(pool: Pool) -> AsyncIterator[House]:
     await office.clear()
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE deeds")
-    gateway = Gateway(room=Room(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()}))
+    gateway = Gateway(
+        room=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
+    )
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield House(gateway=gateway, office=office)
 
@@ -77,7 +79,7 @@ async def _all_known(_values: Iterable[bytes | None]) -> None:
 
 async def put_input(house: House, origin: str, body: bytes, headers: dict[str, str] | None = None) -> int:
     """Put input that had no effect into the room; gives the letter's number."""
-    input_ = RefusedInput(
+    input_ = RejectedInput(
         origin=origin, origin_ref=f"{origin}@1", source="s", code="c", field="f", detail_zh="不", detail_en="no",
         body=body, headers=headers or {}, trace_id="0" * 31 + "1", kind="malformed",
     )  # fmt: skip

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from bus.alerts.alert import Finding
-from bus.delivery.dead_letter_port import Parked
-from bus.delivery.targets_config import TargetPlan
+from bus.alerts.alert import Alert
+from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.delivery.targets_config import TargetConfig
 from bus.postgres.pool import Connection, Pool, connected
-from bus.push.overdue_monitor import PushRounds
-from bus.push.sessions import PushDesk, Session
+from bus.push.overdue_monitor import OverdueMonitor
+from bus.push.sessions import PushSession, PushSessions
 from bus.wire.event_reader import nothing_more
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, Office
@@ -44,14 +44,14 @@ class Room:
 
     office: Office
     now: datetime = NOW
-    parked: list[Parked] = field(default_factory=list)
-    found: list[Finding] = field(default_factory=list)
+    parked: list[ParkedDelivery] = field(default_factory=list)
+    found: list[Alert] = field(default_factory=list)
 
-    def desk(self, **plan: Any) -> PushDesk:
+    def desk(self, **plan: Any) -> PushSessions:
         """Make a desk, as each gateway has one."""
-        return PushDesk(
+        return PushSessions(
             name=APP,
-            plan=TargetPlan.model_validate({"adapter": "engineer-app", "events": "all", **plan}),
+            plan=TargetConfig.model_validate({"adapter": "engineer-app", "events": "all", **plan}),
             pool=self.office.pool,
             decode=CODEC.decode,
             know=nothing_more,
@@ -60,10 +60,10 @@ class Room:
             report=self.found.append,
         )
 
-    def rounds(self) -> PushRounds:
+    def rounds(self) -> OverdueMonitor:
         """Make rounds, as each worker does them."""
         deadline = timedelta(hours=1)
-        return PushRounds(
+        return OverdueMonitor(
             name=APP, deadline=deadline, pool=self.office.pool, now=lambda: self.now, report=self.found.append
         )
 
@@ -92,7 +92,7 @@ class Room:
 
         await eventually(they_do, within_s=10)
 
-    async def _park(self, connection: Connection, parked: Sequence[Parked]) -> None:
+    async def _park(self, connection: Connection, parked: Sequence[ParkedDelivery]) -> None:
         del connection
         self.parked += parked
 
@@ -107,7 +107,7 @@ async def empty_room(pool: Pool) -> Room:
 
 
 @asynccontextmanager
-async def open_desk(desk: PushDesk) -> AsyncIterator[PushDesk]:
+async def open_desk(desk: PushSessions) -> AsyncIterator[PushSessions]:
     """Run a desk; what it is in the middle of when it is left stays as it is, as at a kill."""
     running = asyncio.create_task(desk.run())
     try:
@@ -117,7 +117,7 @@ async def open_desk(desk: PushDesk) -> AsyncIterator[PushDesk]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def next_push(session: Session) -> tuple[str, str, int]:
+async def next_push(session: PushSession) -> tuple[str, str, int]:
     """Wait for a push: its key, ticket and version."""
     async with asyncio.timeout(10):
         frame = orjson.loads(await session.take())

@@ -6,12 +6,12 @@ import pytest
 
 from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
-from bus.gateway.auth.client_cache import KnownClients
+from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import token_hash
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.gateway.ports import Client
 from bus.programs.sources import sources
-from bus.settings import Settings, SettingsWrong
+from bus.settings import Settings, SettingsInvalid
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 
 ADA = Client(name="ada", role=Role.SRE)
@@ -57,7 +57,7 @@ def test_a_webhook_source_may_not_be_called_as_the_bus_itself() -> None:
     secret = "whsec_" + "QUJD" * 12
     assert list(sources(Settings.model_validate({"webhook_secrets": {"crm": [secret]}}))) == ["crm"]
     for name in ("bus", "ticketbus", "Bus"):
-        with pytest.raises(SettingsWrong, match="own name"):
+        with pytest.raises(SettingsInvalid, match="own name"):
             sources(Settings.model_validate({"webhook_secrets": {name: [secret]}}))
 
 
@@ -77,7 +77,7 @@ class Tokens:
 
 async def test_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_cannot_be_judged() -> None:
     tokens, now = Tokens(), [0.0]
-    clients = KnownClients(tokens, clock=lambda: now[0])
+    clients = ClientCache(tokens, clock=lambda: now[0])
     tokens.away = True
     with pytest.raises(StoreUnavailable):
         await clients.find("t")
@@ -91,7 +91,7 @@ async def test_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_c
 
 async def test_a_new_token_is_found_on_a_miss_a_revoked_one_is_gone_and_guesses_load_once_a_second() -> None:
     tokens, now = Tokens(), [0.0]
-    clients = KnownClients(tokens, clock=lambda: now[0])
+    clients = ClientCache(tokens, clock=lambda: now[0])
     assert [await clients.find(f"guess {n}") for n in range(20)] == [None] * 20
     assert tokens.loads == 1
     tokens.rows[token_hash("new")] = ADA

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bus.delivery import target_state as gate
-from bus.gateway.ports import Deed, Done
+from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.write.idempotency_store import once
 from bus.intake.command_ids import command_id
 from bus.postgres.pool import Pool
@@ -56,7 +56,7 @@ async def test_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(
 async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
     pool, told = house.office.pool, dict[str, Any]()
     await gate.begin(pool, "erp")
-    deed = Deed(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
+    deed = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
 
     async def killed(pool: Pool) -> dict[str, Any]:
         await gate.pause(pool, "erp", "never")
@@ -69,8 +69,8 @@ async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(ho
     with pytest.raises(asyncio.CancelledError):
         await once(pool, deed, killed)
     assert (await house.get("/v1/deliveries"))["deliveries"][0]["paused"] is None
-    assert await once(pool, deed, paused) == Done(content=told, repeated=False)
-    assert await once(pool, deed, killed) == Done(content=told, repeated=True)
+    assert await once(pool, deed, paused) == StoredResponse(content=told, repeated=False)
+    assert await once(pool, deed, killed) == StoredResponse(content=told, repeated=True)
 
 
 async def test_a_refusal_leaves_the_key_free(house: House) -> None:

@@ -12,9 +12,9 @@ from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.terms import State, TicketId
 from bus.gateway.auth.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
 from bus.gateway.auth.roles import Role
-from bus.gateway.ports import Client, Push
+from bus.gateway.ports import Client, SentEvent
 from bus.gateway.read.ticket_rows import PostgresTicketReader
-from bus.gateway.stream.sent_events import PostgresPushes
+from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, open_pool
 from tests.bus_under_test import Bus, bus_on
@@ -87,9 +87,9 @@ async def test_preparing_again_neither_revives_a_revoked_client_nor_raises_anybo
 
 async def test_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) -> None:
     assert bus.settings.database_url is not None
-    push = Push(ticket_id="T20261122-000001", version=2, topic="ticket.assign", client="app", pushed_at=NOON)
+    push = SentEvent(ticket_id="T20261122-000001", version=2, topic="ticket.assign", client="app", pushed_at=NOON)
     async with open_pool(bus.settings.database_url, size=1) as pool:
-        pushes = PostgresPushes(pool)
+        pushes = PostgresSentEvents(pool)
         pushes.note(push)
         pushes.note(push)
         await pushes.write()

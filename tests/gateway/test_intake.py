@@ -5,8 +5,8 @@ from typing import cast
 
 import httpx2
 
-from bus.intake.dispatch_handler import DispatchingHandler
-from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
+from bus.intake.dispatch_handler import DispatchHandler
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
@@ -18,9 +18,9 @@ NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
 
 async def take_in(gateway: Gateway) -> None:
     """Run the intake stage over what was spooled, as one batch."""
-    handler = DispatchingHandler(
+    handler = DispatchHandler(
         name=INTAKE_HANDLER,
-        door=IntakeDoor(codec=CODEC, sources=gateway.deps.sources),
+        door=IntakeTranslator(codec=CODEC, sources=gateway.deps.sources),
         dispatcher=gateway.dispatcher,
         refused=gateway.refused,
         know=nothing_more,

@@ -10,7 +10,7 @@ from bus.delivery import target_state as gate
 from bus.domain.errors import MalformedInput
 from bus.postgres.pool import Pool
 from bus.push.frames import read_person
-from bus.push.sessions import Session
+from bus.push.sessions import PushSession
 from tests.bus_under_test import eventually
 from tests.delivery.office import NOW, ticket
 from tests.gateway.push_room import APP, Room, empty_room, next_push, open_desk
@@ -19,7 +19,7 @@ from tests.store.conftest import database, pool
 __all__ = ["database", "pool"]
 
 
-async def nothing_more_comes(session: Session) -> None:
+async def nothing_more_comes(session: PushSession) -> None:
     """See that no push comes for three turns of an idle desk."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.7):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.delivery.targets_config import PlanWrong
+from bus.delivery.targets_config import TargetsConfigInvalid
 from bus.postgres.pool import Pool
 from bus.programs.gateway import run_gateway
 from bus.programs.targets import plan_of
@@ -88,6 +88,6 @@ async def test_a_targets_file_that_asks_for_what_is_not_there_stops_the_gateway(
     file.write_text(f"targets: {targets}")
     settings = Settings(targets_file=file)
     for refuses in (lambda: asyncio.sleep(0, plan_of(settings)), lambda: run_gateway(settings)):
-        with pytest.raises(PlanWrong) as wrong:
+        with pytest.raises(TargetsConfigInvalid) as wrong:
             await refuses()
         assert named in str(wrong.value)

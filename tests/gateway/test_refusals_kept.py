@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from bus.domain.errors import StoreUnavailable
-from bus.wire.rejected_input import RefusedInput
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from bus.wire.rejected_input import RejectedInput
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.gateway.conftest import OPENING, Gateway
 
 
@@ -14,10 +14,10 @@ from tests.gateway.conftest import OPENING, Gateway
 def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the place of refusals be away."""
 
-    async def away(_self: object, _inputs: Sequence[RefusedInput]) -> None:
+    async def away(_self: object, _inputs: Sequence[RejectedInput]) -> None:
         raise StoreUnavailable("away for a test")
 
-    monkeypatch.setattr(MemoryRefusedInputs, "keep", away)
+    monkeypatch.setattr(MemoryRejectedInputs, "keep", away)
 
 
 async def test_a_refused_command_that_cannot_be_kept_is_to_come_again(

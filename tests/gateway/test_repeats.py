@@ -1,14 +1,14 @@
 """What counts as a repeat of the relay, and what is news."""
 
-from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Repeats
-from bus.kafka.tail_reader import Place
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Dedup
+from bus.kafka.tail_reader import Partition
 from bus.outbox.relay import SHARD_ROWS_MAX
 
-HERE, THERE = Place("ticket.events", 0), Place("ticket.status", 0)
+HERE, THERE = Partition("ticket.events", 0), Partition("ticket.status", 0)
 
 
 def test_a_pass_that_the_relay_repeats_is_known_event_by_event() -> None:
-    repeats = Repeats()
+    repeats = Dedup()
     passed = [("T1", version) for version in range(1, SHARD_ROWS_MAX + 1)]
     assert not any(repeats.repeated(HERE, *event) for event in passed)
     late = [("T2", version) for version in range(1, 11)]
@@ -18,7 +18,7 @@ def test_a_pass_that_the_relay_repeats_is_known_event_by_event() -> None:
 
 
 def test_an_older_version_published_again_on_purpose_is_news() -> None:
-    repeats = Repeats()
+    repeats = Dedup()
     for version in range(1, REPEAT_RECORDS_MAX + 2):
         repeats.repeated(HERE, "T1", version)
     assert not repeats.repeated(HERE, "T1", 1)
@@ -27,5 +27,5 @@ def test_an_older_version_published_again_on_purpose_is_news() -> None:
 
 
 def test_records_that_name_no_event_are_never_repeats_of_each_other() -> None:
-    repeats = Repeats()
+    repeats = Dedup()
     assert not any(repeats.repeated(HERE, *nameless) for nameless in [("", 0), ("", 0), ("T1", 0), ("T1", 0), ("", 1)])

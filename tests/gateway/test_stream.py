@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from bus.domain.terms import TicketId
 from bus.gateway.routes import stream
 from bus.gateway.stream.cursor import write_cursor
-from bus.kafka.tail_reader import Place
+from bus.kafka.tail_reader import Partition
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed
@@ -150,7 +150,7 @@ async def test_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gateway) -> 
     assert following["ticket_version"] == events[-1]["ticket_version"] + 1
 
 
-@pytest.mark.parametrize("cursor", ["§", "AAAA", "e30x", write_cursor({Place("ticket.events", 0): 1})])
+@pytest.mark.parametrize("cursor", ["§", "AAAA", "e30x", write_cursor({Partition("ticket.events", 0): 1})])
 async def test_a_cursor_that_is_none_is_refused(served: Gateway, cursor: str) -> None:
     async with subscribed(served, f"topics=ticket.events&cursor={cursor}") as ws:
         [error], code, _ = await until_closed(ws)
@@ -159,8 +159,8 @@ async def test_a_cursor_that_is_none_is_refused(served: Gateway, cursor: str) ->
 
 async def test_a_cursor_whose_place_is_gone_or_never_was_is_refused(served: Gateway) -> None:
     partitions = range(CONTRACT.topics["ticket.events"].partitions)
-    behind = write_cursor({Place("ticket.events", n): 0 for n in partitions})
-    ahead = write_cursor({Place("ticket.events", n): 10**6 for n in partitions})
+    behind = write_cursor({Partition("ticket.events", n): 0 for n in partitions})
+    ahead = write_cursor({Partition("ticket.events", n): 10**6 for n in partitions})
     for n in range(12):
         await served.opened(f"SN-{n}")
     await served.caught_up()
@@ -180,7 +180,7 @@ async def test_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) 
         recorded = served.store.log[TicketId(ticket)][0]
         with capture_logs():
             served.log.put_raw(
-                Place("ticket.events", 3), b"junk", headers_of(replace(recorded, ticket_id=TicketId("T20261122-9")))
+                Partition("ticket.events", 3), b"junk", headers_of(replace(recorded, ticket_id=TicketId("T20261122-9")))
             )
             [error] = await frames(ws, 1)
         assert (error["kind"], error["code"], error["partition"]) == ("error", "malformed_record", 3)
@@ -194,7 +194,7 @@ async def test_every_record_without_headers_is_told(served: Gateway) -> None:
         await frames(ws, 1)
         with capture_logs():
             for _ in range(3):
-                served.log.put_raw(Place("ticket.events", 3), b"junk", [])
+                served.log.put_raw(Partition("ticket.events", 3), b"junk", [])
             got = await frames(ws, 3)
     assert [one["offset"] for one in got] == [0, 1, 2]
 

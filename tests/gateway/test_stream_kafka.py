@@ -18,7 +18,7 @@ from bus.gateway.stream.cursor import write_cursor
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
 from bus.kafka.clients import apply_topics, make_producer
-from bus.kafka.tail_reader import KafkaLog, Know, Place
+from bus.kafka.tail_reader import KafkaLog, Know, Partition
 from bus.local.stack import Urls
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings
@@ -205,7 +205,7 @@ async def test_an_event_whose_schema_nobody_knows_is_told_as_unreadable(settings
 
 async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) -> None:
     partitions = range(CONTRACT.topics["ticket.events"].partitions)
-    ahead = write_cursor({Place("ticket.events", n): 10**6 for n in partitions})
+    ahead = write_cursor({Partition("ticket.events", n): 10**6 for n in partitions})
     async with gateway_on(settings) as gateway, subscribed(gateway, f"topics=ticket.events&cursor={ahead}") as ws:
         got, code, _ = await until_closed(ws)
     assert (got[-1]["code"], code) == ("cursor_expired", 4410)

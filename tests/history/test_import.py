@@ -19,7 +19,7 @@ from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import State
 from bus.intake.dispatch import Dispatcher
-from bus.wire.rejected_input import RefusedInput
+from bus.wire.rejected_input import RejectedInput
 from tests.history.oracle import Expected, compare, expected
 from tests.history.uci import SAMPLE, Bus, lines, row, states
 
@@ -161,7 +161,7 @@ async def test_a_store_that_stays_away_stops_the_import_with_a_word_on_how_to_go
 class Shut:
     """A store of refused input that is away."""
 
-    async def keep(self, inputs: Sequence[RefusedInput]) -> None:
+    async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         raise StoreUnavailable(f"away with {len(inputs)} inputs")
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.history.map_file import MapWrong, load_map
+from adapters.history.map_file import MapInvalid, load_map
 from adapters.history.rows import HistoryUnreadable
-from adapters.history.table import Table
+from adapters.history.table import BoundTable
 from tests.history.uci import HEADER, MAP, ROOT, row
 
 SHIPPED = (ROOT / "adapters" / "history" / "uci_incident_log.yaml").read_text(encoding="utf-8")
@@ -36,22 +36,22 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     ],
 )
 def test_a_wrong_map_names_the_field(tmp_path: Path, old: str, new: str, named: str) -> None:
-    with pytest.raises(MapWrong) as wrong:
+    with pytest.raises(MapInvalid) as wrong:
         load_map(changed(tmp_path, old, new))
     assert named in str(wrong.value)
 
 
 def test_a_map_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(MapWrong, match="No such file"):
+    with pytest.raises(MapInvalid, match="No such file"):
         load_map(tmp_path / "absent.yaml")
 
 
 def test_times_are_read_in_the_map_s_zone_and_kept_in_utc(tmp_path: Path) -> None:
-    table = Table(load_map(changed(tmp_path, "zone: UTC", "zone: Asia/Shanghai")), HEADER)
+    table = BoundTable(load_map(changed(tmp_path, "zone: UTC", "zone: Asia/Shanghai")), HEADER)
     assert table.updated_at(list(row("New").values())) == datetime(2016, 3, 1, 1, 0, tzinfo=UTC)
 
 
 def test_a_file_without_a_column_of_the_map_is_refused_with_the_nearest() -> None:
     header = ["state" if name == "incident_state" else name for name in HEADER]
     with pytest.raises(HistoryUnreadable, match="incident_state"):
-        Table(MAP, header)
+        BoundTable(MAP, header)

@@ -11,8 +11,8 @@ from pathlib import Path
 from adapters.history.importer import Summary, import_history
 from adapters.history.map_file import load_map
 from adapters.history.rows import Row
-from adapters.history.table import Table
-from adapters.history.translate import Progress, step
+from adapters.history.table import BoundTable
+from adapters.history.translate import IncidentProgress, step
 from bus.domain.commands import Command, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.events import TicketAssigned, TicketReturned
@@ -21,14 +21,14 @@ from bus.domain.sla_clock import SlaLimit
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.wire.rejected_input import RefusedStore
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from bus.wire.rejected_input import RejectedInputStore
+from deadletter.rejected_inputs import MemoryRejectedInputs
 
 ROOT = Path(__file__).parents[2]
 MAP = load_map(ROOT / "adapters" / "history" / "uci_incident_log.yaml")
 SAMPLE = gzip.decompress((ROOT / "tests" / "data" / "uci_sample.csv.gz").read_bytes()).splitlines(keepends=True)
 HEADER = tuple(SAMPLE[0].decode().strip().split(","))
-TABLE = Table(MAP, HEADER)
+TABLE = BoundTable(MAP, HEADER)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
@@ -58,7 +58,7 @@ def states(*words: str, person: str = "Ada") -> list[dict[str, str]]:
 
 def answers(rows: Iterable[Mapping[str, str]]) -> list[tuple[Request, ...] | MalformedInput]:
     """Translate the rows of one incident; one answer a row."""
-    progress, answered = Progress(), []
+    progress, answered = IncidentProgress(), []
     for line, cells in zip(count(2), rows, strict=False):
         made = Row(line, b"", tuple(cells[name] for name in HEADER))
         progress, answer = step(TABLE, progress, made, received_at=NOW)
@@ -99,7 +99,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.store = MemoryStore()
-        self.refused = MemoryRefusedInputs()
+        self.refused = MemoryRejectedInputs()
         self.dispatcher = Dispatcher(store=self.store, rules=RULES, now=lambda: NOW)
 
     async def take(
@@ -107,7 +107,7 @@ class Bus:
         file: Iterable[bytes],
         *,
         batch_size: int = 1000,
-        refused: RefusedStore | None = None,
+        refused: RejectedInputStore | None = None,
         patience_s: float = 1.0,
     ) -> Summary:
         """Import a file."""

@@ -10,7 +10,7 @@ from bus.cli.run import NoStack
 from bus.cli.run import resolved as resolved_by_command
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
-from bus.settings import STATE_FILE, Settings, SettingsWrong, listing, load, mask_password, resolve, variables
+from bus.settings import STATE_FILE, Settings, SettingsInvalid, listing, load, mask_password, resolve, variables
 
 LENDS = {
     "database_url": "postgresql://a:b@127.0.0.1:1/x",
@@ -39,11 +39,11 @@ def test_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKETBUS_HTTP_PORT", "s3cret")
-    with pytest.raises(SettingsWrong, match="TICKETBUS_HTTP_PORT") as told:
+    with pytest.raises(SettingsInvalid, match="TICKETBUS_HTTP_PORT") as told:
         load()
     assert "s3cret" not in str(told.value)
     monkeypatch.setenv("TICKETBUS_WEBHOOK_SECRETS", "{s3cret")
-    with pytest.raises(SettingsWrong, match="webhook_secrets") as told:
+    with pytest.raises(SettingsInvalid, match="webhook_secrets") as told:
         load()
     assert "s3cret" not in str(told.value)
 

@@ -14,8 +14,8 @@ from bus.cli.trace import lines
 from bus.delivery import queue
 from bus.delivery import target_state as gate
 from bus.delivery.breaker import Breaker
-from bus.delivery.dead_letter_port import Parked
-from bus.delivery.queue import Added, Again, Claim, Ended, Settled
+from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
@@ -67,7 +67,9 @@ async def lived(core: Core, number: int) -> TicketId:
 async def wait_for(core: Core, target: str, ticket_id: TicketId, *versions: int, at: datetime = NOW) -> None:
     """Let events wait for a target."""
     async with connected(core.pool) as connection:
-        await queue.add(connection, [Added(target=target, ticket_id=ticket_id, version=one) for one in versions], at)
+        await queue.add(
+            connection, [NewDelivery(target=target, ticket_id=ticket_id, version=one) for one in versions], at
+        )
 
 
 async def claim(core: Core, target: str, ticket_id: TicketId, now: datetime = NOW) -> Claim:
@@ -79,7 +81,7 @@ async def claim(core: Core, target: str, ticket_id: TicketId, now: datetime = NO
 
 
 async def settle(
-    core: Core, target: str, *, ended: Sequence[Ended] = (), again: Sequence[Again] = (), now: datetime = NOW
+    core: Core, target: str, *, ended: Sequence[EndedClaim] = (), again: Sequence[FailedClaim] = (), now: datetime = NOW
 ) -> None:
     async with connected(core.pool) as connection:
         assert await queue.settle(connection, target, ended, again, now)
@@ -87,15 +89,17 @@ async def settle(
 
 async def delivered(core: Core, target: str, ticket_id: TicketId, now: datetime = NOW) -> None:
     own = await claim(core, target, ticket_id, now)
-    await settle(core, target, ended=[Ended(claim=own, how=Settled.DONE, reference=f"B-{own.version}")], now=now)
+    await settle(
+        core, target, ended=[EndedClaim(claim=own, how=DeliveryEnd.DONE, reference=f"B-{own.version}")], now=now
+    )
 
 
 async def dies(core: Core, target: str, ticket_id: TicketId, detail: str = "物料不存在", at: datetime = NOW) -> int:
     """Let the next delivery of a ticket become a letter; gives its number."""
     own = await claim(core, target, ticket_id, at)
     failure = {"at": at.isoformat(), "kind": "rejected", "detail": detail}
-    await settle(core, target, again=[Again(claim=own, at=at, unsure=False, failure=failure, parked=True)])
-    parked = Parked(target=target, claim=own, recorded=None, reason=Reason.REJECTED, failure=failure, at=at)
+    await settle(core, target, again=[FailedClaim(claim=own, at=at, unsure=False, failure=failure, parked=True)])
+    parked = ParkedDelivery(target=target, claim=own, recorded=None, reason=Reason.REJECTED, failure=failure, at=at)
     async with connected(core.pool) as connection:
         await letters.post_deliveries(connection, [parked])
         query = "SELECT id FROM letters WHERE target = %s AND ticket_id = %s AND state = 'open'"
@@ -167,7 +171,7 @@ async def test_what_is_tried_again_tells_when_and_why_and_how_its_target_stands(
     await wait_for(core, "erp", ticket_id, 1, 2)
     failure = {"at": NOW.isoformat(), "kind": "unavailable", "detail": "503"}
     own = await claim(core, "erp", ticket_id)
-    await settle(core, "erp", again=[Again(claim=own, at=later, unsure=False, failure=failure)])
+    await settle(core, "erp", again=[FailedClaim(claim=own, at=later, unsure=False, failure=failure)])
     await gate.begin(core.pool, "erp")
     async with connected(core.pool) as connection:
         await gate.write(connection, "erp", Breaker(failures=12, not_before=NOW + timedelta(seconds=5)))

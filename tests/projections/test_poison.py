@@ -13,7 +13,7 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify
@@ -49,7 +49,7 @@ async def project(rig: Rig, values: Sequence[bytes | None], reader: EventReader 
 
 
 async def test_poison_is_kept_once_and_passed_over_by_every_read_model_alike(rig: Rig) -> None:
-    events, refused = many(4), MemoryRefusedInputs()
+    events, refused = many(4), MemoryRejectedInputs()
     sound = encoded(events)
     poison = [b"", b"junk", UNKNOWN + b"\x02", sound[0][:-1], sound[0] + b"\0", with_nul(events[0])]
     half = len(sound) // 2
@@ -67,7 +67,7 @@ async def test_poison_is_kept_once_and_passed_over_by_every_read_model_alike(rig
 
 
 async def test_a_record_without_a_value_is_kept_too(rig: Rig) -> None:
-    refused = MemoryRefusedInputs()
+    refused = MemoryRejectedInputs()
     await project(rig, [None, *encoded(many(1))], replace(READER, keep=refused.keep))
     assert [one.code for one in refused.kept.values()] == ["empty_record"]
     assert len(await rig.ask("SELECT 1 FROM tickets")) == 1
@@ -85,7 +85,7 @@ async def test_versions_that_the_log_did_not_tell_are_read_from_postgresql(rig: 
 
 
 async def test_an_event_that_never_became_true_is_passed_over_where_it_does_not_follow(rig: Rig) -> None:
-    events, refused = many(3), MemoryRefusedInputs()
+    events, refused = many(3), MemoryRejectedInputs()
     async with connected(rig.pool) as connection:
         await add_events(connection, [(one, CODEC.encode(one)) for one in events])
     top = events[-1]
@@ -113,7 +113,7 @@ async def test_an_event_that_became_true_and_cannot_be_folded_is_said(rig: Rig) 
 
 
 async def test_records_wait_while_the_registry_is_away() -> None:
-    asked, refused = list[list[bytes | None]](), MemoryRefusedInputs()
+    asked, refused = list[list[bytes | None]](), MemoryRejectedInputs()
 
     async def know(values: Iterable[bytes | None]) -> None:
         asked.append(list(values))

@@ -9,7 +9,7 @@ from bus.domain.commands import Command
 from bus.domain.events import Recorded
 from bus.domain.terms import KeyKind, State
 from bus.domain.values import IncidentKey
-from bus.wire.codec import Codec, Registered
+from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.headers import traceparent
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
@@ -19,7 +19,10 @@ from tests.core.story import At, Story
 
 Row = TypeVar("Row")
 CODEC = Codec(
-    {n: Registered(schema_id=n, subject=one.subject, schema=one.schema) for n, one in enumerate(RECORD_TYPES, start=1)}
+    {
+        n: RegisteredSchema(schema_id=n, subject=one.subject, schema=one.schema)
+        for n, one in enumerate(RECORD_TYPES, start=1)
+    }
 )
 
 

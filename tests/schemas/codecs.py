@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bus.domain.commands import OUTSIDE
 from bus.domain.events import Event, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
-from bus.wire.codec import Codec, Registered
+from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent
 from tests.core.any_value import anything, of_type
@@ -21,9 +21,9 @@ from tests.core.any_value import anything, of_type
 IDS: Mapping[type, int] = {one.cls: number for number, one in enumerate(RECORD_TYPES, start=1)}
 
 
-def registered(*records: RecordType) -> dict[int, Registered]:
+def registered(*records: RecordType) -> dict[int, RegisteredSchema]:
     """Give schemas numbers, as a registry would."""
-    return {IDS[one.cls]: Registered(IDS[one.cls], one.subject, one.schema) for one in records}
+    return {IDS[one.cls]: RegisteredSchema(IDS[one.cls], one.subject, one.schema) for one in records}
 
 
 CODEC = Codec(registered(*RECORD_TYPES))

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
-from bus.alerts.alert import Finding
+from bus.alerts.alert import Alert
 from bus.domain.errors import MalformedInput
 from bus.kafka.clients import kafka_options
-from bus.kafka.range_reader import LogReader, open_reader
+from bus.kafka.range_reader import RangeReader, open_reader
 from bus.local.stack import Urls
 from bus.postgres.pool import Connection, Pool, connected, open_pool
 from bus.settings import Settings
@@ -59,9 +59,9 @@ class Rig:
     settings: Settings
     topic: str
     pool: Pool
-    reader: LogReader
+    reader: RangeReader
     producer: AIOKafkaProducer
-    found: list[Finding] = field(default_factory=list)
+    found: list[Alert] = field(default_factory=list)
     running: list[tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=list)
 
     @property
@@ -104,7 +104,7 @@ class Rig:
         end = (await self.reader.ends(self.topic, [partition]))[partition]
         return [r async for c in self.reader.read(self.topic, partition, 0, end, most=10_000) for r in c.records]
 
-    async def standing(self, handler: str = "counting") -> dict[int, offsets.Standing]:
+    async def standing(self, handler: str = "counting") -> dict[int, offsets.HandlerPosition]:
         """Tell how far a handler is, by partition."""
         async with connected(self.pool) as connection:
             return {one.partition: one for one in await offsets.standing(connection, [handler])}

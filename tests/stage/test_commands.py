@@ -10,13 +10,13 @@ from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
-from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsDoor
+from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dispatch_handler import DispatchingHandler
+from bus.intake.dispatch_handler import DispatchHandler
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import CommandSent
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 
@@ -46,17 +46,15 @@ def record(value: bytes | None, offset: int = 0, **own: Any) -> Record:
     return replace(plain, **own)
 
 
-def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
+def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make the handler on parts in memory."""
-    door = CommandsDoor(codec=CODEC, bytes_max=BYTES_MAX)
+    door = CommandsTranslator(codec=CODEC, bytes_max=BYTES_MAX)
     dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: NOON)
-    return DispatchingHandler(
-        name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more
-    )
+    return DispatchHandler(name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
 async def test_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_number() -> None:
-    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     values = [sent(), NOTE, sent(), replace(NOTE, command=Note(text="别的"))]
     headers = (("traceparent", TRACE.encode()),)
     records = [record(CODEC.encode_record(one), n, headers=headers) for n, one in enumerate(values)]
@@ -86,7 +84,7 @@ async def test_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_
     ({"at": NOON - timedelta(days=365 * 40)}, "out_of_range", "at"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, Any], code: str, field: str) -> None:
-    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     value = CODEC.encode_record(sent(**wrong))
     await handler_on(store, refused).handle(NO_CONNECTION, [record(value)])
     [letter] = refused.kept.values()
@@ -98,13 +96,13 @@ async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, An
 
 async def test_what_happened_without_a_time_happened_when_the_broker_got_it() -> None:
     store = StoreThatMayBeAway()
-    await handler_on(store, MemoryRefusedInputs()).handle(NO_CONNECTION, [record(CODEC.encode_record(sent()))])
+    await handler_on(store, MemoryRejectedInputs()).handle(NO_CONNECTION, [record(CODEC.encode_record(sent()))])
     [[event]] = store.log.values()
     assert event.occurred_at == NOON
 
 
 async def test_a_command_that_is_too_large_is_kept_and_stops_nobody() -> None:
-    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     large = CODEC.encode_record(replace(NOTE, command=Note(text="长" * BYTES_MAX)))
     records = [record(large), record(CODEC.encode_record(sent()), 1)]
     await handler_on(store, refused).handle(NO_CONNECTION, records)

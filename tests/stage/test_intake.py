@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import cast
 
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dispatch_handler import DispatchingHandler
-from bus.intake.intake_topic import INTAKE_HANDLER, IntakeDoor
+from bus.intake.dispatch_handler import DispatchHandler
+from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.postgres.pool import Connection
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
-from deadletter.rejected_inputs import MemoryRefusedInputs
+from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead, RequestReceived
 from tests.bus_under_test import eventually
 from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
@@ -31,15 +31,15 @@ def spooled(words: str, delivery: str) -> bytes:
     return CODEC.encode_record(received)
 
 
-def handler_on(store: StoreThatMayBeAway, refused: MemoryRefusedInputs) -> DispatchingHandler:
+def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make the handler on parts in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES)
-    door = IntakeDoor(codec=CODEC, sources={"fake": FakeSource()})
-    return DispatchingHandler(name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+    door = IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()})
+    return DispatchHandler(name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
 async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:
-    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     values = [
         spooled("open note", "d1"), None, b"junk", CODEC.encode_record(HOST), spooled("bad", "d2"),
         spooled("reopen note", "d3"), spooled("open note", "d1"),
@@ -62,7 +62,7 @@ async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_unde
 
 
 async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(rig: Rig) -> None:
-    store, refused = StoreThatMayBeAway(), MemoryRefusedInputs()
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     store.away = True
     rig.work(handler_on(store, refused))
     await rig.produce(0, spooled("open", "d1"), b"junk", spooled("note", "d2"))

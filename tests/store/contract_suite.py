@@ -9,11 +9,21 @@ from uuid import uuid4
 
 import pytest
 
-from bus.domain.batch_decider import Accepted, Answer, Loaded, Outcome, Refused, Settled, Wanted, settle, wanted
+from bus.domain.batch_decider import (
+    Accepted,
+    BatchDecision,
+    CommandResult,
+    LoadedState,
+    Outcome,
+    ReadSet,
+    Refused,
+    settle,
+    wanted,
+)
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
 from bus.domain.terms import CommandId, KeyKind, TicketId
-from bus.domain.ticket_keys import Name, key_name, source_name
+from bus.domain.ticket_keys import TicketKey, key_name, source_name
 from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher, new_event_id
 from bus.intake.store_port import Store
@@ -48,12 +58,12 @@ class StoreContract:
         """Open a ticket."""
         (outcome,) = await dispatcher.dispatch([fresh(command or opening())])
         assert isinstance(outcome, Accepted)
-        assert outcome.answer is Answer.OPENED
+        assert outcome.answer is CommandResult.OPENED
         return outcome.ticket_id
 
-    async def names(self, store: Store, *names: Name) -> set[Name]:
+    async def names(self, store: Store, *names: TicketKey) -> set[TicketKey]:
         """Ask which names are known."""
-        asked = Wanted(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=())
+        asked = ReadSet(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=())
         async with store.transaction() as tx:
             return {*(await tx.load(asked)).names}
 
@@ -91,7 +101,7 @@ class StoreContract:
     async def test_a_transaction_that_fails_leaves_nothing_behind(self, store: Store, dispatcher: Dispatcher) -> None:
         command = opening()
         one = fresh(command)
-        settled = Settled()
+        settled = BatchDecision()
 
         async def append_and_fail() -> None:
             nonlocal settled
@@ -109,14 +119,14 @@ class StoreContract:
         assert await self.names(store, key_name(command)) == set()
         (outcome,) = await dispatcher.dispatch([one])
         assert isinstance(outcome, Accepted)
-        assert (outcome.answer, outcome.repeated) == (Answer.OPENED, False)
+        assert (outcome.answer, outcome.repeated) == (CommandResult.OPENED, False)
 
     async def test_fifty_reports_at_once_have_one_master(self, store: Store, dispatcher: Dispatcher) -> None:
         key = uuid4().hex
         reports = [opening(key) for _ in range(50)]
         requests = [fresh(report) for report in reports]
         outcomes = await at_once(dispatcher, [[one] for one in requests])
-        assert Counter(outcome.answer for outcome in outcomes) == {Answer.OPENED: 1, Answer.JOINED: 49}
+        assert Counter(outcome.answer for outcome in outcomes) == {CommandResult.OPENED: 1, CommandResult.JOINED: 49}
         (ticket_id,) = {outcome.ticket_id for outcome in outcomes}
         assert await self.consistent(store, ticket_id) == 50
         assert sorted(outcome.version for outcome in outcomes) == list(range(1, 51))
@@ -158,14 +168,14 @@ class StoreContract:
         again = replace(recorded, event_id=new_event_id(), command_id=CommandId(uuid4()))
         with pytest.raises(InvariantBroken):
             async with store.transaction() as tx:
-                await tx.append(Settled(events=[again]))
+                await tx.append(BatchDecision(events=[again]))
         assert list(await store.events(ticket_id)) == [recorded]
 
     async def test_a_command_applied_twice_breaks_an_invariant(self, store: Store, dispatcher: Dispatcher) -> None:
         first, second = fresh(opening()), fresh(opening())
         await dispatcher.dispatch([first])
         same = replace(second, command_id=first.command_id)
-        unaware = Loaded(tickets={}, names={}, done={}, numbers=[999_999])
+        unaware = LoadedState(tickets={}, names={}, done={}, numbers=[999_999])
         settled = settle([same], unaware, rules=RULES, recorded_at=START, new_event_id=new_event_id)
         with pytest.raises(BusError):
             async with store.transaction() as tx:
@@ -188,7 +198,7 @@ class StoreContract:
             outcomes = await at_once(
                 dispatcher, [[fresh(opening(key)) for key in order] for order in (keys, keys[::-1]) * 2]
             )
-            assert Counter(one.answer for one in outcomes) == {Answer.OPENED: 6, Answer.JOINED: 18}
+            assert Counter(one.answer for one in outcomes) == {CommandResult.OPENED: 6, CommandResult.JOINED: 18}
 
     async def test_an_opening_that_is_refused_leaves_no_name(self, store: Store, dispatcher: Dispatcher) -> None:
         command = opening(title="")

@@ -11,7 +11,7 @@ import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from bus.kafka.broker_topic import Standing, TopicRefused, describe
+from bus.kafka.broker_topic import BrokerTopic, TopicRefused, describe
 from bus.kafka.clients import admin, alter_topics, apply_topics, topic_differences
 from bus.local.stack import Urls
 from bus.settings import Settings
@@ -36,11 +36,11 @@ async def settings(parts: Urls) -> AsyncIterator[Settings]:
         await client.delete_topics([physical(made.namespace, name) for name in CONTRACT.topics])
 
 
-async def standing(settings: Settings, topic: str) -> Standing:
+async def standing(settings: Settings, topic: str) -> BrokerTopic:
     """Read a topic as the broker has it, as soon as it tells of one that was just made."""
     name = physical(settings.namespace, topic)
 
-    async def there() -> Standing | None:
+    async def there() -> BrokerTopic | None:
         return (await describe(client, [name])).get(name)
 
     async with admin(settings) as client:

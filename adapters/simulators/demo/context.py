@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol
 from adapters.simulators.crm import Crm, Receipt
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import Systems
-from adapters.simulators.dispatcher import Desk
+from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
-from bus.delivery.status import Standing
+from bus.delivery.status import TargetStatus
 
 EVENT_S_MAX: Final = 15.0
 ENGINEER: Final = "张伟"
@@ -20,7 +20,7 @@ CLERK: Final = "客服小刘"
 class Operator(Protocol):
     """What an operator does at a terminal: the same functions as those of the commands named."""
 
-    async def standing(self, target: str) -> Standing | None:
+    async def standing(self, target: str) -> TargetStatus | None:
         """Look at a target, as `ticketbus delivery list` shows it; None while no worker serves it."""
 
     async def letter(self, target: str) -> Mapping[str, Any]:
@@ -31,18 +31,18 @@ class Operator(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
+class DemoContext:
     """Who plays: all of them speak to the bus over real sockets. `systems` are those that the bus calls."""
 
     crm: Crm
-    desk: Desk
+    desk: DispatcherClient
     app: EngineerApp
     wrong_app: EngineerApp
     systems: Systems
     operator: Operator
 
 
-async def tapped(cast: Cast, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
+async def tapped(cast: DemoContext, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
     """Tap a button of the app, which must be taken. Raises StoryFailed."""
     answer = await cast.app.tap(label, ticket_id, **values)
     tell.expect(answer.done, f"“{label}”应被接受", f"{label} is accepted", answer)

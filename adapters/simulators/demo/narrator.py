@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 
-class StoryFailed(Exception):
+class DemoFailed(Exception):
     """The story did not go as it must; the text says which part."""
 
 
@@ -44,9 +44,9 @@ class Narrator:
         self._print(Text("     " + " ".join(_padded(text, width) for text, width in cells).rstrip()))
 
     def expect(self, kept: bool, zh: str, en: str, seen: object = "") -> None:
-        """Go on if it is as it must be. Raises StoryFailed."""
+        """Go on if it is as it must be. Raises DemoFailed."""
         if not kept:
-            raise StoryFailed(f"第 {self._steps} 步未达预期:{zh} / step {self._steps}: {en}; seen: {seen}")
+            raise DemoFailed(f"第 {self._steps} 步未达预期:{zh} / step {self._steps}: {en}; seen: {seen}")
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True, highlight=False)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from adapters.simulators.demo.context import Cast
+from adapters.simulators.demo.context import DemoContext
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import BREAKER_FAILURES, ERP, SEAL
 from adapters.simulators.dispatcher import until
-from adapters.simulators.kingdee import Fault
+from adapters.simulators.kingdee import KingdeeFault
 from adapters.simulators.kingdee_books import BillKept
-from bus.delivery.status import Standing
+from bus.delivery.status import TargetStatus
 
 DELIVERED_S_MAX: Final = 30.0  # on a busy machine the worker is still starting
 STOREKEEPER: Final = "周敏"
@@ -17,14 +17,14 @@ PUMP: Final = "WM-PUMP-20"  # not in the ERP's books at first
 _STEPS: Final = {"made": "保存 saved", "submitted": "提交 submitted", "audited": "审核 audited"}
 
 
-async def disk_full(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def disk_full(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Ask for parts while the ERP's disk is full: its queue waits behind a breaker, the CRM hears of everything."""
     tell.step(
         "ERP 磁盘已满:领料单排队等待,熔断打开;其他系统不受影响",
         "the ERP's disk is full: requests for parts wait behind a breaker, and nobody else does",
         "App → POST …/request-parts → Kafka ticket.events → stage delivery → Kingdee → HTTP 200, MsgCode 6",
     )
-    cast.systems.erp.fail(Fault.DISK_FULL)
+    cast.systems.erp.fail(KingdeeFault.DISK_FULL)
     await _asked(cast, tell, ticket_id, PUMP, 1)
     await _stands(cast, tell, lambda one: one.failures >= BREAKER_FAILURES, "熔断应打开", "its breaker opens")
     await _asked(cast, tell, ticket_id, SEAL, 2)
@@ -41,7 +41,7 @@ async def disk_full(cast: Cast, tell: Narrator, ticket_id: str) -> None:
     )
 
 
-async def letter(cast: Cast, tell: Narrator) -> Mapping[str, Any]:
+async def letter(cast: DemoContext, tell: Narrator) -> Mapping[str, Any]:
     """Free the disk: the ERP answers, and does not know the material. Give the dead letter that this becomes."""
     tell.step(
         "磁盘恢复,但 ERP 没有这个物料:这一单成为死信,原因与原文都在",
@@ -65,7 +65,7 @@ async def letter(cast: Cast, tell: Narrator) -> Mapping[str, Any]:
     return found
 
 
-async def repair(cast: Cast, tell: Narrator, ticket_id: str, found: Mapping[str, Any]) -> None:
+async def repair(cast: DemoContext, tell: Narrator, ticket_id: str, found: Mapping[str, Any]) -> None:
     """Make the master record and send the letter again: both requests are issued, each by one bill."""
     tell.step(
         "修复:ERP 建立物料档案,重发死信,写明谁、为什么;后面的一单自动跟上",
@@ -94,7 +94,7 @@ async def repair(cast: Cast, tell: Narrator, ticket_id: str, found: Mapping[str,
     await _stands(cast, tell, lambda one: one.waiting == 0, "队列应已清空", "its queue is empty")
 
 
-async def told_to_crm(cast: Cast, tell: Narrator, ticket_id: str) -> int:
+async def told_to_crm(cast: DemoContext, tell: Narrator, ticket_id: str) -> int:
     """Wait until the CRM was told of every change so far, in order and once; give the ticket's version."""
     version = int((await cast.app.ticket(ticket_id)).body["version"])
     ledger = cast.systems.crm.ledger
@@ -107,17 +107,19 @@ async def told_to_crm(cast: Cast, tell: Narrator, ticket_id: str) -> int:
     return version
 
 
-async def _asked(cast: Cast, tell: Narrator, ticket_id: str, part_no: str, quantity: int) -> None:
+async def _asked(cast: DemoContext, tell: Narrator, ticket_id: str, part_no: str, quantity: int) -> None:
     parts = [{"part_no": part_no, "quantity": quantity}]
     answer = await cast.app.tap("领料", ticket_id, parts=parts, reason="现场更换")
     tell.expect(answer.done, "“领料”应被接受", "the request for parts is accepted", answer)
     tell.fact(f"领料 {part_no} × {quantity}", "parts are asked for; the ticket waits for them")
 
 
-async def _stands(cast: Cast, tell: Narrator, good: Callable[[Standing], bool], zh: str, en: str) -> Standing:
+async def _stands(
+    cast: DemoContext, tell: Narrator, good: Callable[[TargetStatus], bool], zh: str, en: str
+) -> TargetStatus:
     """Wait until the ERP's queue stands so. Raises StoryFailed."""
 
-    def is_so(stood: Standing | None) -> bool:
+    def is_so(stood: TargetStatus | None) -> bool:
         return stood is not None and good(stood)
 
     stood = await until(lambda: cast.operator.standing(ERP), is_so, limit_s=DELIVERED_S_MAX)
@@ -126,7 +128,7 @@ async def _stands(cast: Cast, tell: Narrator, good: Callable[[Standing], bool], 
     return stood
 
 
-def _row(tell: Narrator, stood: Standing) -> None:
+def _row(tell: Narrator, stood: TargetStatus) -> None:
     titles = (
         ("target", 10),
         ("等待 waiting", 14),

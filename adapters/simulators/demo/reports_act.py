@@ -5,7 +5,7 @@ import contextlib
 import time
 from typing import Final
 
-from adapters.simulators.demo.context import CLERK, EVENT_S_MAX, Cast, expect_answer
+from adapters.simulators.demo.context import CLERK, EVENT_S_MAX, DemoContext, expect_answer
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.engineer_app import SubscriptionRefused
 
@@ -34,7 +34,7 @@ OTHERS: Final = (
 )
 
 
-async def reports(cast: Cast, tell: Narrator) -> str:
+async def reports(cast: DemoContext, tell: Narrator) -> str:
     """Open three tickets; give the number of the washing machine's."""
     tell.step(
         "CRM 用签名 Webhook 报修三单",
@@ -54,7 +54,7 @@ async def reports(cast: Cast, tell: Narrator) -> str:
     return numbers[0]
 
 
-async def second_report(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def second_report(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Report the same machine again, and send that report twice."""
     tell.step(
         "同一台设备 15 分钟内再次报修:并入主工单;重复投递不起作用",
@@ -73,7 +73,7 @@ async def second_report(cast: Cast, tell: Narrator, ticket_id: str) -> None:
     tell.fact("同一 webhook-id 再投一次:答复相同,没有新事件", "the same delivery again: same answer, no new event")
 
 
-async def wrong_topic(cast: Cast, tell: Narrator) -> None:
+async def wrong_topic(cast: DemoContext, tell: Narrator) -> None:
     """Subscribe to a topic that there is not."""
     tell.step(
         "App 误订 ticket.assigns(一月事故的错字):立即被告知",

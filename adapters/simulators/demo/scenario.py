@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.simulators.crm import Crm
-from adapters.simulators.demo.context import DISPATCHER, ENGINEER, Cast, Operator
+from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, Operator
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
 from adapters.simulators.demo.systems import Systems
 from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
-from adapters.simulators.dispatcher import Desk
+from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class DemoSystem:
     """Where it plays: the gateway, who is let in with what, and what stands around the bus."""
 
     url: str
@@ -29,15 +29,17 @@ class Stage:
     operator: Operator
 
 
-async def play(stage: Stage, tell: Narrator) -> str:
+async def play(stage: DemoSystem, tell: Narrator) -> str:
     """Play the story and give its ticket's number. Raises StoryFailed, NoAnswer, SubscriptionRefused, BusError."""
     async with (
         Crm(stage.url, stage.crm_secret) as crm,
-        Desk(stage.url, stage.dispatcher_token, person=DISPATCHER) as desk,
+        DispatcherClient(stage.url, stage.dispatcher_token, person=DISPATCHER) as desk,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
     ):
-        cast = Cast(crm=crm, desk=desk, app=app, wrong_app=wrong_app, systems=stage.systems, operator=stage.operator)
+        cast = DemoContext(
+            crm=crm, desk=desk, app=app, wrong_app=wrong_app, systems=stage.systems, operator=stage.operator
+        )
         ticket_id = await reports(cast, tell)
         await second_report(cast, tell, ticket_id)
         await wrong_topic(cast, tell)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from adapters.simulators.callback_receiver import CallbackReceiver
-from adapters.simulators.kingdee import KingdeeStandIn
+from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_books import Account
 
 ERP: Final = "erp"
@@ -26,7 +26,7 @@ _CRM_VARIABLE: Final = "DEMO_CRM_CALLBACK_SECRET"
 class Systems:
     """Both listen on loopback; `secrets` are their secrets by the variable that the targets file names."""
 
-    erp: KingdeeStandIn
+    erp: KingdeeSimulator
     crm: CallbackReceiver
     secrets: Mapping[str, str]
 
@@ -63,6 +63,6 @@ async def listening() -> AsyncIterator[Systems]:
     """Let both listen, on ports that nobody else has, with secrets that nobody else knows."""
     erp_secret = secrets.token_urlsafe(32)
     crm_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    erp = KingdeeStandIn(stock={SEAL: 40}, account=Account(app_secret=erp_secret))
+    erp = KingdeeSimulator(stock={SEAL: 40}, account=Account(app_secret=erp_secret))
     async with erp.serving(), CallbackReceiver(crm_secret) as crm:
         yield Systems(erp=erp, crm=crm, secrets={_ERP_VARIABLE: erp_secret, _CRM_VARIABLE: crm_secret})

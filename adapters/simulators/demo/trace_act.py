@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.simulators.demo.context import Cast
+from adapters.simulators.demo.context import DemoContext
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import told_to_crm
 
 
-async def read_model(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def read_model(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Look the closed ticket up in the list."""
     tell.step(
         "列表(读模型)跟上:责任链快照",
@@ -28,7 +28,7 @@ async def read_model(cast: Cast, tell: Narrator, ticket_id: str) -> None:
         tell.row((label, 10), (str(snapshot.get(name) or "-"), 30), (english, 0))
 
 
-async def trace(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def trace(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Tell the way of each event."""
     tell.step(
         f"追踪 {ticket_id}:每个事件走到了哪里,每一跳用了多少毫秒",

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from adapters.engineer_app.card import card, is_for
-from adapters.simulators.demo.context import CLERK, ENGINEER, EVENT_S_MAX, Cast, expect_answer, tapped
+from adapters.simulators.demo.context import CLERK, ENGINEER, EVENT_S_MAX, DemoContext, expect_answer, tapped
 from adapters.simulators.demo.narrator import Narrator
 
 ASSIGNEE: Final = {
@@ -19,7 +19,7 @@ ASSIGNEE: Final = {
 Events = AsyncGenerator[Mapping[str, Any], None]
 
 
-async def assignment(cast: Cast, tell: Narrator, ticket_id: str, events: Events) -> None:
+async def assignment(cast: DemoContext, tell: Narrator, ticket_id: str, events: Events) -> None:
     """Assign the engineer, whose app hears of it among `events`."""
     tell.step(
         "App 改订 ticket.assign,调度员指派到人:角色、姓名、联系方式、备份联系人",
@@ -50,7 +50,7 @@ async def assignment(cast: Cast, tell: Narrator, ticket_id: str, events: Events)
     tell.row(("按钮", 10), (" ".join(f"[{button.label}]" for button in shown.buttons), 0))
 
 
-async def work(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def work(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Bring the engineer to the place."""
     tell.step(
         "工程师接单、远程诊断、出发、到达现场",
@@ -70,7 +70,7 @@ async def work(cast: Cast, tell: Narrator, ticket_id: str) -> None:
     tell.fact("状态:处理中 / 现场勘查", "in_progress / on_site")
 
 
-async def refusal(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def refusal(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Resolve without a photo, then with one."""
     tell.step(
         "没有照片就想“解决”:当场被拒,并说明原因",
@@ -86,7 +86,7 @@ async def refusal(cast: Cast, tell: Narrator, ticket_id: str) -> None:
     await tapped(cast, tell, ticket_id, "申请关闭", {})
 
 
-async def closure(cast: Cast, tell: Narrator, ticket_id: str) -> None:
+async def closure(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Let the customer sign."""
     tell.step(
         "闭环双签:客户在 CRM 勾选三项,工单关闭",

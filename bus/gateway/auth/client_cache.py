@@ -14,7 +14,7 @@ RELOAD_GAP_S = 0.05  # unknown tokens cannot make us ask the database more often
 Load = Callable[[], Awaitable[Mapping[bytes, Client]]]
 
 
-class KnownClients:
+class ClientCache:
     """Answers from memory; a revoked token is refused within REFRESH_S."""
 
     def __init__(self, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:

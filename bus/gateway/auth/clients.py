@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedClient:
     """A client as it is listed; the token itself is nowhere."""
 
     name: str
@@ -90,12 +90,12 @@ async def revoke_client(pool: Pool, name: str) -> bool:
         return done.rowcount > 0
 
 
-async def list_clients(pool: Pool) -> list[Listed]:
+async def list_clients(pool: Pool) -> list[ListedClient]:
     """List all clients by name. Raises StoreUnavailable."""
     async with connected(pool) as connection:
         rows = await connection.execute("select name, role, created_at, revoked_at from clients order by name")
         return [
-            Listed(name=name, role=Role(role), created_at=created_at, revoked_at=revoked_at)
+            ListedClient(name=name, role=Role(role), created_at=created_at, revoked_at=revoked_at)
             for name, role, created_at, revoked_at in await rows.fetchall()
         ]
 

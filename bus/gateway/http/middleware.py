@@ -22,12 +22,12 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNMATCHED = "unmatched"
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The client went away before its request was complete: there is nobody to answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class RequestMiddleware:
     """ASGI middleware. Reads each body whole, within `body_bytes_max`, however it is chunked."""
 
     app: ASGIApp
@@ -48,7 +48,7 @@ class Edge:
                 await self._spanned(span, scope, receive, send)
             else:
                 await self._serve(scope, receive, send)
-        except Gone:
+        except ClientGone:
             return
         finally:
             reset_contextvars(**bound)
@@ -80,7 +80,7 @@ class Edge:
         try:
             scope["state"]["body"] = await self._body(scope, receive)
             await self.app(scope, receive, send_traced)
-        except Gone:
+        except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
@@ -111,7 +111,7 @@ class Edge:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Gone
+                raise ClientGone
             chunk, more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
             if size <= self.body_bytes_max:

@@ -19,8 +19,8 @@ from swagger_ui_bundle import swagger_ui_path
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
 from bus.gateway.auth.roles import GRANTS, Access
-from bus.gateway.http.routing import Door
-from bus.gateway.routes.deadletter_requests import Order
+from bus.gateway.http.routing import HttpRoute
+from bus.gateway.routes.deadletter_requests import DeadLetterRequest
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
 
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -35,7 +35,7 @@ _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLink
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
-def docs_doors(doors: Sequence[Door]) -> list[Door]:
+def docs_doors(doors: Sequence[HttpRoute]) -> list[HttpRoute]:
     """Serve the description and its page; nothing is fetched from elsewhere, and no caller's path names a file."""
     files = Path(swagger_ui_path)
     return [
@@ -47,14 +47,14 @@ def docs_doors(doors: Sequence[Door]) -> list[Door]:
     ]
 
 
-def _showing(path: str, content: bytes, kind: str) -> Door:
+def _showing(path: str, content: bytes, kind: str) -> HttpRoute:
     async def show(_http: HttpRequest) -> Response:
         return Response(content, media_type=kind, headers={"Content-Security-Policy": _POLICY})
 
-    return Door(method="GET", path=path, run=show)
+    return HttpRoute(method="GET", path=path, run=show)
 
 
-def document(doors: Sequence[Door]) -> dict[str, Any]:
+def document(doors: Sequence[HttpRoute]) -> dict[str, Any]:
     """Describe the interface as OpenAPI. Pure."""
     paths: dict[str, dict[str, Any]] = {}
     for door in doors:
@@ -69,7 +69,7 @@ def document(doors: Sequence[Door]) -> dict[str, Any]:
     }
 
 
-def _operation(door: Door, path: str) -> dict[str, Any]:
+def _operation(door: HttpRoute, path: str) -> dict[str, Any]:
     about = {"description": inspect.getdoc(door.run) or "", **door.about}
     told = {one["name"] for one in about.get("parameters", ())}
     named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in told]
@@ -103,7 +103,7 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
     return _posting(cls, schema, [role.value for role, grant in GRANTS.items() if cls in grant.commands])
 
 
-def order_docs(cls: type[Order], path: str) -> dict[str, Any]:
+def order_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
     """Describe an order's body, what stands in its path, its headers and who may send it. Pure."""
     schema, named = cls.model_json_schema(), _IN_PATH.findall(path)
     parameters = [in_path(name, schema["properties"][name]) for name in named]

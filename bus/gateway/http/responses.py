@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from bus.domain.batch_decider import Accepted, Answer
+from bus.domain.batch_decider import Accepted, CommandResult
 from bus.domain.errors import StoreUnavailable, Transient
-from bus.wire.rejected_input import RefusedInput, RefusedStore
+from bus.wire.rejected_input import RejectedInput, RejectedInputStore
 
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -32,7 +32,7 @@ def accepted_response(accepted: Accepted) -> Response:
     headers: dict[str, str] = {"Ticket-Trace-Id": accepted.trace_id}
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
-    if accepted.answer is Answer.OPENED:
+    if accepted.answer is CommandResult.OPENED:
         return json_response(accepted_json(accepted), 201, {**headers, "Location": f"/v1/tickets/{accepted.ticket_id}"})
     return json_response(accepted_json(accepted), 200, headers)
 
@@ -41,7 +41,7 @@ class NotKept(Transient):
     """A refusal could not be kept: it is not told either, so that its sender comes again."""
 
 
-async def keep(refused: RefusedStore, *inputs: RefusedInput) -> None:
+async def keep(refused: RejectedInputStore, *inputs: RejectedInput) -> None:
     """Keep refused input, before its sender is told: who was told does not come again. Raises NotKept."""
     try:
         await refused.keep(inputs)

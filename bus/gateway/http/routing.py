@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class HttpRoute:
     """One method of one path; `about` is its OpenAPI operation, without it the door is not described."""
 
     method: str
@@ -31,7 +31,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamDoor:
+class StreamRoute:
     """A path for WebSockets."""
 
     path: str

@@ -21,34 +21,34 @@ Name = Annotated[str, Field(max_length=SHORT_MAX)]
 Text = Annotated[str, Field(max_length=SHORT_MAX, pattern=r"[^\s\x1c-\x1f\x85]")]  # not one that is blank
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """What can be asked of the room; nothing is turned into the right type, and no field is passed over."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Listing(Asked):
+class ListDeadLetters(RequestModel):
     """Which groups of letters: of an origin as the list names it, or of a target."""
 
     origin: Name | None = None
     target: Name | None = None
 
 
-class RetryLetters(Asked):
+class RetryLetters(RequestModel):
     """Send letters again; what waits behind each follows in order. All or none."""
 
     letters: Annotated[list[Number], Field(min_length=1, max_length=LETTERS_MAX)]
     why: Text
 
 
-class DiscardLetters(Asked):
+class DiscardLetters(RequestModel):
     """Let letters go for good; what waits behind each comes forward. All or none."""
 
     letters: Annotated[list[Number], Field(min_length=1, max_length=LETTERS_MAX)]
     why: Text
 
 
-class EditLetter(Asked):
+class EditLetter(RequestModel):
     """Put a mended copy in a letter's place: the fields of an event or a command that change, or a request's new body.
 
     The copy is held against the schema; the original stays. Send the copy with retry-letters.
@@ -68,7 +68,7 @@ class EditLetter(Asked):
         return self
 
 
-class FreezeRedrive(Asked):
+class FreezeRedrive(RequestModel):
     """Freeze the letters that match now, and say what would be sent; nothing is sent before run-redrive."""
 
     target: Text
@@ -81,33 +81,33 @@ class FreezeRedrive(Asked):
     why: Text
 
 
-class RunRedrive(Asked):
+class RunRedrive(RequestModel):
     """Let the workers send a frozen set: the first few, a look at them, then the rest at its rate."""
 
     redrive: Number
 
 
-class StopRedrive(Asked):
+class StopRedrive(RequestModel):
     """Close a redrive: nothing more of it is sent; what was sent goes its way."""
 
     redrive: Number
     why: Text
 
 
-class PauseDelivery(Asked):
+class PauseDelivery(RequestModel):
     """Call a target no more until it is resumed; what is under way ends, everything else waits."""
 
     target: str
     why: Text
 
 
-class ResumeDelivery(Asked):
+class ResumeDelivery(RequestModel):
     """Let a paused target be called again, its breaker closed."""
 
     target: str
 
 
-Order = (
+DeadLetterRequest = (
     RetryLetters
     | DiscardLetters
     | EditLetter
@@ -118,7 +118,7 @@ Order = (
     | ResumeDelivery
 )
 """What changes something in the room."""
-A = TypeVar("A", bound=Asked)
+A = TypeVar("A", bound=RequestModel)
 _BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
     "ge": ("不能小于", "is at least"),
     "le": ("不能大于", "is at most"),

@@ -12,15 +12,15 @@ from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, order_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
-from bus.gateway.http.routing import Door
-from bus.gateway.ports import Deed
+from bus.gateway.http.routing import HttpRoute
+from bus.gateway.ports import IdempotentRequest
 from bus.gateway.routes.deadletter_requests import (
     NUMBER_MAX,
+    DeadLetterRequest,
     DiscardLetters,
     EditLetter,
     FreezeRedrive,
-    Listing,
-    Order,
+    ListDeadLetters,
     PauseDelivery,
     ResumeDelivery,
     RetryLetters,
@@ -32,7 +32,7 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
 
-_ORDERS: Final[Mapping[str, type[Order]]] = {
+_ORDERS: Final[Mapping[str, type[DeadLetterRequest]]] = {
     "/v1/deadletters/retry": RetryLetters,
     "/v1/deadletters/discard": DiscardLetters,
     "/v1/deadletters/{letter}/edit": EditLetter,
@@ -43,10 +43,10 @@ _ORDERS: Final[Mapping[str, type[Order]]] = {
     "/v1/deliveries/{target}/resume": ResumeDelivery,
 }
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
-_OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in Listing.model_fields]
+_OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
 
-def room_doors() -> Sequence[Door]:
+def room_doors() -> Sequence[HttpRoute]:
     """List the routes of the room. Pure."""
     return [
         _showing("/v1/deadletters", list_letters, "List the open letters by cause", parameters=_OF_LIST),
@@ -54,7 +54,7 @@ def room_doors() -> Sequence[Door]:
         _showing("/v1/deadletters/{letter}", show_letter, "Show a letter", parameters=_LETTER),
         _showing("/v1/deliveries", list_deliveries, "List the queues towards other systems"),
         *(
-            Door(method="POST", path=path, run=ordering(cls), about=order_docs(cls, path))
+            HttpRoute(method="POST", path=path, run=ordering(cls), about=order_docs(cls, path))
             for path, cls in _ORDERS.items()
         ),
     ]
@@ -64,7 +64,7 @@ async def list_letters(http: HttpRequest) -> Response:
     """List the open letters grouped by what one repair would mend, the largest group first."""
     await admit(http, Access.LETTERS)
     query = {name: within_limits(text, name) for name, text in http.query_params.items()}
-    return json_response({"groups": await deps_of(http).room.groups(read(Listing, query))})
+    return json_response({"groups": await deps_of(http).room.groups(read(ListDeadLetters, query))})
 
 
 async def show_letter(http: HttpRequest) -> Response:
@@ -88,14 +88,14 @@ async def list_deliveries(http: HttpRequest) -> Response:
     return json_response({"deliveries": await deps_of(http).room.deliveries()})
 
 
-def ordering(cls: type[Order]) -> Callable[[HttpRequest], Awaitable[Response]]:
+def ordering(cls: type[DeadLetterRequest]) -> Callable[[HttpRequest], Awaitable[Response]]:
     """Make what carries an order out in the name of the client, once per idempotency key."""
 
     async def order(http: HttpRequest) -> Response:
         deps, client = deps_of(http), await admit(http, Access.LETTERS)
         key, data = read_key(http.headers), read_object(body_of(http))
         wanted = read(cls, data, _path(http))
-        deed = Deed(
+        deed = IdempotentRequest(
             by=client.name,
             at=deps.now(),
             command_id=command_id(client.name, key),
@@ -126,5 +126,5 @@ def _gone(name: str) -> HttpProblem:
     return HttpProblem(404, f"{name}_gone", name, (f"没有这个{zh}", f"there is no such {name}"))
 
 
-def _showing(path: str, run: Callable[[HttpRequest], Awaitable[Response]], summary: str, **more: Any) -> Door:
-    return Door(method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **more})
+def _showing(path: str, run: Callable[[HttpRequest], Awaitable[Response]], summary: str, **more: Any) -> HttpRoute:
+    return HttpRoute(method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **more})

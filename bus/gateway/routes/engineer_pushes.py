@@ -15,7 +15,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Client
 from bus.gateway.routes.stream import Sending, denied, goodbye, until_unwelcome
 from bus.push.frames import read_ack, read_person, ready_frame
-from bus.push.sessions import PushDesk, Session
+from bus.push.sessions import PushSession, PushSessions
 
 PATH = "/v1/engineer/pushes"
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ async def pushes(ws: WebSocket) -> None:
         return
 
 
-async def _serve(ws: WebSocket, client: Client, desk: PushDesk, session: Session) -> None:
+async def _serve(ws: WebSocket, client: Client, desk: PushSessions, session: PushSession) -> None:
     sending = Sending()
     tasks = [
         asyncio.create_task(_send(ws, session, sending)),
@@ -63,7 +63,7 @@ async def _serve(ws: WebSocket, client: Client, desk: PushDesk, session: Session
             task.result()
 
 
-async def _send(ws: WebSocket, session: Session, sending: Sending) -> None:
+async def _send(ws: WebSocket, session: PushSession, sending: Sending) -> None:
     clock, frame = asyncio.get_running_loop().time, ready_frame(session.person)
     while True:
         sending.since = clock()
@@ -73,7 +73,7 @@ async def _send(ws: WebSocket, session: Session, sending: Sending) -> None:
         frame = await session.take()
 
 
-async def _hear(ws: WebSocket, desk: PushDesk, session: Session) -> None:
+async def _hear(ws: WebSocket, desk: PushSessions, session: PushSession) -> None:
     """Hear acknowledgements until the app goes. Raises MalformedInput for what is none."""
     while (message := await _heard(ws))["type"] != "websocket.disconnect":
         desk.answered(session.person, read_ack(message.get("text") or ""))

@@ -6,7 +6,7 @@ from typing import assert_never
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.domain.batch_decider import Accepted, Answer, Outcome, Refused
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
@@ -82,7 +82,7 @@ async def _decided(deps: GatewayDeps, received: RequestReceived, requests: Seque
 
 
 def _answer(received: RequestReceived, accepted: list[Accepted]) -> Response:
-    opened = any(one.answer is Answer.OPENED for one in accepted)
+    opened = any(one.answer is CommandResult.OPENED for one in accepted)
     headers: dict[str, str] = {"Ticket-Trace-Id": accepted[0].trace_id} if accepted else {}
     if accepted and all(one.repeated for one in accepted):
         headers["Idempotent-Replayed"] = "true"

@@ -17,11 +17,11 @@ from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
-from bus.gateway.ports import Client, Push
+from bus.gateway.ports import Client, SentEvent
 from bus.gateway.stream.cursor import read_cursor
 from bus.gateway.stream.event_frame import Frame
 from bus.gateway.stream.hub import begin_again, slow_reader
-from bus.gateway.stream.subscriber import Follower
+from bus.gateway.stream.subscriber import StreamSubscriber
 from bus.kafka.tail_reader import OffsetGone, Positions
 
 FROM_START = "start"
@@ -94,7 +94,7 @@ def _topics(ws: WebSocket, deps: GatewayDeps) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-async def _follower(ws: WebSocket, topics: Sequence[str]) -> Follower:
+async def _follower(ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
     deps, cursor = deps_of(ws), ws.query_params.get("cursor", "")
     try:
         async with asyncio.timeout(READY_SECONDS_MAX):
@@ -102,7 +102,7 @@ async def _follower(ws: WebSocket, topics: Sequence[str]) -> Follower:
             positions = await _asked(deps, topics, cursor) if cursor else {}
     except TimeoutError:
         raise KafkaUnavailable("the tail of the log is not known yet") from None
-    follower = Follower(deps.hub, topics, {**(now if cursor else deps.hub.of(topics)), **positions})
+    follower = StreamSubscriber(deps.hub, topics, {**(now if cursor else deps.hub.of(topics)), **positions})
     follower.begin()
     return follower
 
@@ -114,7 +114,7 @@ async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Posit
     return read_cursor(cursor, topics, {name: topic.partitions for name, topic in deps.contract.topics.items()})
 
 
-async def _serve(ws: WebSocket, client: Client, follower: Follower) -> None:
+async def _serve(ws: WebSocket, client: Client, follower: StreamSubscriber) -> None:
     """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
     sending = Sending()
     tasks = [
@@ -141,7 +141,7 @@ class Sending:
     since: float | None = None
 
 
-async def _send(ws: WebSocket, client: Client, follower: Follower, sending: Sending) -> None:
+async def _send(ws: WebSocket, client: Client, follower: StreamSubscriber, sending: Sending) -> None:
     topics, deps = follower.subscription.topics, deps_of(ws)
     sent = {topic: metrics.STREAM_EVENTS.labels(topic) for topic in topics}
     clock = asyncio.get_running_loop().time
@@ -160,7 +160,7 @@ async def _send(ws: WebSocket, client: Client, follower: Follower, sending: Send
                 sent[event.place.topic].inc()
                 if event.new_to(client.name):
                     deps.pushes.note(
-                        Push(
+                        SentEvent(
                             ticket_id=event.ticket_id,
                             version=event.version,
                             topic=event.place.topic,

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from bus.domain.errors import MalformedInput
-from bus.kafka.tail_reader import Place, Positions
+from bus.kafka.tail_reader import Partition, Positions
 
 CURSOR_CHARS_MAX = 8000
 _OFFSET_MAX = 2**63 - 1
 
 
-def write_cursor(positions: Mapping[Place, int]) -> str:
+def write_cursor(positions: Mapping[Partition, int]) -> str:
     """Spell positions as a cursor."""
     offsets: dict[str, list[int]] = {}
     for place in sorted(positions):
@@ -32,7 +32,7 @@ def read_cursor(cursor: str, topics: Iterable[str], partitions: Mapping[str, int
             raise TypeError
         known = [topic for topic in topics if topic in offsets]
         return {
-            Place(topic, number): offset
+            Partition(topic, number): offset
             for topic in known
             for number, offset in enumerate(_checked(offsets[topic], partitions[topic]))
         }

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from bus.kafka.tail_reader import Place
+from bus.kafka.tail_reader import Partition
 from bus.outbox.relay import SHARD_ROWS_MAX
 
 # A pass is repeated whole, and what was committed late with a lower number may push its end into the pass after it.
@@ -10,7 +10,7 @@ REPEAT_RECORDS_MAX = 2 * SHARD_ROWS_MAX
 """How far back in a partition a repeat may reach."""
 
 
-class Repeats:
+class Dedup:
     """Remembers the last REPEAT_RECORDS_MAX events met, per place.
 
     An older event that comes again from further away is news: somebody published it again on purpose.
@@ -18,9 +18,9 @@ class Repeats:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._met: dict[Place, OrderedDict[tuple[str, int], None]] = {}
+        self._met: dict[Partition, OrderedDict[tuple[str, int], None]] = {}
 
-    def repeated(self, place: Place, ticket_id: str, version: int) -> bool:
+    def repeated(self, place: Partition, ticket_id: str, version: int) -> bool:
         """Say whether this was met lately, and remember it. A record that names no event never was."""
         if not ticket_id or version < 1:
             return False

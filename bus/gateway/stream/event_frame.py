@@ -12,7 +12,7 @@ from bus.domain.errors import BusError, MalformedInput
 from bus.gateway import metrics
 from bus.gateway.http.problems import body_of
 from bus.gateway.stream.cursor import write_cursor
-from bus.kafka.tail_reader import Place, Positions
+from bus.kafka.tail_reader import Partition, Positions
 from bus.wire.codec import Codec, event_json
 from bus.wire.headers import header, version_of
 from bus.wire.record import Record
@@ -38,7 +38,7 @@ class StreamEvent:
     def __init__(self, record: Record, codec: Codec, after: Positions | None = None) -> None:
         """Read the headers alone."""
         self.record, self.after, self._codec = record, after or {}, codec
-        self.place = Place(record.topic, record.partition)
+        self.place = Partition(record.topic, record.partition)
         self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
         self.version = version_of(record.headers) or 0

@@ -9,9 +9,9 @@ import structlog
 from bus.domain.errors import KafkaUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Repeats
+from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Dedup
 from bus.gateway.stream.event_frame import StreamEvent
-from bus.kafka.tail_reader import Bounds, LogReader, LogSource, OffsetGone, Place, Positions
+from bus.kafka.tail_reader import Bounds, LogSource, OffsetGone, Partition, Positions, TailReader
 from bus.wire.codec import Codec
 from bus.wire.record import Record
 
@@ -80,10 +80,10 @@ class StreamHub:
         self.waiting_max = waiting_max
         self.positions: Positions = {}
         self.catching_up = asyncio.Semaphore(CATCHING_UP_MAX)
-        self._repeats = Repeats()
+        self._repeats = Dedup()
         self._subscriptions: set[Subscription] = set()
         self._known = asyncio.Event()
-        self._tail: LogReader | None = None
+        self._tail: TailReader | None = None
 
     async def known(self, topics: Iterable[str]) -> Positions:
         """Give the tail's positions of these topics; waits until the tail knows them."""
@@ -146,7 +146,7 @@ class StreamHub:
 
     def _taken(self, record: Record) -> StreamEvent | None:
         """Move on past a record; gives its event unless it was met before."""
-        place = Place(record.topic, record.partition)
+        place = Partition(record.topic, record.partition)
         if record.offset >= self.positions[place]:
             after = {**self.positions, place: record.offset + 1}
             event, self.positions = StreamEvent(record, self.codec, after), after
@@ -173,7 +173,7 @@ class StreamHub:
                 await asyncio.sleep(0)
 
     def _forget(self) -> None:
-        self.positions, self._repeats = {}, Repeats()
+        self.positions, self._repeats = {}, Dedup()
         self._known.clear()
         for subscription in self._subscriptions:
             subscription.end(begin_again())

@@ -5,7 +5,7 @@ from collections import deque
 
 from bus.domain.errors import StoreUnavailable
 from bus.gateway import metrics
-from bus.gateway.ports import Push
+from bus.gateway.ports import SentEvent
 from bus.postgres.pool import Pool, connected
 
 WAITING_MAX = 10_000
@@ -18,15 +18,15 @@ on conflict do nothing
 """
 
 
-class PostgresPushes:
+class PostgresSentEvents:
     """A bounded queue of notes, and the task that writes them."""
 
     def __init__(self, pool: Pool) -> None:
         """Begin empty."""
         self._pool = pool
-        self._waiting: deque[Push] = deque()
+        self._waiting: deque[SentEvent] = deque()
 
-    def note(self, push: Push) -> None:
+    def note(self, push: SentEvent) -> None:
         """Take a push in; when the bound is reached its note is lost and counted."""
         if len(self._waiting) >= WAITING_MAX:
             metrics.PUSHES_NOT_NOTED.inc()

@@ -6,26 +6,26 @@ from contextlib import aclosing
 
 from bus.gateway import metrics
 from bus.gateway.stream.cursor import write_cursor
-from bus.gateway.stream.dedup import Repeats
+from bus.gateway.stream.dedup import Dedup
 from bus.gateway.stream.event_frame import Frame, StreamEvent
 from bus.gateway.stream.hub import StreamHub, Subscription, begin_again, warm
-from bus.kafka.tail_reader import Place, Positions
+from bus.kafka.tail_reader import Partition, Positions
 from bus.wire.record import Record
 
 ATTACH_GAP_RECORDS = 200
 """How near to the tail the queue is opened: what remains is read while the queue fills."""
 
 
-class Follower:
+class StreamSubscriber:
     """Yields events in order per partition; `cursor` is where the subscriber stands, for the sender to move."""
 
-    def __init__(self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Place, int]) -> None:
+    def __init__(self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Partition, int]) -> None:
         """Stand at these positions, which cover every partition of the topics."""
         self.subscription = Subscription(topics, hub.waiting_max)
         self.cursor = write_cursor(positions)
         self._positions: Positions = dict(positions)
         self._hub = hub
-        self._repeats = Repeats()
+        self._repeats = Dedup()
         self._attached: Positions = {}
         self._ahead: Positions = {}
 

@@ -8,7 +8,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bus.domain.errors import CommandRefused
-from bus.gateway.ports import Deed, Done
+from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.intake.command_ids import NAME
 from bus.postgres.pool import Connection, Pool, connected
 
@@ -18,7 +18,9 @@ _READ = "SELECT fingerprint, answer FROM deeds WHERE command_id = %s"
 _ANSWER = "UPDATE deeds SET answer = %s WHERE command_id = %s"
 
 
-async def once(pool: Pool, deed: Deed, act: Callable[[Pool], Awaitable[Mapping[str, Any]]]) -> Done:
+async def once(
+    pool: Pool, deed: IdempotentRequest, act: Callable[[Pool], Awaitable[Mapping[str, Any]]]
+) -> StoredResponse:
     """Act on the pool given, or give the answer of the first time; a refusal is not kept, and leaves the key free.
 
     Raises CommandRefused when the key came before with another content, what `act` raises, StoreUnavailable.
@@ -27,12 +29,12 @@ async def once(pool: Pool, deed: Deed, act: Callable[[Pool], Awaitable[Mapping[s
         if (await connection.execute(_CLAIM, (deed.command_id, deed.fingerprint, deed.at))).rowcount:
             content = await act(cast(Pool, _Held(connection)))
             await connection.execute(_ANSWER, (Jsonb(content, dumps=orjson.dumps), deed.command_id))
-            return Done(content=content, repeated=False)
+            return StoredResponse(content=content, repeated=False)
         ((fingerprint, answer),) = await (await connection.execute(_READ, (deed.command_id,))).fetchall()
     if fingerprint != deed.fingerprint:
         zh, en = "同一幂等键不能用于不同内容,请换新键", "this key came before with another content; use a new key"
         raise CommandRefused("idempotency_key_reused", NAME, zh, en)
-    return Done(content=answer, repeated=True)
+    return StoredResponse(content=answer, repeated=True)
 
 
 class _Held:

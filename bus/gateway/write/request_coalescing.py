@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from bus.domain.batch_decider import Wanted
+from bus.domain.batch_decider import ReadSet
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import CommandId
 from bus.gateway.http.problems import HttpProblem
@@ -48,7 +48,7 @@ class InFlight:
 async def _taken(store: Store, commands: Iterable[CommandId]) -> bool:
     """Say whether the store has taken all these commands before; as long as it cannot tell, it has not."""
     asked = tuple(commands)
-    wanted = Wanted(opening_names=(), names=(), ticket_ids=(), command_ids=asked, openings=())
+    wanted = ReadSet(opening_names=(), names=(), ticket_ids=(), command_ids=asked, openings=())
     try:
         async with store.transaction() as transaction:
             return (await transaction.load(wanted)).done.keys() >= {*asked}
