@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,18 +12,20 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import httpx2
 import psycopg
-from psycopg import sql
 
-from bus.app import Core, open_core, prepare, require
+from bus.app import Core, open_core, require
+from bus.kafka.clients import admin, apply_topics
+from bus.local.ports import PortClaims
 from bus.local.stack import Urls
 from bus.settings import Settings
+from schemas.topics import load_contract
+from tests import databases
 
-TOKEN = "test-admin-token"
+TOKEN = databases.ADMIN_TOKEN
 WEBHOOK_SECRET = "whsec_" + "dGVzdC13ZWJob29rLXNlY3JldC0zMi1ieXRlcyEh"
 Value = TypeVar("Value")
 
@@ -145,14 +146,11 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
     Its database stays for as long as the parts do, unless told otherwise: a test may look at it later.
     """
     name = f"t{uuid4().hex[:10]}"
-    with psycopg.connect(parts.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    claims = PortClaims(Settings().cache)  # else another test, or any connection, might take the port meanwhile
+    port = claims.claim(("http",), {}, fixed={})["http"]
     environment = {
         **os.environ,
-        "DATABASE_URL": urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}")),
+        "DATABASE_URL": databases.make_database(parts, name),
         "KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
         "SCHEMA_REGISTRY_URL": parts.schema_registry_url,
         "TICKETBUS_NAMESPACE": name,
@@ -166,15 +164,22 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
     settings = settings_from(environment)
     bus = Bus(settings=settings, environment=environment, folder=folder)
     try:
-        asyncio.run(prepare(settings))
+        asyncio.run(make_topics(settings))
         yield bus
     finally:
         for process in bus.processes.values():
             process.kill()
             process.wait()
+        claims.release()
         if not database_kept:
-            with psycopg.connect(parts.database_url, autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            databases.drop_database(parts, name)
+
+
+async def make_topics(settings: Settings) -> None:
+    """Make the contract's topics in the settings' namespace, as `prepare` does."""
+    async with admin(settings) as client:
+        brokers = len((await client.describe_cluster())["brokers"])
+    await apply_topics(settings, load_contract(), replication=min(3, brokers))
 
 
 def settings_from(environment: dict[str, str]) -> Settings:

@@ -9,14 +9,31 @@ from hypothesis import HealthCheck, settings
 
 from bus.local.stack import Urls
 from tests.stack import parts_for_tests
+from tests.workers import Controller, keep_together, parts_of_the_run
 
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Share one set of parts where tests are handed out to workers (`-n 2`)."""
+    if config.pluginmanager.has_plugin("dsession"):
+        config.pluginmanager.register(Controller())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that share what is costly."""
+    keep_together(items)
+
+
 @pytest.fixture(scope="session")
-def parts() -> Iterator[Urls]:
+def parts(request: pytest.FixtureRequest) -> Iterator[Urls]:
     """PostgreSQL, Kafka and a schema registry, started once; tests keep apart by database and namespace."""
+    shared = parts_of_the_run(request.config)
+    if shared is not None:
+        yield shared
+        return
     with parts_for_tests() as urls:
         yield urls
 

@@ -133,7 +133,7 @@ async def test_a_target_that_is_none_is_named_with_the_nearest(house: House) -> 
     assert [one["target"] for one in (await house.get("/v1/deliveries"))["deliveries"]] == ["erp"]
 
 
-@pytest.mark.parametrize("role", set(Role) - {Role.SRE, Role.ADMIN})
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.SRE, Role.ADMIN}))
 async def test_no_other_role_sees_or_does_anything(house: House, role: Role) -> None:
     number = await house.letter()
     before = await house.everything()

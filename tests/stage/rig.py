@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from psycopg import sql
 
 from bus.alerts.alert import Alert
 from bus.domain.errors import MalformedInput
@@ -27,6 +24,7 @@ from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.record import Record
+from tests.databases import make_database
 
 PARTITIONS = 3
 EFFECTS = """
@@ -158,9 +156,8 @@ async def _stop(stopping: asyncio.Event, task: asyncio.Task[None]) -> None:
 async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     """Make a rig on the parts; what it started is stopped afterwards."""
     name = f"rig{uuid4().hex[:10]}"
-    url = urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}"))
+    url = await asyncio.to_thread(make_database, parts, name)
     settings = Settings.model_validate({"database_url": url, "kafka_bootstrap": parts.kafka_bootstrap})
-    await _create(parts.database_url, name, url)
     admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
@@ -168,6 +165,8 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
     await producer.start()
     async with open_reader(settings) as reader, open_pool(url, size=6) as pool:
+        async with connected(pool) as connection:
+            await connection.execute(EFFECTS.encode())
         rig = Rig(settings=settings, topic=name, pool=pool, reader=reader, producer=producer)
         try:
             yield rig
@@ -175,14 +174,3 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
             for running in rig.running:
                 await _stop(*running)
             await producer.stop()
-
-
-async def _create(server: str, name: str, url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    migrations = resources.files("bus.postgres").joinpath("migrations")
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        for one in ("20261122000001_log.sql", "20261122000002_stages.sql"):
-            migration = migrations.joinpath(one).read_text("utf-8")
-            await connection.execute(migration.split("-- migrate:down")[0].encode())
-        await connection.execute(EFFECTS.encode())

@@ -1,0 +1,66 @@
+"""Databases of tests: copies of one that was migrated and given the schemas' ids once in the run."""
+
+import asyncio
+import functools
+import os
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from bus.app import FIRST_ADMIN
+from bus.gateway.auth.clients import ensure_client
+from bus.gateway.auth.roles import Role
+from bus.local.stack import Urls
+from bus.postgres.migrate import migrate
+from bus.postgres.pool import connected, open_pool
+from bus.registry import keep, register_all
+
+ADMIN_TOKEN = "test-admin-token"
+# Workers of one run share a template; another run may meet another registry, with other ids.
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
+_ONE_AT_A_TIME = 0x7E57
+
+
+def make_database(parts: Urls, name: str) -> str:
+    """Make a migrated database that knows the registered schemas and the first admin's token; gives its URL."""
+    template = template_on(parts)
+    with psycopg.connect(parts.database_url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    return url_of(parts, name)
+
+
+def drop_database(parts: Urls, name: str) -> None:
+    """Drop a database, whoever is connected to it."""
+    with psycopg.connect(parts.database_url, autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def url_of(parts: Urls, name: str) -> str:
+    """Answer the URL of a database beside the parts' own."""
+    return urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}"))
+
+
+@functools.cache
+def template_on(parts: Urls) -> str:
+    """Make the database that others are copied from, unless another worker of this run has; gives its name."""
+    name = f"template_{_RUN[:16]}"
+    with psycopg.connect(parts.database_url, autocommit=True) as server:
+        server.execute("SELECT pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))  # let go with the connection
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            half = f"{name}_half"
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(half)))
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half)))
+            asyncio.run(_fill(url_of(parts, half), parts.schema_registry_url))
+            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half), sql.Identifier(name)))
+    return name
+
+
+async def _fill(url: str, registry: str) -> None:
+    await migrate(url)
+    registered = await register_all(registry)
+    async with open_pool(url, size=1) as pool:
+        async with connected(pool) as connection:
+            await keep(connection, registered)
+        await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, ADMIN_TOKEN)
