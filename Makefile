@@ -20,11 +20,11 @@ demo: $(STAMP) ## tell the story on the real local stack
 
 test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 2)
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
 	@$(BIN)/ticketbus fetch
-	@$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" \
+	@$(BYTECODE) $(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" \
 		$(if $(SEED),--seed $(SEED)) $(TEST_ARGS)
 
 bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 12 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)
@@ -46,6 +46,9 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Tests start many programs: compiled once, wherever the environment says that nothing is to be.
+BYTECODE = PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/bytecode
 
 # The flags keep registry hosts and paths of the machine out of the files.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from bus.local.stack import Urls
 from tests.stack import parts_for_tests
-from tests.workers import Controller, keep_together, parts_of_the_run
+from tests.workers import COSTLY, Controller, group_of, parts_of_the_run, write_groups
 
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
@@ -17,14 +17,14 @@ settings.load_profile("project")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Share one set of parts where tests are handed out to workers (`-n 2`)."""
-    if config.pluginmanager.has_plugin("dsession"):
-        config.pluginmanager.register(Controller())
+    if config.getoption("tx", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Controller(config))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share what is costly."""
-    keep_together(items)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put tests that share what is costly first, and say which they are."""
+    items.sort(key=lambda item: group_of(item) not in COSTLY)
+    write_groups(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -2,63 +2,89 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from bus.local.stack import Urls
 from tests.stack import parts_for_tests
 
 # Fixtures that start a stack or programs: tests with one of them run on one worker, and first, as they take longest.
 COSTLY = ("one_broker", "three_brokers", "embedded", "shared_bus")
-_FILE = "parts_file"
+_FOLDER, _PARTS, _GROUPS = "run_folder", "parts.json", "groups.json"
 
 
 class Controller:
     """Starts the parts in the process that hands tests out to workers, and tells the workers where they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._held = ExitStack()
-        self._file = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="ticketbus-run-"))) / "parts.json"
+        self._folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="ticketbus-run-")))
+        config.option.loadscopereorder = False  # groups are handed out in the order of the tests
 
     def pytest_configure_node(self, node: Any) -> None:
-        """Name the file that will say where the parts are; no test runs before it does."""
-        node.workerinput[_FILE] = str(self._file)
+        """Name the folder that says where the parts are; no test runs before it does."""
+        node.workerinput[_FOLDER] = str(self._folder)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionstart(self) -> Iterator[None]:
         """Start the parts while the workers, which have begun by then, collect the tests."""
         yield
         urls = self._held.enter_context(parts_for_tests())
-        self._file.write_text(json.dumps(asdict(urls)))
+        (self._folder / _PARTS).write_text(json.dumps(asdict(urls)))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Show a test's own name, without its group's."""
-        report.nodeid = report.nodeid.rpartition("@")[0] or report.nodeid
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+        """Hand out whole groups."""
+        return Groups(config, log, file=self._folder / _GROUPS)
 
     def pytest_unconfigure(self) -> None:
         """Stop the parts."""
         self._held.close()
 
 
+class Groups(LoadScopeScheduling):  # type: ignore[misc] # of a library without types
+    """Hands out groups of tests, as a worker has written them down."""
+
+    def __init__(self, config: pytest.Config, log: Producer, *, file: Path) -> None:
+        super().__init__(config, log)
+        self._file = file
+
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        groups: dict[str, str] = json.loads(self._file.read_text())
+        return groups
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Name the group of a test; asked once all workers have collected."""
+        return self._groups[nodeid]
+
+
 def parts_of_the_run(config: pytest.Config) -> Urls | None:
     """Answer the parts that the controller has started; None where there is none, so that there are no workers."""
-    workerinput: dict[str, Any] = getattr(config, "workerinput", {})
-    return Urls(**json.loads(Path(workerinput[_FILE]).read_text())) if _FILE in workerinput else None
+    folder = _folder(config)
+    return Urls(**json.loads((folder / _PARTS).read_text())) if folder else None
 
 
-def keep_together(items: list[pytest.Item]) -> None:
-    """Group tests by what they share, a costly fixture or else their module, the costly ones first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _group(item) not in COSTLY)
+def write_groups(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Tell the controller which tests share something, a costly fixture or else their module."""
+    folder = _folder(config)
+    if folder and config.workerinput["workerid"] == "gw0":  # type: ignore[attr-defined]
+        (folder / _GROUPS).write_text(json.dumps({item.nodeid: group_of(item) for item in items}))
 
 
-def _group(item: pytest.Item) -> str:
+def group_of(item: pytest.Item) -> str:
+    """Name the group of a test."""
     fixtures = getattr(item, "fixturenames", ())
-    return next((name for name in COSTLY if name in fixtures), f"{item.path.parent.name}/{item.path.stem}")
+    return next((name for name in COSTLY if name in fixtures), str(item.path))
+
+
+def _folder(config: pytest.Config) -> Path | None:
+    workerinput: dict[str, Any] = getattr(config, "workerinput", {})
+    return Path(workerinput[_FOLDER]) if workerinput else None
