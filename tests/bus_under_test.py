@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,36 @@ from schemas.topics import load_contract
 from tests import databases
 
 TOKEN = databases.ADMIN_TOKEN
+PATIENCE_S = 120.0  # for what is there in a moment, on a machine that has much else to do
 WEBHOOK_SECRET = "whsec_" + "dGVzdC13ZWJob29rLXNlY3JldC0zMi1ieXRlcyEh"
 Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Questions:
+    """One connection for all that a test asks a database, made when first needed and anew once it was cut."""
+
+    url: str
+    _connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def ask(self, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Ask, once more where the connection turns out to be gone."""
+        try:
+            return self._asked(text, parameters)
+        except psycopg.OperationalError:
+            if self._connection is not None and not self._connection.closed:
+                raise
+            return self._asked(text, parameters)
+
+    def close(self) -> None:
+        """Let go of the connection; idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _asked(self, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.url, autocommit=True)
+        return self._connection.execute(text.encode(), parameters).fetchall()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +65,7 @@ class Bus:
     settings: Settings
     environment: dict[str, str]
     folder: Path
+    questions: Questions
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     module: str = "bus"
 
@@ -71,7 +100,7 @@ class Bus:
         process = self.processes.pop(program)
         process.send_signal(how)
         try:
-            return process.wait(20)
+            return process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -85,7 +114,7 @@ class Bus:
         """Read the end of what a program logged."""
         return self.log_of(program)[-2000:]
 
-    def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a command of `ticketbus` to its end."""
         command = [sys.executable, "-m", self.module, *arguments]
         return subprocess.run(
@@ -95,7 +124,7 @@ class Bus:
     def client(self, token: str = TOKEN) -> httpx2.AsyncClient:
         """Make an HTTP client with a token."""
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
     async def ready(self, path: str = "/readyz") -> None:
         """Wait until the gateway says that it is ready."""
@@ -107,12 +136,11 @@ class Bus:
             except httpx2.TransportError:
                 return False
 
-        await eventually(answers, within_s=90, what=lambda: "\n".join(map(self.last_words, self.processes)))
+        await eventually(answers, what=lambda: "\n".join(map(self.last_words, self.processes)))
 
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask this bus's database."""
-        with psycopg.connect(self.database_url) as connection:
-            return connection.execute(text.encode(), parameters).fetchall()
+        return self.questions.ask(text, parameters)
 
     @asynccontextmanager
     async def core(self, connections: int = 4) -> AsyncIterator[Core]:
@@ -124,7 +152,7 @@ class Bus:
 async def eventually(
     holds: Callable[[], Awaitable[Value]],
     *,
-    within_s: float = 20,
+    within_s: float = PATIENCE_S,
     each_s: float = 0.05,
     what: Callable[[], str] | str = "the condition",
 ) -> Value:
@@ -162,7 +190,8 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
         "COLUMNS": "1000",  # what a command says is not broken at the width of a terminal, nor within a path
     }
     settings = settings_from(environment)
-    bus = Bus(settings=settings, environment=environment, folder=folder)
+    questions = Questions(environment["DATABASE_URL"])
+    bus = Bus(settings=settings, environment=environment, folder=folder, questions=questions)
     try:
         asyncio.run(make_topics(settings))
         yield bus
@@ -170,6 +199,7 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
         for process in bus.processes.values():
             process.kill()
             process.wait()
+        questions.close()
         claims.release()
         if not database_kept:
             databases.drop_database(parts, name)

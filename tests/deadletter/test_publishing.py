@@ -198,7 +198,7 @@ async def test_two_publishers_at_once_tell_each_letter_once(room: Room, settings
             while await unpublished(room) != (0, 0):
                 await publisher.publish_once()
 
-    await asyncio.wait_for(asyncio.gather(drain(), drain()), 30)
+    await asyncio.wait_for(asyncio.gather(drain(), drain()), 120)
     assert [one.letter for _, one in await about(settings, *numbers)] == numbers
 
 

@@ -37,7 +37,7 @@ async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
 async def whole(office: Office, number: int) -> Redrive:
     """Begin a redrive, and carry it out to its end."""
     await redrives.begin(office.pool, number)
-    await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 60)
+    await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 120)
     return await redrives.read(office.pool, number)
 
 

@@ -51,7 +51,7 @@ async def state(office: Office, number: int, *wanted: str) -> str:
         now = (await redrives.read(office.pool, number)).state
         return now if now in wanted else None
 
-    return str(await eventually(there, within_s=30, what=f"{wanted}"))
+    return str(await eventually(there, what=f"{wanted}"))
 
 
 async def released(office: Office, number: int, count: int) -> None:

@@ -52,7 +52,7 @@ class World:
         at = url or self.bus.url
         async with EngineerApp(at, self.token, cursor, person=self.person, device=device, pause_s=0.05) as app:
             taking = asyncio.create_task(app.pushes())
-            await asyncio.wait_for(app.connected.wait(), 20)
+            await asyncio.wait_for(app.connected.wait(), 120)
             try:
                 yield app
             finally:

@@ -31,9 +31,7 @@ async def letter_of(bus: Bus, origin: str, wanted: str = "true") -> tuple[int, b
     async def there() -> list[tuple[Any, ...]]:
         return bus.query(query, origin)
 
-    (found,) = await eventually(
-        there, within_s=60, what=lambda: f"a letter of {origin}: {bus.log_of('worker')[-2000:]}"
-    )
+    (found,) = await eventually(there, what=lambda: f"a letter of {origin}: {bus.log_of('worker')[-2000:]}")
     number, value, headers, trace_id, reason = found
     return number, bytes(value), headers, trace_id, reason
 
@@ -48,7 +46,7 @@ async def told(bus: Bus, number: int, *wanted: str) -> list[LetterPosted | Lette
             kinds = [one.decision if isinstance(one, LetterDecided) else "posted" for one in own]
             return own if kinds == list(wanted) else None
 
-        found = await eventually(all_of_it, within_s=60, what=lambda: bus.log_of("worker")[-2000:])
+        found = await eventually(all_of_it, what=lambda: bus.log_of("worker")[-2000:])
     assert found is not None
     return found
 
@@ -86,7 +84,7 @@ async def test_a_webhook_that_nobody_could_read_is_mended_and_opens_its_ticket(r
     async def opened_once() -> bool:
         return await there() == [(1,)]
 
-    await eventually(opened_once, within_s=60, what=lambda: bus.log_of("worker")[-2000:])
+    await eventually(opened_once, what=lambda: bus.log_of("worker")[-2000:])
     await told(bus, letter, "posted", "edited")
     await told(bus, int(copy), "posted", "retried")
     again = await asyncio.to_thread(bus.run, "deadletter", "retry", copy, *DECIDED)
@@ -148,7 +146,7 @@ async def test_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bu
         async def parked() -> bool:
             return bus.query("SELECT count(*) FROM letters WHERE state = 'open'") == [(count,)]
 
-        await eventually(parked, within_s=40, what=lambda: bus.log_of("worker")[-2000:])
+        await eventually(parked, what=lambda: bus.log_of("worker")[-2000:])
         crm.behave()
         terms = ("--canary", "2", "--watch", "0", "--rate", "5", "--json")
         redrive = json.loads(await ran(bus, "redrive", "freeze", "--target", "crm", *terms, *DECIDED))["id"]
@@ -157,7 +155,7 @@ async def test_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bu
         async def begun() -> bool:
             return len(crm.ledger.effects) >= 5
 
-        await eventually(begun, within_s=60, what=lambda: bus.log_of("worker")[-2000:])
+        await eventually(begun, what=lambda: bus.log_of("worker")[-2000:])
         bus.stop("worker", signal.SIGKILL)
         assert len(crm.ledger.effects) < count, "it was in the middle"
         bus.query(
@@ -168,7 +166,7 @@ async def test_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bu
         async def over() -> bool:
             return bus.query("SELECT state FROM redrives") == [("done",)]
 
-        await eventually(over, within_s=60, what=lambda: bus.log_of("other")[-2000:])
+        await eventually(over, what=lambda: bus.log_of("other")[-2000:])
         assert bus.processes.pop("run").wait(10) == 0
         assert (len(crm.ledger.effects), crm.ledger.repeated()) == (count, [])
         decisions = "SELECT decision, count(*), count(DISTINCT letter) FROM letter_decisions GROUP BY 1 ORDER BY 1"

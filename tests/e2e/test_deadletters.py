@@ -46,7 +46,7 @@ async def test_a_letter_is_found_mended_and_sent_again_over_http(running: Bus) -
         for replayed in (None, "true"):
             retry = await http.post("/v1/deadletters/retry", json={"letters": [copy], **WHY}, headers=retries)
             assert (retry.status_code, retry.headers.get("idempotent-replayed")) == (200, replayed)
-        await took_effect(bus, key, within_s=20)
+        await took_effect(bus, key)
         events = (await http.get(f"/v1/tickets/{ticket}/events")).json()["events"]
         assert [one["text"] for one in events if one["event_type"] == "note.added.v1"] == ["M-17"]
         decisions = (await http.get(f"/v1/deadletters/{copy}")).json()["decisions"]

@@ -78,7 +78,7 @@ async def test_an_older_gateway_shows_the_events_of_a_newer_program(parts: Urls,
     assert [one["version"] for one in events] == [one["version"] for one in journey] == [1, 2]
     url = f"{bus.url.replace('http', 'ws')}/v1/stream?topics=ticket.events&cursor=start"
     async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None) as ws:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             told = [orjson.loads(await ws.recv()) for _ in range(3)]
     assert [one.get("ticket_version", one["kind"]) for one in told] == ["ready", 1, 2]
     assert told[2]["data"]["text"] == "later"

@@ -51,7 +51,7 @@ async def rung(bus: Bus, ticket_id: str, clock: ClockName) -> list[Recorded]:
         alarms = [one for one in events if isinstance(one.event, SlaWarned | SlaBreached) and one.event.clock is clock]
         return alarms if any(isinstance(one.event, SlaBreached) for one in alarms) else []
 
-    return await eventually(breached, within_s=30, what=lambda: f"a breach: {bus.log_of('worker')[-1500:]}")
+    return await eventually(breached, what=lambda: f"a breach: {bus.log_of('worker')[-1500:]}")
 
 
 async def test_a_promise_is_warned_of_and_broken_once_and_never_early(bus: Bus, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async def test_with_postgres_away_webhooks_wait_on_kafka_and_are_dispatched_once
             async def opened() -> bool:
                 return bus.query("SELECT count(*) FROM events") == [(3,)]
 
-            await eventually(opened, within_s=30, what=lambda: f"three tickets: {bus.log_of('worker')[-1500:]}")
+            await eventually(opened, what=lambda: f"three tickets: {bus.log_of('worker')[-1500:]}")
 
             async def live_again() -> bool:
                 again = await crm.send(message)
@@ -76,7 +76,7 @@ async def test_with_kafka_away_the_outbox_waits(bus: Bus) -> None:
     async def published() -> bool:
         return bus.query("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [(0,)]
 
-    await eventually(published, within_s=30, what=lambda: f"published: {bus.log_of('worker')[-1500:]}")
+    await eventually(published, what=lambda: f"published: {bus.log_of('worker')[-1500:]}")
 
 
 async def test_with_both_away_nobody_is_told_that_it_was_taken(bus: Bus) -> None:

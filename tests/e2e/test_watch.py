@@ -12,7 +12,7 @@ async def test_a_watch_sends_readings_and_lets_go_of_postgres(bus: Bus) -> None:
     async def arrived() -> list[bytes]:
         return [record.value for record in await records(bus.settings, HOSTS)]
 
-    values = await eventually(arrived, within_s=30, what=lambda: f"a reading: {bus.log_of('watch')[-1500:]}")
+    values = await eventually(arrived, what=lambda: f"a reading: {bus.log_of('watch')[-1500:]}")
     async with bus.core() as core:
         reading = core.codec.decode_record(values[0])
     assert isinstance(reading, HostRead)

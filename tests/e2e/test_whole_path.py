@@ -43,7 +43,7 @@ async def test_a_webhook_reaches_kafka_read_model_websocket_and_trace(running: B
                 arrived.append(event)  # noqa: PERF401 - each is looked at while the stream goes on
 
         listening = asyncio.create_task(listen())
-        await asyncio.wait_for(app.connected.wait(), 20)
+        await asyncio.wait_for(app.connected.wait(), 120)
         receipt = await crm.tell(
             "ticket.created",
             source_no,

@@ -38,7 +38,7 @@ class Load:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     incidents: list[str] = field(default_factory=list)
 
-    async def answered(self, commands: int, *, within_s: float = 60) -> None:
+    async def answered(self, commands: int, *, within_s: float = 180) -> None:
         """Wait until so many more attempts got a final answer."""
         goal = self.history.answered + commands
 

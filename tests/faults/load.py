@@ -44,7 +44,7 @@ async def load(
     crms: int = 2,
     systems: int = 1,
     rate: float = 80,
-    patience_s: float = 60,
+    patience_s: float = 180,
     ticket_type: str = "hardware_fault",
     doubled: float = 0.05,
     parts: float = 0.3,
@@ -103,7 +103,7 @@ async def speaking(bus: Bus) -> AsyncIterator[Speak]:
         await held.close()
 
 
-async def import_history(bus: Bus, history: History, file: Path, map_file: Path, *, patience_s: float = 60) -> None:
+async def import_history(bus: Bus, history: History, file: Path, map_file: Path, *, patience_s: float = 180) -> None:
     """Import a history by the program, again and again until it ends well, and write down what each command came to.
 
     What it is to come to is known beforehand, by the same import into memory. A fault may kill the process `import`.

@@ -22,7 +22,7 @@ from tests.faults.cluster import Cluster, make_cluster
 from tests.proxy import Proxy, proxy_to
 from tests.stack import fresh_data
 
-ANSWER_S_MAX = 90.0
+ANSWER_S_MAX = 180.0
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"""
 
@@ -51,7 +51,7 @@ class Database:
         """Stop the server at once, without a checkpoint, as `pg_ctl -m immediate` does; idempotent."""
         if self.child is not None and self.child.ended() is None:
             self.child.popen.send_signal(signal.SIGQUIT)
-            self.child.popen.wait(20)
+            self.child.popen.wait(120)
         self.child = None
 
     def restart_immediate(self) -> None:

@@ -105,4 +105,4 @@ async def _something_waits(bus: Bus, many: Masses, tickets: int) -> None:
     async def all_wait() -> bool:
         return bus.query(_WAITING, ERP, NAME) == [(tickets,)]
 
-    await eventually(all_wait, within_s=60, what=lambda: bus.log_of("worker")[-1500:])
+    await eventually(all_wait, what=lambda: bus.log_of("worker")[-1500:])

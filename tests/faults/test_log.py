@@ -58,4 +58,4 @@ async def test_poison_in_the_log_is_kept_and_passed(bus: Bus, rng: Random) -> No
         query = "SELECT count(DISTINCT body) FROM refused_inputs WHERE origin = 'log'"
         return bus.query(query) == [(len(poisons),)]
 
-    await eventually(kept, within_s=5, what=lambda: bus.log_of("worker")[-1500:])
+    await eventually(kept, what=lambda: bus.log_of("worker")[-1500:])

@@ -19,10 +19,9 @@ from tests.faults.history import History
 from tests.faults.load import Load, load
 from tests.faults.planted import planted
 from tests.faults.stack import FaultStack
-from tests.faults.trial import stages_run
+from tests.faults.trial import quiet_s_max, stages_run
 
 SEED = 4
-pytestmark = pytest.mark.timeout(300)
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'ticketbus'"""
@@ -128,7 +127,7 @@ async def judged(bus: Bus, disturb: Disturbance, *, doubled: float = 0.05) -> Co
         async with load(bus, history, seed=SEED, doubled=doubled) as running:
             await running.answered(20)
             await disturb(bus, running)
-        await quiet(bus, within_s=30)
+        await quiet(bus, within_s=quiet_s_max())
         found = check(history.ops(), await read_effects(bus))
     for one in found:
         print(one)  # shown when the test fails

@@ -42,7 +42,7 @@ async def open_one(bus: Bus, kind: str = "hardware_fault") -> str:
             return ""
         return str(answer.json()["ticket_id"]) if answer.status_code in {200, 201} else ""
 
-    return await eventually(opened, within_s=60, what=lambda: f"an answer: {bus.log_of('gateway')[-1500:]}")
+    return await eventually(opened, what=lambda: f"an answer: {bus.log_of('gateway')[-1500:]}")
 
 
 async def shown(bus: Bus, count: int) -> None:
@@ -51,7 +51,7 @@ async def shown(bus: Bus, count: int) -> None:
     async def there() -> bool:
         return bus.query("SELECT count(*) FROM tickets") == [(count,)]
 
-    await eventually(there, within_s=40, what=lambda: f"{count} tickets: {bus.log_of('worker')[-1500:]}")
+    await eventually(there, what=lambda: f"{count} tickets: {bus.log_of('worker')[-1500:]}")
     opened = "SELECT count(*), count(DISTINCT ticket_id) FROM events WHERE ce_type = 'ticket.opened.v1'"
     assert bus.query(opened) == [(count, count)]
 
@@ -62,7 +62,7 @@ async def died(bus: Bus, program: str) -> None:
     async def ended() -> bool:
         return bus.processes[program].poll() is not None
 
-    await eventually(ended, within_s=40, what=lambda: f"{program} dead: {bus.log_of(program)[-1500:]}")
+    await eventually(ended, what=lambda: f"{program} dead: {bus.log_of(program)[-1500:]}")
     assert bus.processes.pop(program).returncode == -signal.SIGKILL
 
 
@@ -107,7 +107,7 @@ async def test_a_program_can_stand_still_at_a_step_and_go_on(bus: Bus) -> None:
     async def stands() -> bool:
         return "fault: SIGSTOP at pass 1" in bus.log_of("worker")
 
-    await eventually(stands, within_s=40, what=lambda: bus.log_of("worker")[-1500:])
+    await eventually(stands, what=lambda: bus.log_of("worker")[-1500:])
     assert bus.query("SELECT count(*) FROM tickets") == [(0,)], "nothing is committed yet"
     bus.processes["worker"].send_signal(signal.SIGCONT)
     await shown(bus, 1)
@@ -204,13 +204,13 @@ async def test_leaders_move_by_order_and_when_their_broker_is_killed_or_paused(
     assert all(now != then for now, then in zip(await leaders(), before, strict=True))
     first = await cluster.leader_of(topic, 0)
     cluster.kill(first)
-    await eventually(lambda: led_by_others(first), within_s=40, what="leaders elsewhere")
+    await eventually(lambda: led_by_others(first), what="leaders elsewhere")
     assert not await cluster.whole()
     cluster.start(first)
     await cluster.ready()
     second = await cluster.leader_of(topic, 1)
     cluster.pause(second)
-    await eventually(lambda: led_by_others(second), within_s=40, what="leaders elsewhere")
+    await eventually(lambda: led_by_others(second), what="leaders elsewhere")
     cluster.resume(second)
     await cluster.ready()
 

@@ -97,7 +97,7 @@ async def test_a_storm_of_letters_pauses_its_target_alone(bus: Bus, rng: Random,
                 held = bus.query("SELECT FROM delivery_targets WHERE target = %s AND paused IS NOT NULL", ERP)
                 return bool(held) and '"target_paused"' in bus.log_of("worker")  # told after the commit
 
-            await eventually(paused, within_s=60, what=lambda: bus.log_of("worker")[-1500:])
+            await eventually(paused, what=lambda: bus.log_of("worker")[-1500:])
             calls, at = len(world.erp.calls), time.time()
             await load.answered(20)
             await _told(world, since=at)
@@ -146,7 +146,7 @@ async def _fails(bus: Bus, target: str, times: int) -> None:
         ((failures,),) = bus.query("SELECT failures FROM delivery_targets WHERE target = %s", target)
         return int(failures) >= times if times else failures == 0
 
-    await eventually(fails, within_s=60, what=lambda: bus.log_of("worker")[-1500:])
+    await eventually(fails, what=lambda: bus.log_of("worker")[-1500:])
 
 
 async def _told(world: Outside, *, since: float) -> None:
@@ -156,7 +156,7 @@ async def _told(world: Outside, *, since: float) -> None:
         query = "SELECT FROM deliveries WHERE target = %s AND settled_at > to_timestamp(%s) LIMIT 1"
         return bool(world.bus.query(query, CRM, since))
 
-    await eventually(told, within_s=60, what=lambda: str(world.standing()))
+    await eventually(told, what=lambda: str(world.standing()))
 
 
 async def _stands(world: Outside, *, parked: int, waiting: int) -> None:
@@ -165,7 +165,7 @@ async def _stands(world: Outside, *, parked: int, waiting: int) -> None:
     async def stands() -> bool:
         return world.bus.query(_STANDS, ERP) == [(parked, waiting)]
 
-    await eventually(stands, within_s=60, what=lambda: f"{world.standing()}; {world.bus.log_of('worker')[-1500:]}")
+    await eventually(stands, what=lambda: f"{world.standing()}; {world.bus.log_of('worker')[-1500:]}")
 
 
 async def _billed(world: Outside, tickets: list[TicketId]) -> None:
@@ -174,7 +174,7 @@ async def _billed(world: Outside, tickets: list[TicketId]) -> None:
     async def billed() -> bool:
         return [str(bill.model["FNote"]).split()[0] for bill in world.erp.books.bills] == tickets
 
-    await eventually(billed, within_s=60, what=lambda: f"{world.erp.books.bills}")
+    await eventually(billed, what=lambda: f"{world.erp.books.bills}")
 
 
 async def _redrive(world: Outside) -> None:

@@ -109,7 +109,7 @@ class Subscriber(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    async def have(self, count: int, within_s: float = 20) -> list[Any]:
+    async def have(self, count: int, within_s: float = 120) -> list[Any]:
         """Wait until so many texts were taken; AssertionError after the limit or when the connection ends."""
         try:
             async with asyncio.timeout(within_s):
@@ -121,7 +121,7 @@ class Subscriber(asyncio.Protocol):
         assert len(self.got) >= count, f"{len(self.got)} of {count}; {self.closed}, {self.got[-1:]}"
         return self.got
 
-    async def end(self, within_s: float = 20) -> Closed:
+    async def end(self, within_s: float = 120) -> Closed:
         """Wait for the end; AssertionError after the limit."""
         try:
             async with asyncio.timeout(within_s):

@@ -39,7 +39,7 @@ async def url() -> AsyncIterator[str]:
             uvicorn.Config(Gateway().app, http=HttpProtocol, log_config=None, access_log=False, log_level="critical")
         )
         serving = asyncio.create_task(server.serve([listening]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:
                 await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

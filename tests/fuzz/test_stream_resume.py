@@ -56,7 +56,6 @@ async def test_coming_back_again_and_again_under_writing_loses_and_repeats_nothi
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(300)
 async def test_a_broker_that_stands_still_or_dies_holds_the_stream_up_and_loses_nothing(
     frail: tuple[FaultStack, Bus],
 ) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tests.fuzz.shots import Answer, Shot
 from tests.gateway.conftest import BODY_BYTES_MAX
 
-ANSWER_S_MAX = 30.0
+ANSWER_S_MAX = 120.0
 CUT_OFF = Answer(status=413, headers={}, body=b"")
 """The gateway refused a body before all of it was sent, and the rest being under way cost us its answer."""
 

@@ -113,7 +113,7 @@ class Gateway:
 
     async def caught_up(self) -> None:
         """Wait until the stream's tail has read all that the log holds."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.deps.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
 
@@ -164,7 +164,7 @@ async def behind_a_server(gateway: Gateway) -> AsyncIterator[Gateway]:
         config = uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False)
         server = Server(config)
         task = asyncio.create_task(server.serve([listening]))
-        async with asyncio.timeout(10), gateway.http:
+        async with asyncio.timeout(60), gateway.http:
             while not server.started:
                 await asyncio.sleep(0.01)
         gateway.http = httpx2.AsyncClient(base_url=gateway.url.replace("ws", "http"), trust_env=False)

@@ -22,13 +22,13 @@ async def subscribed(gateway: Gateway, query: str, role: str = "subscriber") -> 
 
 
 async def frames(ws: ClientConnection, count: int) -> list[Frame]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [orjson.loads(await ws.recv()) for _ in range(count)]
 
 
 async def until_closed(ws: ClientConnection) -> tuple[list[Frame], int | None, str]:
     got: list[Frame] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         try:
             while True:
                 got.append(orjson.loads(await ws.recv()))

@@ -116,6 +116,7 @@ def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSett
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
     said: list[str] = []
+    hurried: list[float] = []
     stack = LocalStack(
         data=data,
         settings=outside(),
@@ -127,6 +128,7 @@ def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSett
         wait_until(lambda: "deaf" in (data / "logs" / "worker.log").read_text() and "ready" in said[-1])
         os.kill(os.getpid(), signal.SIGINT)
         wait_until(lambda: said[-1] == "stopping")
+        hurried.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
     (data / "logs").mkdir()
@@ -134,10 +136,9 @@ def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSett
     said.append("")
     thread = threading.Thread(target=interrupt_twice)
     thread.start()
-    begun = time.monotonic()
     stack.run()
     thread.join()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - hurried[0] < 14, "a program's grace is 15 s"
     assert said[-1] == "worker did not stop in time and was killed"
 
 
@@ -155,7 +156,7 @@ def test_after_kill_9_the_next_up_takes_over_and_sigterm_leaves_nothing(outside:
             state = states.load(data)
             return bool(state and state.phase == "ready" and state.supervisor and state.supervisor.pid == process.pid)
 
-        wait_until(ready, limit_s=60)
+        wait_until(ready)
         state = states.load(data)
         assert state is not None
         return process, state
@@ -170,6 +171,6 @@ def test_after_kill_9_the_next_up_takes_over_and_sigterm_leaves_nothing(outside:
         psycopg.connect(after.lends["database_url"]).close()
         assert subprocess.run([*command, "status", "--data", str(data)], env=environment, check=False).returncode == 0
         second.terminate()
-        assert second.wait(30) == 0
+        assert second.wait(120) == 0
     assert not any(each.alive() for each in after.processes.values())
     assert subprocess.run([*command, "status", "--data", str(data)], env=environment, check=False).returncode == 1

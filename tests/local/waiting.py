@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], *, limit_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], *, limit_s: float = 120.0) -> None:
     """Return once the condition holds; fail after the limit."""
     begun = time.monotonic()
     while not condition():

@@ -1,7 +1,7 @@
 """A ticket is found by whatever is known of it, and told as of one moment; notes of pushes are kept for a month."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,10 +35,10 @@ ON CONFLICT DO NOTHING"""
 
 
 @pytest.fixture(scope="module")
-def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Bus:
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
     """Make a bus of the module's own."""
     with bus_on(parts, tmp_path_factory.mktemp("journey")) as made:
-        return made
+        yield made
 
 
 @pytest.fixture

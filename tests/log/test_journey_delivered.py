@@ -1,7 +1,7 @@
 """A journey tells what became of each event at other systems, what died of it, who waits behind, and what to do."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,10 +35,10 @@ MENDED = Decision(by="张工", why="物料已建档,问 13812345678", at=NOW)
 
 
 @pytest.fixture(scope="module")
-def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Bus:
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
     """Make a bus of the module's own."""
     with bus_on(parts, tmp_path_factory.mktemp("delivered")) as made:
-        return made
+        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """verify tells every difference, republish fills Kafka, restore fills PostgreSQL; on the real parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -27,9 +27,9 @@ TICKETS = 40
 
 
 @pytest.fixture
-def bus(parts: Urls, tmp_path: Path) -> Bus:
+def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
     with bus_on(parts, tmp_path) as made:
-        return made
+        yield made
 
 
 @pytest.fixture

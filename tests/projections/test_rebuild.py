@@ -107,11 +107,11 @@ async def test_a_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Ri
         standing = (await rig.standing("tickets")), (await rig.standing("history"))
         return all({p: one.next_offset for p, one in rows.items()} == dict(ends) for rows in standing)
 
-    await eventually(at_the_end, within_s=15)
+    await eventually(at_the_end)
     await build_again(rig, "tickets")
     await rig.produce_all(records(events, topic=rig.topic, partitions=PARTITIONS)[half:])
     await build_again(rig, "history")
-    await eventually(at_the_end, within_s=15)
+    await eventually(at_the_end)
     assert len(await rig.ask("SELECT 1 FROM tickets")) == 80
     equal = await all_equal(rig)
     assert (equal["tickets"], equal["device_history"]) == (True, True)

@@ -148,7 +148,7 @@ class Rig:
 
 async def _stop(stopping: asyncio.Event, task: asyncio.Task[None]) -> None:
     stopping.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await task
 
 

@@ -73,9 +73,9 @@ async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(ri
     async def done() -> bool:
         return (await rig.standing("intake"))[0].next_offset == 3
 
-    await eventually(begun, within_s=15)
+    await eventually(begun)
     store.away = False
-    await eventually(done, within_s=15)
+    await eventually(done)
     [events] = store.log.values()
     assert [one.version for one in events] == [1, 2]
     assert [one.code for one in refused.kept.values()] == ["malformed_record"]

@@ -29,6 +29,6 @@ async def test_a_killed_worker_leaves_no_directory_of_its_own(bus: Bus) -> None:
         async def started(wanted: int = 2 * (kills + 1)) -> bool:
             return bus.log_of("worker").count('"stage_started"') == wanted
 
-        await eventually(started, within_s=40, what=lambda: bus.log_of("worker")[-2000:])
+        await eventually(started, what=lambda: bus.log_of("worker")[-2000:])
         bus.stop("worker", signal.SIGKILL)
     assert list(scratch.iterdir()) == []

@@ -29,7 +29,7 @@ def has(rig: Rig, count: int, handler: str = "counting") -> Callable[[], Awaitab
 async def test_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Rig) -> None:
     rig.work(Counting(), Counting(name="second"))
     await rig.produce_many(10)
-    await eventually(has(rig, 30), within_s=15)
+    await eventually(has(rig, 30))
     await rig.produce_many(100, "live")
     await eventually(has(rig, 330))
     await eventually(has(rig, 330, "second"))
@@ -37,14 +37,14 @@ async def test_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Ri
     async def committed() -> bool:
         return set((await rig.committed()).values()) == {110}
 
-    await eventually(committed, within_s=10, what="the group's committed offsets")
+    await eventually(committed, what="the group's committed offsets")
 
 
 async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> None:
     await rig.produce_many(5_000)
     await rig.begin("counting")
     rig.work(Counting())
-    await eventually(has(rig, 15_000), within_s=20)
+    await eventually(has(rig, 15_000))
     large = await rig.ask("SELECT count(*) FROM stage_batches WHERE next_offset - first_offset > 500")
     assert large[0][0] > 0  # larger than any micro-batch
     await rig.produce_many(20, "live")
@@ -53,7 +53,7 @@ async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> 
     async def committed() -> bool:
         return set((await rig.committed()).values()) == {5_020}
 
-    await eventually(committed, within_s=10, what="the group's committed offsets after the jump")
+    await eventually(committed, what="the group's committed offsets after the jump")
 
 
 async def test_a_stage_skips_ahead_in_its_consumers_own_thread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ async def test_a_stage_skips_ahead_in_its_consumers_own_thread(rig: Rig, monkeyp
 async def test_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
     rig.work(Counting(), Counting(name="second"))
     await rig.produce_many(10)
-    await eventually(has(rig, 30), within_s=15)
+    await eventually(has(rig, 30))
     await rig.produce_many(4_000, "burst")
     await eventually(has(rig, 12_030))
     await eventually(has(rig, 12_030, "second"))
@@ -104,12 +104,12 @@ async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_th
     await runner.catch_up([Counting()], ends)
     rig.work(Counting(), Slow(name="slow"))  # as a read model that is new, or being rebuilt
     await rig.produce_many(20, "live")
-    await eventually(has(rig, 6_060), within_s=15)
+    await eventually(has(rig, 6_060))
     await rig.produce_many(2_000, "burst")
-    await eventually(has(rig, 12_060), within_s=15)
+    await eventually(has(rig, 12_060))
     assert await rig.effects("slow") == 0
     gate.set()
-    await eventually(has(rig, 12_060, "slow"), within_s=20)
+    await eventually(has(rig, 12_060, "slow"))
     await rig.produce_many(20, "later")
     await eventually(has(rig, 12_120, "slow"))
     await eventually(has(rig, 12_120))
@@ -118,16 +118,16 @@ async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_th
 async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:
     await rig.produce_many(50)
     rig.work(Counting())
-    await eventually(has(rig, 150), within_s=15)
+    await eventually(has(rig, 150))
     await rig.ask("WITH gone AS (DELETE FROM effects) UPDATE stage_offsets SET next_offset = 0 RETURNING 1")
-    await eventually(has(rig, 150), within_s=10)
+    await eventually(has(rig, 150))
 
 
 async def test_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None:
     await rig.produce_many(5)
     await rig.produce(1, b"poison")
     stop = rig.work(Counting())
-    await eventually(has(rig, 15), within_s=15)
+    await eventually(has(rig, 15))
     await rig.produce_many(5, "after")
     await eventually(has(rig, 25))
     standing = await rig.standing()
@@ -136,7 +136,7 @@ async def test_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None
 
     await stop()  # a fresh start is a fresh try: the cure was a new version of the handler
     rig.work(Counting(poison=b"cured"))
-    await eventually(has(rig, 31), within_s=15)
+    await eventually(has(rig, 31))
 
 
 async def test_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) -> None:
@@ -155,19 +155,19 @@ async def test_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) 
     producing = asyncio.create_task(produce())
     first, second = Counting(), Counting()
     stop_first = rig.work(first)
-    await eventually(lambda: share_of(first), within_s=15)
+    await eventually(lambda: share_of(first))
     rig.work(second)
-    await eventually(lambda: share_of(second), within_s=20)
+    await eventually(lambda: share_of(second))
     await stop_first()
     done.set()
     await producing
-    await eventually(has(rig, produced), within_s=20)
+    await eventually(has(rig, produced))
 
 
 async def test_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig) -> None:
     rig.work(Counting())
     await rig.produce_many(10)
-    await eventually(has(rig, 30), within_s=15)
+    await eventually(has(rig, 30))
     server = (rig.settings.database_url or "").replace(rig.database, "postgres")
     async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
         await connection.execute(f"ALTER DATABASE {rig.database} ALLOW_CONNECTIONS false".encode())
@@ -177,7 +177,7 @@ async def test_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: 
         await rig.produce_many(200, "away")
         await asyncio.sleep(1.5)  # the outage itself
         await connection.execute(f"ALTER DATABASE {rig.database} ALLOW_CONNECTIONS true".encode())
-    await eventually(has(rig, 630), within_s=25)
+    await eventually(has(rig, 630))
     assert all(one.failure is None for one in (await rig.standing()).values())
 
 
@@ -187,7 +187,7 @@ async def test_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_tol
         away = rig.settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{nobody.getsockname()[1]}"})
         stop = rig.work(Counting(), settings=away)
         await asyncio.sleep(1)  # it has tried by now
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await stop()
 
 
@@ -200,5 +200,5 @@ async def test_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig: Rig) 
     async def said() -> bool:
         return "the log ends at 3" in ((await rig.standing())[1].failure or "")
 
-    await eventually(said, within_s=15)
-    await eventually(has(rig, 6), within_s=10)
+    await eventually(said)
+    await eventually(has(rig, 6))

@@ -32,7 +32,7 @@ from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
 from tests.core.invariants import folded
 from tests.core.story import request
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def fresh(command: Command, **own: object) -> Request:

@@ -8,7 +8,7 @@ from typing import Any
 from bus.postgres.pool import Pool, connected
 from bus.wire.headers import header
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 async def waiting(pool: Pool) -> int:
