@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bus.local.stack import Urls
-from tests.stack import parts_for_tests
+from tests.stack import Running, parts_for_tests
 from tests.workers import COSTLY, Controller, group_of, parts_of_the_run, write_groups
 
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -28,14 +28,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def parts(request: pytest.FixtureRequest) -> Iterator[Urls]:
-    """PostgreSQL, Kafka and a schema registry, started once; tests keep apart by database and namespace."""
+def stack(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Start PostgreSQL, Kafka and a schema registry, once for all workers."""
     shared = parts_of_the_run(request.config)
     if shared is not None:
         yield shared
         return
-    with parts_for_tests() as urls:
-        yield urls
+    with parts_for_tests() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def parts(stack: Running) -> Urls:
+    """Say where the parts are; tests keep apart by database and namespace."""
+    return stack.urls
 
 
 @pytest.fixture(scope="session")

@@ -3,26 +3,35 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from bus.local.stack import Urls, running_parts
-from bus.settings import load
+from bus.settings import Settings, load
 
 # What makes PostgreSQL outlive a crash of the machine, which no test on the shared parts is about.
 _UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Parts that run, and the data directory of those among them that are the tests' own."""
+
+    urls: Urls
+    data: Path
+
+
 @contextlib.contextmanager
-def parts_for_tests() -> Iterator[Urls]:
-    """Answer running parts for as long as the block lasts; those that the environment names are used as they are."""
-    settings = load()
+def parts_for_tests(settings: Settings | None = None) -> Iterator[Running]:
+    """Run parts for as long as the block lasts; those that the environment names are used as they are."""
+    settings = settings or load()
     with fresh_data() as data, running_parts(data, settings=settings) as urls:
         if settings.database_url is None:
             _write_without_waiting(urls.database_url)
-        yield urls
+        yield Running(urls=urls, data=data)
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from bus.local.stack import Urls
-from tests.stack import parts_for_tests
+from tests.stack import Running, parts_for_tests
 
 # Fixtures that start a stack or programs: tests with one of them run on one worker, and first, as they take longest.
-COSTLY = ("one_broker", "three_brokers", "embedded", "shared_bus")
+COSTLY = ("one_broker", "three_brokers", "shared_bus")
 _FOLDER, _PARTS, _GROUPS = "run_folder", "parts.json", "groups.json"
 
 
@@ -37,8 +37,8 @@ class Controller:
     def pytest_sessionstart(self) -> Iterator[None]:
         """Start the parts while the workers, which have begun by then, collect the tests."""
         yield
-        urls = self._held.enter_context(parts_for_tests())
-        (self._folder / _PARTS).write_text(json.dumps(asdict(urls)))
+        running = self._held.enter_context(parts_for_tests())
+        (self._folder / _PARTS).write_text(json.dumps(asdict(running), default=str))
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> LoadScopeScheduling:
         """Hand out whole groups."""
@@ -66,10 +66,13 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc] # of a library without 
         return self._groups[nodeid]
 
 
-def parts_of_the_run(config: pytest.Config) -> Urls | None:
+def parts_of_the_run(config: pytest.Config) -> Running | None:
     """Answer the parts that the controller has started; None where there is none, so that there are no workers."""
     folder = _folder(config)
-    return Urls(**json.loads((folder / _PARTS).read_text())) if folder else None
+    if folder is None:
+        return None
+    told = json.loads((folder / _PARTS).read_text())
+    return Running(urls=Urls(**told["urls"]), data=Path(told["data"]))
 
 
 def write_groups(config: pytest.Config, items: Sequence[pytest.Item]) -> None:

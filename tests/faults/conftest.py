@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.bus_under_test import Bus
+from tests.bus_under_test import Bus, bus_on
 from tests.faults.stack import FaultStack, running_stack
 
 SEED = 20261122  # of the short selection: the same faults at every run
@@ -52,9 +52,17 @@ def three_brokers() -> Iterator[FaultStack]:
 
 
 @pytest.fixture
-def bus(one_broker: FaultStack, tmp_path: Path) -> Iterator[Bus]:
-    """Make a bus of this test's own on one broker; nothing runs yet, and every part is whole afterwards."""
-    with one_broker.bus(tmp_path) as made:
+def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bus]:
+    """Make a bus of this test's own; nothing runs yet.
+
+    It is on the parts of all tests, unless the test takes the one broker to harm its parts: they are whole afterwards.
+    """
+    if "one_broker" in request.fixturenames:
+        stack: FaultStack = request.getfixturevalue("one_broker")
+        own = stack.bus(tmp_path)
+    else:
+        own = bus_on(request.getfixturevalue("parts"), tmp_path)
+    with own as made:
         yield made
 
 

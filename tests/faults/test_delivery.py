@@ -23,6 +23,9 @@ PASSES_MAX = {CRM: 60, ERP: 6}
 STEPS = {f"{step}@{target}": most for target, most in PASSES_MAX.items() for step in DELIVERY_STEPS}
 STEPS[ERP_WITHIN_CALL] = 3 * PASSES_MAX[ERP]
 POISON_S_MAX = 5.0
+_CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'ticketbus'"""
 _WAITING = "SELECT count(*) FROM deliveries JOIN events USING (ticket_id, version) WHERE target = %s AND source = %s"
 
 
@@ -52,7 +55,7 @@ async def test_postgres_away_while_delivering_makes_no_letter(bus: Bus, rng: Ran
     async with outside(bus, tmp_path) as world:
         async with trial(bus, rng, rate=20, parts=1.0) as load:
             for _ in range(5):
-                bus.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketbus'")
+                bus.query(_CUT)
                 await load.answered(20)
         world.judge()
 

@@ -5,14 +5,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from bus.local.stack import Urls
 from schemas.topics import LOG, physical
-from tests.bus_under_test import Bus, bus_on, eventually
+from tests.bus_under_test import Bus, eventually
 from tests.faults.checker import Fault, check
 from tests.faults.effects import quiet, read_effects
 from tests.faults.history import History
@@ -30,13 +28,6 @@ _SPOIL = """
 CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {how}; RETURN NULL; END';
 CREATE TRIGGER spoiled BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION spoil()"""
 Disturbance = Callable[[Bus, Load], Awaitable[None]]
-
-
-@pytest.fixture
-def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
-    """Make a bus of this test's own on the session's parts: nothing here harms them."""
-    with bus_on(parts, tmp_path) as made:
-        yield made
 
 
 @contextmanager

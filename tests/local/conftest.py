@@ -5,16 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from bus.local.stack import Urls, running_parts
-from bus.settings import Settings
-from tests.stack import fresh_data
+from bus.local.parts import REPLACED_BY
+from bus.local.parts import embedded as embedded_parts
+from bus.local.stack import Urls
+from bus.settings import Settings, load
+from tests.stack import Running, fresh_data, parts_for_tests
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[tuple[Path, Urls]]:
-    """Run PostgreSQL, Kafka and the registry in a directory of their own, whatever the environment names."""
-    with fresh_data() as data, running_parts(data, settings=only_embedded()) as urls:
-        yield data, urls
+def embedded(request: pytest.FixtureRequest) -> Iterator[tuple[Path, Urls]]:
+    """Give all parts as a local stack runs them: those of all tests, unless the environment names others."""
+    if embedded_parts(load()) == [*REPLACED_BY]:
+        stack: Running = request.getfixturevalue("stack")
+        yield stack.data, stack.urls
+        return
+    with parts_for_tests(only_embedded()) as running:
+        yield running.data, running.urls
 
 
 def only_embedded() -> Settings:
