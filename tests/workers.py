@@ -1,6 +1,7 @@
 """What pytest-xdist's workers share: one set of parts for the run, and which tests stay together on one worker."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -49,7 +50,7 @@ class Controller:
         self._held.close()
 
 
-class Groups(LoadScopeScheduling):  # type: ignore[misc] # of a library without types
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands out groups of tests, as a worker has written them down."""
 
     def __init__(self, config: pytest.Config, log: Producer, *, file: Path) -> None:
@@ -77,8 +78,8 @@ def parts_of_the_run(config: pytest.Config) -> Running | None:
 
 def write_groups(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Tell the controller which tests share something, a costly fixture or else their module."""
-    folder = _folder(config)
-    if folder and config.workerinput["workerid"] == "gw0":  # type: ignore[attr-defined]
+    folder, worker = _folder(config), os.environ.get("PYTEST_XDIST_WORKER")
+    if folder and worker == "gw0":
         (folder / _GROUPS).write_text(json.dumps({item.nodeid: group_of(item) for item in items}))
 
 
