@@ -13,7 +13,7 @@ LOOK_EVERY_S = 0.1
 Seen = TypeVar("Seen")
 
 
-async def until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool], *, limit_s: float = 10) -> Seen:
+async def until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool], *, limit_s: float = 60) -> Seen:
     """Look until what is seen is good, at most `limit_s`; give what was seen last."""
     give_up_at = asyncio.get_running_loop().time() + limit_s
     while True:
@@ -47,7 +47,7 @@ class DispatcherClient:
         return answer.status_code, said(answer)
 
     async def listed(
-        self, state: str, wanted: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 10
+        self, state: str, wanted: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 60
     ) -> Mapping[str, Any] | None:
         """Look in the list of a state until the ticket wanted is there, at most `limit_s`: lists follow changes."""
 
@@ -58,7 +58,7 @@ class DispatcherClient:
         return found(await until(lambda: self._read(path), lambda page: found(page) is not None, limit_s=limit_s))
 
     async def journey(
-        self, name: str, complete: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 10
+        self, name: str, complete: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 60
     ) -> Mapping[str, Any]:
         """Look a ticket's journey up until it is complete, at most `limit_s`; give it as it then is."""
         path = f"/v1/journeys/{name}"

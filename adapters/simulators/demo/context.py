@@ -11,7 +11,7 @@ from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
 from bus.delivery.status import TargetStatus
 
-EVENT_S_MAX: Final = 15.0
+EVENT_S_MAX: Final = 60.0
 ENGINEER: Final = "张伟"
 DISPATCHER: Final = "王芳"
 CLERK: Final = "客服小刘"

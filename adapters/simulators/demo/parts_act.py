@@ -11,7 +11,7 @@ from adapters.simulators.kingdee import KingdeeFault
 from adapters.simulators.kingdee_books import BillKept
 from bus.delivery.status import TargetStatus
 
-DELIVERED_S_MAX: Final = 30.0  # on a busy machine the worker is still starting
+DELIVERED_S_MAX: Final = 120.0  # on a busy machine the worker is still starting
 STOREKEEPER: Final = "周敏"
 PUMP: Final = "WM-PUMP-20"  # not in the ERP's books at first
 _STEPS: Final = {"made": "保存 saved", "submitted": "提交 submitted", "audited": "审核 audited"}
