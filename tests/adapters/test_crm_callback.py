@@ -212,7 +212,7 @@ async def test_whatever_is_answered_is_a_failure_with_a_kind(callback: Callback,
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        failed = await failure(callback(f"http://127.0.0.1:{port}/"), call(within_s=2))
+        failed = await failure(callback(f"http://127.0.0.1:{port}/"), call(within_s=LONG_S))
     assert failed.kind is FailureKind.UNKNOWN
 
 

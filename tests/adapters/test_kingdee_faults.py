@@ -140,7 +140,7 @@ async def test_the_deadline_holds_for_the_whole_call(fault: KingdeeFault) -> Non
         began = time.monotonic()
         with pytest.raises(DeliveryFailed, match="no answer within"):
             await target.send(call(within_s=0.3))
-        assert 0.25 < time.monotonic() - began < 1.5
+        assert 0.25 < time.monotonic() - began < PATIENT_S
 
 
 async def test_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None:

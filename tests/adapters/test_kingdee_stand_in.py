@@ -23,7 +23,7 @@ TRUST = httpx2.create_ssl_context(trust_env=False)  # read once: it takes longer
 
 
 def client(erp: KingdeeSimulator) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=erp.url, trust_env=False, timeout=5, verify=TRUST)
+    return httpx2.AsyncClient(base_url=erp.url, trust_env=False, timeout=60, verify=TRUST)
 
 
 def path(method: str) -> str:

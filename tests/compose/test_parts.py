@@ -68,7 +68,7 @@ def test_the_registrys_health_check_tells_an_answer_from_a_failure(status: int |
     assert command[:3] == ["CMD", "bash", "-ec"]
     with _answering(status) as port:
         script = command[3].replace("$$", "$").replace("127.0.0.1/8080", f"127.0.0.1/{port}")
-        done = subprocess.run(["bash", "-ec", script], capture_output=True, timeout=10, check=False)
+        done = subprocess.run(["bash", "-ec", script], capture_output=True, timeout=120, check=False)
     assert (done.returncode == 0) is healthy
 
 
@@ -76,7 +76,7 @@ def test_the_registrys_health_check_tells_an_answer_from_a_failure(status: int |
 def _answering(status: int | None) -> Iterator[int]:
     """Answer one GET of the subjects with that status, any other with 404; without one, the port is closed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(120)
         port: int = server.getsockname()[1]
         thread = threading.Thread(target=_answer, args=(server, status))
         if status is None:
@@ -85,7 +85,7 @@ def _answering(status: int | None) -> Iterator[int]:
             thread.start()
         yield port
         if status is not None:
-            thread.join(10)
+            thread.join(120)
 
 
 def _answer(server: socket.socket, status: int | None) -> None:

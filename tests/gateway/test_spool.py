@@ -23,11 +23,10 @@ from tests.gateway.fakes import CODEC
 PARTITIONS = load_contract().topics[INTAKE].partitions
 
 
-@pytest.fixture(scope="module")
-def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """Prepare a database and topics of this module's own."""
-    folder: Path = tmp_path_factory.mktemp("spool")
-    with bus_on(parts, folder) as made:
+@pytest.fixture
+def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
+    """Prepare a database and topics of the test's own."""
+    with bus_on(parts, tmp_path) as made:
         yield made
 
 
@@ -72,7 +71,9 @@ async def test_a_source_waits_until_the_stage_has_passed_what_was_spooled_for_it
         assert not await spool.waits("crm")
 
 
-async def test_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_is_near(bus: Bus) -> None:
+async def test_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_is_near(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with spool_on(bus.settings, [0.0]) as (spool, pool):
         await spool(received("busy"))
         partition, last = spool._behind["busy"].partition, spool._behind["busy"].offset
@@ -83,7 +84,8 @@ async def test_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_i
         await moved(pool, last + 1)
         assert await asyncio.gather(*asked) == [False] * 50
         spool._behind["busy"] = _Behind(partition=partition, offset=last + 1 + NEAR_RECORDS + 1)
-        async with asyncio.timeout(0.5):
+        monkeypatch.setattr("bus.gateway.write.spool.LOOK_S", 3600.0)
+        async with asyncio.timeout(60):
             assert await spool.waits("busy")  # far away: nobody is kept waiting
 
 

@@ -57,7 +57,7 @@ async def test_kafka_keeps_a_record_and_makes_no_topic_by_itself(embedded: tuple
 def test_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(embedded: tuple[Path, Urls]) -> None:
     _, urls = embedded
     root = urlsplit(urls.schema_registry_url)
-    connection = http.client.HTTPConnection(root.hostname or "", root.port, timeout=10)
+    connection = http.client.HTTPConnection(root.hostname or "", root.port, timeout=60)
     body = json.dumps({"schema": json.dumps({"type": "record", "name": "example.Kept", "fields": []})})
     headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
     connection.request("POST", root.path + "/subjects/example.Kept/versions", body, headers)
