@@ -119,7 +119,7 @@ class Outside:
 
         await eventually(flow, within_s=START_S_MAX, each_s=0.2, what=lambda: self.bus.log_of("worker")[-1500:])
 
-    async def drained(self, *, within_s: float) -> None:
+    async def drained(self, *, within_s: float = 300) -> None:
         """Wait until nothing is due at any target, letters left aside."""
 
         async def nothing_waits() -> bool:

@@ -44,7 +44,7 @@ async def test_a_redrive_killed_at_a_step_sends_each_letter_once(
             bus.start("worker")
             for number, _ in redrives:
                 await _stands(bus, number, "done")
-            await world.drained(within_s=120)
+            await world.drained()
         print(f"{LETTERS} letters, {kills} times killed at {step}")
         world.judge(letters=LETTERS)
         assert world.erp.calls.count("Save") == LETTERS + 2 * LETTERS, "each refused once, and taken once"

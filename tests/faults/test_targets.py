@@ -106,7 +106,7 @@ async def test_a_storm_of_letters_pauses_its_target_alone(bus: Bus, rng: Random,
             world.erp.books.stock[UNKNOWN_PART] = PLENTY
             await world.command("delivery", "resume", ERP)
             await _redrive(world)
-            await world.drained(within_s=60)
+            await world.drained()
             print(f"{requests} requests, {bad} of them bad: paused after {letters} letters")
         world.judge(letters=letters)
 
@@ -128,7 +128,7 @@ async def test_what_follows_a_letter_of_its_ticket_waits_behind_it(bus: Bus, rng
             world.erp.books.stock[UNKNOWN_PART] = PLENTY
             for ticket in (mended, given_up):
                 await world.command("deadletter", "retry", _letter(bus, ticket), *DECIDED)
-            await world.drained(within_s=60)
+            await world.drained()
         world.judge(letters=3, discarded=1)
 
 
