@@ -78,7 +78,7 @@ class Outside:
         assert self.crm.ledger.repeated() == []
 
     async def listed(self, *arguments: str) -> list[dict[str, Any]]:
-        """Run a command with --json and read its lines; what it finds is no good news. Both systems answer meanwhile."""
+        """Run a command with --json and read its lines; both systems answer meanwhile."""
         run = await asyncio.to_thread(self.bus.run, *arguments, "--json")
         assert run.returncode in (0, 1), run.stderr
         return [json.loads(line) for line in run.stdout.splitlines()]
