@@ -45,6 +45,8 @@ def demo() -> None:
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
+    # Who starts it in the background of a script has told it to ignore SIGINT, and so what is turned into one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for each in (signal.SIGTERM, signal.SIGHUP):  # both end it as Ctrl-C does: everything is stopped on the way out
         signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
     console = Console()
