@@ -1,4 +1,4 @@
-"""Databases of tests: copies of one that was migrated and given the schemas' ids once in the run."""
+"""Databases of tests: copies of one that `prepare` made once in the run."""
 
 import asyncio
 import functools
@@ -9,13 +9,9 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from bus.app import FIRST_ADMIN
-from bus.gateway.auth.clients import ensure_client
-from bus.gateway.auth.roles import Role
+from bus.app import prepare
 from bus.local.stack import Urls
-from bus.postgres.migrate import migrate
-from bus.postgres.pool import connected, open_pool
-from bus.registry import keep, register_all
+from bus.settings import Settings
 
 ADMIN_TOKEN = "test-admin-token"
 # Workers of one run share a template; another run may meet another registry, with other ids.
@@ -52,15 +48,13 @@ def template_on(parts: Urls) -> str:
             half = f"{name}_half"
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(half)))
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half)))
-            asyncio.run(_fill(url_of(parts, half), parts.schema_registry_url))
+            settings = {
+                "database_url": url_of(parts, half),
+                "kafka_bootstrap": parts.kafka_bootstrap,
+                "schema_registry_url": parts.schema_registry_url,
+                "namespace": name.replace("_", ""),
+                "token": ADMIN_TOKEN,
+            }
+            asyncio.run(prepare(Settings.model_validate(settings)))
             server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half), sql.Identifier(name)))
     return name
-
-
-async def _fill(url: str, registry: str) -> None:
-    await migrate(url)
-    registered = await register_all(registry)
-    async with open_pool(url, size=1) as pool:
-        async with connected(pool) as connection:
-            await keep(connection, registered)
-        await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, ADMIN_TOKEN)
