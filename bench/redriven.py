@@ -17,8 +17,8 @@ _TARGET: Final = "crm-1"
 _SECONDS: Final = "extract(epoch FROM max({at}) - min({at}))::float"
 # All but the canary, from the first of them to the last, however they were bundled.
 _SENT: Final = f"""
-SELECT count(*), {_SECONDS.format(at="released_at")} FROM (
-    SELECT released_at FROM redrive_letters ORDER BY released_at OFFSET {CANARY}) rest"""  # noqa: S608 - our own words
+SELECT count(*), {_SECONDS.format(at="decided_at")} FROM (
+    SELECT decided_at FROM letter_decisions WHERE decision = 'retried' ORDER BY decided_at OFFSET {CANARY}) rest"""  # noqa: S608 - our own words
 _ARRIVED: Final = f"""
 SELECT count(*), {_SECONDS.format(at="settled_at")} FROM (
     SELECT settled_at FROM deliveries WHERE state = 'done' ORDER BY settled_at OFFSET {CANARY}) rest"""  # noqa: S608 - our own words

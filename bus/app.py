@@ -20,6 +20,7 @@ from bus.rules_config import load_rules
 from bus.settings import Settings
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import PostgresRejectedInputs
+from deadletter.upgrade import queue_unpublished
 from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"
@@ -62,7 +63,7 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=PostgresRejectedInputs(pool),
+            refused=PostgresRejectedInputs(pool, codec.encode_record),
             relay=relay,
         )
 
@@ -85,6 +86,9 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     async with open_pool(require(settings, "database_url"), size=1) as pool:
         async with connected(pool) as connection:
             await keep(connection, registered)
+            codec = await load_codec(connection)
+        if queued := await queue_unpublished(pool, codec.encode_record):
+            say(f"{queued} records of dead letters queued, that were not published yet")
         if settings.token:
             await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, settings.token.get_secret_value())
 

@@ -37,7 +37,8 @@ async def edit(
     """
     letter = await letters.read(pool, number)
     await know([letter.value])
-    return await letters.replace(pool, number, edited(letter, text, codec=codec, sources=sources), decision)
+    mended = edited(letter, text, codec=codec, sources=sources)
+    return await letters.replace(pool, number, mended, decision, codec.encode_record)
 
 
 def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, SourceAdapter]) -> bytes:

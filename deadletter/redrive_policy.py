@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 FAILED_SHARE_MAX = 0.2
 JUDGED_MIN = 10  # fewer settled letters than this tell nothing of a share
-PAUSE = timedelta(seconds=0.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +36,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Look again after that; `watching`: the first ones are looked at, and the rest's time has not begun."""
-
-    pause: timedelta
-    watching: bool = False
+    """Look again in a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +61,11 @@ def next_step(terms: RedriveLimits, at: RedriveProgress, *, now: datetime, allow
         return End(done=False, why=f"{at.failed} of {settled} failed again, more than {FAILED_SHARE_MAX:.0%}")
     if not at.left:
         over = settled >= at.released
-        return End(done=True, why=f"{at.delivered} arrived, {at.failed} failed again") if over else Wait(pause=PAUSE)
+        return End(done=True, why=f"{at.delivered} arrived, {at.failed} failed again") if over else Wait()
     if not at.released or at.released < first:
         return Release(count=first - at.released)
     if watching:
         seen_at = (at.first_released_at or now) + terms.watch
         if settled < at.released or now < seen_at:
-            return Wait(pause=PAUSE, watching=True)
-    return Release(count=min(allowed, at.left)) if allowed > 0 else Wait(pause=PAUSE)
+            return Wait()
+    return Release(count=min(allowed, at.left)) if allowed > 0 else Wait()

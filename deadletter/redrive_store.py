@@ -1,60 +1,82 @@
-"""Redrives in PostgreSQL: the set is frozen once, each letter of it is sent once, whoever is killed in between."""
+"""Redrives in PostgreSQL: the set is frozen once, each letter of it is sent once, whoever is killed in between.
 
+A letter bears the redrive in whose set it stands; a delivery that was sent again bears it too, and `bus.delivery.queue`
+counts how it ends.
+"""
+
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from bus.domain.errors import BusError
-from bus.postgres.pool import Pool, connected
+from bus.outbox import record as outbox
+from bus.postgres.pool import Connection, Pool, connected
+from deadletter import records
 from deadletter.dead_letter import Decision
-from deadletter.redrive_policy import RedriveLimits, RedriveProgress
-from deadletter.store import LockedLetter, decide, send_again
+from deadletter.records import Encode
+from deadletter.redrive_policy import End, RedriveLimits, RedriveProgress, Release, Step, Wait, next_step
+from deadletter.store import LockedLetter, send_again
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
 
-_ONE_AT_A_TIME = "LOCK TABLE redrives IN SHARE ROW EXCLUSIVE MODE"  # who waited sees what the other has taken
-_FREEZE = """
-INSERT INTO redrives (query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
-_MATCHING = """
-SELECT l.id, l.target, l.ticket_id, l.version, l.event,
-    EXISTS (SELECT FROM redrive_letters o JOIN redrives r ON r.id = o.redrive
-            WHERE o.letter = l.id AND r.state IN ('frozen', 'running')) AS taken,
-    (SELECT count(*) FROM letters s WHERE s.target = l.target AND s.ticket_id = l.ticket_id AND s.version = l.version
-     AND s.state = 'retried') AS sent_again
-FROM letters l
-WHERE l.state = 'open' AND l.target = %(target)s AND (%(cause)s::text IS NULL OR l.cause = %(cause)s)
-    AND (%(event)s::text IS NULL OR l.event = %(event)s) AND (%(kind)s::text IS NULL OR l.kind = %(kind)s)
-ORDER BY l.id FOR UPDATE OF l"""
-_KEEP = "INSERT INTO redrive_letters (redrive, letter) SELECT %s, unnest(%s::bigint[])"
+BURST_S = 0.5  # of its rate, at most, goes at once
+
+# The locks on the letters, taken in one order, decide between people who freeze at once: who waited sees them taken.
+_FREEZE = f"""
+WITH matching AS (
+    SELECT l.id, l.event, l.origin, l.ticket_id, l.trace_id, l.redrive IS NOT NULL AS taken,
+        (SELECT count(*) FROM letters s WHERE s.target = l.target AND s.ticket_id = l.ticket_id
+         AND s.version = l.version AND s.state = 'retried') >= {SENT_AGAIN_MAX} AS worn
+    FROM letters l
+    WHERE l.state = 'open' AND l.target = %(target)s AND (%(cause)s::text IS NULL OR l.cause = %(cause)s)
+        AND (%(event)s::text IS NULL OR l.event = %(event)s) AND (%(kind)s::text IS NULL OR l.kind = %(kind)s)
+    ORDER BY l.id FOR UPDATE
+), free AS (SELECT * FROM matching WHERE NOT taken AND NOT worn
+), made AS (
+    INSERT INTO redrives (query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at, letters)
+    SELECT %(query)s, %(canary)s, %(watch_s)s, %(rate_per_s)s, %(by)s, %(why)s, %(at)s, count(*) FROM free
+    HAVING count(*) > 0 RETURNING id
+), kept AS (
+    UPDATE letters l SET redrive = made.id FROM free, made WHERE l.id = free.id
+), decided AS (
+    INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive)
+    SELECT free.id, 'frozen', %(by)s, %(why)s, %(at)s, made.id FROM free, made ORDER BY free.id
+)
+SELECT made.id AS redrive, m.id AS letter, m.event, m.origin, m.ticket_id, m.trace_id, m.taken, m.worn
+FROM matching m LEFT JOIN made ON true ORDER BY m.id"""  # noqa: S608 - no part of it is input
 LIST_MAX = 100
-# What died again after it was sent has failed, whatever became of it since.
+_COLUMNS = """
+r.id, r.query, r.canary, r.watch_s, r.rate_per_s, r.approved_by, r.approved_why, r.frozen_at, r.state, r.ended_at,
+r.ended_why, r.letters, r.released, r.delivered, r.failed, r.first_released_at,
+coalesce(r.unsent, (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.state = 'open')) AS left"""
 _READ = f"""
-SELECT r.*, count(o.*) AS letters, count(o.released_at) AS released, min(o.released_at) AS first_released_at,
-    count(*) FILTER (WHERE o.released_at IS NULL AND l.state = 'open') AS left,
-    count(*) FILTER (WHERE o.released_at IS NOT NULL AND d.state = 'done' AND NOT n.again) AS delivered,
-    count(*) FILTER (WHERE o.released_at IS NOT NULL AND (d.state = 'discarded' OR n.again)) AS failed
-FROM redrives r LEFT JOIN redrive_letters o ON o.redrive = r.id LEFT JOIN letters l ON l.id = o.letter
-    LEFT JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (l.target, l.ticket_id, l.version)
-    LEFT JOIN LATERAL (SELECT EXISTS (
-        SELECT FROM letters n WHERE n.target = l.target AND n.ticket_id = l.ticket_id AND n.version = l.version
-        AND n.id > l.id) AS again) n ON true
-WHERE %(id)s::bigint IS NULL OR r.id = %(id)s GROUP BY r.id ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
+SELECT {_COLUMNS} FROM redrives r
+WHERE %(id)s::bigint IS NULL OR r.id = %(id)s ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
+# One worker at a time takes a step, by one clock for its rate: that of the database.
+_TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r SKIP LOCKED"  # noqa: S608 - no part of it is input
+_ALLOWED = f"""
+SELECT least(allowance + coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0) * rate_per_s,
+             greatest(1.0, rate_per_s * {BURST_S})) FROM redrives WHERE id = %s"""  # noqa: S608 - no part of it is input
 # A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
 _NEXT = """
-SELECT l.id, l.target, l.ticket_id, l.version, l.origin, CASE WHEN l.edited_from IS NULL THEN NULL ELSE l.value END,
-    octet_length(l.value)
-FROM redrive_letters o JOIN letters l ON l.id = o.letter JOIN redrives r ON r.id = o.redrive
-WHERE o.redrive = %s AND r.state = 'running' AND o.released_at IS NULL AND l.state = 'open'
-ORDER BY l.id LIMIT %s FOR UPDATE OF o, l, r"""
-_RELEASED = "UPDATE redrive_letters SET released_at = %s WHERE redrive = %s AND letter = ANY(%s)"
+SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END,
+    octet_length(value)
+FROM letters WHERE redrive = %s AND state = 'open' ORDER BY id LIMIT %s FOR UPDATE"""
+_RELEASED = """
+UPDATE redrives SET released = released + %(sent)s, allowance = greatest(0, %(allowed)s - %(sent)s),
+    first_released_at = coalesce(first_released_at, %(at)s), released_at = clock_timestamp()
+WHERE id = %(id)s"""
 _BEGIN = "UPDATE redrives SET state = 'running' WHERE id = %s AND state IN ('frozen', 'running')"
 _RUNNING = "SELECT id FROM redrives WHERE state = 'running' ORDER BY id"
 _END = """
-UPDATE redrives SET state = %s, ended_at = %s, ended_why = %s WHERE id = %s AND state IN ('frozen', 'running')"""
+UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s,
+    unsent = (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.state = 'open')
+WHERE id = %s AND state IN ('frozen', 'running')"""
+_FREE = "UPDATE letters SET redrive = NULL WHERE redrive = %s AND state = 'open'"
 
 
 class NothingMatches(BusError):
@@ -125,28 +147,26 @@ class Redrive:
         )
 
 
-async def freeze(pool: Pool, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision) -> FrozenSet:
+async def freeze(
+    pool: Pool, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision, encode: Encode
+) -> FrozenSet:
     """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, StoreUnavailable."""
+    decided = {"by": decision.by, "why": decision.why, "at": decision.at}
+    approved = {"canary": terms.canary, "watch_s": terms.watch.total_seconds(), "rate_per_s": terms.rate_per_s}
+    asked = {**asdict(query), "query": Jsonb(asdict(query)), **approved, **decided}
     async with connected(pool) as connection:
-        await connection.execute(_ONE_AT_A_TIME)
-        rows = await (await connection.execute(_MATCHING, asdict(query))).fetchall()
-        taken = sum(row[5] for row in rows)
-        worn = sum(row[6] >= SENT_AGAIN_MAX for row in rows)
-        free = [row for row in rows if not row[5] and row[6] < SENT_AGAIN_MAX]
-        if not free:
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            rows = await (await cursor.execute(_FREEZE, asked)).fetchall()
+        frozen = [row for row in rows if not row["taken"] and not row["worn"]]
+        taken, worn = sum(row["taken"] for row in rows), sum(row["worn"] for row in rows)
+        if not frozen:
             zh = f"没有可重发的死信({taken} 封已在另一次重发中,{worn} 封重发已达 {SENT_AGAIN_MAX} 次)"
             en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
             raise NothingMatches(f"{zh} / {en}")
-        given = (Jsonb(asdict(query)), terms.canary, terms.watch.total_seconds(), terms.rate_per_s)
-        found = await connection.execute(_FREEZE, (*given, decision.by, decision.why, decision.at))
-        ((number,),) = await found.fetchall()
-        frozen = [row[0] for row in free]
-        await connection.execute(_KEEP, (number, frozen))
-        await decide(connection, frozen, "frozen", replace(decision, redrive=number))
-    events = dict[str, int]()
-    for row in free:
-        events[row[4]] = events.get(row[4], 0) + 1
-    return FrozenSet(id=number, letters=len(free), events=events, taken=taken, worn=worn)
+        decision = replace(decision, redrive=frozen[0]["redrive"])
+        await outbox.queue(connection, [records.decided(row, "frozen", decision, encode) for row in frozen])
+    events = Counter(row["event"] for row in frozen)
+    return FrozenSet(id=frozen[0]["redrive"], letters=len(frozen), events=dict(events), taken=taken, worn=worn)
 
 
 async def redrives(pool: Pool) -> list[Redrive]:
@@ -177,22 +197,46 @@ async def running(pool: Pool) -> list[int]:
         return [number for (number,) in await (await connection.execute(_RUNNING)).fetchall()]
 
 
-async def release(pool: Pool, redrive: Redrive, count: int, now: datetime) -> int:
-    """Send the next letters of a set again, each once for good; answers how many. Raises StoreUnavailable."""
+async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step | None:
+    """Take the next step of a redrive that is to be carried out, and say which; None while another worker takes one.
+
+    All of a step is one transaction, so that a letter is sent once, whoever is killed. Raises StoreUnavailable.
+    """
     async with connected(pool) as connection:
-        rows = await (await connection.execute(_NEXT, (redrive.id, count))).fetchall()
-        why = f"重发 redrive {redrive.id}: {redrive.approved_why}"
-        decision = Decision(by=redrive.approved_by, why=why, at=now, redrive=redrive.id)
-        await send_again(connection, [LockedLetter(*row) for row in rows], decision)
-        await connection.execute(_RELEASED, (now, redrive.id, [row[0] for row in rows]))
-    return len(rows)
+        async with connection.cursor(row_factory=class_row(Redrive)) as cursor:
+            redrive = await (await cursor.execute(_TAKE, (number,))).fetchone()
+        if redrive is None:
+            return None
+        ((allowed,),) = await (await connection.execute(_ALLOWED, (number,))).fetchall()
+        step = next_step(redrive.terms, redrive.progress, now=now, allowed=int(allowed))
+        match step:
+            case Release(count=count):
+                why = f"重发 redrive {number}: {redrive.approved_why}"
+                decision = Decision(by=redrive.approved_by, why=why, at=now, redrive=number)
+                rows = await (await connection.execute(_NEXT, (number, count))).fetchall()
+                await send_again(connection, [LockedLetter(*row) for row in rows], decision, encode)
+                if rows:
+                    sent = {"sent": len(rows), "allowed": allowed, "at": now, "id": number}
+                    await connection.execute(_RELEASED, sent)
+            case End(done=done, why=why):
+                await _end(connection, number, done, why, now)
+            case Wait():
+                pass
+            case _:
+                assert_never(step)
+        return step
 
 
 async def end(pool: Pool, number: int, *, done: bool, why: str, now: datetime) -> bool:
     """Close a redrive: nothing more of it is sent. False when it was over. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        told = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
-        return told.rowcount > 0
+        return await _end(connection, number, done, why, now)
+
+
+async def _end(connection: Connection, number: int, done: bool, why: str, now: datetime) -> bool:
+    ended = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
+    await connection.execute(_FREE, (number,))
+    return ended.rowcount > 0
 
 
 async def _read(pool: Pool, number: int | None) -> list[Redrive]:

@@ -12,6 +12,7 @@ from bus.postgres.pool import Pool, connected
 from bus.wire.rejected_input import RejectedInput
 from deadletter import store as letters
 from deadletter.dead_letter import of_input
+from deadletter.records import Encode
 
 _KEEP = """
 INSERT INTO refused_inputs
@@ -25,8 +26,10 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
 class PostgresRejectedInputs:
     """The table of refused input, and the room for what of it nobody hears of."""
 
-    def __init__(self, pool: Pool, *, now: Callable[[], datetime] = utc_now, report: AlertSink = report) -> None:
-        self._pool, self._now, self._report = pool, now, report
+    def __init__(
+        self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink = report
+    ) -> None:
+        self._pool, self._encode, self._now, self._report = pool, encode, now, report
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         if not inputs:
@@ -41,7 +44,7 @@ class PostgresRejectedInputs:
         async with connected(self._pool) as connection:
             async with connection.cursor() as cursor:
                 await cursor.executemany(_KEEP, rows)
-            fresh = len(await letters.post(connection, dead)) if dead else 0
+            fresh = len(await letters.post(connection, dead, self._encode)) if dead else 0
         if fresh:
             self._tell(fresh, [one for one in inputs if not one.heard])
 

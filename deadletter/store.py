@@ -1,14 +1,20 @@
-"""Dead letters in PostgreSQL: written once, grouped, shown, sent again, let go; every decision stays on file."""
+"""Dead letters in PostgreSQL: written once, grouped, shown, sent again, let go; every decision stays on file.
+
+Whatever changes here is told on Kafka: its record goes into the outbox in the same transaction.
+"""
 
 from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import queue
 from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.domain.errors import InvariantBroken
+from bus.outbox import record as outbox
 from bus.postgres.pool import Connection, Pool, connected
+from deadletter import records
 from deadletter.dead_letter import (
     DeadLetter,
     DeadLetterGroup,
@@ -18,6 +24,7 @@ from deadletter.dead_letter import (
     NewDeadLetter,
     of_delivery,
 )
+from deadletter.records import Encode
 from deadletter.replay import no_way_back
 
 LIST_MAX = 1_000
@@ -47,7 +54,7 @@ INSERT INTO letters AS l ({_NAMES}) SELECT * FROM unnest({", ".join(f"%b::{kind}
 ON CONFLICT (origin, origin_ref) WHERE state = 'open' DO UPDATE SET attempts = l.attempts + 1,
     failures = CASE WHEN jsonb_array_length(l.failures) < {queue.FAILURES_KEPT} THEN l.failures ELSE l.failures - 1 END
         || excluded.failures
-RETURNING l.id, xmax = 0"""  # noqa: S608 - no part of it is input
+RETURNING l.origin, l.origin_ref, l.id, xmax = 0"""  # noqa: S608 - no part of it is input
 # What waits behind a letter is everything of its ticket and target that is not settled, but the letter itself.
 _BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
@@ -57,7 +64,7 @@ SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, min(l.detail) AS 
        sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
 FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
 GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason ORDER BY letters DESC, last_at DESC LIMIT %(most)s"""  # noqa: S608 - no part of it is input
-READ_WHOLE = f"""
+_READ_WHOLE = f"""
 SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited_from, {_BEHIND} AS behind,
     coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by, 'why', d.decided_why,
               'at', d.decided_at, 'redrive', d.redrive) ORDER BY d.id)
@@ -69,12 +76,14 @@ SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THE
 FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"""
 _MOVE = "UPDATE letters SET state = %s WHERE id = ANY(%s)"
 _DECIDE = """
-INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive, returned_at)
-SELECT id, %s, %s, %s, %s, %s, CASE WHEN target <> '' THEN %s END FROM letters WHERE id = ANY(%s) ORDER BY id"""
+WITH decided AS (
+    INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at, redrive)
+    SELECT id, %s, %s, %s, %s, %s FROM letters WHERE id = ANY(%s) ORDER BY id)
+SELECT id AS letter, origin, ticket_id, trace_id FROM letters WHERE id = ANY(%s) ORDER BY id"""
 _COPY = f"""
 INSERT INTO letters ({_NAMES}, edited_from)
 SELECT {", ".join("%(value)s" if name == "value" else name for name, _ in _COLUMNS)}, id FROM letters WHERE id = %(id)s
-RETURNING id"""  # noqa: S608 - no part of it is input
+RETURNING id, {_NAMES}"""  # noqa: S608 - no part of it is input
 
 
 class LockedLetter(NamedTuple):
@@ -89,17 +98,19 @@ class LockedLetter(NamedTuple):
     size: int
 
 
-async def post_deliveries(connection: Connection, parked: Sequence[ParkedDelivery]) -> None:
+async def post_deliveries(connection: Connection, parked: Sequence[ParkedDelivery], *, encode: Encode) -> None:
     """Write the letters of deliveries that are parked in this transaction."""
-    await post(connection, [of_delivery(one) for one in parked])
+    await post(connection, [of_delivery(one) for one in parked], encode)
 
 
-async def post(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[int]:
+async def post(connection: Connection, dead: Sequence[NewDeadLetter], encode: Encode) -> list[int]:
     """Write letters in this transaction; gives the numbers of those that are new."""
     once = {(one.origin, one.origin_ref): one for one in dead}  # a batch may hold a repeat of its own
     columns = [[_stored(one, name) for one in once.values()] for name, _ in _COLUMNS]
-    told = await connection.execute(_POST, columns)
-    return [number for number, new in await told.fetchall() if new]
+    rows = await (await connection.execute(_POST, columns)).fetchall()
+    new = {number: once[origin, ref] for origin, ref, number, is_new in rows if is_new}
+    await outbox.queue(connection, [records.posted(number, one, encode) for number, one in new.items()])
+    return [*new]
 
 
 def _stored(one: NewDeadLetter, name: str) -> Any:
@@ -115,35 +126,57 @@ async def groups(pool: Pool, *, origin: str | None = None) -> list[DeadLetterGro
 
 async def read(pool: Pool, number: int) -> DeadLetter:
     """Read a letter. Raises LetterGone, StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
-        found = await (await cursor.execute(f"{READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
+    async with connected(pool) as connection:
+        return await read_whole(connection, number)
+
+
+async def read_whole(connection: Connection, number: int) -> DeadLetter:
+    """Read a letter in this transaction. Raises LetterGone."""
+    async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        found = await (await cursor.execute(f"{_READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
     if found is None:
         raise LetterGone(f"没有第 {number} 号死信 / there is no letter {number}")
     return found
 
 
-async def retry(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
+async def retry(pool: Pool, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
     """Send letters again, as if for the first time but for what is unsure; what waits behind follows. All or none.
 
     Raises LetterGone, LetterKept, StoreUnavailable.
     """
     async with connected(pool) as connection:
-        await send_again(connection, await lock(connection, numbers), decision)
+        await send_again(connection, await lock(connection, numbers), decision, encode)
     return len(set(numbers))
 
 
-async def send_again(connection: Connection, places: Sequence[LockedLetter], decision: Decision) -> None:
+async def send_again(
+    connection: Connection, places: Sequence[LockedLetter], decision: Decision, encode: Encode
+) -> None:
     """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
     for place in places:
         if why := no_way_back(place.origin, place.size):
-            raise LetterKept(f"死信 {place.id} 不能重发:{why[0]} / letter {place.id} cannot be sent again: {why[1]}")
+            raise _kept(place.id, *why)
     for target, some in _deliveries(places).items():
         parked = [(one.ticket_id, one.version, one.edited) for one in some]
-        await queue.release(connection, target, parked, decision.at)
-    await move(connection, [place.id for place in places], "retried", decision)
+        await queue.release(connection, target, parked, decision.at, redrive=decision.redrive)
+    await _send_back(connection, [place.id for place in places if not place.target], decision, encode)
+    await move(connection, [place.id for place in places], "retried", decision, encode)
 
 
-async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int:
+async def _send_back(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> None:
+    for number in numbers:  # one after the other: each may hold a megabyte
+        letter = await read_whole(connection, number)
+        try:
+            await outbox.queue(connection, [records.sent_back(letter, decision, encode)])
+        except InvariantBroken as error:
+            raise _kept(number, "Kafka 不收这么大的记录", str(error)) from error
+
+
+def _kept(number: int, zh: str, en: str) -> LetterKept:
+    return LetterKept(f"死信 {number} 不能重发:{zh} / letter {number} cannot be sent again: {en}")
+
+
+async def discard(pool: Pool, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
     """Let letters go: they are never delivered, and what waits behind them comes forward. All or none.
 
     Raises LetterGone, StoreUnavailable.
@@ -153,20 +186,22 @@ async def discard(pool: Pool, numbers: Sequence[int], decision: Decision) -> int
         for target, some in _deliveries(places).items():
             parked = [(one.ticket_id, one.version) for one in some]
             await queue.discard(connection, target, parked, decision.at, decision.why)
-        await move(connection, [place.id for place in places], "discarded", decision)
+        await move(connection, [place.id for place in places], "discarded", decision, encode)
     return len(places)
 
 
-async def replace(pool: Pool, number: int, value: bytes, decision: Decision) -> int:
+async def replace(pool: Pool, number: int, value: bytes, decision: Decision, encode: Encode) -> int:
     """Put an open letter's mended copy in its place; the original stays on file. Gives the copy's number.
 
     Raises LetterGone, StoreUnavailable.
     """
     async with connected(pool) as connection:
         await lock(connection, [number])
-        await move(connection, [number], "edited", decision)
-        told = await connection.execute(_COPY, {"id": number, "value": value})
-        ((copy,),) = await told.fetchall()
+        await move(connection, [number], "edited", decision, encode)
+        made = await connection.execute(_COPY, {"id": number, "value": value})
+        ((copy, *own),) = await made.fetchall()
+        dead = NewDeadLetter(**dict(zip((name for name, _ in _COLUMNS), own, strict=True)))
+        await outbox.queue(connection, [records.posted(copy, dead, encode, edited_from=number)])
     return int(copy)
 
 
@@ -182,16 +217,18 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLet
     return [LockedLetter(*row[:-1]) for row in rows]
 
 
-async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision) -> None:
+async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision, encode: Encode) -> None:
     """Let letters be in a state by a decision, which stays on file."""
     await connection.execute(_MOVE, (state, list(numbers)))
-    await decide(connection, numbers, state, decision)
+    await decide(connection, numbers, state, decision, encode)
 
 
-async def decide(connection: Connection, numbers: Sequence[int], what: str, decision: Decision) -> None:
+async def decide(connection: Connection, numbers: Sequence[int], what: str, decision: Decision, encode: Encode) -> None:
     """Put a decision about letters on file."""
-    given = (what, decision.by, decision.why, decision.at, decision.redrive, decision.at, list(numbers))
-    await connection.execute(_DECIDE, given)
+    given = (what, decision.by, decision.why, decision.at, decision.redrive, list(numbers), list(numbers))
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        about = await (await cursor.execute(_DECIDE, given)).fetchall()
+    await outbox.queue(connection, [records.decided(one, what, decision, encode) for one in about])
 
 
 def _deliveries(places: Sequence[LockedLetter]) -> dict[str, list[LockedLetter]]:

@@ -113,7 +113,7 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     from deadletter.store import retry as send_again
 
     decision = Decision(by=by, why=why, at=utc_now())
-    count = with_core(data, lambda core: send_again(core.pool, numbers, decision))
+    count = with_core(data, lambda core: send_again(core.pool, numbers, decision, core.codec.encode_record))
     typer.echo(f"{count} 封重发 / sent again")
 
 
@@ -159,7 +159,7 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     from deadletter.store import discard as let_go
 
     decision = Decision(by=by, why=why, at=utc_now())
-    count = with_core(data, lambda core: let_go(core.pool, numbers, decision))
+    count = with_core(data, lambda core: let_go(core.pool, numbers, decision, core.codec.encode_record))
     typer.echo(f"{count} 封作废 / discarded")
 
 

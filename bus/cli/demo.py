@@ -173,7 +173,7 @@ class _Operator:
         from deadletter.dead_letter import Decision
         from deadletter.store import retry
 
-        await retry(self._core.pool, [letter], Decision(by=by, why=why, at=utc_now()))
+        await retry(self._core.pool, [letter], Decision(by=by, why=why, at=utc_now()), self._core.codec.encode_record)
         return await self._shown(letter)
 
     async def _shown(self, number: int) -> Mapping[str, Any]:

@@ -70,7 +70,7 @@ def freeze(
     query = DeadLetterQuery(target=target, cause=cause, event=event, kind=kind)
     terms = RedriveLimits(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
     decision = Decision(by=by, why=why, at=utc_now())
-    frozen = with_core(data, lambda core: freeze_now(core.pool, query, terms, decision))
+    frozen = with_core(data, lambda core: freeze_now(core.pool, query, terms, decision, core.codec.encode_record))
     if as_json:
         echo_json(asdict(frozen))
         return

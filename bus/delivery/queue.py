@@ -1,5 +1,6 @@
 """The rows of deliveries in PostgreSQL: per target and ticket in order, claimed by any worker, settled once."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,12 +58,13 @@ RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE
 
 # Who was slower than its lease, and whose row another has claimed since, settles nothing.
 _LOCK = """
-SELECT h.ticket_id, h.attempts FROM delivery_heads h
+SELECT h.ticket_id, h.attempts, h.redrive FROM delivery_heads h
 JOIN unnest(%b::text[], %b::int[], %b::int[]) AS w (ticket_id, version, attempts)
     ON (w.ticket_id, w.version, w.attempts) = (h.ticket_id, h.version, h.attempts)
 WHERE h.target = %s AND NOT h.parked ORDER BY h.ticket_id FOR UPDATE OF h"""
 _AGAIN = """
 UPDATE delivery_heads h SET next_at = w.next_at, unsure = w.unsure, parked = w.parked,
+    redrive = CASE WHEN NOT w.parked THEN h.redrive END,
     failures = CASE WHEN jsonb_array_length(h.failures) < %s THEN h.failures ELSE h.failures - 1 END || w.failure
 FROM unnest(%b::text[], %b::timestamptz[], %b::bool[], %b::bool[], %b::jsonb[])
     AS w (ticket_id, next_at, unsure, parked, failure)
@@ -89,13 +91,14 @@ WITH next AS (
 )
 UPDATE delivery_heads h
 SET version = n.version, next_at = least(n.newest_at, %(now)s), attempts = 0, unsure = false, parked = false,
-    failures = '[]', edited = NULL
+    failures = '[]', edited = NULL, redrive = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
-UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s,
+UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s, redrive = %s,
     edited = coalesce(w.edited, h.edited)
 FROM unnest(%b::text[], %b::int[], %b::bytea[]) AS w (ticket_id, version, edited)
 WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND h.parked"""
+_COUNT = "UPDATE redrives SET delivered = delivered + %s, failed = failed + %s WHERE id = %s"
 _LOCK_PARKED = """
 SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id = ANY(%s) AND parked
 ORDER BY ticket_id FOR UPDATE"""
@@ -195,15 +198,27 @@ async def settle(
     if not claims:
         return set()
     columns = ([one.ticket_id for one in claims], [one.version for one in claims], [one.attempt for one in claims])
-    held = {tuple(row) for row in await (await connection.execute(_LOCK, (*columns, target))).fetchall()}
+    rows = await (await connection.execute(_LOCK, (*columns, target))).fetchall()
+    redrives: dict[tuple[TicketId, int], int | None] = {(ticket, attempt): by for ticket, attempt, by in rows}
+    held = {*redrives}
     await _put_again(connection, target, [one for one in again if place_of(one.claim) in held])
     await _end(connection, target, [one for one in ended if place_of(one.claim) in held], now)
+    well = Counter(redrives.get(place_of(one.claim)) for one in ended if one.how is DeliveryEnd.DONE)
+    badly = Counter(redrives.get(place_of(one.claim)) for one in ended if one.how is not DeliveryEnd.DONE)
+    badly.update(redrives.get(place_of(one.claim)) for one in again if one.parked)
+    await _count(connection, well, badly)
     return held
 
 
 def place_of(claim: Claim) -> tuple[TicketId, int]:
     """Name a claim among those of its target: the ticket, and the attempt at its head. Pure."""
     return claim.ticket_id, claim.attempt
+
+
+async def _count(connection: Connection, well: Mapping[int | None, int], badly: Mapping[int | None, int]) -> None:
+    """Count for redrives how ended what they sent again, in one order: transactions cannot block each other."""
+    for redrive in sorted(one for one in {*well, *badly} if one is not None):
+        await connection.execute(_COUNT, (well.get(redrive, 0), badly.get(redrive, 0), redrive))
 
 
 async def _put_again(connection: Connection, target: str, again: Sequence[FailedClaim]) -> None:
@@ -237,15 +252,20 @@ async def _settle(connection: Connection, target: str, rows: Sequence[Sequence[A
 
 
 async def release(
-    connection: Connection, target: str, parked: Sequence[tuple[str, int, bytes | None]], now: datetime
+    connection: Connection,
+    target: str,
+    parked: Sequence[tuple[str, int, bytes | None]],
+    now: datetime,
+    *,
+    redrive: int | None = None,
 ) -> None:
     """Let parked deliveries be called again, as if for the first time; what is unsure about them stays so.
 
-    The bytes are what goes out instead of the event, or None.
+    The bytes are what goes out instead of the event, or None. For `redrive` it is counted how they end.
     """
     await connection.execute(_LOCK_PARKED, (target, [one[0] for one in parked]))
     columns = [[one[place] for one in parked] for place in range(3)]
-    released = await connection.execute(_RELEASE, (now, *columns, target))
+    released = await connection.execute(_RELEASE, (now, redrive, *columns, target))
     if released.rowcount != len(parked):
         raise InvariantBroken(
             f"{target}: of {len(parked)} letters {released.rowcount} stand at the head of their queue"

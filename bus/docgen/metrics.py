@@ -9,13 +9,13 @@ from bus.alerts import alert as findings
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
-from bus.outbox import relay
+from bus.outbox import metrics as outbox
 from bus.stage import metrics as stage
 from bus.wire import metrics as log
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
-    ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", relay),
+    ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
     ("Log", "Counted in the worker.", log),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
     ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", findings),
@@ -33,7 +33,7 @@ def page() -> str:
     """Draw docs/metrics.md. Pure."""
     return document(
         "Metrics 指标",
-        "the catalogues of metrics: bus/*/metrics.py, bus/outbox/relay.py and bus/alerts/alert.py",
+        "the catalogues of metrics: bus/*/metrics.py and bus/alerts/alert.py",
         *(f"## {title}\n\n{about}\n\n{table(_HEADS, _rows(module))}" for title, about, module in _CATALOGUES),
     )
 

@@ -40,6 +40,14 @@ class KafkaUnavailable(Transient):
     """Kafka did not acknowledge in time; the record may or may not be there."""
 
 
+class TopicAway(KafkaUnavailable):
+    """A topic is not there, or this program may not write to it; the others may be well."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic} is not there, or may not be written to")
+        self.topic = topic
+
+
 class InvariantBroken(BusError):
     """Ours: what must hold does not. Stop here and alert."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from ssl import create_default_context
 from typing import Any
@@ -10,9 +10,15 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
-from bus.domain.errors import InvariantBroken, KafkaUnavailable
+from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
 from bus.kafka.broker_topic import BrokerTopic, TopicRefused, check, describe, set_configs
 from bus.settings import Settings
 from bus.wire.codec import PAYLOAD_BYTES_MAX
@@ -80,7 +86,8 @@ class HeldProducer:
     async def sending(self, within_s: float) -> AsyncIterator[AIOKafkaProducer]:
         """Lend the producer to a block that ends within so many seconds.
 
-        Raises KafkaUnavailable: then what was sent is in doubt, and the producer gone with its sequence numbers.
+        Raises KafkaUnavailable: then what was sent is in doubt, and the producer gone with its sequence numbers; as
+        TopicAway where one topic alone is the reason.
         Raises InvariantBroken for a record that Kafka will never take.
         """
         producer: AIOKafkaProducer | None = None
@@ -91,15 +98,12 @@ class HeldProducer:
         except MessageSizeTooLargeError as error:
             await self._drop(producer)
             raise InvariantBroken(f"a record of more than {RECORD_BYTES_MAX} bytes never gets into Kafka") from error
+        except TopicAuthorizationFailedError as error:
+            await self._drop(producer)
+            raise TopicAway(str(error.args[0])) from error
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             await self._drop(producer)
             raise KafkaUnavailable(f"Kafka did not acknowledge: {type(error).__name__}") from error
-
-    async def send_all(self, records: Sequence[Mapping[str, Any]], within_s: float) -> list[Any]:
-        """Send records in order and give their acknowledgements. Raises as `sending` does."""
-        async with self.sending(within_s) as producer:
-            acks: list[asyncio.Future[Any]] = [await producer.send(**one) for one in records]
-            return await asyncio.gather(*acks)
 
     async def close(self) -> None:
         """Let go of the producer; idempotent."""

@@ -1,1 +1,1 @@
-"""The outbox: what PostgreSQL holds for Kafka, published in order."""
+"""The outbox: one table for everything that is published on Kafka, in the transaction that makes it true."""

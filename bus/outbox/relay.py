@@ -1,4 +1,4 @@
-"""The relay: publishes outbox rows to Kafka in order per ticket; a crash can only repeat a record bit for bit."""
+"""The relay: publishes outbox rows to Kafka in order, per ticket and per topic; a crash can only repeat a record."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,16 +10,20 @@ from uuid import UUID
 
 import structlog
 from opentelemetry import trace
-from prometheus_client import Counter, Gauge
 
 from bus.aio import wait
-from bus.alerts.alert import Alert, AlertRule, AlertSink, report
-from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable
+from bus.alerts.alert import AlertSink, report
+from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
 from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
+from bus.outbox import metrics
+from bus.outbox.stopped_shards import StoppedShards, Unpublishable
+from bus.outbox.topic_check import find_topics
 from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.store import columns
 from bus.settings import Settings
 from bus.wire.headers import event_headers, traceparent
+from bus.wire.partitioner import partition_of
 from schemas.topics import LOG, Contract, physical
 
 # A subscriber that drops repeats must look back this far in a partition: one pass of one shard.
@@ -31,61 +35,68 @@ _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
 
 # Who has waited longest comes first. Shards are found before one is locked: a lock taken for nothing hinders others.
-# The bounds as rows, and the shard in ORDER BY, leave the planner no order but that of the index of the rows that wait:
+# The shard in ORDER BY and in bounds as rows leave the planner no order but that of the index of the rows that wait:
 # with `shard = …` it may walk by id through all that was ever published.
 _LOCK_SHARDS = """
-WITH waiting AS MATERIALIZED (
-    SELECT shard, (SELECT id FROM outbox o
-                   WHERE (o.shard, id) > (s.shard, 0) AND (o.shard, id) < (s.shard + 1, 0) AND published_at IS NULL
-                   ORDER BY o.shard, id LIMIT 1) AS first
-    FROM generate_series(0, %s - 1) AS s (shard) WHERE shard <> ALL(%s::int[]) ORDER BY first)
-SELECT shard FROM waiting WHERE first IS NOT NULL AND pg_try_advisory_xact_lock(%s, shard) LIMIT %s"""
+WITH RECURSIVE first AS (
+    (SELECT shard, id FROM outbox WHERE published_at IS NULL ORDER BY shard, id LIMIT 1)
+    UNION ALL
+    SELECT n.shard, n.id FROM first f CROSS JOIN LATERAL (
+        SELECT shard, id FROM outbox o WHERE (o.shard, o.id) > (f.shard + 1, 0) AND published_at IS NULL
+        ORDER BY o.shard, o.id LIMIT 1) n
+), waiting AS MATERIALIZED (
+    SELECT shard FROM first
+    WHERE shard <> ALL(%(without)s::int[]) AND coalesce(shard = %(only)s::int, true) ORDER BY id)
+SELECT shard FROM waiting WHERE pg_try_advisory_xact_lock(%(locks)s, shard) LIMIT %(most)s"""
+# An event's bytes stand in the log, those of another record in its row.
 _WAITING = """
-SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, recorded_at, trace_id, value
+SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, trace_id, key, headers,
+    timestamp, value
 FROM (
-    SELECT o.*, e.event_id, e.source, e.ce_type, e.occurred_at, e.recorded_at, e.trace_id, e.value,
-           sum(octet_length(e.value)) OVER (PARTITION BY o.shard ORDER BY o.id) - octet_length(e.value) AS before
+    SELECT o.id, o.shard, o.topic, o.ticket_id, o.version, o.key, o.headers, coalesce(o.value, e.value) AS value,
+        coalesce(o.timestamp, e.recorded_at) AS timestamp, e.event_id, e.source, e.ce_type, e.occurred_at, e.trace_id,
+        sum(octet_length(coalesce(o.value, e.value)) + coalesce(octet_length(o.headers::text), 0))
+            OVER (PARTITION BY o.shard ORDER BY o.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM unnest(%b::int[]) AS mine (shard) CROSS JOIN LATERAL (
-        SELECT id, t.shard, topic, ticket_id, version FROM outbox t
-        WHERE (t.shard, id) > (mine.shard, 0) AND (t.shard, id) < (mine.shard + 1, 0) AND published_at IS NULL
-        ORDER BY t.shard, id LIMIT %s
-    ) o JOIN events e USING (ticket_id, version)
-) w WHERE before < %s ORDER BY id"""
+        SELECT t.* FROM outbox t
+        WHERE (t.shard, t.id) > (mine.shard, 0) AND (t.shard, t.id) < (mine.shard + 1, 0) AND published_at IS NULL
+        ORDER BY t.shard, t.id LIMIT %s
+    ) o LEFT JOIN events e USING (ticket_id, version)
+) w WHERE coalesce(before, 0) < %s ORDER BY id"""
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
 FROM unnest(%b::bigint[], %b::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
+_WAITS = """
+SELECT EXISTS (SELECT FROM outbox WHERE (shard, id) > (%s, 0) AND (shard, id) < (%s + 1, 0) AND published_at IS NULL)"""
+_REMOVE = "DELETE FROM outbox WHERE id = ANY(%b)"
 
-PUBLISHED = Counter("ticketbus_relay_published", "Records that Kafka acknowledged")
-AWAY = Counter("ticketbus_relay_store_away", "Passes that had to wait for PostgreSQL or Kafka")
-STOPPED = Gauge("ticketbus_relay_shards_stopped", "Shards that stand still before a record that Kafka never takes")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("ticketbus")
 
 
 class OutboxRow(NamedTuple):
-    """An event on its way to one topic."""
+    """A record on its way to one topic: an event's, which has a version, or one with a key and headers of its own."""
 
     id: int
     shard: int
     topic: str
     ticket_id: str
-    version: int
+    version: int | None
     event_id: UUID
     source: str
     ce_type: str
     occurred_at: datetime
-    recorded_at: datetime
     trace_id: str
+    key: str
+    headers: Sequence[tuple[str, str]]
+    timestamp: datetime
     value: bytes
 
-
-class Unpublishable(InvariantBroken):
-    """Kafka never takes a record of this shard: the shard stands still, for the order of its tickets."""
-
-    def __init__(self, row: OutboxRow) -> None:
-        super().__init__(f"{row.ticket_id} version {row.version}: {len(row.value)} bytes never get into {row.topic}")
-        self.shard = row.shard
+    @property
+    def name(self) -> str:
+        """Name it for people."""
+        return f"{self.ticket_id} version {self.version}" if self.version else f"a record of {self.key}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +108,7 @@ class Relay:
     settings: Settings
     report: AlertSink = report
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _standing: set[int] = field(default_factory=set)
+    _stopped: StoppedShards = field(default_factory=StoppedShards)
     _held: HeldProducer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +121,8 @@ class Relay:
     async def run(self) -> None:
         """Publish until cancelled. An outage of either store means waiting, never loss.
 
-        A shard with a record that Kafka never takes stands still until a new start, loudly; the others go on.
+        A shard with a record that Kafka never takes stands still until a new start, and one whose topic is not there
+        until it is; loudly, and the others go on.
         """
         try:
             while True:
@@ -118,14 +130,12 @@ class Relay:
                 try:
                     published = await self.publish_once()
                 except (StoreUnavailable, KafkaUnavailable) as error:
-                    AWAY.inc()
+                    metrics.AWAY.inc()
                     log.warning("relay_waits", cause=str(error))
                     await asyncio.sleep(_RETRY_S)
                     continue
                 except Unpublishable as error:
-                    self.report(_stopped(error))
-                    self._standing.add(error.shard)
-                    STOPPED.set(len(self._standing))
+                    self._stopped.stop(error, self.report)
                     continue
                 if not published:
                     await wait(self._wake, _POLL_S)
@@ -142,29 +152,65 @@ class Relay:
         Idempotent towards the log's readers. Raises StoreUnavailable, KafkaUnavailable, Unpublishable; then nothing is
         marked.
         """
-        shards = self.contract.topics[LOG].partitions
+        again = self._stopped.due()
+        asked = {
+            "only": again,
+            "without": [] if again is not None else self._stopped.all(),
+            "locks": _SHARD_LOCKS,
+            "most": -(-self.contract.topics[LOG].partitions // 2),  # two relays, or two passes, share the work
+        }
         async with connected(self.pool) as connection:
-            half = -(-shards // 2)  # two relays, or two passes, share the work
-            found = await connection.execute(_LOCK_SHARDS, (shards, list(self._standing), _SHARD_LOCKS, half))
-            mine = [shard for (shard,) in await found.fetchall()]
+            mine = [shard for (shard,) in await (await connection.execute(_LOCK_SHARDS, asked)).fetchall()]
             if not mine:
+                if again is not None:
+                    await self._nothing_due(connection, again)
                 return 0
             waiting = await connection.execute(_WAITING, (mine, SHARD_ROWS_MAX, SHARD_BYTES_MAX), binary=True)
             rows = [OutboxRow(*row) for row in await waiting.fetchall()]
             with _sending(physical(self.settings.namespace, LOG), rows):
                 offsets = await self._send(rows)
             await _mark(connection, rows, offsets)
-        PUBLISHED.inc(len(rows))
+        if again is not None:
+            self._stopped.resume(again)
+        metrics.PUBLISHED.inc(len(rows))
         return len(rows)
 
+    async def _nothing_due(self, connection: Connection, shard: int) -> None:
+        """Forget a shard that another relay has published, or leave it to the one that tries it now."""
+        ((waits,),) = await (await connection.execute(_WAITS, (shard, shard))).fetchall()
+        if waits:
+            self._stopped.postpone(shard)
+        else:
+            self._stopped.resume(shard)
+
     async def _send(self, rows: Sequence[OutboxRow]) -> list[int]:
+        topics, acks = {self._topic(row): row for row in reversed(rows)}, list[asyncio.Future[Any]]()
+        records = [self._record(row) for row in rows]
         try:
-            acks = await self._held.send_all([self._record(row) for row in rows], _ACK_TIMEOUT_S)
-            return [ack.offset for ack in acks]
-        except InvariantBroken as error:  # a batch of several records never grows that large: it is the largest record
-            raise Unpublishable(max(rows, key=lambda row: len(row.value))) from error
+            await find_topics(self._held, topics, _ACK_TIMEOUT_S)
+            async with self._held.sending(_ACK_TIMEOUT_S) as producer:
+                for record in records:
+                    acks.append(await producer.send(**record))
+                return [ack.offset for ack in await asyncio.gather(*acks)]
+        except TopicAway as error:
+            row = topics[error.topic]
+            raise Unpublishable(row.shard, row.name, str(error), lasting=False) from error
+        except InvariantBroken as error:
+            row = _too_large(rows, acks)
+            why = f"{len(row.value)} bytes never get into {row.topic}"
+            raise Unpublishable(row.shard, row.name, why, lasting=True) from error
+
+    def _topic(self, row: OutboxRow) -> str:
+        return physical(self.settings.namespace, row.topic)
 
     def _record(self, row: OutboxRow) -> dict[str, Any]:
+        common = {"topic": self._topic(row), "value": row.value, "timestamp_ms": int(row.timestamp.timestamp() * 1000)}
+        if row.version is None:
+            if row.topic not in self.contract.topics:
+                raise Unpublishable(row.shard, row.name, f"{row.topic} is no topic of the contract", lasting=True)
+            partition = partition_of(row.key, self.contract.topics[row.topic].partitions)
+            headers = [(name, value.encode()) for name, value in row.headers]
+            return {**common, "partition": partition, "key": row.key.encode(), "headers": headers}
         headers = event_headers(
             event_id=row.event_id,
             source=row.source,
@@ -174,24 +220,13 @@ class Relay:
             trace_id=row.trace_id,
             version=row.version,
         )
-        return {
-            "topic": physical(self.settings.namespace, row.topic),
-            "partition": row.shard,
-            "key": row.ticket_id.encode(),
-            "value": row.value,
-            "headers": headers,
-            "timestamp_ms": int(row.recorded_at.timestamp() * 1000),
-        }
+        return {**common, "partition": row.shard, "key": row.ticket_id.encode(), "headers": headers}
 
 
-def _stopped(error: Unpublishable) -> Alert:
-    return Alert(
-        rule=AlertRule.SHARD_STOPPED,
-        about=f"shard {error.shard}",
-        zh=f"发布在分片 {error.shard} 停住,其后的事件都在等待:{error}",
-        en=f"publishing stands still on shard {error.shard}, and what follows waits: {error}",
-        facts={"shard": error.shard},
-    )
+def _too_large(rows: Sequence[OutboxRow], acks: Sequence[asyncio.Future[Any]]) -> OutboxRow:
+    """Find the record that was not taken: it was not even sent, or is the largest of its batch."""
+    failed = [row for row, ack in zip(rows, acks, strict=False) if ack.done() and ack.exception() is not None]
+    return max(failed, key=lambda row: len(row.value)) if len(acks) == len(rows) else rows[len(acks)]
 
 
 def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[trace.Span]:
@@ -206,9 +241,14 @@ def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[tr
             "messaging.destination.name": topic,
             "messaging.batch.message_count": len(rows),
         },
-        links=links(traceparent(row.trace_id, row.event_id) for row in rows),
+        links=links(traceparent(row.trace_id, row.event_id) for row in rows if row.version),
     )
 
 
 async def _mark(connection: Connection, rows: Sequence[OutboxRow], offsets: Sequence[int]) -> None:
-    await connection.execute(_MARK, ([row.id for row in rows], list(offsets)))
+    """Mark events with where they stand; of other records nobody asks that."""
+    marked = [(row.id, offset) for row, offset in zip(rows, offsets, strict=True) if row.version]
+    if marked:
+        await connection.execute(_MARK, columns(marked, 2))
+    if len(marked) < len(rows):
+        await connection.execute(_REMOVE, ([row.id for row in rows if not row.version],))

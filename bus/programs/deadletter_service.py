@@ -81,15 +81,16 @@ class PostgresDeadLetterService:
             return await once(self.pool, deed, lambda pool: self._done(pool, order, deed))
 
     async def _done(self, pool: Pool, order: DeadLetterRequest, deed: IdempotentRequest) -> Mapping[str, Any]:
+        encode = self.codec.encode_record
         match order:
             case RetryLetters(letters=numbers, why=why):
-                return {"retried": await letters.retry(pool, numbers, _decision(deed, why))}
+                return {"retried": await letters.retry(pool, numbers, _decision(deed, why), encode)}
             case DiscardLetters(letters=numbers, why=why):
-                return {"discarded": await letters.discard(pool, numbers, _decision(deed, why))}
+                return {"discarded": await letters.discard(pool, numbers, _decision(deed, why), encode)}
             case EditLetter(letter=number, why=why):
                 return {"letter": await self._edited(pool, order, _decision(deed, why)), "edited_from": number}
             case FreezeRedrive(why=why):
-                return asdict(await redrives.freeze(pool, _query(order), _terms(order), _decision(deed, why)))
+                return asdict(await redrives.freeze(pool, _query(order), _terms(order), _decision(deed, why), encode))
             case RunRedrive(redrive=number):
                 await redrives.begin(pool, number)
                 return asdict(await redrives.read(pool, number))

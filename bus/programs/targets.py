@@ -1,6 +1,7 @@
 """Which systems events are delivered to: the outbound adapters by the name that a targets file gives them."""
 
 import asyncio
+import functools
 import os
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_options import KingdeeOptions
 from bus.app import Core
 from bus.delivery.attempt import AttemptRunner
+from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Target
 from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_plan
@@ -87,7 +89,7 @@ def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
                 pool=core.pool,
                 decode=core.codec.decode,
                 know=core.schemas.know,
-                park=letters.post_deliveries,
+                park=_park(core),
                 now=utc_now,
             )
     return None
@@ -107,6 +109,10 @@ def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Cl
         rounds = OverdueMonitor(name=name, deadline=plan.targets[name].deadline, pool=core.pool, now=utc_now)
         serving[name] = (rounds, rounds)
     return serving
+
+
+def _park(core: Core) -> Park:
+    return functools.partial(letters.post_deliveries, encode=core.codec.encode_record)
 
 
 def _adapter(core: Core, name: str, target: TargetConfig) -> Target:
@@ -134,6 +140,4 @@ def _courier(core: Core, name: str, plan: TargetConfig, target: Target) -> Deliv
         refused=core.refused,
         now=utc_now,
     )
-    return DeliveryWorker(
-        name=name, plan=plan, caller=caller, pool=core.pool, park=letters.post_deliveries, now=utc_now
-    )
+    return DeliveryWorker(name=name, plan=plan, caller=caller, pool=core.pool, park=_park(core), now=utc_now)

@@ -27,7 +27,6 @@ from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
-from deadletter.publishing import LetterPublisher
 from deadletter.redrive_worker import carry_out_running
 from projections.registry import stages as projection_stages
 from projections.sla_timer import SlaTimer
@@ -59,11 +58,7 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
         stage.name: _run_stage(core, stage, stopping) for stage in _stages(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
-    publisher = LetterPublisher(
-        pool=core.pool, codec=core.codec, contract=core.contract, settings=core.settings, now=utc_now
-    )
-    tasks["letters"] = unless(stopping, publisher.run())
-    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now))
+    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record))
     tasks["forget_old"] = unless(stopping, forget_old(core.pool))
     if "sla" in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)

@@ -11,13 +11,13 @@ from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
+from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import DeadLetter, Decision, NewDeadLetter
-from deadletter.publishing import LetterPublisher
 from deadletter.rejected_inputs import MemoryRejectedInputs, PostgresRejectedInputs
 from deadletter.store import post, read
 from schemas.messages import CommandSent, RequestReceived
@@ -39,7 +39,7 @@ class Room(MemoryRejectedInputs):
         """Begin with nothing found."""
         super().__init__()
         self.pool, self.found = pool, list[Alert]()
-        self._room = PostgresRejectedInputs(pool, now=lambda: DIED, report=self.found.append)
+        self._room = PostgresRejectedInputs(pool, CODEC.encode_record, now=lambda: DIED, report=self.found.append)
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         await super().keep(inputs)
@@ -54,7 +54,7 @@ class Room(MemoryRejectedInputs):
     async def put(self, *dead: NewDeadLetter) -> list[int]:
         """Post letters; gives their numbers."""
         async with connected(self.pool) as connection:
-            return await post(connection, dead)
+            return await post(connection, dead, CODEC.encode_record)
 
 
 def dead(**own: Any) -> NewDeadLetter:
@@ -128,21 +128,19 @@ def handler(door: RecordTranslator, store: StoreThatMayBeAway, refused: MemoryRe
 
 
 @asynccontextmanager
-async def publishing(room: Room, settings: Settings) -> AsyncIterator[LetterPublisher]:
-    """Make a publisher whose producer is gone afterwards."""
-    publisher = LetterPublisher(
-        pool=room.pool, codec=CODEC, contract=load_contract(), settings=settings, now=lambda: DECIDED
-    )
+async def relaying(room: Room, settings: Settings) -> AsyncIterator[Relay]:
+    """Make a relay whose producer is gone afterwards, and that reports into the room."""
+    relay = Relay(pool=room.pool, contract=load_contract(), settings=settings, report=room.found.append)
     try:
-        yield publisher
+        yield relay
     finally:
-        await publisher._held.close()
+        await relay.close()
 
 
 async def told(room: Room, settings: Settings) -> int:
     """Publish all that the room has to tell; gives how much that was."""
     published = 0
-    async with publishing(room, settings) as publisher:
-        while count := await publisher.publish_once():
+    async with relaying(room, settings) as relay:
+        while count := await relay.publish_once():
             published += count
     return published

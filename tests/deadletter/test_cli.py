@@ -19,7 +19,7 @@ from tests.schemas.codecs import ONE_OF_EACH
 
 STANDING = """
 SELECT (SELECT jsonb_agg(l ORDER BY l.id) FROM letters l), (SELECT jsonb_agg(d ORDER BY d.id) FROM letter_decisions d),
-    (SELECT jsonb_agg(r ORDER BY r.id) FROM redrives r), (SELECT jsonb_agg(o) FROM redrive_letters o)"""
+    (SELECT jsonb_agg(r ORDER BY r.id) FROM redrives r), (SELECT jsonb_agg(o ORDER BY o.id) FROM outbox o)"""
 DECIDED = ("--by", "张工", "--why", "物料已建档")
 GONE = "999999"
 LETTERS = ("ERP", "COMMAND", "IMPORT", "DISCARDED", "EDITED")
@@ -95,8 +95,8 @@ def letters(bus: Bus) -> dict[str, str]:
                 dead(origin_ref="let go", value=core.codec.encode_record(noted("k1", "x"))),
                 dead(origin_ref="edited"),
             )
-            await discard(core.pool, numbers[3:4], DECISION)
-            await replace(core.pool, numbers[4], b"mended", DECISION)
+            await discard(core.pool, numbers[3:4], DECISION, core.codec.encode_record)
+            await replace(core.pool, numbers[4], b"mended", DECISION, core.codec.encode_record)
             return numbers
 
     return dict(zip(LETTERS, map(str, asyncio.run(put())), strict=True))

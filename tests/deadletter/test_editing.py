@@ -72,7 +72,7 @@ async def test_a_field_is_changed_for_one_target_alone_under_the_same_key(office
     copy = await mend(original, b'{"text": "mended"}')
     assert (await letters.read(office.pool, copy)).edited_from == original
     assert (await letters.read(office.pool, original)).state == "edited"
-    await letters.retry(office.pool, [copy], DECISION)
+    await letters.retry(office.pool, [copy], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     await office.add(("R1", 1), ("R1", 2), target="crm")
     async with couriers(office.pool, taking(others), name="crm"):
@@ -97,8 +97,8 @@ async def test_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(offic
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "late"}')
         with pytest.raises(LetterGone, match=str(gone)):
-            await letters.retry(office.pool, [gone], DECISION)
-    await letters.retry(office.pool, [third], DECISION)
+            await letters.retry(office.pool, [gone], DECISION, CODEC.encode_record)
+    await letters.retry(office.pool, [third], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     assert noted_in(calls) == [(1, "1"), (1, "best")]
     rows = "SELECT state, edited_from FROM letters ORDER BY id"
@@ -125,15 +125,15 @@ async def test_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_the_n
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still not")
 
-    await letters.retry(office.pool, [copy], DECISION)
+    await letters.retry(office.pool, [copy], DECISION, CODEC.encode_record)
     await deliver(office, Scripted(before=reject), parked=1)
     again = await letters.read(office.pool, await letter_of(office, "R1"))
     assert CODEC.decode(again.value).event == NoteAdded(text="worse", changed=())
-    await letters.retry(office.pool, [again.id], DECISION)
+    await letters.retry(office.pool, [again.id], DECISION, CODEC.encode_record)
     await deliver(office, Scripted(before=sees("worse")), parked=1)
     again = await letters.read(office.pool, await letter_of(office, "R1"))
     last = await mend(again.id, b'{"text": "good"}')
-    await letters.retry(office.pool, [last], DECISION)
+    await letters.retry(office.pool, [last], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     assert noted_in(calls)[1:] == [(1, "good"), (2, "2")]
 
@@ -148,6 +148,7 @@ async def test_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None:
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
         DECISION,
+        CODEC.encode_record,
     )
     del calls[:]
     async with couriers(office.pool, taking(calls)):
@@ -164,6 +165,7 @@ async def test_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: Office
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
         DECISION,
+        CODEC.encode_record,
     )
     copy = await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
     async with couriers(office.pool, taking(calls)):
@@ -264,7 +266,7 @@ async def test_two_who_edit_one_letter_at_once_make_one_copy(room: Room, mend: E
 
 async def test_a_letter_that_is_gone_cannot_be_edited(room: Room, mend: Edit) -> None:
     (number,) = await room.put(dead())
-    await letters.discard(room.pool, [number], DECISION)
+    await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
     for gone in (number, 10**9):
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "y"}')

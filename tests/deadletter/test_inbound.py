@@ -208,7 +208,7 @@ async def test_the_same_input_again_is_a_new_letter_only_when_the_old_one_was_de
     await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
     (first,) = await room.letters()
     if dealt_with:
-        await discard(room.pool, [first.id], DECISION)
+        await discard(room.pool, [first.id], DECISION, CODEC.encode_record)
     await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
     assert [(one.state, one.attempts) for one in await room.letters()] == (
         [("discarded", 1), ("open", 1)] if dealt_with else [("open", 2)]

@@ -11,6 +11,7 @@ from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.schemas.codecs import CODEC
 
 DECISION = Decision(by="张工", why="物料已建档", at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
 
@@ -61,7 +62,7 @@ async def test_letters_are_grouped_by_cause_and_count_what_waits_behind(office: 
 async def test_a_letter_sent_again_is_delivered_once_and_what_waited_follows(office: Office) -> None:
     target = await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
     number = await letter_of(office, "R1")
-    assert await retry(office.pool, [number], DECISION) == 1
+    assert await retry(office.pool, [number], DECISION, CODEC.encode_record) == 1
     mended = Scripted()
     await deliver(office, mended, parked=1)
     assert mended.order == [("R1", 1), ("R1", 2)]
@@ -74,7 +75,7 @@ async def test_a_letter_sent_again_is_delivered_once_and_what_waited_follows(off
 async def test_a_letter_that_fails_again_is_a_new_letter(office: Office) -> None:
     await rejecting(office, ("R1", 1), parked=1)
     first = await letter_of(office, "R1")
-    await retry(office.pool, [first], DECISION)
+    await retry(office.pool, [first], DECISION, CODEC.encode_record)
     await rejecting(office, parked=1)
     second = await letter_of(office, "R1")
     assert second != first
@@ -83,7 +84,9 @@ async def test_a_letter_that_fails_again_is_a_new_letter(office: Office) -> None
 
 async def test_a_letter_let_go_is_never_delivered_and_what_waited_comes_forward(office: Office) -> None:
     await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
-    await discard(office.pool, [await letter_of(office, "R1"), await letter_of(office, "R2")], DECISION)
+    await discard(
+        office.pool, [await letter_of(office, "R1"), await letter_of(office, "R2")], DECISION, CODEC.encode_record
+    )
     target = Scripted()
     await deliver(office, target)
     assert target.order == [("R1", 2)]
@@ -102,11 +105,11 @@ async def test_one_letter_that_is_gone_and_nothing_is_changed(office: Office, de
     number = await letter_of(office, "R1")
     for numbers in ([number, 999_999], [999_999]):
         with pytest.raises(LetterGone, match="999999"):
-            await decide(office.pool, numbers, DECISION)
+            await decide(office.pool, numbers, DECISION, CODEC.encode_record)
     assert (await read(office.pool, number)).state == "open"
-    await decide(office.pool, [number], DECISION)
+    await decide(office.pool, [number], DECISION, CODEC.encode_record)
     with pytest.raises(LetterGone, match=str(number)):
-        await decide(office.pool, [number], DECISION)
+        await decide(office.pool, [number], DECISION, CODEC.encode_record)
 
 
 async def test_a_letter_that_never_was(pool: Pool) -> None:

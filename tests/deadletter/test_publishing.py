@@ -1,49 +1,53 @@
 """What the room tells Kafka: each letter timed by its death, each decision after its letter; a crash only repeats."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from bus.alerts.alert import Alert, AlertRule
-from bus.domain.errors import InvariantBroken, KafkaUnavailable
+from bus.alerts.alert import AlertRule
+from bus.domain.errors import KafkaUnavailable
+from bus.intake.dispatch import Dispatcher
+from bus.kafka.broker_topic import set_configs
+from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
 from bus.kafka.range_reader import record_of
+from bus.outbox import record as outbox
+from bus.outbox import relay as relay_module
+from bus.outbox import stopped_shards
+from bus.outbox.record import OutboxRecord, shard_of
 from bus.postgres.pool import connected
+from bus.postgres.store import PostgresStore
 from bus.settings import Settings
 from bus.wire.headers import header
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
 from bus.wire.undecodable import place_of
-from deadletter import publishing as publishing_module
 from deadletter import store as letters
-from deadletter.dead_letter import DeadLetter
-from deadletter.publishing import PASS_ROWS, VALUE_BYTES_MAX, LetterPublisher
+from deadletter.records import VALUE_BYTES_MAX
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
-from schemas.topics import COMMANDS, DEADLETTER
+from schemas.topics import COMMANDS, DEADLETTER, LOG, Contract, load_contract, physical
 from tests.bus_under_test import eventually
-from tests.deadletter.room import BEGAN, DECIDED, DECISION, DIED, Room, dead, publishing, told
+from tests.core.cast import RULES, START
+from tests.deadletter.room import BEGAN, DECIDED, DECISION, DIED, Room, dead, relaying, told
 from tests.schemas.codecs import CODEC
+from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
 from tests.store.relay_door import door_to
 
 TICKET = "T20261122-000001"
 TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
+CONTRACT = load_contract()
 
 
 _HEAD = """
 INSERT INTO delivery_heads (target, ticket_id, version, next_at, parked) VALUES ('erp', %s, 1, now(), true)"""
-
-
-@pytest.fixture
-async def publisher(room: Room, settings: Settings) -> AsyncIterator[LetterPublisher]:
-    """Make a publisher of this test's own."""
-    async with publishing(room, settings) as one:
-        yield one
 
 
 async def about(settings: Settings, *numbers: int) -> list[tuple[Record, LetterPosted | LetterDecided]]:
@@ -80,14 +84,15 @@ async def test_without_a_ticket_the_key_is_the_origin(room: Room, settings: Sett
 
 async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Room, settings: Settings) -> None:
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
+    encode = CODEC.encode_record
     (first,) = await room.put(parked)
-    frozen = await freeze(room.pool, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"))
+    frozen = await freeze(room.pool, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"), encode)
     async with connected(room.pool) as connection:
         await connection.execute(_HEAD, (TICKET,))
-    copy = await letters.replace(room.pool, first, b"mended", replace(DECISION, why="料号录错"))
-    await letters.retry(room.pool, [copy], replace(DECISION, by="李工", why="再试"))
+    copy = await letters.replace(room.pool, first, b"mended", replace(DECISION, why="料号录错"), encode)
+    await letters.retry(room.pool, [copy], replace(DECISION, by="李工", why="再试"), encode)
     (again,) = await room.put(parked)
-    await letters.discard(room.pool, [again], replace(DECISION, why="线下处理"))
+    await letters.discard(room.pool, [again], replace(DECISION, why="线下处理"), encode)
     await told(room, settings)
     said = [
         ("posted", one.letter, one.edited_from)
@@ -97,11 +102,11 @@ async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Roo
     ]
     assert said == [
         ("posted", first, None),
-        ("posted", copy, first),
-        ("posted", again, None),
         ("frozen", first, "张工", "物料已建档", frozen.id),
         ("edited", first, "张工", "料号录错", None),
+        ("posted", copy, first),
         ("retried", copy, "李工", "再试", None),
+        ("posted", again, None),
         ("discarded", again, "张工", "线下处理", None),
     ]
     decided = [one for one in await about(settings, first, copy, again) if isinstance(one[1], LetterDecided)]
@@ -109,10 +114,14 @@ async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Roo
     assert {(record.key, one.ticket_id) for record, one in decided} == {(TICKET.encode(), TICKET)}
 
 
-async def test_more_than_a_pass_is_told_in_order(room: Room, settings: Settings) -> None:
-    numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(PASS_ROWS + 20)))
-    await letters.discard(room.pool, numbers, DECISION)
-    assert await told(room, settings) == 2 * len(numbers)
+async def test_more_than_a_pass_is_told_in_order(
+    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "SHARD_ROWS_MAX", 100)
+    numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(120)))
+    await letters.discard(room.pool, numbers, DECISION, CODEC.encode_record)
+    async with relaying(room, settings) as relay:
+        assert [await relay.publish_once() for _ in range(4)] == [100, 100, 40, 0]
     read = [one for _, one in await about(settings, *numbers)]
     assert [one.letter for one in read if isinstance(one, LetterPosted)] == numbers
     assert [one.letter for one in read if isinstance(one, LetterDecided)] == numbers
@@ -120,83 +129,125 @@ async def test_more_than_a_pass_is_told_in_order(room: Room, settings: Settings)
         assert [type(one) for one in read if one.letter == number] == [LetterPosted, LetterDecided]
 
 
-@pytest.mark.parametrize("mark", ["_MARK_RETURNS", "_MARK_LETTERS", "_MARK_DECISIONS"])
-async def test_a_crash_between_send_and_mark_repeats_the_same_and_loses_nothing(
-    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, mark: str
+@pytest.mark.parametrize("marked", [False, True], ids=["sent", "marked"])
+async def test_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothing(
+    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, marked: bool
 ) -> None:
     seen = {place_of(record_of(one)) for one in await records(settings, COMMANDS)}
     numbers = await room.put(*(dead(origin_ref=str(n)) for n in range(3)))
-    await letters.retry(room.pool, numbers, DECISION)
+    await letters.retry(room.pool, numbers, DECISION, CODEC.encode_record)
+    mark: Callable[..., Any] = relay_module._mark
+
+    async def crash(*given: Any) -> None:
+        if marked:
+            await mark(*given)
+        raise ZeroDivisionError
+
     with monkeypatch.context() as planted:
-        planted.setattr(publishing_module, mark, "SELECT 1/0, %s")
-        with pytest.raises(Exception, match="division by zero"):
+        planted.setattr(relay_module, "_mark", crash)
+        with pytest.raises(ZeroDivisionError):
             await told(room, settings)
-    await told(room, settings)
-    read = [(record.value, record.headers, record.timestamp_ms) for record, _ in await about(settings, *numbers)]
-    kinds = [type(one) for _, one in await about(settings, *numbers)]
-    back = [one for one in await records(settings, COMMANDS) if place_of(record_of(one)) not in seen]
-    counts = (len(back), kinds.count(LetterPosted), kinds.count(LetterDecided))
-    match mark:
-        case "_MARK_RETURNS":
-            assert [one.value for one in back[:3]] == [one.value for one in back[3:]]
-            assert counts == (6, 3, 3)
-        case "_MARK_LETTERS":
-            assert read[:3] == read[3:6]
-            assert counts == (3, 6, 3)
-        case _:
-            assert read[3:6] == read[6:9]
-            assert counts == (3, 3, 6)
+    assert await told(room, settings) == 9
+    found = await about(settings, *numbers)
+    read = [(one.key, one.value, one.headers, one.timestamp_ms, one.partition) for one, _ in found]
+    assert [type(one) for _, one in found] == [*[LetterPosted] * 3, *[LetterDecided] * 3] * 2
+    assert read[:6] == read[6:]
+    back = [record_of(one) for one in await records(settings, COMMANDS)]
+    again = [(one.key, one.value, one.headers, one.partition) for one in back if place_of(one) not in seen]
+    assert (len(again), again[:3]) == (6, again[3:])
 
 
-async def test_what_cannot_be_told_holds_up_nothing_that_goes_back(
+@asynccontextmanager
+async def without(settings: Settings, topic: str) -> AsyncIterator[tuple[Settings, Contract]]:
+    """Make topics in a namespace of their own, all but one; gives the contract of that one too."""
+    own = settings.model_copy(update={"namespace": f"w{uuid4().hex[:8]}"})
+    here = {name: one for name, one in CONTRACT.topics.items() if name != topic}
+    made = await apply_topics(own, replace(CONTRACT, topics=here), replication=1)
+    yield own, replace(CONTRACT, topics={topic: CONTRACT.topics[topic]})
+    async with admin(own) as client:
+        await client.delete_topics([*made, physical(own.namespace, topic)])
+
+
+async def open_tickets(room: Room, count: int) -> None:
+    """Let tickets be opened, all over the partitions."""
+    store = PostgresStore(room.pool, CODEC, CONTRACT)
+    await Dispatcher(store=store, rules=RULES, now=lambda: START).dispatch([fresh(opening()) for _ in range(count)])
+
+
+async def test_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are_told_once_it_is(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stopped_shards, "TOPIC_AWAY_S_MAX", 0.5)
+    monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
     (number,) = await room.put(dead())
-    await letters.retry(room.pool, [number], DECISION)
-    found = list[Alert]()
-    async with publishing(room, settings) as publisher:
+    await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
+    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
+        running = asyncio.create_task(relay.run())
+        await open_tickets(room, 30)
+        await until_waiting(room, {shard_of(DEADLETTER): 2})
+        await until_found(room)
+        await open_tickets(room, 1)
+        await until_waiting(room, {shard_of(DEADLETTER): 2})
+        assert [(one.rule, DEADLETTER in one.en) for one in room.found] == [(AlertRule.SHARD_STOPPED, True)], (
+            "told once"
+        )
+        assert (len(await records(own, LOG)), len(await records(own, COMMANDS))) == (31, 1)
+        await apply_topics(own, missing, replication=1)
+        await until_waiting(room, {})
+        assert [type(one) for _, one in await about(own, number)] == [LetterPosted, LetterDecided]
+        running.cancel()
+        await asyncio.wait([running])
 
-        def refuse(_letter: DeadLetter) -> dict[str, Any]:
-            raise InvariantBroken("no schema for it")
 
-        monkeypatch.setattr(LetterPublisher, "_posted", lambda _self, letter: refuse(letter))
-        publisher.report = found.append
-        for _ in range(3):
-            await publisher.publish_once()
-    assert [one.rule for one in found] == [AlertRule.STAGE_STOPPED]
-    async with connected(room.pool) as connection:
-        rows = await (await connection.execute("SELECT returned_at IS NOT NULL FROM letter_decisions")).fetchall()
-    assert rows == [(True,)]
+@pytest.mark.parametrize("size", [RECORD_BYTES_MAX + 1, 200_000], ids=["too large", "more than its topic takes"])
+async def test_a_record_that_kafka_never_takes_stops_the_records_of_its_topic_and_no_event(
+    room: Room, settings: Settings, size: int
+) -> None:
+    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
+        await apply_topics(own, missing, replication=1)
+        if size <= RECORD_BYTES_MAX:
+            async with admin(own) as client:
+                await set_configs(client, {physical(own.namespace, DEADLETTER): {"max.message.bytes": "100000"}})
+        async with connected(room.pool) as connection:
+            noise = b"".join(uuid4().bytes for _ in range(size // 16 + 1))  # what gzip makes no smaller
+            poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
+            await outbox.queue(connection, [poison, replace(poison, value=b"behind it")])
+        (number,) = await room.put(dead())
+        await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
+        running = asyncio.create_task(relay.run())
+        await open_tickets(room, 30)
+        await until_waiting(room, {shard_of(DEADLETTER): 4})
+        await until_found(room)
+        running.cancel()
+        await asyncio.wait([running])
+        assert [one.facts["shard"] for one in room.found] == [shard_of(DEADLETTER)]
+        assert {one.key for one in await records(own, COMMANDS)} == {b"commands"}
 
 
 async def test_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
     (number,) = await room.put(dead())
-    await letters.discard(room.pool, [number], DECISION)
+    await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
     async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
         away = settings.model_copy(update={"kafka_bootstrap": address})
-        async with publishing(room, away) as publisher:
+        async with relaying(room, away) as relay:
             with pytest.raises(KafkaUnavailable):
-                await publisher.publish_once()
-            running = asyncio.create_task(publisher.run())
-            assert await unpublished(room) == (1, 1)
+                await relay.publish_once()
+            running = asyncio.create_task(relay.run())
+            assert await waiting(room) == {shard_of(DEADLETTER): 2}
             await open_door()
-
-            async def told() -> bool:
-                return await unpublished(room) == (0, 0)
-
-            await eventually(told)
+            await until_waiting(room, {})
             running.cancel()
             await asyncio.wait([running])
     assert [type(one) for _, one in await about(settings, number)] == [LetterPosted, LetterDecided]
 
 
-async def test_two_publishers_at_once_tell_each_letter_once(room: Room, settings: Settings) -> None:
+async def test_two_relays_at_once_tell_each_letter_once(room: Room, settings: Settings) -> None:
     numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(250)))
 
     async def drain() -> None:
-        async with publishing(room, settings) as publisher:
-            while await unpublished(room) != (0, 0):
-                await publisher.publish_once()
+        async with relaying(room, settings) as relay:
+            while await waiting(room):
+                await relay.publish_once()
 
     await asyncio.wait_for(asyncio.gather(drain(), drain()), 120)
     assert [one.letter for _, one in await about(settings, *numbers)] == numbers
@@ -206,6 +257,8 @@ async def test_two_publishers_at_once_tell_each_letter_once(room: Room, settings
     {"value": b"x" * (3 * 1024 * 1024)},
     {"headers": {f"h{n}": "值" * 1000 for n in range(700)}},
     {"value": b"x" * VALUE_BYTES_MAX, "headers": {"long": "x" * 800_000}},
+    {"value": b"x" * VALUE_BYTES_MAX, "headers": {"h": "值" * 60_000}, "detail": "值" * 400_000},
+    {"failures": [{"detail": "值" * 30_000} for _ in range(20)]},
 ], ids="+".join)  # fmt: skip
 async def test_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
     room: Room, settings: Settings, own: dict[str, Any]
@@ -219,12 +272,41 @@ async def test_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
     assert posted[large].value == whole.value[: len(posted[large].value)]
     assert len(posted[large].value) == min(len(whole.value), VALUE_BYTES_MAX)
     assert not posted[large].headers or posted[large].headers == whole.headers
+    assert whole.detail.startswith(posted[large].detail)
 
 
-async def unpublished(room: Room) -> tuple[int, int]:
-    """Count the letters and the decisions that nobody was told of."""
+async def test_what_is_not_committed_is_not_told(room: Room) -> None:
+    async def crash() -> None:
+        async with connected(room.pool) as connection:
+            await letters.post(connection, [dead()], CODEC.encode_record)
+            assert (await (await connection.execute("SELECT count(*) FROM outbox")).fetchall()) == [(1,)]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await crash()
+    assert (await room.letters(), await waiting(room)) == ([], {})
+
+
+async def waiting(room: Room) -> dict[int, int]:
+    """Count what is not published, by shard."""
     async with connected(room.pool) as connection:
-        query = "SELECT (SELECT count(*) FROM letters WHERE published_at IS NULL), \
-(SELECT count(*) FROM letter_decisions WHERE published_at IS NULL)"
-        ((untold, undecided),) = await (await connection.execute(query)).fetchall()
-    return untold, undecided
+        query = "SELECT shard, count(*) FROM outbox WHERE published_at IS NULL GROUP BY shard"
+        return dict(await (await connection.execute(query)).fetchall())
+
+
+async def until_waiting(room: Room, wanted: dict[int, int]) -> None:
+    """Wait until just so many rows wait in each shard."""
+
+    async def so_many() -> bool:
+        return await waiting(room) == wanted
+
+    await eventually(so_many, within_s=60, what=f"{wanted} waiting")
+
+
+async def until_found(room: Room) -> None:
+    """Wait until something was reported."""
+
+    async def found() -> bool:
+        return bool(room.found)
+
+    await eventually(found, within_s=60, what="a finding")

@@ -1,7 +1,8 @@
 """Redrives on a real database: a frozen set, each letter sent once, whoever is killed or comes in between (R38)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,13 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from deadletter import redrive_store as redrives
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, Redrive, RedriveGone, freeze
-from deadletter.redrive_worker import carry_out
+from deadletter.redrive_worker import carry_out_running
 from deadletter.store import discard, groups
+from tests.bus_under_test import eventually
 from tests.deadletter.test_letters import DECISION, deliver, letter_of, rejecting
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.schemas.codecs import CODEC
 
 TERMS = RedriveLimits(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
 ERP = DeadLetterQuery(target="erp")
@@ -37,8 +40,35 @@ async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
 async def whole(office: Office, number: int) -> Redrive:
     """Begin a redrive, and carry it out to its end."""
     await redrives.begin(office.pool, number)
-    await asyncio.wait_for(carry_out(office.pool, number, now=utc_now), 120)
-    return await redrives.read(office.pool, number)
+
+    async def over() -> Redrive | None:
+        one = await redrives.read(office.pool, number)
+        return one if one.state != "running" else None
+
+    async with carrying_out(office):
+        ended = await eventually(over, within_s=120, what=f"the end of redrive {number}")
+    assert ended is not None
+    return ended
+
+
+@asynccontextmanager
+async def carrying_out(office: Office) -> AsyncIterator[None]:
+    """Carry out what was begun, as a worker does, until it is killed."""
+    task = asyncio.create_task(carry_out_running(office.pool, utc_now, CODEC.encode_record))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def released(office: Office, number: int, count: int) -> None:
+    """Wait until so many letters of a redrive are sent."""
+
+    async def there() -> bool:
+        return (await redrives.read(office.pool, number)).released >= count
+
+    await eventually(there, within_s=120, what=f"{count} released")
 
 
 def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
@@ -50,7 +80,7 @@ def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
 
 async def test_a_set_is_sent_once_and_in_order(office: Office) -> None:
     events = await letters(office, 40)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (frozen.letters, frozen.events) == (40, {"NoteAdded": 40})
     target = Scripted()
     ended = await carried_out(office, frozen.id, target)
@@ -64,7 +94,7 @@ async def test_a_set_is_sent_once_and_in_order(office: Office) -> None:
 
 async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
     await letters(office, 20)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
@@ -79,15 +109,15 @@ async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office
 
 async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office: Office) -> None:
     events = await letters(office, 30)
-    frozen = await freeze(office.pool, ERP, RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40), DECISION)
+    frozen = await freeze(
+        office.pool, ERP, RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40), DECISION, CODEC.encode_record
+    )
     target = Scripted()
     async with couriers(office.pool, target, 2):
         await redrives.begin(office.pool, frozen.id)
-        for _ in range(4):
-            task = asyncio.create_task(carry_out(office.pool, frozen.id, now=utc_now))
-            await asyncio.wait([task], timeout=0.15)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        for count in (3, 8, 13, 18):
+            async with carrying_out(office):
+                await released(office, frozen.id, count)
         assert (await whole(office, frozen.id)).state == "done"
     await deliver(office, target)
     assert once_in_order(target, events)
@@ -95,7 +125,7 @@ async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office:
 
 async def test_what_came_after_the_freeze_is_not_touched(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     await rejecting(office, ("RX", 1), parked=5)
     target = Scripted()
     assert (await carried_out(office, frozen.id, target)).state == "done"
@@ -105,8 +135,8 @@ async def test_what_came_after_the_freeze_is_not_touched(office: Office) -> None
 
 async def test_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
-    await discard(office.pool, [await letter_of(office, "R001")], DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    await discard(office.pool, [await letter_of(office, "R001")], DECISION, CODEC.encode_record)
     target = Scripted()
     assert (await carried_out(office, frozen.id, target)).ended_why == "3 arrived, 0 failed again"
     assert ("R001", 1) not in target.order
@@ -114,12 +144,12 @@ async def test_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Offic
 
 async def test_two_people_cannot_redrive_one_set(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     with pytest.raises(NothingMatches, match="4 in another redrive"):
-        await freeze(office.pool, ERP, TERMS, DECISION)
+        await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     assert await redrives.end(office.pool, frozen.id, done=False, why="given up", now=utc_now())
     assert not await redrives.end(office.pool, frozen.id, done=False, why="again", now=utc_now())
-    assert (await freeze(office.pool, ERP, TERMS, DECISION)).letters == 4
+    assert (await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
 
 
 async def test_a_query_that_matches_nothing_freezes_nothing(office: Office) -> None:
@@ -130,18 +160,18 @@ async def test_a_query_that_matches_nothing_freezes_nothing(office: Office) -> N
         DeadLetterQuery(target="erp", event="TicketOpened"),
     ):
         with pytest.raises(NothingMatches):
-            await freeze(office.pool, query, TERMS, DECISION)
+            await freeze(office.pool, query, TERMS, DECISION, CODEC.encode_record)
     assert await office.rows("SELECT count(*) FROM redrives") == [(0,)]
 
 
 async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None:
     await letters(office, 1)
     for _ in range(redrives.SENT_AGAIN_MAX):
-        frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+        frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
         async with couriers(office.pool, Scripted(before=_reject)):
             assert (await whole(office, frozen.id)).state == "stopped"
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
-        await freeze(office.pool, ERP, TERMS, DECISION)
+        await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
 
 
 async def _reject(_call: Call) -> None:
@@ -150,20 +180,20 @@ async def _reject(_call: Call) -> None:
 
 async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION)
+    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     async with couriers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, frozen.id)).state == "stopped"
-    await discard(office.pool, [await letter_of(office, "R000")], DECISION)
+    await discard(office.pool, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
     one = await redrives.read(office.pool, frozen.id)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
 
 
 async def test_what_arrives_by_another_redrive_has_not_arrived_by_the_first(office: Office) -> None:
     await letters(office, 2)
-    first = await freeze(office.pool, ERP, TERMS, DECISION)
+    first = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     async with couriers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, first.id)).state == "stopped"
-    second = await freeze(office.pool, ERP, TERMS, DECISION)
+    second = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (await carried_out(office, second.id, Scripted())).state == "done"
     told = [(one.delivered, one.failed) for one in await redrives.redrives(office.pool)]
     assert told == [(0, 2), (2, 0)]

@@ -12,14 +12,15 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import open_pool
 from deadletter import redrive_store as redrives
 from deadletter.redrive_policy import RedriveLimits
-from deadletter.redrive_store import FrozenSet, NothingMatches, RedriveGone, freeze
-from deadletter.redrive_worker import BURST_S, carry_out_running, watch
+from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, freeze
+from deadletter.redrive_worker import carry_out_running, watch
 from tests.bus_under_test import eventually
 from tests.deadletter.room import DECISION
 from tests.deadletter.test_letters import deliver, rejecting
-from tests.deadletter.test_redrives import ERP, letters, once_in_order
+from tests.deadletter.test_redrives import ERP, letters, once_in_order, released
 from tests.delivery.office import Office
 from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.schemas.codecs import CODEC
 
 AT_ONCE = timedelta(0)
 
@@ -29,7 +30,7 @@ async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterat
     """Carry redrives out as a worker of its own does, on connections of its own; gone with them when killed."""
     async with open_pool(database, size=4) as pool:
         report = (found if found is not None else []).append
-        task = asyncio.create_task(carry_out_running(pool, utc_now, report))
+        task = asyncio.create_task(carry_out_running(pool, utc_now, CODEC.encode_record, report))
         try:
             yield task
         finally:
@@ -39,7 +40,7 @@ async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterat
 
 async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
     """Freeze what is there, and let the workers carry it out."""
-    frozen = await freeze(office.pool, ERP, terms, DECISION)
+    frozen = await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record)
     await redrives.begin(office.pool, frozen.id)
     return frozen
 
@@ -54,18 +55,14 @@ async def state(office: Office, number: int, *wanted: str) -> str:
     return str(await eventually(there, what=f"{wanted}"))
 
 
-async def released(office: Office, number: int, count: int) -> None:
-    """Wait until so many letters of a redrive are sent."""
-
-    async def there() -> bool:
-        return (await redrives.read(office.pool, number)).released >= count
-
-    await eventually(there, what=f"{count} released")
-
-
 async def released_at(office: Office) -> Sequence[datetime]:
     """List when letters were sent, in order."""
-    return [at for (at,) in await office.rows("SELECT released_at FROM redrive_letters ORDER BY released_at")]
+    return [
+        at
+        for (at,) in await office.rows(
+            "SELECT decided_at FROM letter_decisions WHERE decision = 'retried' ORDER BY decided_at"
+        )
+    ]
 
 
 async def test_of_two_workers_one_carries_a_set_out_and_its_rate_is_kept(office: Office, database: str) -> None:
@@ -111,7 +108,7 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
         await released(office, frozen.id, 4)
         assert await redrives.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
         stopped = await redrives.read(office.pool, frozen.id)
-        assert await redrives.release(office.pool, stopped, 10, utc_now()) == 0
+        assert await redrives.step(office.pool, frozen.id, utc_now(), CODEC.encode_record) is None
         other = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
         await state(office, other.id, "done")
     after = await redrives.read(office.pool, frozen.id)
@@ -124,7 +121,9 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
 
 async def test_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches(office: Office, database: str) -> None:
     await letters(office, 12)
-    frozen = await freeze(office.pool, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION)
+    frozen = await freeze(
+        office.pool, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION, CODEC.encode_record
+    )
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
@@ -140,9 +139,9 @@ async def test_two_sets_are_carried_out_side_by_side(office: Office, database: s
     await letters(office, 4)
     target = Scripted()
     terms = RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=50)
-    sets = [await freeze(office.pool, ERP, terms, DECISION)]
+    sets = [await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record)]
     await rejecting(office, ("RX", 1), ("RY", 1), parked=6)
-    sets.append(await freeze(office.pool, ERP, terms, DECISION))
+    sets.append(await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record))
     assert [(one.letters, one.taken) for one in sets] == [(4, 0), (2, 4)]
     async with couriers(office.pool, target), worker(database), worker(database):
         for one in sets:
@@ -155,7 +154,7 @@ async def test_two_sets_are_carried_out_side_by_side(office: Office, database: s
 async def test_of_people_who_freeze_one_set_at_once_one_has_it(office: Office) -> None:
     await letters(office, 30)
     terms = RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100)
-    asked = (freeze(office.pool, ERP, terms, DECISION) for _ in range(6))
+    asked = (freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record) for _ in range(6))
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told if not isinstance(one, FrozenSet)] == [NothingMatches] * 5
-    assert await office.rows("SELECT count(*), count(DISTINCT letter) FROM redrive_letters") == [(30, 30)]
+    assert await office.rows("SELECT count(*), count(DISTINCT letter) FROM letter_decisions") == [(30, 30)]

@@ -34,8 +34,8 @@ class Office:
         """Forget all deliveries."""
         async with connected(self.pool) as connection:
             await connection.execute(
-                "TRUNCATE deliveries, delivery_heads, delivery_targets, redrive_letters, letter_decisions, redrives, "
-                "letters, events"
+                "TRUNCATE deliveries, delivery_heads, delivery_targets, letter_decisions, redrives, letters, events, "
+                "outbox"
             )
 
     async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:

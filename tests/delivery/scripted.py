@@ -1,6 +1,7 @@
 """A target that does what the test tells it, and keeps a ledger of its effects; couriers that run to it."""
 
 import asyncio
+import functools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -118,7 +119,14 @@ async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = 
         refused=MemoryRejectedInputs(),
         now=utc_now,
     )
-    own = {"name": name, "plan": terms, "caller": caller, "pool": pool, "park": letters.post_deliveries, "now": utc_now}
+    own = {
+        "name": name,
+        "plan": terms,
+        "caller": caller,
+        "pool": pool,
+        "park": functools.partial(letters.post_deliveries, encode=CODEC.encode_record),
+        "now": utc_now,
+    }
     running = [
         asyncio.create_task(DeliveryWorker(**own, report=target.found.append).run(stopping)) for _ in range(count)
     ]

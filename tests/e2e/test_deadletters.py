@@ -24,7 +24,7 @@ async def letter(bus: Bus, sent: CommandSent) -> int:
             detail_zh="现在不行", detail_en="not now", body=core.codec.encode_record(sent), trace_id=uuid4().hex,
             kind="refused",
         )  # fmt: skip
-        (number,) = await post(connection, [of_input(dead, utc_now())])
+        (number,) = await post(connection, [of_input(dead, utc_now())], core.codec.encode_record)
     return number
 
 

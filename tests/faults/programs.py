@@ -30,6 +30,7 @@ from bus.postgres.store import PostgresTransaction
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
 from bus.wire.record import Record
+from deadletter.redrive_policy import Release
 from projections.sla_timer import SlaTimer
 from tests.bus_under_test import Bus
 
@@ -134,8 +135,7 @@ def set_traps(trap: Trap) -> None:
     _trap_around(PostgresTransaction, "append", trap, after=DISPATCH_BEFORE_COMMIT)
     _trap_deliveries(trap)
     _trap_around(Kingdee, "_advance", trap, after=ERP_WITHIN_CALL)
-    _trap_around(deadletter.redrive_store, "send_again", trap, after=REDRIVE_BEFORE_COMMIT)
-    _trap_around(deadletter.redrive_store, "release", trap, after=REDRIVE_AFTER_COMMIT)
+    _trap_redrives(trap)
     ring = SlaTimer.ring
 
     async def trapped(self: SlaTimer, now: datetime) -> int:
@@ -148,6 +148,19 @@ def set_traps(trap: Trap) -> None:
         return await ring(replace(self, dispatch=dispatch), now)
 
     _put(SlaTimer, "ring", trapped)
+
+
+def _trap_redrives(trap: Trap) -> None:
+    take_step = deadletter.redrive_store.step
+
+    async def stepped(*given: Any) -> Any:
+        step = await take_step(*given)
+        if isinstance(step, Release):
+            trap.passed(REDRIVE_AFTER_COMMIT)
+        return step
+
+    _trap_around(deadletter.redrive_store, "send_again", trap, after=REDRIVE_BEFORE_COMMIT)
+    _put(deadletter.redrive_store, "step", stepped)
 
 
 def _trap_stages(trap: Trap) -> None:

@@ -55,7 +55,7 @@ class House:
 
     async def everything(self) -> list[Any]:
         """Read all that an order may change."""
-        tables = ("letters", "letter_decisions", "redrives", "redrive_letters", "delivery_targets", "deeds")
+        tables = ("letters", "letter_decisions", "redrives", "delivery_targets", "deeds")
         return [await self.office.rows(f"SELECT * FROM {name} ORDER BY 1") for name in tables]  # noqa: S608 - names above
 
 
@@ -84,7 +84,7 @@ async def put_input(house: House, origin: str, body: bytes, headers: dict[str, s
         body=body, headers=headers or {}, trace_id="0" * 31 + "1", kind="malformed",
     )  # fmt: skip
     async with connected(house.office.pool) as connection:
-        (number,) = await post(connection, [of_input(input_, NOON)])
+        (number,) = await post(connection, [of_input(input_, NOON)], CODEC.encode_record)
     return number
 
 

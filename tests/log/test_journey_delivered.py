@@ -101,7 +101,7 @@ async def dies(core: Core, target: str, ticket_id: TicketId, detail: str = "物�
     await settle(core, target, again=[FailedClaim(claim=own, at=at, unsure=False, failure=failure, parked=True)])
     parked = ParkedDelivery(target=target, claim=own, recorded=None, reason=Reason.REJECTED, failure=failure, at=at)
     async with connected(core.pool) as connection:
-        await letters.post_deliveries(connection, [parked])
+        await letters.post_deliveries(connection, [parked], encode=core.codec.encode_record)
         query = "SELECT id FROM letters WHERE target = %s AND ticket_id = %s AND state = 'open'"
         ((number,),) = await (await connection.execute(query, (target, ticket_id))).fetchall()
     return int(number)
@@ -194,13 +194,13 @@ async def test_a_letter_mended_and_sent_again_died_once_and_keeps_its_decisions(
     ticket_id = await lived(core, 4)
     await wait_for(core, "erp", ticket_id, 1, 2)
     number = await dies(core, "erp", ticket_id)
-    copy = await letters.replace(core.pool, number, b"mended", MENDED)
+    copy = await letters.replace(core.pool, number, b"mended", MENDED, core.codec.encode_record)
     assert [hop.get("letter") for hop in at_target(await told(core, ticket_id), 1)] == [None, copy]
-    await letters.retry(core.pool, [copy], MENDED)
+    await letters.retry(core.pool, [copy], MENDED, core.codec.encode_record)
     later = NOW + timedelta(seconds=1)
     await delivered(core, "erp", ticket_id, later)
     other = await dies(core, "erp", ticket_id, at=later)
-    await letters.discard(core.pool, [other], replace(MENDED, at=NOW + timedelta(seconds=2)))
+    await letters.discard(core.pool, [other], replace(MENDED, at=NOW + timedelta(seconds=2)), core.codec.encode_record)
     found = await told(core, ticket_id)
     assert [hop["hop"] for hop in at_target(found, 1)] == ["enqueued", "dead", "delivered"]
     assert at_target(found, 2)[2] == {"hop": "discarded", "why": "物料已建档,问 138****5678", "lag_ms": 2000.0}
@@ -227,7 +227,7 @@ async def test_a_letter_of_no_ticket_is_found_by_its_trace(core: Core, bus: Bus)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"死信 letter {first} open webhook:crm" in done.stdout
     assert f"→ {line['zh']}\n  {line['en']}\n" in done.stdout
-    await letters.discard(core.pool, [first, second], MENDED)
+    await letters.discard(core.pool, [first, second], MENDED, core.codec.encode_record)
     assert said(await told(core, trace_id))[0].startswith("没有卡住")
     unknown = bus.run("trace", uuid4().hex)
     assert (unknown.returncode, unknown.stdout) == (1, "")
@@ -277,7 +277,7 @@ async def test_the_command_tells_every_hop_at_a_target(core: Core) -> None:
     ticket_id = await lived(core, 10)
     await wait_for(core, "erp", ticket_id, 1, 2, 3)
     await wait_for(core, "callback", ticket_id, 1)
-    await letters.discard(core.pool, [await dies(core, "erp", ticket_id)], MENDED)
+    await letters.discard(core.pool, [await dies(core, "erp", ticket_id)], MENDED, core.codec.encode_record)
     number = await dies(core, "erp", ticket_id)
     shown = "\n".join(lines(await told(core, ticket_id)))
     for text in (

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,6 +34,7 @@ from tests.store.relay_door import door_to
 from tests.store.relay_watch import PATIENCE_S, of_tickets, read, until, versions, waiting
 
 CONTRACT = load_contract()
+ALL: dict[str, Any] = {"only": None, "without": [], "locks": relay_module._SHARD_LOCKS}
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +201,7 @@ async def test_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
     await worked_on(dispatcher, tickets=30, notes=0)
     for most in (1, 3):
         async with connected(pool) as connection:
-            found = await connection.execute(relay_module._LOCK_SHARDS, (6, [], relay_module._SHARD_LOCKS, most))
+            found = await connection.execute(relay_module._LOCK_SHARDS, {**ALL, "most": most})
             locked = [shard for (shard,) in await found.fetchall()]
             query = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY objid"
             held = [shard for (shard,) in await (await connection.execute(query)).fetchall()]
@@ -207,7 +209,7 @@ async def test_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
         assert (sorted(locked), len(held)) == (held, most)
     await read(pool, "UPDATE outbox SET published_at = now() WHERE shard <> %s RETURNING 1", first[0][0])
     async with connected(pool) as connection:
-        await connection.execute(relay_module._LOCK_SHARDS, (6, [], relay_module._SHARD_LOCKS, 3))
+        await connection.execute(relay_module._LOCK_SHARDS, {**ALL, "most": 3})
         query = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         assert await (await connection.execute(query)).fetchall() == first
 

@@ -1,0 +1,46 @@
+"""A record that is published beside ticket events, and its row in the outbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from bus.postgres.pool import Connection
+from bus.postgres.store import columns
+from bus.wire.partitioner import partition_of
+
+# Shards of events are partitions, and few. A topic of other records has a shard of its own above them: what Kafka does
+# not take there stops that topic alone. Two topics in one shard would only wait for each other.
+_FIRST_SHARD = 1_000
+_SHARDS = 30_000
+
+_QUEUE = """
+INSERT INTO outbox (shard, topic, key, value, headers, timestamp)
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::jsonb[], %b::timestamptz[])"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRecord:
+    """What Kafka is to hold, final: its key says the partition, `timestamp` is Kafka's, headers keep their order."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Sequence[tuple[str, str]] = ()
+    timestamp: datetime
+
+
+def shard_of(topic: str) -> int:
+    """Give the shard of a topic's records; those of one topic are published in the order in which they are queued."""
+    return _FIRST_SHARD + partition_of(topic, _SHARDS)
+
+
+async def queue(connection: Connection, records: Sequence[OutboxRecord]) -> None:
+    """Queue records in this transaction, in this order; the relay publishes them once it is committed."""
+    if records:
+        rows = [
+            (shard_of(one.topic), one.topic, one.key, one.value, Jsonb([*map(list, one.headers)]), one.timestamp)
+            for one in records
+        ]
+        await connection.execute(_QUEUE, columns(rows, 6))

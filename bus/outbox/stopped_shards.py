@@ -1,0 +1,78 @@
+"""Shards that stand still: which the relay leaves alone, until when, and that somebody is told of each."""
+
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+
+from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.domain.errors import InvariantBroken
+from bus.outbox import metrics
+
+RETRY_S = 2.0
+TOPIC_AWAY_S_MAX = 10.0  # a new topic is known to all brokers by then
+
+
+class Unpublishable(InvariantBroken):
+    """Kafka does not take a record of this shard: the shard stands still, for the order of what follows.
+
+    `lasting`: it never will; else the record's topic is not there, and may come.
+    """
+
+    def __init__(self, shard: int, record: str, why: str, *, lasting: bool) -> None:
+        super().__init__(f"{record}: {why}")
+        self.shard, self.lasting = shard, lasting
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stopped:
+    since: float
+    again_at: float
+    told: bool = False
+
+
+class StoppedShards:
+    """Those of one relay, which tries a shard without its topic again, alone, every few seconds."""
+
+    def __init__(self) -> None:
+        self._shards: dict[int, _Stopped] = {}
+
+    def all(self) -> list[int]:
+        """List them."""
+        return [*self._shards]
+
+    def due(self) -> int | None:
+        """Name one that is to be tried again now."""
+        now = monotonic()
+        return next((shard for shard, one in self._shards.items() if one.again_at <= now), None)
+
+    def stop(self, error: Unpublishable, report: AlertSink) -> None:
+        """Leave a shard alone; that a topic is away is reported once it has been so for some seconds."""
+        now = monotonic()
+        one = self._shards.setdefault(error.shard, _Stopped(since=now, again_at=now))
+        one.again_at = inf if error.lasting else now + RETRY_S
+        if not one.told and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
+            one.told = True
+            report(_finding(error))
+        self._count()
+
+    def postpone(self, shard: int) -> None:
+        """Leave the trial to another relay that is at it."""
+        self._shards[shard].again_at = monotonic() + RETRY_S
+
+    def resume(self, shard: int) -> None:
+        """Take it for one like the others again."""
+        del self._shards[shard]
+        self._count()
+
+    def _count(self) -> None:
+        metrics.STOPPED.set(sum(one.told for one in self._shards.values()))
+
+
+def _finding(error: Unpublishable) -> Alert:
+    return Alert(
+        rule=AlertRule.SHARD_STOPPED,
+        about=f"shard {error.shard}",
+        zh=f"发布在分片 {error.shard} 停住,其后的记录都在等待:{error}",
+        en=f"publishing stands still on shard {error.shard}, and what follows waits: {error}",
+        facts={"shard": error.shard},
+    )
