@@ -9,7 +9,7 @@ from bus.domain.errors import InvariantBroken
 from bus.outbox import metrics
 
 RETRY_S = 2.0
-TOPIC_AWAY_S_MAX = 10.0  # a new topic is known to all brokers by then
+TOPIC_AWAY_S_MAX = 30.0  # a new topic is known to all brokers by then
 
 
 class Unpublishable(InvariantBroken):

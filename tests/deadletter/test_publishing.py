@@ -1,27 +1,18 @@
 """What the room tells Kafka: each letter timed by its death, each decision after its letter; a crash only repeats."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from bus.alerts.alert import AlertRule
 from bus.domain.errors import KafkaUnavailable
-from bus.intake.dispatch import Dispatcher
-from bus.kafka.broker_topic import set_configs
-from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
 from bus.kafka.range_reader import record_of
-from bus.outbox import record as outbox
 from bus.outbox import relay as relay_module
-from bus.outbox import stopped_shards
-from bus.outbox.record import OutboxRecord, shard_of
+from bus.outbox.record import shard_of
 from bus.postgres.pool import connected
-from bus.postgres.store import PostgresStore
 from bus.settings import Settings
 from bus.wire.headers import header
 from bus.wire.partitioner import partition_of
@@ -32,12 +23,10 @@ from deadletter.records import VALUE_BYTES_MAX
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
-from schemas.topics import COMMANDS, DEADLETTER, LOG, Contract, load_contract, physical
+from schemas.topics import COMMANDS, DEADLETTER, load_contract
 from tests.bus_under_test import eventually
-from tests.core.cast import RULES, START
 from tests.deadletter.room import BEGAN, DECIDED, DECISION, DIED, Room, dead, relaying, told
 from tests.schemas.codecs import CODEC
-from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
 from tests.store.relay_door import door_to
 
@@ -157,73 +146,6 @@ async def test_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothin
     assert (len(again), again[:3]) == (6, again[3:])
 
 
-@asynccontextmanager
-async def without(settings: Settings, topic: str) -> AsyncIterator[tuple[Settings, Contract]]:
-    """Make topics in a namespace of their own, all but one; gives the contract of that one too."""
-    own = settings.model_copy(update={"namespace": f"w{uuid4().hex[:8]}"})
-    here = {name: one for name, one in CONTRACT.topics.items() if name != topic}
-    made = await apply_topics(own, replace(CONTRACT, topics=here), replication=1)
-    yield own, replace(CONTRACT, topics={topic: CONTRACT.topics[topic]})
-    async with admin(own) as client:
-        await client.delete_topics([*made, physical(own.namespace, topic)])
-
-
-async def open_tickets(room: Room, count: int) -> None:
-    """Let tickets be opened, all over the partitions."""
-    store = PostgresStore(room.pool, CODEC, CONTRACT)
-    await Dispatcher(store=store, rules=RULES, now=lambda: START).dispatch([fresh(opening()) for _ in range(count)])
-
-
-async def test_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are_told_once_it_is(
-    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stopped_shards, "TOPIC_AWAY_S_MAX", 0.5)
-    monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
-    (number,) = await room.put(dead())
-    await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
-    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
-        running = asyncio.create_task(relay.run())
-        await open_tickets(room, 30)
-        await until_waiting(room, {shard_of(DEADLETTER): 2})
-        await until_found(room)
-        await open_tickets(room, 1)
-        await until_waiting(room, {shard_of(DEADLETTER): 2})
-        assert [(one.rule, DEADLETTER in one.en) for one in room.found] == [(AlertRule.SHARD_STOPPED, True)], (
-            "told once"
-        )
-        assert (len(await records(own, LOG)), len(await records(own, COMMANDS))) == (31, 1)
-        await apply_topics(own, missing, replication=1)
-        await until_waiting(room, {})
-        assert [type(one) for _, one in await about(own, number)] == [LetterPosted, LetterDecided]
-        running.cancel()
-        await asyncio.wait([running])
-
-
-@pytest.mark.parametrize("size", [RECORD_BYTES_MAX + 1, 200_000], ids=["too large", "more than its topic takes"])
-async def test_a_record_that_kafka_never_takes_stops_the_records_of_its_topic_and_no_event(
-    room: Room, settings: Settings, size: int
-) -> None:
-    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
-        await apply_topics(own, missing, replication=1)
-        if size <= RECORD_BYTES_MAX:
-            async with admin(own) as client:
-                await set_configs(client, {physical(own.namespace, DEADLETTER): {"max.message.bytes": "100000"}})
-        async with connected(room.pool) as connection:
-            noise = b"".join(uuid4().bytes for _ in range(size // 16 + 1))  # what gzip makes no smaller
-            poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
-            await outbox.queue(connection, [poison, replace(poison, value=b"behind it")])
-        (number,) = await room.put(dead())
-        await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
-        running = asyncio.create_task(relay.run())
-        await open_tickets(room, 30)
-        await until_waiting(room, {shard_of(DEADLETTER): 4})
-        await until_found(room)
-        running.cancel()
-        await asyncio.wait([running])
-        assert [one.facts["shard"] for one in room.found] == [shard_of(DEADLETTER)]
-        assert {one.key for one in await records(own, COMMANDS)} == {b"commands"}
-
-
 async def test_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
     (number,) = await room.put(dead())
     await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
@@ -301,12 +223,3 @@ async def until_waiting(room: Room, wanted: dict[int, int]) -> None:
         return await waiting(room) == wanted
 
     await eventually(so_many, within_s=60, what=f"{wanted} waiting")
-
-
-async def until_found(room: Room) -> None:
-    """Wait until something was reported."""
-
-    async def found() -> bool:
-        return bool(room.found)
-
-    await eventually(found, within_s=60, what="a finding")

@@ -1,0 +1,1 @@
+"""The outbox: what stands still, and how much is taken at once."""
