@@ -56,8 +56,8 @@ coalesce(r.unsent, (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.
 _READ = f"""
 SELECT {_COLUMNS} FROM redrives r
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
-# One worker at a time takes a step, by one clock for its rate: that of the database.
-_TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r SKIP LOCKED"  # noqa: S608 - no part of it is input
+# One worker at a time takes a step, and the others wait; by one clock for its rate: that of the database.
+_TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r"  # noqa: S608 - no part of it is input
 _ALLOWED = f"""
 SELECT least(allowance + coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0) * rate_per_s,
              greatest(1.0, rate_per_s * {BURST_S})) FROM redrives WHERE id = %s"""  # noqa: S608 - no part of it is input
@@ -164,7 +164,7 @@ async def freeze(
             en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
             raise NothingMatches(f"{zh} / {en}")
         decision = replace(decision, redrive=frozen[0]["redrive"])
-        await outbox.queue(connection, [records.decided(row, "frozen", decision, encode) for row in frozen])
+        await outbox.queue(connection, (records.decided(row, "frozen", decision, encode) for row in frozen))
     events = Counter(row["event"] for row in frozen)
     return FrozenSet(id=frozen[0]["redrive"], letters=len(frozen), events=dict(events), taken=taken, worn=worn)
 
@@ -198,7 +198,7 @@ async def running(pool: Pool) -> list[int]:
 
 
 async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step | None:
-    """Take the next step of a redrive that is to be carried out, and say which; None while another worker takes one.
+    """Take the next step of a redrive, and say which; None when it is not, or no more, to be carried out.
 
     All of a step is one transaction, so that a letter is sent once, whoever is killed. Raises StoreUnavailable.
     """

@@ -109,7 +109,7 @@ async def post(connection: Connection, dead: Sequence[NewDeadLetter], encode: En
     columns = [[_stored(one, name) for one in once.values()] for name, _ in _COLUMNS]
     rows = await (await connection.execute(_POST, columns)).fetchall()
     new = {number: once[origin, ref] for origin, ref, number, is_new in rows if is_new}
-    await outbox.queue(connection, [records.posted(number, one, encode) for number, one in new.items()])
+    await outbox.queue(connection, (records.posted(number, one, encode) for number, one in new.items()))
     return [*new]
 
 
@@ -228,7 +228,7 @@ async def decide(connection: Connection, numbers: Sequence[int], what: str, deci
     given = (what, decision.by, decision.why, decision.at, decision.redrive, list(numbers), list(numbers))
     async with connection.cursor(row_factory=dict_row) as cursor:
         about = await (await cursor.execute(_DECIDE, given)).fetchall()
-    await outbox.queue(connection, [records.decided(one, what, decision, encode) for one in about])
+    await outbox.queue(connection, (records.decided(one, what, decision, encode) for one in about))
 
 
 def _deliveries(places: Sequence[LockedLetter]) -> dict[str, list[LockedLetter]]:

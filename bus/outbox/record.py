@@ -1,8 +1,9 @@
 """A record that is published beside ticket events, and its row in the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from psycopg.types.json import Jsonb
 
@@ -14,6 +15,7 @@ from bus.wire.partitioner import partition_of
 # not take there stops that topic alone. Two topics in one shard would only wait for each other.
 _FIRST_SHARD = 1_000
 _SHARDS = 30_000
+_AT_ONCE = 100
 
 _QUEUE = """
 INSERT INTO outbox (shard, topic, key, value, headers, timestamp)
@@ -36,11 +38,12 @@ def shard_of(topic: str) -> int:
     return _FIRST_SHARD + partition_of(topic, _SHARDS)
 
 
-async def queue(connection: Connection, records: Sequence[OutboxRecord]) -> None:
+async def queue(connection: Connection, records: Iterable[OutboxRecord]) -> None:
     """Queue records in this transaction, in this order; the relay publishes them once it is committed."""
-    if records:
+    left = iter(records)  # so that of many no more than a few are made at a time
+    while some := [*islice(left, _AT_ONCE)]:
         rows = [
             (shard_of(one.topic), one.topic, one.key, one.value, Jsonb([*map(list, one.headers)]), one.timestamp)
-            for one in records
+            for one in some
         ]
         await connection.execute(_QUEUE, columns(rows, 6))

@@ -62,7 +62,7 @@ FROM (
         WHERE (t.shard, t.id) > (mine.shard, 0) AND (t.shard, t.id) < (mine.shard + 1, 0) AND published_at IS NULL
         ORDER BY t.shard, t.id LIMIT %s
     ) o LEFT JOIN events e USING (ticket_id, version)
-) w WHERE coalesce(before, 0) < %s ORDER BY id"""
+) w WHERE coalesce(before, 0) < %s AND value IS NOT NULL ORDER BY id"""
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
 FROM unnest(%b::bigint[], %b::bigint[]) AS w (id, kafka_offset) WHERE outbox.id = w.id"""
@@ -184,8 +184,8 @@ class Relay:
             self._stopped.resume(shard)
 
     async def _send(self, rows: Sequence[OutboxRow]) -> list[int]:
-        topics, acks = {self._topic(row): row for row in reversed(rows)}, list[asyncio.Future[Any]]()
-        records = [self._record(row) for row in rows]
+        records, acks = [self._record(row) for row in rows], list[asyncio.Future[Any]]()
+        topics = {record["topic"]: row for record, row in zip(reversed(records), reversed(rows), strict=True)}
         try:
             await find_topics(self._held, topics, _ACK_TIMEOUT_S)
             async with self._held.sending(_ACK_TIMEOUT_S) as producer:
@@ -200,27 +200,31 @@ class Relay:
             why = f"{len(row.value)} bytes never get into {row.topic}"
             raise Unpublishable(row.shard, row.name, why, lasting=True) from error
 
-    def _topic(self, row: OutboxRow) -> str:
-        return physical(self.settings.namespace, row.topic)
-
     def _record(self, row: OutboxRow) -> dict[str, Any]:
-        common = {"topic": self._topic(row), "value": row.value, "timestamp_ms": int(row.timestamp.timestamp() * 1000)}
         if row.version is None:
             if row.topic not in self.contract.topics:
                 raise Unpublishable(row.shard, row.name, f"{row.topic} is no topic of the contract", lasting=True)
             partition = partition_of(row.key, self.contract.topics[row.topic].partitions)
-            headers = [(name, value.encode()) for name, value in row.headers]
-            return {**common, "partition": partition, "key": row.key.encode(), "headers": headers}
-        headers = event_headers(
-            event_id=row.event_id,
-            source=row.source,
-            ce_type=row.ce_type,
-            ticket_id=row.ticket_id,
-            occurred_at=row.occurred_at,
-            trace_id=row.trace_id,
-            version=row.version,
-        )
-        return {**common, "partition": row.shard, "key": row.ticket_id.encode(), "headers": headers}
+            key, headers = row.key, [(name, value.encode()) for name, value in row.headers]
+        else:
+            partition, key = row.shard, row.ticket_id
+            headers = event_headers(
+                event_id=row.event_id,
+                source=row.source,
+                ce_type=row.ce_type,
+                ticket_id=row.ticket_id,
+                occurred_at=row.occurred_at,
+                trace_id=row.trace_id,
+                version=row.version,
+            )
+        return {
+            "topic": physical(self.settings.namespace, row.topic),
+            "partition": partition,
+            "key": key.encode(),
+            "value": row.value,
+            "headers": headers,
+            "timestamp_ms": int(row.timestamp.timestamp() * 1000),
+        }
 
 
 def _too_large(rows: Sequence[OutboxRow], acks: Sequence[asyncio.Future[Any]]) -> OutboxRow:
