@@ -9,7 +9,7 @@ from bus.domain.terms import TraceId
 from bus.intake.command_bodies import build
 from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
@@ -29,7 +29,7 @@ async def edit(
     *,
     codec: Codec,
     know: Callable[[Iterable[bytes | None]], Awaitable[None]],
-    sources: Mapping[str, SourceAdapter],
+    sources: Mapping[str, Source],
 ) -> int:
     """Put a mended copy of an open letter in its place; gives the copy's number.
 
@@ -41,7 +41,7 @@ async def edit(
     return await letters.replace(pool, number, mended, decision, codec.encode_record)
 
 
-def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, SourceAdapter]) -> bytes:
+def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, Source]) -> bytes:
     """Give the bytes that go out instead of a letter's own.
 
     For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the

@@ -13,7 +13,7 @@ from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.intake.dispatch import utc_now
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.intake.store_port import Store
 from bus.push.sessions import PushSessions
 from bus.wire.codec import Codec
@@ -32,7 +32,7 @@ class GatewayDeps:
     refused: RejectedInputStore
     contract: Contract
     codec: Codec
-    sources: Mapping[str, SourceAdapter]
+    sources: Mapping[str, Source]
     spool: Spool
     waits: Waits
     journey: JourneyOf

@@ -8,14 +8,14 @@ from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.wire.rejected_input import RejectedInput, refused_input
 from schemas.messages import RequestReceived
 
 SOURCES_PATH = "/v1/sources/"
 
 
-def requests_of(received: RequestReceived, sources: Mapping[str, SourceAdapter]) -> Sequence[Request]:
+def requests_of(received: RequestReceived, sources: Mapping[str, Source]) -> Sequence[Request]:
     """Read a request that waited on Kafka; its sender was proven when it came. Raises MalformedInput."""
     if received.path.startswith(SOURCES_PATH):
         return translated(sources, received)
@@ -29,7 +29,7 @@ def requests_of(received: RequestReceived, sources: Mapping[str, SourceAdapter])
     return [request]
 
 
-def translated(sources: Mapping[str, SourceAdapter], received: RequestReceived) -> Sequence[Request]:
+def translated(sources: Mapping[str, Source], received: RequestReceived) -> Sequence[Request]:
     """Translate a verified delivery by its source's adapter. Raises MalformedInput."""
     source = sources.get(received.source)
     if source is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
 from bus.intake.from_raw_request import refused_delivery, requests_of
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.wire.codec import Codec
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput
@@ -21,7 +21,7 @@ class IntakeTranslator:
     """Reads a raw request the way the gateway would have read it; a refusal is kept as of the door it came to."""
 
     codec: Codec
-    sources: Mapping[str, SourceAdapter]
+    sources: Mapping[str, Source]
 
     def requests(self, record: Record) -> Sequence[Request]:
         return requests_of(self._received(record), self.sources)

@@ -1,4 +1,4 @@
-"""The shape of every inbound adapter, as gateway and intake stage see it; `adapters/contract.py` has its duties."""
+"""The shape of every source, as gateway and intake stage see it; `adapters/contract.py` has its duties."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,8 +8,8 @@ from bus.domain.commands import Request
 from schemas.messages import RequestReceived
 
 
-class SourceAdapter(Protocol):
-    """A source that sends tickets and news of them."""
+class Source(Protocol):
+    """A system that sends tickets and news of them."""
 
     @property
     def name(self) -> str:

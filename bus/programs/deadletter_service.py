@@ -27,7 +27,7 @@ from bus.gateway.routes.deadletter_requests import (
     StopRedrive,
 )
 from bus.gateway.write.idempotency_store import once
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec
 from deadletter import redrive_store as redrives
@@ -54,7 +54,7 @@ class PostgresDeadLetterService:
     pool: Pool
     codec: Codec
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
-    sources: Mapping[str, SourceAdapter]
+    sources: Mapping[str, Source]
 
     async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         if listing.target and listing.origin:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from adapters.crm.adapter import CrmAdapter
 from bus.intake.reserved_names import is_reserved
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
 
 
-def sources(settings: Settings) -> Mapping[str, SourceAdapter]:
+def sources(settings: Settings) -> Mapping[str, Source]:
     """Make an adapter for every source that has a webhook secret; all speak the generic signed CRM webhook.
 
     Raises SettingsInvalid for a secret that is none and for the bus's own names.

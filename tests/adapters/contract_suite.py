@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from schemas.messages import RequestReceived
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
@@ -24,9 +24,7 @@ JSON = st.recursive(
 )
 
 
-def delivered(
-    adapter: SourceAdapter, body: bytes, delivery_id: str = "d-1", received_at: datetime = NOW
-) -> RequestReceived:
+def delivered(adapter: Source, body: bytes, delivery_id: str = "d-1", received_at: datetime = NOW) -> RequestReceived:
     """Give a verified delivery as the caller hands it on."""
     return RequestReceived(
         delivery_id=delivery_id,
@@ -45,7 +43,7 @@ class InboundContract(ABC):
     """What `adapters/contract.py` asks, duty by duty."""
 
     @abstractmethod
-    def adapter(self) -> SourceAdapter:
+    def adapter(self) -> Source:
         """Build the adapter."""
 
     @abstractmethod

@@ -19,7 +19,7 @@ from bus.domain.terms import KeyKind, State, Tick
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from tests.adapters.contract_suite import NOW, TRACE, InboundContract, delivered
 
 SECRET = "whsec_" + "QUJD" * 12
@@ -60,7 +60,7 @@ def refusal(raw: bytes) -> MalformedInput:
 class TestCrmKeepsTheContract(InboundContract):
     parts = ("type", "timestamp", "data", *CREATED)
 
-    def adapter(self) -> SourceAdapter:
+    def adapter(self) -> Source:
         return CrmAdapter([SECRET])
 
     def good(self) -> tuple[Mapping[str, str], bytes]:

@@ -13,7 +13,7 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.commands import Note
 from bus.domain.errors import MalformedInput
 from bus.domain.events import NoteAdded, Recorded
-from bus.intake.source_adapter import SourceAdapter
+from bus.intake.source_adapter import Source
 from bus.wire.codec import plain
 from bus.wire.event_reader import nothing_more
 from deadletter import store as letters
@@ -31,7 +31,7 @@ from tests.delivery.scripted import Script, Scripted, couriers
 from tests.gateway.fakes import FakeSource
 from tests.schemas.codecs import CODEC, ONE_OF_EACH
 
-SOURCES: Mapping[str, SourceAdapter] = {"fake": FakeSource()}
+SOURCES: Mapping[str, Source] = {"fake": FakeSource()}
 OPENING = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "漏水", "type": "hardware_fault"}
 HTTP = {"origin": "http", "headers": {"idempotency-key": "k-1", ":path": "/v1/tickets", ":client": "a-lead"}}
 TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
