@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
     dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
+    sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")
     webhook_secrets: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Annotated, Final
 
+from pydantic import Field
+
+from adapters.adapter import Options, Secrets, SourceAdapter, SourceServices
 from adapters.crm import signature
 from adapters.crm.translate import translate
+from bus.delivery.targets_config import VariableName
 from bus.domain.commands import Request
 from schemas.messages import RequestReceived
 
@@ -12,10 +17,10 @@ from schemas.messages import RequestReceived
 class CrmAdapter:
     """One CRM that sends signed webhooks. Secrets are read once; the first signs, all verify. Raises SettingsWrong."""
 
-    def __init__(self, secrets: Iterable[str], name: str = "crm") -> None:
-        """Bind the name under which it speaks and its secrets, `whsec_…`."""
+    def __init__(self, secrets: Iterable[str], name: str = "crm", *, where: str = "") -> None:
+        """Bind the name under which it speaks and its secrets, `whsec_…`; `where` they stand is said of a wrong one."""
         self.name = name
-        self._secrets = tuple(signature.secret(each, where=f"webhook_secrets.{name}") for each in secrets)
+        self._secrets = tuple(signature.secret(each, where=where or f"webhook_secrets.{name}") for each in secrets)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """Prove the sender. Without secrets nobody can be proven. Pure. Raises MalformedInput."""
@@ -24,3 +29,17 @@ class CrmAdapter:
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput."""
         return translate(received)
+
+
+class CrmWebhookOptions(Options):
+    """What a sources file says of a CRM: where its secrets stand, `whsec_…`; two while they rotate."""
+
+    secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
+
+
+def _build(options: CrmWebhookOptions, secrets: Secrets, services: SourceServices) -> CrmAdapter:
+    keys = [secrets.read(name).get_secret_value() for name in options.secrets]
+    return CrmAdapter(keys, name=services.name, where=f"{secrets.where}.secrets")
+
+
+ADAPTER: Final = SourceAdapter(name="crm-webhook", options=CrmWebhookOptions, build=_build)

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
+from adapters.outbound_http import HttpAnswer, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
@@ -40,17 +39,6 @@ _BY_CODE: Final[Mapping[str, FailureKind]] = {
 _CODE_FIELDS: Final = ("errorCode", "errcode", "code")
 _FINE: Final = re.compile(r"|0|2[0-9]{2}|ok|success", re.IGNORECASE)
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too short for a phone, no room for a sentence
-_SECONDS_DIGITS_MAX: Final = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
-    """An HTTP answer as far as it was read; `whole` is False when its body was cut off. Header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    whole: bool = True
 
 
 def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
@@ -79,10 +67,9 @@ def judge(answer: HttpAnswer, now: datetime) -> None:
     code = _code(answer)
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
-        wait_s = retry_after_s(answer.headers.get("retry-after", ""), now)
-        raise _failed(kind, f"HTTP {answer.status}", answer, code, wait_s)
-    if not answer.whole:
-        raise _failed(FailureKind.UNKNOWN, "its answer is cut off or too long", answer)
+        raise _failed(kind, f"HTTP {answer.status}", answer, code, retry_after_s(answer.headers, now))
+    if answer.cut:
+        raise _failed(FailureKind.UNKNOWN, f"its answer is not whole: {answer.cut}", answer)
     if not answer.body.strip():
         return
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -93,18 +80,6 @@ def judge(answer: HttpAnswer, now: datetime) -> None:
         raise _failed(FailureKind.UNKNOWN, "its answer is no JSON object", answer)
     if said is not None and (said.get("success") in (False, "false") or _bad_code(said)):
         raise _failed(_BY_CODE.get(code, FailureKind.UNKNOWN), "HTTP 200 that tells of a failure", answer, code)
-
-
-def retry_after_s(text: str, now: datetime) -> float | None:
-    """Read Retry-After, seconds or an HTTP date, as seconds from `now` (aware); None when it is neither."""
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX:
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _by_class(status: int) -> FailureKind:

@@ -2,13 +2,16 @@
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
-# What speaks of calls that fail: an app is not called, it comes by itself, and until then its events wait.
-UNUSED: Final = frozenset({"rate_per_s", "retry", "breaker", "discard"})
+from adapters.adapter import Options, PushAdapter
 
 
-class EngineerAppOptions(BaseModel):
+class EngineerAppOptions(Options):
     """Nothing: apps come to the gateway by themselves and are known by their tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+ADAPTER: Final = PushAdapter(
+    name="engineer-app",
+    options=EngineerAppOptions,
+    # They speak of calls that fail: an app is not called, it comes by itself, and until then its events wait.
+    unused=frozenset({"rate_per_s", "retry", "breaker", "discard"}),
+)

@@ -6,15 +6,13 @@ so that nobody audits it after the ticket was told no.
 """
 
 import asyncio
-import functools
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-import httpx2
-
+from adapters.adapter import Secrets, TargetAdapter, TargetServices
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
     SESSION_LOST,
@@ -28,11 +26,13 @@ from adapters.erp.kingdee_answers import (
     read_login,
     that_counts,
 )
+from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_wire import KingdeeSettings, Order
+from adapters.outbound_http import Deadline, OutboundHttp, Unanswered, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.intake.dispatch import utc_now
 
 CONNECTIONS_MAX: Final = 8
-CONNECT_S_MAX: Final = 5.0
 ANSWER_BYTES_MAX: Final = 1024 * 1024
 _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
 
@@ -40,18 +40,12 @@ _Answer = Said | tuple[Bill, ...]
 _Reader = Callable[[bytes], _Answer | None]
 
 
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    """Read the certificates that are trusted, once: it costs more than a call."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
 @dataclass(slots=True)
 class _Talk:
-    """One call's talk with the ERP: what it means if no answer comes now, and whether it has had its new login."""
+    """One call's talk with the ERP: when it ends, and whether it has had its new login."""
 
     traceparent: str
-    silence: FailureKind = FailureKind.UNREACHABLE
+    deadline: Deadline
     renewed: bool = False
 
 
@@ -60,17 +54,15 @@ class Kingdee:
 
     idempotent = False
 
-    def __init__(self, settings: KingdeeSettings) -> None:
+    def __init__(self, settings: KingdeeSettings, *, now: Callable[[], datetime] = utc_now) -> None:
         """Bind an account; nothing is sent before the first call."""
-        self._settings = settings
-        self._http = httpx2.AsyncClient(
-            base_url=settings.base_url,
-            headers={"content-type": "application/json", "accept-encoding": "identity"},
-            timeout=httpx2.Timeout(None, connect=CONNECT_S_MAX),  # the whole call has its deadline: a byte is no answer
-            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
-            verify=_trust(),
-            follow_redirects=False,
-            trust_env=False,
+        self._settings, self._now = settings, now
+        self._http = OutboundHttp(
+            headers={"content-type": "application/json"},
+            connections_max=CONNECTIONS_MAX,
+            answer_bytes_max=ANSWER_BYTES_MAX,
+            reuse=True,
+            cookies=True,
         )
         self._login = asyncio.Lock()
         self._session = 0  # how many logins there were: the number of the session that counts
@@ -78,33 +70,22 @@ class Kingdee:
 
     async def send(self, call: Call) -> Effect:
         """Have the parts issued, or learn that the store has none. Re-entrant at every step. Raises DeliveryFailed."""
-        wanted = wire.order(call)
-        async with self._talk(call) as talk:
-            if call.mended:
-                await self._refuse_two_bills(talk, wanted)
-            bill = await self._bill(talk, wanted.number)
-            while (effect := wire.effect(wanted, bill)) is None:
-                bill = await self._step(talk, wanted, bill)
-            return effect
+        wanted, talk = wire.order(call), _talk(call)
+        if call.mended:
+            await self._refuse_two_bills(talk, wanted)
+        bill = await self._bill(talk, wanted.number)
+        while (effect := wire.effect(wanted, bill)) is None:
+            bill = await self._step(talk, wanted, bill)
+        return effect
 
     async def confirm(self, call: Call) -> Effect | None:
         """Look for the bill; one that is not at its end is None: `send` goes on with it. Raises DeliveryFailed."""
         wanted = wire.order(call)
-        async with self._talk(call) as talk:
-            return wire.effect(wanted, await self._bill(talk, wanted.number))
+        return wire.effect(wanted, await self._bill(_talk(call), wanted.number))
 
     async def close(self) -> None:
         """Let go of connections; idempotent."""
-        await self._http.aclose()
-
-    @asynccontextmanager
-    async def _talk(self, call: Call) -> AsyncIterator[_Talk]:
-        talk = _Talk(call.traceparent)
-        try:
-            async with asyncio.timeout(call.within_s):
-                yield talk
-        except TimeoutError:
-            raise DeliveryFailed(talk.silence, f"no answer within {call.within_s:g} s") from None
+        await self._http.close()
 
     async def _bill(self, talk: _Talk, number: str) -> Bill | None:
         bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
@@ -172,7 +153,7 @@ class Kingdee:
     async def _logged_in(self, talk: _Talk, *, lost: int = 0) -> int:
         """Give the session's number; log in if it is the lost one. Who waited shares the outcome, a refusal as well."""
         known = self._refusal
-        async with self._login:
+        async with self._login_turn(talk):
             if self._session == lost:
                 if self._refusal is not None and self._refusal is not known:
                     raise _again(self._refusal)
@@ -184,50 +165,47 @@ class Kingdee:
                 self._session += 1
             return self._session
 
+    @asynccontextmanager
+    async def _login_turn(self, talk: _Talk) -> AsyncIterator[None]:
+        """Log in one at a time; who waits for another's login has the deadline of its own call."""
+        try:
+            async with asyncio.timeout_at(talk.deadline.at):
+                await self._login.acquire()
+        except TimeoutError:
+            raise DeliveryFailed(FailureKind.UNAVAILABLE, str(talk.deadline)) from None
+        try:
+            yield
+        finally:
+            self._login.release()
+
     async def _log_in(self, talk: _Talk) -> None:
-        self._http.cookies.clear()
+        self._http.forget_cookies()
         answer = await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
         _unless_refused(answer, wire.LOGIN, changes=False)
 
     async def _post(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
-        async def sending(event: str, _info: object) -> None:
-            if event.endswith("send_request_headers.started"):
-                talk.silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
-
-        if self._http.is_closed:
-            raise DeliveryFailed(FailureKind.UNREACHABLE, "this target was closed")
-        headers = {"traceparent": talk.traceparent}
-        talk.silence = FailureKind.UNREACHABLE
+        silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE  # asked, and no answer to be believed
+        url, headers = self._settings.base_url.rstrip("/") + wire.path(service), {"traceparent": talk.traceparent}
         try:
-            async with self._http.stream(
-                "POST", wire.path(service), content=body, headers=headers, extensions={"trace": sending}
-            ) as response:
-                status, retry_after = response.status_code, response.headers.get("retry-after", "")
-                content = await _bounded(response)
-        except httpx2.HTTPError as error:
-            raise DeliveryFailed(talk.silence, f"{type(error).__name__} at {service}") from None
-        if status != 200:
+            heard = await self._http.post(url, body, headers, talk.deadline)
+        except Unanswered as failed:
+            kind = silence if failed.sent else FailureKind.UNREACHABLE
+            raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
+        if heard.status != 200:
             raise DeliveryFailed(
-                kind_of_status(status, changes=changes),
-                f"HTTP {status} at {service}",
-                status=status,
-                retry_after_s=float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
+                kind_of_status(heard.status, changes=changes),
+                f"HTTP {heard.status} at {service}",
+                status=heard.status,
+                retry_after_s=retry_after_s(heard.headers, self._now()),
             )
-        answer = None if content is None else read(content)
+        answer = None if heard.cut else read(heard.body)
         if answer is None:
-            raise DeliveryFailed(talk.silence, f"no answer of an ERP at {service}", status=status)
-        talk.silence = FailureKind.UNAVAILABLE  # what was asked for is known; what comes next has not begun
+            raise DeliveryFailed(silence, f"{heard.cut or 'no answer of an ERP'} at {service}", status=heard.status)
         return answer
 
 
-async def _bounded(response: httpx2.Response) -> bytes | None:
-    """Read an answer as it came; None when it is longer than any of theirs."""
-    content = b""
-    async for chunk in response.aiter_raw():
-        content += chunk
-        if len(content) > ANSWER_BYTES_MAX:
-            return None
-    return content
+def _talk(call: Call) -> _Talk:
+    return _Talk(traceparent=call.traceparent, deadline=Deadline.after(call.within_s))
 
 
 def _lost(answer: _Answer) -> bool:
@@ -252,3 +230,10 @@ def _again(failure: DeliveryFailed) -> DeliveryFailed:
         code=failure.code,
         retry_after_s=failure.retry_after_s,
     )
+
+
+def _build(options: KingdeeOptions, secrets: Secrets, services: TargetServices) -> Kingdee:
+    return Kingdee(options.settings(secrets), now=services.now)
+
+
+ADAPTER: Final = TargetAdapter(name="kingdee", options=KingdeeOptions, build=_build)

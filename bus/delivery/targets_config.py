@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Protocol, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
-from bus.domain.errors import BusError
+from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
 from schemas.catalogue import EVENT_NAMES
@@ -25,7 +25,19 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 
 
 class TargetsConfigInvalid(BusError):
-    """A targets file cannot be used; the text names the file, and of each fault the target and the field."""
+    """A targets or sources file cannot be used; the text names the file, and of each fault the entry and the field."""
+
+
+class HasOptions(Protocol):
+    """An adapter, as far as a file is concerned: what its options are."""
+
+    @property
+    def options(self) -> type[BaseModel]:
+        """The model of its options."""
+        ...
+
+
+FileModel = TypeVar("FileModel", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -146,13 +158,27 @@ class TargetsConfig(_Part):
         return tuple(target for target, plan in self.targets.items() if name in plan.events)
 
 
-def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> TargetsConfig:
-    """Read a targets file; `adapters` gives the model of each adapter's options, and `options` become that model.
+def load_plan(path: Path, adapters: Mapping[str, HasOptions]) -> TargetsConfig:
+    """Read a targets file; each target's `options` become the model of its adapter's.
 
     Raises TargetsConfigInvalid, naming every fault at once and never a value of `options`.
     """
+    plan, faults = read_yaml(path, TargetsConfig), list[str]()
+    targets = {
+        name: target.model_copy(
+            update={"options": read_options(target.adapter, target.options, adapters, faults, f"targets.{name}")}
+        )
+        for name, target in plan.targets.items()
+    }
+    if faults:
+        raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
+    return plan.model_copy(update={"targets": targets})
+
+
+def read_yaml(path: Path, model: type[FileModel]) -> FileModel:
+    """Read a typed YAML file. Raises TargetsConfigInvalid, naming every fault at once and never a value."""
     try:
-        plan = TargetsConfig.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
+        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
     except OSError as error:
         raise TargetsConfigInvalid(f"{path}: {error.strerror}") from error
     except ValidationError as error:
@@ -162,21 +188,23 @@ def load_plan(path: Path, adapters: Mapping[str, type[BaseModel]]) -> TargetsCon
         raise TargetsConfigInvalid(f"{path}: line {line}: {error.problem}") from None
     except (yaml.YAMLError, ValueError):
         raise TargetsConfigInvalid(f"{path}: not YAML in UTF-8") from None
-    targets, faults = dict[str, TargetConfig](), list[str]()
-    for name, target in plan.targets.items():
-        model = adapters.get(target.adapter)
-        if model is None:
-            close = nearest(target.adapter, adapters)
-            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(sorted(adapters))}"
-            faults.append(f"targets.{name}.adapter: there is no adapter {target.adapter!r}; {meant}")
-            continue
-        try:
-            targets[name] = target.model_copy(update={"options": model.model_validate(target.options)})
-        except ValidationError as error:
-            faults += _faults(error, f"targets.{name}.options")
-    if faults:
-        raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
-    return plan.model_copy(update={"targets": targets})
+
+
+def read_options(
+    name: str, given: Any, adapters: Mapping[str, HasOptions], faults: list[str], where: str
+) -> BaseModel | None:
+    """Read the options of an adapter as its model has them; None when `faults` got why not, never a value of them."""
+    try:
+        return adapters[name].options.model_validate(given)
+    except KeyError:
+        close = nearest(name, adapters)
+        meant = f"did you mean {close!r}?" if close else f"there are {', '.join(sorted(adapters))}"
+        faults.append(f"{where}.adapter: there is no adapter {name!r}; {meant}")
+    except AdapterUnusable as error:
+        faults.append(f"{where}.adapter: {error}")
+    except ValidationError as error:
+        faults += _faults(error, f"{where}.options")
+    return None
 
 
 def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> SecretStr:

@@ -24,6 +24,10 @@ class MalformedInput(Refusal):
     """The input cannot be read or translated; its bytes are kept."""
 
 
+class AdapterUnusable(BusError):
+    """An adapter of another package cannot be used; the text names the package, its entry point and the mend."""
+
+
 class Transient(BusError):
     """Something outside is away for now; the same call may succeed later."""
 

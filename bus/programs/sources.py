@@ -1,21 +1,79 @@
-"""Which sources the gateway and the intake stage know: the adapters, by the name that stands in the address."""
+"""Which sources the gateway and the intake stage know, by the name that stands in the address."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapters.adapter import Secrets, SourceAdapter, SourceServices
 from adapters.crm.adapter import CrmAdapter
+from adapters.registry import SOURCES
+from bus.delivery.targets_config import TargetsConfigInvalid, read_options, read_yaml
+from bus.domain.errors import BusError
 from bus.intake.reserved_names import is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
 
+_SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in addresses, events and metrics
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class _SourcePlan(_Part):
+    """One source: which adapter reads what it sends, and that adapter's own options."""
+
+    adapter: str
+    options: Any = Field(default_factory=dict)
+
+
+class _SourcesPlan(_Part):
+    """All sources of a sources file by name."""
+
+    sources: Mapping[_SourceName, _SourcePlan]
+
 
 def sources(settings: Settings) -> Mapping[str, Source]:
-    """Make an adapter for every source that has a webhook secret; all speak the generic signed CRM webhook.
+    """Make the sources of the sources file, and for each webhook secret one that speaks the generic signed CRM webhook.
 
-    Raises SettingsInvalid for a secret that is none and for the bus's own names.
+    Raises SettingsInvalid for a secret that is none and for the bus's own names, TargetsConfigInvalid for the file.
     """
     if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
         raise SettingsInvalid(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
-    return {
+    made: dict[str, Source] = {
         name: CrmAdapter(name=name, secrets=tuple(one.get_secret_value() for one in secrets))
         for name, secrets in settings.webhook_secrets.items()
     }
+    if settings.sources_file is not None:
+        made |= _of_file(settings.sources_file, taken=made)
+    return made
+
+
+def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
+    plan, faults = read_yaml(path, _SourcesPlan), list[str]()
+    options = {
+        name: read_options(source.adapter, source.options, SOURCES, faults, f"sources.{name}")
+        for name, source in plan.sources.items()
+    }
+    faults += [
+        f"sources.{name}: the bus's own name; call the source otherwise" for name in options if is_reserved(name)
+    ]
+    faults += [f"sources.{name}: TICKETBUS_WEBHOOK_SECRETS has it already" for name in options if name in taken]
+    if faults:
+        raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
+    return {name: _built(path, name, SOURCES[source.adapter], options[name]) for name, source in plan.sources.items()}
+
+
+def _built(path: Path, name: str, adapter: SourceAdapter[Any], options: BaseModel | None) -> Source:
+    where = f"{path}: sources.{name}.options"
+    try:
+        return adapter.build(options, Secrets(environment=os.environ, where=where), SourceServices(name=name))
+    except BusError:
+        raise
+    except Exception as error:  # another package's own: its text may hold a secret
+        raise TargetsConfigInvalid(
+            f"{where}: the adapter {adapter.name!r} failed with {type(error).__name__}"
+        ) from error

@@ -1,35 +1,27 @@
-"""Which systems events are delivered to: the outbound adapters by the name that a targets file gives them."""
+"""Which systems events are delivered to: the targets file, and what serves each of its targets."""
 
 import asyncio
 import functools
 import os
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel
-
-from adapters.crm.callback import CrmCallback, CrmCallbackOptions
-from adapters.engineer_app.options import UNUSED, EngineerAppOptions
-from adapters.erp.kingdee import Kingdee
-from adapters.erp.kingdee_options import KingdeeOptions
+from adapters.adapter import PushAdapter, Secrets, TargetAdapter, TargetServices
+from adapters.registry import TARGETS
 from bus.app import Core
 from bus.delivery.attempt import AttemptRunner
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
-from bus.delivery.target import Target
+from bus.delivery.target import Call, Target
 from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_plan
 from bus.delivery.ticket_snapshots import TicketSnapshots
+from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSessions
 from bus.settings import Settings
 from deadletter import store as letters
-
-ADAPTERS: Final[Mapping[str, type[BaseModel]]] = {
-    "crm-callback": CrmCallbackOptions,
-    "engineer-app": EngineerAppOptions,
-    "kingdee": KingdeeOptions,
-}
 
 
 class Runnable(Protocol):
@@ -50,39 +42,37 @@ def plan_of(settings: Settings) -> TargetsConfig:
     """Read the targets file; without one there are no targets. Raises TargetsConfigInvalid."""
     if settings.targets_file is None:
         return TargetsConfig(targets={})
-    plan = load_plan(settings.targets_file, ADAPTERS)
-    apps = [name for name, target in plan.targets.items() if isinstance(target.options, EngineerAppOptions)]
-    faults = [
-        f"targets.{name}.{field}: the engineer-app has no use for it"
-        for name in apps
-        for field in sorted(UNUSED & plan.targets[name].model_fields_set)
-    ]
-    faults += [f"targets.{name}: {apps[0]} is the engineer-app already, and there is one" for name in apps[1:]]
+    plan = load_plan(settings.targets_file, TARGETS)
+    pushed, faults = "", list[str]()
+    for name, target in plan.targets.items():
+        adapter = TARGETS[target.adapter]
+        if not isinstance(adapter, PushAdapter):
+            continue
+        if pushed:
+            faults.append(f"targets.{name}: {pushed} is the {adapter.name} already, and there is one")
+        unused = sorted(adapter.unused & target.model_fields_set)
+        faults += [f"targets.{name}.{field}: the {adapter.name} has no use for it" for field in unused]
+        pushed = pushed or name
     if faults:
         raise TargetsConfigInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
     return plan
 
 
-def check_secrets(settings: Settings, plan: TargetsConfig) -> None:
-    """See that every secret that a target names is there and can be one. Raises TargetsConfigInvalid, SettingsWrong."""
+async def check_targets(settings: Settings, plan: TargetsConfig) -> None:
+    """See that every target can be built: its secrets are there and can be some. Raises TargetsConfigInvalid, SettingsWrong."""
     for name, target in plan.targets.items():
-        match target.options:
-            case CrmCallbackOptions() as options:
-                options.keys(os.environ, where=_where(settings, name))
-            case KingdeeOptions() as options:
-                options.settings(os.environ, where=_where(settings, name))
-            case _:
+        match TARGETS[target.adapter]:
+            case TargetAdapter() as adapter:
+                services = TargetServices(name=name, ticket_at=_no_ticket_yet, now=utc_now)
+                await _built(settings, adapter, target, services).close()
+            case PushAdapter():
                 continue
-
-
-def _where(settings: Settings, name: str) -> str:
-    return f"{settings.targets_file}: targets.{name}.options"
 
 
 def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
     """Make the desk for the target that apps come for by themselves, if there is one."""
     for name, target in plan.targets.items():
-        if isinstance(target.options, EngineerAppOptions):
+        if isinstance(TARGETS[target.adapter], PushAdapter):
             return PushSessions(
                 name=name,
                 plan=target,
@@ -100,14 +90,16 @@ def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Cl
 
     Raises TargetsConfigInvalid where a secret is not set.
     """
-    called = {name: one for name, one in plan.targets.items() if not isinstance(one.options, EngineerAppOptions)}
-    made = {name: _adapter(core, name, target) for name, target in called.items()}
-    serving: dict[str, tuple[Runnable, Closeable]] = {
-        name: (_courier(core, name, called[name], target), target) for name, target in made.items()
-    }
-    for name in plan.targets.keys() - called.keys():
-        rounds = OverdueMonitor(name=name, deadline=plan.targets[name].deadline, pool=core.pool, now=utc_now)
-        serving[name] = (rounds, rounds)
+    serving = dict[str, tuple[Runnable, Closeable]]()
+    for name, target in plan.targets.items():
+        match TARGETS[target.adapter]:
+            case TargetAdapter() as adapter:
+                services = TargetServices(name=name, ticket_at=TicketSnapshots(core.store).ticket_at, now=utc_now)
+                built = _built(core.settings, adapter, target, services)
+                serving[name] = (_courier(core, name, target, built), built)
+            case PushAdapter():
+                rounds = OverdueMonitor(name=name, deadline=target.deadline, pool=core.pool, now=utc_now)
+                serving[name] = (rounds, rounds)
     return serving
 
 
@@ -115,17 +107,20 @@ def _park(core: Core) -> Park:
     return functools.partial(letters.post_deliveries, encode=core.codec.encode_record)
 
 
-def _adapter(core: Core, name: str, target: TargetConfig) -> Target:
-    where = _where(core.settings, name)
-    match target.options:
-        case CrmCallbackOptions() as options:
-            return CrmCallback(
-                options.url, options.keys(os.environ, where=where), TicketSnapshots(core.store).ticket_at
-            )
-        case KingdeeOptions() as options:
-            return Kingdee(options.settings(os.environ, where=where))
-        case other:
-            raise AssertionError(f"no adapter takes {type(other).__name__}")
+def _built(settings: Settings, adapter: TargetAdapter[Any], plan: TargetConfig, services: TargetServices) -> Target:
+    where = f"{settings.targets_file}: targets.{services.name}.options"
+    try:
+        return adapter.build(plan.options, Secrets(environment=os.environ, where=where), services)
+    except BusError:
+        raise
+    except Exception as error:  # another package's own: its text may hold a secret
+        raise TargetsConfigInvalid(
+            f"{where}: the adapter {adapter.name!r} failed with {type(error).__name__}"
+        ) from error
+
+
+async def _no_ticket_yet(_: Call) -> Ticket:
+    raise StoreUnavailable("a target that is only checked is not called")
 
 
 def _courier(core: Core, name: str, plan: TargetConfig, target: Target) -> DeliveryWorker:

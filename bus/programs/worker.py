@@ -21,7 +21,7 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import forget_old
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import check_secrets, couriers, plan_of
+from bus.programs.targets import check_targets, couriers, plan_of
 from bus.settings import Settings
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
@@ -46,7 +46,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     """
     names, plan = frozenset(wanted), plan_of(settings)
     if DELIVERY in names:
-        check_secrets(settings, plan)
+        await check_targets(settings, plan)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.http_host)
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, plan))

@@ -1,5 +1,6 @@
 """The targets file is read whole or refused by file, target and field; a secret pasted there is never shown."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +24,12 @@ class Options(BaseModel):
     secret: VariableName = "ERP_SECRET"
 
 
-ADAPTERS = {"kingdee": Options, "crm-callback": Options}
+@dataclass(frozen=True)
+class Adapter:
+    options: type[BaseModel] = Options
+
+
+ADAPTERS = {"kingdee": Adapter(), "crm-callback": Adapter()}
 SMALL = """
 targets:
   erp:

@@ -1,0 +1,173 @@
+"""One bounded HTTP exchange for every outbound adapter: sent or not sent, one deadline, a bounded answer, own trust."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Annotated, Final
+
+import httpx2
+from pydantic import AfterValidator
+
+_SENDING: Final = "send_request_headers.started"
+_SECONDS_DIGITS_MAX: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer as far as it was read. `cut` says why its body is not whole; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    cut: str = ""
+
+
+class Unanswered(Exception):
+    """No status came back. `sent`: the request had left, so the other side may have acted on it."""
+
+    def __init__(self, detail: str, *, sent: bool) -> None:
+        super().__init__(detail)
+        self.detail, self.sent = detail, sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """When a call ends, on the event loop's clock; `within_s` is what it had in all."""
+
+    at: float
+    within_s: float
+
+    @classmethod
+    def after(cls, within_s: float) -> "Deadline":
+        """Let it begin now, on the running loop."""
+        return cls(at=asyncio.get_running_loop().time() + within_s, within_s=within_s)
+
+    @property
+    def left_s(self) -> float:
+        """Give the seconds that are left, at least 0."""
+        return max(0.0, self.at - asyncio.get_running_loop().time())
+
+    def __str__(self) -> str:
+        return f"no answer within {self.within_s:g} s"
+
+
+class OutboundHttp:
+    """One system's HTTP client. Follows no redirect, asks no proxy of the environment, unpacks nothing.
+
+    `reuse`: keep connections between exchanges. Without, each has its own: on a kept connection an answer that was
+    sent twice is taken for that of the next request. `cookies`: keep the session that the other side sets.
+    """
+
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str],
+        connections_max: int,
+        answer_bytes_max: int,
+        reuse: bool = False,
+        cookies: bool = False,
+    ) -> None:
+        """Open nothing yet."""
+        self._answer_bytes_max = answer_bytes_max
+        self._http = httpx2.AsyncClient(
+            headers={"accept-encoding": "identity", **headers, **({} if reuse else {"connection": "close"})},
+            cookies=CookieJar(None if cookies else DefaultCookiePolicy(allowed_domains=())),
+            limits=httpx2.Limits(
+                max_connections=connections_max, max_keepalive_connections=connections_max if reuse else 0
+            ),
+            verify=_trust(),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+        """Exchange one POST for an answer by the deadline. Raises Unanswered, and nothing else but CancelledError."""
+        heard = _Heard()
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                return await self._exchange(heard, url, body, headers, deadline)
+        # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
+        except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+            detail = str(deadline) if isinstance(error, TimeoutError) else type(error).__name__
+        if heard.answer is None:
+            raise Unanswered(detail, sent=heard.sent)
+        return replace(heard.answer, cut=detail)
+
+    async def close(self) -> None:
+        """Let go of connections; idempotent."""
+        await self._http.aclose()
+
+    def forget_cookies(self) -> None:
+        """Leave the session that the other side has set."""
+        self._http.cookies.clear()
+
+    async def _exchange(
+        self, heard: "_Heard", url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline
+    ) -> Answer:
+        request = self._http.build_request(
+            "POST",
+            url,
+            content=body,
+            headers=dict(headers),
+            # The deadline is for the whole exchange: trickling bytes do not move it. Connecting (TCP, and then TLS)
+            # ends before it by itself: a TLS handshake that is cancelled leaves its socket open.
+            timeout=httpx2.Timeout(None, connect=deadline.left_s / 3),
+            extensions={"trace": heard.trace},
+        )
+        response = await self._http.send(request, stream=True)
+        heard.answer = Answer(status=response.status_code, headers=dict(response.headers))
+        read = bytearray()
+        async with aclosing(response), aclosing(response.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                read += chunk
+                if len(read) > self._answer_bytes_max:
+                    return replace(heard.answer, cut=f"longer than {self._answer_bytes_max} bytes")
+        return replace(heard.answer, body=bytes(read))
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What is known of an exchange, also when it is cut off in the middle."""
+
+    sent: bool = False
+    answer: Answer | None = None
+
+    async def trace(self, step: str, _info: object) -> None:
+        self.sent = self.sent or step.endswith(_SENDING)
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read Retry-After, seconds or an HTTP date, as seconds from `now` (aware); None when it is neither. Pure."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX:
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _checked(url: str) -> str:
+    try:
+        read = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise ValueError("is no URL") from None
+    if read.scheme not in ("http", "https") or not read.host or read.userinfo:
+        raise ValueError("must be http(s)://host/path without user and password")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_checked)]  # of an option: an address that holds no password
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read the certificate authorities once: it takes as long as many calls."""
+    return httpx2.create_ssl_context(trust_env=False)

@@ -1,0 +1,26 @@
+"""Every adapter by its name: listed here are the bus's own; those of other packages come by entry points."""
+
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any, Final
+
+from adapters.adapter import PushAdapter, SourceAdapter, TargetAdapter
+from adapters.crm import adapter as crm_source
+from adapters.crm import callback as crm_callback
+from adapters.engineer_app import options as engineer_app
+from adapters.erp import kingdee
+from adapters.plugins import Adapters
+
+
+def _installed(group: str) -> EntryPoints:
+    return entry_points(group=group)
+
+
+SOURCES: Final = Adapters[SourceAdapter[Any]](
+    (crm_source.ADAPTER,), kind=SourceAdapter, group="ticketbus.sources", found=_installed
+)
+TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
+    (crm_callback.ADAPTER, engineer_app.ADAPTER, kingdee.ADAPTER),
+    kind=TargetAdapter,
+    group="ticketbus.targets",
+    found=_installed,
+)
