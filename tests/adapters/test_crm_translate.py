@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.contract_suites.source import NOW, TRACE, SourceContract, delivered
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
@@ -20,7 +21,6 @@ from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.intake.source_adapter import Source
-from tests.adapters.contract_suite import NOW, TRACE, InboundContract, delivered
 
 SECRET = "whsec_" + "QUJD" * 12
 AT = "2026-11-22T09:30:00+08:00"
@@ -57,7 +57,7 @@ def refusal(raw: bytes) -> MalformedInput:
     return refused.value
 
 
-class TestCrmKeepsTheContract(InboundContract):
+class TestCrmKeepsTheContract(SourceContract):
     parts = ("type", "timestamp", "data", *CREATED)
 
     def adapter(self) -> Source:

@@ -1,4 +1,4 @@
-"""The duties of every inbound adapter as tests: subclass `InboundContract` as `Test…`, say what a good delivery is."""
+"""The duties of every source as tests: subclass `SourceContract` as `Test…`, say what a good delivery is."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def delivered(adapter: Source, body: bytes, delivery_id: str = "d-1", received_a
     )
 
 
-class InboundContract(ABC):
+class SourceContract(ABC):
     """What `adapters/contract.py` asks, duty by duty."""
 
     @abstractmethod

@@ -1,0 +1,194 @@
+"""The duties of a target that is called over HTTP, as tests: answers lost, late, endless, broken, asking for time."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import orjson
+import pytest
+
+from adapters.contract_suites.faulty_ways import TRICKLE_S, Loss, http_answer, losing, saying
+from adapters.contract_suites.target import (
+    PHONE,
+    TargetContract,
+    delivered,
+    outcome,
+    quiet,
+    told,
+)
+from bus.delivery.target import DeliveryFailed, Effect, FailureKind
+
+SHORT_S = 0.5  # a deadline that is run into
+# Nothing of it is an answer: whether the other side has acted is unknown, or it was a question that changes nothing.
+BROKEN: Sequence[bytes] = (
+    b"",
+    b"\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9\r\n",
+    b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    b"HTTP/1.1 999 \xff\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nx: \x00\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000,
+    b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc",
+    b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{"',
+    bytes(range(256)) * 8,
+)
+IN_DOUBT = frozenset({FailureKind.UNKNOWN, FailureKind.UNAVAILABLE})
+STATUSES = (
+    100, 101, 200, 201, 204, 206, 300, 301, 302, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 418, 421,
+    422, 425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 511, 599,
+)  # fmt: skip
+
+
+class HttpTargetContract(TargetContract):
+    """What is asked beside `TargetContract` of a target that is called over HTTP."""
+
+    @pytest.mark.parametrize("loss", Loss)
+    def test_an_answer_lost_at_any_exchange_is_never_told_as_nothing_done_and_leaves_one_effect(
+        self, loss: Loss
+    ) -> None:
+        asyncio.run(self._answers_lost(loss))
+
+    async def _answers_lost(self, loss: Loss) -> None:
+        async with self.system() as system, losing(system.url) as proxy, self.target(proxy.url) as target:
+            assert isinstance(await outcome(target, self.call()), Effect)
+            exchanges = proxy.exchanges
+        within_s = SHORT_S if loss is Loss.SILENCE else self.call().within_s
+        for number in range(1, exchanges + 1):
+            async with self.system() as system:
+                async with (
+                    losing(system.url, lost=number, loss=loss) as proxy,
+                    self.target(proxy.url) as target,
+                ):
+                    failed = await outcome(target, self.call(within_s=within_s))
+                assert isinstance(failed, DeliveryFailed), f"answer {number} of {exchanges} never came"
+                unsure = failed.kind is FailureKind.UNKNOWN
+                assert unsure or system.effects() == 0, f"{failed} of answer {number}, and it took effect"
+                async with self.target(system.url) as target:
+                    await delivered(target, self.call(), unsure=unsure)
+                assert system.effects() == 1, f"after answer {number} of {exchanges} was lost"
+
+    def test_a_system_that_is_not_there_is_unreachable(self) -> None:
+        async def absent() -> None:
+            with socket.socket() as held:  # bound and not listening: nobody else can be there
+                held.bind(("127.0.0.1", 0))
+                async with self.target(f"http://127.0.0.1:{held.getsockname()[1]}") as target:
+                    failed = await outcome(target, self.call())
+            assert isinstance(failed, DeliveryFailed)
+            assert failed.kind is FailureKind.UNREACHABLE
+
+        asyncio.run(absent())
+
+    @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n"])
+    def test_trickling_bytes_do_not_move_the_deadline(self, first: bytes) -> None:
+        async def trickled() -> None:
+            async with saying(first, then=b" ", each_s=TRICKLE_S) as url, self.target(url) as target:
+                failed = await outcome(target, self.call(within_s=SHORT_S))
+            assert isinstance(failed, DeliveryFailed)
+            assert failed.kind in IN_DOUBT
+
+        asyncio.run(trickled())
+
+    def test_an_answer_without_end_is_left_before_the_deadline(self) -> None:
+        async def endless() -> None:
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
+            began = time.monotonic()
+            async with saying(head, then=b" " * 65_536, each_s=0) as url, self.target(url) as target:
+                failed = await outcome(target, self.call(within_s=60))
+            assert isinstance(failed, DeliveryFailed)
+            assert failed.kind in IN_DOUBT
+            assert time.monotonic() - began < 50
+
+        asyncio.run(endless())
+
+    def test_what_is_no_answer_leaves_the_end_in_doubt(self) -> None:
+        async def broken() -> None:
+            for answer in BROKEN:
+                async with saying(answer) as url, self.target(url) as target:
+                    failed = await outcome(target, self.call(within_s=10))
+                assert isinstance(failed, DeliveryFailed), answer[:60]
+                assert failed.kind in IN_DOUBT, answer[:60]
+
+        asyncio.run(broken())
+
+    def test_whatever_status_and_body_come_the_outcome_is_an_effect_or_a_failure_with_a_kind(self) -> None:
+        async def answered() -> None:
+            chance = random.Random(1)  # noqa: S311 - the same bodies at every run
+            for status in STATUSES:
+                body = b"" if status in (100, 101, 204, 304) else orjson.dumps(_any_json(chance, depth=3))
+                async with (
+                    saying(http_answer(status, body, content_type="application/json")) as url,
+                    self.target(url) as target,
+                ):
+                    came = await outcome(target, self.call(within_s=2))
+                if status >= 500:
+                    assert isinstance(came, DeliveryFailed), status
+                    assert came.kind is not FailureKind.REJECTED, f"{status} is no refusal of this event"
+
+        asyncio.run(answered())
+
+    def test_retry_after_is_honoured_in_both_forms(self) -> None:
+        async def asked() -> None:
+            at = format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True)
+            for status, kind in ((429, FailureKind.THROTTLED), (503, FailureKind.UNAVAILABLE)):
+                for given, least_s, most_s in (("7", 7, 7), (at, 3000, 3601)):
+                    async with (
+                        saying(http_answer(status, retry_after=given)) as url,
+                        self.target(url) as target,
+                    ):
+                        failed = await outcome(target, self.call())
+                    assert isinstance(failed, DeliveryFailed)
+                    assert failed.kind is kind
+                    assert failed.retry_after_s is not None
+                    assert least_s <= failed.retry_after_s <= most_s
+
+        asyncio.run(asked())
+
+    def test_a_call_that_is_cancelled_is_cancelled(self) -> None:
+        async def cancelled() -> None:
+            async with (
+                saying(b"", then=b"", each_s=TRICKLE_S) as url,
+                self.target(url) as target,
+            ):
+                calling = asyncio.create_task(target.send(self.call()))
+                await asyncio.wait([calling], timeout=SHORT_S)
+                calling.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await calling
+
+        asyncio.run(cancelled())
+
+    def test_no_failure_and_no_log_tells_a_name_or_a_secret(self, caplog: pytest.LogCaptureFixture) -> None:
+        async def failures() -> list[str]:
+            said = list[str]()
+            echo = orjson.dumps({"code": PHONE, "message": " ".join(self.private()), "success": False})
+            for answer in (
+                *BROKEN[:4],
+                *(http_answer(status, echo, content_type="application/json") for status in (200, 400, 401, 422, 500)),
+            ):
+                async with saying(answer) as url, self.target(url) as target:
+                    failed = await outcome(target, self.call(within_s=10))
+                said += [told(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
+            return said
+
+        quiet(caplog)
+        text = "\n".join(asyncio.run(failures()))
+        assert text, "none of them failed"
+        assert [word for word in self.private() if word in text] == []
+
+
+def _any_json(chance: random.Random, depth: int) -> object:
+    leaves = (None, True, False, 0, -1, 7, 2**53, "", "ok", "0", PHONE)
+    names = ("code", "errcode", "success", "Result", "ResponseStatus", "IsSuccess", "x")
+    match chance.randrange(3) if depth else 2:
+        case 0:
+            return {name: _any_json(chance, depth - 1) for name in names if chance.random() < 0.5}
+        case 1:
+            return [_any_json(chance, depth - 1) for _ in range(chance.randrange(3))]
+        case _:
+            return chance.choice(leaves)

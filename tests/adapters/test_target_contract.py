@@ -1,0 +1,83 @@
+"""The contract suite for targets, as other packages run it, on the CRM callback and on Kingdee."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from adapters.crm import callback
+from adapters.erp import kingdee
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import KingdeeSimulator
+from bus.domain.events import NoteAdded, PartsRequested
+from bus.domain.values import Part
+from ticketbus.testing import HttpTargetContract, System
+
+SIGNING = "whsec_" + "QUJD" * 12
+NOTE = NoteAdded(text="李女士 13800001111", changed=())
+
+
+@dataclass(frozen=True)
+class Crm:
+    """A CRM and what it has taken."""
+
+    receiver: CallbackReceiver
+
+    @property
+    def url(self) -> str:
+        return self.receiver.url
+
+    def effects(self) -> int:
+        return len(self.receiver.ledger.effects)
+
+
+@dataclass(frozen=True)
+class Erp:
+    """A Kingdee and its books."""
+
+    stand_in: KingdeeSimulator
+
+    @property
+    def url(self) -> str:
+        return self.stand_in.url
+
+    def effects(self) -> int:
+        return sum(bill.steps["audited"] for bill in self.stand_in.books.bills)
+
+
+class TestCrmCallback(HttpTargetContract):
+    adapter = callback.ADAPTER
+    secrets: ClassVar = {"CRM_SECRET": SIGNING}
+    event = NOTE
+
+    @asynccontextmanager
+    async def _system(self) -> AsyncIterator[System]:
+        async with CallbackReceiver(SIGNING) as receiver:
+            yield Crm(receiver)
+
+    def system(self) -> AbstractAsyncContextManager[System]:
+        return self._system()
+
+    def options(self, url: str) -> Mapping[str, Any]:
+        return {"url": url, "secrets": ["CRM_SECRET"]}
+
+
+class TestKingdee(HttpTargetContract):
+    adapter = kingdee.ADAPTER
+    secrets: ClassVar = {"ERP_SECRET": KingdeeSimulator(stock={}).account.app_secret}
+    event = PartsRequested(request_no="PR-1", parts=(Part(part_no="PUMP-7", quantity=1),), reason="李女士 13800001111")
+    foreign = NOTE
+
+    @asynccontextmanager
+    async def _system(self) -> AsyncIterator[System]:
+        stand_in = KingdeeSimulator(stock={"PUMP-7": 100})
+        async with stand_in.serving():
+            yield Erp(stand_in)
+
+    def system(self) -> AbstractAsyncContextManager[System]:
+        return self._system()
+
+    def options(self, url: str) -> Mapping[str, Any]:
+        who = KingdeeSimulator(stock={}).account
+        account = {"acct_id": who.acct_id, "user": who.user, "app_id": who.app_id, "app_secret": "ERP_SECRET"}
+        return {"base_url": url, "org": "100", "stock": "CK001", **account}

@@ -1,0 +1,1 @@
+"""The stable interface for other packages: ticketbus.adapters to write an adapter, ticketbus.testing to test it."""

@@ -1,0 +1,67 @@
+"""What an adapter in another package is written with. These names are stable; where they live inside the bus is not."""
+
+from adapters.adapter import (
+    Options,
+    Secrets,
+    SourceAdapter,
+    SourceServices,
+    TargetAdapter,
+    TargetServices,
+)
+from adapters.contract import command_id
+from adapters.outbound_http import Answer, Deadline, HttpUrl, OutboundHttp, Unanswered, retry_after_s
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
+from bus.delivery.targets_config import VariableName
+from bus.domain import commands, events, terms, values
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput
+from bus.domain.events import Recorded
+from bus.domain.naming import dotted, nearest, state_named
+from bus.domain.ticket import Ticket
+from bus.intake.command_bodies import build as build_command
+from bus.intake.command_bodies import read_time
+from bus.intake.command_ids import fingerprint
+from bus.intake.reserved_names import refuse_reserved
+from bus.intake.source_adapter import Source
+from bus.wire.json_body import read_object
+from schemas.messages import RequestReceived
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Deadline",
+    "DeliveryFailed",
+    "Effect",
+    "FailureKind",
+    "HttpUrl",
+    "MalformedInput",
+    "Options",
+    "OutboundHttp",
+    "Recorded",
+    "Request",
+    "RequestReceived",
+    "Secrets",
+    "Source",
+    "SourceAdapter",
+    "SourceServices",
+    "Target",
+    "TargetAdapter",
+    "TargetServices",
+    "Ticket",
+    "Unanswered",
+    "VariableName",
+    "build_command",
+    "command_id",
+    "commands",
+    "dotted",
+    "events",
+    "fingerprint",
+    "nearest",
+    "read_object",
+    "read_time",
+    "refuse_reserved",
+    "retry_after_s",
+    "state_named",
+    "terms",
+    "values",
+]
