@@ -1,4 +1,4 @@
-# The bus's programs in one image: `docker run IMAGE gateway | worker | watch | prepare | any other ticketbus command`.
+# The bus's programs in one image: `docker run IMAGE gateway | worker | watch | prepare | …`. It has no local stack.
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src

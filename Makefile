@@ -40,7 +40,7 @@ check: $(STAMP) ## format, lint, types, import contracts, dead code
 
 lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=--upgrade)
 	@$(COMPILE) -o requirements.lock pyproject.toml
-	@$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(COMPILE) --group dev --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
 	@$(COMPILE) -o bench/requirements-peers.lock bench/requirements-peers.in
 
 clean: ## remove .venv and every cache; data of local stacks stays

@@ -111,7 +111,8 @@ def test_nothing_is_left_for_later() -> None:
 def test_locks_name_no_host_and_no_path_and_cover_every_requirement() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     runtime, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
-    for name, requirements in (("requirements.lock", runtime), ("requirements-dev.lock", runtime + dev)):
+    extras = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
+    for name, requirements in (("requirements.lock", runtime), ("requirements-dev.lock", runtime + extras + dev)):
         lock = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in lock, name
         assert "find-links" not in lock, name

@@ -40,6 +40,7 @@ def demo() -> None:
 
     from rich.console import Console
 
+    import bus.local  # noqa: F401 - refuses, before anything has begun, where its libraries are not installed
     from adapters.simulators.demo.narrator import DemoFailed
     from adapters.simulators.engineer_app import SubscriptionRefused
     from adapters.simulators.patient_client import NoAnswer
