@@ -52,7 +52,7 @@ class TargetServices:
     now: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: SourceAdapter[Options](…) may be called, too
 class SourceAdapter(Generic[OptionsT]):
     """A way to take in what a system sends. `build` does no I/O; it raises PlanWrong or SettingsWrong."""
 
@@ -61,7 +61,7 @@ class SourceAdapter(Generic[OptionsT]):
     build: Callable[[OptionsT, Secrets, SourceServices], Source]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: TargetAdapter[Options](…) may be called, too
 class TargetAdapter(Generic[OptionsT]):
     """A way to call a system. `build` connects to nothing: it is also called to see that a target can be built.
 

@@ -51,6 +51,16 @@ def configured(folder: Path, board_url: str, **wrong: Any) -> dict[str, str]:
     }
 
 
+def test_plugin_is_shown_in_the_docs_as_it_is() -> None:
+    shown = (PACKAGE.parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    for language, part in (
+        ("toml", "pyproject.toml"),
+        ("python", "notice_board/pins.py"),
+        ("python", "tests/test_board.py"),
+    ):
+        assert f"```{language}\n{(PACKAGE / part).read_text(encoding='utf-8')}```" in shown, part
+
+
 def test_plugin_runs_the_shipped_contract_suites(beside: Environment, tmp_path: Path) -> None:
     tests = shutil.copytree(PACKAGE / "tests", tmp_path / "tests")
     done = beside.run("-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", tests, cwd=tests)  # pytest alone will do
