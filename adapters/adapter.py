@@ -25,7 +25,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
+class EnvironmentSecrets:
     """Secrets by the names of the environment variables that hold them; `where` names file and field in a refusal."""
 
     environment: Mapping[str, str] = field(repr=False)
@@ -58,7 +58,7 @@ class SourceAdapter(Generic[OptionsT]):
 
     name: str
     options: type[OptionsT]
-    build: Callable[[OptionsT, Secrets, SourceServices], Source]
+    build: Callable[[OptionsT, EnvironmentSecrets, SourceServices], Source]
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: TargetAdapter[Options](…) may be called, too
@@ -70,7 +70,7 @@ class TargetAdapter(Generic[OptionsT]):
 
     name: str
     options: type[OptionsT]
-    build: Callable[[OptionsT, Secrets, TargetServices], Target]
+    build: Callable[[OptionsT, EnvironmentSecrets, TargetServices], Target]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

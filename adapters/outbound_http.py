@@ -19,7 +19,7 @@ _SECONDS_DIGITS_MAX: Final = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpResponse:
     """An HTTP answer as far as it was read. `cut` says why its body is not whole; header names in lower case."""
 
     status: int
@@ -28,7 +28,7 @@ class Answer:
     cut: str = ""
 
 
-class Unanswered(Exception):
+class NoResponse(Exception):
     """No status came back. `sent`: the request had left, so the other side may have acted on it."""
 
     def __init__(self, detail: str, *, sent: bool) -> None:
@@ -86,8 +86,8 @@ class OutboundHttp:
             trust_env=False,
         )
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Answer:
-        """Exchange one POST for an answer by the deadline. Raises Unanswered, and nothing else but CancelledError."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpResponse:
+        """Exchange one POST for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError."""
         heard = _Heard()
         try:
             async with asyncio.timeout_at(deadline.at):
@@ -96,7 +96,7 @@ class OutboundHttp:
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
             detail = str(deadline) if isinstance(error, TimeoutError) else type(error).__name__
         if heard.answer is None:
-            raise Unanswered(detail, sent=heard.sent)
+            raise NoResponse(detail, sent=heard.sent)
         return replace(heard.answer, cut=detail)
 
     async def close(self) -> None:
@@ -109,7 +109,7 @@ class OutboundHttp:
 
     async def _exchange(
         self, heard: "_Heard", url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline
-    ) -> Answer:
+    ) -> HttpResponse:
         request = self._http.build_request(
             "POST",
             url,
@@ -121,7 +121,7 @@ class OutboundHttp:
             extensions={"trace": heard.trace},
         )
         response = await self._http.send(request, stream=True)
-        heard.answer = Answer(status=response.status_code, headers=dict(response.headers))
+        heard.answer = HttpResponse(status=response.status_code, headers=dict(response.headers))
         read = bytearray()
         async with aclosing(response), aclosing(response.aiter_raw()) as chunks:
             async for chunk in chunks:
@@ -136,7 +136,7 @@ class _Heard:
     """What is known of an exchange, also when it is cut off in the middle."""
 
     sent: bool = False
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
 
     async def trace(self, step: str, _info: object) -> None:
         self.sent = self.sent or step.endswith(_SENDING)

@@ -1,15 +1,15 @@
 """What an adapter in another package is written with. These names are stable; where they live inside the bus is not."""
 
 from adapters.adapter import (
+    EnvironmentSecrets,
     Options,
-    Secrets,
     SourceAdapter,
     SourceServices,
     TargetAdapter,
     TargetServices,
 )
 from adapters.contract import command_id
-from adapters.outbound_http import Answer, Deadline, HttpUrl, OutboundHttp, Unanswered, retry_after_s
+from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.delivery.targets_config import VariableName
 from bus.domain import commands, events, terms, values
@@ -27,20 +27,21 @@ from bus.wire.json_body import read_object
 from schemas.messages import RequestReceived
 
 __all__ = [
-    "Answer",
     "Call",
     "Deadline",
     "DeliveryFailed",
     "Effect",
+    "EnvironmentSecrets",
     "FailureKind",
+    "HttpResponse",
     "HttpUrl",
     "MalformedInput",
+    "NoResponse",
     "Options",
     "OutboundHttp",
     "Recorded",
     "Request",
     "RequestReceived",
-    "Secrets",
     "Source",
     "SourceAdapter",
     "SourceServices",
@@ -48,7 +49,6 @@ __all__ = [
     "TargetAdapter",
     "TargetServices",
     "Ticket",
-    "Unanswered",
     "VariableName",
     "build_command",
     "command_id",

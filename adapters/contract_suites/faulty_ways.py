@@ -54,7 +54,7 @@ class LosingProxy:
 
 
 @asynccontextmanager
-async def losing(system_url: str, *, lost: int = 0, loss: Loss = Loss.CUT) -> AsyncIterator[LosingProxy]:
+async def losing_proxy(system_url: str, *, lost: int = 0, loss: Loss = Loss.CUT) -> AsyncIterator[LosingProxy]:
     """Stand between a caller and a system on this machine."""
     proxy = LosingProxy(url="", lost=lost, loss=loss, _system=system_url)
     async with listening(proxy.serve) as address:
@@ -63,7 +63,7 @@ async def losing(system_url: str, *, lost: int = 0, loss: Loss = Loss.CUT) -> As
 
 
 @asynccontextmanager
-async def saying(answer: bytes, *, then: bytes = b"", each_s: float | None = None) -> AsyncIterator[str]:
+async def responding_with(answer: bytes, *, then: bytes = b"", each_s: float | None = None) -> AsyncIterator[str]:
     """Answer every request with these bytes; with `each_s` go on with `then` for ever, that long apart. Gives a URL."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,7 +78,7 @@ async def saying(answer: bytes, *, then: bytes = b"", each_s: float | None = Non
         yield f"http://{address}"
 
 
-def http_answer(status: int, body: bytes = b"", **headers: str) -> bytes:
+def http_response(status: int, body: bytes = b"", **headers: str) -> bytes:
     """Write an HTTP answer; header names with `_` for `-`."""
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     head = "\r\n".join([f"HTTP/1.1 {status} Some", f"content-length: {len(body)}", "connection: close", *lines])

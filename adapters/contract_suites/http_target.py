@@ -10,13 +10,21 @@ from email.utils import format_datetime
 import orjson
 import pytest
 
-from adapters.contract_suites.faulty_ways import TRICKLE_S, Loss, http_answer, listening, losing, read_message, saying
+from adapters.contract_suites.faulty_ways import (
+    TRICKLE_S,
+    Loss,
+    http_response,
+    listening,
+    losing_proxy,
+    read_message,
+    responding_with,
+)
 from adapters.contract_suites.target import (
     PHONE,
     TargetContract,
-    delivered,
-    quiet,
-    told,
+    all_text_of,
+    capture_logs,
+    next_attempt,
 )
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 
@@ -54,14 +62,14 @@ class HttpTargetContract(TargetContract):
         asyncio.run(self._answers_lost(loss))
 
     async def _answers_lost(self, loss: Loss) -> None:
-        async with self.system() as system, losing(system.url) as proxy, self.target(proxy.url) as target:
+        async with self.system() as system, losing_proxy(system.url) as proxy, self.target(proxy.url) as target:
             assert isinstance(await self.outcome(target, self.call()), Effect)
             exchanges = proxy.exchanges
         within_s = SHORT_S if loss is Loss.SILENCE else self.call().within_s
         for number in range(1, exchanges + 1):
             async with self.system() as system:
                 async with (
-                    losing(system.url, lost=number, loss=loss) as proxy,
+                    losing_proxy(system.url, lost=number, loss=loss) as proxy,
                     self.target(proxy.url) as target,
                 ):
                     failed = await self.outcome(target, self.call(within_s=within_s))
@@ -69,7 +77,7 @@ class HttpTargetContract(TargetContract):
                 unsure = failed.kind is FailureKind.UNKNOWN
                 assert unsure or system.effects() == 0, f"{failed} of answer {number}, and it took effect"
                 async with self.target(system.url) as target:
-                    await delivered(target, self.call(), unsure=unsure)
+                    await next_attempt(target, self.call(), unsure=unsure)
                 assert system.effects() == 1, f"after answer {number} of {exchanges} was lost"
 
     def test_a_system_that_is_not_there_is_unreachable(self) -> None:
@@ -86,7 +94,7 @@ class HttpTargetContract(TargetContract):
     @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n"])
     def test_trickling_bytes_do_not_move_the_deadline(self, first: bytes) -> None:
         async def trickled() -> None:
-            async with saying(first, then=b"y", each_s=TRICKLE_S) as url, self.target(url) as target:
+            async with responding_with(first, then=b"y", each_s=TRICKLE_S) as url, self.target(url) as target:
                 failed = await self.outcome(target, self.call(within_s=SHORT_S))
             assert isinstance(failed, DeliveryFailed)
             assert failed.kind in IN_DOUBT
@@ -116,7 +124,7 @@ class HttpTargetContract(TargetContract):
     def test_what_is_no_answer_leaves_the_end_in_doubt(self) -> None:
         async def broken() -> None:
             for answer in BROKEN:
-                async with saying(answer) as url, self.target(url) as target:
+                async with responding_with(answer) as url, self.target(url) as target:
                     failed = await self.outcome(target, self.call(within_s=10))
                 assert isinstance(failed, DeliveryFailed), answer[:60]
                 assert failed.kind in IN_DOUBT, answer[:60]
@@ -129,7 +137,7 @@ class HttpTargetContract(TargetContract):
             for status in STATUSES:
                 body = b"" if status in (100, 101, 204, 304) else orjson.dumps(_any_json(chance, depth=3))
                 async with (
-                    saying(http_answer(status, body, content_type="application/json")) as url,
+                    responding_with(http_response(status, body, content_type="application/json")) as url,
                     self.target(url) as target,
                 ):
                     came = await self.outcome(target, self.call(within_s=2))
@@ -145,7 +153,7 @@ class HttpTargetContract(TargetContract):
             for status, kind in ((429, FailureKind.THROTTLED), (503, FailureKind.UNAVAILABLE)):
                 for given, least_s, most_s in (("7", 7, 7), (at, 3000, 3601)):
                     async with (
-                        saying(http_answer(status, retry_after=given)) as url,
+                        responding_with(http_response(status, retry_after=given)) as url,
                         self.target(url) as target,
                     ):
                         failed = await self.outcome(target, self.call())
@@ -159,7 +167,7 @@ class HttpTargetContract(TargetContract):
     def test_a_call_that_is_cancelled_is_cancelled(self) -> None:
         async def cancelled() -> None:
             async with (
-                saying(b"", then=b"", each_s=TRICKLE_S) as url,
+                responding_with(b"", then=b"", each_s=TRICKLE_S) as url,
                 self.target(url) as target,
             ):
                 calling = asyncio.create_task(target.send(self.call()))
@@ -176,14 +184,14 @@ class HttpTargetContract(TargetContract):
             echo = orjson.dumps({"code": PHONE, "message": " ".join(self.private()), "success": False})
             for answer in (
                 *BROKEN[:4],
-                *(http_answer(status, echo, content_type="application/json") for status in (200, 400, 401, 422, 500)),
+                *(http_response(status, echo, content_type="application/json") for status in (200, 400, 401, 422, 500)),
             ):
-                async with saying(answer) as url, self.target(url) as target:
+                async with responding_with(answer) as url, self.target(url) as target:
                     failed = await self.outcome(target, self.call(within_s=10))
-                said += [told(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
+                said += [all_text_of(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
             return said
 
-        quiet(caplog)
+        capture_logs(caplog)
         text = "\n".join(asyncio.run(failures()))
         assert text, "none of them failed"
         assert [word for word in self.private() if word in text] == []

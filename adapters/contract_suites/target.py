@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from adapters.adapter import Secrets, TargetAdapter, TargetServices
+from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
 from bus.domain.events import Event, Recorded, TicketOpened
@@ -46,7 +46,7 @@ OPENED = TicketOpened(
 )
 
 
-class System(Protocol):
+class TargetSystem(Protocol):
     """The other system, well and on this machine."""
 
     @property
@@ -74,7 +74,7 @@ class TargetContract(ABC):
     late_s: ClassVar[float] = 10
 
     @abstractmethod
-    def system(self) -> AbstractAsyncContextManager[System]:
+    def system(self) -> AbstractAsyncContextManager[TargetSystem]:
         """Run the other system, fresh and well."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class TargetContract(ABC):
         """Give the options of a targets file for a system at that address."""
 
     def test_an_event_sent_twice_has_one_effect_or_is_found(self) -> None:
-        async def twice(system: System, target: Target) -> None:
+        async def twice(system: TargetSystem, target: Target) -> None:
             asked = self.call()
             first = await target.send(asked)
             if target.idempotent:
@@ -94,7 +94,7 @@ class TargetContract(ABC):
         self.run_well(twice)
 
     def test_confirm_changes_nothing(self) -> None:
-        async def looked(system: System, target: Target) -> None:
+        async def looked(system: TargetSystem, target: Target) -> None:
             assert await target.confirm(self.call()) is None
             assert system.effects() == 0
 
@@ -105,7 +105,7 @@ class TargetContract(ABC):
         if foreign is None:
             pytest.skip("this target takes every event")
 
-        async def refused(system: System, target: Target) -> None:
+        async def refused(system: TargetSystem, target: Target) -> None:
             failed = await self.outcome(target, self.call(foreign))
             assert isinstance(failed, DeliveryFailed)
             assert (failed.kind, system.effects()) == (FailureKind.UNTRANSLATABLE, 0)
@@ -113,7 +113,7 @@ class TargetContract(ABC):
         self.run_well(refused)
 
     def test_a_closed_target_closes_again_and_a_call_is_still_a_failure_with_a_kind(self) -> None:
-        async def closed(_: System, target: Target) -> None:
+        async def closed(_: TargetSystem, target: Target) -> None:
             for _again in range(2):
                 await target.close()
             assert isinstance(await self.outcome(target, self.call()), DeliveryFailed)
@@ -141,7 +141,7 @@ class TargetContract(ABC):
         shown = f"{self.built('http://127.0.0.1:9')!r} {options!r}"
         assert [value for value in self.secrets.values() if value in shown] == []
 
-    def run_well(self, work: Callable[[System, Target], Awaitable[None]]) -> None:
+    def run_well(self, work: Callable[[TargetSystem, Target], Awaitable[None]]) -> None:
         """Run a test on a well system and a target of it."""
 
         async def whole() -> None:
@@ -153,7 +153,7 @@ class TargetContract(ABC):
     def built(self, url: str, secrets: Mapping[str, str] | None = None) -> Target:
         """Build the target as the bus does."""
         options = self.adapter.options.model_validate(self.options(url))
-        given = Secrets(environment=self.secrets if secrets is None else secrets, where="targets.it")
+        given = EnvironmentSecrets(environment=self.secrets if secrets is None else secrets, where="targets.it")
         services = TargetServices(name="it", ticket_at=_ticket_at, now=lambda: datetime.now(UTC))
         return self.adapter.build(options, given, services)
 
@@ -196,7 +196,7 @@ class TargetContract(ABC):
         load_plan(path, {self.adapter.name: self.adapter})
 
 
-async def delivered(target: Target, call: Call, *, unsure: bool) -> Effect:
+async def next_attempt(target: Target, call: Call, *, unsure: bool) -> Effect:
     """Make the next attempt as the bus does: after an unknown end it looks first where a repeat would do harm."""
     if unsure and not target.idempotent:
         found = await target.confirm(call)
@@ -205,7 +205,7 @@ async def delivered(target: Target, call: Call, *, unsure: bool) -> Effect:
     return await target.send(call)
 
 
-def told(failure: DeliveryFailed, log: pytest.LogCaptureFixture) -> str:
+def all_text_of(failure: DeliveryFailed, log: pytest.LogCaptureFixture) -> str:
     """Gather all that a failure says, with what led to it and what was logged."""
     said, link = list[str](), list[BaseException | None]([failure])
     while (error := link.pop()) is not None:
@@ -214,7 +214,7 @@ def told(failure: DeliveryFailed, log: pytest.LogCaptureFixture) -> str:
     return "\n".join([*said, log.text])
 
 
-def quiet(log: pytest.LogCaptureFixture) -> None:
+def capture_logs(log: pytest.LogCaptureFixture) -> None:
     """Listen to what the programs would log."""
     log.set_level(logging.INFO)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from adapters.adapter import Options, Secrets, SourceAdapter, SourceServices
+from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
 from adapters.crm import signature
 from adapters.crm.translate import translate
 from bus.delivery.targets_config import VariableName
@@ -37,7 +37,7 @@ class CrmWebhookOptions(Options):
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
 
 
-def _build(options: CrmWebhookOptions, secrets: Secrets, services: SourceServices) -> CrmAdapter:
+def _build(options: CrmWebhookOptions, secrets: EnvironmentSecrets, services: SourceServices) -> CrmAdapter:
     keys = [secrets.read(name).get_secret_value() for name in options.secrets]
     return CrmAdapter(keys, name=services.name, where=f"{secrets.where}.secrets")
 

@@ -7,10 +7,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from adapters.adapter import Options, Secrets, TargetAdapter, TargetServices, TicketAt
+from adapters.adapter import EnvironmentSecrets, Options, TargetAdapter, TargetServices, TicketAt
 from adapters.crm import signature
 from adapters.crm.callback_wire import judge, status_body
-from adapters.outbound_http import Deadline, HttpUrl, OutboundHttp, Unanswered
+from adapters.outbound_http import Deadline, HttpUrl, NoResponse, OutboundHttp
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import VariableName
 from bus.domain.errors import StoreUnavailable
@@ -26,7 +26,7 @@ class CrmCallbackOptions(Options):
     url: HttpUrl
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
 
-    def keys(self, secrets: Secrets) -> tuple[signature.Secret, ...]:
+    def keys(self, secrets: EnvironmentSecrets) -> tuple[signature.Secret, ...]:
         """Read the signing keys. Raises PlanWrong or SettingsWrong, which name the variable and never the value."""
         return tuple(
             signature.secret(secrets.read(name).get_secret_value(), where=f"{secrets.where}: {name}")
@@ -66,7 +66,7 @@ class CrmCallback:
         headers = {"traceparent": call.traceparent, **self._signed(call.key, body)}
         try:
             answer = await self._http.post(self._url, body, headers, deadline)
-        except Unanswered as failed:
+        except NoResponse as failed:
             kind = FailureKind.UNKNOWN if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, failed.detail) from None
         judge(answer, self._now())
@@ -86,7 +86,7 @@ class CrmCallback:
         return each[0] | {signature.SIGNATURE: " ".join(headers[signature.SIGNATURE] for headers in each)}
 
 
-def _build(options: CrmCallbackOptions, secrets: Secrets, services: TargetServices) -> CrmCallback:
+def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
     return CrmCallback(options.url, options.keys(secrets), services.ticket_at, now=services.now)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.outbound_http import HttpAnswer, retry_after_s
+from adapters.outbound_http import HttpResponse, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
@@ -62,7 +62,7 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
     )
 
 
-def judge(answer: HttpAnswer, now: datetime) -> None:
+def judge(answer: HttpResponse, now: datetime) -> None:
     """Take an answer for a success, or raise DeliveryFailed. Total: whatever stands in it."""
     code = _code(answer)
     if not 200 <= answer.status < 300:
@@ -89,7 +89,7 @@ def _by_class(status: int) -> FailureKind:
 
 
 def _failed(
-    kind: FailureKind, detail: str, answer: HttpAnswer, code: str = "", wait_s: float | None = None
+    kind: FailureKind, detail: str, answer: HttpResponse, code: str = "", wait_s: float | None = None
 ) -> DeliveryFailed:
     return DeliveryFailed(kind, detail, status=answer.status, code=code, retry_after_s=wait_s)
 
@@ -108,7 +108,7 @@ def _bad_code(said: Mapping[str, Any]) -> str:
     return next((code for code in given if not _FINE.fullmatch(code)), "")
 
 
-def _code(answer: HttpAnswer) -> str:
+def _code(answer: HttpResponse) -> str:
     """Give the other side's code where it has the form of one: it is logged, and a text may name people."""
     code = _bad_code(_object(answer.body) or {})
     return code if _CODE.fullmatch(code) else ""

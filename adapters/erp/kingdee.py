@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from adapters.adapter import Secrets, TargetAdapter, TargetServices
+from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
     SESSION_LOST,
@@ -28,7 +28,7 @@ from adapters.erp.kingdee_answers import (
 )
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_wire import KingdeeSettings, Order
-from adapters.outbound_http import Deadline, OutboundHttp, Unanswered, retry_after_s
+from adapters.outbound_http import Deadline, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.intake.dispatch import utc_now
 
@@ -188,7 +188,7 @@ class Kingdee:
         url, headers = self._settings.base_url.rstrip("/") + wire.path(service), {"traceparent": talk.traceparent}
         try:
             heard = await self._http.post(url, body, headers, talk.deadline)
-        except Unanswered as failed:
+        except NoResponse as failed:
             kind = silence if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
         if heard.status != 200:
@@ -232,7 +232,7 @@ def _again(failure: DeliveryFailed) -> DeliveryFailed:
     )
 
 
-def _build(options: KingdeeOptions, secrets: Secrets, services: TargetServices) -> Kingdee:
+def _build(options: KingdeeOptions, secrets: EnvironmentSecrets, services: TargetServices) -> Kingdee:
     return Kingdee(options.settings(secrets), now=services.now)
 
 

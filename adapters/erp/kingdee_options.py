@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from adapters.adapter import Options, Secrets
+from adapters.adapter import EnvironmentSecrets, Options
 from adapters.erp.kingdee_wire import KingdeeSettings
 from adapters.outbound_http import HttpUrl
 from bus.delivery.targets_config import VariableName
@@ -21,7 +21,7 @@ class KingdeeOptions(Options):
     department: str = ""
     bill_type: str = "QTCKD01_SYS"
 
-    def settings(self, secrets: Secrets) -> KingdeeSettings:
+    def settings(self, secrets: EnvironmentSecrets) -> KingdeeSettings:
         """Read the secret and give the adapter's settings. Raises PlanWrong."""
         secret = secrets.read(self.app_secret).get_secret_value()
         return KingdeeSettings(**{**self.model_dump(), "app_secret": secret})

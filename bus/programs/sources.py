@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.adapter import Secrets, SourceAdapter, SourceServices
+from adapters.adapter import EnvironmentSecrets, SourceAdapter, SourceServices
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
 from bus.delivery.targets_config import TargetsConfigInvalid, read_options, read_yaml
@@ -70,7 +70,9 @@ def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
 def _built(path: Path, name: str, adapter: SourceAdapter[Any], options: BaseModel | None) -> Source:
     where = f"{path}: sources.{name}.options"
     try:
-        return adapter.build(options, Secrets(environment=os.environ, where=where), SourceServices(name=name))
+        return adapter.build(
+            options, EnvironmentSecrets(environment=os.environ, where=where), SourceServices(name=name)
+        )
     except BusError:
         raise
     except Exception as error:  # another package's own: its text may hold a secret

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from adapters.adapter import PushAdapter, Secrets, TargetAdapter, TargetServices
+from adapters.adapter import EnvironmentSecrets, PushAdapter, TargetAdapter, TargetServices
 from adapters.registry import TARGETS
 from bus.app import Core
 from bus.delivery.attempt import AttemptRunner
@@ -110,7 +110,7 @@ def _park(core: Core) -> Park:
 def _built(settings: Settings, adapter: TargetAdapter[Any], plan: TargetConfig, services: TargetServices) -> Target:
     where = f"{settings.targets_file}: targets.{services.name}.options"
     try:
-        return adapter.build(plan.options, Secrets(environment=os.environ, where=where), services)
+        return adapter.build(plan.options, EnvironmentSecrets(environment=os.environ, where=where), services)
     except BusError:
         raise
     except Exception as error:  # another package's own: its text may hold a secret

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.adapter import Secrets
+from adapters.adapter import EnvironmentSecrets
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallbackOptions
 from adapters.crm.callback_wire import judge, status_body
-from adapters.outbound_http import Answer, retry_after_s
+from adapters.outbound_http import HttpResponse, retry_after_s
 from adapters.registry import TARGETS
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
@@ -80,7 +80,7 @@ async def ticket_at(upto: Recorded) -> Ticket:
     return ticket
 
 
-def judged(answer: Answer) -> DeliveryFailed | None:
+def judged(answer: HttpResponse) -> DeliveryFailed | None:
     try:
         judge(answer, NOW)
     except DeliveryFailed as failed:
@@ -115,7 +115,7 @@ async def test_no_person_is_told_of_and_the_bytes_never_change(version: int) -> 
 )
 def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None) -> None:
     media = "text/plain" if body == b"ok" else "application/json; charset=utf-8"
-    failed = judged(Answer(status=200, headers={"content-type": media}, body=body))
+    failed = judged(HttpResponse(status=200, headers={"content-type": media}, body=body))
     assert (failed and failed.kind) is kind
     assert PHONE not in f"{failed} {failed and failed.code}"
 
@@ -133,7 +133,7 @@ def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None
 def test_every_answer_is_a_success_or_a_failure_with_a_kind(
     status: int, headers: dict[str, str], body: bytes, cut: str
 ) -> None:
-    failed = judged(Answer(status=status, headers=headers, body=body, cut=cut))
+    failed = judged(HttpResponse(status=status, headers=headers, body=body, cut=cut))
     if failed is None:
         assert 200 <= status < 300
     else:
@@ -172,13 +172,13 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused_without_being_sh
 def test_the_keys_stand_in_the_environment() -> None:
     options = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
     environment = {"CRM_OLD": OLD, "CRM_NEW": NEW}
-    assert options.keys(Secrets(environment=environment, where="targets.crm")) == tuple(
+    assert options.keys(EnvironmentSecrets(environment=environment, where="targets.crm")) == tuple(
         map(signature.secret, (OLD, NEW))
     )
     with pytest.raises(TargetsConfigInvalid, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
-        options.keys(Secrets(environment={"CRM_OLD": OLD}, where="targets.crm"))
+        options.keys(EnvironmentSecrets(environment={"CRM_OLD": OLD}, where="targets.crm"))
     with pytest.raises(SettingsInvalid, match=r"targets\.crm: CRM_OLD: ") as wrong:
-        options.keys(Secrets(environment={"CRM_OLD": "whsec_YWJj", "CRM_NEW": NEW}, where="targets.crm"))
+        options.keys(EnvironmentSecrets(environment={"CRM_OLD": "whsec_YWJj", "CRM_NEW": NEW}, where="targets.crm"))
     assert "YWJj" not in str(wrong.value)
 
 

@@ -11,7 +11,7 @@ from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
 from bus.domain.events import NoteAdded, PartsRequested
 from bus.domain.values import Part
-from ticketbus.testing import HttpTargetContract, System
+from ticketbus.testing import HttpTargetContract, TargetSystem
 
 SIGNING = "whsec_" + "QUJD" * 12
 NOTE = NoteAdded(text="李女士 13800001111", changed=())
@@ -51,11 +51,11 @@ class TestCrmCallback(HttpTargetContract):
     event = NOTE
 
     @asynccontextmanager
-    async def _system(self) -> AsyncIterator[System]:
+    async def _system(self) -> AsyncIterator[TargetSystem]:
         async with CallbackReceiver(SIGNING) as receiver:
             yield Crm(receiver)
 
-    def system(self) -> AbstractAsyncContextManager[System]:
+    def system(self) -> AbstractAsyncContextManager[TargetSystem]:
         return self._system()
 
     def options(self, url: str) -> Mapping[str, Any]:
@@ -69,12 +69,12 @@ class TestKingdee(HttpTargetContract):
     foreign = NOTE
 
     @asynccontextmanager
-    async def _system(self) -> AsyncIterator[System]:
+    async def _system(self) -> AsyncIterator[TargetSystem]:
         stand_in = KingdeeSimulator(stock={"PUMP-7": 100})
         async with stand_in.serving():
             yield Erp(stand_in)
 
-    def system(self) -> AbstractAsyncContextManager[System]:
+    def system(self) -> AbstractAsyncContextManager[TargetSystem]:
         return self._system()
 
     def options(self, url: str) -> Mapping[str, Any]:

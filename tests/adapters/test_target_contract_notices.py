@@ -10,13 +10,14 @@ from uuid import uuid4
 import pytest
 
 from adapters.adapter import TargetAdapter
+from adapters.contract_suites.faulty_ways import Loss
 from adapters.crm import callback
 from adapters.crm.callback import CrmCallback
 from adapters.outbound_http import OutboundHttp
 from adapters.simulators.callback_receiver import CallbackReceiver
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from tests.adapters.test_target_contract import NOTE, SIGNING, Crm
-from ticketbus.testing import HttpTargetContract, Loss, System
+from ticketbus.testing import HttpTargetContract, TargetSystem
 
 
 class SaysNothingWasSent(CrmCallback):
@@ -109,11 +110,11 @@ def suite_on(kind: type[CrmCallback]) -> HttpTargetContract:
         late_s = 0.5
 
         @asynccontextmanager
-        async def _system(self) -> AsyncIterator[System]:
+        async def _system(self) -> AsyncIterator[TargetSystem]:
             async with CallbackReceiver(SIGNING) as receiver:
                 yield Crm(receiver)
 
-        def system(self) -> AbstractAsyncContextManager[System]:
+        def system(self) -> AbstractAsyncContextManager[TargetSystem]:
             return self._system()
 
         def options(self, url: str) -> Mapping[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ticketbus.adapters import (
+    EnvironmentSecrets,
     MalformedInput,
     Options,
     Request,
     RequestReceived,
-    Secrets,
     SourceAdapter,
     SourceServices,
     VariableName,
@@ -31,7 +31,7 @@ class NotesOptions(Options):
 class Notes:
     """One board. A note is signed with HMAC-SHA256 over its id and its body."""
 
-    def __init__(self, options: NotesOptions, secrets: Secrets, services: SourceServices) -> None:
+    def __init__(self, options: NotesOptions, secrets: EnvironmentSecrets, services: SourceServices) -> None:
         """Bind the name under which it speaks, and its key."""
         self.name = services.name
         self._key = secrets.read(options.key).get_secret_value().encode()

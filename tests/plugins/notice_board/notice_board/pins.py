@@ -3,19 +3,19 @@
 import json
 
 from ticketbus.adapters import (
-    Answer,
     Call,
     Deadline,
     DeliveryFailed,
     Effect,
+    EnvironmentSecrets,
     FailureKind,
+    HttpResponse,
     HttpUrl,
+    NoResponse,
     Options,
     OutboundHttp,
-    Secrets,
     TargetAdapter,
     TargetServices,
-    Unanswered,
     VariableName,
     dotted,
     retry_after_s,
@@ -41,7 +41,7 @@ class Board:
 
     idempotent = True
 
-    def __init__(self, options: BoardOptions, secrets: Secrets, services: TargetServices) -> None:
+    def __init__(self, options: BoardOptions, secrets: EnvironmentSecrets, services: TargetServices) -> None:
         """Connect to nothing yet."""
         token = secrets.read(options.token).get_secret_value()
         self._url, self._now = options.url, services.now
@@ -58,7 +58,7 @@ class Board:
         headers = {"traceparent": call.traceparent}
         try:
             answer = await self._http.post(self._url, json.dumps(pin).encode(), headers, Deadline.after(call.within_s))
-        except Unanswered as failed:
+        except NoResponse as failed:
             kind = FailureKind.UNKNOWN if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, failed.detail) from None
         if not _pinned(answer):
@@ -78,7 +78,7 @@ class Board:
         await self._http.close()
 
 
-def _pinned(answer: Answer) -> bool:
+def _pinned(answer: HttpResponse) -> bool:
     """Believe the body, not the status alone."""
     try:
         return answer.status == 200 and not answer.cut and json.loads(answer.body) == {"pinned": True}

@@ -8,7 +8,7 @@ from board_server import TOKEN, board
 from notice_board import BOARD
 
 from ticketbus.adapters import events
-from ticketbus.testing import HttpTargetContract, System
+from ticketbus.testing import HttpTargetContract, TargetSystem
 
 
 class TestBoard(HttpTargetContract):
@@ -16,11 +16,11 @@ class TestBoard(HttpTargetContract):
     secrets: ClassVar = {"BOARD_TOKEN": TOKEN}
     event = events.NoteAdded(text="李女士 13800001111", changed=())
 
-    def system(self) -> AbstractAsyncContextManager[System]:
+    def system(self) -> AbstractAsyncContextManager[TargetSystem]:
         return self._board()
 
     @asynccontextmanager
-    async def _board(self) -> AsyncIterator[System]:
+    async def _board(self) -> AsyncIterator[TargetSystem]:
         with board() as server:  # a real HTTP server on this machine: its url, and effects(), how many pins it has
             yield server
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from notice_board import NOTES
 
-from ticketbus.adapters import Secrets, Source, SourceServices
+from ticketbus.adapters import EnvironmentSecrets, Source, SourceServices
 from ticketbus.testing import SourceContract
 
 NOTE = {
@@ -22,7 +22,7 @@ class TestNotes(SourceContract):
     parts = tuple(NOTE)
 
     def adapter(self) -> Source:
-        secrets = Secrets(environment={"BOARD_KEY": "key"}, where="sources.board.options")
+        secrets = EnvironmentSecrets(environment={"BOARD_KEY": "key"}, where="sources.board.options")
         notes: Source = NOTES.build(NOTES.options(key="BOARD_KEY"), secrets, SourceServices(name="board"))
         return notes
 
