@@ -10,7 +10,7 @@ from adapters.adapter import Options
 from bus.domain.errors import AdapterUnusable
 
 
-class Named(Protocol):
+class AdapterLike(Protocol):
     """What every kind of adapter has."""
 
     @property
@@ -24,7 +24,7 @@ class Named(Protocol):
         ...
 
 
-AdapterT = TypeVar("AdapterT", bound=Named)
+AdapterT = TypeVar("AdapterT", bound=AdapterLike)
 
 
 class Adapters(Mapping[str, AdapterT]):
@@ -44,22 +44,16 @@ class Adapters(Mapping[str, AdapterT]):
         """Import nothing yet."""
         self._built_in = {adapter.name: adapter for adapter in built_in}
         self._kind, self._group, self._found = kind, group, found
-        self._loaded = dict[str, AdapterT]()
 
     def __getitem__(self, name: str) -> AdapterT:
-        offered = self._offered.get(name, ())
-        if name in self._built_in:
-            if offered:
-                raise AdapterUnusable(_taken(f"the bus has an adapter {name!r} of its own", offered))
-            return self._built_in[name]
+        own, offered = self._built_in.get(name), self._offered.get(name, ())
+        if own is not None and offered:
+            raise AdapterUnusable(_taken(f"the bus has an adapter {name!r} of its own", offered))
         if len(offered) > 1:
             raise AdapterUnusable(_taken(f"{len(offered)} packages offer an adapter {name!r}", offered))
-        if name not in self._loaded:
-            (only,) = offered or (None,)
-            if only is None:
-                raise KeyError(name)
-            self._loaded[name] = self._load(only)
-        return self._loaded[name]
+        if own is None and not offered:
+            raise KeyError(name)
+        return self._load(offered[0]) if own is None else own
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self._built_in, **self._offered})

@@ -45,6 +45,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     Raises PlanWrong before anything runs.
     """
     names, plan = frozenset(wanted), plan_of(settings)
+    sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
     if DELIVERY in names:
         await check_targets(settings, plan)
     if settings.metrics_port:

@@ -14,8 +14,10 @@ from adapters.crm import callback
 from adapters.plugins import Adapters
 from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
 from bus.domain.errors import AdapterUnusable
+from bus.programs.gateway import run_gateway
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, plan_of
+from bus.programs.worker import run_worker
 from bus.settings import Settings, SettingsInvalid
 
 GROUP = "ticketbus.targets"
@@ -121,6 +123,13 @@ def sources_file(folder: Path, **given: Any) -> Settings:
     path = folder / "sources.yaml"
     path.write_text(json.dumps({"sources": given}))
     return Settings.model_validate({"sources_file": path, "webhook_secrets": {"crm": [SECRET]}})
+
+
+async def test_programs_say_what_is_wrong_with_sources_before_they_wait_for_anything(tmp_path: Path) -> None:
+    settings = sources_file(tmp_path, x={"adapter": "crm-webhok"})
+    for program in (run_gateway, run_worker):
+        with pytest.raises(TargetsConfigInvalid, match="there is no adapter 'crm-webhok'"):
+            await program(settings)
 
 
 def test_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
