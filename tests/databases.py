@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -25,6 +27,18 @@ def make_database(parts: Urls, name: str) -> str:
     with psycopg.connect(parts.database_url, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     return url_of(parts, name)
+
+
+@contextmanager
+def empty_database(parts: Urls) -> Iterator[str]:
+    """Make a database without tables; it is gone after the block."""
+    name = f"empty_{uuid4().hex[:10]}"
+    with psycopg.connect(parts.database_url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield url_of(parts, name)
+    finally:
+        drop_database(parts, name)
 
 
 def drop_database(parts: Urls, name: str) -> None:

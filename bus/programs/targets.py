@@ -59,7 +59,7 @@ def plan_of(settings: Settings) -> TargetsConfig:
 
 
 async def check_targets(settings: Settings, plan: TargetsConfig) -> None:
-    """See that every target can be built: its secrets are there and can be some. Raises TargetsConfigInvalid, SettingsWrong."""
+    """See that every target can be built: its secrets are there. Raises TargetsConfigInvalid, SettingsInvalid."""
     for name, target in plan.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:

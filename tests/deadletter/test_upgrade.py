@@ -21,12 +21,12 @@ from deadletter.upgrade import queue_unpublished
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
+from tests.databases import empty_database
 from tests.deadletter.room import BEGAN, DECISION, DIED, Room, noted, told
 from tests.deadletter.test_redrives import carrying_out
 from tests.delivery.office import Office, event
 from tests.delivery.scripted import Scripted, couriers
 from tests.schemas.codecs import CODEC
-from tests.store.conftest import _new_database
 from tests.store.kafka_log import records
 
 BEFORE = "20261123000007"
@@ -114,7 +114,7 @@ async def database_before(parts: Urls, tmp_path: Path) -> AsyncIterator[str]:
         if one.name.partition("_")[0] <= BEFORE:
             with resources.as_file(one) as file:
                 shutil.copy(file, tmp_path)
-    with _new_database(parts.database_url) as url:
+    with empty_database(parts) as url:
         await migrate_module._dbmate(url, tmp_path)
         yield url
 
