@@ -20,7 +20,7 @@ from bus.local.stack import Urls, running_parts
 from bus.observability.logging import configure
 from bus.settings import load
 
-ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "deliveries", "backlog")
+ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "idle", "deliveries", "backlog")
 SCALE: Final = ("scale", "million")
 
 

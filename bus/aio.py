@@ -2,9 +2,31 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses that double while nothing comes: a poll is quick after something happened, and costs nothing at rest."""
+
+    shortest_s: float
+    longest_s: float
+    _next_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again with the shortest pause."""
+        self._next_s = self.shortest_s
+
+    def pause_s(self) -> float:
+        """Give the pause to make now, in seconds; the one after it is twice as long, up to the longest."""
+        pause_s, self._next_s = self._next_s, min(self._next_s * 2, self.longest_s)
+        return pause_s
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 import structlog
 
-from bus.aio import wait
+from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink, report
 from bus.delivery import alerts as found
 from bus.delivery import metrics, queue
@@ -23,7 +23,9 @@ from bus.delivery.targets_config import TargetConfig
 from bus.domain.errors import Transient
 from bus.postgres.pool import Pool, connected
 
-IDLE_S = 0.1
+# Who adds deliveries in this process wakes the courier; a poll is for what falls due, and what others let go.
+POLL_S_MIN, POLL_S_MAX = 0.05, 1.0
+UNDER_WAY_S = 0.1  # while calls are under way, for more to claim meanwhile
 RETRY_S = 1.0
 SETTLE_S_MAX = 5.0  # of a lease, beyond its two calls
 BURST_S = 0.1  # of its rate, a target may get at once
@@ -45,9 +47,18 @@ class DeliveryWorker:
     report: AlertSink = report
     _under_way: dict[asyncio.Task[FinishedAttempt], Claim] = field(default_factory=dict)
     _finished: list[FinishedAttempt] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _due_at: datetime | None = (
+        None  # when something falls due, or the breaker lets a probe go: not before, that is known
+    )
+    _poll: Backoff = field(default_factory=lambda: Backoff(POLL_S_MIN, POLL_S_MAX))
     _recent: Sequence[bool] = ()  # of the last deliveries, which became letters
     _allowed: float = 0.0
     _counted_at: float = field(default_factory=monotonic)
+
+    def wake(self) -> None:
+        """Say that deliveries were added just now; cheap, never blocks."""
+        self._wake.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Deliver until `stopping` is set; then what is under way ends and is settled, if it does so soon."""
@@ -74,9 +85,13 @@ class DeliveryWorker:
 
     async def _until_something_ends(self, stopping: asyncio.Event) -> None:
         if not self._under_way:
-            await wait(stopping, IDLE_S)
+            until_due_s = (self._due_at - self.now()).total_seconds() if self._due_at else POLL_S_MAX
+            await unless(stopping, wait(self._wake, max(0.0, min(self._poll.pause_s(), until_due_s))))
+            if self._wake.is_set():
+                self._poll.reset()
+            self._wake.clear()
             return
-        ended, _ = await asyncio.wait(self._under_way, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(self._under_way, timeout=UNDER_WAY_S, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             del self._under_way[task]
             self._finished.append(task.result())
@@ -84,7 +99,8 @@ class DeliveryWorker:
     async def _turn(self, stopping: asyncio.Event) -> list[Claim]:
         """Settle what came back and claim anew. Raises Transient, then all of it is done again."""
         now, free = self.now(), self._free()
-        if not self._finished and not free:
+        if not self._finished and free < 1:
+            self._poll.reset()  # nothing was asked: the rate alone is waited for
             return []
         async with connected(self.pool) as connection:
             paused, stood = await gate.read(connection, self.name, lock=False)
@@ -110,6 +126,10 @@ class DeliveryWorker:
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
                 await gate.write(connection, self.name, breaker)
+            due_at = None if claims else await queue.due_next(connection, self.name, after=now)
+        self._due_at = min((at for at in (due_at, breaker.not_before) if at and at > now), default=None)
+        if claims or self._finished:
+            self._poll.reset()
         self._finished.clear()
         self._allowed -= len(claims)
         self._recent = [] if judged.flood else judged.recent

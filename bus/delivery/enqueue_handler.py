@@ -10,6 +10,8 @@ from bus.postgres.pool import Connection
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 
+DELIVERIES_HANDLER = "deliveries"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueueHandler:
@@ -21,7 +23,7 @@ class EnqueueHandler:
     events: EventReader
     plan: TargetsConfig
     now: Callable[[], datetime]
-    name: str = "deliveries"
+    name: str = DELIVERIES_HANDLER
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
         if not self.plan.targets:

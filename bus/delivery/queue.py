@@ -56,6 +56,7 @@ WHERE h.target = %(target)s AND h.ticket_id = ANY (ARRAY(SELECT ticket_id FROM m
 RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE m.ticket_id = h.ticket_id),
     h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL"""
 
+_DUE_NEXT = "SELECT min(next_at) FROM delivery_heads WHERE target = %s AND NOT parked AND next_at > %s"
 # Who was slower than its lease, and whose row another has claimed since, settles nothing.
 _LOCK = """
 SELECT h.ticket_id, h.attempts, h.redrive FROM delivery_heads h
@@ -188,6 +189,12 @@ async def claim(
         )
         for ticket_id, version, attempt, unsure, failures, value, mended in rows
     ]
+
+
+async def due_next(connection: Connection, target: str, *, after: datetime) -> datetime | None:
+    """Tell when the next delivery of a target falls due that is not due yet, if there is one."""
+    ((at,),) = await (await connection.execute(_DUE_NEXT, (target, after))).fetchall()
+    return at if isinstance(at, datetime) else None
 
 
 async def settle(

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from opentelemetry import trace
 
-from bus.aio import wait
+from bus.aio import Backoff, wait
 from bus.alerts.alert import AlertSink, report
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
 from bus.kafka.clients import HeldProducer
@@ -30,7 +30,8 @@ from schemas.topics import LOG, Contract, physical
 SHARD_ROWS_MAX = 500
 SHARD_BYTES_MAX = 4 * 1024 * 1024  # of a pass in memory; the row that goes beyond is still taken
 _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the second is the shard
-_POLL_S = 0.1
+# Who commits wakes the relay of its own process; a poll is for what others committed and could not publish.
+_POLL_S_MIN, _POLL_S_MAX = 0.05, 1.0
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
 
@@ -124,8 +125,11 @@ class Relay:
         A shard with a record that Kafka never takes stands still until a new start, and one whose topic is not there
         until it is; loudly, and the others go on.
         """
+        poll = Backoff(_POLL_S_MIN, _POLL_S_MAX)
         try:
             while True:
+                if self._wake.is_set():
+                    poll.reset()
                 self._wake.clear()
                 try:
                     published = await self.publish_once()
@@ -137,8 +141,10 @@ class Relay:
                 except Unpublishable as error:
                     self._stopped.stop(error, self.report)
                     continue
-                if not published:
-                    await wait(self._wake, _POLL_S)
+                if published:
+                    poll.reset()
+                else:
+                    await wait(self._wake, poll.pause_s())
         finally:
             await self.close()
 

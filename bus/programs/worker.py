@@ -2,14 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from prometheus_client import start_http_server
 
 from bus.aio import unless
 from bus.app import Core
-from bus.delivery.enqueue_handler import EnqueueHandler
+from bus.delivery.delivery_worker import DeliveryWorker
+from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import tell_standing
 from bus.delivery.targets_config import TargetsConfig
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
@@ -55,8 +56,15 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
 
 async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
+    made = couriers(core, plan) if DELIVERY in names else {}
+    awaiting = [courier for courier, _ in made.values() if isinstance(courier, DeliveryWorker)]
+
+    def applied(handler: str) -> None:
+        for courier in awaiting if handler == DELIVERIES_HANDLER else ():
+            courier.wake()
+
     tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, stopping) for stage in _stages(core, plan) if stage.name in names
+        stage.name: _run_stage(core, stage, stopping, applied) for stage in _stages(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record))
@@ -64,7 +72,6 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
     if "sla" in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
-    made = couriers(core, plan) if DELIVERY in names else {}
     for name, (courier, _) in made.items():
         tasks[f"courier {name}"] = courier.run(stopping)
     if made:
@@ -103,8 +110,8 @@ def _stage(namespace: str, name: str, topic: str, handler: Handler) -> Stage:
     return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=(handler,))
 
 
-async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event) -> None:
+async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event, applied: Callable[[str], None]) -> None:
     async with open_reader(core.settings) as reader:
-        runner = Runner(topic=stage.topic, pool=core.pool, reader=reader, now=utc_now)
+        runner = Runner(topic=stage.topic, pool=core.pool, reader=reader, now=utc_now, applied=applied)
         kafka = kafka_options(core.settings)
         await StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka).run(stopping)

@@ -34,9 +34,18 @@ class Runner:
     """Runs the handlers of one topic. Safe beside other runners of the same handlers: the row's lock is the fence."""
 
     def __init__(
-        self, *, topic: str, pool: Pool, reader: RangeReader, now: Callable[[], datetime], report: AlertSink = report
+        self,
+        *,
+        topic: str,
+        pool: Pool,
+        reader: RangeReader,
+        now: Callable[[], datetime],
+        report: AlertSink = report,
+        applied: Callable[[str], None] = lambda _handler: None,
     ) -> None:
+        """Keep what it stands on; `applied` is told a handler's name each time a batch of its is committed."""
         self.topic, self._pool, self._reader, self._now, self._report = topic, pool, reader, now, report
+        self._applied = applied
         self._stopped: dict[Place, str] = {}
         self._busy: set[Place] = set()
 
@@ -180,6 +189,8 @@ class Runner:
         for chunk in due:
             _tell_missing(handler.name, chunk, next_offsets[chunk.partition])
         metrics.EVENTS.labels(handler.name).inc(len(fresh))
+        if fresh:
+            self._applied(handler.name)
         return {chunk.partition for chunk in chunks} - {chunk.partition for chunk in due}
 
     async def _move(
