@@ -1,4 +1,4 @@
-"""Stages of this bus as they are, read models and all, on a topic of the bench's own."""
+"""The stage of read models as it is, or with some of them, on a topic of the bench's own."""
 
 import asyncio
 import sys
@@ -15,30 +15,27 @@ from bus.settings import load
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
-from projections.registry import stages
+from projections.registry import decoding_once, stage
 
 
 async def main(topic: str, *names: str) -> None:
-    """Tell when it began (the clock `monotonic`), then keep the read models of these stages until SIGTERM."""
+    """Tell when it began (the clock `monotonic`), then keep these read models until SIGTERM."""
     collect_seldom()  # as every program does
     settings, stopping = load(), asyncio.Event()
     stop_on_signals(stopping)
-    async with open_core(settings) as core:
-
-        async def run(name: str) -> None:
-            (stage,) = (
-                one
-                for one in stages(EventReader(decode=core.codec.decode), namespace=settings.namespace)
-                if one.name == name
-            )
-            stage = replace(stage, topic=topic, group=f"{topic}.{name}")
-            async with open_reader(settings) as reader:
-                runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now)
-                kafka = kafka_options(settings)
-                await StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka).run(stopping)
-
+    async with open_core(settings) as core, open_reader(settings) as reader:
+        whole = stage(decoding_once(EventReader(decode=core.codec.decode)), namespace=settings.namespace)
+        handlers = tuple(one for one in whole.handlers if one.name in names)
+        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now)
+        worker = StageWorker(
+            replace(whole, topic=topic, group=f"{topic}.group", handlers=handlers),
+            runner=runner,
+            pool=core.pool,
+            reader=reader,
+            kafka=kafka_options(settings),
+        )
         print("began", monotonic(), flush=True)
-        await asyncio.gather(*(run(name) for name in names))
+        await worker.run(stopping)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from bus.postgres.pool import connected
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
 from projections.rebuild import rebuild
+from projections.registry import READ_MODELS
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
 
 _BEHIND: Final = 60_000
 _BURST: Final = 30_000
-_HANDLERS: Final = {"projections": ("tickets", "history"), "sla": ("sla_clocks",)}
 CLEAR: Final = "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks"
 _DONE: Final = "SELECT handler, sum(next_offset)::bigint FROM stage_offsets WHERE topic = %s GROUP BY handler"
 
@@ -54,10 +54,10 @@ async def run(bus: Bus) -> list[Figure]:
         await seed(core, rows=(_BEHIND + _BURST) * 2 // 3 + 2000, published=False)
         sent = await records(core, _BEHIND + _BURST)
         agent = await _scores(bus, core, "noop", sent, ())
-        one = await _scores(bus, core, "one", sent, ("projections",))
-        every = await _scores(bus, core, "every", sent, ("projections", "sla"))
-        figures = [*_figures("projections (2 read models)", one, agent, judged=True)]
-        figures += _figures("projections and sla (3 read models) in one process", every, agent, judged=False)
+        two = await _scores(bus, core, "two", sent, ("tickets", "history"))
+        every = await _scores(bus, core, "every", sent, tuple(READ_MODELS))
+        figures = [*_figures("2 read models", two, agent, judged=False)]
+        figures += _figures("projections (3 read models)", every, agent, judged=True)
         return [*figures, await _rebuilt(bus, core, sent)]
 
 
@@ -79,7 +79,7 @@ def _figures(name: str, ours: Scores, agent: Scores, *, judged: bool) -> Iterabl
         )
 
 
-async def _scores(bus: Bus, core: Core, name: str, sent: Sequence[dict[str, Any]], stages: Sequence[str]) -> Scores:
+async def _scores(bus: Bus, core: Core, name: str, sent: Sequence[dict[str, Any]], models: Sequence[str]) -> Scores:
     """Start it before a full topic; then hold it while the burst arrives, so that the producer costs it nothing."""
     async with connected(core.pool) as connection:
         await connection.execute(CLEAR.encode())
@@ -87,11 +87,11 @@ async def _scores(bus: Bus, core: Core, name: str, sent: Sequence[dict[str, Any]
     await producer.start()
     try:
         await send_all(producer, topic, sent[:_BEHIND])
-        module, arguments = ("stage_ours", stages) if stages else ("agent_noop", (str(_BEHIND), str(len(sent))))
+        module, arguments = ("stage_ours", models) if models else ("agent_noop", (str(_BEHIND), str(len(sent))))
         process = psutil.Process(bus.start_process(name, f"bench.{module}", topic, *arguments))
         began = await _said(bus, name, "began")
         cpu = _cpu_s(process)
-        done = await _reached(bus, core, name, topic, stages, events=_BEHIND)
+        done = await _reached(bus, core, name, topic, models, events=_BEHIND)
         behind = Score(per_s=_BEHIND / (done - began), cpu_us=(_cpu_s(process) - cpu) / _BEHIND * 1e6)
         os.kill(process.pid, signal.SIGSTOP)
         await send_all(producer, topic, sent[_BEHIND:])
@@ -99,22 +99,21 @@ async def _scores(bus: Bus, core: Core, name: str, sent: Sequence[dict[str, Any]
         await producer.stop()
     cpu, began = _cpu_s(process), monotonic()
     os.kill(process.pid, signal.SIGCONT)
-    done = await _reached(bus, core, name, topic, stages, events=len(sent))
+    done = await _reached(bus, core, name, topic, models, events=len(sent))
     live = Score(per_s=_BURST / (done - began), cpu_us=(_cpu_s(process) - cpu) / _BURST * 1e6)
     await asyncio.to_thread(bus.stop, name)
     return Scores(behind=behind, live=live)
 
 
-async def _reached(bus: Bus, core: Core, name: str, topic: str, stages: Sequence[str], *, events: int) -> float:
+async def _reached(bus: Bus, core: Core, name: str, topic: str, models: Sequence[str], *, events: int) -> float:
     """Wait until so many events are seen by the agent, or have taken effect in every read model; gives when."""
-    if not stages:
+    if not models:
         return await _said(bus, name, str(events))
-    handlers = {handler for stage in stages for handler in _HANDLERS[stage]}
 
     async def everywhere() -> bool:
         async with connected(core.pool) as connection:
             found = dict(await (await connection.execute(_DONE, (topic,))).fetchall())
-        return found == dict.fromkeys(handlers, events)
+        return found == dict.fromkeys(models, events)
 
     await _patiently(bus, name, everywhere)
     return monotonic()

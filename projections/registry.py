@@ -15,23 +15,24 @@ from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
 from schemas.topics import LOG, physical
 
-# Stage → its read models. A read model's name is also the name of its offsets: never change one.
-STAGES: Mapping[str, tuple[ReadModel[Any], ...]] = {"projections": (TICKETS, HISTORY), "sla": (SLA_CLOCKS,)}
-DECODED_KEPT = 2 * CHUNK  # the read models of a stage are given the same records one after the other
+PROJECTIONS = "projections"
+# A read model's name is also the name of its offsets: never change one.
+READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for model in (TICKETS, HISTORY, SLA_CLOCKS)}
+DECODED_KEPT = 2 * CHUNK  # the handlers of the log are given the same records one after the other
 KEPT_BYTES_MAX = 4096  # of one: a log full of large events is no reason to hold gigabytes
-READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for models in STAGES.values() for model in models}
 
 
-def stages(events: EventReader, *, namespace: str) -> tuple[Stage, ...]:
-    """Give the stages that keep the read models from the log."""
+def decoding_once(events: EventReader) -> EventReader:
+    """Let all who read by it share what they decode."""
     kept = lru_cache(maxsize=DECODED_KEPT)(events.decode)
-    once = replace(events, decode=lambda value: (kept if len(value) <= KEPT_BYTES_MAX else events.decode)(value))
-    return tuple(
-        Stage(
-            name=name,
-            topic=physical(namespace, LOG),
-            group=physical(namespace, f"ticketbus.{name}"),
-            handlers=tuple(ProjectionHandler(model, once) for model in models),
-        )
-        for name, models in STAGES.items()
+    return replace(events, decode=lambda value: (kept if len(value) <= KEPT_BYTES_MAX else events.decode)(value))
+
+
+def stage(events: EventReader, *, namespace: str) -> Stage:
+    """Give the stage that keeps the read models from the log: one reads and decodes for all."""
+    return Stage(
+        name=PROJECTIONS,
+        topic=physical(namespace, LOG),
+        group=physical(namespace, f"ticketbus.{PROJECTIONS}"),
+        handlers=tuple(ProjectionHandler(model, events) for model in READ_MODELS.values()),
     )

@@ -33,6 +33,8 @@ def worker(
 ) -> None:
     """Run the stages, the relay and the timers until SIGTERM.
 
+    `projections` keeps all read models, `sla` is the timer of the promises, `delivery` calls the targets.
+
     Example: ticketbus worker --stages projections,sla
     """
     from bus.cli.run import resolved, run

@@ -38,6 +38,10 @@ class RangeReader:
         self._consumer: AIOKafkaConsumer | None = None
         self._turn = asyncio.Lock()
 
+    def another(self) -> "RangeReader":
+        """Make a reader with a consumer of its own, which waits for nobody else's reading; close it yourself."""
+        return RangeReader(self._make)
+
     async def ends(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
         """Give the offset after the last readable record of each partition. Raises KafkaUnavailable."""
         wanted = [TopicPartition(topic, partition) for partition in sorted(partitions)]

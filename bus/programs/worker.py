@@ -29,19 +29,20 @@ from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
-from projections.registry import stages as projection_stages
+from projections.registry import PROJECTIONS, decoding_once
+from projections.registry import stage as projection_stage
 from projections.sla_timer import SlaTimer
 from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
-DELIVERY = "delivery"
-STAGES = ("projections", "sla", "intake", "commands", DELIVERY)
+DELIVERY, SLA = "delivery", "sla"
+STAGES = (PROJECTIONS, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
 CONNECTIONS = 14
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
     """Run the stages wanted, a relay, what the dead-letter room does by itself, until SIGTERM or Ctrl-C.
 
-    With `sla` its timer runs too, with `delivery` the couriers.
+    `sla` is the timer of the promises alone; with `delivery` the couriers run too.
 
     Raises PlanWrong before anything runs.
     """
@@ -69,7 +70,7 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record))
     tasks["forget_old"] = unless(stopping, forget_old(core.pool))
-    if "sla" in names:
+    if SLA in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
     for name, (courier, _) in made.items():
@@ -85,14 +86,14 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
 
 def _stages(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
     namespace = core.settings.namespace
-    events = EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep)
+    events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
     doors: dict[str, tuple[str, RecordTranslator]] = {
         INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings))),
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     deliveries = EnqueueHandler(events=events, plan=plan, now=utc_now)
     return (
-        *projection_stages(events, namespace=namespace),
+        projection_stage(events, namespace=namespace),
         _stage(namespace, DELIVERY, LOG, deliveries),
         *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
     )

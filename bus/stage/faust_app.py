@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import faust
@@ -22,7 +23,24 @@ COMMIT_INTERVAL_S = 1.0
 SKIP_S_MAX = 20.0
 METADATA_MS_MAX = 5_000  # who joined while a broker came back was given nothing, until it looks again
 
-Deliver = Callable[[Sequence[Record], int], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records as they were delivered, in order per partition, and the end offsets of their partitions then."""
+
+    records: Sequence[Record]
+    ends: Mapping[int, int]
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def unread(self) -> Mapping[int, int]:
+        """Give the offset of each partition from which its records are without a gap up to the last."""
+        firsts, next_offsets = dict[int, int](), dict[int, int]()
+        for one in self.records:
+            if one.offset != next_offsets.get(one.partition):
+                firsts[one.partition] = one.offset
+            next_offsets[one.partition] = one.offset + 1
+        return firsts
 
 
 class _App(faust.App):
@@ -30,11 +48,10 @@ class _App(faust.App):
         """Make none: they are for tables, and there are none."""
 
 
-def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Deliver) -> faust.App:
+def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Callable[[Batch], Awaitable[None]]) -> faust.App:
     """Make the App of a stage; a stopped one cannot start again, so make another.
 
-    `kafka` are aiokafka's connection options. `deliver` is given records, and how many more the log holds on their
-    partitions; it must never raise anything but CancelledError: an agent that
+    `kafka` are aiokafka's connection options. `deliver` must never raise anything but CancelledError: an agent that
     raises loses its batch.
     """
     app = _App(
@@ -66,7 +83,7 @@ def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Deliver) -> fau
         assert isinstance(stream, Stream)
         async for events in _batches(stream):
             records = [_record(event) for event in events]
-            await deliver(records, _unread(app, records))
+            await deliver(Batch(records=records, ends=_ends(app, stage.topic, records)))
 
     app.agent(topic, name=f"{stage.group}.run", concurrency=1)(run)
     app.finalize()
@@ -117,10 +134,10 @@ async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> Non
             consumer._committed_offset.update(skipped)
 
 
-def _unread(app: faust.App, records: Sequence[Record]) -> int:
-    """Count what the log holds beyond these records on their partitions, as the App's fetches told."""
-    ends, next_offsets = app.monitor.tp_end_offsets, {(one.topic, one.partition): one.offset + 1 for one in records}
-    return sum(max((ends.get(TP(*place)) or 0) - at, 0) for place, at in next_offsets.items())
+def _ends(app: faust.App, topic: str, records: Sequence[Record]) -> dict[int, int]:
+    """Give the end offsets of the records' partitions, as the App's fetches told."""
+    ends = app.monitor.tp_end_offsets
+    return {one: ends.get(TP(topic, one)) or 0 for one in {record.partition for record in records}}
 
 
 def _record(event: EventT[bytes]) -> Record:

@@ -1,11 +1,11 @@
 """Exactly once: moves handlers along partitions, effects and offset in one transaction, gaps read from the log."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,10 +20,12 @@ from bus.wire.record import Record
 
 CHUNK = 2_000  # records a transaction while reading directly
 TRANSACTION_S_MAX = 120.0
+HOLD_S_MAX = 5.0  # longer than this, no handler holds up another of its stage
 
 log = structlog.get_logger()
 Place = tuple[str, int]
 Answer = TypeVar("Answer")
+Leave = Callable[[str, asyncio.Task[Any]], None]  # takes over a handler by its name, and what it is busy with
 
 
 class _Behind(Exception):
@@ -46,19 +48,19 @@ class Runner:
         """Keep what it stands on; `applied` is told a handler's name each time a batch of its is committed."""
         self.topic, self._pool, self._reader, self._now, self._report = topic, pool, reader, now, report
         self._applied = applied
+        self.positions: dict[Place, int] = {}  # as last seen: PostgreSQL has the last word
         self._stopped: dict[Place, str] = {}
-        self._busy: set[Place] = set()
 
     async def take(self, handler: Handler, records: Sequence[Record]) -> set[int]:
         """Give a handler records as they were delivered, in order per partition; repeats are dropped.
 
-        Answers the partitions of which nothing was done because records in between are missing, or the handler is being
-        caught up: `catch_up` is wanted there. Raises Transient, then the records may be given again.
+        Answers the partitions of which nothing was done because records in between are missing: `catch_up` is wanted
+        there. Raises Transient, then the records may be given again.
         """
         due, wanted = [], set()
         for chunk in _chunks(records):
             place = (handler.name, chunk.partition)
-            if place in self._busy or chunk.end - chunk.start != len(chunk.records):
+            if chunk.end - chunk.start != len(chunk.records):
                 wanted.add(chunk.partition)
             elif place not in self._stopped:
                 due.append(chunk)
@@ -69,27 +71,33 @@ class Runner:
         handlers: Sequence[Handler],
         ends: Mapping[int, int],
         *,
+        reader: RangeReader | None = None,
         progress: Callable[[int], None] = lambda _records: None,
+        leave: Leave | None = None,
     ) -> int:
         """Read the log directly, once for all handlers, from where they stand up to `ends`; answers how many records.
 
-        Each poll is a transaction of each handler's own. Raises Transient; what took effect until then stays.
+        Each poll is a transaction of each handler's own. `reader` is by default the runner's own; a handler that holds
+        the others up is left to `leave`. Raises Transient; what took effect until then stays.
         """
-        places = {(handler.name, partition) for handler in handlers for partition in ends}
-        self._busy |= places
-        read = 0
-        try:
-            while stands := await self._standing_before(handlers, ends):
-                starts = {one: min(at for (_, p), at in stands.items() if p == one) for _, one in stands}
-                ranges = {partition: (start, ends[partition]) for partition, start in starts.items()}
-                async with aclosing(ahead(self._reader.read_together(self.topic, ranges, most=CHUNK))) as polls:
-                    async for chunks in polls:
-                        if not all(await together(self._follow(handler, chunks, stands) for handler in handlers)):
-                            break
-                        read += sum(len(chunk.records) for chunk in chunks)
-                        progress(read)
-        finally:
-            self._busy -= places
+        read, reader = 0, reader or self._reader
+
+        def left(name: str, busy: asyncio.Task[Any]) -> None:
+            nonlocal handlers
+            handlers = [one for one in handlers if one.name != name]
+            assert leave
+            leave(name, busy)
+
+        while stands := await self._standing_before(handlers, ends):
+            starts = {one: min(at for (_, p), at in stands.items() if p == one) for _, one in stands}
+            ranges = {partition: (start, ends[partition]) for partition, start in starts.items()}
+            async with aclosing(ahead(reader.read_together(self.topic, ranges, most=CHUNK))) as polls:
+                async for chunks in polls:
+                    follows = {handler.name: self._follow(handler, chunks, stands) for handler in handlers}
+                    if not all((await side_by_side(follows, left if leave else None)).values()):
+                        break
+                    read += sum(len(chunk.records) for chunk in chunks)
+                    progress(read)
         return read
 
     async def _standing_before(self, handlers: Sequence[Handler], ends: Mapping[int, int]) -> dict[Place, int]:
@@ -98,6 +106,7 @@ class Runner:
         async with connected(self._pool) as connection:
             found = await offsets.standing(connection, names)
         stands = {(one.handler, one.partition): one.next_offset for one in found}
+        self.positions |= stands
         for handler in names:
             for partition in ends:
                 if (handler, partition) not in stands:
@@ -120,7 +129,8 @@ class Runner:
         return self._stopped.get((handler, partition))
 
     def heed(self, standing: offsets.HandlerPosition) -> None:
-        """Learn from the row that a handler was revived."""
+        """Learn from the row where a handler stands, and that it was revived."""
+        self.positions[standing.handler, standing.partition] = standing.next_offset
         if standing.failure is None and self._stopped.pop((standing.handler, standing.partition), ""):
             metrics.STOPPED.labels(standing.handler, standing.partition).set(0)
 
@@ -178,6 +188,7 @@ class Runner:
         try:
             async with asyncio.timeout(TRANSACTION_S_MAX), connected(self._pool) as connection:
                 next_offsets = await offsets.lock(connection, handler.name, [chunk.partition for chunk in chunks])
+                self._learn(handler, next_offsets)
                 due = [chunk for chunk in chunks if next_offsets.get(chunk.partition, -1) >= chunk.start]
                 fresh = [r for chunk in due for r in chunk.records if r.offset >= next_offsets[chunk.partition]]
                 if fresh:
@@ -186,12 +197,16 @@ class Runner:
                 await self._move(connection, handler, due, next_offsets)
         except TimeoutError as error:
             raise StoreUnavailable(f"{handler.name}: no end of the transaction in {TRANSACTION_S_MAX:.0f} s") from error
+        self._learn(handler, {chunk.partition: max(chunk.end, next_offsets[chunk.partition]) for chunk in due})
         for chunk in due:
             _tell_missing(handler.name, chunk, next_offsets[chunk.partition])
         metrics.EVENTS.labels(handler.name).inc(len(fresh))
         if fresh:
             self._applied(handler.name)
         return {chunk.partition for chunk in chunks} - {chunk.partition for chunk in due}
+
+    def _learn(self, handler: Handler, next_offsets: Mapping[int, int]) -> None:
+        self.positions |= {(handler.name, partition): at for partition, at in next_offsets.items()}
 
     async def _move(
         self, connection: Connection, handler: Handler, chunks: Sequence[Chunk], next_offsets: Mapping[int, int]
@@ -205,13 +220,29 @@ class Runner:
             await offsets.move(connection, handler.name, moves, at=self._now())
 
 
-async def together(works: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
-    """Do works side by side and wait for all of them; then raises what the first that failed raised."""
-    answers = await asyncio.gather(*works, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return cast(list[Answer], answers)
+async def side_by_side(
+    works: Mapping[str, Coroutine[Any, Any, Answer]], leave: Leave | None = None
+) -> dict[str, Answer]:
+    """Do works of handlers side by side and give their answers by name; then raises what the first that failed raised.
+
+    Who is not done long after another is left to `leave`, if that is given: it holds nobody up.
+    """
+    tasks = {asyncio.create_task(work): name for name, work in works.items()}
+    try:
+        done, late = await asyncio.wait(tasks, timeout=HOLD_S_MAX if leave else None)
+        if late and not done:
+            done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    for task in late:
+        assert leave
+        leave(tasks[task], task)
+    if failed := [error for task in tasks if task in done and (error := task.exception())]:
+        raise failed[0]
+    return {tasks[task]: task.result() for task in done}
 
 
 def _stopped(handler: str, partition: int, why: str) -> Alert:

@@ -8,7 +8,7 @@ from tests.faults.checker import Fault
 from tests.faults.records import UNKNOWN_SCHEMA, append, foreign, garbage, move_group, records_of, repeats, with_nul
 from tests.faults.trial import trial
 
-STAGES = ("projections", "sla")
+STAGES = ("projections", "delivery")
 # What is put onto the log past the relay is found there, of course.
 PUT_THERE = (Fault.INVERSION, Fault.UNLOGGED)
 

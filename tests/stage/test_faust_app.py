@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
 
-from bus.stage.faust_app import make_app
+from bus.stage.faust_app import Batch, make_app
 from bus.stage.handler import Stage
 
 STAGE = Stage(name="s", topic="t1.ticket.events", group="t1.ticketbus.s", handlers=())
@@ -14,7 +14,7 @@ PLAIN: dict[str, Any] = {"bootstrap_servers": "a:1,b:2", "security_protocol": "P
 SASL: dict[str, Any] = {"sasl_plain_username": "u", "sasl_plain_password": "p", "sasl_mechanism": "SCRAM-SHA-512"}
 
 
-async def _deliver(_records: object, _unread: int) -> None:
+async def _deliver(_batch: Batch) -> None:
     """Take nothing."""
 
 

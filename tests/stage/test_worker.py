@@ -12,6 +12,7 @@ import pytest
 from aiokafka.consumer.fetcher import Fetcher
 
 from bus.postgres.pool import Connection
+from bus.stage import runner as runner_module
 from bus.wire.record import Record
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
@@ -113,6 +114,35 @@ async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_th
     await rig.produce_many(20, "later")
     await eventually(has(rig, 12_120, "slow"))
     await eventually(has(rig, 12_120))
+
+
+@pytest.mark.parametrize("arrives", [20, 2_000], ids=["delivered", "read directly"])
+async def test_a_handler_that_hangs_holds_no_other_up_and_gets_there(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, arrives: int
+) -> None:
+    monkeypatch.setattr(runner_module, "HOLD_S_MAX", 0.3)
+    gate, hung = asyncio.Event(), asyncio.Event()
+    gate.set()
+
+    class Hangs(Counting):
+        async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+            if not gate.is_set():
+                hung.set()
+            await gate.wait()
+            await Counting.handle(self, connection, records)
+
+    rig.work(Counting(), Hangs(name="hangs"))
+    await rig.produce_many(10)
+    await eventually(has(rig, 30, "hangs"), within_s=60)
+    gate.clear()
+    await rig.produce_many(arrives, "first")
+    await hung.wait()
+    await eventually(has(rig, 30 + 3 * arrives), within_s=60)
+    await rig.produce_many(arrives, "second")
+    await eventually(has(rig, 30 + 6 * arrives), within_s=60)
+    assert await rig.effects("hangs") == 30
+    gate.set()
+    await eventually(has(rig, 30 + 6 * arrives, "hangs"), within_s=60)
 
 
 async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:
