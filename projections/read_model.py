@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
-from bus.wire.codec import ticket_from_json
+from bus.wire.codec import ticket_from_json, ticket_json
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
 Written = Mapping[str, Any]
+KEPT = 4_000  # results; the read models of a stage are given the same events one after the other
 FOLDED = "folded::text"  # the ticket as JSON text: read at once, not by way of Python's own lists and dicts
 
 
@@ -40,13 +43,38 @@ class ReadModel(Generic[Row]):
     write: Callable[[Row | None, Row], Mapping[str, Sequence[Written]]]
 
 
+def shared(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let read models share the results of a pure function: for the very same arguments it is called once.
+
+    What is the same is told by identity, which costs less than to compare; a result that was kept keeps its arguments.
+    """
+    results = dict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()
+
+    def sharing(*arguments: Any) -> Result:
+        key = tuple(map(id, arguments))
+        if (known := results.get(key)) is not None:
+            return known[1]
+        result = function(*arguments)
+        if len(results) >= KEPT:
+            del results[next(iter(results))]
+        results[key] = arguments, result
+        return result
+
+    return sharing
+
+
+_evolved = shared(evolve)
+folded_json = shared(ticket_json)
+_ticket_of = lru_cache(maxsize=KEPT)(ticket_from_json)
+
+
 def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     """Fold one event into the ticket itself; a repeat changes nothing, a gap is VersionMissing."""
     if ticket is not None and recorded.version <= ticket.version:
         return ticket
-    return evolve(ticket, recorded)
+    return _evolved(ticket, recorded)
 
 
 def read_folded(_: TicketId, stored: Sequence[Any]) -> Ticket:
     """Read the ticket back from FOLDED."""
-    return ticket_from_json(stored[0])
+    return _ticket_of(stored[0])

@@ -11,8 +11,7 @@ from orjson import Fragment
 from bus.domain.sla_clock import Clock, due_at, next_alarm_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
-from bus.wire.codec import ticket_json
-from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
+from projections.read_model import FOLDED, ReadModel, Table, Written, fold, folded_json, read_folded
 
 
 class ClockState(StrEnum):
@@ -76,7 +75,7 @@ def _state(clock: Clock) -> ClockState:
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     """Give the tables' records of a row; most events change no promise."""
     changed = [one for one in ClockName if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
-    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
+    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(folded_json(ticket))}
     return {
         "sla_tickets": [folded],
         "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one)), strict=True)) for one in changed],

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from orjson import Fragment
 
 from bus.domain.ticket import Ticket
-from bus.wire.codec import ticket_json
-from projections.read_model import FOLDED, ReadModel, Table, Written, fold, read_folded
+from projections.read_model import FOLDED, ReadModel, Table, Written, fold, folded_json, read_folded
 
 
 def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
@@ -43,7 +42,7 @@ def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
                 "assigner": ticket.assigner,
                 "last_at": ticket.last_at,
                 "last_action": ticket.last_action,
-                "folded": Fragment(ticket_json(ticket)),
+                "folded": Fragment(folded_json(ticket)),
             }
         ]
     }
