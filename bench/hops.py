@@ -53,8 +53,8 @@ async def run(bus: Bus) -> list[Figure]:
             note=note,
         )
         for share, value, against, goal, note in (
-            ("p50", p50, bare_p50, "", parts),
-            ("p99", p99, bare_p99, "≤ 2×", parts_p99),
+            ("p50", p50, bare_p50, "≤ 3×", parts),
+            ("p99", p99, bare_p99, "≤ 3×", parts_p99),
         )
     ]
 
