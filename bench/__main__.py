@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import importlib
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Final
 from bench import machine, report
 from bench.bus import bus_on
 from bench.figure import Figure, json_line
-from bus.garbage import collect_seldom
+from bus.cli.run import GC_THRESHOLDS
 from bus.local.stack import Urls, running_parts
 from bus.observability.logging import configure
 from bus.settings import load
@@ -44,7 +45,7 @@ def main() -> None:
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
     rooms = chosen.rooms or [*ROOMS, *(SCALE if chosen.scale else ())]
     configure("bench", level="critical")  # what an import refuses is found and said, and stdout is for figures
-    collect_seldom()  # as every program does; what is measured in this process beside ours has it too
+    gc.set_threshold(*GC_THRESHOLDS)  # as every program does; what is measured in this process beside ours has it too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was started ends with the bench
     with (
         tempfile.TemporaryDirectory(prefix="ticketbus-bench-") as folder,

@@ -1,12 +1,13 @@
 """The stage of read models as it is, or with some of them, on a topic of the bench's own."""
 
 import asyncio
+import gc
 import sys
 from dataclasses import replace
 from time import monotonic
 
 from bus.app import open_core
-from bus.garbage import collect_seldom
+from bus.cli.run import GC_THRESHOLDS
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
@@ -20,7 +21,7 @@ from projections.registry import decoding_once, stage
 
 async def main(topic: str, *names: str) -> None:
     """Tell when it began (the clock `monotonic`), then keep these read models until SIGTERM."""
-    collect_seldom()  # as every program does
+    gc.set_threshold(*GC_THRESHOLDS)  # as every program does
     settings, stopping = load(), asyncio.Event()
     stop_on_signals(stopping)
     async with open_core(settings) as core, open_reader(settings) as reader:

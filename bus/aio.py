@@ -1,11 +1,12 @@
-"""Waiting with an end: for an event but not for ever, or for work but not past a stop."""
+"""asyncio with an end: waiting for an event but not for ever, work but not past a stop, and tasks that do end."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+CANCEL_AGAIN_S = 0.5  # a library that swallows one cancellation is cancelled again
 
 
 @dataclass(slots=True)
@@ -51,3 +52,12 @@ async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Result]) -> 
         for task in (doing, halt):
             task.cancel()
         await asyncio.gather(doing, halt, return_exceptions=True)
+
+
+async def cancel_all(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancel tasks and wait until all have ended, whatever they end with. Idempotent."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)

@@ -11,8 +11,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from bus.aio import cancel_all
 from bus.domain.commands import OpenTicket
-from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.middleware import RequestMiddleware
 from bus.gateway.http.openapi import command_docs, docs_doors

@@ -14,35 +14,10 @@ from typing import Final, Protocol
 from filelock import FileLock
 
 from bus.local.failures import ChecksumMismatch, LocalStackError
+from bus.local.jar_lock import LOCK_FILE, Archive, read_lock
 
-LOCK_FILE: Final = Path(__file__).with_name("jars.lock")
 _PARALLEL: Final = 6
 _TRIES_MAX: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Archive:
-    """One line of the lock file."""
-
-    part: str
-    group: str
-    artifact: str
-    version: str
-    classifier: str
-    packaging: str
-    size: int
-    sha256: str
-
-    @property
-    def filename(self) -> str:
-        """Answer the name that Maven gives it."""
-        classifier = f"-{self.classifier}" if self.classifier else ""
-        return f"{self.artifact}-{self.version}{classifier}.{self.packaging}"
-
-    def line(self) -> str:
-        """Answer its line of the lock file."""
-        coordinate = f"{self.group}:{self.artifact}:{self.packaging}:{self.classifier}:{self.version}"
-        return f"{self.part} {coordinate} {self.size} {self.sha256}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +40,6 @@ class DownloadProgress(Protocol):
     def begin(self, total_bytes: int) -> None: ...
     def advance(self, count: int) -> None: ...
     def end(self) -> None: ...
-
-
-def read_lock(path: Path = LOCK_FILE) -> tuple[Archive, ...]:
-    """Read the lock file. Raises LocalStackError on a line it cannot read."""
-    archives = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line or line.startswith("#"):
-            continue
-        try:
-            part, coordinate, size, sha256 = line.split(" ")
-            group, artifact, packaging, classifier, version = coordinate.split(":")
-        except ValueError as error:
-            raise LocalStackError(f"{path.name}, line {number}: cannot be read; make the file anew") from error
-        archives.append(
-            Archive(
-                part=part, group=group, artifact=artifact, version=version, classifier=classifier, packaging=packaging,
-                size=int(size), sha256=sha256,
-            )
-        )  # fmt: skip
-    return tuple(archives)
 
 
 def provide(

@@ -9,7 +9,7 @@ from typing import Final
 
 from jgo.maven import MavenContext, PythonResolver
 
-from bus.local.jars import LOCK_FILE, Archive
+from bus.local.jar_lock import LOCK_FILE, Archive
 
 KAFKA: Final = ("org.apache.kafka", "kafka_2.13", "4.4.0")
 KAFKA_LOGGING: Final = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")

@@ -10,7 +10,8 @@ import pytest
 
 from bus.local import jars
 from bus.local.failures import ChecksumMismatch, LocalStackError
-from bus.local.jars import Archive, Progress
+from bus.local.jar_lock import Archive, read_lock
+from bus.local.jars import Progress
 
 JAR = b"a jar"
 
@@ -117,7 +118,7 @@ def test_a_network_that_fails_is_tried_again_and_then_told(
 
 
 def test_the_lock_file_names_the_parts_once_each() -> None:
-    archives = jars.read_lock()
+    archives = read_lock()
     versions = {each.artifact: each.version for each in archives}
     assert len(versions) == len(archives)
     assert versions["kafka-clients"] == versions["kafka_2.13"] == "4.4.0"
@@ -129,4 +130,4 @@ def test_a_lock_file_that_cannot_be_read_is_told_by_line(tmp_path: Path) -> None
     path = tmp_path / "jars.lock"
     path.write_text("# fine\nnot a line\n")
     with pytest.raises(LocalStackError, match="line 2"):
-        jars.read_lock(path)
+        read_lock(path)

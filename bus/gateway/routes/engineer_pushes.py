@@ -6,10 +6,10 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bus.aio import cancel_all
 from bus.domain.commands import Accept
 from bus.domain.errors import Refusal, Transient
 from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit
-from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Client

@@ -9,11 +9,11 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from bus.aio import cancel_all
 from bus.domain.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit, bearer
 from bus.gateway.auth.roles import Access
-from bus.gateway.cancellation import cancel_all
 from bus.gateway.deps import GatewayDeps, deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE

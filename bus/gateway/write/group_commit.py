@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from bus.aio import cancel_all
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.gateway import metrics
-from bus.gateway.cancellation import cancel_all
 from bus.intake.dispatch import Dispatcher
 
 BATCH_REQUESTS_MAX = 256

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from bus.garbage import THRESHOLDS
+from bus.cli.run import GC_THRESHOLDS
 
 _RUN = """
 import gc
@@ -17,5 +17,5 @@ run(whole())
 def test_what_runs_by_the_command_line_collects_seldom() -> None:
     told = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True, timeout=300)
     before, after = told.stdout.splitlines()
-    assert after == str(THRESHOLDS)
+    assert after == str(GC_THRESHOLDS)
     assert before != after  # else the line above says nothing
