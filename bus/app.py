@@ -10,7 +10,8 @@ from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.auth.clients import ensure_client
 from bus.gateway.auth.roles import Role
 from bus.intake.dispatch import Dispatcher
-from bus.kafka.clients import admin, alter_topics, apply_topics
+from bus.kafka.clients import admin
+from bus.kafka.topic_admin import alter_topics, apply_topics
 from bus.outbox.relay import Relay
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool

@@ -9,7 +9,7 @@ import structlog
 from bus.alerts.alert import Alert, AlertRule, AlertSink, report
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool
-from deadletter import redrive_store as redrives
+from deadletter import redrive_store
 from deadletter.records import Encode
 from deadletter.redrive_policy import End
 from deadletter.redrive_store import Redrive
@@ -26,9 +26,9 @@ async def carry_out_running(
     while True:
         pause_s = LOOK_S
         try:
-            for number in await redrives.running(pool):
+            for number in await redrive_store.running(pool):
                 pause_s = PAUSE_S
-                step = await redrives.step(pool, number, now(), encode)
+                step = await redrive_store.step(pool, number, now(), encode)
                 if isinstance(step, End) and not step.done:
                     report(_stopped(number, step.why))
         except StoreUnavailable as error:
@@ -38,8 +38,8 @@ async def carry_out_running(
 
 async def watch(pool: Pool, number: int, *, say: Callable[[Redrive], None]) -> Redrive:
     """Begin a frozen set and follow it to its end. Raises RedriveGone, StoreUnavailable."""
-    await redrives.begin(pool, number)
-    while (redrive := await redrives.read(pool, number)).state == "running":
+    await redrive_store.begin(pool, number)
+    while (redrive := await redrive_store.read(pool, number)).state == "running":
         say(redrive)
         await asyncio.sleep(LOOK_S)
     say(redrive)

@@ -18,7 +18,8 @@ import httpx2
 import psycopg
 
 from bus.app import Core, open_core, require
-from bus.kafka.clients import admin, apply_topics
+from bus.kafka.clients import admin
+from bus.kafka.topic_admin import apply_topics
 from bus.local.ports import PortClaims
 from bus.local.stack import Urls
 from bus.settings import Settings

@@ -50,9 +50,9 @@ def pause(
     Example: ticketbus delivery pause erp --why "张工: 盘点到 18 点"
     """
     from bus.cli.run import with_core
-    from bus.delivery import target_state as gate
+    from bus.delivery import target_state
 
-    with_core(data, lambda core: gate.pause(core.pool, target, why))
+    with_core(data, lambda core: target_state.pause(core.pool, target, why))
     typer.echo(f"{target} 已暂停 / paused: {why}")
 
 
@@ -63,9 +63,9 @@ def resume(target: Target, data: Data = None) -> None:
     Example: ticketbus delivery resume erp
     """
     from bus.cli.run import with_core
-    from bus.delivery import target_state as gate
+    from bus.delivery import target_state
 
-    if not with_core(data, lambda core: gate.resume(core.pool, target)):
+    if not with_core(data, lambda core: target_state.resume(core.pool, target)):
         typer.echo(f"“{target}”没有暂停 / {target} is not paused", err=True)
         raise typer.Exit(1)
     typer.echo(f"{target} 已恢复 / resumed")

@@ -52,7 +52,7 @@ def check(
     Example: ticketbus topics check --live
     """
     from bus.cli.run import resolved, run
-    from bus.kafka.clients import topic_differences
+    from bus.kafka.topic_admin import topic_differences
     from schemas.topics import load_contract
 
     contract = load_contract()

@@ -11,9 +11,7 @@ import structlog
 
 from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink, report
-from bus.delivery import alerts as found
-from bus.delivery import metrics, queue
-from bus.delivery import target_state as gate
+from bus.delivery import alerts, metrics, queue, target_state
 from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
 from bus.delivery.breaker import Breaker, admit, is_open
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
@@ -67,7 +65,7 @@ class DeliveryWorker:
             while self._under_way or self._finished or not stopping.is_set():
                 try:
                     if not begun:
-                        await gate.begin(self.pool, self.name)
+                        await target_state.begin(self.pool, self.name)
                         begun = True
                     claims = await self._turn(stopping)
                 except Transient as error:
@@ -103,9 +101,9 @@ class DeliveryWorker:
             self._poll.reset()  # nothing was asked: the rate alone is waited for
             return []
         async with connected(self.pool) as connection:
-            paused, stood = await gate.read(connection, self.name, lock=False)
-            if not gate.at_rest(stood, now) or any(one.failure for one in self._finished):
-                paused, stood = await gate.read(connection, self.name, lock=True)
+            paused, stood = await target_state.read(connection, self.name, lock=False)
+            if not target_state.at_rest(stood, now) or any(one.failure for one in self._finished):
+                paused, stood = await target_state.read(connection, self.name, lock=True)
             judged = judge(
                 self.name,
                 self._finished,
@@ -120,12 +118,12 @@ class DeliveryWorker:
             if parked:
                 await self.park(connection, parked)
             if judged.flood:
-                await gate.hold(connection, self.name, judged.flood)
+                await target_state.hold(connection, self.name, judged.flood)
             held_up = paused or judged.flood or stopping.is_set()
             most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
-                await gate.write(connection, self.name, breaker)
+                await target_state.write(connection, self.name, breaker)
             due_at = None if claims else await queue.due_next(connection, self.name, after=now)
         self._due_at = min((at for at in (due_at, breaker.not_before) if at and at > now), default=None)
         if claims or self._finished:
@@ -159,12 +157,12 @@ class DeliveryWorker:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()
-            self.report(found.parked(one))
+            self.report(alerts.parked(one))
         if flood:
-            self.report(found.paused(self.name, flood))
+            self.report(alerts.paused(self.name, flood))
         limits = self.plan.breaker_limits
         if is_open(breaker, limits) and not is_open(stood, limits):
-            self.report(found.breaker_open(self.name, breaker.failures))
+            self.report(alerts.breaker_open(self.name, breaker.failures))
         metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, limits))
 
     def _lease(self) -> timedelta:

@@ -5,20 +5,20 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from bus.alerts import alert as findings
+from bus.alerts import alert
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
 from bus.outbox import metrics as outbox
 from bus.stage import metrics as stage
-from bus.wire import metrics as log
+from bus.wire import metrics as wire
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
-    ("Log", "Counted in the worker.", log),
+    ("Log", "Counted in the worker.", wire),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
-    ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", findings),
+    ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", alert),
     (
         "Delivery",
         "Counted where the stage `delivery` runs; the engineer app's in the gateways.",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bus.domain import sla_clock as clock
+from bus.domain import sla_clock
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -161,7 +161,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case WorkStarted(substate=substate):
             return _working(ticket, substate, at)
         case WorkPaused(waiting_for=waiting_for):
-            standing = clock.stop(ticket.resolution, at)
+            standing = sla_clock.stop(ticket.resolution, at)
             return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=standing)
         case PauseReasonChanged(waiting_for=waiting_for):
             return replace(ticket, paused_for=waiting_for)
@@ -207,7 +207,7 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
 
 
 def _responded(ticket: Ticket, at: datetime) -> Ticket:
-    return replace(ticket, response=clock.settle(ticket.response, at))
+    return replace(ticket, response=sla_clock.settle(ticket.response, at))
 
 
 def _working(ticket: Ticket, substate: Substate | None, at: datetime) -> Ticket:
@@ -216,11 +216,11 @@ def _working(ticket: Ticket, substate: Substate | None, at: datetime) -> Ticket:
 
 
 def _running(ticket: Ticket, at: datetime) -> Ticket:
-    return replace(ticket, resolution=clock.run(ticket.resolution, at))
+    return replace(ticket, resolution=sla_clock.run(ticket.resolution, at))
 
 
 def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
-    settled = clock.settle(ticket.resolution, at)
+    settled = sla_clock.settle(ticket.resolution, at)
     return replace(
         ticket,
         state=State.RESOLVED,

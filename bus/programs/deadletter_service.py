@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 
 import orjson
 
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.delivery.status import standing
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.errors import BusError, CommandRefused, MalformedInput
@@ -30,7 +30,7 @@ from bus.gateway.write.idempotency_store import once
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import Pool
 from bus.wire.codec import Codec
-from deadletter import redrive_store as redrives
+from deadletter import redrive_store
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
 from deadletter.edit import edit
@@ -71,7 +71,7 @@ class PostgresDeadLetterService:
         return as_json(letter, self.codec)
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:
-        return [asdict(one) for one in await redrives.redrives(self.pool)]
+        return [asdict(one) for one in await redrive_store.redrives(self.pool)]
 
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await standing(self.pool)]
@@ -90,19 +90,21 @@ class PostgresDeadLetterService:
             case EditLetter(letter=number, why=why):
                 return {"letter": await self._edited(pool, order, _decision(deed, why)), "edited_from": number}
             case FreezeRedrive(why=why):
-                return asdict(await redrives.freeze(pool, _query(order), _terms(order), _decision(deed, why), encode))
+                return asdict(
+                    await redrive_store.freeze(pool, _query(order), _terms(order), _decision(deed, why), encode)
+                )
             case RunRedrive(redrive=number):
-                await redrives.begin(pool, number)
-                return asdict(await redrives.read(pool, number))
+                await redrive_store.begin(pool, number)
+                return asdict(await redrive_store.read(pool, number))
             case StopRedrive(redrive=number, why=why):
-                if not await redrives.end(pool, number, done=False, why=f"{deed.by}: {why}", now=deed.at):
+                if not await redrive_store.end(pool, number, done=False, why=f"{deed.by}: {why}", now=deed.at):
                     raise RedriveGone(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none")
-                return asdict(await redrives.read(pool, number))
+                return asdict(await redrive_store.read(pool, number))
             case PauseDelivery(target=target, why=why):
-                await gate.pause(pool, target, f"{deed.by}: {why}")
+                await target_state.pause(pool, target, f"{deed.by}: {why}")
                 return {"target": target, "paused": f"{deed.by}: {why}"}
             case ResumeDelivery(target=target):
-                if not await gate.resume(pool, target):
+                if not await target_state.resume(pool, target):
                     zh, en = f"“{target}”没有暂停", f"{target} is not paused"
                     raise HttpProblem(409, "not_paused", "target", (zh, en))
                 return {"target": target, "paused": None}

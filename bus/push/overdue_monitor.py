@@ -9,8 +9,7 @@ import structlog
 
 from bus.aio import wait
 from bus.alerts.alert import Alert, AlertRule, AlertSink, report
-from bus.delivery import queue
-from bus.delivery import target_state as gate
+from bus.delivery import queue, target_state
 from bus.delivery.queue import DeliveryEnd, EndedClaim
 from bus.domain.errors import Transient
 from bus.observability.masking import MASK
@@ -40,7 +39,7 @@ class OverdueMonitor:
         while not stopping.is_set():
             try:
                 if not begun:
-                    await gate.begin(self.pool, self.name)
+                    await target_state.begin(self.pool, self.name)
                     begun = True
                 await self.look()
             except Transient as error:

@@ -11,9 +11,7 @@ import structlog
 
 from bus.aio import wait
 from bus.alerts.alert import AlertSink, report
-from bus.delivery import alerts as found
-from bus.delivery import metrics, queue
-from bus.delivery import target_state as gate
+from bus.delivery import alerts, metrics, queue, target_state
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.settlement import written_down
@@ -145,7 +143,7 @@ class PushSessions:
             await self._settle(connection, answered, unanswered, now)
         del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
         async with connected(self.pool) as connection:
-            paused, _ = await gate.read(connection, self.name, lock=False)
+            paused, _ = await target_state.read(connection, self.name, lock=False)
             pushes = [] if paused else await self._claimed(connection, anew, now)
         if not paused:
             self._anew -= anew
@@ -220,4 +218,4 @@ class PushSessions:
         await self.park(connection, [parked])
         metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
         metrics.PARKED.labels(self.name, reason).inc()
-        self.report(found.parked(parked))
+        self.report(alerts.parked(parked))

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from bus.kafka.clients import admin, apply_topics
+from bus.kafka.clients import admin
+from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool
 from bus.settings import Settings

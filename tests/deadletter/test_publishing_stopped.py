@@ -11,7 +11,8 @@ import pytest
 from bus.alerts.alert import AlertRule
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.broker_topic import set_configs
-from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
+from bus.kafka.clients import RECORD_BYTES_MAX, admin
+from bus.kafka.topic_admin import apply_topics
 from bus.outbox import record as outbox
 from bus.outbox import stopped_shards
 from bus.outbox.record import OutboxRecord, shard_of

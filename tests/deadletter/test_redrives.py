@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from deadletter import redrive_store as redrives
+from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, Redrive, RedriveGone, freeze
 from deadletter.redrive_worker import carry_out_running
@@ -39,10 +39,10 @@ async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
 
 async def whole(office: Office, number: int) -> Redrive:
     """Begin a redrive, and carry it out to its end."""
-    await redrives.begin(office.pool, number)
+    await redrive_store.begin(office.pool, number)
 
     async def over() -> Redrive | None:
-        one = await redrives.read(office.pool, number)
+        one = await redrive_store.read(office.pool, number)
         return one if one.state != "running" else None
 
     async with carrying_out(office):
@@ -66,7 +66,7 @@ async def released(office: Office, number: int, count: int) -> None:
     """Wait until so many letters of a redrive are sent."""
 
     async def there() -> bool:
-        return (await redrives.read(office.pool, number)).released >= count
+        return (await redrive_store.read(office.pool, number)).released >= count
 
     await eventually(there, within_s=120, what=f"{count} released")
 
@@ -89,7 +89,7 @@ async def test_a_set_is_sent_once_and_in_order(office: Office) -> None:
     assert once_in_order(target, events)
     assert await groups(office.pool) == []
     with pytest.raises(RedriveGone):
-        await redrives.begin(office.pool, frozen.id)
+        await redrive_store.begin(office.pool, frozen.id)
 
 
 async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
@@ -103,7 +103,7 @@ async def test_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office
     ended = await carried_out(office, frozen.id, target)
     assert ended.state == "stopped"
     assert target.calls == TERMS.canary
-    (one,) = await redrives.redrives(office.pool)
+    (one,) = await redrive_store.redrives(office.pool)
     assert (one.state, one.released, one.failed) == ("stopped", 3, 3)
 
 
@@ -114,7 +114,7 @@ async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office:
     )
     target = Scripted()
     async with couriers(office.pool, target, 2):
-        await redrives.begin(office.pool, frozen.id)
+        await redrive_store.begin(office.pool, frozen.id)
         for count in (3, 8, 13, 18):
             async with carrying_out(office):
                 await released(office, frozen.id, count)
@@ -147,8 +147,8 @@ async def test_two_people_cannot_redrive_one_set(office: Office) -> None:
     frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     with pytest.raises(NothingMatches, match="4 in another redrive"):
         await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-    assert await redrives.end(office.pool, frozen.id, done=False, why="given up", now=utc_now())
-    assert not await redrives.end(office.pool, frozen.id, done=False, why="again", now=utc_now())
+    assert await redrive_store.end(office.pool, frozen.id, done=False, why="given up", now=utc_now())
+    assert not await redrive_store.end(office.pool, frozen.id, done=False, why="again", now=utc_now())
     assert (await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
 
 
@@ -166,7 +166,7 @@ async def test_a_query_that_matches_nothing_freezes_nothing(office: Office) -> N
 
 async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None:
     await letters(office, 1)
-    for _ in range(redrives.SENT_AGAIN_MAX):
+    for _ in range(redrive_store.SENT_AGAIN_MAX):
         frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
         async with couriers(office.pool, Scripted(before=_reject)):
             assert (await whole(office, frozen.id)).state == "stopped"
@@ -184,7 +184,7 @@ async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office:
     async with couriers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, frozen.id)).state == "stopped"
     await discard(office.pool, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
-    one = await redrives.read(office.pool, frozen.id)
+    one = await redrive_store.read(office.pool, frozen.id)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
 
 
@@ -195,5 +195,5 @@ async def test_what_arrives_by_another_redrive_has_not_arrived_by_the_first(offi
         assert (await whole(office, first.id)).state == "stopped"
     second = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (await carried_out(office, second.id, Scripted())).state == "done"
-    told = [(one.delivered, one.failed) for one in await redrives.redrives(office.pool)]
+    told = [(one.delivered, one.failed) for one in await redrive_store.redrives(office.pool)]
     assert told == [(0, 2), (2, 0)]

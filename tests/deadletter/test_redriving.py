@@ -10,7 +10,7 @@ import pytest
 from bus.alerts.alert import Alert, AlertRule
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import open_pool
-from deadletter import redrive_store as redrives
+from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, freeze
 from deadletter.redrive_worker import carry_out_running, watch
@@ -41,7 +41,7 @@ async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterat
 async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
     """Freeze what is there, and let the workers carry it out."""
     frozen = await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record)
-    await redrives.begin(office.pool, frozen.id)
+    await redrive_store.begin(office.pool, frozen.id)
     return frozen
 
 
@@ -49,7 +49,7 @@ async def state(office: Office, number: int, *wanted: str) -> str:
     """Wait until a redrive is in one of the states wanted."""
 
     async def there() -> str | None:
-        now = (await redrives.read(office.pool, number)).state
+        now = (await redrive_store.read(office.pool, number)).state
         return now if now in wanted else None
 
     return str(await eventually(there, what=f"{wanted}"))
@@ -91,7 +91,7 @@ async def test_when_the_worker_that_carries_it_out_is_gone_another_goes_on(offic
         async with worker(database):
             first.cancel()
             await asyncio.wait([first])
-            left = (await redrives.read(office.pool, frozen.id)).left
+            left = (await redrive_store.read(office.pool, frozen.id)).left
             assert left > 0, "it was in the middle"
             await state(office, frozen.id, "done")
     await deliver(office, target)
@@ -106,17 +106,17 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
     async with couriers(office.pool, target, 2), worker(database), worker(database):
         frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
         await released(office, frozen.id, 4)
-        assert await redrives.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
-        stopped = await redrives.read(office.pool, frozen.id)
-        assert await redrives.step(office.pool, frozen.id, utc_now(), CODEC.encode_record) is None
+        assert await redrive_store.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
+        stopped = await redrive_store.read(office.pool, frozen.id)
+        assert await redrive_store.step(office.pool, frozen.id, utc_now(), CODEC.encode_record) is None
         other = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
         await state(office, other.id, "done")
-    after = await redrives.read(office.pool, frozen.id)
+    after = await redrive_store.read(office.pool, frozen.id)
     assert (after.state, after.ended_why, after.released) == ("stopped", "物料又停用", stopped.released)
     assert stopped.released + other.letters == 40
     assert set(target.ledger.values()) == {1}
     with pytest.raises(RedriveGone, match="物料又停用"):
-        await redrives.begin(office.pool, frozen.id)
+        await redrive_store.begin(office.pool, frozen.id)
 
 
 async def test_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches(office: Office, database: str) -> None:
@@ -145,7 +145,7 @@ async def test_two_sets_are_carried_out_side_by_side(office: Office, database: s
     assert [(one.letters, one.taken) for one in sets] == [(4, 0), (2, 4)]
     async with couriers(office.pool, target), worker(database), worker(database):
         for one in sets:
-            await redrives.begin(office.pool, one.id)
+            await redrive_store.begin(office.pool, one.id)
         for one in sets:
             await state(office, one.id, "done")
     assert set(target.ledger.values()) == {1}

@@ -16,7 +16,7 @@ from bus.postgres.migrate import migrate
 from bus.postgres.pool import open_pool
 from bus.settings import Settings
 from bus.wire.record import Record
-from deadletter import redrive_store as redrives
+from deadletter import redrive_store
 from deadletter.upgrade import queue_unpublished
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
@@ -181,19 +181,19 @@ async def test_redrives_go_on_as_they_stood_with_their_figures(database_before: 
     await migrate(database_before)
     async with open_pool(database_before) as pool:
         figures = {one.id: (one.letters, one.released, one.left, one.delivered, one.failed) for one in
-                   await redrives.redrives(pool)}  # fmt: skip
+                   await redrive_store.redrives(pool)}  # fmt: skip
         assert figures == {running: (4, 2, 1, 1, 0), stopped: (2, 1, 1, 0, 1)}
         target = Scripted()
 
         async def over() -> bool:
-            return (await redrives.read(pool, running)).state == "done"
+            return (await redrive_store.read(pool, running)).state == "done"
 
         async with couriers(pool, target), carrying_out(Office(pool=pool)):
             await eventually(over, within_s=60)
         assert sorted(target.order) == [("R2", 1), ("R3", 1)]
-        ended = await redrives.read(pool, running)
+        ended = await redrive_store.read(pool, running)
         assert (ended.ended_why, ended.left) == ("3 arrived, 0 failed again", 0)
-        again = await redrives.freeze(
-            pool, redrives.DeadLetterQuery(target="erp"), ended.terms, DECISION, CODEC.encode_record
+        again = await redrive_store.freeze(
+            pool, redrive_store.DeadLetterQuery(target="erp"), ended.terms, DECISION, CODEC.encode_record
         )
         assert (again.letters, again.taken) == (2, 0), "the stopped one's rest, and what died again"

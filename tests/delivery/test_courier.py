@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bus.alerts.alert import AlertRule
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
@@ -133,13 +133,13 @@ async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothin
 
 async def test_a_paused_target_is_called_no_more_until_it_is_resumed(office: Office) -> None:
     target = Scripted()
-    await gate.begin(office.pool, ERP)
+    await target_state.begin(office.pool, ERP)
     async with couriers(office.pool, target):
-        await gate.pause(office.pool, ERP, "盘点 / stocktaking")
+        await target_state.pause(office.pool, ERP, "盘点 / stocktaking")
         await office.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
         assert target.calls == 0
-        assert await gate.resume(office.pool, ERP)
+        assert await target_state.resume(office.pool, ERP)
         await eventually(lambda: settled(office))
     await delivered(office, target, EVENTS)
 
@@ -180,8 +180,8 @@ async def test_the_rate_is_held(office: Office) -> None:
 async def test_a_target_that_nobody_knows_is_neither_paused_nor_resumed_and_the_nearest_is_named(
     office: Office,
 ) -> None:
-    await gate.begin(office.pool, ERP)
-    for order in (gate.pause(office.pool, "erpp", "盘点"), gate.resume(office.pool, "erpp")):
-        with pytest.raises(gate.NoSuchTarget, match="did you mean erp"):
+    await target_state.begin(office.pool, ERP)
+    for order in (target_state.pause(office.pool, "erpp", "盘点"), target_state.resume(office.pool, "erpp")):
+        with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order
     assert await office.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]

@@ -3,7 +3,7 @@
 import asyncio
 
 from bus.alerts.alert import AlertRule
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded
 from tests.bus_under_test import eventually
@@ -46,7 +46,7 @@ async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_
     async with couriers(office.pool, left):
         await asyncio.sleep(0.3)
         assert left.calls == 0, "a new start does not lift it"
-        assert await gate.resume(office.pool, ERP)
+        assert await target_state.resume(office.pool, ERP)
 
         async def rest_delivered() -> bool:
             return len(left.order) == len(events) - target.calls

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from adapters.simulators.engineer_app import EngineerApp, Habit, SubscriptionRefused
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from bus.gateway.http.uvicorn_websocket import ANSWERS, HEARD_MAX
@@ -158,7 +158,7 @@ async def test_nobody_but_who_may_accept_tickets_is_pushed_to(world: World) -> N
 async def test_a_pause_holds_pushes_too(world: World) -> None:
     async with world.app() as app:
         async with world.bus.core() as core:
-            await gate.pause(core.pool, "app", "张工: 换版")
+            await target_state.pause(core.pool, "app", "张工: 换版")
         ticket_id = await world.ticket()
 
         async def the_event_waits() -> bool:
@@ -168,7 +168,7 @@ async def test_a_pause_holds_pushes_too(world: World) -> None:
         await asyncio.sleep(1)  # five turns of the desk, in which nothing may happen
         assert app.pushed.of_ticket(ticket_id) == []
         async with world.bus.core() as core:
-            assert await gate.resume(core.pool, "app")
+            assert await target_state.resume(core.pool, "app")
         await world.done(ticket_id, 2)
         assert app.pushed.of_ticket(ticket_id)[-1:] == [2]
 

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from bus.domain.terms import TicketId
-from bus.gateway.http import uvicorn_websocket as stream_protocol
+from bus.gateway.http import uvicorn_websocket
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.stream import hub as stream_hub
 from bus.gateway.stream.event_frame import StreamEvent
@@ -124,7 +124,7 @@ async def test_who_says_a_little_is_heard_out_and_stays(served: Gateway) -> None
 async def test_who_does_not_read_is_cut_by_pings_and_keeps_no_socket_open(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_protocol, "LINGER_S", 0.2)
+    monkeypatch.setattr(uvicorn_websocket, "LINGER_S", 0.2)
     deaf = await come(served, receive_bytes=4096)
     await deaf.have(1)
     assert deaf.transport is not None

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.domain.commands import Note
 from bus.gateway.auth.roles import Role
 from schemas.messages import CommandSent
@@ -80,7 +80,7 @@ async def test_a_set_is_frozen_run_and_stopped(house: House) -> None:
 
 
 async def test_a_target_is_paused_and_resumed(house: House) -> None:
-    await gate.begin(house.office.pool, "erp")
+    await target_state.begin(house.office.pool, "erp")
     paused = await house.done("/v1/deliveries/erp/pause", {"why": "盘点"})
     assert paused == {"target": "erp", "paused": "a-sre: 盘点"}
     (one,) = (await house.get("/v1/deliveries"))["deliveries"]
@@ -126,7 +126,7 @@ async def test_a_number_that_names_no_letter_is_not_found(house: House, path: st
 
 
 async def test_a_target_that_is_none_is_named_with_the_nearest(house: House) -> None:
-    await gate.begin(house.office.pool, "erp")
+    await target_state.begin(house.office.pool, "erp")
     for path, body in (("epr/pause", WHY), ("epr/resume", {})):
         answer = await house.post(f"/v1/deliveries/{path}", body)
         assert (*refused(answer), answer.json()["nearest"]) == (404, "no_such_target", "target", "erp")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.write.idempotency_store import once
 from bus.intake.command_ids import command_id
@@ -35,7 +35,7 @@ async def test_a_key_acts_once_and_is_answered_alike(house: House) -> None:
 
 
 async def test_a_late_repeat_does_not_pause_again_what_was_resumed(house: House) -> None:
-    await gate.begin(house.office.pool, "erp")
+    await target_state.begin(house.office.pool, "erp")
     for _ in range(2):
         assert (await house.post("/v1/deliveries/erp/pause", WHY, key="pause-1")).status_code == 200
         await house.post("/v1/deliveries/erp/resume")
@@ -55,15 +55,15 @@ async def test_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(
 
 async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
     pool, told = house.office.pool, dict[str, Any]()
-    await gate.begin(pool, "erp")
+    await target_state.begin(pool, "erp")
     deed = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
 
     async def killed(pool: Pool) -> dict[str, Any]:
-        await gate.pause(pool, "erp", "never")
+        await target_state.pause(pool, "erp", "never")
         raise asyncio.CancelledError
 
     async def paused(pool: Pool) -> dict[str, Any]:
-        await gate.pause(pool, "erp", "now")
+        await target_state.pause(pool, "erp", "now")
         return told
 
     with pytest.raises(asyncio.CancelledError):
@@ -75,7 +75,7 @@ async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(ho
 
 async def test_a_refusal_leaves_the_key_free(house: House) -> None:
     path, body = "/v1/deliveries/erp/resume", dict[str, str]()
-    await gate.begin(house.office.pool, "erp")
+    await target_state.begin(house.office.pool, "erp")
     assert (await house.post(path, body, key="resume-1")).status_code == 409
     await house.done("/v1/deliveries/erp/pause", WHY)
     assert (await house.post(path, body, key="resume-1")).status_code == 200

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 import bus
 from bus.domain.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
-from bus.gateway.http import middleware as edge
+from bus.gateway.http import middleware
 from bus.gateway.http.problems import body_of
 from bus.gateway.http.responses import NotKept
 from bus.wire.json_body import read_object
@@ -86,7 +86,7 @@ async def test_failures_at_the_door_are_named(gateway: Gateway, monkeypatch: pyt
         await asyncio.Event().wait()
         yield b""
 
-    monkeypatch.setattr(edge, "BODY_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(middleware, "BODY_SECONDS_MAX", 0.01)
     answer = await gateway.post("/v1/tickets", content=never())
     assert (answer.json()["code"], answer.json()["field"]) == ("slow_body", "body")
     gateway.store.away = gateway.spool.away = True

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bus.delivery import target_state as gate
+from bus.delivery import target_state
 from bus.domain.errors import MalformedInput
 from bus.postgres.pool import Pool
 from bus.push.frames import read_person
@@ -155,14 +155,14 @@ async def test_what_cannot_be_read_is_a_letter_and_holds_nobody_else_up(room: Ro
 
 async def test_a_paused_target_pushes_nothing_until_it_is_resumed(room: Room) -> None:
     one = await room.hold(ticket(), "王磊")
-    await gate.begin(room.office.pool, APP)
-    await gate.pause(room.office.pool, APP, "张工: 换版")
+    await target_state.begin(room.office.pool, APP)
+    await target_state.pause(room.office.pool, APP, "张工: 换版")
     await room.add(one, 1)
     async with open_desk(room.desk()) as desk:
         session = desk.attach("王磊")
         await nothing_more_comes(session)
         assert await room.office.rows("SELECT attempts FROM delivery_heads") == [(0,)]
-        await gate.resume(room.office.pool, APP)
+        await target_state.resume(room.office.pool, APP)
         assert (await next_push(session))[1:] == (one, 1)
 
 
@@ -173,7 +173,7 @@ async def test_nobody_there_costs_the_database_nothing(room: Room, monkeypatch: 
         asked.append("asked")
         return "paused", None
 
-    monkeypatch.setattr(gate, "read", told)
+    monkeypatch.setattr(target_state, "read", told)
     async with open_desk(room.desk()) as desk:
         await asyncio.sleep(0.5)
         assert asked == []

@@ -17,8 +17,9 @@ from bus.domain.values import IncidentKey
 from bus.gateway.stream.cursor import write_cursor
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
-from bus.kafka.clients import apply_topics, make_producer
+from bus.kafka.clients import make_producer
 from bus.kafka.tail_reader import KafkaLog, Know, Partition
+from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings

@@ -11,8 +11,7 @@ import pytest
 
 from bus.app import Core
 from bus.cli.trace import lines
-from bus.delivery import queue
-from bus.delivery import target_state as gate
+from bus.delivery import queue, target_state
 from bus.delivery.breaker import Breaker
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
@@ -172,9 +171,9 @@ async def test_what_is_tried_again_tells_when_and_why_and_how_its_target_stands(
     failure = {"at": NOW.isoformat(), "kind": "unavailable", "detail": "503"}
     own = await claim(core, "erp", ticket_id)
     await settle(core, "erp", again=[FailedClaim(claim=own, at=later, unsure=False, failure=failure)])
-    await gate.begin(core.pool, "erp")
+    await target_state.begin(core.pool, "erp")
     async with connected(core.pool) as connection:
-        await gate.write(connection, "erp", Breaker(failures=12, not_before=NOW + timedelta(seconds=5)))
+        await target_state.write(connection, "erp", Breaker(failures=12, not_before=NOW + timedelta(seconds=5)))
     found = await told(core, ticket_id)
     assert at_target(found, 1)[1] == {
         "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None,
@@ -186,7 +185,7 @@ async def test_what_is_tried_again_tells_when_and_why_and_how_its_target_stands(
     ]
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
     assert "断路器" not in said(await told(core, ticket_id, later))[3]
-    await gate.pause(core.pool, "erp", "张工: 盘点")
+    await target_state.pause(core.pool, "erp", "张工: 盘点")
     assert said(await told(core, ticket_id))[3] == "erp 已暂停:张工: 盘点。恢复用 delivery resume erp"
 
 

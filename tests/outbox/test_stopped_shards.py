@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from bus.alerts.alert import Alert
 from bus.domain.errors import InvariantBroken, TopicAway
 from bus.intake.dispatch import Dispatcher
-from bus.kafka.clients import RECORD_BYTES_MAX, admin, apply_topics
+from bus.kafka.clients import RECORD_BYTES_MAX, admin
+from bus.kafka.topic_admin import apply_topics
 from bus.outbox import stopped_shards
 from bus.outbox.relay import Relay
 from bus.outbox.topic_check import find_topics

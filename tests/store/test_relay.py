@@ -16,7 +16,8 @@ from bus.domain.commands import Command, Note
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher
-from bus.kafka.clients import admin, apply_topics
+from bus.kafka.clients import admin
+from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.outbox import relay as relay_module
 from bus.outbox.relay import Relay

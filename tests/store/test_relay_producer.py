@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaProducer
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable
 from bus.kafka import clients as kafka_module
-from bus.kafka.clients import RECORD_BYTES_MAX, HeldProducer, admin, apply_topics
+from bus.kafka.clients import RECORD_BYTES_MAX, HeldProducer, admin
+from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import INTAKE, load_contract, physical

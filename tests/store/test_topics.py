@@ -12,7 +12,8 @@ from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from bus.kafka.broker_topic import BrokerTopic, TopicRefused, describe
-from bus.kafka.clients import admin, alter_topics, apply_topics, topic_differences
+from bus.kafka.clients import admin
+from bus.kafka.topic_admin import alter_topics, apply_topics, topic_differences
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import COMMANDS, LOG, load_contract, physical

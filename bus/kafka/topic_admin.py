@@ -1,0 +1,123 @@
+"""Topics on the broker made what the contract says: created, altered, compared; nothing is ever deleted."""
+
+from collections.abc import Iterator, Mapping
+
+from aiokafka.admin import NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from bus.kafka.broker_topic import BrokerTopic, TopicRefused, check, describe, set_configs
+from bus.kafka.clients import RECORD_BYTES_MAX, admin
+from bus.settings import Settings
+from schemas.topics import Contract, Topic, physical
+
+
+async def apply_topics(settings: Settings, contract: Contract, *, replication: int) -> list[str]:
+    """Create the contract's topics that are missing; idempotent. Gives the names made.
+
+    Raises KafkaUnavailable, TopicRefused.
+    """
+    async with admin(settings) as client:
+        there = set(await client.list_topics())
+        wanted = _wanted(settings, contract)
+        new = [_new_topic(name, topic, replication) for name, topic in wanted.items() if name not in there]
+        if not new:
+            return []
+        answers = (await client.create_topics(new)).topic_errors
+        made = [one for one in answers if for_code(one[1]) is not TopicAlreadyExistsError]  # else another applied it
+        for name, code, *said in made:
+            check(name, code, *said)
+        return [name for name, *_ in made]
+
+
+async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
+    """Set the configs in which standing topics differ from the contract; idempotent. Each difference is one sentence.
+
+    What the contract does not name stays as it is, and so does what keeps more: nothing is deleted. Kafka's request
+    replaces all that is set for a topic: what somebody else sets at the same moment may be lost.
+    Raises KafkaUnavailable; TopicRefused, before any change, when a topic of events has another number of partitions.
+    """
+    wanted = _wanted(settings, contract)
+    async with admin(settings) as client:
+        there = await describe(client, wanted)
+        ordered = {name: one for name, one in there.items() if wanted[name].events}
+        if wrong := _partition_differences(ordered, wanted):
+            raise TopicRefused(f"{'; '.join(wrong)}. It is never changed: the order per ticket depends on it")
+        differences = list(_config_differences(there, wanted))
+        changed = sorted({name for name, key, actual, value in differences if not _deletes(key, actual, value)})
+        configs = {name: {**there[name].own, **_configs(wanted[name])} for name in changed}
+        for name, key, actual, value in differences:
+            if name in configs and actual is not None and _deletes(key, actual, value):
+                configs[name][key] = actual
+        if configs:
+            await set_configs(client, configs)
+    return [
+        f"topic {name}: {key} changed from {actual} to {value}"
+        if not _deletes(key, actual, value)
+        else f"topic {name}: {key} stays {actual}: {value}, as the contract says, deletes records; set it by hand"
+        for name, key, actual, value in differences
+    ]
+
+
+async def topic_differences(settings: Settings, contract: Contract) -> list[str]:
+    """Hold the broker's topics against the contract; each difference is one sentence.
+
+    Raises KafkaUnavailable, TopicRefused.
+    """
+    wanted = _wanted(settings, contract)
+    async with admin(settings) as client:
+        there = await describe(client, wanted)
+    return [
+        *(f"{name} is missing" for name in sorted(wanted.keys() - there.keys())),
+        *_partition_differences(there, wanted),
+        *(
+            f"{name}: {key} is {actual}, the contract says {value}"
+            for name, key, actual, value in _config_differences(there, wanted)
+        ),
+    ]
+
+
+def _wanted(settings: Settings, contract: Contract) -> dict[str, Topic]:
+    return {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
+
+
+def _partition_differences(there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]) -> list[str]:
+    return [
+        f"{name} has {one.partitions} partitions, the contract says {wanted[name].partitions}"
+        for name, one in sorted(there.items())
+        if one.partitions != wanted[name].partitions
+    ]
+
+
+def _config_differences(
+    there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]
+) -> Iterator[tuple[str, str, str | None, str]]:
+    """Give topic, config, what it is and what it should be, of each that differs."""
+    for name, one in sorted(there.items()):
+        for key, value in _configs(wanted[name]).items():
+            if one.configs.get(key) != value:
+                yield name, key, one.configs.get(key), value
+
+
+def _deletes(key: str, actual: str | None, value: str) -> bool:
+    """Tell whether a change lets the broker delete what it would have kept; -1 keeps for ever."""
+    if key == "cleanup.policy":
+        return "delete" in value and "delete" not in (actual or "")
+    return key == "retention.ms" and int(value) >= 0 and (actual == "-1" or int(value) < int(actual or 0))
+
+
+def _new_topic(name: str, topic: Topic, replication: int) -> NewTopic:
+    configs = {**_configs(topic), "min.insync.replicas": str(max(1, replication - 1))}
+    return NewTopic(name, topic.partitions, replication, topic_configs=configs)
+
+
+def _configs(topic: Topic) -> dict[str, str]:
+    retention = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention),
+        "max.message.bytes": str(RECORD_BYTES_MAX),
+        # A record bears the time of its event; what a wrong clock told is published all the same.
+        "message.timestamp.after.max.ms": str(2**63 - 1),
+        # What others write is timed by the broker: their clocks may say anything.
+        "message.timestamp.type": "LogAppendTime" if topic.records == "commands" else "CreateTime",
+    }
