@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from bench.fold import opened, read_model
+from bus.alerts.log_sink import log_alert
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
@@ -24,7 +25,7 @@ async def main(topic: str, table: str) -> None:
     async with opened(settings.database_url) as (pool, codec), open_reader(settings) as reader:
         handlers = (ProjectionHandler(read_model(table), EventReader(decode=codec.decode)),)
         stage = Stage(name=table, topic=topic, group=topic, handlers=handlers)
-        runner = Runner(topic=topic, pool=pool, reader=reader, now=utc_now)
+        runner = Runner(topic=topic, pool=pool, reader=reader, now=utc_now, report=log_alert)
         worker = StageWorker(stage, runner=runner, pool=pool, reader=reader, kafka=kafka_options(settings))
         await worker.run(stopping)
 

@@ -27,7 +27,7 @@ async def main(topic: str, *names: str) -> None:
     async with open_core(settings) as core, open_reader(settings) as reader:
         whole = stage(decoding_once(EventReader(decode=core.codec.decode)), namespace=settings.namespace)
         handlers = tuple(one for one in whole.handlers if one.name in names)
-        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now)
+        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
         worker = StageWorker(
             replace(whole, topic=topic, group=f"{topic}.group", handlers=handlers),
             runner=runner,

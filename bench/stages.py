@@ -151,7 +151,7 @@ async def _rebuilt(bus: Bus, core: Core, sent: Sequence[dict[str, Any]]) -> Figu
     await send_all(producer, topic, sent)
     await producer.stop()
     async with open_reader(bus.settings) as reader:
-        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now)
+        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
         handler = ProjectionHandler(TICKETS, EventReader(decode=core.codec.decode))
         began, cpu = monotonic(), process_time()
         built = await rebuild(handler, topic=topic, partitions=PARTITIONS, pool=core.pool, runner=runner, reader=reader)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from bus.alerts.alert import AlertSink
+from bus.alerts.log_sink import log_alert
 from bus.domain.errors import BusError, StoreUnavailable
 from bus.gateway.auth.clients import ensure_client
 from bus.gateway.auth.roles import Role
@@ -44,6 +46,7 @@ class Core:
     dispatcher: Dispatcher
     refused: PostgresRejectedInputs
     relay: Relay
+    alerts: AlertSink
 
 
 @asynccontextmanager
@@ -55,7 +58,7 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
         codec = await _codec(pool, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, url=settings.schema_registry_url)
         store = PostgresStore(pool, codec, contract, schemas.events)
-        relay = Relay(pool=pool, settings=settings, contract=contract)
+        relay = Relay(pool=pool, settings=settings, contract=contract, report=log_alert)
         yield Core(
             settings=settings,
             contract=contract,
@@ -64,8 +67,9 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=PostgresRejectedInputs(pool, codec.encode_record),
+            refused=PostgresRejectedInputs(pool, codec.encode_record, report=log_alert),
             relay=relay,
+            alerts=log_alert,
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool
 from deadletter import redrive_store
@@ -19,9 +19,7 @@ PAUSE_S = 0.2  # between the steps of what is carried out
 log = structlog.get_logger()
 
 
-async def carry_out_running(
-    pool: Pool, now: Callable[[], datetime], encode: Encode, report: AlertSink = report
-) -> None:
+async def carry_out_running(pool: Pool, now: Callable[[], datetime], encode: Encode, report: AlertSink) -> None:
     """Carry out what was begun, a step of each in turn; until cancelled. Any number of workers may."""
     while True:
         pause_s = LOOK_S

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected
 from bus.wire.rejected_input import RejectedInput
@@ -26,9 +26,7 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
 class PostgresRejectedInputs:
     """The table of refused input, and the room for what of it nobody hears of."""
 
-    def __init__(
-        self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink = report
-    ) -> None:
+    def __init__(self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink) -> None:
         self._pool, self._encode, self._now, self._report = pool, encode, now, report
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:

@@ -1,18 +1,12 @@
-"""What the bus finds out that a person must hear of: typed, and reported through one port."""
+"""An alert: what a person must hear of, by rule and by what it is about, and the port it is told through."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import structlog
-from prometheus_client import Counter
-
-FOUND = Counter("ticketbus_findings", "What a person must hear of, by rule", ["rule"])
-log = structlog.get_logger()
-
 
 class AlertRule(StrEnum):
-    """The closed list of what is found."""
+    """The closed list of rules; a new one is a line here, and a call of the sink where it fires."""
 
     LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
     TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more
@@ -25,7 +19,7 @@ class AlertRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One of them: `about` names the target, stage or ticket; the sentences say what is wrong and what to do.
+    """`about` names the target, stage or ticket; the sentences say what is wrong and what to do.
 
     Neither they nor `facts` hold personal data, secrets or bodies.
     """
@@ -40,12 +34,4 @@ class Alert:
 
 
 AlertSink = Callable[[Alert], None]
-
-
-def report(finding: Alert) -> None:
-    """Log a finding and count it."""
-    FOUND.labels(finding.rule).inc()
-    said = {name: value for name in ("ticket_id", "trace_id") if (value := getattr(finding, name))}
-    log.error(
-        "finding", rule=finding.rule.value, about=finding.about, zh=finding.zh, en=finding.en, **said, **finding.facts
-    )
+"""Take an alert in; never raises, never blocks. Handed in by the composition root."""

@@ -143,7 +143,7 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
                 topic=topic,
                 partitions=core.contract.topics[LOG].partitions,
                 pool=core.pool,
-                runner=Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now),
+                runner=Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts),
                 reader=reader,
                 progress=show,
             )

@@ -10,7 +10,7 @@ from time import monotonic
 import structlog
 
 from bus.aio import Backoff, unless, wait
-from bus.alerts.alert import AlertSink, report
+from bus.alerts.alert import AlertSink
 from bus.delivery import alerts, metrics, queue, target_state
 from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
 from bus.delivery.breaker import Breaker, admit, is_open
@@ -42,7 +42,7 @@ class DeliveryWorker:
     park: Park
     now: Callable[[], datetime]
     chance: Callable[[], float] = random
-    report: AlertSink = report
+    report: AlertSink
     _under_way: dict[asyncio.Task[FinishedAttempt], Claim] = field(default_factory=dict)
     _finished: list[FinishedAttempt] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)

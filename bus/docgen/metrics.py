@@ -5,7 +5,7 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from bus.alerts import alert
+from bus.alerts import log_sink
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.gateway import metrics as gateway
@@ -18,7 +18,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
     ("Log", "Counted in the worker.", wire),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
-    ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", alert),
+    ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", log_sink),
     (
         "Delivery",
         "Counted where the stage `delivery` runs; the engineer app's in the gateways.",

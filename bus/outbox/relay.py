@@ -12,7 +12,7 @@ import structlog
 from opentelemetry import trace
 
 from bus.aio import Backoff, wait
-from bus.alerts.alert import AlertSink, report
+from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
 from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
@@ -107,7 +107,7 @@ class Relay:
     pool: Pool
     contract: Contract
     settings: Settings
-    report: AlertSink = report
+    report: AlertSink
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: StoppedShards = field(default_factory=StoppedShards)
     _held: HeldProducer = field(init=False)

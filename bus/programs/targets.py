@@ -78,6 +78,7 @@ def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
                 plan=target,
                 pool=core.pool,
                 decode=core.codec.decode,
+                report=core.alerts,
                 know=core.schemas.know,
                 park=_park(core),
                 now=utc_now,
@@ -98,7 +99,9 @@ def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Cl
                 built = _built(core.settings, adapter, target, services)
                 serving[name] = (_courier(core, name, target, built), built)
             case PushAdapter():
-                rounds = OverdueMonitor(name=name, deadline=target.deadline, pool=core.pool, now=utc_now)
+                rounds = OverdueMonitor(
+                    name=name, deadline=target.deadline, pool=core.pool, now=utc_now, report=core.alerts
+                )
                 serving[name] = (rounds, rounds)
     return serving
 
@@ -135,4 +138,6 @@ def _courier(core: Core, name: str, plan: TargetConfig, target: Target) -> Deliv
         refused=core.refused,
         now=utc_now,
     )
-    return DeliveryWorker(name=name, plan=plan, caller=caller, pool=core.pool, park=_park(core), now=utc_now)
+    return DeliveryWorker(
+        name=name, plan=plan, caller=caller, pool=core.pool, park=_park(core), now=utc_now, report=core.alerts
+    )

@@ -68,7 +68,7 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
         stage.name: _run_stage(core, stage, stopping, applied) for stage in _stages(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
-    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record))
+    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
     tasks["forget_old"] = unless(stopping, forget_old(core.pool))
     if SLA in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
@@ -113,6 +113,8 @@ def _stage(namespace: str, name: str, topic: str, handler: Handler) -> Stage:
 
 async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event, applied: Callable[[str], None]) -> None:
     async with open_reader(core.settings) as reader:
-        runner = Runner(topic=stage.topic, pool=core.pool, reader=reader, now=utc_now, applied=applied)
+        runner = Runner(
+            topic=stage.topic, pool=core.pool, reader=reader, now=utc_now, applied=applied, report=core.alerts
+        )
         kafka = kafka_options(core.settings)
         await StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka).run(stopping)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import Alert, AlertRule, AlertSink, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.delivery import queue, target_state
 from bus.delivery.queue import DeliveryEnd, EndedClaim
 from bus.domain.errors import Transient
@@ -30,7 +30,7 @@ class OverdueMonitor:
     deadline: timedelta
     pool: Pool
     now: Callable[[], datetime]
-    report: AlertSink = report
+    report: AlertSink
     _after: str = ""
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from time import monotonic
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import AlertSink, report
+from bus.alerts.alert import AlertSink
 from bus.delivery import alerts, metrics, queue, target_state
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
@@ -75,7 +75,7 @@ class PushSessions:
     know: Callable[[Iterable[bytes]], Awaitable[None]]
     park: Park
     now: Callable[[], datetime]
-    report: AlertSink = report
+    report: AlertSink
     _sessions: dict[str, set[PushSession]] = field(default_factory=dict)
     _anew: set[str] = field(default_factory=set)
     _under_way: dict[str, DuePush] = field(default_factory=dict)

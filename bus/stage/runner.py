@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink, report
+from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
 from bus.kafka.range_reader import Chunk, RangeReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
@@ -42,7 +42,7 @@ class Runner:
         pool: Pool,
         reader: RangeReader,
         now: Callable[[], datetime],
-        report: AlertSink = report,
+        report: AlertSink,
         applied: Callable[[str], None] = lambda _handler: None,
     ) -> None:
         """Keep what it stands on; `applied` is told a handler's name each time a batch of its is committed."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bus.alerts.log_sink import log_alert
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
@@ -54,7 +55,7 @@ async def whole(office: Office, number: int) -> Redrive:
 @asynccontextmanager
 async def carrying_out(office: Office) -> AsyncIterator[None]:
     """Carry out what was begun, as a worker does, until it is killed."""
-    task = asyncio.create_task(carry_out_running(office.pool, utc_now, CODEC.encode_record))
+    task = asyncio.create_task(carry_out_running(office.pool, utc_now, CODEC.encode_record, log_alert))
     try:
         yield
     finally:

@@ -63,7 +63,7 @@ async def keep(core: Core) -> None:
     """Bring every read model as far as it gets, as a worker would."""
     topic = physical(core.settings.namespace, LOG)
     async with open_reader(core.settings) as reader:
-        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now)
+        runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
         async with connected(core.pool) as connection:
             await offsets.begin(connection, list(READ_MODELS), topic, range(PARTITIONS))
         ends = await reader.ends(topic, range(PARTITIONS))

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bus.alerts.alert import Alert
+from bus.alerts.log_sink import log_alert
 from bus.domain.errors import MalformedInput
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import RangeReader, open_reader
@@ -123,7 +124,9 @@ class Rig:
 
         async def run() -> None:
             async with open_reader(used) as reader:
-                runner = Runner(topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC))
+                runner = Runner(
+                    topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC), report=log_alert
+                )
                 kafka = kafka_options(used)
                 await StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka).run(stopping)
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from bus.alerts.log_sink import log_alert
 from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import KafkaUnavailable
@@ -66,7 +67,7 @@ def dispatcher(postgres_store: PostgresStore, relay: Relay) -> Dispatcher:
 @asynccontextmanager
 async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
     """Make a relay whose producer is gone afterwards."""
-    relay = Relay(pool=pool, settings=settings, contract=CONTRACT)
+    relay = Relay(pool=pool, settings=settings, contract=CONTRACT, report=log_alert)
     try:
         yield relay
     finally:
