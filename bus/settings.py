@@ -23,7 +23,7 @@ LENT: Final = (
     "database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets", "sla_file",
     "dedupe_window",
 )  # fmt: skip
-SAME_START_S: Final = 2.0  # psutil derives start times from the boot time, which clock changes move a little
+SAME_START_S: Final = 2.0  # the boot time is told in whole seconds
 
 Source = Literal["environment", "local stack", "default"]
 
@@ -132,12 +132,17 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
     return settings.model_copy(update=update)
 
 
+def started_after_boot_s(process: psutil.Process) -> float:
+    """Give a process's start in seconds since boot, which no change of the clock moves. Raises psutil.Error."""
+    return process.create_time() - psutil.boot_time()
+
+
 def lent_by(data: Path) -> dict[str, Any]:
     """Answer what the stack in `data` lends; nothing when its supervisor is not alive."""
     try:
         state = json.loads((data / STATE_FILE).read_bytes())
         supervisor = state["supervisor"]
-        started = psutil.Process(supervisor["pid"]).create_time()
+        started = started_after_boot_s(psutil.Process(supervisor["pid"]))
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return {}
     if abs(started - supervisor["started"]) > SAME_START_S:

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from bus.settings import SAME_START_S
+from bus.settings import SAME_START_S, started_after_boot_s
 
 _POLL_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
@@ -24,7 +24,7 @@ _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A process beyond doubt: a pid may be given again, a pid with its start time not."""
+    """A process beyond doubt: a pid may be given again, a pid with its start (seconds after boot) not."""
 
     pid: int
     started: float
@@ -33,7 +33,7 @@ class Identity:
         """Answer the living process, or None when it ended, is a zombie, or its pid is another's."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= SAME_START_S
+            same = abs(started_after_boot_s(process) - self.started) <= SAME_START_S
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
@@ -45,7 +45,7 @@ class Identity:
 
 def myself() -> Identity:
     """Answer the identity of this process."""
-    return Identity(pid=os.getpid(), started=psutil.Process().create_time())
+    return Identity(pid=os.getpid(), started=started_after_boot_s(psutil.Process()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,9 +113,9 @@ def spawn(
 
 def _start_time(pid: int) -> float:
     try:
-        return psutil.Process(pid).create_time()
+        return started_after_boot_s(psutil.Process(pid))
     except psutil.Error:  # it ended already; poll() will say so
-        return time.time()
+        return time.time() - psutil.boot_time()
 
 
 def stop_all(children: Sequence[Child], *, grace_s: float, hurried: Callable[[], bool] = lambda: False) -> list[str]:

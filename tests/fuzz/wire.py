@@ -37,7 +37,16 @@ class Wire:
             raise
 
     async def send(self, request: bytes, method: str = "GET") -> Answer:
-        """Send any bytes and read one answer."""
+        """Send any bytes and read one answer; once more where a kept connection had been idle for too long."""
+        kept = self.writer is not None
+        try:
+            return await self._send(request, method)
+        except ConnectionError:
+            if not kept:
+                raise
+            return await self._send(request, method)
+
+    async def _send(self, request: bytes, method: str) -> Answer:
         async with asyncio.timeout(ANSWER_S_MAX):
             if self.writer is None or self.reader is None or self.reader.at_eof():
                 await self.close()

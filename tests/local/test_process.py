@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bus.local.process import Identity, myself, spawn, stop_all, stop_leftover
+from bus.settings import started_after_boot_s
 from tests.local.waiting import wait_until
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -58,11 +60,20 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not child.alive())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock is set where psutil reads it on Linux")
+def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    me, booted = myself(), psutil.boot_time()
+    for told_by in ("psutil.boot_time", "psutil._pslinux.boot_time"):
+        monkeypatch.setattr(told_by, lambda: booted + 3600)
+    assert psutil.Process().create_time() > time.time() + 60  # else the clock was not set
+    assert me.alive()
+
+
 def test_a_leftover_is_stopped_even_when_it_does_not_listen() -> None:
     with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True) as left:
         assert left.stdout is not None
         left.stdout.readline()
-        identity = Identity(pid=left.pid, started=time.time())
+        identity = Identity(pid=left.pid, started=started_after_boot_s(psutil.Process(left.pid)))
         assert stop_leftover(identity, polite=signal.SIGTERM, grace_s=0.3)
         assert left.wait() == -signal.SIGKILL
     assert not stop_leftover(identity, polite=signal.SIGTERM, grace_s=0.3)

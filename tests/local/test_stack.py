@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -18,7 +19,7 @@ from bus.local.failures import LocalStackError
 from bus.local.parts import Program
 from bus.local.process import Identity
 from bus.local.stack import LocalStack
-from bus.settings import Settings
+from bus.settings import Settings, started_after_boot_s
 from tests.local.waiting import wait_until
 
 GATEWAY = """
@@ -102,7 +103,7 @@ def test_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
 ) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as left:
         dead = Identity(pid=2**22 - 1, started=1.0)
-        found = Identity(pid=left.pid, started=time.time())
+        found = Identity(pid=left.pid, started=started_after_boot_s(psutil.Process(left.pid)))
         states.save(data, states.StackState(phase="ready", supervisor=dead, processes={"worker": found}))
         stack = LocalStack(data=data, settings=outside(), say=said.append)
         stack.start()

@@ -24,7 +24,7 @@ async def test_a_killed_worker_leaves_no_directory_of_its_own(bus: Bus) -> None:
     scratch.mkdir()
     bus.environment["TMPDIR"] = str(scratch)
     for kills in range(KILLS):
-        bus.start("worker", "--stages", "projections,sla")
+        bus.start("worker", "--stages", "projections,delivery")
 
         async def started(wanted: int = 2 * (kills + 1)) -> bool:
             return bus.log_of("worker").count('"stage_started"') == wanted
