@@ -18,7 +18,7 @@ from bench.seed import seed
 from bench.sightings import quantile_ms
 from bus.app import Core
 from bus.delivery import queue
-from bus.delivery.status import TELL_EVERY_S, standing
+from bus.delivery.status import TELL_EVERY_S, target_statuses
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, connected
 
@@ -179,7 +179,7 @@ async def _standing_ms(core: Core) -> float:
     took = []
     for _ in range(5):
         began = monotonic()
-        await standing(core.pool)
+        await target_statuses(core.pool)
         took.append(monotonic() - began)
     return quantile_ms(took, 0.5)
 

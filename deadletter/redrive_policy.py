@@ -35,7 +35,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class KeepWatching:
     """Look again in a moment."""
 
 
@@ -47,7 +47,7 @@ class End:
     why: str
 
 
-Step = Release | Wait | End
+Step = Release | KeepWatching | End
 
 
 def next_step(terms: RedriveLimits, at: RedriveProgress, *, now: datetime, allowed: int) -> Step:
@@ -61,11 +61,11 @@ def next_step(terms: RedriveLimits, at: RedriveProgress, *, now: datetime, allow
         return End(done=False, why=f"{at.failed} of {settled} failed again, more than {FAILED_SHARE_MAX:.0%}")
     if not at.left:
         over = settled >= at.released
-        return End(done=True, why=f"{at.delivered} arrived, {at.failed} failed again") if over else Wait()
+        return End(done=True, why=f"{at.delivered} arrived, {at.failed} failed again") if over else KeepWatching()
     if not at.released or at.released < first:
         return Release(count=first - at.released)
     if watching:
         seen_at = (at.first_released_at or now) + terms.watch
         if settled < at.released or now < seen_at:
-            return Wait()
-    return Release(count=min(allowed, at.left)) if allowed > 0 else Wait()
+            return KeepWatching()
+    return Release(count=min(allowed, at.left)) if allowed > 0 else KeepWatching()

@@ -18,7 +18,7 @@ from bus.postgres.pool import Connection, Pool, connected
 from deadletter import records
 from deadletter.dead_letter import Decision
 from deadletter.records import Encode
-from deadletter.redrive_policy import End, RedriveLimits, RedriveProgress, Release, Step, Wait, next_step
+from deadletter.redrive_policy import End, KeepWatching, RedriveLimits, RedriveProgress, Release, Step, next_step
 from deadletter.store import LockedLetter, send_again
 
 SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so often wants another repair
@@ -220,7 +220,7 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
                     await connection.execute(_RELEASED, sent)
             case End(done=done, why=why):
                 await _end(connection, number, done, why, now)
-            case Wait():
+            case KeepWatching():
                 pass
             case _:
                 assert_never(step)

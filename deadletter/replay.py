@@ -22,7 +22,7 @@ NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
 
 def no_way_back(origin: str, size: int) -> tuple[str, str] | None:
     """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
-    door = door_of(origin)
+    door = replay_topic_of(origin)
     if door != "delivery" and size > RETURN_BYTES_MAX:
         return f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back"
     return NO_WAY_BACK.get(door)
@@ -38,7 +38,7 @@ class ReplayRecord:
     headers: Mapping[str, str]
 
 
-def door_of(origin: str) -> str:
+def replay_topic_of(origin: str) -> str:
     """Name the kind of door: delivery, webhook, http, commands, answer, intake, import or log. Pure."""
     return origin.partition(":")[0]
 
@@ -47,7 +47,7 @@ def way_back(letter: DeadLetter, encode: Callable[[RequestReceived], bytes]) -> 
     """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
     returned = {RETURNED: str(letter.id)}
     headers = _sent_headers(letter) | returned
-    match door_of(letter.origin):
+    match replay_topic_of(letter.origin):
         case "webhook" | "http":
             received = request_of(letter)
             return ReplayRecord(topic=INTAKE, key=received.source, value=encode(received), headers=returned)

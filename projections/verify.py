@@ -57,7 +57,7 @@ async def verify(
     """
     async with _snapshot(url) as connection:
         schema = (await _one(connection, "SELECT current_schema()"))[0]  # the first statement: it fixes the snapshot
-        rows = await offsets.standing(connection, [handler.name])
+        rows = await offsets.positions(connection, [handler.name])
         for table in handler.model.tables:
             live = f"{schema}.{table.name}"
             await connection.execute(_SHADOW.format(name=table.name, live=live).encode())

@@ -26,10 +26,10 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.delivery.status import standing
+    from bus.delivery.status import target_statuses
 
     bad = False
-    for one in with_core(data, lambda core: standing(core.pool)):
+    for one in with_core(data, lambda core: target_statuses(core.pool)):
         bad = bad or bool(one.parked or one.paused or one.failures or one.overdue)
         if as_json:
             echo_json(asdict(one))

@@ -158,10 +158,10 @@ class _Operator:
     def __init__(self, core: "Core") -> None:
         self._core = core
 
-    async def standing(self, target: str) -> "TargetStatus | None":
-        from bus.delivery.status import standing
+    async def target_status(self, target: str) -> "TargetStatus | None":
+        from bus.delivery.status import target_statuses
 
-        return next((one for one in await standing(self._core.pool) if one.target == target), None)
+        return next((one for one in await target_statuses(self._core.pool) if one.target == target), None)
 
     async def letter(self, target: str) -> Mapping[str, Any]:
         from deadletter.store import groups

@@ -117,12 +117,12 @@ def _lag_lines(rows: "Sequence[Lag]") -> Iterator[str]:
 async def _list(core: "Core") -> "list[Lag]":
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
-    from bus.stage.offsets import standing
+    from bus.stage.offsets import positions
     from projections.lag import lags
 
     async with open_reader(core.settings) as reader:
         async with connected(core.pool) as connection:
-            rows = await standing(connection)
+            rows = await positions(connection)
         return await lags(reader, rows)
 
 
@@ -154,7 +154,7 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
     from bus.cli.run import counting
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
-    from bus.stage.offsets import standing
+    from bus.stage.offsets import positions
     from projections.lag import from_the_start, lags
     from projections.verify import verify as verify_one
     from schemas.topics import LOG, physical
@@ -167,7 +167,7 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
             with progress:
                 found += await verify_one(_handler(core, name), url=url, reader=reader, progress=show)
         async with connected(core.pool) as connection:  # asked last: what came during a long comparison is not behind
-            rows = await standing(connection, names)
+            rows = await positions(connection, names)
         topic = physical(core.settings.namespace, LOG)
         every = from_the_start(rows, names, topic=topic, partitions=core.contract.topics[LOG].partitions)
         return found, await lags(reader, every)

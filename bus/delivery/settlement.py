@@ -12,7 +12,7 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
-from bus.intake.dlq_limit import LAST, flooded
+from bus.intake.dlq_limit import LAST, above_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def judge(
                 ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=reason))
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
     return Settlement(
-        ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], flood=flooded(recent)
+        ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], flood=above_limit(recent)
     )
 
 

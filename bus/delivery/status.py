@@ -57,18 +57,18 @@ class TargetStatus:
     not_before: datetime | None
 
 
-async def standing(pool: Pool) -> list[TargetStatus]:
+async def target_statuses(pool: Pool) -> list[TargetStatus]:
     """Tell how the targets stand. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
         return await (await cursor.execute(_STANDING)).fetchall()
 
 
-async def tell_standing(pool: Pool, now: Callable[[], datetime]) -> None:
+async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:
     """Keep the gauges of all targets true, until cancelled; every worker tells the same."""
     while True:
         began = monotonic()
         try:
-            for one in await standing(pool):
+            for one in await target_statuses(pool):
                 waited_s = (now() - one.oldest_at).total_seconds() if one.oldest_at else 0.0
                 metrics.WAITING.labels(one.target).set(one.waiting)
                 metrics.LETTERS.labels(one.target).set(one.parked)

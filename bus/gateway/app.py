@@ -15,10 +15,10 @@ from bus.aio import cancel_all
 from bus.domain.commands import OpenTicket
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.middleware import RequestMiddleware
-from bus.gateway.http.openapi import command_docs, docs_doors
+from bus.gateway.http.openapi import command_docs, docs_routes
 from bus.gateway.http.routing import HttpRoute, StreamRoute
 from bus.gateway.routes import health, reads
-from bus.gateway.routes.deadletters import room_doors
+from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import PATH, pushes
 from bus.gateway.routes.sources import webhook
 from bus.gateway.routes.stream import no_stream, stream
@@ -40,10 +40,10 @@ class Gateway(Starlette):
 
 def make_app(deps: GatewayDeps, *beside: Task) -> Gateway:
     """Make the ASGI app. Group commit, the stream's tail and the tasks `beside` run for as long as the app does."""
-    doors = all_doors()
+    doors = all_routes()
     addresses = {"/v1/stream": stream, PATH: pushes, "/{any:path}": no_stream}
     streams = [StreamRoute(path=path, run=run) for path, run in addresses.items()]
-    every: list[HttpRoute | StreamRoute] = [*doors, *docs_doors(doors), *streams]
+    every: list[HttpRoute | StreamRoute] = [*doors, *docs_routes(doors), *streams]
     app = Gateway(
         routes=[door.route() for door in every],
         lifespan=_lifespan(deps, (deps.hub.run_for_ever, *beside)),
@@ -53,7 +53,7 @@ def make_app(deps: GatewayDeps, *beside: Task) -> Gateway:
     return app
 
 
-def all_doors() -> Sequence[HttpRoute]:
+def all_routes() -> Sequence[HttpRoute]:
     """List what is served over HTTP, but for the description itself. Pure."""
 
     def get(path: str, run: Callable[[HttpRequest], Awaitable[Response]], about: str, **more: Any) -> HttpRoute:
@@ -75,7 +75,7 @@ def all_doors() -> Sequence[HttpRoute]:
         get("/v1/tickets/{ticket_id}/events", reads.show_events, "Show a ticket's events", **_BEARER),
         get("/v1/journeys/{any:path}", reads.show_journey, "Where is my ticket stuck?", **_BEARER),
         get("/v1/topics", reads.show_topics, "Show the topic contract", **_BEARER),
-        *room_doors(),
+        *deadletter_routes(),
         post("/v1/sources/{source}/webhook", webhook, summary="Take a signed delivery"),
         get("/livez", health.livez, "Say that the process runs"),
         get("/readyz", health.readyz, "Say which parts are up"),

@@ -10,7 +10,7 @@ from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, Refusal
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dlq_limit import LAST, flooded
+from bus.intake.dlq_limit import LAST, above_limit
 from bus.intake.outcomes import OUTCOMES, count
 from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, header
@@ -58,7 +58,7 @@ class DispatchHandler:
     _recent: dict[int, dict[int, bool]] = field(default_factory=dict)  # of a partition's last offsets: a letter or not
 
     async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
-        self._hold_a_flood(records)
+        self._pause_above_limit(records)
         await self.know(record.value for record in records)
         waiting: list[_Waiting] = []
         refused: list[RejectedInput] = []
@@ -91,13 +91,13 @@ class DispatchHandler:
                 self._recent.setdefault(record.partition, {})[record.offset] = id(record) in letters
         log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
 
-    def _hold_a_flood(self, records: Sequence[Record]) -> None:
+    def _pause_above_limit(self, records: Sequence[Record]) -> None:
         """Stop before the next record of a partition that brings mostly letters. Raises InvariantBroken."""
         for partition in {record.partition for record in records}:
             recent = self._recent.get(partition, {})
             for offset in sorted(recent)[:-LAST]:
                 del recent[offset]
-            if why := flooded([recent[offset] for offset in sorted(recent)]):
+            if why := above_limit([recent[offset] for offset in sorted(recent)]):
                 if len(records) == 1:  # here the runner stops; when somebody revives it, it is a fresh try
                     recent.clear()
                 raise InvariantBroken(f"{why}; 修复来源后重启 worker / mend the source, then start the worker anew")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 LAST, IN_A_ROW, SHARE_MAX = 500, 100, 0.2
 
 
-def flooded(parked: Sequence[bool]) -> str | None:
+def above_limit(parked: Sequence[bool]) -> str | None:
     """Judge what the last deliveries, or records, came to, the newest last: a letter or not.
 
     Says why it is too much, in both languages, or None.

@@ -29,16 +29,16 @@ async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[s
     """Describe those of the topics that are there. Raises KafkaError, TopicRefused."""
     partitions = {one["topic"]: len(one["partitions"]) for one in await client.describe_topics()}
     names = sorted(partitions.keys() & set(wanted))
-    standing = {}
+    topics = {}
     for answer in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
         for code, said, _, name, entries in answer.resources:
             check(name, code, said)
-            standing[name] = BrokerTopic(
+            topics[name] = BrokerTopic(
                 partitions=partitions[name],
                 configs={entry[0]: entry[1] for entry in entries},
                 own={entry[0]: entry[1] for entry in entries if entry[3] == SET_FOR_THE_TOPIC},
             )
-    return standing
+    return topics
 
 
 async def set_configs(client: AIOKafkaAdminClient, configs: Mapping[str, Mapping[str, str]]) -> None:

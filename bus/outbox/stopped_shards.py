@@ -52,7 +52,7 @@ class StoppedShards:
         one.again_at = inf if error.lasting else now + RETRY_S
         if not one.told and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
             one.told = True
-            report(_finding(error))
+            report(_alert(error))
         self._count()
 
     def postpone(self, shard: int) -> None:
@@ -68,7 +68,7 @@ class StoppedShards:
         metrics.STOPPED.set(sum(one.told for one in self._shards.values()))
 
 
-def _finding(error: Unpublishable) -> Alert:
+def _alert(error: Unpublishable) -> Alert:
     return Alert(
         rule=AlertRule.SHARD_STOPPED,
         about=f"shard {error.shard}",

@@ -19,7 +19,7 @@ _OLD: Final = (
 log = structlog.get_logger()
 
 
-async def forget_old(pool: Pool) -> None:
+async def delete_old_rows(pool: Pool) -> None:
     """Delete what is old, now and every hour, until cancelled; several workers may."""
     while True:
         try:

@@ -73,7 +73,7 @@ class PostgresStore:
         async with connected(self._pool) as connection:
             transaction = PostgresTransaction(connection, self._codec, self._contract, self._shards)
             yield transaction
-            await transaction.forget_unused_names()
+            await transaction.delete_unused_names()
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         rows = await self._read("SELECT state FROM ticket_states WHERE ticket_id = %s", (ticket_id,))
@@ -128,7 +128,7 @@ class PostgresTransaction:
                 raise CommandRaced("a command id was taken by a transaction that ran beside this one") from error
             raise InvariantBroken(f"a version or a command was taken already: {error.diag.constraint_name}") from error
 
-    async def forget_unused_names(self) -> None:
+    async def delete_unused_names(self) -> None:
         """Drop the lock rows of names that no ticket came to bear."""
         if self._unused:
             await self._connection.execute(_FORGET_NAMES, columns(sorted(self._unused), 2))

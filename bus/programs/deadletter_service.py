@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 import orjson
 
 from bus.delivery import target_state
-from bus.delivery.status import standing
+from bus.delivery.status import target_statuses
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.errors import BusError, CommandRefused, MalformedInput
 from bus.gateway.http.problems import HttpProblem
@@ -36,7 +36,7 @@ from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_or
 from deadletter.edit import edit
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone
-from deadletter.replay import door_of
+from deadletter.replay import replay_topic_of
 from deadletter.view import as_json
 
 _CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
@@ -74,7 +74,7 @@ class PostgresDeadLetterService:
         return [asdict(one) for one in await redrive_store.redrives(self.pool)]
 
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
-        return [asdict(one) for one in await standing(self.pool)]
+        return [asdict(one) for one in await target_statuses(self.pool)]
 
     async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         with _as_problems():
@@ -112,7 +112,7 @@ class PostgresDeadLetterService:
                 assert_never(order)
 
     async def _edited(self, pool: Pool, order: EditLetter, decision: Decision) -> int:
-        door = door_of((await letters.read(pool, order.letter)).origin)
+        door = replay_topic_of((await letters.read(pool, order.letter)).origin)
         if order.body and door in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
         if order.changes and door in ("webhook", "http"):

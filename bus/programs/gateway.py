@@ -30,7 +30,7 @@ from bus.postgres.pool import connected
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import plan_of, push_desk
+from bus.programs.targets import plan_of, push_sessions_of
 from bus.settings import Settings
 from schemas.topics import LOG, physical
 
@@ -61,7 +61,7 @@ async def _serve(plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> No
         ws_ping_timeout=10,  # with the interval: who does not read is cut within 30 s, whether events flow or not
         ws_max_size=64 * 1024,
     )
-    server, door = _Server(config), _door(core.settings)
+    server, door = _Server(config), _listening_socket(core.settings)
     try:
         await run_until_stopped({"http": server.serve(sockets=[door]), "stop": server.leave(stopping)}, stopping)
     finally:
@@ -72,7 +72,7 @@ class PortTaken(BusError):
     """Somebody else listens where the gateway is to listen."""
 
 
-def _door(settings: Settings) -> socket.socket:
+def _listening_socket(settings: Settings) -> socket.socket:
     """Listen. Raises PortTaken, naming the settings to change."""
     host, port = settings.http_host, settings.http_port
     try:
@@ -101,7 +101,7 @@ def _app(core: Core, plan: TargetsConfig, spool: KafkaSpool) -> Starlette:
     clients, known = ClientCache(functools.partial(load_tokens, core.pool)), sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
     hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
-    desk = push_desk(core, plan)
+    desk = push_sessions_of(core, plan)
     deps = GatewayDeps(
         group=GroupCommit(core.dispatcher),
         store=core.store,

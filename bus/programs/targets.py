@@ -69,7 +69,7 @@ async def check_targets(settings: Settings, plan: TargetsConfig) -> None:
                 continue
 
 
-def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
+def push_sessions_of(core: Core, plan: TargetsConfig) -> PushSessions | None:
     """Make the desk for the target that apps come for by themselves, if there is one."""
     for name, target in plan.targets.items():
         if isinstance(TARGETS[target.adapter], PushAdapter):
@@ -86,7 +86,7 @@ def push_desk(core: Core, plan: TargetsConfig) -> PushSessions | None:
     return None
 
 
-def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
+def delivery_workers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
     """Make a courier for every target that is called; what is fetched is looked after.
 
     Raises TargetsConfigInvalid where a secret is not set.
@@ -97,7 +97,7 @@ def couriers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Cl
             case TargetAdapter() as adapter:
                 services = TargetServices(name=name, ticket_at=TicketSnapshots(core.store).ticket_at, now=utc_now)
                 built = _built(core.settings, adapter, target, services)
-                serving[name] = (_courier(core, name, target, built), built)
+                serving[name] = (_delivery_worker(core, name, target, built), built)
             case PushAdapter():
                 rounds = OverdueMonitor(
                     name=name, deadline=target.deadline, pool=core.pool, now=utc_now, report=core.alerts
@@ -126,7 +126,7 @@ async def _no_ticket_yet(_: Call) -> Ticket:
     raise StoreUnavailable("a target that is only checked is not called")
 
 
-def _courier(core: Core, name: str, plan: TargetConfig, target: Target) -> DeliveryWorker:
+def _delivery_worker(core: Core, name: str, plan: TargetConfig, target: Target) -> DeliveryWorker:
     caller = AttemptRunner(
         name=name,
         target=target,

@@ -11,7 +11,7 @@ from bus.aio import unless
 from bus.app import Core
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
-from bus.delivery.status import tell_standing
+from bus.delivery.status import report_target_status
 from bus.delivery.targets_config import TargetsConfig
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
 from bus.intake.dispatch import utc_now
@@ -19,10 +19,10 @@ from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.postgres.retention import forget_old
+from bus.postgres.retention import delete_old_rows
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import check_targets, couriers, plan_of
+from bus.programs.targets import check_targets, delivery_workers, plan_of
 from bus.settings import Settings
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
@@ -57,7 +57,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
 
 async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
-    made = couriers(core, plan) if DELIVERY in names else {}
+    made = delivery_workers(core, plan) if DELIVERY in names else {}
     awaiting = [courier for courier, _ in made.values() if isinstance(courier, DeliveryWorker)]
 
     def applied(handler: str) -> None:
@@ -69,14 +69,14 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
     }
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
-    tasks["forget_old"] = unless(stopping, forget_old(core.pool))
+    tasks["forget_old"] = unless(stopping, delete_old_rows(core.pool))
     if SLA in names:
         timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
     for name, (courier, _) in made.items():
         tasks[f"courier {name}"] = courier.run(stopping)
     if made:
-        tasks["delivery_standing"] = unless(stopping, tell_standing(core.pool, utc_now))
+        tasks["delivery_standing"] = unless(stopping, report_target_status(core.pool, utc_now))
     try:
         await run_until_stopped(tasks, stopping)
     finally:

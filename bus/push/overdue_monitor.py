@@ -67,12 +67,12 @@ class OverdueMonitor:
         for one in nobodys:
             log.info("push_let_go", target=self.name, ticket_id=one.claim.ticket_id, version=one.claim.version)
         for late_one in told:
-            self.report(self._finding(late_one))
+            self.report(self._alert(late_one))
 
     async def close(self) -> None:
         """Hold nothing that would have to be let go of."""
 
-    def _finding(self, late: OverduePush) -> Alert:
+    def _alert(self, late: OverduePush) -> Alert:
         count, since = late.waiting, f"{late.since:%Y-%m-%d %H:%M:%S} UTC"
         return Alert(
             rule=AlertRule.PUSH_OVERDUE,

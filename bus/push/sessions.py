@@ -187,7 +187,7 @@ class PushSessions:
             try:
                 recorded = self.decode(claim.value)
             except MalformedInput as error:
-                await self._give_to_the_room(connection, claim, f"the event cannot be read: {error.code}", now)
+                await self._park(connection, claim, f"the event cannot be read: {error.code}", now)
                 continue
             key = delivery_key(recorded.event_id, self.name)
             pushes.append(DuePush(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
@@ -208,7 +208,7 @@ class PushSessions:
             self._unanswered.append((push, why))
             metrics.CALLS.labels(self.name, FailureKind.UNKNOWN).inc()
 
-    async def _give_to_the_room(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
+    async def _park(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
         """Park what can never be pushed, so that somebody looks at it."""
         told = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
         again = FailedClaim(claim=claim, at=now, unsure=False, failure=told, parked=True)

@@ -66,7 +66,7 @@ async def begin(connection: Connection, handlers: Sequence[str], topic: str, par
         await connection.execute(_BEGIN, [list(column) for column in zip(*rows, strict=True)])
 
 
-async def standing(connection: Connection, handlers: Sequence[str] | None = None) -> list[HandlerPosition]:
+async def positions(connection: Connection, handlers: Sequence[str] | None = None) -> list[HandlerPosition]:
     """Read how far the handlers are (default: all of them), in order of handler and partition."""
     named = "" if handlers is None else " WHERE handler = ANY(%s)"
     query = f"{_STANDING}{named} ORDER BY handler, partition"

@@ -88,7 +88,7 @@ class Runner:
             assert leave
             leave(name, busy)
 
-        while stands := await self._standing_before(handlers, ends):
+        while stands := await self._positions_before(handlers, ends):
             starts = {one: min(at for (_, p), at in stands.items() if p == one) for _, one in stands}
             ranges = {partition: (start, ends[partition]) for partition, start in starts.items()}
             async with aclosing(ahead(reader.read_together(self.topic, ranges, most=CHUNK))) as polls:
@@ -100,11 +100,11 @@ class Runner:
                     progress(read)
         return read
 
-    async def _standing_before(self, handlers: Sequence[Handler], ends: Mapping[int, int]) -> dict[Place, int]:
+    async def _positions_before(self, handlers: Sequence[Handler], ends: Mapping[int, int]) -> dict[Place, int]:
         """Tell where handlers stand that have not reached the ends; those that stand still are left out."""
         names = [handler.name for handler in handlers]
         async with connected(self._pool) as connection:
-            found = await offsets.standing(connection, names)
+            found = await offsets.positions(connection, names)
         stands = {(one.handler, one.partition): one.next_offset for one in found}
         self.positions |= stands
         for handler in names:
@@ -128,11 +128,11 @@ class Runner:
         """Say why a handler stands still on a partition, if it does."""
         return self._stopped.get((handler, partition))
 
-    def heed(self, standing: offsets.HandlerPosition) -> None:
+    def heed(self, position: offsets.HandlerPosition) -> None:
         """Learn from the row where a handler stands, and that it was revived."""
-        self.positions[standing.handler, standing.partition] = standing.next_offset
-        if standing.failure is None and self._stopped.pop((standing.handler, standing.partition), ""):
-            metrics.STOPPED.labels(standing.handler, standing.partition).set(0)
+        self.positions[position.handler, position.partition] = position.next_offset
+        if position.failure is None and self._stopped.pop((position.handler, position.partition), ""):
+            metrics.STOPPED.labels(position.handler, position.partition).set(0)
 
     async def stop(self, handler: str, partition: int, offset: int, error: Exception) -> None:
         """Let a handler stand still on a partition and say so loudly; other handlers and partitions go on."""

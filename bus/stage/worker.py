@@ -136,10 +136,10 @@ class StageWorker:
         """Read the rows of these partitions; handlers start at 0 on those that they never saw."""
         names = [handler.name for handler in self._stage.handlers]
         async with connected(self._pool) as connection:
-            rows = [row for row in await offsets.standing(connection, names) if row.partition in partitions]
+            rows = [row for row in await offsets.positions(connection, names) if row.partition in partitions]
             if len(rows) < len(names) * len(partitions):
                 await offsets.begin(connection, names, self._stage.topic, sorted(partitions))
-                rows = [row for row in await offsets.standing(connection, names) if row.partition in partitions]
+                rows = [row for row in await offsets.positions(connection, names) if row.partition in partitions]
         return rows
 
     def _positions(self) -> list[Position]:

@@ -27,7 +27,7 @@ from tests.deadletter.room import DECISION, Room, dead, letter, noted, received
 from tests.deadletter.test_letters import deliver, letter_of
 from tests.deadletter.test_redrives import whole
 from tests.delivery.office import Office
-from tests.delivery.scripted import Script, Scripted, couriers
+from tests.delivery.scripted import Script, Scripted, delivery_workers
 from tests.gateway.fakes import FakeSource
 from tests.schemas.codecs import CODEC, ONE_OF_EACH
 
@@ -75,7 +75,7 @@ async def test_a_field_is_changed_for_one_target_alone_under_the_same_key(office
     await letters.retry(office.pool, [copy], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     await office.add(("R1", 1), ("R1", 2), target="crm")
-    async with couriers(office.pool, taking(others), name="crm"):
+    async with delivery_workers(office.pool, taking(others), name="crm"):
         await eventually(lambda: office.rows("SELECT 1 FROM delivery_heads WHERE parked"))
     assert noted_in(calls) == [(1, "1"), (1, "mended"), (2, "2")]
     assert calls[1].key == calls[0].key
@@ -151,7 +151,7 @@ async def test_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None:
         CODEC.encode_record,
     )
     del calls[:]
-    async with couriers(office.pool, taking(calls)):
+    async with delivery_workers(office.pool, taking(calls)):
         ended = await whole(office, frozen.id)
     assert (ended.state, ended.delivered) == ("done", 2)
     assert noted_in(calls) == [(1, "mended")] * 2
@@ -168,7 +168,7 @@ async def test_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: Office
         CODEC.encode_record,
     )
     copy = await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
-    async with couriers(office.pool, taking(calls)):
+    async with delivery_workers(office.pool, taking(calls)):
         assert (await whole(office, frozen.id)).released == 0
     assert noted_in(calls) == [(1, "1")]
     assert (await letters.read(office.pool, copy)).state == "open"

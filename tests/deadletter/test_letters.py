@@ -10,7 +10,7 @@ from deadletter.dead_letter import Decision, LetterGone
 from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
 from tests.delivery.office import Office
-from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
 DECISION = Decision(by="张工", why="物料已建档", at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
@@ -36,7 +36,7 @@ async def deliver(office: Office, target: Scripted, *events: tuple[str, int], pa
         rows = await office.rows("SELECT count(*), count(*) FILTER (WHERE parked) FROM delivery_heads")
         return rows == [(parked, parked)]
 
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         if events:
             await office.add(*events, now=utc_now())
         await eventually(quiet)

@@ -217,7 +217,7 @@ async def waiting(room: Room) -> dict[int, int]:
 
 
 async def until_waiting(room: Room, wanted: dict[int, int]) -> None:
-    """Wait until just so many rows wait in each shard."""
+    """KeepWatching until just so many rows wait in each shard."""
 
     async def so_many() -> bool:
         return await waiting(room) == wanted

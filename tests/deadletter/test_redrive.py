@@ -10,10 +10,10 @@ from deadletter.redrive_policy import (
     FAILED_SHARE_MAX,
     JUDGED_MIN,
     End,
+    KeepWatching,
     RedriveLimits,
     RedriveProgress,
     Release,
-    Wait,
     next_step,
 )
 
@@ -34,15 +34,15 @@ def step(at: RedriveProgress, allowed: int = 3) -> object:
 
 def test_a_few_go_first_and_are_watched() -> None:
     assert step(progress(100)) == Release(count=5)
-    assert isinstance(step(progress(95, 5, 4)), Wait)
-    assert isinstance(step(progress(95, 5, 5, watched_s=9)), Wait)
+    assert isinstance(step(progress(95, 5, 4)), KeepWatching)
+    assert isinstance(step(progress(95, 5, 5, watched_s=9)), KeepWatching)
     assert step(progress(95, 5, 5, watched_s=10)) == Release(count=3)
     assert step(progress(97, 3, 3)) == Release(count=2), "killed after three of the first"
 
 
 def test_a_small_set_is_all_first() -> None:
     assert step(progress(2)) == Release(count=2)
-    assert isinstance(step(progress(0, 2, 1)), Wait)
+    assert isinstance(step(progress(0, 2, 1)), KeepWatching)
     assert step(progress(0, 2, 2)) == End(done=True, why="2 arrived, 0 failed again")
 
 
@@ -60,7 +60,7 @@ def test_more_than_a_fifth_stops_it() -> None:
 
 
 def test_the_rate_lets_nothing_go() -> None:
-    assert isinstance(step(progress(50, 50, 50), allowed=0), Wait)
+    assert isinstance(step(progress(50, 50, 50), allowed=0), KeepWatching)
     assert step(progress(2, 50, 50), allowed=9) == Release(count=2)
 
 
@@ -78,7 +78,7 @@ def test_every_redrive_ends_and_sends_no_more_than_it_froze(total: int, canary: 
             case End(done=done):
                 assert done is (left == 0 and delivered + failed == total and not _stopped(at, canary))
                 return
-            case Wait():
+            case KeepWatching():
                 pending = released - delivered - failed
                 arrived = chance.randint(0, pending)
                 broke = chance.randint(0, pending - arrived) if chance.random() < 0.1 else 0

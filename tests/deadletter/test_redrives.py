@@ -17,7 +17,7 @@ from deadletter.store import discard, groups
 from tests.bus_under_test import eventually
 from tests.deadletter.test_letters import DECISION, deliver, letter_of, rejecting
 from tests.delivery.office import Office
-from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
 TERMS = RedriveLimits(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
@@ -34,7 +34,7 @@ async def letters(office: Office, count: int) -> list[tuple[str, int]]:
 
 async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
     """Carry a redrive out while couriers run."""
-    async with couriers(office.pool, target, 2):
+    async with delivery_workers(office.pool, target, 2):
         return await whole(office, number)
 
 
@@ -64,7 +64,7 @@ async def carrying_out(office: Office) -> AsyncIterator[None]:
 
 
 async def released(office: Office, number: int, count: int) -> None:
-    """Wait until so many letters of a redrive are sent."""
+    """KeepWatching until so many letters of a redrive are sent."""
 
     async def there() -> bool:
         return (await redrive_store.read(office.pool, number)).released >= count
@@ -114,7 +114,7 @@ async def test_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office:
         office.pool, ERP, RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40), DECISION, CODEC.encode_record
     )
     target = Scripted()
-    async with couriers(office.pool, target, 2):
+    async with delivery_workers(office.pool, target, 2):
         await redrive_store.begin(office.pool, frozen.id)
         for count in (3, 8, 13, 18):
             async with carrying_out(office):
@@ -169,7 +169,7 @@ async def test_a_letter_sent_again_too_often_is_left_out(office: Office) -> None
     await letters(office, 1)
     for _ in range(redrive_store.SENT_AGAIN_MAX):
         frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-        async with couriers(office.pool, Scripted(before=_reject)):
+        async with delivery_workers(office.pool, Scripted(before=_reject)):
             assert (await whole(office, frozen.id)).state == "stopped"
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
         await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
@@ -182,7 +182,7 @@ async def _reject(_call: Call) -> None:
 async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office: Office) -> None:
     await letters(office, 4)
     frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with couriers(office.pool, Scripted(before=_reject)):
+    async with delivery_workers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, frozen.id)).state == "stopped"
     await discard(office.pool, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
     one = await redrive_store.read(office.pool, frozen.id)
@@ -192,7 +192,7 @@ async def test_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office:
 async def test_what_arrives_by_another_redrive_has_not_arrived_by_the_first(office: Office) -> None:
     await letters(office, 2)
     first = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with couriers(office.pool, Scripted(before=_reject)):
+    async with delivery_workers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, first.id)).state == "stopped"
     second = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (await carried_out(office, second.id, Scripted())).state == "done"

@@ -19,7 +19,7 @@ from tests.deadletter.room import DECISION
 from tests.deadletter.test_letters import deliver, rejecting
 from tests.deadletter.test_redrives import ERP, letters, once_in_order, released
 from tests.delivery.office import Office
-from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
 AT_ONCE = timedelta(0)
@@ -46,7 +46,7 @@ async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
 
 
 async def state(office: Office, number: int, *wanted: str) -> str:
-    """Wait until a redrive is in one of the states wanted."""
+    """KeepWatching until a redrive is in one of the states wanted."""
 
     async def there() -> str | None:
         now = (await redrive_store.read(office.pool, number)).state
@@ -69,7 +69,7 @@ async def test_of_two_workers_one_carries_a_set_out_and_its_rate_is_kept(office:
     rate, count = 30, 60
     events = await letters(office, count)
     target = Scripted()
-    async with couriers(office.pool, target, 2), worker(database), worker(database):
+    async with delivery_workers(office.pool, target, 2), worker(database), worker(database):
         frozen = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=rate))
         await state(office, frozen.id, "done")
         rest = (await released_at(office))[1:]
@@ -85,7 +85,7 @@ async def test_of_two_workers_one_carries_a_set_out_and_its_rate_is_kept(office:
 async def test_when_the_worker_that_carries_it_out_is_gone_another_goes_on(office: Office, database: str) -> None:
     events = await letters(office, 40)
     target = Scripted()
-    async with couriers(office.pool, target, 2), worker(database) as first:
+    async with delivery_workers(office.pool, target, 2), worker(database) as first:
         frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=20))
         await released(office, frozen.id, 8)
         async with worker(database):
@@ -103,7 +103,7 @@ async def test_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_fr
 ) -> None:
     await letters(office, 40)
     target = Scripted()
-    async with couriers(office.pool, target, 2), worker(database), worker(database):
+    async with delivery_workers(office.pool, target, 2), worker(database), worker(database):
         frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
         await released(office, frozen.id, 4)
         assert await redrive_store.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
@@ -129,7 +129,7 @@ async def test_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
 
     found, shown = list[Alert](), list[int]()
-    async with couriers(office.pool, Scripted(before=reject)), worker(database, found), worker(database, found):
+    async with delivery_workers(office.pool, Scripted(before=reject)), worker(database, found), worker(database, found):
         ended = await watch(office.pool, frozen.id, say=lambda one: shown.append(one.released))
     assert (ended.state, ended.released, shown[-1]) == ("stopped", 3, 3)
     assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
@@ -143,7 +143,7 @@ async def test_two_sets_are_carried_out_side_by_side(office: Office, database: s
     await rejecting(office, ("RX", 1), ("RY", 1), parked=6)
     sets.append(await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record))
     assert [(one.letters, one.taken) for one in sets] == [(4, 0), (2, 4)]
-    async with couriers(office.pool, target), worker(database), worker(database):
+    async with delivery_workers(office.pool, target), worker(database), worker(database):
         for one in sets:
             await redrive_store.begin(office.pool, one.id)
         for one in sets:

@@ -25,7 +25,7 @@ from tests.databases import empty_database
 from tests.deadletter.room import BEGAN, DECISION, DIED, Room, noted, told
 from tests.deadletter.test_redrives import carrying_out
 from tests.delivery.office import Office, event
-from tests.delivery.scripted import Scripted, couriers
+from tests.delivery.scripted import Scripted, delivery_workers
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
 
@@ -188,7 +188,7 @@ async def test_redrives_go_on_as_they_stood_with_their_figures(database_before: 
         async def over() -> bool:
             return (await redrive_store.read(pool, running)).state == "done"
 
-        async with couriers(pool, target), carrying_out(Office(pool=pool)):
+        async with delivery_workers(pool, target), carrying_out(Office(pool=pool)):
             await eventually(over, within_s=60)
         assert sorted(target.order) == [("R2", 1), ("R3", 1)]
         ended = await redrive_store.read(pool, running)

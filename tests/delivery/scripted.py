@@ -105,7 +105,9 @@ def utc_now() -> datetime:
 
 
 @asynccontextmanager
-async def couriers(pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any) -> AsyncIterator[None]:
+async def delivery_workers(
+    pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any
+) -> AsyncIterator[None]:
     """Run couriers to a target for as long as the block lasts."""
     stopping, terms = asyncio.Event(), plan(**own)
     caller = AttemptRunner(

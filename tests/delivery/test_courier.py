@@ -10,7 +10,7 @@ from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
-from tests.delivery.scripted import Scripted, couriers, fails, utc_now
+from tests.delivery.scripted import Scripted, delivery_workers, fails, utc_now
 
 EVENTS = [(f"T{ticket}", version) for version in range(1, 6) for ticket in range(8)]
 
@@ -33,7 +33,7 @@ async def delivered(office: Office, target: Scripted, events: list[tuple[str, in
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_every_event_arrives_once_and_in_order(office: Office, workers: int) -> None:
     target = Scripted()
-    async with couriers(office.pool, target, workers):
+    async with delivery_workers(office.pool, target, workers):
         await office.add(*EVENTS, now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, EVENTS)
@@ -43,7 +43,7 @@ async def test_every_event_arrives_once_and_in_order(office: Office, workers: in
 @pytest.mark.parametrize("kind", [FailureKind.UNREACHABLE, FailureKind.UNAVAILABLE, FailureKind.THROTTLED])
 async def test_a_call_that_did_nothing_is_made_again(office: Office, kind: FailureKind) -> None:
     target = Scripted(before=fails(kind))
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await office.add(*EVENTS, now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, EVENTS)
@@ -52,7 +52,7 @@ async def test_a_call_that_did_nothing_is_made_again(office: Office, kind: Failu
 @pytest.mark.parametrize("idempotent", [False, True])
 async def test_a_call_that_timed_out_after_its_effect_has_one_effect(office: Office, *, idempotent: bool) -> None:
     target = Scripted(idempotent=idempotent, after=fails(FailureKind.UNKNOWN))
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await office.add(*EVENTS, now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, EVENTS)
@@ -65,7 +65,7 @@ async def test_a_target_that_hangs_is_cut_and_asked(office: Office) -> None:
             await asyncio.sleep(3600)
 
     target = Scripted(after=hang)
-    async with couriers(office.pool, target, attempt_timeout=timedelta(milliseconds=100)):
+    async with delivery_workers(office.pool, target, attempt_timeout=timedelta(milliseconds=100)):
         await office.add(("T1", 1), ("T1", 2), now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, [("T1", 1), ("T1", 2)])
@@ -77,7 +77,7 @@ async def test_an_adapter_with_a_bug_stops_nobody(office: Office) -> None:
             raise KeyError("13800000000")
 
     target = Scripted(before=crash)
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await office.add(("T1", 1), ("T1", 2), ("T1", 3), now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, [("T1", 1), ("T1", 2), ("T1", 3)])
@@ -89,7 +89,7 @@ async def test_a_rejected_event_is_parked_with_its_letter_and_its_ticket_waits_b
             raise DeliveryFailed(FailureKind.REJECTED, "no such material M-17", status=200, code="E17")
 
     target = Scripted(before=reject)
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await office.add(*EVENTS, now=utc_now())
         await eventually(lambda: settled(office))
     await delivered(office, target, [one for one in EVENTS if one[0] != "T3" or one[1] < 2])
@@ -111,7 +111,7 @@ async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothin
 
     target = Scripted(before=refuse)
     probe_every = timedelta(seconds=1)
-    async with couriers(office.pool, target, 2, breaker={"failures": 10, "probe_every": probe_every}):
+    async with delivery_workers(office.pool, target, 2, breaker={"failures": 10, "probe_every": probe_every}):
         await office.add(*((f"T{n}", 1) for n in range(60)), now=utc_now())
 
         async def opened() -> object:
@@ -134,7 +134,7 @@ async def test_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothin
 async def test_a_paused_target_is_called_no_more_until_it_is_resumed(office: Office) -> None:
     target = Scripted()
     await target_state.begin(office.pool, ERP)
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await target_state.pause(office.pool, ERP, "盘点 / stocktaking")
         await office.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
@@ -152,8 +152,8 @@ async def test_one_target_that_hangs_holds_up_no_other(office: Office) -> None:
 
     slow, quick = Scripted(before=hang), Scripted()
     async with (
-        couriers(office.pool, slow, name="erp", attempt_timeout=timedelta(minutes=10)),
-        couriers(office.pool, quick, name="crm"),
+        delivery_workers(office.pool, slow, name="erp", attempt_timeout=timedelta(minutes=10)),
+        delivery_workers(office.pool, quick, name="crm"),
     ):
         await office.add(*EVENTS, target="erp", now=utc_now())
         await office.add(*EVENTS, target="crm", now=utc_now())
@@ -169,7 +169,7 @@ async def test_one_target_that_hangs_holds_up_no_other(office: Office) -> None:
 async def test_the_rate_is_held(office: Office) -> None:
     target = Scripted()
     loop = asyncio.get_running_loop()
-    async with couriers(office.pool, target, rate_per_s=20):
+    async with delivery_workers(office.pool, target, rate_per_s=20):
         await office.add(*((f"T{n}", 1) for n in range(40)), now=utc_now())
         began = loop.time()
         await eventually(lambda: settled(office))

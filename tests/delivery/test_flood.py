@@ -5,23 +5,23 @@ import asyncio
 from bus.alerts.alert import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.intake.dlq_limit import IN_A_ROW, LAST, flooded
+from bus.intake.dlq_limit import IN_A_ROW, LAST, above_limit
 from tests.bus_under_test import eventually
 from tests.delivery.office import ERP, Office
-from tests.delivery.scripted import Scripted, couriers, utc_now
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 
 
 def test_a_hundred_in_a_row_are_too_much() -> None:
-    assert flooded([True] * (IN_A_ROW - 1)) is None
-    assert flooded([False, *[True] * IN_A_ROW])
-    assert flooded([*[True] * IN_A_ROW, False]) is None
+    assert above_limit([True] * (IN_A_ROW - 1)) is None
+    assert above_limit([False, *[True] * IN_A_ROW])
+    assert above_limit([*[True] * IN_A_ROW, False]) is None
 
 
 def test_more_than_a_fifth_of_the_last_five_hundred_are_too_much() -> None:
     some = [n % 5 == 0 for n in range(LAST)]
-    assert flooded(some) is None
-    assert flooded([*some[:-1], True])
-    assert flooded([*some[1:-1], True]) is None, "fewer than that tell nothing of a share"
+    assert above_limit(some) is None
+    assert above_limit([*some[:-1], True])
+    assert above_limit([*some[1:-1], True]) is None, "fewer than that tell nothing of a share"
 
 
 async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(office: Office) -> None:
@@ -34,7 +34,7 @@ async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_
         return await office.rows("SELECT 1 FROM delivery_targets WHERE paused LIKE '%letters in a row'")
 
     target = Scripted(before=reject)
-    async with couriers(office.pool, target):
+    async with delivery_workers(office.pool, target):
         await office.add(*events, now=utc_now())
         await eventually(paused)
         calls = target.calls
@@ -43,7 +43,7 @@ async def test_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_
         assert IN_A_ROW <= target.calls < 130
         assert [one.about for one in target.found if one.rule is AlertRule.TARGET_PAUSED] == [ERP]
     left = Scripted()
-    async with couriers(office.pool, left):
+    async with delivery_workers(office.pool, left):
         await asyncio.sleep(0.3)
         assert left.calls == 0, "a new start does not lift it"
         assert await target_state.resume(office.pool, ERP)

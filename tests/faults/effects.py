@@ -20,7 +20,7 @@ from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import snapshot
-from bus.stage.offsets import standing
+from bus.stage.offsets import positions
 from bus.wire.event_reader import EventReader
 from bus.wire.headers import header
 from bus.wire.record import Record, identity
@@ -271,7 +271,7 @@ async def _standing(core: Core, reader: RangeReader) -> Sequence[Standing]:
     expected = [(model, LOG) for model in READ_MODELS] + [(INTAKE_HANDLER, INTAKE), (COMMANDS_HANDLER, COMMANDS)]
     places = {(h, p): (physical(namespace, t), 0, "") for h, t in expected for p in range(topics[t].partitions)}
     async with snapshot(core.pool) as connection:
-        for row in await standing(connection):
+        for row in await positions(connection):
             places[row.handler, row.partition] = (row.topic, row.next_offset, row.failure or "")
     ends = {
         topic: await reader.ends(topic, {p for (_, p), place in places.items() if place[0] == topic})

@@ -15,7 +15,7 @@ from schemathesis.core import NotSet
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
-from bus.gateway.app import all_doors
+from bus.gateway.app import all_routes
 from bus.gateway.http.openapi import document
 from tests.fuzz.in_process import InProcess, in_process
 from tests.fuzz.judge import faults
@@ -33,7 +33,7 @@ NOT_AS_DESCRIBED = {
 """Refusals that nobody gets who keeps to the document."""
 OPERATIONS = [
     one.ok()
-    for one in schemathesis.openapi.from_dict(document(all_doors())).get_all_operations()
+    for one in schemathesis.openapi.from_dict(document(all_routes())).get_all_operations()
     if isinstance(one, Ok)
 ]
 

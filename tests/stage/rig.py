@@ -106,7 +106,7 @@ class Rig:
     async def standing(self, handler: str = "counting") -> dict[int, offsets.HandlerPosition]:
         """Tell how far a handler is, by partition."""
         async with connected(self.pool) as connection:
-            return {one.partition: one for one in await offsets.standing(connection, [handler])}
+            return {one.partition: one for one in await offsets.positions(connection, [handler])}
 
     async def effects(self, handler: str = "counting") -> int:
         """Count the records that took effect."""

@@ -20,7 +20,7 @@ CLERK: Final = "客服小刘"
 class Operator(Protocol):
     """What an operator does at a terminal: the same functions as those of the commands named."""
 
-    async def standing(self, target: str) -> TargetStatus | None:
+    async def target_status(self, target: str) -> TargetStatus | None:
         """Look at a target, as `ticketbus delivery list` shows it; None while no worker serves it."""
 
     async def letter(self, target: str) -> Mapping[str, Any]:

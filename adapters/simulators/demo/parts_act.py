@@ -50,7 +50,7 @@ async def letter(cast: DemoContext, tell: Narrator) -> Mapping[str, Any]:
     )
     cast.systems.erp.heal()
     found = await until(lambda: cast.operator.letter(ERP), bool, limit_s=DELIVERED_S_MAX)
-    tell.expect(bool(found), "应成为死信", "it becomes a dead letter", await cast.operator.standing(ERP))
+    tell.expect(bool(found), "应成为死信", "it becomes a dead letter", await cast.operator.target_status(ERP))
     first, last = found["failures"][0], found["failures"][-1]
     known = (last["kind"], found["behind"]) == ("rejected", 1)
     tell.expect(known, "应为业务拒绝,其后等待 1 单", "it is refused, one waits behind it", found)
@@ -122,7 +122,7 @@ async def _stands(
     def is_so(stood: TargetStatus | None) -> bool:
         return stood is not None and good(stood)
 
-    stood = await until(lambda: cast.operator.standing(ERP), is_so, limit_s=DELIVERED_S_MAX)
+    stood = await until(lambda: cast.operator.target_status(ERP), is_so, limit_s=DELIVERED_S_MAX)
     tell.expect(is_so(stood), zh, en, stood)
     assert stood is not None, "it stands so"
     return stood

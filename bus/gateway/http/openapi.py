@@ -35,7 +35,7 @@ _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLink
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
-def docs_doors(doors: Sequence[HttpRoute]) -> list[HttpRoute]:
+def docs_routes(doors: Sequence[HttpRoute]) -> list[HttpRoute]:
     """Serve the description and its page; nothing is fetched from elsewhere, and no caller's path names a file."""
     files = Path(swagger_ui_path)
     return [

@@ -46,7 +46,7 @@ _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["lette
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
 
-def room_doors() -> Sequence[HttpRoute]:
+def deadletter_routes() -> Sequence[HttpRoute]:
     """List the routes of the room. Pure."""
     return [
         _showing("/v1/deadletters", list_letters, "List the open letters by cause", parameters=_OF_LIST),

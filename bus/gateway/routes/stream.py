@@ -48,12 +48,12 @@ async def stream(ws: WebSocket) -> None:
         await ws.accept(next((one for one in offered if one.startswith(SUBPROTOCOL_PREFIX)), None))
         topics = _topics(ws, deps_of(ws))
         log.info("subscribed", client=client.name, topics=topics)
-        follower = await _follower(ws, topics)
+        subscriber = await _subscriber(ws, topics)
         try:
-            await _serve(ws, client, follower)
+            await _serve(ws, client, subscriber)
         finally:
-            cursor = follower.cursor
-            follower.end()
+            cursor = subscriber.cursor
+            subscriber.end()
     except (Refusal, HttpProblem, Transient) as error:
         await goodbye(ws, error, cursor)
     except OffsetGone:
@@ -94,7 +94,7 @@ def _topics(ws: WebSocket, deps: GatewayDeps) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-async def _follower(ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
+async def _subscriber(ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
     deps, cursor = deps_of(ws), ws.query_params.get("cursor", "")
     try:
         async with asyncio.timeout(READY_SECONDS_MAX):
@@ -102,9 +102,9 @@ async def _follower(ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
             positions = await _asked(deps, topics, cursor) if cursor else {}
     except TimeoutError:
         raise KafkaUnavailable("the tail of the log is not known yet") from None
-    follower = StreamSubscriber(deps.hub, topics, {**(now if cursor else deps.hub.of(topics)), **positions})
-    follower.begin()
-    return follower
+    subscriber = StreamSubscriber(deps.hub, topics, {**(now if cursor else deps.hub.of(topics)), **positions})
+    subscriber.begin()
+    return subscriber
 
 
 async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Positions:
@@ -114,14 +114,14 @@ async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Posit
     return read_cursor(cursor, topics, {name: topic.partitions for name, topic in deps.contract.topics.items()})
 
 
-async def _serve(ws: WebSocket, client: Client, follower: StreamSubscriber) -> None:
+async def _serve(ws: WebSocket, client: Client, subscriber: StreamSubscriber) -> None:
     """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
     sending = Sending()
     tasks = [
-        asyncio.create_task(_send(ws, client, follower, sending)),
+        asyncio.create_task(_send(ws, client, subscriber, sending)),
         asyncio.create_task(_until_gone(ws)),
         asyncio.create_task(until_unwelcome(ws, client, sending)),
-        asyncio.create_task(follower.subscription.ended.wait()),
+        asyncio.create_task(subscriber.subscription.ended.wait()),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -130,8 +130,8 @@ async def _serve(ws: WebSocket, client: Client, follower: StreamSubscriber) -> N
     for task in done:
         if not task.cancelled():
             task.result()
-    if follower.subscription.why is not None:
-        raise follower.subscription.why
+    if subscriber.subscription.why is not None:
+        raise subscriber.subscription.why
 
 
 @dataclass(slots=True)
@@ -141,21 +141,21 @@ class Sending:
     since: float | None = None
 
 
-async def _send(ws: WebSocket, client: Client, follower: StreamSubscriber, sending: Sending) -> None:
-    topics, deps = follower.subscription.topics, deps_of(ws)
+async def _send(ws: WebSocket, client: Client, subscriber: StreamSubscriber, sending: Sending) -> None:
+    topics, deps = subscriber.subscription.topics, deps_of(ws)
     sent = {topic: metrics.STREAM_EVENTS.labels(topic) for topic in topics}
     clock = asyncio.get_running_loop().time
     sending.since = clock()
-    ready = {"kind": "ready", "topics": sorted(topics), "cursor": follower.cursor}
+    ready = {"kind": "ready", "topics": sorted(topics), "cursor": subscriber.cursor}
     await ws.send_text(orjson.dumps(ready).decode())
     sending.since = None
-    async with aclosing(follower.batches()) as batches:
+    async with aclosing(subscriber.batches()) as batches:
         async for batch in batches:
-            frames = [follower.frame(event) for event in batch]
+            frames = [subscriber.frame(event) for event in batch]
             sending.since = clock()
             await _write(ws, frames)
             sending.since = None
-            follower.cursor = frames[-1].cursor
+            subscriber.cursor = frames[-1].cursor
             for event in batch:
                 sent[event.place.topic].inc()
                 if event.new_to(client.name):

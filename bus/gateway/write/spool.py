@@ -79,10 +79,10 @@ class KafkaSpool:
         for _ in range(LOOKS_MAX):
             try:
                 async with connected(self._pool) as connection:
-                    standing = await offsets.standing(connection, [INTAKE_HANDLER])
+                    positions = await offsets.positions(connection, [INTAKE_HANDLER])
             except StoreUnavailable:
                 return True
-            found = next((one for one in standing if one.partition == behind.partition), None)
+            found = next((one for one in positions if one.partition == behind.partition), None)
             at = found.next_offset if found else 0
             if at > behind.offset or self._stands_still(source, behind, at):
                 self._behind.pop(source, None)
