@@ -39,7 +39,9 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
         yield made
 
 
-async def test_wheel_without_extras_runs_gateway_and_worker_on_outside_parts(installed: Environment, bus: Bus) -> None:
+async def test_packaging_wheel_without_extras_runs_gateway_and_worker_on_outside_parts(
+    installed: Environment, bus: Bus
+) -> None:
     for program in ("gateway", "worker"):
         bus.start_process(program, "bus", program, python=installed.python)
     await bus.ready()
@@ -54,7 +56,9 @@ async def test_wheel_without_extras_runs_gateway_and_worker_on_outside_parts(ins
         await eventually(read, within_s=90, what=lambda: bus.last_words("worker"))
 
 
-def test_wheel_without_extras_names_the_extra_where_a_command_needs_it(installed: Environment, tmp_path: Path) -> None:
+def test_packaging_wheel_without_extras_names_the_extra_where_a_command_needs_it(
+    installed: Environment, tmp_path: Path
+) -> None:
     commands = "up", "fetch", "down", "status", "env", "doctor", "demo"
     script = f"""
 import io, json, sys
@@ -79,7 +83,7 @@ print(json.dumps(said))
     assert json.loads(done.stdout) == {command: [1, refusal] for command in commands}
 
 
-def test_wheel_has_the_names_that_other_packages_import(installed: Environment, tmp_path: Path) -> None:
+def test_packaging_wheel_has_the_names_that_other_packages_import(installed: Environment, tmp_path: Path) -> None:
     script = "import ticketbus.adapters; print(ticketbus.adapters.__file__, len(ticketbus.adapters.__all__))"
     done = installed.run("-c", script, cwd=tmp_path)
     assert done.stdout.startswith(str(installed.folder)), done.stderr

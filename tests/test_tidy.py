@@ -48,7 +48,7 @@ def _unreasoned(comment: str) -> bool:
     return len(re.findall(r"[^\W\d_]{2,}", SILENCED.sub("", reason))) < 2
 
 
-def test_a_silenced_check_is_recognised_with_and_without_its_reason() -> None:
+def test_tidy_a_silenced_check_is_recognised_with_and_without_its_reason() -> None:
     bare = (
         "# noqa",
         "# noqa: S608",
@@ -62,16 +62,16 @@ def test_a_silenced_check_is_recognised_with_and_without_its_reason() -> None:
     assert [comment for comment in reasoned if _unreasoned(comment)] == []
 
 
-def test_no_file_is_longer_than_the_limit() -> None:
+def test_tidy_no_file_is_longer_than_the_limit() -> None:
     long = {path: n for path, source in SOURCES.items() if (n := len(source.splitlines())) > FILE_LINES_MAX}
     assert long == {}
 
 
-def test_half_of_the_files_are_short() -> None:
+def test_tidy_half_of_the_files_are_short() -> None:
     assert statistics.median(len(source.splitlines()) for source in SOURCES.values()) <= FILE_LINES_MEDIAN_MAX
 
 
-def test_no_function_is_longer_than_the_limit() -> None:
+def test_tidy_no_function_is_longer_than_the_limit() -> None:
     long = {
         f"{path}:{node.lineno} {node.name}": lines
         for path, source in SOURCES.items()
@@ -82,22 +82,22 @@ def test_no_function_is_longer_than_the_limit() -> None:
     assert long == {}
 
 
-def test_every_module_says_what_lives_in_it() -> None:
+def test_tidy_every_module_says_what_lives_in_it() -> None:
     assert [path for path, source in SOURCES.items() if not ast.get_docstring(ast.parse(source))] == []
 
 
-def test_no_module_or_package_has_a_name_that_says_nothing() -> None:
+def test_tidy_no_module_or_package_has_a_name_that_says_nothing() -> None:
     assert [path for path in SOURCES if BANNED_NAMES & set(Path(path).with_suffix("").parts)] == []
 
 
-def test_every_silenced_check_has_its_reason() -> None:
+def test_tidy_every_silenced_check_has_its_reason() -> None:
     bare = [
         f"{path}:{n} {text}" for path, source in SOURCES.items() for n, text in _comments(source) if _unreasoned(text)
     ]
     assert bare == []
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_tidy_nothing_is_left_for_later() -> None:
     later = [
         f"{path}:{number} {line.strip()}"
         for path, source in SOURCES.items()
@@ -108,7 +108,7 @@ def test_nothing_is_left_for_later() -> None:
     assert later == []
 
 
-def test_locks_name_no_host_and_no_path_and_cover_every_requirement() -> None:
+def test_tidy_locks_name_no_host_and_no_path_and_cover_every_requirement() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     runtime, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
     extras = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]

@@ -65,7 +65,7 @@ async def failure(target: Target, some: Call) -> DeliveryFailed:
     return failed.value
 
 
-async def test_a_change_reaches_the_crm_signed_and_under_its_trace(
+async def test_crm_callback_a_change_reaches_the_crm_signed_and_under_its_trace(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     target: Target = callback()
@@ -91,7 +91,7 @@ async def test_a_change_reaches_the_crm_signed_and_under_its_trace(
     }
 
 
-async def test_a_repeat_has_one_effect_and_the_ledger_would_show_two(
+async def test_crm_callback_a_repeat_has_one_effect_and_the_ledger_would_show_two(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     for attempt in (1, 2, 3):
@@ -130,7 +130,7 @@ WITHOUT_END = {CallbackFault.HANG, CallbackFault.AFTER_EFFECT, CallbackFault.SLO
 
 
 @pytest.mark.parametrize("fault", sorted(HABITS))
-async def test_every_bad_habit_has_its_kind_and_the_next_attempt_one_effect(
+async def test_crm_callback_every_bad_habit_has_its_kind_and_the_next_attempt_one_effect(
     receiver: CallbackReceiver, callback: Callback, fault: CallbackFault
 ) -> None:
     target = callback()
@@ -141,11 +141,11 @@ async def test_every_bad_habit_has_its_kind_and_the_next_attempt_one_effect(
     assert receiver.ledger.of_ticket("T20261122-000001") == [3]
 
 
-def test_every_habit_is_tried() -> None:
+def test_crm_callback_every_habit_is_tried() -> None:
     assert {*HABITS} == {*CallbackFault} - {CallbackFault.TWICE}
 
 
-async def test_an_answer_that_comes_twice_is_not_taken_for_that_of_the_next_call(
+async def test_crm_callback_an_answer_that_comes_twice_is_not_taken_for_that_of_the_next_call(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     target = callback()
@@ -155,7 +155,7 @@ async def test_an_answer_that_comes_twice_is_not_taken_for_that_of_the_next_call
     assert (await failure(target, call(2))).kind is FailureKind.REJECTED
 
 
-async def test_a_crm_that_is_not_there_was_sent_nothing(receiver: CallbackReceiver, callback: Callback) -> None:
+async def test_crm_that_is_not_there_was_sent_nothing(receiver: CallbackReceiver, callback: Callback) -> None:
     target = callback()
     await receiver.stop()
     failed = await failure(target, call())
@@ -165,11 +165,11 @@ async def test_a_crm_that_is_not_there_was_sent_nothing(receiver: CallbackReceiv
     assert receiver.ledger.of_ticket("T20261122-000001") == [3]
 
 
-async def test_a_deadline_before_anything_was_sent_is_known_to_be_that(callback: Callback) -> None:
+async def test_crm_callback_a_deadline_before_anything_was_sent_is_known_to_be_that(callback: Callback) -> None:
     assert (await failure(callback(), call(within_s=0))).kind is FailureKind.UNREACHABLE
 
 
-async def test_a_name_that_cannot_be_and_an_end_that_is_not_tls_were_sent_nothing(
+async def test_crm_callback_a_name_that_cannot_be_and_an_end_that_is_not_tls_were_sent_nothing(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     for url in ("http://crm..invalid/x", receiver.url.replace("http:", "https:")):
@@ -177,7 +177,7 @@ async def test_a_name_that_cannot_be_and_an_end_that_is_not_tls_were_sent_nothin
     assert receiver.ledger.calls == {}
 
 
-async def test_an_endless_answer_is_left_long_before_the_deadline(
+async def test_crm_callback_an_endless_answer_is_left_long_before_the_deadline(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     receiver.misbehave(CallbackFault.ENDLESS)
@@ -203,7 +203,7 @@ async def test_an_endless_answer_is_left_long_before_the_deadline(
         bytes(range(256)) * 8,
     ],
 )
-async def test_whatever_is_answered_is_a_failure_with_a_kind(callback: Callback, raw: bytes) -> None:
+async def test_crm_callback_whatever_is_answered_is_a_failure_with_a_kind(callback: Callback, raw: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(raw)
@@ -216,7 +216,7 @@ async def test_whatever_is_answered_is_a_failure_with_a_kind(callback: Callback,
     assert failed.kind is FailureKind.UNKNOWN
 
 
-async def test_a_cancelled_call_is_cancelled_and_a_store_that_is_away_is_not_the_crms_fault(
+async def test_crm_callback_a_cancelled_call_is_cancelled_and_a_store_that_is_away_is_not_the_crms_fault(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     async def away(_: Call) -> Ticket:
@@ -240,13 +240,15 @@ async def test_a_cancelled_call_is_cancelled_and_a_store_that_is_away_is_not_the
         await sending
 
 
-async def test_while_secrets_rotate_either_end_may_be_first(receiver: CallbackReceiver, callback: Callback) -> None:
+async def test_crm_callback_while_secrets_rotate_either_end_may_be_first(
+    receiver: CallbackReceiver, callback: Callback
+) -> None:
     await callback(secrets=(OLD, NEW)).send(call())
     assert (await failure(callback(secrets=(OLD,)), call())).kind is FailureKind.UNAUTHORIZED
     assert (len(receiver.ledger.effects), receiver.ledger.unproven) == (1, 1)
 
 
-async def test_an_old_signature_is_refused_and_a_retry_is_signed_anew(
+async def test_crm_callback_an_old_signature_is_refused_and_a_retry_is_signed_anew(
     receiver: CallbackReceiver, callback: Callback
 ) -> None:
     clock = iter([NOW, NOW, datetime.now(UTC), datetime.now(UTC)])
@@ -257,7 +259,7 @@ async def test_an_old_signature_is_refused_and_a_retry_is_signed_anew(
     assert len(receiver.ledger.effects) == 1
 
 
-async def test_no_failure_and_no_log_tells_of_a_person_or_a_secret(
+async def test_crm_callback_no_failure_and_no_log_tells_of_a_person_or_a_secret(
     receiver: CallbackReceiver, callback: Callback, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -271,7 +273,9 @@ async def test_no_failure_and_no_log_tells_of_a_person_or_a_secret(
     assert not any(word in text for word in (PERSON, PHONE, NEW, NEW.removeprefix("whsec_"), "数据库"))
 
 
-async def test_the_receiver_is_http_to_any_client_and_takes_nothing_unsigned(receiver: CallbackReceiver) -> None:
+async def test_crm_callback_the_receiver_is_http_to_any_client_and_takes_nothing_unsigned(
+    receiver: CallbackReceiver,
+) -> None:
     body = orjson.dumps({"data": {"ticket_id": "T1", "version": 1}})
     async with httpx2.AsyncClient(trust_env=False) as http:
         assert (await http.post(receiver.url, content=body)).status_code == 401
@@ -283,7 +287,9 @@ async def test_the_receiver_is_http_to_any_client_and_takes_nothing_unsigned(rec
     assert receiver.ledger.of_ticket("T1") == [1]
 
 
-async def test_a_storm_goes_on_until_it_is_told_to_end(receiver: CallbackReceiver, callback: Callback) -> None:
+async def test_crm_callback_a_storm_goes_on_until_it_is_told_to_end(
+    receiver: CallbackReceiver, callback: Callback
+) -> None:
     target = callback()
     receiver.misbehave(CallbackFault.ERROR)
     kinds = {(await failure(target, call(version))).kind for version in (1, 2, 3)}

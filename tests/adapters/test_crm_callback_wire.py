@@ -89,7 +89,7 @@ def judged(answer: HttpResponse) -> DeliveryFailed | None:
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
-async def test_no_person_is_told_of_and_the_bytes_never_change(version: int) -> None:
+async def test_crm_callback_wire_no_person_is_told_of_and_the_bytes_never_change(version: int) -> None:
     event = HISTORY[version - 1]
     body, again = status_body(event, await ticket_at(event)), status_body(event, await ticket_at(event))
     assert body == again
@@ -113,7 +113,7 @@ async def test_no_person_is_told_of_and_the_bytes_never_change(version: int) -> 
         (b'{"code":', FailureKind.UNKNOWN),
     ],
 )
-def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None) -> None:
+def test_crm_callback_wire_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None) -> None:
     media = "text/plain" if body == b"ok" else "application/json; charset=utf-8"
     failed = judged(HttpResponse(status=200, headers={"content-type": media}, body=body))
     assert (failed and failed.kind) is kind
@@ -130,7 +130,7 @@ def test_an_http_200_is_judged_by_its_body(body: bytes, kind: FailureKind | None
     ).map(lambda value: orjson.dumps(value, default=str)),
     st.sampled_from(["", "no answer within 1 s"]),
 )
-def test_every_answer_is_a_success_or_a_failure_with_a_kind(
+def test_crm_callback_wire_every_answer_is_a_success_or_a_failure_with_a_kind(
     status: int, headers: dict[str, str], body: bytes, cut: str
 ) -> None:
     failed = judged(HttpResponse(status=status, headers=headers, body=body, cut=cut))
@@ -158,18 +158,18 @@ def test_every_answer_is_a_success_or_a_failure_with_a_kind(
         ("Sun, 99 Nov 99999999999 09:00:00 GMT", None),
     ],
 )
-def test_retry_after_is_read_in_both_forms(text: str, seconds: float | None) -> None:
+def test_crm_callback_wire_retry_after_is_read_in_both_forms(text: str, seconds: float | None) -> None:
     assert retry_after_s({"retry-after": text}, NOW) == seconds
 
 
 @pytest.mark.parametrize("url", ["crm", "ftp://crm/x", "http://", "https://user:pass@crm/x", "http://[::1"])
-def test_an_address_that_is_none_or_holds_a_password_is_refused_without_being_shown(url: str) -> None:
+def test_crm_callback_wire_an_address_that_is_none_or_holds_a_password_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ValidationError) as wrong:
         CrmCallbackOptions(url=url, secrets=("CRM_SECRET",))
     assert "pass@" not in str(wrong.value)
 
 
-def test_the_keys_stand_in_the_environment() -> None:
+def test_crm_callback_wire_the_keys_stand_in_the_environment() -> None:
     options = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
     environment = {"CRM_OLD": OLD, "CRM_NEW": NEW}
     assert options.keys(EnvironmentSecrets(environment=environment, where="targets.crm")) == tuple(
@@ -182,7 +182,9 @@ def test_the_keys_stand_in_the_environment() -> None:
     assert "YWJj" not in str(wrong.value)
 
 
-def test_the_example_of_a_targets_file_is_one_and_its_comments_tell_the_defaults(tmp_path: Path) -> None:
+def test_crm_callback_wire_the_example_of_a_targets_file_is_one_and_its_comments_tell_the_defaults(
+    tmp_path: Path,
+) -> None:
     shipped = resources.files("adapters").joinpath("targets.example.yaml").read_text(encoding="utf-8")
     said = re.sub(r"^    # ", "    ", shipped, flags=re.MULTILINE).replace("    #   ", "      ")
     plans = []

@@ -24,7 +24,7 @@ def refusal(headers: dict[str, str], body: bytes = BODY, *, keys: tuple[Secret, 
     return refused.value.code, refused.value.field
 
 
-def test_what_we_sign_the_standard_library_of_the_convention_accepts() -> None:
+def test_crm_signature_what_we_sign_the_standard_library_of_the_convention_accepts() -> None:
     now = datetime.now(UTC)
     headers = sign(secret(TEXT), "msg_1", now, BODY)
     Webhook(TEXT).verify(BODY, headers, json_parse=False)
@@ -32,7 +32,7 @@ def test_what_we_sign_the_standard_library_of_the_convention_accepts() -> None:
     assert verify(headers | {"webhook-signature": signed_there}, BODY, secrets=(secret(TEXT),), now=now) == "msg_1"
 
 
-def test_both_sides_may_hold_two_secrets_while_rotating() -> None:
+def test_crm_signature_both_sides_may_hold_two_secrets_while_rotating() -> None:
     old, new = (sign(key, "msg_1", NOW, BODY) for key in (OLD, NEW))
     both = old | {"webhook-signature": f"{old['webhook-signature']} {new['webhook-signature']}"}
     assert verify(old, BODY, secrets=(NEW, OLD), now=NOW) == "msg_1"
@@ -40,7 +40,7 @@ def test_both_sides_may_hold_two_secrets_while_rotating() -> None:
     assert refusal(old) == ("bad_signature", "webhook-signature")
 
 
-def test_a_forged_body_id_or_time_is_refused() -> None:
+def test_crm_signature_a_forged_body_id_or_time_is_refused() -> None:
     headers = sign(NEW, "msg_1", NOW, BODY)
     assert refusal(headers, BODY + b"\n") == ("bad_signature", "webhook-signature")
     assert refusal(headers | {"webhook-id": "msg_2"}) == ("bad_signature", "webhook-signature")
@@ -50,41 +50,41 @@ def test_a_forged_body_id_or_time_is_refused() -> None:
 
 
 @pytest.mark.parametrize("apart", [timedelta(seconds=-300), timedelta(0), timedelta(seconds=300)])
-def test_within_five_minutes_a_delivery_holds(apart: timedelta) -> None:
+def test_crm_signature_within_five_minutes_a_delivery_holds(apart: timedelta) -> None:
     assert verify(sign(NEW, "msg_1", NOW + apart, BODY), BODY, secrets=(NEW,), now=NOW) == "msg_1"
 
 
 @pytest.mark.parametrize("apart", [timedelta(seconds=-301), timedelta(seconds=301), timedelta(days=9000)])
-def test_a_delivery_signed_long_ago_or_ahead_is_stale(apart: timedelta) -> None:
+def test_crm_signature_a_delivery_signed_long_ago_or_ahead_is_stale(apart: timedelta) -> None:
     assert refusal(sign(NEW, "msg_1", NOW + apart, BODY)) == ("stale_delivery", "webhook-timestamp")
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_missing_header_is_named(missing: str) -> None:
+def test_crm_signature_a_missing_header_is_named(missing: str) -> None:
     headers = sign(NEW, "msg_1", NOW, BODY)
     assert refusal({name: value for name, value in headers.items() if name != missing}) == ("missing_header", missing)
     assert refusal(headers | {missing: "  "}) == ("missing_header", missing)
 
 
 @pytest.mark.parametrize("value", ["soon", "1e9", "-5", "²", "1.5", "9" * 400, "0x10", "１７００００００００"])
-def test_a_time_that_is_no_number_of_seconds_is_refused(value: str) -> None:
+def test_crm_signature_a_time_that_is_no_number_of_seconds_is_refused(value: str) -> None:
     headers = sign(NEW, "msg_1", NOW, BODY) | {"webhook-timestamp": value}
     assert refusal(headers) == ("bad_signature", "webhook-timestamp")
 
 
 @pytest.mark.parametrize("value", ["msg\x00", "信", "m" * 257, "a\tb"])
-def test_an_id_that_no_header_should_hold_is_refused(value: str) -> None:
+def test_crm_signature_an_id_that_no_header_should_hold_is_refused(value: str) -> None:
     assert refusal(sign(NEW, value, NOW, BODY)) == ("bad_signature", "webhook-id")
 
 
 @pytest.mark.parametrize("value", ["v1", "v1,", "v1,é", "v1,====", ",,,", "v1a,AAAA", "v2,{}", "v1 ,{}", "{}"])
-def test_a_signature_that_is_none_is_refused(value: str) -> None:
+def test_crm_signature_a_signature_that_is_none_is_refused(value: str) -> None:
     headers = sign(NEW, "msg_1", NOW, BODY)
     digest = headers["webhook-signature"].removeprefix("v1,")
     assert refusal(headers | {"webhook-signature": value.format(digest)}) == ("bad_signature", "webhook-signature")
 
 
-def test_signatures_beyond_the_limit_are_not_even_tried() -> None:
+def test_crm_signature_signatures_beyond_the_limit_are_not_even_tried() -> None:
     good = sign(NEW, "msg_1", NOW, BODY)
     noise = "v1," + base64.b64encode(hmac.digest(b"?", b"", hashlib.sha256)).decode()
     crowded = " ".join([noise] * 16 + [good["webhook-signature"]])
@@ -92,7 +92,7 @@ def test_signatures_beyond_the_limit_are_not_even_tried() -> None:
 
 
 @pytest.mark.parametrize("text", ["whsec_", "whsec_YWJj", "whsec_***", "密钥"])
-def test_a_secret_too_short_or_broken_stops_the_start_without_being_named(text: str) -> None:
+def test_crm_signature_a_secret_too_short_or_broken_stops_the_start_without_being_named(text: str) -> None:
     with pytest.raises(SettingsInvalid) as wrong:
         secret(text, where="webhook_secrets.crm")
     assert text.removeprefix("whsec_") not in str(wrong.value) or text == "whsec_"

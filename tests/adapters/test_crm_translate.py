@@ -74,7 +74,7 @@ class TestCrmKeepsTheContract(SourceContract):
         return json.dumps(envelope | {"data": CREATED | {part: value}}).encode()
 
 
-def test_a_created_ticket_opens_one_and_says_only_what_the_crm_said() -> None:
+def test_crm_translate_a_created_ticket_opens_one_and_says_only_what_the_crm_said() -> None:
     request = translated("ticket.created", CREATED)
     assert request.command == OpenTicket(
         incident_key=IncidentKey(kind=KeyKind.SERIAL, value="SN-88-0001"),
@@ -111,7 +111,9 @@ def test_a_created_ticket_opens_one_and_says_only_what_the_crm_said() -> None:
         ("ticket.status_changed", {"status": "重新打开", "reason": "复发"}, Reopen(reason="复发")),
     ],
 )
-def test_news_of_a_ticket_is_addressed_by_the_crm_s_own_number(kind: str, data: Any, command: Command) -> None:
+def test_crm_translate_news_of_a_ticket_is_addressed_by_the_crm_s_own_number(
+    kind: str, data: Any, command: Command
+) -> None:
     request = translated(kind, {"source_no": "CRM-1001", **data})
     assert (request.command, request.source_no, request.ticket_id) == (command, "CRM-1001", None)
     assert request.actor == "crm"
@@ -121,7 +123,9 @@ def test_news_of_a_ticket_is_addressed_by_the_crm_s_own_number(kind: str, data: 
     ("word", "nearest"),
     [("跟进中", "in_progress"), ("稍后处理", "pending"), ("挂起", "in_progress"), ("已解诀", "resolved")],
 )
-def test_a_vague_or_foreign_status_is_refused_and_the_nearest_legal_one_named(word: str, nearest: str) -> None:
+def test_crm_translate_a_vague_or_foreign_status_is_refused_and_the_nearest_legal_one_named(
+    word: str, nearest: str
+) -> None:
     error = refusal(body("ticket.status_changed", {"source_no": "CRM-1001", "status": word}))
     assert (error.code, error.field, error.context["nearest"]) == ("unknown_state", "$.data.status", nearest)
 
@@ -129,13 +133,13 @@ def test_a_vague_or_foreign_status_is_refused_and_the_nearest_legal_one_named(wo
 @pytest.mark.parametrize(
     "word", [w for w, state in SYNONYMS.items() if state is not State.CLOSED] + ["处理中", "assigned"]
 )
-def test_a_state_that_only_our_people_set_is_refused_with_who_sets_it(word: str) -> None:
+def test_crm_translate_a_state_that_only_our_people_set_is_refused_with_who_sets_it(word: str) -> None:
     error = refusal(body("ticket.status_changed", {"source_no": "CRM-1001", "status": word}))
     assert (error.code, error.field) == ("state_not_settable", "$.data.status")
     assert State(error.context["state"]).zh in error.zh
 
 
-def test_every_synonym_is_spelled_as_it_is_looked_up() -> None:
+def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
     assert all(word == word.strip().lower() for word in (*SYNONYMS, *REOPEN_WORDS))
 
 
@@ -176,23 +180,23 @@ def test_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.closure_confirmed", {"source_no": "1", "ticks": ["all"]}), "wrong_value", "$.data.ticks[0]"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_its_path(raw: bytes, code: str, field: str) -> None:
+def test_crm_translate_what_cannot_be_read_is_refused_by_its_path(raw: bytes, code: str, field: str) -> None:
     error = refusal(raw)
     assert (error.code, error.field) == (code, field)
 
 
-def test_a_misspelled_field_or_type_is_answered_with_the_nearest_known_one() -> None:
+def test_crm_translate_a_misspelled_field_or_type_is_answered_with_the_nearest_known_one() -> None:
     assert refusal(body("ticket.create", CREATED)).context["nearest"] == "ticket.created"
     assert refusal(body("ticket.created", CREATED | {"titel": "x"})).context["nearest"] == "title"
     assert refusal(body("ticket.created", CREATED | {"customer": {"fone": "1"}})).context["nearest"] == "phone"
 
 
-def test_a_refusal_never_repeats_personal_data() -> None:
+def test_crm_translate_a_refusal_never_repeats_personal_data() -> None:
     error = refusal(body("ticket.created", CREATED | {"customer": {"name": 1, "phone": "13800000000"}}))
     assert "13800000000" not in f"{error} {error.zh} {error.context}"
 
 
-async def test_a_redelivery_has_one_effect_and_another_body_under_the_same_id_is_refused() -> None:
+async def test_crm_translate_a_redelivery_has_one_effect_and_another_body_under_the_same_id_is_refused() -> None:
     dispatcher = Dispatcher(store=MemoryStore(), rules=RULES, now=lambda: NOW)
     adapter = CrmAdapter([SECRET])
 

@@ -43,7 +43,7 @@ def left_behind(scratch: Path) -> list[str]:
     return found
 
 
-def test_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> None:
+def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp_path) as process:
         said, _ = process.communicate(timeout=DEMO_S_MAX)
     assert process.returncode == 0, said
@@ -56,7 +56,7 @@ def test_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("heard", "polite"), [("postgres answers", signal.SIGINT), ("6. ERP", signal.SIGTERM)])
-def test_a_demo_interrupted_at_any_time_leaves_nothing(tmp_path: Path, heard: str, polite: signal.Signals) -> None:
+def test_demo_interrupted_at_any_time_leaves_nothing(tmp_path: Path, heard: str, polite: signal.Signals) -> None:
     with demo(tmp_path) as process:
         assert process.stdout is not None
         said = ""

@@ -31,14 +31,14 @@ TICKET = {
 }
 
 
-def test_a_card_shows_what_is_known_and_nothing_else() -> None:
+def test_engineer_app_a_card_shows_what_is_known_and_nothing_else() -> None:
     shown = card(EVENT, TICKET)
     assert (shown.ticket_id, shown.headline) == ("T20261122-000001", "洗衣机漏水")
     assert [line.label for line in shown.lines] == ["类型", "区域", "来源单号", "负责人", "备份"]
     assert [button.label for button in shown.buttons] == ["接单", "出发", "到达", "开始处理", "拍照", "备注"]
 
 
-def test_an_assignment_is_for_the_person_it_names() -> None:
+def test_engineer_app_an_assignment_is_for_the_person_it_names() -> None:
     assert is_for("张伟", EVENT)
     assert not is_for("陈静", EVENT)
     assert not is_for("张伟", {"assignee": "张伟"})
@@ -48,17 +48,17 @@ def test_an_assignment_is_for_the_person_it_names() -> None:
     ("event", "ticket"),
     [({}, TICKET), (EVENT, {}), (EVENT | {"assignee": 1}, TICKET), (EVENT, TICKET | {"state": "x"})],
 )
-def test_half_an_assignment_is_malformed_input(event: dict[str, Any], ticket: dict[str, Any]) -> None:
+def test_engineer_app_half_an_assignment_is_malformed_input(event: dict[str, Any], ticket: dict[str, Any]) -> None:
     with pytest.raises(MalformedInput):
         card(event, ticket)
 
 
 @pytest.mark.parametrize("state", State)
-def test_the_buttons_of_a_state_are_those_the_table_takes(state: State) -> None:
+def test_engineer_app_the_buttons_of_a_state_are_those_the_table_takes(state: State) -> None:
     assert {button.command for button in offered(state)} == {b.command for b in BUTTONS} & set(legal_in(state))
 
 
-def test_a_tap_becomes_a_command_with_what_the_button_fills_in() -> None:
+def test_engineer_app_a_tap_becomes_a_command_with_what_the_button_fills_in() -> None:
     tapped = tap("拍照", {"uri": "oss://1.jpg", "at": "2026-11-22T09:00:00+08:00"})
     assert tapped.name == "add-evidence"
     assert tapped.body == {"kind": "photo", "uri": "oss://1.jpg", "at": "2026-11-22T09:00:00+08:00"}
@@ -68,7 +68,7 @@ def test_a_tap_becomes_a_command_with_what_the_button_fills_in() -> None:
     ("label", "values", "code", "nearest"),
     [("接单了", {}, "unknown_button", "接单"), ("解决", {"sumary": "x"}, "unknown_field", "summary")],
 )
-def test_a_wrong_button_or_field_is_answered_with_the_nearest(
+def test_engineer_app_a_wrong_button_or_field_is_answered_with_the_nearest(
     label: str, values: dict[str, Any], code: str, nearest: str
 ) -> None:
     with pytest.raises(MalformedInput) as refused:

@@ -77,7 +77,7 @@ def issued(asked: Call) -> Effect:
     return Effect(reference=number, commands=(IssueParts(request_no="PR-1", document_no=number, parts=PARTS),))
 
 
-async def test_parts_asked_for_are_issued_by_one_audited_bill() -> None:
+async def test_kingdee_parts_asked_for_are_issued_by_one_audited_bill() -> None:
     erp, asked = stand_in(), call()
     async with erp.serving(), kingdee(erp) as target:
         assert await target.confirm(asked) is None
@@ -94,7 +94,7 @@ async def test_parts_asked_for_are_issued_by_one_audited_bill() -> None:
     assert "13800001111" not in repr(model)
 
 
-async def test_two_workers_with_the_same_call_at_the_same_time_make_one_bill() -> None:
+async def test_kingdee_two_workers_with_the_same_call_at_the_same_time_make_one_bill() -> None:
     erp, asked = stand_in(), call()
     async with erp.serving(), kingdee(erp) as one, kingdee(erp) as other:
         told = await asyncio.gather(one.send(asked), other.send(asked))
@@ -102,7 +102,7 @@ async def test_two_workers_with_the_same_call_at_the_same_time_make_one_bill() -
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-async def test_a_number_that_is_there_twice_issues_once() -> None:
+async def test_kingdee_a_number_that_is_there_twice_issues_once() -> None:
     erp, asked = stand_in(), call()
     async with erp.serving(), kingdee(erp) as target:
         await target.send(asked)
@@ -113,7 +113,7 @@ async def test_a_number_that_is_there_twice_issues_once() -> None:
 
 
 @pytest.mark.parametrize("step", [QUERY, SAVE, SUBMIT, AUDIT])
-async def test_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str) -> None:
+async def test_kingdee_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str) -> None:
     erp, asked = stand_in(), call()
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(KingdeeFault.SESSION_LOST, times=1, only=(step,))
@@ -122,7 +122,7 @@ async def test_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-async def test_a_session_that_idled_away_is_renewed() -> None:
+async def test_kingdee_a_session_that_idled_away_is_renewed() -> None:
     clock = [0.0]
     erp = KingdeeSimulator(stock={"PUMP-7": 9, "SEAL-1": 9}, now=lambda: clock[0])
     async with erp.serving(), kingdee(erp) as target:
@@ -132,7 +132,7 @@ async def test_a_session_that_idled_away_is_renewed() -> None:
     assert erp.books.logins == 2
 
 
-async def test_twenty_calls_at_once_share_one_login_and_one_new_login() -> None:
+async def test_kingdee_twenty_calls_at_once_share_one_login_and_one_new_login() -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
         told = await asyncio.gather(*(target.send(call(number)) for number in range(20)))
@@ -146,7 +146,7 @@ async def test_twenty_calls_at_once_share_one_login_and_one_new_login() -> None:
     }
 
 
-async def test_a_wrong_secret_is_tried_once_by_twenty_calls_at_once() -> None:
+async def test_kingdee_a_wrong_secret_is_tried_once_by_twenty_calls_at_once() -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp, app_secret="of somebody else") as target:
         told = await asyncio.gather(*(target.send(call(number)) for number in range(20)), return_exceptions=True)
@@ -158,7 +158,7 @@ async def test_a_wrong_secret_is_tried_once_by_twenty_calls_at_once() -> None:
         assert erp.calls == [LOGIN, LOGIN]  # a later call asks anew: somebody may have mended it
 
 
-async def test_a_store_without_the_parts_refuses_for_good() -> None:
+async def test_kingdee_a_store_without_the_parts_refuses_for_good() -> None:
     erp, asked = stand_in(**{"PUMP-7": 1}), call()
     async with erp.serving(), kingdee(erp) as target:
         told = await target.send(asked)
@@ -173,7 +173,7 @@ async def test_a_store_without_the_parts_refuses_for_good() -> None:
     assert erp.books.effects(number) == Counter(made=1, submitted=1, taken_back=1, voided=1)
 
 
-async def test_a_material_that_is_not_there_is_for_people_to_mend() -> None:
+async def test_kingdee_a_material_that_is_not_there_is_for_people_to_mend() -> None:
     erp, asked = stand_in(), call(event=replace(ASKED, parts=(Part(part_no="NO-SUCH", quantity=1),)))
     async with erp.serving(), kingdee(erp) as target:
         with pytest.raises(DeliveryFailed, match="FMaterialId") as failed:
@@ -184,7 +184,7 @@ async def test_a_material_that_is_not_there_is_for_people_to_mend() -> None:
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-async def test_an_erp_that_takes_no_numbers_of_ours_is_told_of_and_its_bill_is_voided() -> None:
+async def test_kingdee_an_erp_that_takes_no_numbers_of_ours_is_told_of_and_its_bill_is_voided() -> None:
     erp = stand_in()
     erp.books.numbers_itself = True
     async with erp.serving(), kingdee(erp) as target:
@@ -194,7 +194,7 @@ async def test_an_erp_that_takes_no_numbers_of_ours_is_told_of_and_its_bill_is_v
     assert [bill.voided for bill in erp.books.bills] == [True]
 
 
-async def test_what_is_no_request_for_parts_has_no_form_there() -> None:
+async def test_kingdee_what_is_no_request_for_parts_has_no_form_there() -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
         for event in (NoteAdded(text="李女士", changed=()), replace(ASKED, parts=())):
@@ -205,7 +205,7 @@ async def test_what_is_no_request_for_parts_has_no_form_there() -> None:
     assert erp.calls == []
 
 
-async def test_a_mended_copy_gets_a_bill_of_its_own_and_none_beside_one_from_before_the_edit() -> None:
+async def test_kingdee_a_mended_copy_gets_a_bill_of_its_own_and_none_beside_one_from_before_the_edit() -> None:
     erp, asked = stand_in(), call()
     other = replace(ASKED, parts=(Part(part_no="SEAL-1", quantity=3),))
     mended = replace(call(event=other), mended=True)

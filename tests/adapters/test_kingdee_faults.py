@@ -83,7 +83,7 @@ async def failing_send(fault: KingdeeFault, step: str) -> None:
 
 
 @pytest.mark.parametrize("fault", KingdeeFault)
-async def test_every_fault_at_every_step_has_its_kind_and_leaves_one_bill(fault: KingdeeFault) -> None:
+async def test_kingdee_faults_every_fault_at_every_step_has_its_kind_and_leaves_one_bill(fault: KingdeeFault) -> None:
     await asyncio.gather(*(failing_send(fault, step) for step in (LOGIN, QUERY, SAVE, SUBMIT, AUDIT)))
 
 
@@ -106,13 +106,15 @@ async def failing_confirm(fault: KingdeeFault, step: str) -> None:
 
 
 @pytest.mark.parametrize("fault", KingdeeFault)
-async def test_every_fault_at_confirm_has_its_kind_and_changes_nothing(fault: KingdeeFault) -> None:
+async def test_kingdee_faults_every_fault_at_confirm_has_its_kind_and_changes_nothing(fault: KingdeeFault) -> None:
     await asyncio.gather(*(failing_confirm(fault, step) for step in (LOGIN, QUERY)))
 
 
 @pytest.mark.parametrize("step", [SAVE, SUBMIT, AUDIT])
 @pytest.mark.parametrize("fault", [KingdeeFault.HANG, KingdeeFault.HANG_AFTER])
-async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fault: KingdeeFault) -> None:
+async def test_kingdee_faults_a_crash_at_any_step_is_taken_up_by_another_process(
+    step: str, fault: KingdeeFault
+) -> None:
     erp, asked = stand_in(), call()
     async with erp.serving():
         async with kingdee(erp) as crashing:
@@ -133,7 +135,7 @@ async def test_a_crash_at_any_step_is_taken_up_by_another_process(step: str, fau
 
 
 @pytest.mark.parametrize("fault", [KingdeeFault.SLOW, KingdeeFault.HANG, KingdeeFault.HANG_AFTER])
-async def test_the_deadline_holds_for_the_whole_call(fault: KingdeeFault) -> None:
+async def test_kingdee_faults_the_deadline_holds_for_the_whole_call(fault: KingdeeFault) -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(fault, only=(SUBMIT,))
@@ -143,7 +145,7 @@ async def test_the_deadline_holds_for_the_whole_call(fault: KingdeeFault) -> Non
         assert 0.25 < time.monotonic() - began < PATIENT_S
 
 
-async def test_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None:
+async def test_kingdee_faults_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None:
     erp = stand_in()
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(KingdeeFault.ENDLESS, only=(SAVE,))
@@ -154,7 +156,7 @@ async def test_an_answer_without_end_is_cut_where_no_answer_is_as_long() -> None
 
 @pytest.mark.parametrize("fault", [KingdeeFault.HANG_AFTER, KingdeeFault.ERROR])
 @pytest.mark.parametrize("step", ["CancelAssign", "ExcuteOperation"])
-async def test_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: KingdeeFault) -> None:
+async def test_kingdee_faults_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: KingdeeFault) -> None:
     erp, asked = stand_in(**{"SEAL-1": 0}), call(within_s=SHORT_S)
     async with erp.serving(), kingdee(erp) as target:
         erp.fail(fault, only=(step,))
@@ -168,7 +170,7 @@ async def test_a_refusal_cut_short_is_brought_to_its_end(step: str, fault: Kingd
     assert (done["made"], done["audited"], done["voided"]) == (1, 0, 1)
 
 
-async def test_an_erp_that_is_down_is_unreachable_and_knows_its_books_when_it_is_back() -> None:
+async def test_kingdee_faults_an_erp_that_is_down_is_unreachable_and_knows_its_books_when_it_is_back() -> None:
     erp, asked = stand_in(), call()
     async with erp.serving():
         pass
@@ -184,7 +186,7 @@ async def test_an_erp_that_is_down_is_unreachable_and_knows_its_books_when_it_is
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-async def test_a_target_that_was_closed_reaches_nobody() -> None:
+async def test_kingdee_faults_a_target_that_was_closed_reaches_nobody() -> None:
     erp = stand_in()
     async with erp.serving():
         target = Kingdee(settings(erp))
@@ -195,7 +197,7 @@ async def test_a_target_that_was_closed_reaches_nobody() -> None:
     assert failed.value.kind is FailureKind.UNREACHABLE
 
 
-async def test_a_host_that_swallows_connections_is_unreachable() -> None:
+async def test_kingdee_faults_a_host_that_swallows_connections_is_unreachable() -> None:
     with socket.socket() as full, contextlib.ExitStack() as fillers:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -210,7 +212,7 @@ async def test_a_host_that_swallows_connections_is_unreachable() -> None:
     assert failed.value.kind is FailureKind.UNREACHABLE
 
 
-async def test_no_secret_and_no_name_is_told_anywhere(caplog: pytest.LogCaptureFixture) -> None:
+async def test_kingdee_faults_no_secret_and_no_name_is_told_anywhere(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)  # the programs let less through
     erp = stand_in()
     told = [repr(settings(erp)), str(settings(erp)), repr(erp.account), repr(Kingdee(settings(erp)))]

@@ -14,7 +14,7 @@ from tests.adapters.test_kingdee import call, settings, stand_in
 
 
 @given(st.text())
-def test_a_bill_number_fits_and_is_the_same_for_the_same_key(key: str) -> None:
+def test_kingdee_wire_a_bill_number_fits_and_is_the_same_for_the_same_key(key: str) -> None:
     number = bill_number(key)
     assert number == bill_number(key)
     assert len(number) == 22
@@ -35,7 +35,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.binary())
-def test_whatever_is_answered_is_read_without_a_crash(answer: object, raw: bytes) -> None:
+def test_kingdee_wire_whatever_is_answered_is_read_without_a_crash(answer: object, raw: bytes) -> None:
     for body in (json.dumps(answer).encode(), raw):
         kingdee_answers.read(body)
         kingdee_answers.read_bills(body)
@@ -43,7 +43,7 @@ def test_whatever_is_answered_is_read_without_a_crash(answer: object, raw: bytes
             kingdee_answers.read_login(body)
 
 
-def test_of_bills_of_one_number_the_furthest_counts() -> None:
+def test_kingdee_wire_of_bills_of_one_number_the_furthest_counts() -> None:
     saved, audited, voided = (
         Bill(fid=fid, stage=stage)
         for fid, stage in (("1", BillStage.SAVED), ("2", BillStage.AUDITED), ("3", BillStage.VOIDED))
@@ -54,7 +54,7 @@ def test_of_bills_of_one_number_the_furthest_counts() -> None:
     assert kingdee_answers.that_counts(()) is None
 
 
-def test_a_department_is_named_where_one_is_set() -> None:
+def test_kingdee_wire_a_department_is_named_where_one_is_set() -> None:
     wanted = kingdee_wire.order(call())
     erp = stand_in()
     assert b"FDeptId" not in kingdee_wire.save(wanted, settings(erp))

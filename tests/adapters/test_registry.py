@@ -87,7 +87,7 @@ def test_registry_refuses_a_taken_name_whoever_bears_it(tmp_path: Path) -> None:
         found["twin"]
 
 
-def test_targets_file_names_file_target_and_field_of_a_broken_offer(tmp_path: Path) -> None:
+def test_registry_targets_file_names_file_target_and_field_of_a_broken_offer(tmp_path: Path) -> None:
     found = offers(tmp_path, acme={"lost": "no_such_module_anywhere:X"})
     path = tmp_path / "targets.yaml"
     path.write_text("targets: {erp: {adapter: lost, events: all}, crm: {adapter: crm-calback, events: all}}")
@@ -98,7 +98,7 @@ def test_targets_file_names_file_target_and_field_of_a_broken_offer(tmp_path: Pa
     assert "targets.crm.adapter: there is no adapter 'crm-calback'; did you mean 'crm-callback'?" in text
 
 
-async def test_targets_are_built_at_start_and_a_secret_that_cannot_be_one_is_named(
+async def test_registry_targets_are_built_at_start_and_a_secret_that_cannot_be_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "targets.yaml"
@@ -125,14 +125,14 @@ def sources_file(folder: Path, **given: Any) -> Settings:
     return Settings.model_validate({"sources_file": path, "webhook_secrets": {"crm": [SECRET]}})
 
 
-async def test_programs_say_what_is_wrong_with_sources_before_they_wait_for_anything(tmp_path: Path) -> None:
+async def test_registry_programs_say_what_is_wrong_with_sources_before_they_wait_for_anything(tmp_path: Path) -> None:
     settings = sources_file(tmp_path, x={"adapter": "crm-webhok"})
     for program in (run_gateway, run_worker):
         with pytest.raises(TargetsConfigInvalid, match="there is no adapter 'crm-webhok'"):
             await program(settings)
 
 
-def test_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registry_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM2_SECRET", SECRET)
     entry = {"adapter": "crm-webhook", "options": {"secrets": ["CRM2_SECRET"]}}
     made = sources(sources_file(tmp_path, crm2=entry))
@@ -155,7 +155,7 @@ def test_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monkeypatch: p
         ("bus", {"adapter": "crm-webhook", "options": {"secrets": ["A_B"]}}, "sources.bus: the bus's own name"),
     ],
 )
-def test_sources_file_is_refused_by_file_source_and_field(
+def test_registry_sources_file_is_refused_by_file_source_and_field(
     tmp_path: Path, name: str, entry: Mapping[str, Any], said: str
 ) -> None:
     with pytest.raises(TargetsConfigInvalid) as wrong:

@@ -145,12 +145,14 @@ CASES: tuple[tuple[type[CrmCallback], str, tuple[Any, ...]], ...] = (
 
 
 @pytest.mark.parametrize(("kind", "test", "given"), CASES, ids=lambda part: getattr(part, "__name__", None))
-def test_suite_notices_what_a_target_leaves_undone(kind: type[CrmCallback], test: str, given: tuple[Any, ...]) -> None:
+def test_target_contract_notices_suite_notices_what_a_target_leaves_undone(
+    kind: type[CrmCallback], test: str, given: tuple[Any, ...]
+) -> None:
     run: Callable[..., None] = getattr(suite_on(kind), test)
     with pytest.raises((AssertionError, DeliveryFailed, TimeoutError, ValueError, pytest.fail.Exception)):
         run(*given)
 
 
-def test_suite_notices_a_name_in_what_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_target_contract_notices_suite_notices_a_name_in_what_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AssertionError):
         suite_on(TellsThePerson).test_no_failure_and_no_log_tells_a_name_or_a_secret(caplog)

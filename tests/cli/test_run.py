@@ -14,7 +14,7 @@ run(whole())
 """
 
 
-def test_what_runs_by_the_command_line_collects_seldom() -> None:
+def test_run_what_runs_by_the_command_line_collects_seldom() -> None:
     told = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True, timeout=300)
     before, after = told.stdout.splitlines()
     assert after == str(GC_THRESHOLDS)

@@ -18,26 +18,26 @@ from tests.compose.compose_file import BROKERS, COMPOSE, FILE, OURS, ROOT, SERVI
 SCHEMA = Path(__file__).with_name("compose-spec.json")
 
 
-def test_the_file_keeps_to_the_compose_specification() -> None:
+def test_compose_the_file_keeps_to_the_compose_specification() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     errors = jsonschema.Draft202012Validator(schema).iter_errors(COMPOSE)
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
-def test_the_schema_does_refuse_a_wrong_file() -> None:
+def test_compose_the_schema_does_refuse_a_wrong_file() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     wrong = {"services": {"gateway": {"image": "x", "helthcheck": {}}}}
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(wrong)) != []
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_every_variable_given_to_a_program_is_a_setting(service: str) -> None:
+def test_compose_every_variable_given_to_a_program_is_a_setting(service: str) -> None:
     assert set(environment(service)) - set(variables().values()) == set()
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_every_program_gets_the_addresses_that_it_cannot_do_without(
+def test_compose_every_program_gets_the_addresses_that_it_cannot_do_without(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings_of(service, monkeypatch)
@@ -47,46 +47,46 @@ def test_every_program_gets_the_addresses_that_it_cannot_do_without(
 
 
 @pytest.mark.parametrize("service", ["gateway", "worker"])
-def test_who_reads_deliveries_knows_the_crm(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_who_reads_deliveries_knows_the_crm(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = _settings_of(service, monkeypatch).webhook_secrets
     assert [CrmAdapter(one.get_secret_value() for one in secrets["crm"]).name] == ["crm"]
 
 
-def test_the_gateway_listens_where_its_port_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_the_gateway_listens_where_its_port_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _settings_of("gateway", monkeypatch)
     assert (settings.http_host, settings.http_port) == ("0.0.0.0", 8080)  # noqa: S104 - inside its own container
     assert SERVICES["gateway"]["ports"] == [f"127.0.0.1:{settings.http_port}:{settings.http_port}"]
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_every_program_is_a_command_of_ours_in_the_image_of_this_version(service: str) -> None:
+def test_compose_every_program_is_a_command_of_ours_in_the_image_of_this_version(service: str) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert SERVICES[service]["image"] == f"ticketbus:{version}"
     [command] = SERVICES[service]["command"]
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 
 
-def test_no_secret_has_a_default() -> None:
+def test_compose_no_secret_has_a_default() -> None:
     found = {m["name"]: m["rule"] for m in VARIABLE.finditer(FILE.read_text(encoding="utf-8"))}
     secrets = {name: rule for name, rule in found.items() if "PASSWORD" in name or "SECRET" in name}
     assert set(secrets) == {"POSTGRES_PASSWORD", "TICKETBUS_WEBHOOK_SECRET_CRM"}
     assert [name for name, rule in secrets.items() if not rule.startswith(":?")] == []
 
 
-def test_every_published_port_is_published_on_loopback_once() -> None:
+def test_compose_every_published_port_is_published_on_loopback_once() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
     assert len(set(ports)) == len(ports)
 
 
-def test_whatever_stays_is_restarted_and_whatever_has_a_port_has_a_health_check() -> None:
+def test_compose_whatever_stays_is_restarted_and_whatever_has_a_port_has_a_health_check() -> None:
     once = {"prepare", "registry-database"}
     assert {name for name, one in SERVICES.items() if one["restart"] == "on-failure"} == once
     assert {name for name, one in SERVICES.items() if one["restart"] == "unless-stopped"} == set(SERVICES) - once
     assert [name for name, one in SERVICES.items() if one.get("ports") and not one.get("healthcheck")] == []
 
 
-def test_programs_start_after_the_preparation_and_that_after_every_part_is_healthy() -> None:
+def test_compose_programs_start_after_the_preparation_and_that_after_every_part_is_healthy() -> None:
     assert {name: SERVICES[name]["depends_on"] for name in OURS[1:]} == {
         name: {"prepare": {"condition": "service_completed_successfully"}} for name in OURS[1:]
     }
@@ -94,7 +94,7 @@ def test_programs_start_after_the_preparation_and_that_after_every_part_is_healt
     assert SERVICES["prepare"]["depends_on"] == dict.fromkeys(("postgres", "registry", *BROKERS), healthy)
 
 
-def test_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> None:
+def test_compose_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> None:
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     installs = [line for line in lines if "pip install" in line and "--no-index" not in line]
     assert [line for line in installs if "--require-hashes" not in line] == []

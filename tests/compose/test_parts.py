@@ -23,7 +23,7 @@ def properties(broker: str) -> dict[str, str]:
     return {name.removeprefix("KAFKA_").lower().replace("_", "."): given[name] for name in names}
 
 
-def test_three_brokers_keep_three_copies_and_need_two() -> None:
+def test_parts_three_brokers_keep_three_copies_and_need_two() -> None:
     for broker in BROKERS:
         given = properties(broker)
         factors = {name: value for name, value in given.items() if name.endswith("replication.factor")}
@@ -35,7 +35,7 @@ def test_three_brokers_keep_three_copies_and_need_two() -> None:
         assert given["auto.create.topics.enable"] == "false"
 
 
-def test_brokers_differ_in_their_names_and_volumes_and_agree_on_the_quorum() -> None:
+def test_parts_brokers_differ_in_their_names_and_volumes_and_agree_on_the_quorum() -> None:
     ids = {broker: properties(broker)["node.id"] for broker in BROKERS}
     assert len(set(ids.values())) == 3
     quorum = ",".join(f"{node}@{broker}:9093" for broker, node in ids.items())
@@ -46,7 +46,7 @@ def test_brokers_differ_in_their_names_and_volumes_and_agree_on_the_quorum() -> 
     assert {volume.split(":")[0] for volume in volumes} <= set(COMPOSE["volumes"])
 
 
-def test_a_broker_is_reached_from_the_host_where_it_says_and_its_port_is_published() -> None:
+def test_parts_a_broker_is_reached_from_the_host_where_it_says_and_its_port_is_published() -> None:
     for broker in BROKERS:
         inside, host = properties(broker)["advertised.listeners"].split(",")
         assert inside == f"INSIDE://{broker}:9092"
@@ -54,7 +54,7 @@ def test_a_broker_is_reached_from_the_host_where_it_says_and_its_port_is_publish
         assert SERVICES[broker]["ports"] == [f"{published}:{published.rpartition(':')[2]}"]
 
 
-def test_the_real_broker_takes_these_settings(tmp_path: Path) -> None:
+def test_parts_the_real_broker_takes_these_settings(tmp_path: Path) -> None:
     found = jars.provide(load().cache).kafka
     given = properties("kafka-2") | {"log.dirs": str(tmp_path / "log")}
     (tmp_path / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
@@ -63,7 +63,7 @@ def test_the_real_broker_takes_these_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
-def test_the_registrys_health_check_tells_an_answer_from_a_failure(status: int | None, healthy: bool) -> None:
+def test_parts_the_registrys_health_check_tells_an_answer_from_a_failure(status: int | None, healthy: bool) -> None:
     command = SERVICES["registry"]["healthcheck"]["test"]
     assert command[:3] == ["CMD", "bash", "-ec"]
     with _answering(status) as port:

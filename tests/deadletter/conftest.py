@@ -11,9 +11,9 @@ from bus.local.stack import Urls
 from bus.postgres.pool import Pool
 from bus.settings import Settings
 from schemas.topics import load_contract
-from tests.deadletter.room import Room
+from tests.deadletter.letters import Room
 from tests.delivery.conftest import office
-from tests.delivery.office import Office
+from tests.delivery.deliveries import Office
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "office", "pool"]

@@ -14,7 +14,7 @@ from bus.cli import main
 from bus.local.stack import Urls
 from deadletter.store import discard, replace
 from tests.bus_under_test import Bus, bus_on
-from tests.deadletter.room import DECISION, Room, dead, noted
+from tests.deadletter.letters import DECISION, Room, dead, noted
 from tests.schemas.codecs import ONE_OF_EACH
 
 STANDING = """
@@ -154,7 +154,7 @@ def letters(bus: Bus) -> dict[str, str]:
     (f"redrive stop {GONE} --why x", 1, GONE),
     ("redrive stop 1 --why=", 2, "--why"),
 ])  # fmt: skip
-def test_wrong_use_is_refused_clearly_and_changes_nothing(wrong: Wrong, asked: str, code: int, word: str) -> None:
+def test_cli_wrong_use_is_refused_clearly_and_changes_nothing(wrong: Wrong, asked: str, code: int, word: str) -> None:
     before = wrong.bus.query(STANDING)
     ended, told = wrong.said(*wrong.arguments(asked))
     assert (ended, word in told) == (code, True), told
@@ -162,7 +162,7 @@ def test_wrong_use_is_refused_clearly_and_changes_nothing(wrong: Wrong, asked: s
     assert wrong.bus.query(STANDING) == before
 
 
-def test_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> None:
+def test_cli_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> None:
     crm = {"origin": "delivery:crm", "origin_ref": "T2/1", "target": "crm", "ticket_id": "T2", "version": 1}
 
     async def put() -> int:

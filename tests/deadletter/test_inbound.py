@@ -19,8 +19,19 @@ from bus.wire.event_reader import EventReader, nothing_more
 from deadletter.dead_letter import DeadLetter
 from deadletter.store import discard, groups
 from schemas.messages import CommandSent
-from tests.deadletter.room import BEGAN, DECISION, DIED, NO_CONNECTION, Room, handler, noted, opened, received, record
-from tests.delivery.office import event
+from tests.deadletter.letters import (
+    BEGAN,
+    DECISION,
+    DIED,
+    NO_CONNECTION,
+    Room,
+    handler,
+    noted,
+    opened,
+    received,
+    record,
+)
+from tests.delivery.deliveries import event
 from tests.delivery.scripted import Scripted
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CODEC, RULES, FakeSource, StoreThatMayBeAway
@@ -43,7 +54,9 @@ async def gateway_on(room: Room) -> Gateway:
     return Gateway(refused=room)
 
 
-async def test_a_webhook_that_cannot_be_translated_is_answered_and_is_one_letter_however_often(room: Room) -> None:
+async def test_inbound_a_webhook_that_cannot_be_translated_is_answered_and_is_one_letter_however_often(
+    room: Room,
+) -> None:
     gateway = await gateway_on(room)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         answers = [await deliver(gateway, "bad words", delivery="d1") for _ in range(3)]
@@ -57,7 +70,7 @@ async def test_a_webhook_that_cannot_be_translated_is_answered_and_is_one_letter
     assert [(one.rule, one.about) for one in room.found] == [(AlertRule.LETTER, "webhook:fake")], "a repeat is no news"
 
 
-async def test_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accepted_is_none(room: Room) -> None:
+async def test_inbound_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accepted_is_none(room: Room) -> None:
     gateway = await gateway_on(room)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         answer = await deliver(gateway, "open reopen note reopen", delivery="d1")
@@ -70,7 +83,7 @@ async def test_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accept
     assert (found.facts["letters"], found.facts["code"]) == (2, "not_now")
 
 
-async def test_what_a_person_was_told_at_once_is_no_letter(room: Room) -> None:
+async def test_inbound_what_a_person_was_told_at_once_is_no_letter(room: Room) -> None:
     gateway = await gateway_on(room)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         ticket = await gateway.opened()
@@ -84,7 +97,7 @@ async def test_what_a_person_was_told_at_once_is_no_letter(room: Room) -> None:
     assert (await room.letters(), room.found) == ([], [])
 
 
-async def test_commands_on_kafka_that_are_unreadable_or_refused_are_letters_once(room: Room) -> None:
+async def test_inbound_commands_on_kafka_that_are_unreadable_or_refused_are_letters_once(room: Room) -> None:
     refused = CODEC.encode_record(noted("k1", "等待备件", number="S-9"))
     values = [b"junk", refused, None, refused, CODEC.encode_record(opened("k2"))]
     records = [record(value, place, headers=(TRACEPARENT, ("x", b"\0\xff"))) for place, value in enumerate(values)]
@@ -104,7 +117,9 @@ async def test_commands_on_kafka_that_are_unreadable_or_refused_are_letters_once
     assert [found.facts["letters"] for found in room.found] == [3]
 
 
-async def test_requests_that_waited_on_kafka_and_are_refused_are_letters_of_the_door_they_came_to(room: Room) -> None:
+async def test_inbound_requests_that_waited_on_kafka_and_are_refused_are_letters_of_the_door_they_came_to(
+    room: Room,
+) -> None:
     http = received(
         b'{"titel": "?"}', "key-1", source="a-lead", client="a-lead", path="/v1/tickets",
         headers={"idempotency-key": "key-1"},
@@ -127,7 +142,7 @@ async def test_requests_that_waited_on_kafka_and_are_refused_are_letters_of_the_
     assert [found.about for found in room.found] == ["http, intake, webhook:fake"]
 
 
-async def test_bytes_on_the_log_that_are_no_event_are_letters_once_for_all_who_read(room: Room) -> None:
+async def test_inbound_bytes_on_the_log_that_are_no_event_are_letters_once_for_all_who_read(room: Room) -> None:
     readers = [EventReader(decode=CODEC.decode, keep=room.keep) for _ in range(3)]
     records = [record(value, place, topic="ticket.events") for place, value in enumerate([b"\0junk", None, b"x" * 9])]
     for reader in readers:
@@ -147,7 +162,7 @@ class Answering(Scripted):
         return Effect(commands=[Note(text="此单不存在"), Note(text="a\0b")])
 
 
-async def test_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room) -> None:
+async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room) -> None:
     caller = AttemptRunner(
         name="erp",
         target=Answering(),
@@ -176,7 +191,7 @@ async def test_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room
     assert (sent.source, sent.ticket_id, sent.command) == ("erp", asked.ticket_id, Note(text="此单不存在"))
 
 
-async def test_rows_of_a_history_that_cannot_be_read_are_letters_and_one_finding_a_batch(room: Room) -> None:
+async def test_inbound_rows_of_a_history_that_cannot_be_read_are_letters_and_one_finding_a_batch(room: Room) -> None:
     history = History()
     history.refused = room
     for _ in range(2):
@@ -190,7 +205,7 @@ async def test_rows_of_a_history_that_cannot_be_read_are_letters_and_one_finding
     assert len(room.found) < 3
 
 
-async def test_letters_that_one_repair_would_mend_are_one_group(room: Room) -> None:
+async def test_inbound_letters_that_one_repair_would_mend_are_one_group(room: Room) -> None:
     values = [CODEC.encode_record(noted(f"k{n}", "x", number=f"S-{n}")) for n in range(3)]
     records = [record(value, place) for place, value in enumerate([b"junk", *values, b"junk too"])]
     await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
@@ -201,7 +216,7 @@ async def test_letters_that_one_repair_would_mend_are_one_group(room: Room) -> N
 
 
 @pytest.mark.parametrize("dealt_with", [False, True])
-async def test_the_same_input_again_is_a_new_letter_only_when_the_old_one_was_dealt_with(
+async def test_inbound_the_same_input_again_is_a_new_letter_only_when_the_old_one_was_dealt_with(
     room: Room, dealt_with: bool
 ) -> None:
     records = [record(CODEC.encode_record(noted("k1", "x")))]
@@ -215,7 +230,7 @@ async def test_the_same_input_again_is_a_new_letter_only_when_the_old_one_was_de
     )
 
 
-async def test_a_letter_keeps_its_first_and_its_last_attempts_and_no_more(room: Room) -> None:
+async def test_inbound_a_letter_keeps_its_first_and_its_last_attempts_and_no_more(room: Room) -> None:
     records = [record(b"junk")]
     for _ in range(30):
         await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
@@ -223,7 +238,7 @@ async def test_a_letter_keeps_its_first_and_its_last_attempts_and_no_more(room: 
     assert (letter.attempts, len(letter.failures)) == (30, 20)
 
 
-async def test_a_header_without_a_value_is_read(room: Room) -> None:
+async def test_inbound_a_header_without_a_value_is_read(room: Room) -> None:
     told = {"topic": "ticket.commands", "partition": 0, "offset": 0, "timestamp": 0, "timestamp_type": 0, "key": b""}
     headers = (("empty", None), ("traceparent", None))
     as_consumed = ConsumerRecord(

@@ -25,10 +25,10 @@ from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, load_contract
 from tests.bus_under_test import eventually
-from tests.deadletter.room import BEGAN, DECIDED, DECISION, DIED, Room, dead, relaying, told
+from tests.deadletter.letters import BEGAN, DECIDED, DECISION, DIED, Room, dead, relaying, told
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
-from tests.store.relay_door import door_to
+from tests.store.relay_gate import door_to
 
 TICKET = "T20261122-000001"
 TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
@@ -46,7 +46,9 @@ async def about(settings: Settings, *numbers: int) -> list[tuple[Record, LetterP
     return [(record, one) for record, one in read if one.letter in numbers]
 
 
-async def test_a_letter_is_told_at_the_time_of_its_death_under_its_ticket(room: Room, settings: Settings) -> None:
+async def test_publishing_a_letter_is_told_at_the_time_of_its_death_under_its_ticket(
+    room: Room, settings: Settings
+) -> None:
     one = dead(ticket_id=TICKET, headers={"x": "冰箱"}, value=b"\0\xff")
     (number,) = await room.put(one)
     assert await told(room, settings) == 1
@@ -65,13 +67,15 @@ async def test_a_letter_is_told_at_the_time_of_its_death_under_its_ticket(room: 
     assert await told(room, settings) == 0, "once is enough"
 
 
-async def test_without_a_ticket_the_key_is_the_origin(room: Room, settings: Settings) -> None:
+async def test_publishing_without_a_ticket_the_key_is_the_origin(room: Room, settings: Settings) -> None:
     (number,) = await room.put(dead(origin="webhook:crm", origin_ref="d1"))
     await told(room, settings)
     assert [record.key for record, _ in await about(settings, number)] == [b"webhook:crm"]
 
 
-async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Room, settings: Settings) -> None:
+async def test_publishing_each_decision_is_told_after_its_letter_with_who_and_why(
+    room: Room, settings: Settings
+) -> None:
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
     encode = CODEC.encode_record
     (first,) = await room.put(parked)
@@ -103,7 +107,7 @@ async def test_each_decision_is_told_after_its_letter_with_who_and_why(room: Roo
     assert {(record.key, one.ticket_id) for record, one in decided} == {(TICKET.encode(), TICKET)}
 
 
-async def test_more_than_a_pass_is_told_in_order(
+async def test_publishing_more_than_a_pass_is_told_in_order(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "SHARD_ROWS_MAX", 100)
@@ -119,7 +123,7 @@ async def test_more_than_a_pass_is_told_in_order(
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["sent", "marked"])
-async def test_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothing(
+async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothing(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, marked: bool
 ) -> None:
     seen = {place_of(record_of(one)) for one in await records(settings, COMMANDS)}
@@ -146,7 +150,7 @@ async def test_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothin
     assert (len(again), again[:3]) == (6, again[3:])
 
 
-async def test_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
+async def test_publishing_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
     (number,) = await room.put(dead())
     await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
     async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
@@ -163,7 +167,7 @@ async def test_while_kafka_is_away_everything_waits_and_then_is_told(room: Room,
     assert [type(one) for _, one in await about(settings, number)] == [LetterPosted, LetterDecided]
 
 
-async def test_two_relays_at_once_tell_each_letter_once(room: Room, settings: Settings) -> None:
+async def test_publishing_two_relays_at_once_tell_each_letter_once(room: Room, settings: Settings) -> None:
     numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(250)))
 
     async def drain() -> None:
@@ -182,7 +186,7 @@ async def test_two_relays_at_once_tell_each_letter_once(room: Room, settings: Se
     {"value": b"x" * VALUE_BYTES_MAX, "headers": {"h": "值" * 60_000}, "detail": "值" * 400_000},
     {"failures": [{"detail": "值" * 30_000} for _ in range(20)]},
 ], ids="+".join)  # fmt: skip
-async def test_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
+async def test_publishing_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
     room: Room, settings: Settings, own: dict[str, Any]
 ) -> None:
     large, small = await room.put(dead(origin_ref="large", **own), dead())
@@ -197,7 +201,7 @@ async def test_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
     assert whole.detail.startswith(posted[large].detail)
 
 
-async def test_what_is_not_committed_is_not_told(room: Room) -> None:
+async def test_publishing_what_is_not_committed_is_not_told(room: Room) -> None:
     async def crash() -> None:
         async with connected(room.pool) as connection:
             await letters.post(connection, [dead()], CODEC.encode_record)

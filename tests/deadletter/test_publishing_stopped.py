@@ -23,9 +23,9 @@ from deadletter import store as letters
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, LOG, Contract, load_contract, physical
 from tests.bus_under_test import eventually
-from tests.core.cast import RULES, START
-from tests.deadletter.room import DECISION, DIED, Room, dead, relaying
+from tests.deadletter.letters import DECISION, DIED, Room, dead, relaying
 from tests.deadletter.test_publishing import about, until_waiting
+from tests.domain.people import RULES, START
 from tests.schemas.codecs import CODEC
 from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
@@ -50,7 +50,7 @@ async def open_tickets(room: Room, count: int) -> None:
     await Dispatcher(store=store, rules=RULES, now=lambda: START).dispatch([fresh(opening()) for _ in range(count)])
 
 
-async def test_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are_told_once_it_is(
+async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are_told_once_it_is(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
@@ -76,7 +76,7 @@ async def test_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are
 
 
 @pytest.mark.parametrize("size", [RECORD_BYTES_MAX + 1, 200_000], ids=["too large", "more than its topic takes"])
-async def test_a_record_that_kafka_never_takes_stops_the_records_of_its_topic_and_no_event(
+async def test_publishing_stopped_a_record_that_kafka_never_takes_stops_the_records_of_its_topic_and_no_event(
     room: Room, settings: Settings, size: int
 ) -> None:
     async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:

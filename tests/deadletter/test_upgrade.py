@@ -22,9 +22,9 @@ from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
 from tests.databases import empty_database
-from tests.deadletter.room import BEGAN, DECISION, DIED, Room, noted, told
-from tests.deadletter.test_redrives import carrying_out
-from tests.delivery.office import Office, event
+from tests.deadletter.letters import BEGAN, DECISION, DIED, Room, noted, told
+from tests.deadletter.test_redrive_store import carrying_out
+from tests.delivery.deliveries import Office, event
 from tests.delivery.scripted import Scripted, delivery_workers
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
@@ -126,7 +126,7 @@ async def about(settings: Settings, *numbers: int) -> Sequence[tuple[str, int, R
     return [one for one in kinds if one[1] in numbers]
 
 
-async def test_what_was_not_published_is_published_once_and_nothing_else(
+async def test_upgrade_what_was_not_published_is_published_once_and_nothing_else(
     database_before: str, settings: Settings
 ) -> None:
     with psycopg.connect(database_before, autocommit=True) as connection:
@@ -167,7 +167,7 @@ async def test_what_was_not_published_is_published_once_and_nothing_else(
     }
 
 
-async def test_redrives_go_on_as_they_stood_with_their_figures(database_before: str) -> None:
+async def test_upgrade_redrives_go_on_as_they_stood_with_their_figures(database_before: str) -> None:
     with psycopg.connect(database_before, autocommit=True) as connection:
         before = Before(connection)
         running, stopped = before.redrive("running"), before.redrive("stopped", "given up")

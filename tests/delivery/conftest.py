@@ -3,7 +3,7 @@
 import pytest
 
 from bus.postgres.pool import Pool
-from tests.delivery.office import Office
+from tests.delivery.deliveries import Office
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]

@@ -20,7 +20,7 @@ from bus.postgres.pool import Pool
 from bus.wire.event_reader import nothing_more
 from deadletter import store as letters
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from tests.delivery.office import ERP
+from tests.delivery.deliveries import ERP
 from tests.schemas.codecs import CODEC
 
 Script = Callable[[Call], Awaitable[None]]

@@ -33,7 +33,7 @@ def after(*kinds: FailureKind, breaker: Breaker = CLOSED) -> Breaker:
 
 
 @pytest.mark.parametrize("kind", OF_THE_TARGET)
-def test_it_opens_at_the_tenth_failure_in_a_row(kind: FailureKind) -> None:
+def test_breaker_it_opens_at_the_tenth_failure_in_a_row(kind: FailureKind) -> None:
     nine = after(*[kind] * 9)
     assert (phase(nine, LIMITS, START), admit(nine, LIMITS, START)) == (Phase.CLOSED, nine)
     ten = after(kind, breaker=nine)
@@ -41,7 +41,7 @@ def test_it_opens_at_the_tenth_failure_in_a_row(kind: FailureKind) -> None:
     assert phase(ten, LIMITS, at(5)) is Phase.HALF_OPEN
 
 
-def test_a_500_storm_of_two_minutes_sees_ten_failures_and_a_probe_every_five_seconds() -> None:
+def test_breaker_a_500_storm_of_two_minutes_sees_ten_failures_and_a_probe_every_five_seconds() -> None:
     breaker, calls = CLOSED, []
     for tenth in range(1200):
         now = at(tenth / 10)
@@ -53,14 +53,14 @@ def test_a_500_storm_of_two_minutes_sees_ten_failures_and_a_probe_every_five_sec
     assert all(second - first >= timedelta(seconds=5) for first, second in pairwise(calls[9:]))
 
 
-def test_one_success_closes_it() -> None:
+def test_breaker_one_success_closes_it() -> None:
     ten = after(*[FailureKind.UNREACHABLE] * 10)
     probing = admit(ten, LIMITS, at(5))
     assert probing is not None
     assert succeeded(probing, LIMITS) == CLOSED
 
 
-def test_a_probe_that_never_comes_back_holds_nothing_up() -> None:
+def test_breaker_a_probe_that_never_comes_back_holds_nothing_up() -> None:
     ten = after(*[FailureKind.UNREACHABLE] * 10)
     probing = admit(ten, LIMITS, at(5))
     assert probing is not None
@@ -68,14 +68,14 @@ def test_a_probe_that_never_comes_back_holds_nothing_up() -> None:
     assert admit(probing, LIMITS, at(10)) is not None
 
 
-def test_a_no_shows_that_the_target_is_there_and_what_was_not_sent_shows_nothing() -> None:
+def test_breaker_a_no_shows_that_the_target_is_there_and_what_was_not_sent_shows_nothing() -> None:
     nine = after(*[FailureKind.UNKNOWN] * 9)
     assert after(FailureKind.REJECTED, breaker=nine) == CLOSED
     assert after(FailureKind.UNTRANSLATABLE, breaker=nine) == nine
     assert after(FailureKind.UNKNOWN, FailureKind.REJECTED, breaker=nine) == CLOSED
 
 
-def test_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_open_for_that() -> None:
+def test_breaker_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_open_for_that() -> None:
     throttled = failed(CLOSED, FailureKind.THROTTLED, LIMITS, START, asked_wait_s=30)
     late_success = succeeded(throttled, LIMITS)  # of a call that went before
     assert (phase(late_success, LIMITS, START), late_success.failures) == (Phase.CLOSED, 0)
@@ -83,7 +83,7 @@ def test_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_open_for
     assert admit(late_success, LIMITS, at(30)) == late_success
 
 
-def test_what_a_target_asks_for_while_open_delays_its_probe() -> None:
+def test_breaker_what_a_target_asks_for_while_open_delays_its_probe() -> None:
     ten = after(*[FailureKind.UNAVAILABLE] * 10)
     asked = failed(ten, FailureKind.UNAVAILABLE, LIMITS, START, asked_wait_s=60)
     assert admit(asked, LIMITS, at(59)) is None

@@ -6,12 +6,12 @@ from datetime import timedelta
 from bus.delivery.queue import FAILURES_KEPT, FRESH, NewDelivery, add
 from bus.domain.terms import TicketId
 from bus.postgres.pool import connected
-from tests.delivery.office import ERP, LEASE, NOW, Office, places, ticket
+from tests.delivery.deliveries import ERP, LEASE, NOW, Office, places, ticket
 
 SECOND = timedelta(seconds=1)
 
 
-async def test_a_tickets_events_are_claimed_one_after_the_other(office: Office) -> None:
+async def test_queue_a_tickets_events_are_claimed_one_after_the_other(office: Office) -> None:
     await office.add(("A", 1), ("A", 2), ("A", 3), ("B", 5))
     first = await office.claim()
     assert sorted(places(first)) == [("A", 1), ("B", 5)]
@@ -23,7 +23,7 @@ async def test_a_tickets_events_are_claimed_one_after_the_other(office: Office) 
     assert places(await office.claim()) == [("A", 3)]
 
 
-async def test_targets_do_not_meet(office: Office) -> None:
+async def test_queue_targets_do_not_meet(office: Office) -> None:
     await office.add(("A", 1))
     await office.add(("A", 1), ("A", 2), target="crm")
     (erp,) = await office.claim()
@@ -33,7 +33,7 @@ async def test_targets_do_not_meet(office: Office) -> None:
     assert await office.done(erp) == {"A"}
 
 
-async def test_an_event_told_again_is_not_delivered_again(office: Office) -> None:
+async def test_queue_an_event_told_again_is_not_delivered_again(office: Office) -> None:
     await office.add(("A", 1), ("A", 2))
     await office.add(("A", 1), ("A", 2))
     for version in (1, 2):
@@ -48,7 +48,7 @@ async def test_an_event_told_again_is_not_delivered_again(office: Office) -> Non
     ]
 
 
-async def test_a_claim_whose_worker_died_is_claimed_again_and_unsure(office: Office) -> None:
+async def test_queue_a_claim_whose_worker_died_is_claimed_again_and_unsure(office: Office) -> None:
     await office.add(("A", 1))
     (dead,) = await office.claim()
     assert (dead.attempt, dead.unsure) == (1, False)
@@ -59,7 +59,7 @@ async def test_a_claim_whose_worker_died_is_claimed_again_and_unsure(office: Off
     assert await office.done(heir) == {"A"}
 
 
-async def test_what_failed_waits_until_its_time_and_holds_up_its_own_ticket_alone(office: Office) -> None:
+async def test_queue_what_failed_waits_until_its_time_and_holds_up_its_own_ticket_alone(office: Office) -> None:
     await office.add(("A", 1), ("A", 2), ("B", 1))
     a, b = sorted(await office.claim(), key=lambda one: one.ticket_id)
     await office.done(b)
@@ -70,7 +70,7 @@ async def test_what_failed_waits_until_its_time_and_holds_up_its_own_ticket_alon
     assert (again.version, again.attempt, again.unsure) == (1, 2, False)
 
 
-async def test_what_follows_a_parked_delivery_waits(office: Office) -> None:
+async def test_queue_what_follows_a_parked_delivery_waits(office: Office) -> None:
     await office.add(("A", 1), ("A", 2), ("B", 1))
     a, b = sorted(await office.claim(), key=lambda one: one.ticket_id)
     await office.done(b)
@@ -79,7 +79,7 @@ async def test_what_follows_a_parked_delivery_waits(office: Office) -> None:
     assert places(await office.claim(now=NOW + timedelta(days=9))) == [("B", 2)]
 
 
-async def test_the_first_failure_and_the_last_ones_are_kept(office: Office) -> None:
+async def test_queue_the_first_failure_and_the_last_ones_are_kept(office: Office) -> None:
     await office.add(("A", 1))
     for number in range(FAILURES_KEPT + 3):
         (claim,) = await office.claim()
@@ -88,7 +88,7 @@ async def test_the_first_failure_and_the_last_ones_are_kept(office: Office) -> N
     assert [one["number"] for one in failures] == [0, *range(4, FAILURES_KEPT + 3)]
 
 
-async def test_what_came_just_now_goes_before_the_backlog_which_still_moves(office: Office) -> None:
+async def test_queue_what_came_just_now_goes_before_the_backlog_which_still_moves(office: Office) -> None:
     old, new = [(ticket(), 1) for _ in range(50)], [(ticket(), 1) for _ in range(50)]
     later = NOW + FRESH + SECOND
     await office.add(*old)
@@ -98,7 +98,7 @@ async def test_what_came_just_now_goes_before_the_backlog_which_still_moves(offi
     assert len(set(claimed) & set(old)) == 5
 
 
-async def test_a_claim_of_one_is_now_and_then_for_what_waits(office: Office) -> None:
+async def test_queue_a_claim_of_one_is_now_and_then_for_what_waits(office: Office) -> None:
     old, new = [(ticket(), 1) for _ in range(8)], [(ticket(), 1) for _ in range(8)]
     later = NOW + FRESH + SECOND
     await office.add(*old)
@@ -107,12 +107,12 @@ async def test_a_claim_of_one_is_now_and_then_for_what_waits(office: Office) -> 
     assert [one in new for (one,) in claimed] == [True, True, True, False]
 
 
-async def test_without_a_backlog_what_came_just_now_has_the_whole_claim(office: Office) -> None:
+async def test_queue_without_a_backlog_what_came_just_now_has_the_whole_claim(office: Office) -> None:
     await office.add(*((ticket(), 1) for _ in range(8)))
     assert len(await office.claim(4)) == 4
 
 
-async def test_a_ticket_worked_on_now_takes_its_backlog_along(office: Office) -> None:
+async def test_queue_a_ticket_worked_on_now_takes_its_backlog_along(office: Office) -> None:
     old = [(ticket(), 1) for _ in range(50)]
     later = NOW + FRESH + SECOND
     await office.add(*old)
@@ -121,7 +121,7 @@ async def test_a_ticket_worked_on_now_takes_its_backlog_along(office: Office) ->
     assert (busy, 1) in places(await office.claim(4, now=later))
 
 
-async def test_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(office: Office) -> None:
+async def test_queue_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(office: Office) -> None:
     """A head that is settled while its ticket's next event arrives: neither may miss the other."""
     tickets, versions = [f"R{n}" for n in range(4)], 40
     delivered = dict[str, list[int]]()
@@ -147,7 +147,7 @@ async def test_workers_and_the_stage_in_each_others_way_lose_and_repeat_nothing(
     assert delivered == {one: list(range(1, versions + 1)) for one in tickets}
 
 
-async def test_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office: Office) -> None:
+async def test_queue_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office: Office) -> None:
     async with connected(office.pool) as connection:
         some = [NewDelivery(target=ERP, ticket_id=TicketId(f"X{n}"), version=1) for n in range(20)]
         await add(connection, some, NOW)
@@ -156,7 +156,7 @@ async def test_an_event_that_postgresql_does_not_hold_takes_nobodys_place(office
     assert await office.rows("SELECT ticket_id FROM deliveries") == [("A",)]
 
 
-async def test_a_backlog_that_moves_is_no_news(office: Office) -> None:
+async def test_queue_a_backlog_that_moves_is_no_news(office: Office) -> None:
     waits, fresh = ticket(), ticket()
     await office.add((waits, 1), (waits, 2), now=NOW - timedelta(minutes=1))
     claims = await office.claim(1)

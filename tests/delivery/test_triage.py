@@ -60,28 +60,28 @@ def tried(attempts: int = 1, *, counted: int | None = None, age: timedelta = tim
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
-def test_an_outage_parks_nothing_however_often_it_is_met(kind: FailureKind) -> None:
+def test_triage_an_outage_parks_nothing_however_often_it_is_met(kind: FailureKind) -> None:
     verdict = triage(failure(kind), tried(9_999, age=timedelta(hours=23)), LIMITS, now=NOW, jitter=0.5)
     assert verdict == Retry(at=NOW + timedelta(seconds=150))
 
 
 @pytest.mark.parametrize("kind", [*OUTAGES, FailureKind.UNKNOWN])
-def test_an_outage_ends_in_a_letter_at_the_deadline_of_the_row(kind: FailureKind) -> None:
+def test_triage_an_outage_ends_in_a_letter_at_the_deadline_of_the_row(kind: FailureKind) -> None:
     verdict = triage(failure(kind), tried(age=LIMITS.deadline), LIMITS, now=NOW, jitter=0.5)
     assert verdict == Park(reason=Reason.DEADLINE)
 
 
-def test_what_fails_and_nobody_knows_why_is_tried_a_number_of_times() -> None:
+def test_triage_what_fails_and_nobody_knows_why_is_tried_a_number_of_times() -> None:
     verdicts = [triage(failure(FailureKind.UNKNOWN), tried(n), LIMITS, now=NOW, jitter=0) for n in (1, 11, 12)]
     assert verdicts == [Retry(at=NOW), Retry(at=NOW), Park(reason=Reason.ATTEMPTS)]
 
 
-def test_probes_of_a_target_that_is_down_do_not_burn_a_row() -> None:
+def test_triage_probes_of_a_target_that_is_down_do_not_burn_a_row() -> None:
     burnt = triage(failure(FailureKind.UNKNOWN), tried(500, counted=10), LIMITS, now=NOW, jitter=0)
     assert burnt == Retry(at=NOW)
 
 
-def test_a_no_is_a_no_and_what_has_no_form_has_none() -> None:
+def test_triage_a_no_is_a_no_and_what_has_no_form_has_none() -> None:
     assert triage(failure(FailureKind.REJECTED), tried(), LIMITS, now=NOW, jitter=0) == Park(reason=Reason.REJECTED)
     patient = RetryLimits(rejected_max=3)
     assert triage(failure(FailureKind.REJECTED), tried(2), patient, now=NOW, jitter=0) == Retry(at=NOW)
@@ -90,7 +90,7 @@ def test_a_no_is_a_no_and_what_has_no_form_has_none() -> None:
     )
 
 
-def test_what_the_policy_calls_not_worth_keeping_is_let_go_where_it_would_be_parked() -> None:
+def test_triage_what_the_policy_calls_not_worth_keeping_is_let_go_where_it_would_be_parked() -> None:
     limits = RetryLimits(discards={"SlaWarned": frozenset({FailureKind.UNREACHABLE})})
     late = tried(age=limits.deadline)
     warned, assigned = (failure(FailureKind.UNREACHABLE, event=name) for name in ("SlaWarned", "TicketAssigned"))
@@ -104,17 +104,17 @@ def test_what_the_policy_calls_not_worth_keeping_is_let_go_where_it_would_be_par
 @pytest.mark.parametrize(
     ("asked", "waited"), [(30.0, 30.0), (0.0, 0.0), (-5.0, 0.0), (1e9, 3600.0), (float("inf"), 3600.0), (None, 0.0)]
 )
-def test_the_target_is_left_alone_as_long_as_it_asks_within_a_limit(asked: float | None, waited: float) -> None:
+def test_triage_the_target_is_left_alone_as_long_as_it_asks_within_a_limit(asked: float | None, waited: float) -> None:
     verdict = triage(failure(FailureKind.THROTTLED, retry_after_s=asked), tried(), LIMITS, now=NOW, jitter=0)
     assert verdict == Retry(at=NOW + timedelta(seconds=waited))
 
 
-def test_waits_double_up_to_the_longest() -> None:
+def test_triage_waits_double_up_to_the_longest() -> None:
     assert [longest_wait_s(n, LIMITS) for n in (1, 2, 3, 9, 10, 1_000_000)] == [1, 2, 4, 256, 300, 300]
 
 
 @given(failures, tries, limits_of_any_kind, jitters)
-def test_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long_after_the_deadline(
+def test_triage_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long_after_the_deadline(
     failed: Failure, row: AttemptHistory, limits: RetryLimits, jitter: float
 ) -> None:
     verdict = triage(failed, row, limits, now=NOW, jitter=jitter)
@@ -127,7 +127,7 @@ def test_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long_after_
 
 
 @given(failures, tries, limits_of_any_kind, jitters, st.integers(1, 1000))
-def test_the_more_was_tried_the_later_it_is_tried_again(
+def test_triage_the_more_was_tried_the_later_it_is_tried_again(
     failed: Failure, row: AttemptHistory, limits: RetryLimits, jitter: float, more: int
 ) -> None:
     later = AttemptHistory(since=row.since, attempts=row.attempts + more, counted=row.counted + more)
@@ -138,7 +138,7 @@ def test_the_more_was_tried_the_later_it_is_tried_again(
 
 
 @given(failures, tries, limits_of_any_kind, jitters, jitters)
-def test_jitter_moves_a_retry_and_decides_nothing(
+def test_triage_jitter_moves_a_retry_and_decides_nothing(
     failed: Failure, row: AttemptHistory, limits: RetryLimits, one: float, other: float
 ) -> None:
     verdicts = [triage(failed, row, limits, now=NOW, jitter=each) for each in (one, other)]

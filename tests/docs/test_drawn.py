@@ -16,11 +16,11 @@ from schemas.catalogue import EVENT_NAMES
 ROOT = Path(__file__).parents[2]
 
 
-def test_no_drawn_page_is_stale() -> None:
+def test_drawn_no_drawn_page_is_stale() -> None:
     assert stale(ROOT) == [], "run `ticketbus docs draw`"
 
 
-def test_a_page_that_was_changed_or_lost_is_noticed_and_drawing_mends_it(tmp_path: Path) -> None:
+def test_drawn_a_page_that_was_changed_or_lost_is_noticed_and_drawing_mends_it(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "ARCHITECTURE.md").write_text(
         "before\n<!-- drawn: states -->\n<!-- end of states -->\nafter\n", "utf-8"
@@ -34,14 +34,14 @@ def test_a_page_that_was_changed_or_lost_is_noticed_and_drawing_mends_it(tmp_pat
     assert set(stale(tmp_path)) == {changed, lost}
 
 
-def test_only_the_marked_section_of_a_hand_written_page_is_drawn() -> None:
+def test_drawn_only_the_marked_section_of_a_hand_written_page_is_drawn() -> None:
     text = "before\n<!-- drawn: x -->\nold\n<!-- end of x -->\nafter\n"
     assert replace_drawn(text, "x", r"new \1") == "before\n<!-- drawn: x -->\nnew \\1\n<!-- end of x -->\nafter\n"
     with pytest.raises(MarkerMissing, match="y"):
         replace_drawn(text, "y", "new")
 
 
-def test_the_diagram_has_every_live_transition_between_states() -> None:
+def test_drawn_the_diagram_has_every_live_transition_between_states() -> None:
     diagram = states.diagram()
     for (start, command), duty in TRANSITIONS.items():
         if duty.to is not None and duty.to is not start and not duty.historic:
@@ -51,12 +51,12 @@ def test_the_diagram_has_every_live_transition_between_states() -> None:
     assert [state for state in State if f"as {state.value}" not in diagram] == []
 
 
-def test_every_event_command_and_setting_is_on_its_page() -> None:
+def test_drawn_every_event_command_and_setting_is_on_its_page() -> None:
     drawn_pages = pages()
     assert [name for name in EVENT_NAMES if f"\n### {name}\n" not in drawn_pages["docs/events.md"]] == []
     assert [cls for cls in OUTSIDE if f"\n## {kebab(cls)}\n" not in drawn_pages["docs/commands.md"]] == []
     assert [name for name in variables().values() if f"| `{name}` |" not in drawn_pages["docs/settings.md"]] == []
 
 
-def test_a_bar_in_a_cell_does_not_end_it() -> None:
+def test_drawn_a_bar_in_a_cell_does_not_end_it() -> None:
     assert table(("a",), [("x|y",)]).splitlines()[-1] == r"| x\|y |"

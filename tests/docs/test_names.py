@@ -33,7 +33,7 @@ def code_of(page: Path) -> str:
 
 
 @every_page
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_names_every_link_leads_somewhere(page: Path) -> None:
     lost = []
     for file, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         target = (page.parent / file).resolve() if file else page
@@ -43,13 +43,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @every_page
-def test_every_file_named_is_there(page: Path) -> None:
+def test_names_every_file_named_is_there(page: Path) -> None:
     names = {name.rstrip(".") for name in FILE.findall(code_of(page)) if "NAME" not in name}
     assert [name for name in sorted(names) if not (ROOT / name).exists()] == []
 
 
 @every_page
-def test_every_command_named_is_one(page: Path) -> None:
+def test_names_every_command_named_is_one(page: Path) -> None:
     commands = subcommands(typer.main.get_command(app))
     unknown = []
     for name, second in COMMAND.findall(code_of(page)):
@@ -60,14 +60,14 @@ def test_every_command_named_is_one(page: Path) -> None:
 
 
 @every_page
-def test_every_setting_named_is_one(page: Path) -> None:
+def test_names_every_setting_named_is_one(page: Path) -> None:
     named = set(re.findall(r"\bTICKETBUS_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8")))
     known = set(variables().values()) | NOT_SETTINGS
     assert sorted(name for name in named - known if not _stem(name, known)) == []
 
 
 @every_page
-def test_every_topic_and_metric_named_is_one(page: Path) -> None:
+def test_names_every_topic_and_metric_named_is_one(page: Path) -> None:
     text = code_of(page)
     topics = set(re.findall(r"(?<![\w.])ticket\.\w+s\b(?!\.)", text))
     metrics = set(re.findall(r"\bticketbus_\w+", text))

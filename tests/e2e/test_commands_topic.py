@@ -53,7 +53,9 @@ async def took_effect(bus: Bus, key: str) -> None:
     await eventually(there, what=lambda: bus.log_of("worker")[-2000:])
 
 
-async def test_broken_records_on_the_topic_are_kept_and_the_next_one_is_handled_in_time(running: Bus) -> None:
+async def test_commands_topic_broken_records_on_the_topic_are_kept_and_the_next_one_is_handled_in_time(
+    running: Bus,
+) -> None:
     bus, own, number = running, uuid4().hex, f"S-{uuid4().hex[:8]}"
     async with bus.core() as core:
         good = core.codec.encode_record(opened(number, own))
@@ -74,7 +76,7 @@ async def test_broken_records_on_the_topic_are_kept_and_the_next_one_is_handled_
     assert bus.query("SELECT count(*) FROM stage_offsets WHERE failure IS NOT NULL") == [(0,)]
 
 
-async def test_a_command_under_a_newer_schema_is_read_once_the_registry_was_asked(running: Bus) -> None:
+async def test_command_under_a_newer_schema_is_read_once_the_registry_was_asked(running: Bus) -> None:
     bus, number, key = running, f"S-{uuid4().hex[:8]}", uuid4().hex
     newer = json.loads(json.dumps(BY_CLASS[Note].schema))
     newer["fields"].append({"name": "mood", "type": "string", "default": ""})

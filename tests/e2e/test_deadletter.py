@@ -58,7 +58,9 @@ async def ran(bus: Bus, *arguments: str) -> str:
     return done.stdout
 
 
-async def test_a_webhook_that_nobody_could_read_is_mended_and_opens_its_ticket(running: Bus, tmp_path: Path) -> None:
+async def test_deadletter_a_webhook_that_nobody_could_read_is_mended_and_opens_its_ticket(
+    running: Bus, tmp_path: Path
+) -> None:
     bus, serial, number = running, f"SN-{uuid4().hex[:8]}", f"C-{uuid4().hex[:8]}"
     key = {"kind": "serial", "value": serial}
     async with Crm(bus.url, WEBHOOK_SECRET) as crm:
@@ -92,7 +94,7 @@ async def test_a_webhook_that_nobody_could_read_is_mended_and_opens_its_ticket(r
     assert await there() == [(1,)]
 
 
-async def test_a_command_on_kafka_goes_back_and_takes_effect_once_it_may(running: Bus) -> None:
+async def test_deadletter_a_command_on_kafka_goes_back_and_takes_effect_once_it_may(running: Bus) -> None:
     bus, number, key = running, f"S-{uuid4().hex[:8]}", uuid4().hex
     async with bus.core() as core:
         early = core.codec.encode_record(noted(number, key, "等待备件"))
@@ -109,7 +111,7 @@ async def test_a_command_on_kafka_goes_back_and_takes_effect_once_it_may(running
     await told(bus, second, "posted", "retried")
 
 
-async def test_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_back(bus: Bus) -> None:
+async def test_deadletter_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_back(bus: Bus) -> None:
     bus.start("worker")
     producer = await start_producer(bus.settings)
     await producer.send_and_wait(physical(bus.settings.namespace, LOG), b"junk", headers=[("who", b"a stranger")])
@@ -124,7 +126,7 @@ async def test_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_back(bus: Bu
     assert bus.stop("worker") == 0
 
 
-async def test_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bus, tmp_path: Path) -> None:
+async def test_deadletter_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bus, tmp_path: Path) -> None:
     async with CallbackReceiver(WEBHOOK_SECRET) as crm:
         options = {"url": crm.url, "secrets": ["CRM_SECRET"]}
         target = {"adapter": "crm-callback", "events": ["TicketOpened"], "options": options}

@@ -28,7 +28,7 @@ async def letter(bus: Bus, sent: CommandSent) -> int:
     return number
 
 
-async def test_a_letter_is_found_mended_and_sent_again_over_http(running: Bus) -> None:
+async def test_deadletters_a_letter_is_found_mended_and_sent_again_over_http(running: Bus) -> None:
     bus, key = running, uuid4().hex
     opens, edits, retries = ({"Idempotency-Key": uuid4().hex} for _ in range(3))
     async with bus.client() as http:

@@ -126,7 +126,7 @@ async def outside(bus: Bus, folder: Path) -> AsyncIterator[Outside]:
         assert bus.stop("worker") == 0, bus.log_of("worker")[-2000:]
 
 
-async def test_parts_are_issued_by_the_erp_and_the_crm_is_told_everything(bus: Bus, tmp_path: Path) -> None:
+async def test_delivery_parts_are_issued_by_the_erp_and_the_crm_is_told_everything(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
         ticket_id = await world.ticket()
         await world.ask_for(ticket_id)
@@ -140,7 +140,7 @@ async def test_parts_are_issued_by_the_erp_and_the_crm_is_told_everything(bus: B
         assert "李雷" not in bus.log_of("worker")
 
 
-async def test_the_erps_disk_is_full_and_the_crm_is_told_meanwhile(bus: Bus, tmp_path: Path) -> None:
+async def test_delivery_the_erps_disk_is_full_and_the_crm_is_told_meanwhile(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
         world.erp.fail(KingdeeFault.DISK_FULL)
         tickets = [await world.ticket() for _ in range(3)]
@@ -158,7 +158,7 @@ async def test_the_erps_disk_is_full_and_the_crm_is_told_meanwhile(bus: Bus, tmp
         assert await world.listed("deadletter", "list") == []
 
 
-async def test_a_worker_killed_while_it_delivers_repeats_no_effect(bus: Bus, tmp_path: Path) -> None:
+async def test_delivery_a_worker_killed_while_it_delivers_repeats_no_effect(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
         ticket_id = await world.ticket()
         world.erp.fail(KingdeeFault.HANG_AFTER, times=1, only=("Save",))
@@ -177,7 +177,7 @@ async def test_a_worker_killed_while_it_delivers_repeats_no_effect(bus: Bus, tmp
         assert world.erp.books.effects(bill.number) == {"made": 1, "submitted": 1, "audited": 1}
 
 
-async def test_a_letter_is_read_and_sent_again_once_the_material_is_known(bus: Bus, tmp_path: Path) -> None:
+async def test_delivery_a_letter_is_read_and_sent_again_once_the_material_is_known(bus: Bus, tmp_path: Path) -> None:
     async with outside(bus, tmp_path) as world:
         ticket_id = await world.ticket()
         await world.ask_for(ticket_id, "M-99")
@@ -205,7 +205,7 @@ async def test_a_letter_is_read_and_sent_again_once_the_material_is_known(bus: B
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_short"])
-async def test_a_worker_without_a_targets_secret_says_which(bus: Bus, tmp_path: Path, secret: str) -> None:
+async def test_delivery_a_worker_without_a_targets_secret_says_which(bus: Bus, tmp_path: Path, secret: str) -> None:
     file = tmp_path / "targets.yaml"
     options = {"url": "http://127.0.0.1:9/x", "secrets": ["CRM_SECRET"]}
     file.write_text(

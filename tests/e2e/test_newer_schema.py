@@ -22,7 +22,7 @@ from bus.registry import keep
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import TOKEN, Bus
-from tests.log.test_two_stores import opening, request
+from tests.consistency.test_two_stores import opening, request
 
 NOTE = BY_CLASS[NoteAdded]
 MOOD = {"name": "mood", "type": "string", "default": ""}
@@ -63,7 +63,9 @@ async def written_by_a_newer_program(core: Core, schema: RegisteredSchema, numbe
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept-in-postgres", "in-the-registry-alone"])
-async def test_an_older_gateway_shows_the_events_of_a_newer_program(parts: Urls, bus: Bus, kept: bool) -> None:
+async def test_newer_schema_an_older_gateway_shows_the_events_of_a_newer_program(
+    parts: Urls, bus: Bus, kept: bool
+) -> None:
     bus.start("gateway")
     await bus.ready()
     async with bus.core() as core:
@@ -84,7 +86,7 @@ async def test_an_older_gateway_shows_the_events_of_a_newer_program(parts: Urls,
     assert told[2]["data"]["text"] == "later"
 
 
-async def test_an_event_of_ours_that_nobody_can_read_is_a_failure_and_never_left_out(bus: Bus) -> None:
+async def test_newer_schema_an_event_of_ours_that_nobody_can_read_is_a_failure_and_never_left_out(bus: Bus) -> None:
     async with bus.core() as core:
         with pytest.raises(InvariantBroken):
             await core.schemas.events([b"\0\0\0\xff\xffx"])

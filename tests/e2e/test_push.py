@@ -20,7 +20,7 @@ from bus.gateway.auth.roles import Role
 from bus.gateway.http.uvicorn_websocket import ANSWERS, HEARD_MAX
 from bus.local.stack import Urls
 from tests.bus_under_test import Bus, bus_on, eventually
-from tests.e2e.push_world import World, world_on
+from tests.e2e.push_clients import World, world_on
 from tests.e2e.test_whole_path import ASSIGNEE
 from tests.proxy import proxy_to
 
@@ -48,7 +48,7 @@ async def world(pushing: Bus, tmp_path: Path) -> World:
     return await world_on(pushing, tmp_path)
 
 
-async def test_what_happens_to_an_engineers_ticket_is_taken_once_and_in_order(world: World) -> None:
+async def test_push_what_happens_to_an_engineers_ticket_is_taken_once_and_in_order(world: World) -> None:
     async with world.app() as app:
         ticket_id = await world.ticket()
         for name in ("accept", "arrive", *["note"] * 5):
@@ -64,7 +64,7 @@ async def test_what_happens_to_an_engineers_ticket_is_taken_once_and_in_order(wo
     assert world.person not in world.bus.log_of("gateway")
 
 
-async def test_who_is_offline_burns_no_attempt_and_is_given_everything_when_back(world: World) -> None:
+async def test_push_who_is_offline_burns_no_attempt_and_is_given_everything_when_back(world: World) -> None:
     ticket_id = await world.ticket()
     await world.told(ticket_id, "note", {"text": "x"})
 
@@ -81,7 +81,7 @@ async def test_who_is_offline_burns_no_attempt_and_is_given_everything_when_back
     assert world.bus.query("SELECT count(*) FROM letters") == [(0,)]
 
 
-async def test_one_answer_of_two_sessions_is_enough(world: World) -> None:
+async def test_push_one_answer_of_two_sessions_is_enough(world: World) -> None:
     async with world.app(device="tablet") as tablet, world.app() as phone:
         tablet.misbehave(Habit.SILENT)
         ticket_id = await world.ticket()
@@ -90,7 +90,7 @@ async def test_one_answer_of_two_sessions_is_enough(world: World) -> None:
 
 
 @pytest.mark.parametrize("habit", [Habit.SILENT, Habit.WRONG_KEY, Habit.HANGS_UP, Habit.TWICE])
-async def test_a_bad_habit_has_one_effect_and_loses_nothing(world: World, habit: Habit) -> None:
+async def test_push_a_bad_habit_has_one_effect_and_loses_nothing(world: World, habit: Habit) -> None:
     async with world.app() as app:
         app.misbehave(habit, times=2)
         ticket_id = await world.ticket()
@@ -102,7 +102,7 @@ async def test_a_bad_habit_has_one_effect_and_loses_nothing(world: World, habit:
     assert world.bus.query("SELECT count(*) FROM letters") == [(0,)]
 
 
-async def test_garbage_ends_the_session_and_says_why_and_the_push_comes_again(world: World) -> None:
+async def test_push_garbage_ends_the_session_and_says_why_and_the_push_comes_again(world: World) -> None:
     async with EngineerApp(
         world.bus.url, world.token, world.folder / "cursor", person=world.person, pause_s=0.05
     ) as app:
@@ -120,7 +120,7 @@ async def test_garbage_ends_the_session_and_says_why_and_the_push_comes_again(wo
 @pytest.mark.parametrize(
     "said", [b"\0\1", b'{"ack": "x"}', "[]", '{"ack": 1}', "{" * 100, '{"ack": "' + "x" * 300 + '"}']
 )
-async def test_whatever_is_no_acknowledgement_closes_with_4400(world: World, said: str | bytes) -> None:
+async def test_push_whatever_is_no_acknowledgement_closes_with_4400(world: World, said: str | bytes) -> None:
     async with world.socket() as socket:
         await socket.send(said)
         assert orjson.loads(await asyncio.wait_for(socket.recv(), 120))["code"] == "malformed_ack"
@@ -130,7 +130,7 @@ async def test_whatever_is_no_acknowledgement_closes_with_4400(world: World, sai
         assert closed.value.rcvd.code == 4400
 
 
-async def test_a_flood_of_acknowledgements_is_cut(world: World) -> None:
+async def test_push_a_flood_of_acknowledgements_is_cut(world: World) -> None:
     async with world.socket() as socket:
         for _ in range(HEARD_MAX + 2 * ANSWERS):
             await socket.send('{"ack": "nobody sent this"}')
@@ -140,7 +140,7 @@ async def test_a_flood_of_acknowledgements_is_cut(world: World) -> None:
         assert closed.value.rcvd.code == 1008
 
 
-async def test_nobody_but_who_may_accept_tickets_is_pushed_to(world: World) -> None:
+async def test_push_nobody_but_who_may_accept_tickets_is_pushed_to(world: World) -> None:
     async with world.bus.core() as core:
         token = await add_client(core.pool, f"sub-{uuid4().hex[:8]}", Role.SUBSCRIBER)
     address = f"{world.bus.url.replace('http', 'ws', 1)}/v1/engineer/pushes"
@@ -155,7 +155,7 @@ async def test_nobody_but_who_may_accept_tickets_is_pushed_to(world: World) -> N
         assert refused.value.response.status_code == status
 
 
-async def test_a_pause_holds_pushes_too(world: World) -> None:
+async def test_push_a_pause_holds_pushes_too(world: World) -> None:
     async with world.app() as app:
         async with world.bus.core() as core:
             await target_state.pause(core.pool, "app", "张工: 换版")
@@ -173,7 +173,7 @@ async def test_a_pause_holds_pushes_too(world: World) -> None:
         assert app.pushed.of_ticket(ticket_id)[-1:] == [2]
 
 
-async def test_what_nobody_holds_any_more_waits_for_nobody(world: World) -> None:
+async def test_push_what_nobody_holds_any_more_waits_for_nobody(world: World) -> None:
     ticket_id = await world.ticket()
 
     async def it_waits() -> bool:
@@ -194,7 +194,7 @@ async def test_what_nobody_holds_any_more_waits_for_nobody(world: World) -> None
         assert app.pushed.of_ticket(ticket_id) == [4]
 
 
-async def test_a_network_that_is_cut_again_and_again_repeats_no_effect(world: World) -> None:
+async def test_push_a_network_that_is_cut_again_and_again_repeats_no_effect(world: World) -> None:
     port = int(world.bus.url.rpartition(":")[2])
     async with (
         proxy_to("127.0.0.1", port) as proxy,
@@ -210,7 +210,7 @@ async def test_a_network_that_is_cut_again_and_again_repeats_no_effect(world: Wo
         assert len(app.pushed.effects) == len(app.pushed.arrivals)
 
 
-async def test_a_gateway_killed_before_the_answer_pushes_again_under_the_same_key(world: World) -> None:
+async def test_push_a_gateway_killed_before_the_answer_pushes_again_under_the_same_key(world: World) -> None:
     async with world.app() as app:
         app.misbehave(Habit.SILENT)
         ticket_id = await world.ticket()

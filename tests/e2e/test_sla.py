@@ -54,7 +54,7 @@ async def rung(bus: Bus, ticket_id: str, clock: ClockName) -> list[Recorded]:
     return await eventually(breached, what=lambda: f"a breach: {bus.log_of('worker')[-1500:]}")
 
 
-async def test_a_promise_is_warned_of_and_broken_once_and_never_early(bus: Bus, tmp_path: Path) -> None:
+async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: Bus, tmp_path: Path) -> None:
     quick = hurried(bus, tmp_path)
     quick.start("gateway")
     quick.start("worker")
@@ -79,7 +79,7 @@ async def test_a_promise_is_warned_of_and_broken_once_and_never_early(bus: Bus, 
     assert len(await rung(bus, paused, ClockName.RESOLUTION)) <= 2
 
 
-async def test_a_worker_that_was_dead_at_the_deadline_rings_once_after_it_is_back(bus: Bus, tmp_path: Path) -> None:
+async def test_sla_a_worker_that_was_dead_at_the_deadline_rings_once_after_it_is_back(bus: Bus, tmp_path: Path) -> None:
     quick = hurried(bus, tmp_path)
     quick.start("gateway")
     quick.start("worker")

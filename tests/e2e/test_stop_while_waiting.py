@@ -12,7 +12,9 @@ NOWHERE = "postgresql://u:p@127.0.0.1:9/d"  # the discard port: nobody listens
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_a_program_that_waits_for_postgres_stops_when_told(bus: Bus, how: signal.Signals) -> None:
+async def test_stop_while_waiting_a_program_that_waits_for_postgres_stops_when_told(
+    bus: Bus, how: signal.Signals
+) -> None:
     waiting = replace(bus, environment={**bus.environment, "DATABASE_URL": NOWHERE}, processes=bus.processes)
     programs = ("gateway", "worker", "watch")
     for program in programs:

@@ -29,7 +29,7 @@ def opening(key: str) -> dict[str, Any]:
     return {"incident_key": {"kind": "order", "value": key}, "title": "洗衣机漏水", "type": "hardware_fault"}
 
 
-async def test_with_postgres_away_webhooks_wait_on_kafka_and_are_dispatched_once(bus: Bus) -> None:
+async def test_stores_away_with_postgres_away_webhooks_wait_on_kafka_and_are_dispatched_once(bus: Bus) -> None:
     async with await _proxy(bus) as proxy:
         behind = through(bus, proxy)
         behind.start("gateway")
@@ -63,7 +63,7 @@ async def test_with_postgres_away_webhooks_wait_on_kafka_and_are_dispatched_once
         assert bus.query("SELECT count(*) FROM events") == [(3,)]
 
 
-async def test_with_kafka_away_the_outbox_waits(bus: Bus) -> None:
+async def test_stores_away_with_kafka_away_the_outbox_waits(bus: Bus) -> None:
     alone = replace(bus, environment={**bus.environment, "KAFKA_BOOTSTRAP": NOWHERE}, processes=bus.processes)
     alone.start("gateway")
     await bus.ready()
@@ -79,7 +79,7 @@ async def test_with_kafka_away_the_outbox_waits(bus: Bus) -> None:
     await eventually(published, what=lambda: f"published: {bus.log_of('worker')[-1500:]}")
 
 
-async def test_with_both_away_nobody_is_told_that_it_was_taken(bus: Bus) -> None:
+async def test_stores_away_with_both_away_nobody_is_told_that_it_was_taken(bus: Bus) -> None:
     async with await _proxy(bus) as proxy:
         alone = through(bus, proxy, KAFKA_BOOTSTRAP=NOWHERE)
         alone.start("gateway")

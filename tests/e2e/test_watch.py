@@ -6,7 +6,7 @@ from tests.bus_under_test import Bus, eventually
 from tests.store.kafka_log import records
 
 
-async def test_a_watch_sends_readings_and_lets_go_of_postgres(bus: Bus) -> None:
+async def test_watch_sends_readings_and_lets_go_of_postgres(bus: Bus) -> None:
     bus.start("watch")
 
     async def arrived() -> list[bytes]:

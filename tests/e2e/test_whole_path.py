@@ -30,7 +30,7 @@ async def command(bus: Bus, ticket_id: str, name: str, body: dict[str, Any], key
         return await http.post(f"/v1/tickets/{ticket_id}/{name}", json=body, headers=headers)
 
 
-async def test_a_webhook_reaches_kafka_read_model_websocket_and_trace(running: Bus, tmp_path: Path) -> None:
+async def test_whole_path_a_webhook_reaches_kafka_read_model_websocket_and_trace(running: Bus, tmp_path: Path) -> None:
     serial, source_no = f"SN-{uuid4().hex[:8]}", f"C-{uuid4().hex[:8]}"
     async with (
         Crm(running.url, WEBHOOK_SECRET) as crm,
@@ -122,7 +122,7 @@ async def _is_told_by_trace(bus: Bus, ticket_id: str, serial: str) -> None:
     assert json.loads(done.stdout)["ticket_id"] == ticket_id
 
 
-async def test_two_reports_of_one_device_are_one_ticket(running: Bus) -> None:
+async def test_whole_path_two_reports_of_one_device_are_one_ticket(running: Bus) -> None:
     key = {"kind": "serial", "value": f"SN-{uuid4().hex[:8]}"}
     async with Crm(running.url, WEBHOOK_SECRET) as crm:
         first, second = [
@@ -133,7 +133,7 @@ async def test_two_reports_of_one_device_are_one_ticket(running: Bus) -> None:
     assert first.result["ticket_id"] == second.result["ticket_id"]
 
 
-async def test_the_same_delivery_twice_has_one_effect(running: Bus) -> None:
+async def test_whole_path_the_same_delivery_twice_has_one_effect(running: Bus) -> None:
     async with Crm(running.url, WEBHOOK_SECRET) as crm:
         key = {"kind": "order", "value": uuid4().hex}
         message = crm.message("ticket.created", uuid4().hex, incident_key=key, title="漏水", type="hardware_fault")
@@ -144,7 +144,7 @@ async def test_the_same_delivery_twice_has_one_effect(running: Bus) -> None:
     assert (shown["version"], shown["reports"]) == (1, 1)
 
 
-async def test_resolving_without_a_photo_is_refused_in_chinese_and_kept(running: Bus) -> None:
+async def test_whole_path_resolving_without_a_photo_is_refused_in_chinese_and_kept(running: Bus) -> None:
     async with Crm(running.url, WEBHOOK_SECRET) as crm:
         key = {"kind": "order", "value": uuid4().hex}
         opened = await crm.tell("ticket.created", uuid4().hex, incident_key=key, title="异响", type="hardware_fault")
@@ -159,7 +159,7 @@ async def test_resolving_without_a_photo_is_refused_in_chinese_and_kept(running:
     assert running.query("SELECT count(*) FROM refused_inputs WHERE ticket_id = %s", ticket_id) == [(1,)]
 
 
-async def test_a_wrong_topic_is_answered_with_the_right_one(running: Bus, tmp_path: Path) -> None:
+async def test_whole_path_a_wrong_topic_is_answered_with_the_right_one(running: Bus, tmp_path: Path) -> None:
     from adapters.simulators.engineer_app import SubscriptionRefused
 
     async with EngineerApp(running.url, TOKEN, tmp_path / "cursor", person="王磊") as app:
@@ -171,7 +171,7 @@ async def test_a_wrong_topic_is_answered_with_the_right_one(running: Bus, tmp_pa
             assert "ticket.assign" in told
 
 
-async def test_the_stores_agree_and_the_read_models_are_what_a_rebuild_gives(running: Bus) -> None:
+async def test_whole_path_the_stores_agree_and_the_read_models_are_what_a_rebuild_gives(running: Bus) -> None:
     async def published() -> bool:
         return running.query("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [(0,)]
 

@@ -15,7 +15,7 @@ from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.values import IncidentKey, Part
 from bus.intake.dispatch import Dispatcher
 from tests.bus_under_test import Bus
-from tests.core.cast import ASSIGN
+from tests.domain.people import ASSIGN
 from tests.faults.history import Door, History, Kind, Op
 
 BATCH = 500

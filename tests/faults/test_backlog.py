@@ -9,7 +9,7 @@ import pytest
 
 from bus.domain.commands import Note, Start
 from tests.bus_under_test import Bus, eventually
-from tests.core.cast import ASSIGN
+from tests.domain.people import ASSIGN
 from tests.faults.masses import masses
 from tests.faults.outside import CRM, outside
 from tests.faults.trial import trial

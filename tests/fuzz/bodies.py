@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from bus.domain.naming import kebab
 from bus.intake.command_bodies import COMMANDS
-from tests.core.cast import SAMPLES
+from tests.domain.people import SAMPLES
 from tests.fuzz.judge import SECRET_WORD
 
 AT = "2026-11-22T09:30:00+08:00"

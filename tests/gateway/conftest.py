@@ -23,7 +23,7 @@ from bus.gateway.write.request_coalescing import InFlight
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from tests.gateway.fake_room import FakeRoom
+from tests.gateway.fake_deadletters import FakeRoom
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,

@@ -17,7 +17,7 @@ from tests.gateway.conftest import OPENING, PERSON, Gateway
 ADA = Client(name="ada", role=Role.SRE)
 
 
-async def test_without_a_valid_token_nothing_is_answered(gateway: Gateway) -> None:
+async def test_access_without_a_valid_token_nothing_is_answered(gateway: Gateway) -> None:
     for headers in (
         {},
         {"Authorization": "Bearer wrong"},
@@ -34,7 +34,7 @@ async def test_without_a_valid_token_nothing_is_answered(gateway: Gateway) -> No
     assert gateway.refused.kept == {}
 
 
-async def test_a_role_may_do_what_the_table_grants_and_no_more(gateway: Gateway) -> None:
+async def test_access_a_role_may_do_what_the_table_grants_and_no_more(gateway: Gateway) -> None:
     ticket = await gateway.opened()
     answer = await gateway.post(f"/v1/tickets/{ticket}/assign", {"assignee": PERSON}, role="engineer")
     assert (answer.status_code, answer.json()["code"], answer.json()["wanted"]) == (403, "not_allowed", "assign")
@@ -43,7 +43,7 @@ async def test_a_role_may_do_what_the_table_grants_and_no_more(gateway: Gateway)
     assert (await gateway.get("/metrics", "sre")).status_code == 200
 
 
-def test_every_role_reads_and_every_command_has_somebody_beside_the_admin() -> None:
+def test_access_every_role_reads_and_every_command_has_somebody_beside_the_admin() -> None:
     assert set(GRANTS) == set(Role)
     assert all(allows(role, Access.READ) for role in Role)
     assert not allows(Role.SOURCE, Access.STREAM)
@@ -53,7 +53,7 @@ def test_every_role_reads_and_every_command_has_somebody_beside_the_admin() -> N
     assert set(OUTSIDE) == others == GRANTS[Role.ADMIN].commands
 
 
-def test_a_webhook_source_may_not_be_called_as_the_bus_itself() -> None:
+def test_access_a_webhook_source_may_not_be_called_as_the_bus_itself() -> None:
     secret = "whsec_" + "QUJD" * 12
     assert list(sources(Settings.model_validate({"webhook_secrets": {"crm": [secret]}}))) == ["crm"]
     for name in ("bus", "ticketbus", "Bus"):
@@ -75,7 +75,7 @@ class Tokens:
         return dict(self.rows)
 
 
-async def test_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_cannot_be_judged() -> None:
+async def test_access_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_cannot_be_judged() -> None:
     tokens, now = Tokens(), [0.0]
     clients = ClientCache(tokens, clock=lambda: now[0])
     tokens.away = True
@@ -89,7 +89,7 @@ async def test_known_tokens_are_known_while_the_store_is_away_and_unknown_ones_c
         await clients.find("other")
 
 
-async def test_a_new_token_is_found_on_a_miss_a_revoked_one_is_gone_and_guesses_load_once_a_second() -> None:
+async def test_access_a_new_token_is_found_on_a_miss_a_revoked_one_is_gone_and_guesses_load_once_a_second() -> None:
     tokens, now = Tokens(), [0.0]
     clients = ClientCache(tokens, clock=lambda: now[0])
     assert [await clients.find(f"guess {n}") for n in range(20)] == [None] * 20

@@ -7,16 +7,16 @@ from bus.delivery import target_state
 from bus.domain.commands import Note
 from bus.gateway.auth.roles import Role
 from schemas.messages import CommandSent
-from tests.deadletter.test_letters import deliver, rejecting
+from tests.deadletter.test_store import deliver, rejecting
 from tests.delivery.scripted import Scripted
-from tests.gateway.house import FREEZE, GONE, WHY, House, house, put_input, refused
+from tests.gateway.real_deadletters import FREEZE, GONE, WHY, House, house, put_input, refused
 from tests.schemas.codecs import CODEC
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "house", "pool"]
 
 
-async def test_letters_are_listed_by_cause_and_shown_whole(house: House) -> None:
+async def test_deadletters_letters_are_listed_by_cause_and_shown_whole(house: House) -> None:
     number = await house.letter()
     (group,) = (await house.get("/v1/deadletters?target=erp"))["groups"]
     assert (group["letters"], group["behind"], group["sample"], group["origin"]) == (1, 1, number, "delivery:erp")
@@ -29,7 +29,7 @@ async def test_letters_are_listed_by_cause_and_shown_whole(house: House) -> None
     assert letter["decisions"] == []
 
 
-async def test_a_letter_is_sent_again_in_the_clients_name(house: House) -> None:
+async def test_deadletters_a_letter_is_sent_again_in_the_clients_name(house: House) -> None:
     number = await house.letter()
     assert await house.done("/v1/deadletters/retry", {"letters": [number], **WHY}) == {"retried": 1}
     target = Scripted()
@@ -39,7 +39,7 @@ async def test_a_letter_is_sent_again_in_the_clients_name(house: House) -> None:
     assert (decision["decision"], decision["by"], decision["why"]) == ("retried", "a-sre", "物料已建档")
 
 
-async def test_a_letter_is_let_go(house: House) -> None:
+async def test_deadletters_a_letter_is_let_go(house: House) -> None:
     number = await house.letter()
     assert await house.done("/v1/deadletters/discard", {"letters": [number], **WHY}) == {"discarded": 1}
     target = Scripted()
@@ -47,7 +47,7 @@ async def test_a_letter_is_let_go(house: House) -> None:
     assert target.order == [("R1", 2)]
 
 
-async def test_an_event_is_mended_field_by_field_and_the_original_stays(house: House) -> None:
+async def test_deadletters_an_event_is_mended_field_by_field_and_the_original_stays(house: House) -> None:
     number = await house.letter()
     edited = await house.done(f"/v1/deadletters/{number}/edit", {"changes": {"text": "mended"}, **WHY})
     assert edited["edited_from"] == number
@@ -56,7 +56,7 @@ async def test_an_event_is_mended_field_by_field_and_the_original_stays(house: H
     assert (await house.get(f"/v1/deadletters/{number}"))["state"] == "edited"
 
 
-async def test_a_webhook_is_mended_whole(house: House) -> None:
+async def test_deadletters_a_webhook_is_mended_whole(house: House) -> None:
     number = await put_input(house, "webhook:fake", b"bad", headers={":path": "/v1/sources/fake/webhook"})
     for body, code in (("bad again", "unknown_type"), ("bad", "unknown_type")):
         answer = await house.post(f"/v1/deadletters/{number}/edit", {"body": body, **WHY})
@@ -65,7 +65,7 @@ async def test_a_webhook_is_mended_whole(house: House) -> None:
     assert bytes.fromhex((await house.get(f"/v1/deadletters/{edited['letter']}"))["value"]) == b"open"
 
 
-async def test_a_set_is_frozen_run_and_stopped(house: House) -> None:
+async def test_deadletters_a_set_is_frozen_run_and_stopped(house: House) -> None:
     await rejecting(house.office, ("R1", 1), ("R2", 1), parked=2)
     answer = await house.post("/v1/deadletters/redrives", FREEZE)
     assert answer.status_code == 201
@@ -79,7 +79,7 @@ async def test_a_set_is_frozen_run_and_stopped(house: House) -> None:
     assert (stopped["state"], stopped["ended_why"]) == ("stopped", "a-sre: 物料又停用")
 
 
-async def test_a_target_is_paused_and_resumed(house: House) -> None:
+async def test_deadletters_a_target_is_paused_and_resumed(house: House) -> None:
     await target_state.begin(house.office.pool, "erp")
     paused = await house.done("/v1/deliveries/erp/pause", {"why": "盘点"})
     assert paused == {"target": "erp", "paused": "a-sre: 盘点"}
@@ -89,7 +89,7 @@ async def test_a_target_is_paused_and_resumed(house: House) -> None:
     assert refused(await house.post("/v1/deliveries/erp/resume")) == (409, "not_paused", "target")
 
 
-async def test_what_is_gone_or_kept_changes_nothing(house: House) -> None:
+async def test_deadletters_what_is_gone_or_kept_changes_nothing(house: House) -> None:
     number = await house.letter()
     foreign = await put_input(house, "log", b"\xff")
     before = await house.everything()
@@ -110,7 +110,7 @@ async def test_what_is_gone_or_kept_changes_nothing(house: House) -> None:
     assert await house.everything() == before
 
 
-async def test_two_people_cannot_redrive_one_set_and_one_that_is_over_stays_so(house: House) -> None:
+async def test_deadletters_two_people_cannot_redrive_one_set_and_one_that_is_over_stays_so(house: House) -> None:
     await house.letter()
     number = (await house.done("/v1/deadletters/redrives", FREEZE))["id"]
     assert refused(await house.post("/v1/deadletters/redrives", FREEZE)) == (409, "nothing_matches", "target")
@@ -121,11 +121,11 @@ async def test_two_people_cannot_redrive_one_set_and_one_that_is_over_stays_so(h
 
 
 @pytest.mark.parametrize("path", ["0", "-1", "x", "9223372036854775808", "1" * 3000, str(GONE), "retry"])
-async def test_a_number_that_names_no_letter_is_not_found(house: House, path: str) -> None:
+async def test_deadletters_a_number_that_names_no_letter_is_not_found(house: House, path: str) -> None:
     assert refused(await house.gateway.get(f"/v1/deadletters/{path}", "sre")) == (404, "letter_gone", "letter")
 
 
-async def test_a_target_that_is_none_is_named_with_the_nearest(house: House) -> None:
+async def test_deadletters_a_target_that_is_none_is_named_with_the_nearest(house: House) -> None:
     await target_state.begin(house.office.pool, "erp")
     for path, body in (("epr/pause", WHY), ("epr/resume", {})):
         answer = await house.post(f"/v1/deliveries/{path}", body)
@@ -134,7 +134,7 @@ async def test_a_target_that_is_none_is_named_with_the_nearest(house: House) -> 
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.SRE, Role.ADMIN}))
-async def test_no_other_role_sees_or_does_anything(house: House, role: Role) -> None:
+async def test_deadletters_no_other_role_sees_or_does_anything(house: House, role: Role) -> None:
     number = await house.letter()
     before = await house.everything()
     for path in ("deadletters", f"deadletters/{number}", "deadletters/redrives", "deliveries"):
@@ -153,7 +153,7 @@ async def test_no_other_role_sees_or_does_anything(house: House, role: Role) -> 
     assert await house.everything() == before
 
 
-async def test_nothing_of_a_letter_is_logged(house: House) -> None:
+async def test_deadletters_nothing_of_a_letter_is_logged(house: House) -> None:
     note = Note(text="李雷 13812345678")
     sent = CommandSent(idempotency_key="k", source="erp", actor="李雷", ticket_id="T20261122-000001", command=note)
     number = await put_input(house, "commands", CODEC.encode_record(sent))

@@ -7,7 +7,7 @@ import pytest
 
 from bus.gateway.routes.deadletter_requests import LETTERS_MAX, EditLetter, FreezeRedrive, RunRedrive
 from tests.gateway.conftest import Gateway
-from tests.gateway.fake_room import FakeRoom
+from tests.gateway.fake_deadletters import FakeRoom
 
 WHY = {"why": "物料已建档"}
 ERP = {"target": "erp", **WHY}
@@ -49,7 +49,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("path", "body", "code", "field"), ASKED)
-async def test_an_order_that_cannot_be_is_refused_and_the_field_named(
+async def test_deadletters_asked_an_order_that_cannot_be_is_refused_and_the_field_named(
     gateway: Gateway, *, path: str, body: Mapping[str, Any], code: str, field: str
 ) -> None:
     answer = await gateway.post(f"/v1/{path}", body, role="sre")
@@ -59,14 +59,16 @@ async def test_an_order_that_cannot_be_is_refused_and_the_field_named(
     assert ordered(gateway) == []
 
 
-async def test_a_field_that_is_none_is_told_with_the_nearest(gateway: Gateway) -> None:
+async def test_deadletters_asked_a_field_that_is_none_is_told_with_the_nearest(gateway: Gateway) -> None:
     answer = await gateway.post(f"/v1/{FREEZE}", {**ERP, "knid": "rejected"})
     assert answer.json()["nearest"] == "kind"
     listing = await gateway.get("/v1/deadletters?targte=erp")
     assert (listing.status_code, listing.json()["code"], listing.json()["nearest"]) == (422, "unknown_field", "target")
 
 
-async def test_a_body_that_is_no_json_a_nul_and_a_missing_key_are_refused_as_everywhere(gateway: Gateway) -> None:
+async def test_deadletters_asked_a_body_that_is_no_json_a_nul_and_a_missing_key_are_refused_as_everywhere(
+    gateway: Gateway,
+) -> None:
     for content, code in (
         (b'{"rate_per_s": NaN}', "not_json"),
         (b"[]", "not_an_object"),
@@ -84,7 +86,7 @@ async def test_a_body_that_is_no_json_a_nul_and_a_missing_key_are_refused_as_eve
 
 
 @pytest.mark.parametrize("path", ["x", "0", "-1", "3.0", "9223372036854775808"])
-async def test_a_path_that_names_nothing_is_not_found(gateway: Gateway, path: str) -> None:
+async def test_deadletters_asked_a_path_that_names_nothing_is_not_found(gateway: Gateway, path: str) -> None:
     for where, body, code in (
         (f"deadletters/{path}/edit", {"body": "x", **WHY}, "letter_gone"),
         (f"deadletters/redrives/{path}/run", {}, "redrive_gone"),
@@ -94,7 +96,9 @@ async def test_a_path_that_names_nothing_is_not_found(gateway: Gateway, path: st
     assert ordered(gateway) == []
 
 
-async def test_what_is_left_out_has_the_commands_defaults_and_the_path_is_part_of_the_order(gateway: Gateway) -> None:
+async def test_deadletters_asked_what_is_left_out_has_the_commands_defaults_and_the_path_is_part_of_the_order(
+    gateway: Gateway,
+) -> None:
     await gateway.post(f"/v1/{FREEZE}", ERP)
     await gateway.post("/v1/deadletters/redrives/3/run")
     await gateway.post(f"/v1/{EDIT}", {"body": "{}", **WHY}, role="sre")
@@ -107,7 +111,7 @@ async def test_what_is_left_out_has_the_commands_defaults_and_the_path_is_part_o
     assert [deed.by for _, deed in gateway.room.done] == ["a-admin", "a-admin", "a-sre"]
 
 
-async def test_the_description_says_what_the_room_takes(gateway: Gateway) -> None:
+async def test_deadletters_asked_the_description_says_what_the_room_takes(gateway: Gateway) -> None:
     paths = (await gateway.http.get("/openapi.json")).json()["paths"]
     room = {path: one for path, one in paths.items() if path.startswith(("/v1/deadletters", "/v1/deliveries"))}
     assert sum(len(methods) for methods in room.values()) == 12

@@ -10,13 +10,13 @@ from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.write.idempotency_store import once
 from bus.intake.command_ids import command_id
 from bus.postgres.pool import Pool
-from tests.gateway.house import FREEZE, NOON, WHY, House, house, refused
+from tests.gateway.real_deadletters import FREEZE, NOON, WHY, House, house, refused
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "house", "pool"]
 
 
-async def test_a_key_acts_once_and_is_answered_alike(house: House) -> None:
+async def test_deadletters_once_a_key_acts_once_and_is_answered_alike(house: House) -> None:
     number = await house.letter()
     for path, body in (
         ("/v1/deadletters/redrives", FREEZE),
@@ -34,7 +34,7 @@ async def test_a_key_acts_once_and_is_answered_alike(house: House) -> None:
         assert refused(other) == (422, "idempotency_key_reused", "Idempotency-Key")
 
 
-async def test_a_late_repeat_does_not_pause_again_what_was_resumed(house: House) -> None:
+async def test_deadletters_once_a_late_repeat_does_not_pause_again_what_was_resumed(house: House) -> None:
     await target_state.begin(house.office.pool, "erp")
     for _ in range(2):
         assert (await house.post("/v1/deliveries/erp/pause", WHY, key="pause-1")).status_code == 200
@@ -43,7 +43,7 @@ async def test_a_late_repeat_does_not_pause_again_what_was_resumed(house: House)
     assert one["paused"] is None
 
 
-async def test_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(house: House) -> None:
+async def test_deadletters_once_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(house: House) -> None:
     number = await house.letter()
     answers = await asyncio.gather(*[house.post("/v1/deadletters/redrives", FREEZE, key="same") for _ in range(30)])
     assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(201, answers[0].json()["id"])}
@@ -53,7 +53,7 @@ async def test_many_with_one_key_freeze_one_set_and_of_many_who_decide_one_does(
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 9]
 
 
-async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
+async def test_deadletters_once_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
     pool, told = house.office.pool, dict[str, Any]()
     await target_state.begin(pool, "erp")
     deed = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
@@ -73,7 +73,7 @@ async def test_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(ho
     assert await once(pool, deed, killed) == StoredResponse(content=told, repeated=True)
 
 
-async def test_a_refusal_leaves_the_key_free(house: House) -> None:
+async def test_deadletters_once_a_refusal_leaves_the_key_free(house: House) -> None:
     path, body = "/v1/deliveries/erp/resume", dict[str, str]()
     await target_state.begin(house.office.pool, "erp")
     assert (await house.post(path, body, key="resume-1")).status_code == 409

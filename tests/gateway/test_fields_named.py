@@ -36,14 +36,14 @@ def refusals() -> Iterator[tuple[str, ast.expr]]:
                     yield f"{path.relative_to(ROOT)}:{call.lineno}", call.args[FIELD_AT[name]]
 
 
-def test_no_refusal_is_made_without_a_field() -> None:
+def test_fields_named_no_refusal_is_made_without_a_field() -> None:
     found = list(refusals())
     assert len(found) > 80
     assert [place for place, field in found if isinstance(field, ast.Constant) and not field.value] == []
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("x"), KafkaUnavailable("x"), NotKept("x"), BusError("x")])
-def test_what_is_no_fault_of_the_callers_is_named_as_ours(error: BusError) -> None:
+def test_fields_named_what_is_no_fault_of_the_callers_is_named_as_ours(error: BusError) -> None:
     assert body_of(error, "ab" * 16)["field"] == "service"
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_fault_of_the_callers_is_named_as_ours(error: BusError) -> No
         (b"{}", {}, "missing", "incident_key"),
     ],
 )
-async def test_a_wrong_body_is_called_body_and_a_wrong_header_by_its_name(
+async def test_fields_named_a_wrong_body_is_called_body_and_a_wrong_header_by_its_name(
     gateway: Gateway, content: bytes, headers: dict[str, str], code: str, field: str
 ) -> None:
     answer = await gateway.post("/v1/tickets", content=content, headers=headers)
@@ -70,18 +70,18 @@ async def test_a_wrong_body_is_called_body_and_a_wrong_header_by_its_name(
 
 
 @pytest.mark.parametrize("body", [b"{", DEEP, b"[]"])
-def test_where_paths_begin_with_a_word_the_body_is_called_by_it(body: bytes) -> None:
+def test_fields_named_where_paths_begin_with_a_word_the_body_is_called_by_it(body: bytes) -> None:
     with pytest.raises(MalformedInput) as refused:
         read_object(body, "$")
     assert refused.value.field == "$"
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/tickets/x", "/v1/journeys/x", "/v1/tickets?limit=x", "/v1/tickets?x=1"])
-async def test_a_wrong_address_is_named(gateway: Gateway, path: str) -> None:
+async def test_fields_named_a_wrong_address_is_named(gateway: Gateway, path: str) -> None:
     assert (await gateway.get(path)).json()["field"] in {"path", "ticket_id", "any", "limit", "x"}
 
 
-async def test_failures_at_the_door_are_named(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fields_named_failures_at_the_door_are_named(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never() -> AsyncIterator[bytes]:
         await asyncio.Event().wait()
         yield b""

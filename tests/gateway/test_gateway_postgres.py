@@ -37,7 +37,7 @@ def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
         yield made
 
 
-async def test_a_token_is_shown_once_kept_as_a_hash_and_gone_when_revoked(bus: Bus) -> None:
+async def test_gateway_postgres_a_token_is_shown_once_kept_as_a_hash_and_gone_when_revoked(bus: Bus) -> None:
     assert bus.settings.database_url is not None
     async with open_pool(bus.settings.database_url, size=2) as pool:
         token = await add_client(pool, "engineer-app", Role.ENGINEER)
@@ -58,7 +58,9 @@ async def test_a_token_is_shown_once_kept_as_a_hash_and_gone_when_revoked(bus: B
     assert token not in str(bus.query("SELECT * FROM clients"))
 
 
-async def test_preparing_again_neither_revives_a_revoked_client_nor_raises_anybody_to_admin(bus: Bus) -> None:
+async def test_gateway_postgres_preparing_again_neither_revives_a_revoked_client_nor_raises_anybody_to_admin(
+    bus: Bus,
+) -> None:
     assert bus.settings.database_url is not None
     async with open_pool(bus.settings.database_url, size=2) as pool:
         await ensure_client(pool, "was-admin", Role.ADMIN, "old")
@@ -85,7 +87,7 @@ async def test_preparing_again_neither_revives_a_revoked_client_nor_raises_anybo
                 await add_client(pool, name, Role.ENGINEER)
 
 
-async def test_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) -> None:
+async def test_gateway_postgres_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) -> None:
     assert bus.settings.database_url is not None
     push = SentEvent(ticket_id="T20261122-000001", version=2, topic="ticket.assign", client="app", pushed_at=NOON)
     async with open_pool(bus.settings.database_url, size=1) as pool:
@@ -101,7 +103,7 @@ async def test_pushes_are_noted_once_and_kept_while_the_store_is_away(bus: Bus) 
     assert len(pushes._waiting) == 1
 
 
-async def test_lists_are_filtered_and_paged_by_their_indexes(bus: Bus) -> None:
+async def test_gateway_postgres_lists_are_filtered_and_paged_by_their_indexes(bus: Bus) -> None:
     assert bus.settings.database_url is not None
     async with open_pool(bus.settings.database_url, size=1) as pool:
         async with connected(pool) as connection:

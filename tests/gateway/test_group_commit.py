@@ -55,7 +55,7 @@ async def running(waiting_max: int = 4096) -> AsyncIterator[tuple[GroupCommit, R
         yield group, dispatcher
 
 
-async def test_what_arrives_while_a_transaction_runs_goes_into_the_next_together() -> None:
+async def test_group_commit_what_arrives_while_a_transaction_runs_goes_into_the_next_together() -> None:
     async with running() as (group, dispatcher):
         tasks = [asyncio.create_task(group.submit([request()])) for _ in range(600)]
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_what_arrives_while_a_transaction_runs_goes_into_the_next_together
         assert len(dispatcher.sizes) <= 5
 
 
-async def test_each_caller_gets_the_outcomes_of_its_own_requests() -> None:
+async def test_group_commit_each_caller_gets_the_outcomes_of_its_own_requests() -> None:
     async with running() as (group, dispatcher):
         dispatcher.leave.set()
         mine = [[request(), request()], [request()], [request(), request(), request()]]
@@ -75,7 +75,7 @@ async def test_each_caller_gets_the_outcomes_of_its_own_requests() -> None:
         assert [[o.command_id for o in a] for a in answers] == [[r.command_id for r in m] for m in mine]
 
 
-async def test_a_full_queue_turns_callers_away_at_once() -> None:
+async def test_group_commit_a_full_queue_turns_callers_away_at_once() -> None:
     async with running(waiting_max=3) as (group, dispatcher):
         tasks = [asyncio.create_task(group.submit([request()])) for _ in range(3)]
         await asyncio.sleep(0)
@@ -85,7 +85,9 @@ async def test_a_full_queue_turns_callers_away_at_once() -> None:
         assert len(await asyncio.gather(*tasks)) == 3
 
 
-async def test_a_store_that_is_away_or_silent_is_told_to_every_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_group_commit_a_store_that_is_away_or_silent_is_told_to_every_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def away(_requests: Sequence[Request]) -> None:
         raise StoreUnavailable("away for a test")
 
@@ -107,7 +109,7 @@ async def test_a_store_that_is_away_or_silent_is_told_to_every_caller(monkeypatc
         assert len(await group.submit([request()])) == 1
 
 
-async def test_one_request_that_breaks_an_invariant_fails_alone() -> None:
+async def test_group_commit_one_request_that_breaks_an_invariant_fails_alone() -> None:
     def break_on_poison(requests: Sequence[Request]) -> None:
         if any(one.command == Note(text="poison") for one in requests):
             raise InvariantBroken("for a test")
@@ -122,7 +124,7 @@ async def test_one_request_that_breaks_an_invariant_fails_alone() -> None:
         assert [isinstance(one, InvariantBroken) for one in answers] == [False, True, False]
 
 
-async def test_what_waits_at_the_stop_is_still_answered() -> None:
+async def test_group_commit_what_waits_at_the_stop_is_still_answered() -> None:
     async with running() as (group, dispatcher):
         tasks = [asyncio.create_task(group.submit([request()])) for _ in range(20)]
         await asyncio.sleep(0)

@@ -38,7 +38,7 @@ async def deliver(gateway: Gateway, words: str, *, delivery: str = "d1", signed:
     return await gateway.http.post("/v1/sources/fake/webhook", content=words, headers=headers)
 
 
-async def test_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -> None:
+async def test_intake_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -> None:
     first = await deliver(gateway, "open note")
     assert first.status_code == 201
     assert [one["answer"] for one in first.json()["results"]] == ["opened", "changed"]
@@ -52,7 +52,7 @@ async def test_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -
     assert len(events) == 3
 
 
-async def test_fifty_repeats_of_a_delivery_that_is_done_are_all_told_the_same(gateway: Gateway) -> None:
+async def test_intake_fifty_repeats_of_a_delivery_that_is_done_are_all_told_the_same(gateway: Gateway) -> None:
     first = await deliver(gateway, "open note")
     answers = await asyncio.gather(*(deliver(gateway, "open note") for _ in range(50)))
     assert [(one.status_code, one.json()) for one in answers] == [(201, first.json())] * 50
@@ -61,7 +61,7 @@ async def test_fifty_repeats_of_a_delivery_that_is_done_are_all_told_the_same(ga
     assert {one.json()["code"] for one in at_once} == {"unknown_type"}
 
 
-async def test_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_nearest(gateway: Gateway) -> None:
+async def test_intake_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_nearest(gateway: Gateway) -> None:
     answer = await deliver(gateway, "open", signed="no")
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
     answer = await gateway.http.post("/v1/sources/fakee/webhook", content=b"")
@@ -69,7 +69,7 @@ async def test_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_ne
     assert gateway.refused.kept == {}
 
 
-async def test_what_is_refused_is_422_or_400_and_kept_once_without_its_signature(gateway: Gateway) -> None:
+async def test_intake_what_is_refused_is_422_or_400_and_kept_once_without_its_signature(gateway: Gateway) -> None:
     for _ in range(2):
         answer = await deliver(gateway, "note")
         assert (answer.status_code, answer.json()["code"]) == (422, "no_such_ticket")
@@ -83,7 +83,9 @@ async def test_what_is_refused_is_422_or_400_and_kept_once_without_its_signature
     assert not any("secret" in str(one.headers) for one in kept.values())
 
 
-async def test_of_a_delivery_half_refused_the_accepted_half_stands_and_the_other_is_told(gateway: Gateway) -> None:
+async def test_intake_of_a_delivery_half_refused_the_accepted_half_stands_and_the_other_is_told(
+    gateway: Gateway,
+) -> None:
     answer = await deliver(gateway, "open reopen note")
     assert (answer.status_code, answer.json()["code"]) == (422, "not_now")
     assert [one["answer"] for one in answer.json()["results"]] == ["opened", "refused", "changed"]
@@ -91,7 +93,7 @@ async def test_of_a_delivery_half_refused_the_accepted_half_stands_and_the_other
     assert (kept.origin_ref, kept.ticket_id) == ("d1#1", answer.json()["results"][0]["ticket_id"])
 
 
-async def test_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_later_under_its_trace(
+async def test_intake_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_later_under_its_trace(
     gateway: Gateway,
 ) -> None:
     gateway.store.away = True
@@ -115,7 +117,9 @@ async def test_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_lat
     assert gateway.refused.kept == {}
 
 
-async def test_a_spooled_request_that_is_refused_later_is_kept_under_the_door_it_came_by(gateway: Gateway) -> None:
+async def test_intake_a_spooled_request_that_is_refused_later_is_kept_under_the_door_it_came_by(
+    gateway: Gateway,
+) -> None:
     gateway.store.away = True
     await deliver(gateway, "note")
     await gateway.post("/v1/tickets", {**OPENING, "type": "nonsense"}, key="k")
@@ -127,21 +131,21 @@ async def test_a_spooled_request_that_is_refused_later_is_kept_under_the_door_it
     }
 
 
-async def test_a_malformed_report_is_refused_at_once_even_while_postgres_is_away(gateway: Gateway) -> None:
+async def test_intake_a_malformed_report_is_refused_at_once_even_while_postgres_is_away(gateway: Gateway) -> None:
     gateway.store.away = True
     answer = await gateway.post("/v1/tickets", {**OPENING, "titel": "x"})
     assert (answer.status_code, answer.json()["nearest"]) == (400, "title")
     assert gateway.spool.spooled == []
 
 
-async def test_when_both_stores_are_away_intake_is_503(gateway: Gateway) -> None:
+async def test_intake_when_both_stores_are_away_intake_is_503(gateway: Gateway) -> None:
     gateway.store.away = gateway.spool.away = True
     for answer in (await deliver(gateway, "open"), await gateway.post("/v1/tickets", OPENING)):
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["retry-after"] == "5"
 
 
-async def test_a_note_does_not_overtake_the_opening_that_still_waits_on_kafka(gateway: Gateway) -> None:
+async def test_intake_a_note_does_not_overtake_the_opening_that_still_waits_on_kafka(gateway: Gateway) -> None:
     gateway.store.away = True
     await deliver(gateway, "open")
     gateway.store.away, gateway.spool.waiting = False, {"fake"}
@@ -155,7 +159,7 @@ async def test_a_note_does_not_overtake_the_opening_that_still_waits_on_kafka(ga
     assert (await deliver(gateway, "note", delivery="d4")).status_code == 200
 
 
-async def test_nobody_outside_speaks_under_the_bus_s_own_name(gateway: Gateway) -> None:
+async def test_intake_nobody_outside_speaks_under_the_bus_s_own_name(gateway: Gateway) -> None:
     for actor in ("ticketbus", "bus", " TicketBus "):
         answer = await gateway.post("/v1/tickets", {**OPENING, "actor": actor})
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "reserved_name", "actor")

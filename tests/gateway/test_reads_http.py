@@ -13,7 +13,7 @@ def rows(count: int) -> list[dict[str, object]]:
     ]
 
 
-async def test_pages_follow_each_other_without_loss_or_repeat(gateway: Gateway) -> None:
+async def test_reads_http_pages_follow_each_other_without_loss_or_repeat(gateway: Gateway) -> None:
     gateway.tickets.rows = rows(25)
     seen: list[str] = []
     params = {"limit": "10"}
@@ -26,7 +26,7 @@ async def test_pages_follow_each_other_without_loss_or_repeat(gateway: Gateway) 
     assert seen == sorted((str(row["ticket_id"]) for row in gateway.tickets.rows), reverse=True)
 
 
-async def test_a_filter_takes_chinese_and_english_states(gateway: Gateway) -> None:
+async def test_reads_http_a_filter_takes_chinese_and_english_states(gateway: Gateway) -> None:
     gateway.tickets.rows = rows(4)
     for word in ("closed", "已关闭"):
         found = (await gateway.get("/v1/tickets", params={"state": word})).json()["tickets"]
@@ -46,14 +46,14 @@ async def test_a_filter_takes_chinese_and_english_states(gateway: Gateway) -> No
         ({"assignee": "a\0"}, 400, "nul", None),
     ],
 )
-async def test_filters_that_will_not_do_are_refused(
+async def test_reads_http_filters_that_will_not_do_are_refused(
     gateway: Gateway, *, query: dict[str, str], status: int, code: str, nearest: str | None
 ) -> None:
     answer = await gateway.get("/v1/tickets", params=query)
     assert (answer.status_code, answer.json()["code"], answer.json().get("nearest")) == (status, code, nearest)
 
 
-async def test_journeys_and_topics_are_shown(gateway: Gateway) -> None:
+async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> None:
     assert (await gateway.get("/v1/journeys/known")).json() == {"name": "known"}
     assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
     topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}
@@ -80,7 +80,7 @@ async def test_reads_are_503_while_the_store_is_away(gateway: Gateway) -> None:
     assert answer.headers["retry-after"]
 
 
-async def test_the_description_names_every_command_and_the_page_fetches_nothing_from_elsewhere(
+async def test_reads_http_the_description_names_every_command_and_the_page_fetches_nothing_from_elsewhere(
     gateway: Gateway,
 ) -> None:
     document = (await gateway.http.get("/openapi.json")).json()

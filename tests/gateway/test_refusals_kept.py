@@ -20,7 +20,7 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryRejectedInputs, "keep", away)
 
 
-async def test_a_refused_command_that_cannot_be_kept_is_to_come_again(
+async def test_refusals_kept_a_refused_command_that_cannot_be_kept_is_to_come_again(
     gateway: Gateway, request: pytest.FixtureRequest
 ) -> None:
     ticket = await gateway.opened()
@@ -30,7 +30,7 @@ async def test_a_refused_command_that_cannot_be_kept_is_to_come_again(
 
 
 @pytest.mark.usefixtures("nothing_is_kept")
-async def test_a_malformed_opening_is_not_spooled_but_to_come_again(gateway: Gateway) -> None:
+async def test_refusals_kept_a_malformed_opening_is_not_spooled_but_to_come_again(gateway: Gateway) -> None:
     answer = await gateway.post("/v1/tickets", {**OPENING, "titel": "?"})
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert gateway.spool.spooled == []

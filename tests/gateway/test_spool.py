@@ -58,7 +58,7 @@ async def moved(pool: Pool, to: int) -> None:
         await connection.execute("UPDATE stage_offsets SET next_offset = %s WHERE handler = 'intake'", (to,))
 
 
-async def test_a_source_waits_until_the_stage_has_passed_what_was_spooled_for_it(bus: Bus) -> None:
+async def test_spool_a_source_waits_until_the_stage_has_passed_what_was_spooled_for_it(bus: Bus) -> None:
     async with spool_on(bus.settings, [0.0]) as (spool, pool):
         assert not await spool.waits("crm")
         for _ in range(3):
@@ -71,7 +71,7 @@ async def test_a_source_waits_until_the_stage_has_passed_what_was_spooled_for_it
         assert not await spool.waits("crm")
 
 
-async def test_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_is_near(
+async def test_spool_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_is_near(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with spool_on(bus.settings, [0.0]) as (spool, pool):
@@ -89,7 +89,7 @@ async def test_deliveries_that_never_cease_go_live_all_the_same_once_the_stage_i
             assert await spool.waits("busy")  # far away: nobody is kept waiting
 
 
-async def test_while_postgres_is_away_a_source_waits_and_a_stage_that_stands_still_holds_it_up_no_longer(
+async def test_spool_while_postgres_is_away_a_source_waits_and_a_stage_that_stands_still_holds_it_up_no_longer(
     bus: Bus,
 ) -> None:
     clock = [0.0]
@@ -110,7 +110,7 @@ async def test_while_postgres_is_away_a_source_waits_and_a_stage_that_stands_sti
         assert await spool.waits("crm")
 
 
-async def test_kafka_that_is_not_there_is_told() -> None:
+async def test_spool_kafka_that_is_not_there_is_told() -> None:
     nowhere = Settings.model_validate({"kafka_bootstrap": "127.0.0.1:1", "database_url": "postgresql://127.0.0.1:1/x"})
     async with spool_on(nowhere, [0.0]) as (spool, _):
         with pytest.raises(KafkaUnavailable):

@@ -18,7 +18,7 @@ from tests.gateway.fakes import CONTRACT, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed
 
 
-async def test_a_subscriber_gets_what_happens_from_now_on_with_all_that_a_reader_needs(served: Gateway) -> None:
+async def test_stream_a_subscriber_gets_what_happens_from_now_on_with_all_that_a_reader_needs(served: Gateway) -> None:
     before = await served.opened("SN-0")
     await served.caught_up()
     async with subscribed(served, "topics=ticket.assign,ticket.status") as ws:
@@ -38,7 +38,7 @@ async def test_a_subscriber_gets_what_happens_from_now_on_with_all_that_a_reader
         }
 
 
-async def test_a_topic_that_nobody_declares_is_answered_with_the_closest_and_closed(served: Gateway) -> None:
+async def test_stream_a_topic_that_nobody_declares_is_answered_with_the_closest_and_closed(served: Gateway) -> None:
     with capture_logs():
         async with subscribed(served, "topics=ticket.assigns") as ws:
             [error], code, _ = await until_closed(ws)
@@ -51,7 +51,7 @@ async def test_a_topic_that_nobody_declares_is_answered_with_the_closest_and_clo
         assert (await until_closed(ws))[1] == 4400
 
 
-async def test_nobody_without_the_right_token_subscribes(served: Gateway) -> None:
+async def test_stream_nobody_without_the_right_token_subscribes(served: Gateway) -> None:
     for headers, status in (({}, 401), ({"Authorization": "Bearer x"}, 401), ({"Authorization": "Bearer source"}, 403)):
         with pytest.raises(InvalidStatus) as refused:
             async with connect(f"{served.url}/v1/stream?topics=ticket.assign", additional_headers=headers, proxy=None):
@@ -60,14 +60,14 @@ async def test_nobody_without_the_right_token_subscribes(served: Gateway) -> Non
         assert orjson.loads(refused.value.response.body or b"")["status"] == status
 
 
-async def test_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
+async def test_stream_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
     url = f"{served.url}/v1/stream?topics=ticket.assign"
     async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
         assert ws.subprotocol == "bearer.subscriber"
         assert (await frames(ws, 1))[0]["kind"] == "ready"
 
 
-async def test_a_subscriber_whose_token_is_revoked_is_sent_away(
+async def test_stream_a_subscriber_whose_token_is_revoked_is_sent_away(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "RECHECK_S", 0.02)
@@ -78,7 +78,7 @@ async def test_a_subscriber_whose_token_is_revoked_is_sent_away(
     assert (got[-1]["code"], code) == ("not_authenticated", 4401)
 
 
-async def test_resuming_by_any_cursor_gives_the_rest_without_loss_or_repeat(served: Gateway) -> None:
+async def test_stream_resuming_by_any_cursor_gives_the_rest_without_loss_or_repeat(served: Gateway) -> None:
     tickets = [await served.opened(f"SN-{n}") for n in range(12)]
     for ticket in tickets:
         await served.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
@@ -92,7 +92,7 @@ async def test_resuming_by_any_cursor_gives_the_rest_without_loss_or_repeat(serv
             assert sorted(named(rest[1:])) == sorted(named(whole[cut + 1 :]))
 
 
-async def test_catching_up_meets_the_living_log_without_loss_or_repeat(served: Gateway) -> None:
+async def test_stream_catching_up_meets_the_living_log_without_loss_or_repeat(served: Gateway) -> None:
     for n in range(40):
         await served.opened(f"old-{n}")
 
@@ -110,7 +110,7 @@ async def test_catching_up_meets_the_living_log_without_loss_or_repeat(served: G
     assert len(set(named(got))) == 80
 
 
-async def test_records_that_the_relay_repeats_reach_nobody_twice(served: Gateway) -> None:
+async def test_stream_records_that_the_relay_repeats_reach_nobody_twice(served: Gateway) -> None:
     tickets = [await served.opened(f"SN-{n}") for n in range(8)]
     await served.caught_up()
     async with subscribed(served, "topics=ticket.events") as ws:
@@ -130,7 +130,7 @@ async def test_records_that_the_relay_repeats_reach_nobody_twice(served: Gateway
             assert len(set(named(again))) == expected
 
 
-async def test_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gateway) -> None:
+async def test_stream_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gateway) -> None:
     url = f"{served.url}/v1/stream?topics=ticket.events"
     headers = {"Authorization": "Bearer subscriber"}
     async with connect(url, additional_headers=headers, proxy=None, max_queue=1) as slow:
@@ -151,13 +151,13 @@ async def test_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gateway) -> 
 
 
 @pytest.mark.parametrize("cursor", ["§", "AAAA", "e30x", write_cursor({Partition("ticket.events", 0): 1})])
-async def test_a_cursor_that_is_none_is_refused(served: Gateway, cursor: str) -> None:
+async def test_stream_a_cursor_that_is_none_is_refused(served: Gateway, cursor: str) -> None:
     async with subscribed(served, f"topics=ticket.events&cursor={cursor}") as ws:
         [error], code, _ = await until_closed(ws)
     assert (error["code"], code) == ("cursor_malformed", 4400)
 
 
-async def test_a_cursor_whose_place_is_gone_or_never_was_is_refused(served: Gateway) -> None:
+async def test_stream_a_cursor_whose_place_is_gone_or_never_was_is_refused(served: Gateway) -> None:
     partitions = range(CONTRACT.topics["ticket.events"].partitions)
     behind = write_cursor({Partition("ticket.events", n): 0 for n in partitions})
     ahead = write_cursor({Partition("ticket.events", n): 10**6 for n in partitions})
@@ -172,7 +172,7 @@ async def test_a_cursor_whose_place_is_gone_or_never_was_is_refused(served: Gate
         assert (got[-1]["code"], code) == ("cursor_expired", 4410)
 
 
-async def test_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) -> None:
+async def test_stream_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) -> None:
     ticket = await served.opened()
     await served.caught_up()
     async with subscribed(served, "topics=ticket.events") as ws:
@@ -188,7 +188,7 @@ async def test_a_record_that_cannot_be_read_is_told_and_passed(served: Gateway) 
         assert named(await frames(ws, 1)) == [(ticket, 2)]
 
 
-async def test_every_record_without_headers_is_told(served: Gateway) -> None:
+async def test_stream_every_record_without_headers_is_told(served: Gateway) -> None:
     await served.caught_up()
     async with subscribed(served, "topics=ticket.events") as ws:
         await frames(ws, 1)
@@ -199,7 +199,7 @@ async def test_every_record_without_headers_is_told(served: Gateway) -> None:
     assert [one["offset"] for one in got] == [0, 1, 2]
 
 
-async def test_resuming_costs_one_consumer_each_and_no_more_than_the_bound_at_once(
+async def test_stream_resuming_costs_one_consumer_each_and_no_more_than_the_bound_at_once(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served.deps.hub, "catching_up", asyncio.Semaphore(2))
@@ -214,7 +214,7 @@ async def test_resuming_costs_one_consumer_each_and_no_more_than_the_bound_at_on
     assert served.log.readers_most == 1 + 2  # the tail's own, and the bound
 
 
-async def test_the_tail_goes_on_where_it_stood_when_kafka_comes_back(served: Gateway) -> None:
+async def test_stream_the_tail_goes_on_where_it_stood_when_kafka_comes_back(served: Gateway) -> None:
     async with subscribed(served, "topics=ticket.events") as ws:
         await frames(ws, 1)
         with capture_logs():

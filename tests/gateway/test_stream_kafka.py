@@ -114,7 +114,9 @@ async def publish(settings: Settings, events: Sequence[Recorded], topic: str = "
         await asyncio.gather(*sent)
 
 
-async def test_from_the_beginning_into_the_living_log_without_loss_repeat_or_disorder(settings: Settings) -> None:
+async def test_stream_kafka_from_the_beginning_into_the_living_log_without_loss_repeat_or_disorder(
+    settings: Settings,
+) -> None:
     events = await history()
     half = len(events) // 2
     await publish(settings, events[:half])
@@ -135,7 +137,7 @@ async def test_from_the_beginning_into_the_living_log_without_loss_repeat_or_dis
             assert sorted(named(rest)) == sorted(named(got[len(events) // 3 + 1 :]))
 
 
-async def test_live_events_arrive_and_two_topics_share_a_cursor(settings: Settings) -> None:
+async def test_stream_kafka_live_events_arrive_and_two_topics_share_a_cursor(settings: Settings) -> None:
     events = await history()
     async with gateway_on(settings) as gateway:
         async with subscribed(gateway, "topics=ticket.status,ticket.events") as ws:
@@ -151,7 +153,9 @@ async def test_live_events_arrive_and_two_topics_share_a_cursor(settings: Settin
         )
 
 
-async def test_a_gateway_learns_the_schemas_of_events_that_are_newer_than_itself(settings: Settings) -> None:
+async def test_stream_kafka_a_gateway_learns_the_schemas_of_events_that_are_newer_than_itself(
+    settings: Settings,
+) -> None:
     events, registry = (await history())[:6], Registry()
     await publish(settings, events[:3])
     async with (
@@ -164,7 +168,9 @@ async def test_a_gateway_learns_the_schemas_of_events_that_are_newer_than_itself
     assert sorted(named(got)) == sorted((one.ticket_id, one.version) for one in events)
 
 
-async def test_while_the_registry_is_away_newer_events_wait_and_none_is_passed_over(settings: Settings) -> None:
+async def test_stream_kafka_while_the_registry_is_away_newer_events_wait_and_none_is_passed_over(
+    settings: Settings,
+) -> None:
     events, registry = (await history())[TICKETS - 3 : TICKETS + 3], Registry()
     async with gateway_on(settings, registry.know, registry.codec) as gateway:
         with capture_logs() as logs:
@@ -188,7 +194,7 @@ async def test_while_the_registry_is_away_newer_events_wait_and_none_is_passed_o
     assert "the stream waits for the schema of an event" in {one["event"] for one in logs}
 
 
-async def test_an_event_whose_schema_nobody_knows_is_told_as_unreadable(settings: Settings) -> None:
+async def test_stream_kafka_an_event_whose_schema_nobody_knows_is_told_as_unreadable(settings: Settings) -> None:
     events, registry = (await history())[:1], Registry()
     async with gateway_on(settings, registry.know, registry.codec) as gateway:
         with capture_logs() as logs:
@@ -204,7 +210,7 @@ async def test_an_event_whose_schema_nobody_knows_is_told_as_unreadable(settings
     assert "a record of the log cannot be read" in {one["event"] for one in logs}
 
 
-async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) -> None:
+async def test_stream_kafka_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) -> None:
     partitions = range(CONTRACT.topics["ticket.events"].partitions)
     ahead = write_cursor({Partition("ticket.events", n): 10**6 for n in partitions})
     async with gateway_on(settings) as gateway, subscribed(gateway, f"topics=ticket.events&cursor={ahead}") as ws:
@@ -212,7 +218,7 @@ async def test_a_cursor_that_kafka_never_reached_is_refused(settings: Settings) 
     assert (got[-1]["code"], code) == ("cursor_expired", 4410)
 
 
-async def test_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(
+async def test_stream_kafka_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from bus.gateway.routes import stream

@@ -15,7 +15,7 @@ from tests.gateway.conftest import OPENING, PERSON, Gateway
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
-async def test_a_report_opens_a_ticket_under_the_trace_of_its_request(gateway: Gateway) -> None:
+async def test_tickets_http_a_report_opens_a_ticket_under_the_trace_of_its_request(gateway: Gateway) -> None:
     parent = f"00-{TRACE}-b7ad6b7169203331-01"
     answer = await gateway.post("/v1/tickets", OPENING, headers={"traceparent": parent})
     assert answer.status_code == 201
@@ -27,7 +27,7 @@ async def test_a_report_opens_a_ticket_under_the_trace_of_its_request(gateway: G
     assert answer.headers["traceparent"] != parent
 
 
-async def test_fifty_parallel_reports_with_one_key_make_one_master_and_49_joins(gateway: Gateway) -> None:
+async def test_tickets_http_fifty_parallel_reports_with_one_key_make_one_master_and_49_joins(gateway: Gateway) -> None:
     answers = await asyncio.gather(*(gateway.post("/v1/tickets", {**OPENING, "title": f"{n}"}) for n in range(50)))
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
     assert len({answer.json()["master"] for answer in answers}) == 1
@@ -35,7 +35,9 @@ async def test_fifty_parallel_reports_with_one_key_make_one_master_and_49_joins(
     assert len(events) == 50
 
 
-async def test_the_same_key_and_body_get_the_same_answer_and_nothing_happens_twice(gateway: Gateway) -> None:
+async def test_tickets_http_the_same_key_and_body_get_the_same_answer_and_nothing_happens_twice(
+    gateway: Gateway,
+) -> None:
     first = await gateway.post("/v1/tickets", OPENING, key="once")
     again = await gateway.post("/v1/tickets", dict(reversed(OPENING.items())), key="once")
     assert again.status_code == 201
@@ -47,14 +49,14 @@ async def test_the_same_key_and_body_get_the_same_answer_and_nothing_happens_twi
     assert (await gateway.post("/v1/tickets", OPENING, key="once", role="source")).json()["answer"] == "joined"
 
 
-async def test_a_request_without_a_key_is_refused(gateway: Gateway) -> None:
+async def test_tickets_http_a_request_without_a_key_is_refused(gateway: Gateway) -> None:
     answer = await gateway.http.post("/v1/tickets", json=OPENING, headers={"Authorization": "Bearer admin"})
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_missing")
     answer = await gateway.post("/v1/tickets", OPENING, key="with space")
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_malformed")
 
 
-async def test_a_key_in_flight_is_answered_409(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tickets_http_a_key_in_flight_is_answered_409(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     go = asyncio.Event()
     submit = gateway.deps.group.submit
 
@@ -72,7 +74,7 @@ async def test_a_key_in_flight_is_answered_409(gateway: Gateway, monkeypatch: py
     assert (await first).status_code == 201
 
 
-async def test_fifty_repeats_of_what_is_done_are_all_told_the_same(gateway: Gateway) -> None:
+async def test_tickets_http_fifty_repeats_of_what_is_done_are_all_told_the_same(gateway: Gateway) -> None:
     first = await gateway.post("/v1/tickets", OPENING, key="long-ago")
     other = {**OPENING, "title": "other"}
     bodies = [OPENING] * 50 + [other] * 3
@@ -84,13 +86,13 @@ async def test_fifty_repeats_of_what_is_done_are_all_told_the_same(gateway: Gate
     assert [len(events) for events in gateway.store.log.values()] == [1]
 
 
-async def test_the_store_is_asked_for_a_key_only_while_another_request_holds_it(gateway: Gateway) -> None:
+async def test_tickets_http_the_store_is_asked_for_a_key_only_while_another_request_holds_it(gateway: Gateway) -> None:
     for number in range(3):
         await gateway.post("/v1/tickets", OPENING, key=f"one-by-one-{number // 2}")
     assert gateway.store.transactions == 3
 
 
-async def test_a_key_in_flight_while_the_store_is_away_is_answered_409(gateway: Gateway) -> None:
+async def test_tickets_http_a_key_in_flight_while_the_store_is_away_is_answered_409(gateway: Gateway) -> None:
     gateway.store.away = True
     async with gateway.deps.in_flight.claim("k", gateway.store, []):
         with pytest.raises(HttpProblem, match="in_flight"):
@@ -98,7 +100,7 @@ async def test_a_key_in_flight_while_the_store_is_away_is_answered_409(gateway: 
                 raise AssertionError("nobody can tell that it is done")
 
 
-async def test_a_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gateway) -> None:
+async def test_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gateway) -> None:
     ticket = await gateway.opened()
     opened_at = utc_now() - timedelta(seconds=5)
     steps = [
@@ -131,7 +133,7 @@ async def test_a_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gate
     assert events[0]["event_type"] == "ticket.opened.v1"
 
 
-async def test_what_the_domain_refuses_is_told_in_two_languages_and_kept_once(gateway: Gateway) -> None:
+async def test_tickets_http_what_the_domain_refuses_is_told_in_two_languages_and_kept_once(gateway: Gateway) -> None:
     ticket = await gateway.opened()
     for _ in range(2):
         answer = await gateway.post(f"/v1/tickets/{ticket}/resolve", {"summary": "x"}, key="r")
@@ -168,7 +170,7 @@ async def test_what_the_domain_refuses_is_told_in_two_languages_and_kept_once(ga
         ("request-parts", {"parts": [{"part_no": "p", "quantity": "1"}]}, 400, "wrong_type", "parts.0.quantity"),
     ],
 )
-async def test_bodies_that_will_not_do_are_refused_by_the_name_of_the_field(
+async def test_tickets_http_bodies_that_will_not_do_are_refused_by_the_name_of_the_field(
     gateway: Gateway, *, command: str, body: dict[str, object], status: int, code: str, field: str
 ) -> None:
     ticket = await gateway.opened()
@@ -179,7 +181,7 @@ async def test_bodies_that_will_not_do_are_refused_by_the_name_of_the_field(
     assert len(gateway.refused.kept) == 1
 
 
-async def test_an_unknown_field_and_command_are_answered_with_the_nearest(gateway: Gateway) -> None:
+async def test_tickets_http_an_unknown_field_and_command_are_answered_with_the_nearest(gateway: Gateway) -> None:
     ticket = await gateway.opened()
     answer = await gateway.post(f"/v1/tickets/{ticket}/assign", {"asignee": PERSON})
     assert answer.json()["nearest"] == "assignee"
@@ -190,7 +192,7 @@ async def test_an_unknown_field_and_command_are_answered_with_the_nearest(gatewa
 
 
 @pytest.mark.parametrize("number", ["T20260101-999999", "nonsense", "T%00", "..%2f", "工单"])
-async def test_a_ticket_that_is_not_there_is_404(gateway: Gateway, number: str) -> None:
+async def test_ticket_that_is_not_there_is_404(gateway: Gateway, number: str) -> None:
     for answer in (
         await gateway.post(f"/v1/tickets/{number}/note", {"text": "x"}),
         await gateway.get(f"/v1/tickets/{number}"),

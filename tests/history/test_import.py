@@ -33,7 +33,7 @@ def oracle(file: Sequence[bytes]) -> dict[str, Expected]:
     return expected(csv.DictReader(line.decode() for line in file))
 
 
-async def test_the_sample_agrees_with_the_oracle() -> None:
+async def test_import_the_sample_agrees_with_the_oracle() -> None:
     bus = Bus()
     summary = await bus.take(SAMPLE)
     assert compare(oracle(SAMPLE), await bus.listed()) == []
@@ -42,7 +42,7 @@ async def test_the_sample_agrees_with_the_oracle() -> None:
     assert (summary.repeated, summary.refused_commands, summary.joined, summary.unchanged) == (0, 0, 0, 0)
 
 
-async def test_refused_rows_are_kept_with_their_line_and_their_bytes() -> None:
+async def test_import_refused_rows_are_kept_with_their_line_and_their_bytes() -> None:
     bus = Bus()
     await bus.take(SAMPLE)
     refused = [(number, line) for number, one in oracle(SAMPLE).items() for line in one.refused_lines]
@@ -54,7 +54,7 @@ async def test_refused_rows_are_kept_with_their_line_and_their_bytes() -> None:
     assert {one.trace_id for one in kept} == traces
 
 
-async def test_the_past_is_historic_settles_its_own_clocks_and_rings_nothing() -> None:
+async def test_import_the_past_is_historic_settles_its_own_clocks_and_rings_nothing() -> None:
     bus = Bus()
     await bus.take(SAMPLE)
     for ticket in await bus.tickets():
@@ -67,7 +67,7 @@ async def test_the_past_is_historic_settles_its_own_clocks_and_rings_nothing() -
     assert not any(isinstance(one.event, SlaWarned | SlaBreached | TicketEscalated) for one in recorded)
 
 
-async def test_a_second_import_changes_nothing() -> None:
+async def test_import_a_second_import_changes_nothing() -> None:
     bus = Bus()
     first = await bus.take(SAMPLE)
     before = {number: list(events) for number, events in bus.store.log.items()}
@@ -79,7 +79,9 @@ async def test_a_second_import_changes_nothing() -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(cut=st.integers(1, len(FEW)), batch_size=st.sampled_from([1, 7, 100, 1000]))
-def test_a_file_cut_after_any_row_gives_that_row_s_state_and_the_whole_goes_on(cut: int, batch_size: int) -> None:
+def test_import_a_file_cut_after_any_row_gives_that_row_s_state_and_the_whole_goes_on(
+    cut: int, batch_size: int
+) -> None:
     async def both() -> None:
         bus, part = Bus(), FEW[:cut]
         await bus.take(part, batch_size=batch_size)
@@ -92,21 +94,21 @@ def test_a_file_cut_after_any_row_gives_that_row_s_state_and_the_whole_goes_on(c
     asyncio.run(both())
 
 
-async def test_incidents_whose_rows_are_mixed_go_on_where_they_stood() -> None:
+async def test_import_incidents_whose_rows_are_mixed_go_on_where_they_stood() -> None:
     rows = sorted(SAMPLE[1:], key=lambda line: int(line.split(b",")[5]))
     bus = Bus()
     await bus.take([SAMPLE[0], *rows])
     assert compare(oracle(SAMPLE), await bus.listed()) == []
 
 
-async def test_a_note_names_its_columns_in_the_log() -> None:
+async def test_import_a_note_names_its_columns_in_the_log() -> None:
     bus = Bus()
     await bus.take(lines([row("Active"), row("Active", minute=1, assignment_group="Group 2")]))
     [events] = bus.store.log.values()
     assert events[-1].event == NoteAdded(text="", changed=("assignment_group",))
 
 
-async def test_broken_rows_are_kept_and_the_rest_goes_in() -> None:
+async def test_import_broken_rows_are_kept_and_the_rest_goes_in() -> None:
     bus = Bus()
     header, first, second = lines(states("New", "Active"))
     summary = await bus.take([header, first, b"half a row\n", b"\xff,\n", second])
@@ -115,7 +117,7 @@ async def test_broken_rows_are_kept_and_the_rest_goes_in() -> None:
     assert {ticket.state for ticket in await bus.tickets()} == {State.IN_PROGRESS}
 
 
-async def test_what_the_domain_declines_is_kept_with_its_row() -> None:
+async def test_import_what_the_domain_declines_is_kept_with_its_row() -> None:
     bus = Bus()
     file = lines([row("New", sys_updated_at="1/3/2099 09:00")])
     summary = await bus.take(file)
@@ -146,12 +148,12 @@ def with_absences(bus: Bus, calls: int) -> Bus:
     return bus
 
 
-async def test_a_store_that_comes_back_in_time_is_waited_for() -> None:
+async def test_import_a_store_that_comes_back_in_time_is_waited_for() -> None:
     bus = with_absences(Bus(), 2)
     assert (await bus.take(SAMPLE, patience_s=30.0)).opened == 300
 
 
-async def test_a_store_that_stays_away_stops_the_import_with_a_word_on_how_to_go_on() -> None:
+async def test_import_a_store_that_stays_away_stops_the_import_with_a_word_on_how_to_go_on() -> None:
     bus = with_absences(Bus(), 10**9)
     with pytest.raises(StoreUnavailable, match="Run the same command again"):
         await bus.take(SAMPLE, patience_s=0.2)
@@ -165,7 +167,7 @@ class Shut:
         raise StoreUnavailable(f"away with {len(inputs)} inputs")
 
 
-async def test_refused_rows_are_not_lost_when_their_store_is_away() -> None:
+async def test_import_refused_rows_are_not_lost_when_their_store_is_away() -> None:
     bus = Bus()
     with pytest.raises(StoreUnavailable):
         await bus.take(SAMPLE, refused=Shut(), patience_s=0.1)
@@ -173,7 +175,7 @@ async def test_refused_rows_are_not_lost_when_their_store_is_away() -> None:
     assert len(bus.refused.kept) == 3
 
 
-async def test_the_full_data_agrees_with_the_oracle(full_data: Path) -> None:
+async def test_import_the_full_data_agrees_with_the_oracle(full_data: Path) -> None:
     with open_lines(full_data) as (file, _):
         whole = list(file)
     bus, start = Bus(), monotonic()

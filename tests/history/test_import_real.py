@@ -30,7 +30,7 @@ def imported(bus: Bus, file: Path) -> dict[str, Any]:
     return summary
 
 
-async def test_the_command_imports_the_sample_as_the_oracle_says_and_only_once(bus: Bus) -> None:
+async def test_import_real_the_command_imports_the_sample_as_the_oracle_says_and_only_once(bus: Bus) -> None:
     first = imported(bus, SAMPLE)
     assert (first["opened"], first["refused_rows"], first["refused_commands"]) == (300, 3, 0)
     want = expected(read_rows(SAMPLE))
@@ -60,7 +60,7 @@ async def test_the_command_imports_the_sample_as_the_oracle_says_and_only_once(b
     assert bus.query(COUNTS) == counts
 
 
-def test_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, tmp_path: Path) -> None:
+def test_import_real_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, tmp_path: Path) -> None:
     absent = bus.run("import", "history", "--map", MAP, str(tmp_path / "absent.csv"))
     wrong = bus.run("import", "history", "--map", str(SAMPLE), str(SAMPLE))
     assert (absent.returncode, wrong.returncode) == (2, 2)

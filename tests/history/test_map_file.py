@@ -35,23 +35,23 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ("number: number", "number: [number", "not YAML"),
     ],
 )
-def test_a_wrong_map_names_the_field(tmp_path: Path, old: str, new: str, named: str) -> None:
+def test_map_file_a_wrong_map_names_the_field(tmp_path: Path, old: str, new: str, named: str) -> None:
     with pytest.raises(MapInvalid) as wrong:
         load_map(changed(tmp_path, old, new))
     assert named in str(wrong.value)
 
 
-def test_a_map_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_map_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(MapInvalid, match="No such file"):
         load_map(tmp_path / "absent.yaml")
 
 
-def test_times_are_read_in_the_map_s_zone_and_kept_in_utc(tmp_path: Path) -> None:
+def test_map_file_times_are_read_in_the_map_s_zone_and_kept_in_utc(tmp_path: Path) -> None:
     table = BoundTable(load_map(changed(tmp_path, "zone: UTC", "zone: Asia/Shanghai")), HEADER)
     assert table.updated_at(list(row("New").values())) == datetime(2016, 3, 1, 1, 0, tzinfo=UTC)
 
 
-def test_a_file_without_a_column_of_the_map_is_refused_with_the_nearest() -> None:
+def test_map_file_a_file_without_a_column_of_the_map_is_refused_with_the_nearest() -> None:
     header = ["state" if name == "incident_state" else name for name in HEADER]
     with pytest.raises(HistoryUnreadable, match="incident_state"):
         BoundTable(MAP, header)

@@ -26,27 +26,27 @@ def test_rows_know_their_line_and_their_bytes() -> None:
     ]
 
 
-def test_a_broken_row_is_told_apart_and_the_next_is_read() -> None:
+def test_rows_a_broken_row_is_told_apart_and_the_next_is_read() -> None:
     lines = (b"1\n", b"1,2,3\n", b"1,\x00\n", b"1,\xff\n", b'1,"2"x\n', b"1,2\n")
     assert codes(*lines) == ["wrong_columns", "wrong_columns", "nul", "not_utf8", "bad_csv", ""]
     assert [row.line for row in read(*lines)] == [2, 3, 4, 5, 6, 7]
 
 
-def test_a_quote_that_never_closes_is_a_fault_not_a_hang() -> None:
+def test_rows_a_quote_that_never_closes_is_a_fault_not_a_hang() -> None:
     assert codes(b'1,"2\n', b"3,4\n") == ["bad_csv"]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_header() -> None:
+def test_rows_a_byte_order_mark_is_no_part_of_the_header() -> None:
     assert read_rows([b"\xef\xbb\xbfa,b\n"])[0] == ("a", "b")
 
 
-def test_a_file_without_a_header_cannot_be_read() -> None:
+def test_rows_a_file_without_a_header_cannot_be_read() -> None:
     with pytest.raises(HistoryUnreadable, match="no header"):
         read_rows([])
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_file_is_read_plain_or_gzipped_whatever_its_name(tmp_path: Path, zipped: bool) -> None:
+def test_rows_a_file_is_read_plain_or_gzipped_whatever_its_name(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "incidents"
     plain = b"".join(SAMPLE)
     path.write_bytes(gzip.compress(plain) if zipped else plain)
@@ -54,20 +54,20 @@ def test_a_file_is_read_plain_or_gzipped_whatever_its_name(tmp_path: Path, zippe
         assert list(lines) == SAMPLE
 
 
-def test_a_gzip_file_that_breaks_off_says_where(tmp_path: Path) -> None:
+def test_rows_a_gzip_file_that_breaks_off_says_where(tmp_path: Path) -> None:
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress(b"".join(SAMPLE))[:-4000])
     with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match="beyond line"):
         list(lines)
 
 
-def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+def test_rows_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_bytes(b"a,b\n" + b"x" * (LINE_BYTES_MAX + 1))
     with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match="line 2 is longer"):
         list(lines)
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_rows_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(HistoryUnreadable, match="No such file"), open_lines(tmp_path / "absent.csv"):
         pass

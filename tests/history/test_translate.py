@@ -30,7 +30,7 @@ def names(rows: list[dict[str, str]]) -> list[tuple[type[Command], bool]]:
     return [(type(request.command), request.implied) for request in requests(rows)]
 
 
-def test_a_first_row_opens_a_ticket_with_what_the_source_shows_and_nothing_else() -> None:
+def test_translate_a_first_row_opens_a_ticket_with_what_the_source_shows_and_nothing_else() -> None:
     cells = {
         "category": "Category 9",
         "subcategory": "Subcategory 97",
@@ -52,17 +52,17 @@ def test_a_first_row_opens_a_ticket_with_what_the_source_shows_and_nothing_else(
     assert (opening.source_no, opening.historic, opening.implied, opening.waives) == ("INC1", True, False, ())
 
 
-def test_new_with_a_known_person_is_assigned() -> None:
+def test_translate_new_with_a_known_person_is_assigned() -> None:
     assert names([row("New")]) == [(OpenTicket, False), (Assign, False)]
 
 
-def test_an_assignment_waives_what_the_log_cannot_show_but_not_the_person_it_shows() -> None:
+def test_translate_an_assignment_waives_what_the_log_cannot_show_but_not_the_person_it_shows() -> None:
     assign = requests([row("New")])[-1]
     assert assign.command == Assign(assignee=ADA, reason="assigned_to: Ada")
     assert assign.waives == ("assignee.role", "assignee.contact", "assignee.backup_person", "assignee.backup_contact")
 
 
-def test_work_on_what_nobody_has_waives_the_person_too() -> None:
+def test_translate_work_on_what_nobody_has_waives_the_person_too() -> None:
     opened, assign, start = requests([row("Active", person="?")])
     assert (assign.command, assign.implied) == (Assign(assignee=NOBODY), True)
     assert "assignee.person" in assign.waives
@@ -78,17 +78,17 @@ def test_work_on_what_nobody_has_waives_the_person_too() -> None:
         ("Closed", [(Start, True), (Resolve, True), (RequestClosure, True), (ConfirmClosure, False)]),
     ],
 )
-def test_steps_that_a_row_jumps_over_are_implied(word: str, way: list[tuple[type[Command], bool]]) -> None:
+def test_translate_steps_that_a_row_jumps_over_are_implied(word: str, way: list[tuple[type[Command], bool]]) -> None:
     assert names(states("New", word)) == way
 
 
-def test_closing_what_is_resolved_implies_that_the_customer_was_asked() -> None:
+def test_translate_closing_what_is_resolved_implies_that_the_customer_was_asked() -> None:
     asked, confirmed = requests(states("Resolved", "Closed"))
     assert (asked.command, asked.implied) == (RequestClosure(), True)
     assert (confirmed.command, confirmed.waives) == (ConfirmClosure(), ("confirmed_by", "ticks"))
 
 
-def test_a_root_cause_is_waived_not_read_out_of_a_foreign_code() -> None:
+def test_translate_a_root_cause_is_waived_not_read_out_of_a_foreign_code() -> None:
     [resolve] = requests([row("Active"), row("Resolved", minute=1, closed_code="code 7")])
     assert (resolve.command, resolve.waives) == (Resolve(), ("photos", "summary", "root_cause"))
 
@@ -102,94 +102,94 @@ def test_a_root_cause_is_waived_not_read_out_of_a_foreign_code() -> None:
         ("Awaiting Problem", WaitingFor.PROBLEM),
     ],
 )
-def test_awaiting_pauses_work(word: str, waiting_for: WaitingFor) -> None:
+def test_translate_awaiting_pauses_work(word: str, waiting_for: WaitingFor) -> None:
     assert commands(states("Active", word)) == [
         Pause(waiting_for=waiting_for, reason=f"incident_state: Active → {word}")
     ]
 
 
-def test_awaiting_somebody_else_changes_the_reason_of_the_pause() -> None:
+def test_translate_awaiting_somebody_else_changes_the_reason_of_the_pause() -> None:
     assert commands(states("Awaiting Vendor", "Awaiting Problem")) == [
         Pause(waiting_for=WaitingFor.PROBLEM, reason="incident_state: Awaiting Vendor → Awaiting Problem")
     ]
 
 
-def test_awaiting_the_same_side_under_another_word_is_a_note() -> None:
+def test_translate_awaiting_the_same_side_under_another_word_is_a_note() -> None:
     assert commands(states("Awaiting User Info", "Awaiting Evidence")) == [Note(changed=("incident_state",))]
 
 
-def test_work_that_goes_on_ends_the_pause_and_resolving_ends_it_by_itself() -> None:
+def test_translate_work_that_goes_on_ends_the_pause_and_resolving_ends_it_by_itself() -> None:
     assert commands(states("Awaiting Vendor", "Active")) == [Resume(reason="incident_state: Awaiting Vendor → Active")]
     assert commands(states("Awaiting Vendor", "Resolved")) == [Resolve()]
 
 
-def test_another_person_is_an_assignment_before_the_state_changes() -> None:
+def test_translate_another_person_is_an_assignment_before_the_state_changes() -> None:
     rows = [row("New"), row("Active", person="Bob", minute=1)]
     assert commands(rows) == [Assign(assignee=BOB, reason="assigned_to: Ada → Bob"), Start(substate=None)]
 
 
-def test_a_person_who_turns_unknown_returns_the_ticket() -> None:
+def test_translate_a_person_who_turns_unknown_returns_the_ticket() -> None:
     returned = Return(reason="assigned_to: Ada → ?")
     assert commands([row("Active"), row("Active", person="?", minute=1)]) == [returned]
     assert commands([row("New"), row("New", person="?", minute=1)]) == [returned]
     assert commands([row("Closed"), row("Closed", person="?", minute=1)]) == [returned]
 
 
-def test_returned_and_worked_on_in_one_row_goes_through_an_assignment_to_nobody() -> None:
+def test_translate_returned_and_worked_on_in_one_row_goes_through_an_assignment_to_nobody() -> None:
     assert names([row("New"), row("Active", person="?", minute=1)]) == [(Return, False), (Assign, True), (Start, False)]
 
 
 @pytest.mark.parametrize("settled", ["Resolved", "Closed"])
-def test_back_to_work_is_a_reopen(settled: str) -> None:
+def test_translate_back_to_work_is_a_reopen(settled: str) -> None:
     reopened = Reopen(reason=f"incident_state: {settled} → Active")
     assert commands(states(settled, "Active")) == [reopened, Start(substate=None)]
     assert names(states(settled, "New")) == [(Reopen, False)]
     assert names(states(settled, "Awaiting Vendor")) == [(Reopen, False), (Start, True), (Pause, False)]
 
 
-def test_a_reopen_without_a_person_goes_through_an_assignment_to_nobody() -> None:
+def test_translate_a_reopen_without_a_person_goes_through_an_assignment_to_nobody() -> None:
     assert names(states("Closed", "Active", person="?")) == [(Reopen, False), (Assign, True), (Start, False)]
 
 
-def test_a_row_that_changes_nothing_known_is_a_note_that_names_the_columns() -> None:
+def test_translate_a_row_that_changes_nothing_known_is_a_note_that_names_the_columns() -> None:
     rows = [row("Active"), row("Active", minute=1, assignment_group="Group 2", sys_updated_by="Updated by 2")]
     assert commands(rows) == [Note(changed=("assignment_group",))]
 
 
-def test_bookkeeping_columns_are_named_when_nothing_else_changed() -> None:
+def test_translate_bookkeeping_columns_are_named_when_nothing_else_changed() -> None:
     assert commands(states("Active", "Active")) == [Note(changed=("sys_mod_count", "sys_updated_at"))]
 
 
-def test_a_row_that_repeats_the_one_before_says_so() -> None:
+def test_translate_a_row_that_repeats_the_one_before_says_so() -> None:
     [note] = commands([row("Active"), row("Active")])
     assert isinstance(note, Note)
     assert note.changed == ()
     assert note.text
 
 
-def test_an_unknown_state_word_is_refused_by_name_and_the_ticket_goes_on() -> None:
+def test_translate_an_unknown_state_word_is_refused_by_name_and_the_ticket_goes_on() -> None:
     rows = [row("Active"), row("-100", person="Bob", minute=1), row("Resolved", minute=2)]
     refused = refusal(rows[:2])
     assert (refused.code, refused.field) == ("unknown_state_word", "incident_state")
     assert commands(rows) == [Resolve()]
 
 
-def test_an_incident_whose_first_row_is_refused_begins_with_the_next() -> None:
+def test_translate_an_incident_whose_first_row_is_refused_begins_with_the_next() -> None:
     assert names([row("-100", person="Bob"), row("New")]) == [(OpenTicket, False), (Assign, False)]
 
 
 @pytest.mark.parametrize("words", [("Active", "New"), ("Closed", "Resolved")])
-def test_a_way_back_that_the_domain_has_not_is_refused(words: tuple[str, ...]) -> None:
+def test_translate_a_way_back_that_the_domain_has_not_is_refused(words: tuple[str, ...]) -> None:
     assert refusal(states(*words)).code == "no_way_back"
 
 
 @pytest.mark.parametrize("text", ["?", "", "31/2/2016 10:00", "2016-03-01T09:00", "1/1/0001 00:00 "])
-def test_a_row_needs_a_time_that_its_map_can_read(text: str) -> None:
+def test_translate_a_row_needs_a_time_that_its_map_can_read(text: str) -> None:
     answer = answers([row("New", sys_updated_at=text)])[0]
     assert isinstance(answer, tuple) is (text == "1/1/0001 00:00 ")
 
 
-def test_ids_and_fingerprints_repeat_and_differ_from_each_other() -> None:
+def test_translate_ids_and_fingerprints_repeat_and_differ_from_each_other() -> None:
     rows = states("New", "Closed", "Active")
     first = [request for answer in answers(rows) if isinstance(answer, tuple) for request in answer]
     again = [request for answer in answers(rows) if isinstance(answer, tuple) for request in answer]
@@ -198,6 +198,6 @@ def test_ids_and_fingerprints_repeat_and_differ_from_each_other() -> None:
     assert len({one.trace_id for one in first}) == 1
 
 
-def test_a_refused_row_keeps_its_place_so_that_later_ids_stay() -> None:
+def test_translate_a_refused_row_keeps_its_place_so_that_later_ids_stay() -> None:
     known, unknown = states("New", "Active", "Closed"), states("New", "-100", "Closed")
     assert requests(known)[-1].command_id == requests(unknown)[-1].command_id

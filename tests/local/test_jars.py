@@ -65,7 +65,7 @@ def fetch(contents: dict[str, bytes], fetched: list[str]) -> jars.Fetch:
     return fake
 
 
-def test_what_is_there_and_sound_is_not_fetched_again(
+def test_jars_what_is_there_and_sound_is_not_fetched_again(
     tmp_path: Path, lock: Path, fetch: jars.Fetch, fetched: list[str]
 ) -> None:
     first = jars.provide(tmp_path / "cache", lock=lock, fetch=fetch)
@@ -76,7 +76,7 @@ def test_what_is_there_and_sound_is_not_fetched_again(
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"half"), lambda path: path.unlink()])
-def test_a_damaged_or_missing_file_is_fetched_again(
+def test_jars_a_damaged_or_missing_file_is_fetched_again(
     tmp_path: Path, lock: Path, fetch: jars.Fetch, fetched: list[str], damage: Callable[[Path], object]
 ) -> None:
     there = jars.provide(tmp_path / "cache", lock=lock, fetch=fetch)
@@ -89,7 +89,7 @@ def test_a_damaged_or_missing_file_is_fetched_again(
     assert len(fetched) == 4
 
 
-def test_a_file_that_is_not_the_locked_one_is_refused_and_not_kept(
+def test_jars_a_file_that_is_not_the_locked_one_is_refused_and_not_kept(
     tmp_path: Path, lock: Path, fetch: jars.Fetch, contents: dict[str, bytes]
 ) -> None:
     contents["kafka-1.jar"] = b"not the jar"
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused_and_not_kept(
     assert list((tmp_path / "cache").glob("fetch-*")) == []
 
 
-def test_a_network_that_fails_is_tried_again_and_then_told(
+def test_jars_a_network_that_fails_is_tried_again_and_then_told(
     tmp_path: Path, lock: Path, fetch: jars.Fetch, fetched: list[str]
 ) -> None:
     def flaky(wanted: Archive, directory: Path, progress: Progress) -> Path:
@@ -117,7 +117,7 @@ def test_a_network_that_fails_is_tried_again_and_then_told(
         jars.provide(tmp_path / "other", lock=lock, fetch=dead)
 
 
-def test_the_lock_file_names_the_parts_once_each() -> None:
+def test_jars_the_lock_file_names_the_parts_once_each() -> None:
     archives = read_lock()
     versions = {each.artifact: each.version for each in archives}
     assert len(versions) == len(archives)
@@ -126,7 +126,7 @@ def test_the_lock_file_names_the_parts_once_each() -> None:
     assert all(len(each.sha256) == 64 and each.size > 0 for each in archives)
 
 
-def test_a_lock_file_that_cannot_be_read_is_told_by_line(tmp_path: Path) -> None:
+def test_jars_a_lock_file_that_cannot_be_read_is_told_by_line(tmp_path: Path) -> None:
     path = tmp_path / "jars.lock"
     path.write_text("# fine\nnot a line\n")
     with pytest.raises(LocalStackError, match="line 2"):

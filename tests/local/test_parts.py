@@ -21,7 +21,7 @@ from bus.settings import Settings, resolve
 from tests.local.conftest import only_embedded
 
 
-def test_postgresql_takes_its_generated_password_and_no_other(embedded: tuple[Path, Urls]) -> None:
+def test_parts_postgresql_takes_its_generated_password_and_no_other(embedded: tuple[Path, Urls]) -> None:
     data, urls = embedded
     with psycopg.connect(urls.database_url) as connection:
         shown = connection.execute("SELECT current_setting('server_version_num')::int, current_database()").fetchone()
@@ -35,7 +35,7 @@ def test_postgresql_takes_its_generated_password_and_no_other(embedded: tuple[Pa
         psycopg.connect(f"host={data / 'postgres'} port={port} user=postgres dbname=postgres")
 
 
-async def test_kafka_keeps_a_record_and_makes_no_topic_by_itself(embedded: tuple[Path, Urls]) -> None:
+async def test_parts_kafka_keeps_a_record_and_makes_no_topic_by_itself(embedded: tuple[Path, Urls]) -> None:
     _, urls = embedded
     admin = AIOKafkaAdminClient(bootstrap_servers=urls.kafka_bootstrap)
     await admin.start()
@@ -54,7 +54,7 @@ async def test_kafka_keeps_a_record_and_makes_no_topic_by_itself(embedded: tuple
         await admin.close()
 
 
-def test_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(embedded: tuple[Path, Urls]) -> None:
+def test_parts_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(embedded: tuple[Path, Urls]) -> None:
     _, urls = embedded
     root = urlsplit(urls.schema_registry_url)
     connection = http.client.HTTPConnection(root.hostname or "", root.port, timeout=60)
@@ -70,13 +70,13 @@ def test_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(embedded
         assert stored.execute("SELECT count(*) FROM artifacts WHERE artifactid = 'example.Kept'").fetchone() == (1,)
 
 
-def test_secrets_are_the_owner_s_alone(embedded: tuple[Path, Urls]) -> None:
+def test_parts_secrets_are_the_owner_s_alone(embedded: tuple[Path, Urls]) -> None:
     data, _ = embedded
     assert stat.S_IMODE((data / "stack.json").stat().st_mode) == 0o600
     assert not list(data.glob("*.secret"))
 
 
-def test_status_and_doctor_say_that_all_is_well(embedded: tuple[Path, Urls]) -> None:
+def test_parts_status_and_doctor_say_that_all_is_well(embedded: tuple[Path, Urls]) -> None:
     data, _ = embedded
     rows = survey.survey(data)
     assert [row.part for row in rows] == ["postgres", "kafka", "registry"]
@@ -85,12 +85,12 @@ def test_status_and_doctor_say_that_all_is_well(embedded: tuple[Path, Urls]) -> 
     assert {each.verdict for each in findings} == {"ok"}
 
 
-def test_commands_find_the_running_stack(embedded: tuple[Path, Urls]) -> None:
+def test_parts_commands_find_the_running_stack(embedded: tuple[Path, Urls]) -> None:
     data, urls = embedded
     assert resolve(only_embedded(), data).kafka_bootstrap == urls.kafka_bootstrap
 
 
-def test_a_second_stack_on_the_same_data_is_refused_with_the_pid(embedded: tuple[Path, Urls]) -> None:
+def test_parts_a_second_stack_on_the_same_data_is_refused_with_the_pid(embedded: tuple[Path, Urls]) -> None:
     data, _ = embedded
     before = states.load(data)
     with pytest.raises(AlreadyRunning, match="ticketbus down") as refused:
@@ -101,7 +101,7 @@ def test_a_second_stack_on_the_same_data_is_refused_with_the_pid(embedded: tuple
     assert states.load(data) == before
 
 
-def test_two_stacks_run_side_by_side_and_outside_parts_are_used(
+def test_parts_two_stacks_run_side_by_side_and_outside_parts_are_used(
     embedded: tuple[Path, Urls], outside: Callable[..., Settings], data: Path, said: list[str]
 ) -> None:
     """The second one has a PostgreSQL of its own and the first one's Kafka and registry."""

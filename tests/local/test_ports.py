@@ -16,12 +16,12 @@ def a_free_port() -> int:
     return port
 
 
-def test_a_port_that_the_stack_had_is_kept(tmp_path: Path) -> None:
+def test_port_that_the_stack_had_is_kept(tmp_path: Path) -> None:
     port = a_free_port()
     assert PortClaims(tmp_path).claim(["kafka"], {"kafka": port}, fixed={}) == {"kafka": port}
 
 
-def test_a_taken_port_gives_way_to_a_free_one(tmp_path: Path) -> None:
+def test_ports_a_taken_port_gives_way_to_a_free_one(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert port_answers(port)
@@ -31,7 +31,7 @@ def test_a_taken_port_gives_way_to_a_free_one(tmp_path: Path) -> None:
     assert chosen >= USUAL["kafka"]
 
 
-def test_two_stacks_that_start_at_once_never_choose_the_same(tmp_path: Path) -> None:
+def test_ports_two_stacks_that_start_at_once_never_choose_the_same(tmp_path: Path) -> None:
     first, second = PortClaims(tmp_path), PortClaims(tmp_path)
     names = list(USUAL)
     one, other = first.claim(names, {}, fixed={}), second.claim(names, {}, fixed={})
@@ -41,7 +41,7 @@ def test_two_stacks_that_start_at_once_never_choose_the_same(tmp_path: Path) -> 
     assert second.claim(["kafka"], {"kafka": one["kafka"]}, fixed={}) == {"kafka": one["kafka"]}
 
 
-def test_a_port_asked_for_by_number_is_taken_or_told(tmp_path: Path) -> None:
+def test_port_asked_for_by_number_is_taken_or_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(LocalStackError, match=f"port {port} was asked for"):

@@ -24,13 +24,13 @@ time.sleep(60)
 """
 
 
-def test_a_pid_that_was_given_again_is_not_the_process() -> None:
+def test_process_a_pid_that_was_given_again_is_not_the_process() -> None:
     me = myself()
     assert me.alive()
     assert not Identity(pid=me.pid, started=me.started - 60).alive()
 
 
-def test_a_child_that_listens_ends_and_one_that_does_not_is_killed(tmp_path: Path) -> None:
+def test_process_a_child_that_listens_ends_and_one_that_does_not_is_killed(tmp_path: Path) -> None:
     polite = spawn("polite", ["sleep", "60"], log=tmp_path / "polite.log")
     deaf = spawn("deaf", [sys.executable, "-c", DEAF], log=tmp_path / "deaf.log")
     wait_until(lambda: "deaf" in deaf.last_words())
@@ -39,7 +39,7 @@ def test_a_child_that_listens_ends_and_one_that_does_not_is_killed(tmp_path: Pat
     assert deaf.ended() == -signal.SIGKILL
 
 
-def test_a_hurry_ends_the_grace(tmp_path: Path) -> None:
+def test_process_a_hurry_ends_the_grace(tmp_path: Path) -> None:
     deaf = spawn("deaf", [sys.executable, "-c", DEAF], log=tmp_path / "deaf.log")
     wait_until(lambda: "deaf" in deaf.last_words())
     begun = time.monotonic()
@@ -48,7 +48,7 @@ def test_a_hurry_ends_the_grace(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
-def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+def test_process_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path / "child.log")], stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -61,7 +61,7 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock is set where psutil reads it on Linux")
-def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     me, booted = myself(), psutil.boot_time()
     for told_by in ("psutil.boot_time", "psutil._pslinux.boot_time"):
         monkeypatch.setattr(told_by, lambda: booted + 3600)
@@ -69,7 +69,7 @@ def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.Mo
     assert me.alive()
 
 
-def test_a_leftover_is_stopped_even_when_it_does_not_listen() -> None:
+def test_process_a_leftover_is_stopped_even_when_it_does_not_listen() -> None:
     with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True) as left:
         assert left.stdout is not None
         left.stdout.readline()

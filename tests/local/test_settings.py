@@ -25,7 +25,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
-def test_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://x")
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "")
     monkeypatch.setenv("TICKETBUS_DEDUPE_WINDOW", "PT20M")
@@ -37,7 +37,7 @@ def test_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch)
     assert [each.get_secret_value() for each in settings.webhook_secrets["crm"]] == ["whsec_new", "whsec_old"]
 
 
-def test_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKETBUS_HTTP_PORT", "s3cret")
     with pytest.raises(SettingsInvalid, match="TICKETBUS_HTTP_PORT") as told:
         load()
@@ -48,7 +48,7 @@ def test_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatch: pytest
     assert "s3cret" not in str(told.value)
 
 
-def test_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
+def test_settings_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
     resolved = resolve(Settings(kafka_bootstrap="mine:9092", data=tmp_path))
     assert resolved.database_url == LENDS["database_url"]
@@ -59,35 +59,37 @@ def test_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
     assert resolved.data == tmp_path
 
 
-def test_what_the_environment_sets_wins_over_the_stack(tmp_path: Path) -> None:
+def test_settings_what_the_environment_sets_wins_over_the_stack(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
     settings = Settings(database_url="postgresql://mine", data=tmp_path)
     assert resolve(settings).database_url == "postgresql://mine"
 
 
-def test_a_stack_that_was_named_wins_over_the_environment(tmp_path: Path) -> None:
+def test_settings_a_stack_that_was_named_wins_over_the_environment(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
     settings = Settings(database_url="postgresql://mine", data=tmp_path / "elsewhere")
     assert resolve(settings, tmp_path).database_url == LENDS["database_url"]
 
 
-def test_a_command_refuses_a_stack_that_does_not_run(tmp_path: Path) -> None:
+def test_settings_a_command_refuses_a_stack_that_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(NoStack, match="no local stack runs"):
         resolved_by_command(tmp_path)
 
 
 @pytest.mark.parametrize("supervisor", [None, Identity(pid=myself().pid, started=1.0)])
-def test_a_stack_that_does_not_run_lends_nothing(tmp_path: Path, supervisor: Identity | None) -> None:
+def test_settings_a_stack_that_does_not_run_lends_nothing(tmp_path: Path, supervisor: Identity | None) -> None:
     save(tmp_path, StackState(supervisor=supervisor, lends=LENDS))
     assert resolve(Settings(), tmp_path).database_url is None
 
 
-def test_a_state_file_that_cannot_be_read_lends_nothing(tmp_path: Path) -> None:
+def test_settings_a_state_file_that_cannot_be_read_lends_nothing(tmp_path: Path) -> None:
     (tmp_path / STATE_FILE).write_text("{half")
     assert resolve(Settings(), tmp_path).database_url is None
 
 
-def test_the_listing_names_sources_and_masks_every_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_the_listing_names_sources_and_masks_every_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TICKETBUS_KAFKA_PASSWORD", "s3cret")
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
     settings = load()
@@ -111,6 +113,6 @@ def test_the_listing_names_sources_and_masks_every_secret(tmp_path: Path, monkey
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ],
 )
-def test_a_password_inside_an_address_is_hidden(url: str, masked: str) -> None:
+def test_settings_a_password_inside_an_address_is_hidden(url: str, masked: str) -> None:
     assert mask_password(url) == masked
     assert mask_password(masked) == masked

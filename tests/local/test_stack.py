@@ -44,7 +44,7 @@ def sleeper(name: str) -> Program:
     return Program(name=name, argv=["sleep", "120"])
 
 
-def test_programs_start_after_the_preparation_and_stop_with_the_stack(
+def test_stack_programs_start_after_the_preparation_and_stop_with_the_stack(
     outside: MakeSettings, data: Path, said: list[str]
 ) -> None:
     prepared: list[Settings] = []
@@ -69,7 +69,9 @@ def test_programs_start_after_the_preparation_and_stop_with_the_stack(
     assert (states.load(data) or stack.state).phase == "stopped"
 
 
-def test_a_program_that_ends_is_started_again_and_said_so(outside: MakeSettings, data: Path, said: list[str]) -> None:
+def test_stack_a_program_that_ends_is_started_again_and_said_so(
+    outside: MakeSettings, data: Path, said: list[str]
+) -> None:
     stack = LocalStack(data=data, settings=outside(), programs=[sleeper("worker")], say=said.append)
     stack.start()
     try:
@@ -88,7 +90,7 @@ def test_a_program_that_ends_is_started_again_and_said_so(outside: MakeSettings,
         stack.stop()
 
 
-def test_a_program_that_cannot_start_is_told_with_its_last_words(outside: MakeSettings, data: Path) -> None:
+def test_stack_a_program_that_cannot_start_is_told_with_its_last_words(outside: MakeSettings, data: Path) -> None:
     broken = Program(name="gateway", argv=[sys.executable, "-c", "import sys; sys.exit('no such table')"])
     stack = LocalStack(data=data, settings=outside(), programs=[sleeper("worker"), broken])
     with pytest.raises(LocalStackError, match=r"(?s)gateway ended with 1 while starting.*no such table"):
@@ -98,7 +100,7 @@ def test_a_program_that_cannot_start_is_told_with_its_last_words(outside: MakeSe
     assert (state.phase, state.processes) == ("stopped", {})
 
 
-def test_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
+def test_stack_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
     outside: MakeSettings, data: Path, said: list[str]
 ) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as left:
@@ -112,7 +114,7 @@ def test_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
     assert said[0] == f"stopped worker (process {left.pid}), which a killed supervisor had left"
 
 
-def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSettings, data: Path) -> None:
+def test_stack_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSettings, data: Path) -> None:
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
@@ -143,7 +145,9 @@ def test_an_interrupt_stops_the_stack_and_a_second_one_hurries(outside: MakeSett
     assert said[-1] == "worker did not stop in time and was killed"
 
 
-def test_after_kill_9_the_next_up_takes_over_and_sigterm_leaves_nothing(outside: MakeSettings, data: Path) -> None:
+def test_stack_after_kill_9_the_next_up_takes_over_and_sigterm_leaves_nothing(
+    outside: MakeSettings, data: Path
+) -> None:
     """The command line for real: PostgreSQL and Kafka embedded, the registry an outside one."""
     environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "KAFKA_BOOTSTRAP"}}
     environment["SCHEMA_REGISTRY_URL"] = str(outside().schema_registry_url)

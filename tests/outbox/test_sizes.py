@@ -10,14 +10,14 @@ from bus.outbox.record import OutboxRecord, queue
 from bus.outbox.relay import SHARD_BYTES_MAX, OutboxRow, Relay
 from bus.postgres.pool import Pool, connected
 from schemas.topics import COMMANDS, DEADLETTER
-from tests.core.cast import START
+from tests.domain.people import START
 from tests.store.relay_watch import read
 from tests.store.test_relay import drained, worked_on
 
 MIB = 1024 * 1024
 
 
-async def test_rows_of_a_mebibyte_are_no_one_batch_be_they_events_or_records(
+async def test_sizes_rows_of_a_mebibyte_are_no_one_batch_be_they_events_or_records(
     relay: Relay, dispatcher: Dispatcher, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=10)

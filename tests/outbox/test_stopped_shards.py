@@ -27,7 +27,7 @@ from tests.store.test_relay import drained, worked_on
 CONTRACT = load_contract()
 
 
-async def test_events_whose_topic_is_not_there_wait_with_their_shards_and_go_out_once_it_is(
+async def test_stopped_shards_events_whose_topic_is_not_there_wait_with_their_shards_and_go_out_once_it_is(
     relay: Relay, dispatcher: Dispatcher, pool: Pool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
@@ -68,7 +68,7 @@ async def test_events_whose_topic_is_not_there_wait_with_their_shards_and_go_out
         await client.delete_topics(made)
 
 
-async def test_a_record_that_kafka_never_takes_stops_its_shard_loudly_and_no_other(
+async def test_stopped_shards_a_record_that_kafka_never_takes_stops_its_shard_loudly_and_no_other(
     relay: Relay, dispatcher: Dispatcher, pool: Pool
 ) -> None:
     ids = await worked_on(dispatcher, tickets=30, notes=0)

@@ -51,7 +51,7 @@ def configured(folder: Path, board_url: str, **wrong: Any) -> dict[str, str]:
     }
 
 
-def test_plugin_is_shown_in_the_docs_as_it_is() -> None:
+def test_notice_board_plugin_is_shown_in_the_docs_as_it_is() -> None:
     shown = (PACKAGE.parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
     for language, part in (
         ("toml", "pyproject.toml"),
@@ -61,14 +61,14 @@ def test_plugin_is_shown_in_the_docs_as_it_is() -> None:
         assert f"```{language}\n{(PACKAGE / part).read_text(encoding='utf-8')}```" in shown, part
 
 
-def test_plugin_runs_the_shipped_contract_suites(beside: Environment, tmp_path: Path) -> None:
+def test_notice_board_plugin_runs_the_shipped_contract_suites(beside: Environment, tmp_path: Path) -> None:
     tests = shutil.copytree(PACKAGE / "tests", tmp_path / "tests")
     done = beside.run("-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", tests, cwd=tests)  # pytest alone will do
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
 
 
-def test_plugin_with_a_wrong_option_is_named_at_start(beside: Environment, tmp_path: Path) -> None:
+def test_notice_board_plugin_with_a_wrong_option_is_named_at_start(beside: Environment, tmp_path: Path) -> None:
     variables = configured(tmp_path, "http://127.0.0.1:9", tokn="pasted-secret")
     done = beside.run("-m", "bus", "worker", "--stages", "delivery", cwd=tmp_path, **variables)
     assert done.returncode == 1
@@ -76,7 +76,9 @@ def test_plugin_with_a_wrong_option_is_named_at_start(beside: Environment, tmp_p
     assert done.stderr == f"ticketbus: {file}: targets.board.options.tokn: there is no such field\n"
 
 
-async def test_plugin_takes_a_note_in_and_pins_its_ticket(beside: Environment, bus: Bus, tmp_path: Path) -> None:
+async def test_notice_board_plugin_takes_a_note_in_and_pins_its_ticket(
+    beside: Environment, bus: Bus, tmp_path: Path
+) -> None:
     with board() as server:
         bus.environment.update(configured(tmp_path, server.url))
         bus.start_process("worker", "bus", "worker", "--stages", "delivery", python=beside.python)

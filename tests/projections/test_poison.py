@@ -66,14 +66,14 @@ async def test_poison_is_kept_once_and_passed_over_by_every_read_model_alike(rig
         assert [one.equal for one in tables] == [True] * len(model.tables)
 
 
-async def test_a_record_without_a_value_is_kept_too(rig: Rig) -> None:
+async def test_poison_a_record_without_a_value_is_kept_too(rig: Rig) -> None:
     refused = MemoryRejectedInputs()
     await project(rig, [None, *encoded(many(1))], replace(READER, keep=refused.keep))
     assert [one.code for one in refused.kept.values()] == ["empty_record"]
     assert len(await rig.ask("SELECT 1 FROM tickets")) == 1
 
 
-async def test_versions_that_the_log_did_not_tell_are_read_from_postgresql(rig: Rig) -> None:
+async def test_poison_versions_that_the_log_did_not_tell_are_read_from_postgresql(rig: Rig) -> None:
     events = many(5)
     tops = {one.ticket_id: one.version for one in events}
     told = [one for one in events if one.version == tops[one.ticket_id]]
@@ -84,7 +84,7 @@ async def test_versions_that_the_log_did_not_tell_are_read_from_postgresql(rig: 
     assert max(tops.values()) > 3
 
 
-async def test_an_event_that_never_became_true_is_passed_over_where_it_does_not_follow(rig: Rig) -> None:
+async def test_poison_an_event_that_never_became_true_is_passed_over_where_it_does_not_follow(rig: Rig) -> None:
     events, refused = many(3), MemoryRejectedInputs()
     async with connected(rig.pool) as connection:
         await add_events(connection, [(one, CODEC.encode(one)) for one in events])
@@ -103,7 +103,7 @@ async def test_an_event_that_never_became_true_is_passed_over_where_it_does_not_
     assert await rig.ask("SELECT count(*), sum(version) FROM tickets") == [(3, len(events))]
 
 
-async def test_an_event_that_became_true_and_cannot_be_folded_is_said(rig: Rig) -> None:
+async def test_poison_an_event_that_became_true_and_cannot_be_folded_is_said(rig: Rig) -> None:
     events = many(1)
     again = replace(events[0], version=2)  # opened twice
     async with connected(rig.pool) as connection:
@@ -112,7 +112,7 @@ async def test_an_event_that_became_true_and_cannot_be_folded_is_said(rig: Rig) 
         await project(rig, encoded([events[0], again]))
 
 
-async def test_records_wait_while_the_registry_is_away() -> None:
+async def test_poison_records_wait_while_the_registry_is_away() -> None:
     asked, refused = list[list[bytes | None]](), MemoryRejectedInputs()
 
     async def know(values: Iterable[bytes | None]) -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from projections import read_model
 from projections.read_model import fold, folded_json, read_folded, shared
-from tests.core.cast import OPEN
+from tests.domain.people import OPEN
 from tests.projections.told import told
 
 
-def test_a_shared_function_is_called_once_for_the_very_same_arguments() -> None:
+def test_read_model_a_shared_function_is_called_once_for_the_very_same_arguments() -> None:
     calls = list[tuple[object, ...]]()
     one, equal = ["a"], ["a"]
 
@@ -22,7 +22,7 @@ def test_a_shared_function_is_called_once_for_the_very_same_arguments() -> None:
     assert len(calls) == 2
 
 
-def test_a_shared_function_forgets_its_oldest_results(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_model_a_shared_function_forgets_its_oldest_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_model, "KEPT", 2)
     sharing, arguments = shared(lambda _: object()), [["a"], ["b"], ["c"]]
     first, *_, last = [sharing(one) for one in arguments]
@@ -30,7 +30,7 @@ def test_a_shared_function_forgets_its_oldest_results(monkeypatch: pytest.Monkey
     assert sharing(arguments[0]) is not first
 
 
-def test_two_read_models_fold_the_same_event_into_one_ticket() -> None:
+def test_read_model_two_read_models_fold_the_same_event_into_one_ticket() -> None:
     (opened,) = told(OPEN)
     ticket = fold(None, opened)
     assert fold(None, opened) is ticket

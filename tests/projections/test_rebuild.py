@@ -66,7 +66,7 @@ async def all_equal(rig: Rig) -> dict[str, bool]:
     return {one.table: one.equal for one in found}
 
 
-async def test_what_is_built_again_equals_what_lived(rig: Rig) -> None:
+async def test_rebuild_what_is_built_again_equals_what_lived(rig: Rig) -> None:
     events = many(60)
     await publish(rig, events)
     await catch_up(rig)
@@ -78,7 +78,7 @@ async def test_what_is_built_again_equals_what_lived(rig: Rig) -> None:
     assert await content(rig) == before
 
 
-async def test_verify_names_what_differs_and_changes_nothing(rig: Rig) -> None:
+async def test_rebuild_verify_names_what_differs_and_changes_nothing(rig: Rig) -> None:
     await publish(rig, many(10))
     await catch_up(rig)
     (one,), (other,) = await rig.ask("SELECT ticket_id FROM tickets ORDER BY 1 LIMIT 2")
@@ -93,7 +93,7 @@ async def test_verify_names_what_differs_and_changes_nothing(rig: Rig) -> None:
     assert await content(rig) == before
 
 
-async def test_a_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Rig) -> None:
+async def test_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Rig) -> None:
     events = many(80)
     half = len(events) // 2
     await publish(rig, events[:half])
@@ -114,7 +114,7 @@ async def test_a_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Ri
     assert all((await all_equal(rig)).values())
 
 
-async def test_a_rebuild_that_a_broken_event_stops_says_which(rig: Rig) -> None:
+async def test_rebuild_that_a_broken_event_stops_says_which(rig: Rig) -> None:
     opened = many(1)[0]
     again = replace(opened, version=2)
     async with connected(rig.pool) as connection:

@@ -6,8 +6,8 @@ from bus.domain.commands import Accept, Command, Start, WarnSla
 from bus.domain.terms import ClockName
 from projections.read_model import fold
 from projections.sla_clocks import ClockRow, ClockState, clock_rows
-from tests.core.cast import ASSIGN, ASSIGNED, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START
-from tests.core.story import At
+from tests.domain.given import At
+from tests.domain.people import ASSIGN, ASSIGNED, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START
 from tests.projections.told import folded, told
 
 LIMIT = RULES.sla["hardware_fault"]
@@ -25,7 +25,7 @@ def later(minutes: float, command: Command) -> At:
     return At(START + timedelta(minutes=minutes), command)
 
 
-def test_a_fresh_ticket_has_both_promises_running_and_wants_attention_at_80_percent() -> None:
+def test_sla_clocks_a_fresh_ticket_has_both_promises_running_and_wants_attention_at_80_percent() -> None:
     rows = clocks(OPEN)
     response = rows[ClockName.FIRST_RESPONSE]
     assert (response.state, response.limit_s) == (ClockState.RUNNING, 900)
@@ -34,24 +34,24 @@ def test_a_fresh_ticket_has_both_promises_running_and_wants_attention_at_80_perc
     assert rows[ClockName.RESOLUTION].due_at == START + LIMIT.resolution
 
 
-def test_a_warned_promise_wants_attention_when_due() -> None:
+def test_sla_clocks_a_warned_promise_wants_attention_when_due() -> None:
     response = clocks(OPEN, later(12, WarnSla(clock=ClockName.FIRST_RESPONSE)))[ClockName.FIRST_RESPONSE]
     assert response.next_alarm_at == response.due_at == START + 15 * MINUTE
 
 
-def test_a_claim_in_time_keeps_the_first_promise() -> None:
+def test_sla_clocks_a_claim_in_time_keeps_the_first_promise() -> None:
     response = clocks(*ASSIGNED, later(5, Accept()))[ClockName.FIRST_RESPONSE]
     assert (response.state, response.settled_at) == (ClockState.MET, START + 5 * MINUTE)
     assert (response.due_at, response.next_alarm_at) == (None, None)
 
 
-def test_a_late_claim_breaks_it_at_the_time_it_fell_due() -> None:
+def test_sla_clocks_a_late_claim_breaks_it_at_the_time_it_fell_due() -> None:
     response = clocks(*ASSIGNED, later(20, Accept()))[ClockName.FIRST_RESPONSE]
     assert (response.state, response.breached_at) == (ClockState.BREACHED, START + 15 * MINUTE)
     assert response.next_alarm_at is None
 
 
-def test_a_pause_lets_the_second_promise_stand_and_a_resume_moves_it_on() -> None:
+def test_sla_clocks_a_pause_lets_the_second_promise_stand_and_a_resume_moves_it_on() -> None:
     worked = (OPEN, ASSIGN, later(5, Start()), later(30, PAUSE))
     assert clocks(*worked)[ClockName.RESOLUTION].state is ClockState.PAUSED
     assert clocks(*worked)[ClockName.RESOLUTION].next_alarm_at is None
@@ -60,7 +60,7 @@ def test_a_pause_lets_the_second_promise_stand_and_a_resume_moves_it_on() -> Non
     assert resumed.due_at == START + LIMIT.resolution + HOUR
 
 
-def test_a_reopened_ticket_goes_on_where_its_promise_stood() -> None:
+def test_sla_clocks_a_reopened_ticket_goes_on_where_its_promise_stood() -> None:
     resolved = (OPEN, ASSIGN, later(5, Start()), later(35, RESOLVE))
     assert clocks(*resolved)[ClockName.RESOLUTION].state is ClockState.MET
     again = clocks(*resolved, later(95, REOPEN))[ClockName.RESOLUTION]
@@ -68,7 +68,7 @@ def test_a_reopened_ticket_goes_on_where_its_promise_stood() -> None:
     assert again.due_at == START + HOUR + LIMIT.resolution
 
 
-def test_nothing_rings_for_the_imported_past() -> None:
+def test_sla_clocks_nothing_rings_for_the_imported_past() -> None:
     rows = clocks(OPEN, historic=True).values()
     assert [row.next_alarm_at for row in rows] == [None, None]
     assert all(isinstance(row.due_at, datetime) for row in rows)

@@ -20,8 +20,8 @@ from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS
 from projections.sla_timer import LEASE, SlaTimer
 from projections.store import ProjectionHandler
-from tests.core.cast import ASSIGN, MINUTE, OPEN, RULES, START
-from tests.core.story import request
+from tests.domain.given import request
+from tests.domain.people import ASSIGN, MINUTE, OPEN, RULES, START
 from tests.projections.told import CODEC, records
 from tests.stage.rig import Rig
 
@@ -80,7 +80,7 @@ async def desk(rig: Rig) -> Desk:
     return desk
 
 
-async def test_it_warns_at_80_percent_and_breaks_at_the_end_and_never_early(desk: Desk) -> None:
+async def test_sla_timer_it_warns_at_80_percent_and_breaks_at_the_end_and_never_early(desk: Desk) -> None:
     assert await desk.timer.ring(START + 12 * MINUTE - SECOND) == 0
     assert await desk.timer.ring(START + 12 * MINUTE) == 1
     assert desk.said == [SlaWarned]
@@ -94,7 +94,7 @@ async def test_it_warns_at_80_percent_and_breaks_at_the_end_and_never_early(desk
     assert kinds == [(WarnSla, ClockName.FIRST_RESPONSE), (BreachSla, ClockName.FIRST_RESPONSE)]
 
 
-async def test_what_fell_due_while_nobody_rang_is_broken_without_a_warning(desk: Desk) -> None:
+async def test_sla_timer_what_fell_due_while_nobody_rang_is_broken_without_a_warning(desk: Desk) -> None:
     assert await desk.timer.ring(START + 20 * MINUTE) == 1
     assert desk.said == [SlaBreached, TicketEscalated]
     breached = desk.store.log[desk.ticket_id or TicketId("")][-2].event
@@ -102,7 +102,7 @@ async def test_what_fell_due_while_nobody_rang_is_broken_without_a_warning(desk:
     assert breached.due_at == START + 15 * MINUTE
 
 
-async def test_many_timers_and_a_slow_projection_ring_once(desk: Desk) -> None:
+async def test_sla_timer_many_timers_and_a_slow_projection_ring_once(desk: Desk) -> None:
     now = START + 13 * MINUTE
     claimed = await asyncio.gather(*(desk.timer.ring(now) for _ in range(4)))
     assert sum(claimed) == 1
@@ -112,7 +112,7 @@ async def test_many_timers_and_a_slow_projection_ring_once(desk: Desk) -> None:
     assert all(isinstance(one.command_id, UUID) for one in desk.asked)
 
 
-async def test_who_claimed_by_a_clock_that_ran_ahead_and_died_holds_nobody_up(desk: Desk) -> None:
+async def test_sla_timer_who_claimed_by_a_clock_that_ran_ahead_and_died_holds_nobody_up(desk: Desk) -> None:
     async def died(_requests: Sequence[Request]) -> list[Outcome]:
         raise StoreUnavailable("killed")
 
@@ -122,7 +122,7 @@ async def test_who_claimed_by_a_clock_that_ran_ahead_and_died_holds_nobody_up(de
     assert desk.said == [SlaBreached, TicketEscalated]
 
 
-async def test_a_clock_that_the_log_stopped_meanwhile_does_not_ring(desk: Desk) -> None:
+async def test_sla_timer_a_clock_that_the_log_stopped_meanwhile_does_not_ring(desk: Desk) -> None:
     await desk.want(Accept(), START + 5 * MINUTE)  # accepted, and the read model does not know yet
     assert await desk.timer.ring(START + 16 * MINUTE) == 1
     assert desk.said == []
@@ -130,14 +130,14 @@ async def test_a_clock_that_the_log_stopped_meanwhile_does_not_ring(desk: Desk) 
     assert await desk.timer.ring(START + 60 * MINUTE) == 0
 
 
-async def test_nothing_rings_for_the_imported_past(rig: Rig) -> None:
+async def test_sla_timer_nothing_rings_for_the_imported_past(rig: Rig) -> None:
     desk = Desk(rig)
     await desk.want(OPEN, historic=True)
     await desk.project()
     assert await desk.timer.ring(START + timedelta(days=400)) == 0
 
 
-async def test_it_rings_by_itself_and_stops_when_asked(desk: Desk) -> None:
+async def test_sla_timer_it_rings_by_itself_and_stops_when_asked(desk: Desk) -> None:
     stopping = asyncio.Event()
     running = asyncio.create_task(desk.timer.run(stopping, lambda: START + 12 * MINUTE))
     async with asyncio.timeout(60):

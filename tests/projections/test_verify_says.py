@@ -81,7 +81,9 @@ def as_json(done: CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-async def test_a_read_model_that_stands_still_is_bad_news_although_it_is_equal(bus: Bus, core: Core) -> None:
+async def test_verify_says_a_read_model_that_stands_still_is_bad_news_although_it_is_equal(
+    bus: Bus, core: Core
+) -> None:
     events = many(12)
     last = events[-1]
     where = partition_of(last.ticket_id, PARTITIONS)
@@ -110,7 +112,7 @@ async def test_a_read_model_that_stands_still_is_bad_news_although_it_is_equal(b
         assert "opened twice" in stopped["failure"]
 
 
-async def test_a_read_model_that_is_behind_is_told_how_far_and_is_no_bad_news(bus: Bus, core: Core) -> None:
+async def test_verify_says_a_read_model_that_is_behind_is_told_how_far_and_is_no_bad_news(bus: Bus, core: Core) -> None:
     events = many(12)
     await become_true(core, events)
     done = verified(bus)  # nobody ever began
@@ -126,7 +128,7 @@ async def test_a_read_model_that_is_behind_is_told_how_far_and_is_no_bad_news(bu
     assert [(row["behind"], row["stopped"]) for row in rows] == [(5, [])] * 4
 
 
-async def test_a_log_that_ends_before_where_a_read_model_stands_is_bad_news_before_any_worker_looks(
+async def test_verify_says_a_log_that_ends_before_where_a_read_model_stands_is_bad_news_before_any_worker_looks(
     bus: Bus, core: Core
 ) -> None:
     await become_true(core, many(3))

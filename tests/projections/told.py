@@ -14,8 +14,8 @@ from bus.wire.headers import traceparent
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
 from schemas.catalogue import RECORD_TYPES
-from tests.core.cast import OPEN, WAY_TO
-from tests.core.story import At, Story
+from tests.domain.given import At, Story
+from tests.domain.people import OPEN, WAY_TO
 
 Row = TypeVar("Row")
 CODEC = Codec(

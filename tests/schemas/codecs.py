@@ -16,7 +16,7 @@ from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent
-from tests.core.any_value import anything, of_type
+from tests.domain.any_value import anything, of_type
 
 IDS: Mapping[type, int] = {one.cls: number for number, one in enumerate(RECORD_TYPES, start=1)}
 

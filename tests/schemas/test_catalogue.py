@@ -14,7 +14,7 @@ from bus.rules_config import RulesConfigInvalid, load_rules, load_sla
 from bus.settings import Settings
 from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.topics import load_contract, physical
-from tests.core.cast import HOUR, MINUTE
+from tests.domain.people import HOUR, MINUTE
 from tests.schemas.codecs import recorded
 
 WHICH = ("event_id", "ticket_id", "version", "trace_id")
@@ -47,18 +47,18 @@ def types_in(schema: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
-def test_the_file_is_what_the_class_says(record: RecordType) -> None:
+def test_catalogue_the_file_is_what_the_class_says(record: RecordType) -> None:
     assert record.schema == record.derived
 
 
 @pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
-def test_the_class_has_the_fields_of_the_file_and_their_order(record: RecordType) -> None:
+def test_catalogue_the_class_has_the_fields_of_the_file_and_their_order(record: RecordType) -> None:
     names = [field["name"] for field in record.schema["fields"]]
     own = [field.name for field in fields(record.cls)]
     assert names[len(names) - len(own) :] == own
 
 
-def test_every_file_has_its_class_and_every_event_its_file() -> None:
+def test_catalogue_every_file_has_its_class_and_every_event_its_file() -> None:
     assert sorted(one.file_name for one in RECORD_TYPES) == FILES
     assert tuple(event.__name__ for event in get_args(events.Event)) == EVENT_NAMES
     assert tuple(one.cls for one in COMMAND_TYPES) == OUTSIDE
@@ -66,20 +66,20 @@ def test_every_file_has_its_class_and_every_event_its_file() -> None:
 
 
 @pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
-def test_every_schema_parses_under_its_full_name(record: RecordType) -> None:
+def test_catalogue_every_schema_parses_under_its_full_name(record: RecordType) -> None:
     parsed = parse_schema(record.schema)
     assert isinstance(parsed, dict)
     assert parsed["name"] == record.subject
 
 
 @pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
-def test_every_event_begins_with_the_same_fields(record: RecordType) -> None:
+def test_catalogue_every_event_begins_with_the_same_fields(record: RecordType) -> None:
     assert tuple(field["name"] for field in record.schema["fields"])[: len(ENVELOPE)] == ENVELOPE
     assert record.subject == f"ticketbus.ticket.{record.cls.__name__}"
 
 
 @pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
-def test_no_schema_can_be_made_to_take_memory_or_stack_without_bytes(record: RecordType) -> None:
+def test_catalogue_no_schema_can_be_made_to_take_memory_or_stack_without_bytes(record: RecordType) -> None:
     inner = types_in(record.schema)
     assert "null" not in [one["items"] for one in inner if isinstance(one, dict) and "items" in one]
     for one in inner:
@@ -87,7 +87,7 @@ def test_no_schema_can_be_made_to_take_memory_or_stack_without_bytes(record: Rec
             assert one["name"] not in types_in([field["type"] for field in one["fields"]])
 
 
-def test_there_are_23_root_causes_in_two_languages() -> None:
+def test_catalogue_there_are_23_root_causes_in_two_languages() -> None:
     causes = yaml.safe_load(resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8"))
     assert load_rules(Settings()).root_causes == frozenset(causes)
     assert len(causes) == 23
@@ -95,14 +95,14 @@ def test_there_are_23_root_causes_in_two_languages() -> None:
     assert len({texts[0] for texts in causes.values()}) == 23
 
 
-def test_the_promises_are_those_that_were_agreed() -> None:
+def test_catalogue_the_promises_are_those_that_were_agreed() -> None:
     sla = load_rules(Settings()).sla
     assert sla["hardware_fault"].response == 15 * MINUTE
     assert sla["configuration_question"].response == 2 * HOUR
 
 
 @pytest.mark.parametrize("text", ["", "[]", "x: {}", "x: {name: X, response: PT0S, resolution: PT1H}", "x: ["])
-def test_a_promise_that_cannot_be_read_names_the_file(text: str, tmp_path: Any) -> None:
+def test_catalogue_a_promise_that_cannot_be_read_names_the_file(text: str, tmp_path: Any) -> None:
     path = tmp_path / "sla.yaml"
     path.write_text(text)
     with pytest.raises(RulesConfigInvalid, match=r"sla\.yaml"):
@@ -110,7 +110,7 @@ def test_a_promise_that_cannot_be_read_names_the_file(text: str, tmp_path: Any) 
 
 
 @pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
-def test_every_event_goes_to_the_log_and_the_past_nowhere_else(record: RecordType) -> None:
+def test_catalogue_every_event_goes_to_the_log_and_the_past_nowhere_else(record: RecordType) -> None:
     event: Any = object.__new__(record.cls)
     live, past = recorded(event), recorded(event, historic=True)
     assert CONTRACT.destinations(live)[0] == "ticket.events"
@@ -122,27 +122,27 @@ def test_every_event_goes_to_the_log_and_the_past_nowhere_else(record: RecordTyp
     ("ticket.status", "TicketOpened"), ("ticket.status", "TicketResolved"), ("ticket.status", "ClosureConfirmed"),
     ("ticket.sla", "SlaWarned"), ("ticket.sla", "SlaBreached"), ("ticket.parts", "PartsRequested"),
 ])  # fmt: skip
-def test_a_subscriber_topic_is_a_view_of_the_log(topic: str, event: str) -> None:
+def test_catalogue_a_subscriber_topic_is_a_view_of_the_log(topic: str, event: str) -> None:
     assert topic in CONTRACT.live[event]
 
 
-def test_ticket_topics_have_one_partition_count_and_everyone_a_writer_and_a_reader() -> None:
+def test_catalogue_ticket_topics_have_one_partition_count_and_everyone_a_writer_and_a_reader() -> None:
     assert len({topic.partitions for topic in CONTRACT.topics.values() if topic.key == "ticket_id"}) == 1
     assert all(topic.writers and topic.readers for topic in CONTRACT.topics.values())
 
 
 @pytest.mark.parametrize("record", COMMAND_TYPES, ids=named)
-def test_every_command_may_stand_on_its_topic_and_begins_with_the_same_fields(record: RecordType) -> None:
+def test_catalogue_every_command_may_stand_on_its_topic_and_begins_with_the_same_fields(record: RecordType) -> None:
     begins = ("idempotency_key", "source", "actor", "at", "ticket_id", "ticket_source_no")
     assert tuple(field["name"] for field in record.schema["fields"])[: len(begins)] == begins
     assert record.subject in CONTRACT.topics["ticket.commands"].subjects
 
 
-def test_subscribers_are_told_the_topic_that_they_meant() -> None:
+def test_catalogue_subscribers_are_told_the_topic_that_they_meant() -> None:
     assert CONTRACT.nearest("ticket.assigns") == "ticket.assign"
     assert CONTRACT.nearest("nonsense") == ""
     assert "ticket.intake" not in CONTRACT.public()
 
 
-def test_a_namespace_stands_before_the_name() -> None:
+def test_catalogue_a_namespace_stands_before_the_name() -> None:
     assert (physical("", "ticket.events"), physical("t1", "ticket.events")) == ("ticket.events", "t1.ticket.events")

@@ -15,10 +15,10 @@ from bus.domain.events import NoteAdded, Recorded, TicketResolved
 from bus.wire.codec import PAYLOAD_BYTES_MAX, Codec, event_json
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent, HostRead, RequestReceived
-from tests.core.any_value import anything
-from tests.core.cast import CLOSED, PAUSED
-from tests.core.story import Story
-from tests.core.story import given as told
+from tests.domain.any_value import anything
+from tests.domain.given import Story
+from tests.domain.given import given as told
+from tests.domain.people import CLOSED, PAUSED
 from tests.schemas.codecs import CODEC, IDS, ONE_OF_EACH, any_recorded, any_sent, recorded, registered
 
 NOTE = recorded(NoteAdded(text="门禁密码 1234", changed=("urgency",)))
@@ -33,7 +33,7 @@ def named(record: RecordType) -> str:
 @pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
 @given(data=st.data())
 @settings(max_examples=25)
-def test_any_event_survives_the_way_there_and_back(record: RecordType, data: st.DataObject) -> None:
+def test_codec_any_event_survives_the_way_there_and_back(record: RecordType, data: st.DataObject) -> None:
     event = data.draw(any_recorded(record.cls))
     value = CODEC.encode(event)
     assert CODEC.decode(value) == event
@@ -42,7 +42,7 @@ def test_any_event_survives_the_way_there_and_back(record: RecordType, data: st.
 
 
 @given(anything(RequestReceived) | anything(HostRead) | any_sent())
-def test_any_other_record_survives_it_too(record: CommandSent | RequestReceived | HostRead) -> None:
+def test_codec_any_other_record_survives_it_too(record: CommandSent | RequestReceived | HostRead) -> None:
     assert CODEC.decode_record(CODEC.encode_record(record)) == record
 
 
@@ -51,24 +51,24 @@ def test_any_other_record_survives_it_too(record: CommandSent | RequestReceived 
     datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(2026, 11, 22, 9, 30, 0, 1, tzinfo=timezone(timedelta(hours=8))),
 ])  # fmt: skip
-def test_times_keep_their_microseconds(at: datetime) -> None:
+def test_codec_times_keep_their_microseconds(at: datetime) -> None:
     back = CODEC.decode(CODEC.encode(replace(NOTE, occurred_at=at)))
     assert back.occurred_at == at
     assert back.occurred_at.utcoffset() == timedelta(0)
 
 
-def test_the_same_event_is_the_same_bytes() -> None:
+def test_codec_the_same_event_is_the_same_bytes() -> None:
     assert CODEC.encode(NOTE) == CODEC.encode(replace(NOTE))
 
 
-def test_an_event_in_json_has_the_fields_of_its_record_and_its_type() -> None:
+def test_codec_an_event_in_json_has_the_fields_of_its_record_and_its_type() -> None:
     shown = event_json(NOTE)
     assert list(shown)[:-1] == [field["name"] for field in BY_CLASS[NoteAdded].schema["fields"]]
     assert shown["event_type"] == "note.added.v1"
 
 
 @pytest.mark.parametrize("story", [told(*CLOSED), told(*PAUSED), told(*CLOSED, historic=True)])
-def test_what_a_story_leads_to_survives_too(story: Story) -> None:
+def test_codec_what_a_story_leads_to_survives_too(story: Story) -> None:
     assert [CODEC.decode(CODEC.encode(one)) for one in story.log] == story.log
 
 
@@ -80,17 +80,17 @@ def _judge(value: bytes) -> Recorded | None:
         return None if refused.field and refused.zh and refused.en else pytest.fail(f"says too little: {refused!r}")
 
 
-def test_every_truncation_of_every_event_is_refused() -> None:
+def test_codec_every_truncation_of_every_event_is_refused() -> None:
     for value in map(CODEC.encode, ONE_OF_EACH):
         assert [end for end in range(len(value)) if _judge(value[:end]) is not None] == []
 
 
-def test_every_longer_value_is_refused() -> None:
+def test_codec_every_longer_value_is_refused() -> None:
     for value in map(CODEC.encode, ONE_OF_EACH):
         assert [extra for extra in (b"\0", b"\xff", value, b" " * 300) if _judge(value + extra) is not None] == []
 
 
-def test_a_flipped_bit_is_refused_or_reads_as_another_event_never_as_a_crash() -> None:
+def test_codec_a_flipped_bit_is_refused_or_reads_as_another_event_never_as_a_crash() -> None:
     chance = random.Random(20_261_122)  # noqa: S311 - reproducible mutations, no secret
     tried = 0
     for value in map(CODEC.encode, ONE_OF_EACH):
@@ -106,7 +106,7 @@ def test_a_flipped_bit_is_refused_or_reads_as_another_event_never_as_a_crash() -
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(IDS.values())))
 @settings(max_examples=500)
-def test_any_bytes_under_a_known_id_are_refused_or_read(body: bytes, schema_id: int) -> None:
+def test_codec_any_bytes_under_a_known_id_are_refused_or_read(body: bytes, schema_id: int) -> None:
     _judge(struct.pack(">bI", 0, schema_id) + body)
 
 
@@ -118,13 +118,13 @@ def test_any_bytes_under_a_known_id_are_refused_or_read(body: bytes, schema_id: 
     (struct.pack(">bI", 0, 0) + b"x", "schema_id"),
     (b"\0" * (PAYLOAD_BYTES_MAX + 1), "value"),
 ])  # fmt: skip
-def test_what_is_no_record_of_the_bus_is_refused_by_name(value: bytes, field: str) -> None:
+def test_codec_what_is_no_record_of_the_bus_is_refused_by_name(value: bytes, field: str) -> None:
     with pytest.raises(MalformedInput) as refused:
         CODEC.decode(value)
     assert refused.value.field == field
 
 
-def test_a_record_of_another_kind_is_no_ticket_event() -> None:
+def test_codec_a_record_of_another_kind_is_no_ticket_event() -> None:
     host = HostRead(
         host="a", read_at=NOTE.occurred_at, path="/", disk_total_bytes=1, disk_free_bytes=1, memory_free_bytes=1
     )
@@ -132,7 +132,7 @@ def test_a_record_of_another_kind_is_no_ticket_event() -> None:
         CODEC.decode(CODEC.encode_record(host))
 
 
-def test_a_word_outside_its_list_is_refused_by_its_field() -> None:
+def test_codec_a_word_outside_its_list_is_refused_by_its_field() -> None:
     solved = recorded(TicketResolved(photos=("p",), summary="s", root_cause="leakage"))
     value = CODEC.encode(solved)
     assert _judge(value) == solved
@@ -143,7 +143,7 @@ def test_a_word_outside_its_list_is_refused_by_its_field() -> None:
     assert refused.value.field == "clock"
 
 
-def test_a_record_without_a_registered_schema_is_ours_to_mend() -> None:
+def test_codec_a_record_without_a_registered_schema_is_ours_to_mend() -> None:
     codec = Codec(registered(*[one for one in RECORD_TYPES if one.cls is not NoteAdded]))
     with pytest.raises(InvariantBroken, match="topics apply"):
         codec.encode(NOTE)

@@ -53,7 +53,7 @@ def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> Disp
     return DispatchHandler(name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
-async def test_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_number() -> None:
+async def test_commands_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_number() -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     values = [sent(), NOTE, sent(), replace(NOTE, command=Note(text="别的"))]
     headers = (("traceparent", TRACE.encode()),)
@@ -83,7 +83,9 @@ async def test_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_
     ({"source": "x" * 501}, "too_long", "source"),
     ({"at": NOON - timedelta(days=365 * 40)}, "out_of_range", "at"),
 ])  # fmt: skip
-async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, Any], code: str, field: str) -> None:
+async def test_commands_what_is_wrong_is_named_and_the_bytes_are_kept(
+    wrong: dict[str, Any], code: str, field: str
+) -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     value = CODEC.encode_record(sent(**wrong))
     await handler_on(store, refused).handle(NO_CONNECTION, [record(value)])
@@ -94,14 +96,14 @@ async def test_what_is_wrong_is_named_and_the_bytes_are_kept(wrong: dict[str, An
     assert not store.log
 
 
-async def test_what_happened_without_a_time_happened_when_the_broker_got_it() -> None:
+async def test_commands_what_happened_without_a_time_happened_when_the_broker_got_it() -> None:
     store = StoreThatMayBeAway()
     await handler_on(store, MemoryRejectedInputs()).handle(NO_CONNECTION, [record(CODEC.encode_record(sent()))])
     [[event]] = store.log.values()
     assert event.occurred_at == NOON
 
 
-async def test_a_command_that_is_too_large_is_kept_and_stops_nobody() -> None:
+async def test_command_that_is_too_large_is_kept_and_stops_nobody() -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     large = CODEC.encode_record(replace(NOTE, command=Note(text="长" * BYTES_MAX)))
     records = [record(large), record(CODEC.encode_record(sent()), 1)]

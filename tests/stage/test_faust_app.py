@@ -18,7 +18,7 @@ async def _deliver(_batch: Batch) -> None:
     """Take nothing."""
 
 
-def test_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing() -> None:
+def test_faust_app_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing() -> None:
     app = make_app(STAGE, kafka=PLAIN, deliver=_deliver)
     assert app.conf.id == "t1.ticketbus.s"
     assert [str(one) for one in app.conf.broker] == ["kafka://a:1", "kafka://b:2"]
@@ -29,7 +29,7 @@ def test_the_app_joins_the_stages_group_on_every_broker_and_serves_nothing() -> 
 
 
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
-def test_sasl_is_passed_on(protocol: str) -> None:
+def test_faust_app_sasl_is_passed_on(protocol: str) -> None:
     tls = {"ssl_context": create_default_context()} if protocol == "SASL_SSL" else {}
     app = make_app(STAGE, kafka={**PLAIN, **SASL, **tls, "security_protocol": protocol}, deliver=_deliver)
     credentials = app.conf.broker_credentials
@@ -38,7 +38,7 @@ def test_sasl_is_passed_on(protocol: str) -> None:
     assert (credentials.username, credentials.password) == ("u", "p")
 
 
-def test_tls_is_passed_on() -> None:
+def test_faust_app_tls_is_passed_on() -> None:
     tls = {**PLAIN, "security_protocol": "SSL", "ssl_context": create_default_context()}
     credentials = make_app(STAGE, kafka=tls, deliver=_deliver).conf.broker_credentials
     assert isinstance(credentials, SSLCredentials)

@@ -38,7 +38,7 @@ def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> Disp
     return DispatchHandler(name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
 
 
-async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:
+async def test_intake_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     values = [
         spooled("open note", "d1"), None, b"junk", CODEC.encode_record(HOST), spooled("bad", "d2"),
@@ -61,7 +61,7 @@ async def test_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_unde
     }
 
 
-async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(rig: Rig) -> None:
+async def test_intake_the_stage_waits_for_the_database_then_takes_everything_in_once(rig: Rig) -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
     store.away = True
     rig.work(handler_on(store, refused))
@@ -82,7 +82,7 @@ async def test_the_stage_waits_for_the_database_then_takes_everything_in_once(ri
     assert (await rig.standing("intake"))[0].failure is None
 
 
-def test_a_worker_takes_requests_in_without_a_web_framework() -> None:
+def test_intake_a_worker_takes_requests_in_without_a_web_framework() -> None:
     code = (
         "import bus.intake.intake_topic, sys; sys.exit(any(name in sys.modules for name in ('starlette', 'fastapi')))"
     )

@@ -19,7 +19,7 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
         yield made
 
 
-async def test_a_killed_worker_leaves_no_directory_of_its_own(bus: Bus) -> None:
+async def test_killed_worker_leaves_no_directory_of_its_own(bus: Bus) -> None:
     scratch = bus.folder / "scratch"
     scratch.mkdir()
     bus.environment["TMPDIR"] = str(scratch)

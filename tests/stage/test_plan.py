@@ -82,16 +82,16 @@ def test_plan_takes_a_partition_whose_end_is_not_known_for_near() -> None:
     assert planned(stands("a", 10, 0), {0: 10}, ends={}) == Deliver()
 
 
-def test_far_behind_names_the_handlers_that_lag_much_more_than_the_nearest() -> None:
+def test_plan_far_behind_names_the_handlers_that_lag_much_more_than_the_nearest() -> None:
     positions = [*stands("a", 4_900, 4_900), *stands("near", 4_900 - NEAR, 4_900), *stands("new", 0, 0)]
     assert far_behind(positions, ENDS) == {"new"}
     assert far_behind([*positions, *stands("just", 4_899 - NEAR, 4_900)], ENDS) == {"new", "just"}
 
 
-def test_far_behind_is_nobody_where_all_are_equally_far() -> None:
+def test_plan_far_behind_is_nobody_where_all_are_equally_far() -> None:
     assert far_behind([*stands("a", 0, 0), *stands("b", 0, 10)], ENDS) == frozenset()
     assert far_behind([], ENDS) == frozenset()
 
 
-def test_far_behind_never_names_all_handlers() -> None:
+def test_plan_far_behind_never_names_all_handlers() -> None:
     assert far_behind([*stands("a", 5_000, 0), *stands("b", 0, 5_000)], ENDS) == frozenset()

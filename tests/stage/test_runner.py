@@ -18,7 +18,7 @@ from bus.wire.record import Record
 from tests.stage.rig import PARTITIONS, Counting, Rig
 
 
-async def test_what_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
+async def test_runner_what_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
     await rig.produce(0, b"a", b"b", b"c", b"d")
     await rig.begin("counting")
     runner, handler, records = rig.runner(), Counting(), await rig.records(0)
@@ -29,7 +29,7 @@ async def test_what_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
     assert (await rig.standing())[0].next_offset == 4
 
 
-async def test_a_gap_is_told_and_then_filled_from_the_log(rig: Rig) -> None:
+async def test_runner_a_gap_is_told_and_then_filled_from_the_log(rig: Rig) -> None:
     await rig.produce(0, b"a", b"b", b"c", b"d", b"e")
     await rig.begin("counting")
     runner, handler, records = rig.runner(), Counting(), await rig.records(0)
@@ -42,13 +42,13 @@ async def test_a_gap_is_told_and_then_filled_from_the_log(rig: Rig) -> None:
     assert batches == [(0, 5)]
 
 
-async def test_before_it_was_begun_a_handler_takes_nothing(rig: Rig) -> None:
+async def test_runner_before_it_was_begun_a_handler_takes_nothing(rig: Rig) -> None:
     await rig.produce(0, b"a")
     assert await rig.runner().take(Counting(), await rig.records(0)) == {0}
     assert await rig.effects() == 0
 
 
-async def test_offsets_of_transaction_markers_and_aborted_records_are_passed_over(rig: Rig) -> None:
+async def test_runner_offsets_of_transaction_markers_and_aborted_records_are_passed_over(rig: Rig) -> None:
     producer = AIOKafkaProducer(**kafka_options(rig.settings), transactional_id=f"{rig.topic}.tx")
     await producer.start()
     for number in range(4):
@@ -64,7 +64,7 @@ async def test_offsets_of_transaction_markers_and_aborted_records_are_passed_ove
     assert (await rig.standing())[0].next_offset == end
 
 
-async def test_records_that_were_deleted_are_passed_over(rig: Rig) -> None:
+async def test_runner_records_that_were_deleted_are_passed_over(rig: Rig) -> None:
     await rig.produce(0, *(b"x" for _ in range(20)))
     admin = AIOKafkaAdminClient(**kafka_options(rig.settings))
     await admin.start()
@@ -76,7 +76,7 @@ async def test_records_that_were_deleted_are_passed_over(rig: Rig) -> None:
     assert (await rig.standing())[0].next_offset == 20
 
 
-async def test_poison_stops_its_handler_on_its_partition_before_it_and_nothing_else(rig: Rig) -> None:
+async def test_runner_poison_stops_its_handler_on_its_partition_before_it_and_nothing_else(rig: Rig) -> None:
     for partition in (0, 1):
         await rig.produce(partition, *(b"x" for _ in range(20)))
     await rig.produce(0, b"poison", b"y", b"z")
@@ -100,7 +100,7 @@ async def test_poison_stops_its_handler_on_its_partition_before_it_and_nothing_e
     assert (await rig.standing())[0].failure is None
 
 
-async def test_the_log_is_read_once_for_all_handlers_from_where_each_stands(
+async def test_runner_the_log_is_read_once_for_all_handlers_from_where_each_stands(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "CHUNK", 7)  # many polls, none of which ends where a handler stands
@@ -121,7 +121,7 @@ async def test_the_log_is_read_once_for_all_handlers_from_where_each_stands(
     assert await runner.catch_up([handler, second], ends) == 0
 
 
-async def test_what_one_handler_cannot_do_now_is_told_when_the_others_are_done(rig: Rig) -> None:
+async def test_runner_what_one_handler_cannot_do_now_is_told_when_the_others_are_done(rig: Rig) -> None:
     class Away(Counting):
         async def handle(self, _connection: Connection, _records: Sequence[Record]) -> None:
             raise StoreUnavailable("away")
@@ -137,7 +137,7 @@ async def test_what_one_handler_cannot_do_now_is_told_when_the_others_are_done(r
     assert (await rig.effects("away"), await rig.effects()) == (20, 20)
 
 
-async def test_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig) -> None:
+async def test_runner_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig) -> None:
     await rig.produce(0, *(str(number).encode() for number in range(3000)))
     await rig.begin("counting")
     records = await rig.records(0)
@@ -153,7 +153,7 @@ async def test_rivals_on_one_partition_bring_each_record_to_effect_once(rig: Rig
     assert (await rig.standing())[0].next_offset == 3000
 
 
-async def test_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
+async def test_runner_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
     await rig.produce(0, b"a", b"b", b"c")
     await rig.begin("counting")
     runner, handler, records = rig.runner(), Counting(), await rig.records(0)
@@ -164,7 +164,9 @@ async def test_a_rewind_while_records_arrive_is_noticed(rig: Rig) -> None:
     assert await rig.effects() == 3
 
 
-async def test_the_oldest_batches_of_every_handler_are_forgotten(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_runner_the_oldest_batches_of_every_handler_are_forgotten(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(offsets, "PRUNE_EVERY", 10)
     monkeypatch.setattr(offsets, "BATCHES_KEPT", 3)
     await rig.produce(0, *(b"v" for _ in range(20)))

@@ -27,7 +27,7 @@ def has(rig: Rig, count: int, handler: str = "counting") -> Callable[[], Awaitab
     return holds
 
 
-async def test_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Rig) -> None:
+async def test_worker_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Rig) -> None:
     rig.work(Counting(), Counting(name="second"))
     await rig.produce_many(10)
     await eventually(has(rig, 30))
@@ -41,7 +41,7 @@ async def test_what_is_produced_takes_effect_once_and_the_group_shows_it(rig: Ri
     await eventually(committed, what="the group's committed offsets")
 
 
-async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> None:
+async def test_worker_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> None:
     await rig.produce_many(5_000)
     await rig.begin("counting")
     rig.work(Counting())
@@ -57,7 +57,9 @@ async def test_a_stage_far_behind_reads_directly_and_then_lives_on(rig: Rig) -> 
     await eventually(committed, what="the group's committed offsets after the jump")
 
 
-async def test_a_stage_skips_ahead_in_its_consumers_own_thread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_a_stage_skips_ahead_in_its_consumers_own_thread(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From another it takes records away from under the fetches, and these crash for good."""
     threads: dict[Fetcher, set[int]] = defaultdict(set)
 
@@ -80,7 +82,7 @@ async def test_a_stage_skips_ahead_in_its_consumers_own_thread(rig: Rig, monkeyp
     assert {threading.get_ident()} < set.union(*threads.values())
 
 
-async def test_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
+async def test_worker_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
     rig.work(Counting(), Counting(name="second"))
     await rig.produce_many(10)
     await eventually(has(rig, 30))
@@ -91,7 +93,7 @@ async def test_a_burst_into_a_running_stage_is_read_directly(rig: Rig) -> None:
     assert large[0][0] > 0  # larger than any micro-batch
 
 
-async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_there(rig: Rig) -> None:
+async def test_worker_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_there(rig: Rig) -> None:
     gate = asyncio.Event()
 
     class Slow(Counting):
@@ -117,7 +119,7 @@ async def test_a_handler_far_behind_the_others_holds_none_of_them_up_and_gets_th
 
 
 @pytest.mark.parametrize("arrives", [20, 2_000], ids=["delivered", "read directly"])
-async def test_a_handler_that_hangs_holds_no_other_up_and_gets_there(
+async def test_worker_a_handler_that_hangs_holds_no_other_up_and_gets_there(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, arrives: int
 ) -> None:
     monkeypatch.setattr(runner_module, "HOLD_S_MAX", 0.3)
@@ -145,7 +147,7 @@ async def test_a_handler_that_hangs_holds_no_other_up_and_gets_there(
     await eventually(has(rig, 30 + 6 * arrives, "hangs"), within_s=60)
 
 
-async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:
+async def test_worker_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig) -> None:
     await rig.produce_many(50)
     rig.work(Counting())
     await eventually(has(rig, 150))
@@ -153,7 +155,7 @@ async def test_a_rewound_stage_catches_up_although_nothing_new_arrives(rig: Rig)
     await eventually(has(rig, 150))
 
 
-async def test_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None:
+async def test_worker_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None:
     await rig.produce_many(5)
     await rig.produce(1, b"poison")
     stop = rig.work(Counting())
@@ -169,7 +171,7 @@ async def test_a_poisoned_partition_stops_and_the_others_go_on(rig: Rig) -> None
     await eventually(has(rig, 31))
 
 
-async def test_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) -> None:
+async def test_worker_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) -> None:
     produced, done = 0, asyncio.Event()
 
     async def produce() -> None:
@@ -194,7 +196,7 @@ async def test_two_workers_share_and_take_over_without_loss_or_repeat(rig: Rig) 
     await eventually(has(rig, produced))
 
 
-async def test_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig) -> None:
+async def test_worker_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig) -> None:
     rig.work(Counting())
     await rig.produce_many(10)
     await eventually(has(rig, 30))
@@ -211,7 +213,7 @@ async def test_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: 
     assert all(one.failure is None for one in (await rig.standing()).values())
 
 
-async def test_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_told(rig: Rig) -> None:
+async def test_worker_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_told(rig: Rig) -> None:
     with socket.socket() as nobody:  # bound, not listening: whoever connects is refused
         nobody.bind(("127.0.0.1", 0))
         away = rig.settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{nobody.getsockname()[1]}"})
@@ -221,7 +223,7 @@ async def test_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_when_tol
             await stop()
 
 
-async def test_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig: Rig) -> None:
+async def test_worker_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig: Rig) -> None:
     await rig.produce_many(3)
     await rig.begin("counting")
     await rig.ask("UPDATE stage_offsets SET next_offset = 99 WHERE partition = 1 RETURNING 1")

@@ -27,10 +27,10 @@ from bus.domain.ticket_keys import TicketKey, key_name, source_name
 from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher, new_event_id
 from bus.intake.store_port import Store
-from tests.core.any_value import AWKWARD
-from tests.core.cast import ASSIGN, OPEN, RESOLVE, RULES, START
-from tests.core.invariants import folded
-from tests.core.story import request
+from tests.domain.any_value import AWKWARD
+from tests.domain.given import request
+from tests.domain.invariants import folded
+from tests.domain.people import ASSIGN, OPEN, RESOLVE, RULES, START
 
 PATIENCE_S = 120.0
 

@@ -13,7 +13,7 @@ from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
-from tests.core.cast import ASSIGN, RULES, START
+from tests.domain.people import ASSIGN, RULES, START
 from tests.schemas.codecs import CODEC
 from tests.store.contract_suite import StoreContract, fresh, opening
 
@@ -31,7 +31,9 @@ class TestPostgresStore(StoreContract):
         """Use the module's database."""
         return postgres_store
 
-    async def test_the_outbox_holds_each_event_once_per_destination(self, dispatcher: Dispatcher, pool: Pool) -> None:
+    async def test_postgres_the_outbox_holds_each_event_once_per_destination(
+        self, dispatcher: Dispatcher, pool: Pool
+    ) -> None:
         ticket_id = await self.opened(dispatcher)
         await dispatcher.dispatch([fresh(ASSIGN, ticket_id=ticket_id)])
         expected = [("ticket.events", 1), ("ticket.status", 1)]
@@ -42,17 +44,19 @@ class TestPostgresStore(StoreContract):
         assert sorted((topic, version) for topic, version, _, _ in rows) == sorted(expected)
         assert {(shard, at) for _, _, shard, at in rows} == {(partition_of(ticket_id, 6), None)}
 
-    async def test_the_imported_past_goes_to_the_log_alone(self, dispatcher: Dispatcher, pool: Pool) -> None:
+    async def test_postgres_the_imported_past_goes_to_the_log_alone(self, dispatcher: Dispatcher, pool: Pool) -> None:
         (outcome,) = await dispatcher.dispatch([fresh(opening(), historic=True)])
         assert isinstance(outcome, Accepted)
         rows = await read(pool, "SELECT topic FROM outbox WHERE ticket_id = %s", outcome.ticket_id)
         assert rows == [("ticket.events",)]
 
-    async def test_the_row_of_a_name_that_nobody_bears_is_dropped(self, dispatcher: Dispatcher, pool: Pool) -> None:
+    async def test_postgres_the_row_of_a_name_that_nobody_bears_is_dropped(
+        self, dispatcher: Dispatcher, pool: Pool
+    ) -> None:
         await dispatcher.dispatch([fresh(opening(title=""))])
         assert await read(pool, "SELECT * FROM ticket_names WHERE ticket_id IS NULL") == []
 
-    async def test_a_connection_lost_midway_is_an_outage_and_nothing_is_kept(
+    async def test_postgres_a_connection_lost_midway_is_an_outage_and_nothing_is_kept(
         self, store: PostgresStore, dispatcher: Dispatcher, pool: Pool
     ) -> None:
         command = fresh(opening())
@@ -70,7 +74,7 @@ class TestPostgresStore(StoreContract):
         assert not outcome.repeated
 
 
-async def test_a_database_that_is_away_is_an_outage_and_no_other_error() -> None:
+async def test_postgres_a_database_that_is_away_is_an_outage_and_no_other_error() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"postgresql://nobody@127.0.0.1:{closed.getsockname()[1]}/nothing"

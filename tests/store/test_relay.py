@@ -28,10 +28,10 @@ from bus.settings import Settings
 from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
-from tests.core.cast import ASSIGN, RULES, START
+from tests.domain.people import ASSIGN, RULES, START
 from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
-from tests.store.relay_door import door_to
+from tests.store.relay_gate import door_to
 from tests.store.relay_watch import PATIENCE_S, of_tickets, read, until, versions, waiting
 
 CONTRACT = load_contract()
@@ -97,7 +97,7 @@ async def worked_on(dispatcher: Dispatcher, tickets: int, notes: int) -> list[Ti
     return ids
 
 
-async def test_every_ticket_s_events_stand_in_order_in_one_partition_as_they_stand_in_the_log(
+async def test_relay_every_ticket_s_events_stand_in_order_in_one_partition_as_they_stand_in_the_log(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
 ) -> None:
     ids = await worked_on(dispatcher, tickets=12, notes=4)
@@ -110,7 +110,7 @@ async def test_every_ticket_s_events_stand_in_order_in_one_partition_as_they_sta
         assert {record.partition for record in found[ticket_id]} == {partition_of(ticket_id, 6)}
 
 
-async def test_headers_are_those_that_subscribers_were_promised(
+async def test_relay_headers_are_those_that_subscribers_were_promised(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, postgres_store: PostgresStore
 ) -> None:
     (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=0)
@@ -130,7 +130,7 @@ async def test_headers_are_those_that_subscribers_were_promised(
     assert first.timestamp == int(START.timestamp() * 1000)
 
 
-def test_headers_are_the_same_bytes_wherever_the_database_s_session_stands() -> None:
+def test_relay_headers_are_the_same_bytes_wherever_the_database_s_session_stands() -> None:
     def headers(at: datetime) -> list[tuple[str, bytes]]:
         told = {"event_id": UUID(int=7), "source": "crm", "ce_type": "note.added.v1", "ticket_id": "T20261122-000001"}
         return event_headers(**told, occurred_at=at, trace_id="1" * 32, version=1)  # type: ignore[arg-type]  # mixed dict
@@ -139,7 +139,7 @@ def test_headers_are_the_same_bytes_wherever_the_database_s_session_stands() -> 
     assert headers(at) == headers(at.astimezone(timezone(timedelta(hours=8))))
 
 
-async def test_a_subscriber_topic_holds_the_very_same_bytes(
+async def test_relay_a_subscriber_topic_holds_the_very_same_bytes(
     relay: Relay, dispatcher: Dispatcher, settings: Settings
 ) -> None:
     (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=1)
@@ -151,7 +151,7 @@ async def test_a_subscriber_topic_holds_the_very_same_bytes(
     assert [(one.value, one.headers) for one in status] == [(one.value, one.headers) for one in log[:2]]
 
 
-async def test_rows_are_marked_with_where_they_stand(
+async def test_relay_rows_are_marked_with_where_they_stand(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
 ) -> None:
     (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=2)
@@ -161,7 +161,7 @@ async def test_rows_are_marked_with_where_they_stand(
     assert [(record.offset,) for record in found] == await read(pool, query, ticket_id)
 
 
-async def test_two_relays_at_once_publish_each_row_once_and_in_order(
+async def test_relay_two_relays_at_once_publish_each_row_once_and_in_order(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool
 ) -> None:
     ids = await worked_on(dispatcher, tickets=30, notes=6)
@@ -173,7 +173,7 @@ async def test_two_relays_at_once_publish_each_row_once_and_in_order(
     assert {ticket_id: versions(found[ticket_id]) for ticket_id in ids} == {one: [*range(1, 9)] for one in ids}
 
 
-async def test_a_crash_between_acknowledgement_and_mark_repeats_bit_for_bit(
+async def test_relay_a_crash_between_acknowledgement_and_mark_repeats_bit_for_bit(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await worked_on(dispatcher, tickets=1, notes=3)
@@ -194,7 +194,7 @@ async def test_a_crash_between_acknowledgement_and_mark_repeats_bit_for_bit(
     assert same[:5] == same[5:]
 
 
-async def test_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
+async def test_relay_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
     relay: Relay, dispatcher: Dispatcher, pool: Pool
 ) -> None:
     del relay  # it has published what other tests left
@@ -216,7 +216,7 @@ async def test_only_shards_that_wait_are_locked_and_the_longest_waiting_first(
         assert await (await connection.execute(query)).fetchall() == first
 
 
-async def test_a_pass_takes_no_more_bytes_than_it_may_and_the_rest_follows(
+async def test_relay_a_pass_takes_no_more_bytes_than_it_may_and_the_rest_follows(
     relay: Relay, dispatcher: Dispatcher, settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (ticket_id,) = await worked_on(dispatcher, tickets=1, notes=6)
@@ -227,7 +227,7 @@ async def test_a_pass_takes_no_more_bytes_than_it_may_and_the_rest_follows(
     assert versions(of_tickets(await records(settings), [ticket_id])[ticket_id]) == [*range(1, 9)]
 
 
-async def test_what_is_committed_is_published_without_waiting_to_be_asked(
+async def test_relay_what_is_committed_is_published_without_waiting_to_be_asked(
     relay: Relay, dispatcher: Dispatcher, pool: Pool
 ) -> None:
     running = asyncio.create_task(relay.run())
@@ -244,7 +244,7 @@ async def test_what_is_committed_is_published_without_waiting_to_be_asked(
     assert running.cancelled()
 
 
-async def test_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
+async def test_relay_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
     dispatcher: Dispatcher, pool: Pool, settings: Settings
 ) -> None:
     ids = await worked_on(dispatcher, tickets=2, notes=1)

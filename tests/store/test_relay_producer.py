@@ -13,7 +13,7 @@ from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import INTAKE, load_contract, physical
-from tests.store.relay_door import door_to
+from tests.store.relay_gate import door_to
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def send(held: HeldProducer, settings: Settings, value: bytes = b"x", with
         return producer
 
 
-async def test_first_calls_at_once_make_one_producer(settings: Settings) -> None:
+async def test_relay_producer_first_calls_at_once_make_one_producer(settings: Settings) -> None:
     held = HeldProducer(settings)
     producers = await asyncio.gather(*(send(held, settings) for _ in range(5)))
     assert len({id(one) for one in producers}) == 1
@@ -39,7 +39,7 @@ async def test_first_calls_at_once_make_one_producer(settings: Settings) -> None
     await held.close()
 
 
-async def test_after_a_failure_the_next_call_gets_a_new_producer(settings: Settings) -> None:
+async def test_relay_producer_after_a_failure_the_next_call_gets_a_new_producer(settings: Settings) -> None:
     held = HeldProducer(settings)
     first = await send(held, settings)
     with pytest.raises(KafkaUnavailable):
@@ -49,7 +49,9 @@ async def test_after_a_failure_the_next_call_gets_a_new_producer(settings: Setti
     await held.close()
 
 
-async def test_while_nobody_answers_it_says_so_and_goes_on_when_somebody_does(settings: Settings) -> None:
+async def test_relay_producer_while_nobody_answers_it_says_so_and_goes_on_when_somebody_does(
+    settings: Settings,
+) -> None:
     async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
         held = HeldProducer(settings.model_copy(update={"kafka_bootstrap": address}))
         with pytest.raises(KafkaUnavailable):
@@ -59,7 +61,7 @@ async def test_while_nobody_answers_it_says_so_and_goes_on_when_somebody_does(se
         await held.close()
 
 
-async def test_a_record_that_is_too_large_is_no_outage(settings: Settings) -> None:
+async def test_relay_producer_a_record_that_is_too_large_is_no_outage(settings: Settings) -> None:
     held = HeldProducer(settings)
     await send(held, settings, b"\x00" * (RECORD_BYTES_MAX - 1_000))
     with pytest.raises(InvariantBroken):
@@ -67,7 +69,7 @@ async def test_a_record_that_is_too_large_is_no_outage(settings: Settings) -> No
     await held.close()
 
 
-async def test_the_largest_payload_gets_in_however_badly_it_compresses(
+async def test_relay_producer_the_largest_payload_gets_in_however_badly_it_compresses(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = kafka_module.make_producer

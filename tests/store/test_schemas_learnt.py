@@ -20,7 +20,9 @@ def under(schema_ids: Iterable[int], value: bytes) -> list[bytes]:
     return [b"\0" + one.to_bytes(4, "big") + value[5:] for one in schema_ids]
 
 
-async def test_a_newer_schema_is_found_behind_any_number_of_made_up_ids_and_foreign_schemas(pool: Pool) -> None:
+async def test_schemas_learnt_a_newer_schema_is_found_behind_any_number_of_made_up_ids_and_foreign_schemas(
+    pool: Pool,
+) -> None:
     known = {one: each for one, each in registered(*BY_CLASS.values()).items() if each.subject != NOTE.subject}
     codec = Codec(known)
     kept = [(NEWER, NOTE.subject, json.dumps(NOTE.schema)), (PROTOBUF, "theirs", 'syntax = "proto3"; message Note {}')]

@@ -62,7 +62,7 @@ async def set_by_hand(settings: Settings, topic: str, configs: dict[str, str]) -
     await eventually(there, what="the configs set by hand")
 
 
-async def test_what_differs_is_set_and_said_and_what_others_set_stays(settings: Settings) -> None:
+async def test_topics_what_differs_is_set_and_said_and_what_others_set_stays(settings: Settings) -> None:
     await apply_topics(settings, CONTRACT, replication=1)
     before = await standing(settings, COMMANDS)
     await set_by_hand(settings, COMMANDS, {**OTHERWISE, "segment.ms": "7777777", "min.insync.replicas": "1"})
@@ -80,7 +80,7 @@ async def test_what_differs_is_set_and_said_and_what_others_set_stays(settings: 
     assert await alter_topics(settings, CONTRACT) == []
 
 
-async def test_a_longer_retention_stays_for_shortening_it_deletes_records(settings: Settings) -> None:
+async def test_topics_a_longer_retention_stays_for_shortening_it_deletes_records(settings: Settings) -> None:
     await apply_topics(settings, CONTRACT, replication=1)
     longer = str(365 * 86_400_000)
     await set_by_hand(settings, COMMANDS, {**(await standing(settings, COMMANDS)).own, "retention.ms": longer})
@@ -89,7 +89,7 @@ async def test_a_longer_retention_stays_for_shortening_it_deletes_records(settin
     assert (await standing(settings, COMMANDS)).configs["retention.ms"] == longer
 
 
-async def test_a_topic_with_other_partitions_is_refused_before_anything_is_changed(settings: Settings) -> None:
+async def test_topic_with_other_partitions_is_refused_before_anything_is_changed(settings: Settings) -> None:
     name = physical(settings.namespace, LOG)
     async with admin(settings) as client:
         await client.create_topics([NewTopic(name, 3, 1)])
@@ -101,7 +101,7 @@ async def test_a_topic_with_other_partitions_is_refused_before_anything_is_chang
     assert [await standing(settings, topic) for topic in (LOG, COMMANDS)] == before
 
 
-async def test_what_the_broker_refuses_is_no_success(settings: Settings) -> None:
+async def test_topics_what_the_broker_refuses_is_no_success(settings: Settings) -> None:
     with pytest.raises(TopicRefused, match="InvalidReplicationFactor"):
         await apply_topics(settings, CONTRACT, replication=9)
     await apply_topics(settings, CONTRACT, replication=1)

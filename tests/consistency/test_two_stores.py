@@ -1,0 +1,180 @@
+"""verify tells every difference, republish fills Kafka, restore fills PostgreSQL; on the real parts."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bus.app import Core
+from bus.consistency.report import LogReport
+from bus.consistency.restore import restore
+from bus.consistency.verify import verify_log
+from bus.domain.commands import Accept, Assign, Command, Note, OpenTicket, Request, Start
+from bus.domain.terms import CommandId, KeyKind, TraceId
+from bus.domain.values import Assignee, IncidentKey
+from bus.kafka.clients import start_producer
+from bus.local.stack import Urls
+from bus.outbox.republish import republish
+from bus.wire.event_reader import EventReader
+from schemas.topics import LOG, physical
+from tests.bus_under_test import Bus, bus_on
+
+AT = datetime(2026, 1, 18, 8, 0, tzinfo=UTC)
+WANG = Assignee(role="engineer", person="王磊", contact="1", backup_person="赵敏", backup_contact="2")
+TICKETS = 40
+
+
+@pytest.fixture
+def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
+    with bus_on(parts, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def core(bus: Bus) -> AsyncIterator[Core]:
+    async with bus.core() as opened:
+        yield opened
+        await opened.relay.close()
+
+
+def request(number: int, command: Command, minute: int) -> Request:
+    at = AT + timedelta(minutes=minute)
+    return Request(
+        command_id=CommandId(uuid4()),
+        command=command,
+        source="crm",
+        source_no=f"C-{number}",
+        actor="tester",
+        at=at,
+        received_at=at,
+        trace_id=TraceId(f"{number:032x}"),
+        fingerprint="same",
+    )
+
+
+def opening(number: int) -> OpenTicket:
+    key = IncidentKey(kind=KeyKind.ORDER, value=f"O-{number}")
+    return OpenTicket(incident_key=key, title="漏水", type="hardware_fault", source_no=f"C-{number}")
+
+
+def life(number: int) -> tuple[Command, ...]:
+    return (opening(number), Assign(assignee=WANG), Accept(), Start())
+
+
+async def fill(core: Core) -> list[Request]:
+    """Let some tickets live a little; four events each, nothing published yet."""
+    requests = [request(number, one, minute) for number in range(TICKETS) for minute, one in enumerate(life(number))]
+    await core.dispatcher.dispatch(requests)
+    return requests
+
+
+async def publish_all(core: Core) -> None:
+    while await core.relay.publish_once():
+        pass
+
+
+async def verified(core: Core) -> LogReport:
+    return await verify_log(core.pool, core.settings, core.contract, core.codec)
+
+
+async def execute(core: Core, text: str, *parameters: object) -> None:
+    async with core.pool.connection() as connection:
+        await connection.execute(text.encode(), parameters)
+
+
+async def test_two_stores_what_waits_is_no_difference_and_what_is_published_is_equal(core: Core) -> None:
+    await fill(core)
+    before = await verified(core)
+    assert (before.waiting, before.records, before.differences) == (4 * TICKETS, 0, 0)
+    await publish_all(core)
+    after = await verified(core)
+    assert (after.stored, after.records, after.waiting, after.differences) == (4 * TICKETS, 4 * TICKETS, 0, 0)
+
+
+async def test_two_stores_each_kind_of_difference_is_told(core: Core) -> None:
+    await fill(core)
+    await execute(
+        core,
+        "UPDATE outbox SET published_at = now(), kafka_offset = 0 WHERE topic = %s AND ticket_id LIKE '%%-000003'",
+        LOG,
+    )
+    await publish_all(core)
+    await execute(core, "UPDATE events SET value = value || '\\x00' WHERE ticket_id LIKE '%%-000005' AND version = 2")
+    await execute(core, "DELETE FROM events WHERE ticket_id LIKE '%%-000007' AND version = 4")
+    await execute(core, "DELETE FROM outbox WHERE ticket_id LIKE '%%-000009' AND version = 1 AND topic = %s", LOG)
+    await execute(
+        core,
+        "UPDATE ticket_states SET state = jsonb_set(state, '{title}', '\"漏电\"') WHERE ticket_id LIKE '%%-000011'",
+    )
+    producer = await start_producer(core.settings)
+    await producer.send_and_wait(physical(core.settings.namespace, LOG), b"garbage", partition=0)
+    await producer.stop()
+    report = await verified(core)
+    kinds = {one.kind for one in report.told}
+    assert kinds >= {"missing_in_kafka", "different", "unknown_in_kafka", "gap", "never_queued", "unreadable_in_kafka"}
+    assert [one.ticket_id[-6:] for one in report.told if one.kind == "state"] == ["000011"]
+    assert [one.ticket_id[-6:] for one in report.told if one.kind == "unreadable_in_postgres"] == ["000005"]
+    assert report.differences == len(report.told)
+
+
+async def test_two_stores_republish_fills_what_a_topic_lacks_and_nothing_else(core: Core) -> None:
+    await fill(core)
+    await execute(core, "UPDATE outbox SET published_at = now(), kafka_offset = 0 WHERE ticket_id LIKE '%%-00001%%'")
+    await execute(core, "DELETE FROM outbox WHERE topic = 'ticket.assign'")
+    await publish_all(core)
+    assert (await verified(core)).differences > 0
+    assert await republish(core.pool, core.settings, core.contract, LOG) == 4 * 10
+    assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 2 * TICKETS
+    assert await republish(core.pool, core.settings, core.contract, LOG) == 0
+    await publish_all(core)
+    report = await verified(core)
+    assert (report.differences, report.repeats) == (0, 0)
+    assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 0
+
+
+async def test_two_stores_republish_sends_nothing_again_whose_row_was_lost_and_whose_record_was_not(core: Core) -> None:
+    await fill(core)
+    await publish_all(core)
+    await execute(core, "DELETE FROM outbox WHERE topic = 'ticket.assign'")
+    assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 0
+    async with core.pool.connection() as connection:
+        rows = await connection.execute(
+            "SELECT count(*), count(published_at), count(kafka_offset) FROM outbox WHERE topic = 'ticket.assign'"
+        )
+        assert await rows.fetchall() == [(2 * TICKETS,) * 3]
+
+
+async def poison(core: Core) -> None:
+    """Put what is no event onto the log."""
+    producer = await start_producer(core.settings)
+    try:
+        await producer.send_and_wait(physical(core.settings.namespace, LOG), b"poison", partition=0)
+    finally:
+        await producer.stop()
+
+
+async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None:
+    requests = await fill(core)
+    await publish_all(core)
+    await poison(core)
+    states = await _states(core)
+    await execute(core, "TRUNCATE events, ticket_states, ticket_names, commands, outbox")
+    await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
+    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 4 * TICKETS
+    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 0
+    assert await _states(core) == states
+    assert (await verified(core)).differences == 1  # the poison
+    again = await core.dispatcher.dispatch(requests)
+    assert {getattr(outcome, "repeated", None) for outcome in again} == {True}
+    goes_on = await core.dispatcher.dispatch([request(3, Note(text="继续"), 30)])
+    assert getattr(goes_on[0], "version", 0) == 5
+    opened = await core.dispatcher.dispatch([request(999, opening(999), 40)])
+    assert getattr(opened[0], "ticket_id", "") not in states
+
+
+async def _states(core: Core) -> dict[str, object]:
+    async with core.pool.connection() as connection:
+        rows = await connection.execute("SELECT ticket_id, state FROM ticket_states")
+        return dict(await rows.fetchall())

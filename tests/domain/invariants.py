@@ -1,0 +1,133 @@
+"""What must hold of every log, whatever was wanted: checked by folding it and by a clock of the tests' own."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count, groupby
+from uuid import UUID
+
+from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
+from bus.domain.events import (
+    AssignmentAccepted,
+    ClosureRejected,
+    EngineerArrived,
+    EngineerDeparted,
+    Recorded,
+    SlaBreached,
+    SlaWarned,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketReturned,
+    WorkPaused,
+    WorkResumed,
+    WorkStarted,
+)
+from bus.domain.terms import ClockName, EventId, State
+from bus.domain.ticket import Ticket, evolve
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
+from bus.wire.codec import ticket_from_json, ticket_json
+from tests.domain.people import RULES, START
+
+RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
+STOPS = WorkPaused | TicketResolved
+STARTS = WorkResumed | ClosureRejected | TicketReopened | TicketReturned
+
+
+def folded(log: Sequence[Recorded]) -> Ticket:
+    """Fold a ticket's log anew: versions follow each other from 1, and closed is reached by way of resolved alone."""
+    ticket: Ticket | None = None
+    for number, recorded in enumerate(log, start=1):
+        assert recorded.version == number
+        before, ticket = ticket, evolve(ticket, recorded)
+        if ticket.state is State.CLOSED and (before is None or before.state is not State.CLOSED):
+            assert before
+            assert before.state is State.RESOLVED
+        assert (ticket.closed_at is not None) == (ticket.state is State.CLOSED)
+        assert (ticket.resolved_at is not None) == (ticket.state in {State.RESOLVED, State.CLOSED})
+        assert ticket.paused_for is None or ticket.state is State.IN_PROGRESS
+        assert ticket.substate is None or ticket.state is State.IN_PROGRESS
+    assert ticket
+    assert ticket_from_json(ticket_json(ticket)) == ticket
+    return ticket
+
+
+def each_command_has_one_effect(log: Sequence[Recorded], outcomes: Sequence[Outcome]) -> None:
+    """Hold the whole log, in the order of its making, against what was answered."""
+    runs = [command_id for command_id, _ in groupby(log, key=lambda recorded: recorded.command_id)]
+    assert len(runs) == len(set(runs))
+    # An id whose command changed nothing stays free.
+    effects = [one for one in outcomes if isinstance(one, Accepted) and one.answer is not CommandResult.UNCHANGED]
+    first = {one.command_id: one for one in effects if not one.repeated}
+    assert len(first) == len([one for one in effects if not one.repeated])
+    last = {recorded.command_id: recorded for recorded in log}
+    assert last.keys() == first.keys()
+    for command_id, recorded in last.items():
+        assert (first[command_id].ticket_id, first[command_id].version) == (recorded.ticket_id, recorded.version)
+    assert [one for one in effects if one.repeated and replace(one, repeated=False) != first[one.command_id]] == []
+    assert all(one.error.field and one.error.zh and one.error.en for one in outcomes if isinstance(one, Refused))
+
+
+def promises_are_told_once(log: Sequence[Recorded]) -> None:
+    """Hold warnings and breaches of a ticket's log: at most one of each per clock, never early, none after a breach."""
+    told = Counter((type(r.event), r.event.clock) for r in log if isinstance(r.event, SlaWarned | SlaBreached))
+    assert not told or max(told.values()) == 1
+    broken: set[ClockName] = set()
+    for recorded in log:
+        match recorded.event:
+            case SlaBreached(clock=clock, due_at=due_at):
+                assert recorded.occurred_at >= due_at
+                broken.add(clock)
+            case SlaWarned(clock=clock):
+                assert clock not in broken
+            case _:
+                pass
+
+
+def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
+    """Recount both clocks of a log whose times follow each other: no breach is missing or at another time."""
+    opened = log[0].event
+    assert isinstance(opened, TicketOpened)
+    response_due = opened.opened_at + timedelta(seconds=opened.response_limit_s)
+    limit, spent = timedelta(seconds=opened.resolution_limit_s), timedelta(0)
+    since: datetime | None = opened.opened_at
+    broken: dict[ClockName, datetime] = {}
+    answered = False
+    for recorded in log:
+        at, event = recorded.occurred_at, recorded.event
+        resolution_due = since + limit - spent if since else None
+        if isinstance(event, SlaBreached):
+            assert event.due_at == (response_due if event.clock is ClockName.FIRST_RESPONSE else resolution_due)
+            assert not (answered and event.clock is ClockName.FIRST_RESPONSE)
+            broken[event.clock] = event.due_at
+        elif isinstance(event, RESPONSES):
+            assert answered or at <= response_due or ClockName.FIRST_RESPONSE in broken
+            answered = True
+        if isinstance(event, STOPS) and since:
+            spent += max(at - since, timedelta(0))
+            assert spent <= limit or ClockName.RESOLUTION in broken
+            since = None
+        elif isinstance(event, STARTS):
+            since = since or at
+
+
+def numbering_dispatcher(store: MemoryStore) -> Dispatcher:
+    """Give a dispatcher whose event ids count up, so that the log can be told in the order of its making."""
+    ids = count(10_000)
+    return Dispatcher(store=store, rules=RULES, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids))))
+
+
+def whole_log(store: MemoryStore) -> list[Recorded]:
+    """Give all tickets' events in the order of their making."""
+    return sorted((recorded for one in store.log.values() for recorded in one), key=lambda r: r.event_id)
+
+
+def everything_holds(store: MemoryStore, outcomes: Sequence[Outcome]) -> None:
+    """Check what holds whatever was wanted and whatever the times."""
+    each_command_has_one_effect(whole_log(store), outcomes)
+    for ticket_id, events in store.log.items():
+        assert folded(events) == asyncio.run(store.ticket(ticket_id))
+        promises_are_told_once(events)

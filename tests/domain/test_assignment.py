@@ -1,0 +1,88 @@
+"""Responsibility: an assignment names people, never a department (R6); handover, return, claim."""
+
+from dataclasses import replace
+
+import pytest
+
+from bus.domain.commands import Accept, Arrive, Assign, Depart, Resolve, Return, Start
+from bus.domain.events import (
+    AssignmentAccepted,
+    EngineerArrived,
+    EngineerDeparted,
+    TicketAssigned,
+    TicketReturned,
+    WorkStarted,
+)
+from bus.domain.terms import State, Substate
+from bus.domain.ticket import NOBODY
+from bus.domain.values import Assignee
+from tests.domain.given import given
+from tests.domain.people import ASSIGN, ASSIGNED, OPEN, PAUSED, RESOLVED, START, WANG, WORKING, ZHAO
+
+HANDOVER = Assign(assignee=ZHAO, reason="王师傅休假")
+
+
+def test_assignment_names_who_and_who_else() -> None:
+    story = given(OPEN).when(ASSIGN).then(TicketAssigned(assignee=WANG, previous_person="", reason="就近"))
+    assert (story.ticket.assignee, story.ticket.assignments, story.ticket.reassignments) == (WANG, 1, 0)
+
+
+@pytest.mark.parametrize("field", ["role", "person", "contact", "backup_person", "backup_contact"])
+def test_assignment_no_part_of_the_responsibility_may_be_left_out(field: str) -> None:
+    incomplete = Assign(assignee=replace(WANG, **{field: ""}), reason="就近")
+    given(OPEN).when(incomplete).then_refused("missing", f"assignee.{field}")
+
+
+def test_assignment_a_department_is_nobody() -> None:
+    given(OPEN).when(Assign(assignee=Assignee(role="售后部"))).then_refused("missing", "assignee.person")
+
+
+def test_assignment_a_first_assignment_needs_no_reason_and_a_handover_does() -> None:
+    given(OPEN).when(Assign(assignee=WANG)).then(TicketAssigned)
+    given(*ASSIGNED).when(Assign(assignee=ZHAO)).then_refused("missing", "reason")
+
+
+def test_assignment_a_handover_names_whom_it_takes_from_and_work_goes_on() -> None:
+    story = (
+        given(*WORKING)
+        .when(HANDOVER)
+        .then(TicketAssigned(assignee=ZHAO, previous_person="王师傅", reason="王师傅休假"))
+    )
+    assert (story.ticket.state, story.ticket.substate) == (State.IN_PROGRESS, Substate.REMOTE_DIAGNOSIS)
+    assert (story.ticket.assignments, story.ticket.reassignments) == (2, 1)
+
+
+def test_assignment_who_takes_over_claims_the_ticket_anew() -> None:
+    given(*WORKING, HANDOVER).when(Accept(note="已接手")).then(AssignmentAccepted(note="已接手"))
+
+
+def test_assignment_a_ticket_is_claimed_once_per_assignment() -> None:
+    given(*ASSIGNED, Accept()).when(Accept()).then_refused("already", "accepted")
+    given(*ASSIGNED, Depart()).when(Accept()).then_refused("already", "accepted")
+
+
+def test_assignment_setting_out_arriving_and_starting_say_where_the_work_stands() -> None:
+    story = given(*ASSIGNED).when(Depart(expected_at=START)).then(EngineerDeparted(expected_at=START))
+    assert story.ticket.state is State.ASSIGNED
+    story.when(Arrive(place="客户家")).then(EngineerArrived(place="客户家"))
+    assert (story.ticket.state, story.ticket.substate) == (State.IN_PROGRESS, Substate.ON_SITE)
+    story.when(Start(substate=Substate.PARTS, reason="缺件")).then(WorkStarted(substate=Substate.PARTS, reason="缺件"))
+    story.when(Start(substate=Substate.PARTS)).then_refused("already", "substate")
+
+
+def test_assignment_a_return_needs_a_reason_and_leaves_nobody_responsible() -> None:
+    given(*PAUSED).when(Return()).then_refused("missing", "reason")
+    story = given(*PAUSED).when(Return(reason="不在本区"))
+    ticket = story.then(TicketReturned(state=State.PENDING, previous_person="王师傅", reason="不在本区")).ticket
+    assert (ticket.state, ticket.substate, ticket.paused_for) == (State.PENDING, None, None)
+    assert (ticket.assignee, ticket.accepted_at) == (NOBODY, None)
+
+
+@pytest.mark.parametrize("way", [WORKING, PAUSED, RESOLVED], ids=["working", "paused", "resolved"])
+def test_assignment_in_history_a_ticket_may_lose_its_handler_and_keep_its_state(way: tuple[Resolve, ...]) -> None:
+    story = given(*way, historic=True)
+    before = story.ticket
+    story.when(Return(reason="assigned_to: ?"), historic=True).then(TicketReturned)
+    assert story.ticket.assignee == NOBODY
+    assert (story.ticket.state, story.ticket.paused_for) == (before.state, before.paused_for)
+    assert story.ticket.resolution == before.resolution

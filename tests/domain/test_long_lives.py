@@ -1,0 +1,77 @@
+"""Long lives of tickets: walks of mostly legal commands through every state, many times round, keep the invariants."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import get_args
+
+import pytest
+
+from bus.domain.batch_decider import Accepted, Outcome
+from bus.domain.commands import Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
+from bus.domain.events import Event, ReportJoined
+from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
+from bus.domain.transitions import legal_in
+from bus.intake.memory_store import MemoryStore
+from tests.domain.any_history import WAITS_S
+from tests.domain.given import request
+from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
+from tests.domain.people import OPEN, SAMPLES, START, WANG, ZHAO
+
+STEPS = 200
+LIVES = 40
+# In many short waits a promise is spent in pieces, with pauses between them, before it falls due.
+SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
+
+
+async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
+    """Let two tickets live for a while."""
+    dispatcher = numbering_dispatcher(store)
+    openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]
+    outcomes = await dispatcher.dispatch([request(one, n) for n, one in enumerate(openings, start=1)])
+    ids = [one.ticket_id for one in outcomes if isinstance(one, Accepted)]
+    now = START
+    waits_s = chance.choice([WAITS_S, SHORT_S])
+    for number in range(3, STEPS):
+        now += timedelta(seconds=chance.choice(waits_s))
+        ticket_id = chance.choice(ids)
+        ticket = await store.ticket(ticket_id)
+        assert ticket
+        command = _next(chance, ticket.state)
+        outcomes += await dispatcher.dispatch([request(command, number, at=now, ticket_id=TicketId(ticket_id))])
+    return outcomes
+
+
+def _next(chance: Random, state: State) -> Command:
+    legal = [*legal_in(state), WarnSla, BreachSla]
+    kind = chance.choice(legal if chance.random() < 0.9 else [one for one in SAMPLES if one is not OpenTicket])
+    match SAMPLES[kind]:
+        case Assign() as assign:
+            return replace(assign, assignee=chance.choice([WANG, ZHAO]))
+        case Start() as start:
+            return replace(start, substate=chance.choice(list(Substate)))
+        case Pause() as pause:
+            return replace(pause, waiting_for=chance.choice(list(WaitingFor)))
+        case WarnSla() | BreachSla() as alarm:
+            return replace(alarm, clock=chance.choice(list(ClockName)))
+        case command:
+            return command
+
+
+@pytest.mark.parametrize("seed", range(LIVES))
+def test_long_life_keeps_the_invariants_and_the_promises(seed: int) -> None:
+    store = MemoryStore()
+    outcomes = asyncio.run(lived(store, Random(seed)))  # noqa: S311 - a walk to be repeated, no secret
+    everything_holds(store, outcomes)
+    for events in store.log.values():
+        promises_are_kept_or_told(events)
+
+
+def test_long_lives_the_walks_meet_every_event() -> None:
+    met: set[type] = set()
+    for seed in range(10):
+        store = MemoryStore()
+        asyncio.run(lived(store, Random(seed)))  # noqa: S311 - as above
+        met |= {type(recorded.event) for recorded in whole_log(store)}
+    assert {event for event in get_args(Event) if event not in met} <= {ReportJoined}

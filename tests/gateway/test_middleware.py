@@ -1,0 +1,157 @@
+"""Limits on what comes in, and the one shape of everything that goes wrong."""
+
+import gzip
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from bus.domain.errors import MalformedInput
+from bus.gateway.http import trace_context
+from bus.gateway.http.trace_context import parent_of, parse
+from bus.wire.json_body import read_object
+from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_middleware_a_body_over_the_limit_is_413_however_it_is_sent(gateway: Gateway) -> None:
+    big = orjson.dumps({**OPENING, "description": "x" * BODY_BYTES_MAX})
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(0, len(big), 1000):
+            yield big[at : at + 1000]
+
+    for content in (big, chunks()):
+        answer = await gateway.post("/v1/tickets", content=content)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert answer.json()["limit_bytes"] == BODY_BYTES_MAX
+    assert gateway.store.log == {}
+
+
+async def test_middleware_a_body_at_the_limit_is_taken(gateway: Gateway) -> None:
+    room = BODY_BYTES_MAX - len(orjson.dumps({**OPENING, "description": ""}))
+    body = orjson.dumps({**OPENING, "description": " " * 90_000})
+    assert (await gateway.post("/v1/tickets", content=body + b" " * (room - 90_000))).status_code == 201
+
+
+async def test_middleware_an_encoded_body_is_refused(gateway: Gateway) -> None:
+    content = gzip.compress(orjson.dumps(OPENING))
+    answer = await gateway.post("/v1/tickets", content=content, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "content_encoding")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (b"{", "not_json", "body"),
+        (b"\xff", "not_json", "body"),
+        (b'{"a": NaN}', "not_json", "body"),
+        (b'{"a": 1e999}', "not_json", "body"),
+        (b"[]", "not_an_object", "body"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "too_deep", "body"),
+        (b'{"a":' * 100_000, "too_deep", "body"),
+        (rb'{"a": {"b": ["x", "\u0000"]}}', "nul", "a.b[1]"),
+        (rb'{"a": {"b": "\ud800"}}', "lone_surrogate", "a.b"),
+        (rb'{"a\u0000": 1}', "nul", r"'a\x00'"),
+    ],
+)
+def test_middleware_json_that_will_not_do_is_refused_and_the_field_named(body: bytes, code: str, field: str) -> None:
+    with pytest.raises(MalformedInput) as refused:
+        read_object(body)
+    assert (refused.value.code, refused.value.field) == (code, field)
+
+
+def test_middleware_brackets_inside_strings_are_not_depth_and_32_levels_are_fine() -> None:
+    assert read_object(orjson.dumps({"a": '[{\\"' * 100})) == {"a": '[{\\"' * 100}
+    assert read_object(b'{"a":' * 32 + b"1" + b"}" * 32)
+    assert read_object(b'{"a":1,"a":2}') == {"a": 2}
+    assert read_object(b"") == {}
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(alphabet='{}[]"\\a:,1', max_size=200).map(str.encode)))
+def test_middleware_any_bytes_are_read_or_refused(body: bytes) -> None:
+    try:
+        assert isinstance(read_object(body), dict)
+    except MalformedInput as refused:
+        assert refused.zh  # noqa: PT017 - either outcome is right, a third one is not
+
+
+async def test_middleware_what_no_route_takes_is_a_problem_with_a_trace(gateway: Gateway) -> None:
+    answer = await gateway.get("/v2/tickets")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["trace_id"] in answer.headers["traceparent"]
+    answer = await gateway.http.delete("/v1/tickets")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_middleware_our_own_failure_is_500_with_a_trace_id_and_no_stack_trace(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.store, "_there", lambda: 1 / 0)
+    with capture_logs() as logs:
+        answer = await gateway.get("/v1/tickets/T20261122-000001")
+    assert [one["event"] for one in logs] == ["request failed"]
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.json()["trace_id"] in answer.headers["traceparent"]
+    assert "Zero" not in answer.text
+    assert "Traceback" not in answer.text
+    with capture_logs():
+        answer = await gateway.post("/v1/tickets", OPENING)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "00", f"00-{TRACE}-b7ad6b7169203331", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01",
+     f"ff-{TRACE}-b7ad6b7169203331-01", f"00-{TRACE.upper()}-b7ad6b7169203331-01",
+     f"00-{TRACE}-b7ad6b7169203331-01-more"],
+)  # fmt: skip
+def test_middleware_a_traceparent_that_is_not_valid_counts_as_none(header: str | None) -> None:
+    assert parse(header) is None
+
+
+def test_middleware_a_valid_traceparent_is_read_and_two_of_them_contradict_each_other() -> None:
+    good = f"00-{TRACE}-b7ad6b7169203331-00"
+    assert parse(good) is not None
+    assert parse(f"01-{TRACE}-b7ad6b7169203331-00-future") is not None
+    assert parent_of([(b"Traceparent", good.encode())]) is not None
+    assert parent_of([(b"traceparent", good.encode())] * 2) is None
+
+
+async def test_middleware_spans_are_named_by_method_and_route_and_hold_nothing_of_the_path(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace_context, "tracer", provider.get_tracer("ticketbus"))
+    ticket = await gateway.opened()
+    await gateway.post(f"/v1/tickets/{ticket}/note", {"text": "x"})
+    await gateway.get("/v1/journeys/13800000001")
+    await gateway.get("/13800000001/secret")
+    await gateway.http.request("13800000001", "/v1/tickets")
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == [
+        "POST /v1/tickets", "POST /v1/tickets/{ticket_id}/note", "GET /v1/journeys/{any:path}", "GET",
+        "_OTHER /v1/tickets",
+    ]  # fmt: skip
+    assert not any("13800000001" in span.to_json() for span in spans)
+    assert "13800000001" not in (await gateway.get("/metrics")).text
+
+
+async def test_middleware_requests_are_counted_by_route_and_never_by_path(gateway: Gateway) -> None:
+    labels = {"method": "GET", "route": "/v1/journeys/{any:path}", "status": "404"}
+    before = REGISTRY.get_sample_value("ticketbus_http_requests_total", labels) or 0
+    await gateway.get("/v1/journeys/13800000001")
+    assert REGISTRY.get_sample_value("ticketbus_http_requests_total", labels) == before + 1
+    text = (await gateway.get("/metrics")).text
+    assert "13800000001" not in text

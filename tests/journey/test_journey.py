@@ -1,0 +1,119 @@
+"""A ticket is found by whatever is known of it, and told as of one moment; notes of pushes are kept for a month."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bus.app import Core
+from bus.domain.commands import Note
+from bus.journey import journey as journey_module
+from bus.journey.journey import journey
+from bus.local.stack import Urls
+from bus.postgres.pool import connected
+from bus.postgres.retention import delete_old_rows
+from schemas.topics import LOG, physical
+from tests.bus_under_test import Bus, bus_on, eventually
+from tests.consistency.test_two_stores import opening, request
+
+DEVICE = """
+INSERT INTO device_history (ticket_id, version, serial, type, title, opened_at, root_cause, summary, parts)
+VALUES (%s, 1, 'SN-7', 't', 't', %s, '', '', '[]')"""
+OFFSETS = """
+INSERT INTO stage_offsets (handler, partition, topic, next_offset)
+SELECT %s, shard, %s, 9 FROM outbox WHERE ticket_id = %s AND topic = 'ticket.events'"""
+BATCH = """
+INSERT INTO stage_batches (handler, partition, first_offset, next_offset, at)
+SELECT %s, shard, 0, %s, %s FROM outbox WHERE ticket_id = %s AND topic = 'ticket.events'"""
+
+DELIVERED = """
+INSERT INTO deliveries (target, ticket_id, version, enqueued_at) SELECT 'erp', ticket_id, version, now() FROM events
+ON CONFLICT DO NOTHING"""
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Make a bus of the module's own."""
+    with bus_on(parts, tmp_path_factory.mktemp("journey")) as made:
+        yield made
+
+
+@pytest.fixture
+async def core(bus: Bus) -> AsyncIterator[Core]:
+    """Open its core."""
+    async with bus.core() as opened:
+        yield opened
+
+
+async def told(core: Core, anything: str) -> dict[str, Any]:
+    """Tell the journey of what is known."""
+    found = await journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
+    assert found is not None
+    return found
+
+
+async def write(core: Core, text: str, *parameters: object) -> None:
+    async with connected(core.pool) as connection:
+        await connection.execute(text.encode(), parameters)
+
+
+async def test_journey_a_name_of_two_tickets_tells_the_newest_and_names_the_other(core: Core) -> None:
+    older, newer = request(1, opening(1), 0), request(2, replace(opening(2), serial="SN-7"), 5)
+    first, second = await core.dispatcher.dispatch([older, newer])
+    first_id, second_id = (getattr(one, "ticket_id", "") for one in (first, second))
+    for ticket_id, at in ((first_id, older.at), (second_id, newer.at)):
+        await write(core, DEVICE, ticket_id, at)
+    by_serial = await told(core, "SN-7")
+    assert (by_serial["ticket_id"], by_serial["also"]) == (second_id, [first_id])
+    for name in (first_id, "O-1", "C-1", f"{1:032x}"):
+        assert (await told(core, name))["ticket_id"] == first_id
+
+
+async def test_journey_a_ticket_that_changes_while_it_is_told_is_told_as_it_was(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await core.dispatcher.dispatch([request(3, opening(3), 0)])
+    rows, notes = journey_module._rows, iter(range(100))
+
+    async def slowly(connection: Any, query: Any, parameters: Any) -> Any:
+        found = await rows(connection, query, parameters)
+        await core.dispatcher.dispatch([request(3, Note(text=f"{next(notes)}"), 10)])
+        await write(core, DELIVERED)
+        return found
+
+    with monkeypatch.context() as planted:
+        planted.setattr(journey_module, "_rows", slowly)
+        assert [one["version"] for one in (await told(core, "O-3"))["events"]] == [1]
+    assert len((await told(core, "O-3"))["events"]) > 1
+
+
+async def test_journey_a_projection_is_told_with_the_batch_that_held_the_record(core: Core) -> None:
+    (opened,) = await core.dispatcher.dispatch([request(4, opening(4), 0)])
+    ticket_id = getattr(opened, "ticket_id", "")
+    await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 7 WHERE ticket_id = %s", ticket_id)
+    at = datetime(2026, 1, 18, 9, tzinfo=UTC)
+    topic = physical(core.settings.namespace, LOG)
+    for handler, name, end in (("a", topic, 8), ("b", topic, 7), ("c", "other", 8)):
+        await write(core, OFFSETS, handler, name, ticket_id)
+        await write(core, BATCH, handler, end, at, ticket_id)
+    hops = (await told(core, ticket_id))["events"][0]["hops"]
+    assert [(one["where"], one["at"]) for one in hops if one["hop"] == "projected"] == [("a", at)]
+
+
+async def test_journey_notes_of_pushes_are_forgotten_after_a_month(core: Core) -> None:
+    now = datetime.now(UTC)
+    for version, age in ((1, timedelta(days=31)), (2, timedelta(days=29))):
+        await write(core, "INSERT INTO pushes VALUES ('T1', %s, 'ticket.status', 'c', %s)", version, now - age)
+    forgetting = asyncio.create_task(delete_old_rows(core.pool))
+
+    async def forgotten() -> bool:
+        async with connected(core.pool) as connection:
+            rows = await (await connection.execute("SELECT version FROM pushes")).fetchall()
+        return rows == [(2,)]
+
+    await eventually(forgotten)
+    forgetting.cancel()
+    await asyncio.wait([forgetting])

@@ -1,0 +1,69 @@
+"""Spans by the messaging conventions, logs in one form with personal data masked; the SDK wired once."""
+
+import io
+import json
+import logging
+from contextlib import redirect_stderr
+from uuid import UUID
+
+import pytest
+import structlog
+
+from bus.observability.logging import configure
+from bus.observability.masking import mask_event, mask_text
+from bus.observability.trace_links import LINKS_MAX, links
+from bus.wire.headers import traceparent
+
+EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("请回电 13812345678", "请回电 138****5678"),
+        ("+86 138-1234-5678", "+86****5678"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("postgresql://ticketbus:geheim@127.0.0.1/x", "postgresql://ticketbus:***@127.0.0.1/x"),
+        ("whsec_dGVzdA==", "whsec_***"),
+        ("T20261122-000123", "T20261122-000123"),
+        ("2026-01-18T08:00:00.123456Z", "2026-01-18T08:00:00.123456Z"),
+        ("tel13812345678x", "tel138****5678x"),
+        ("trace bc319ae68f577e18f13812345678f734 lost", "trace bc319ae68f577e18f13812345678f734 lost"),
+        ("13812345-6780-4137-8000-113812345678", "13812345-6780-4137-8000-113812345678"),
+    ],
+)
+def test_observability_text_is_masked(text: str, masked: str) -> None:
+    assert mask_text(text) == masked
+
+
+def test_observability_personal_fields_are_masked_however_deep_they_lie() -> None:
+    event = {"event": "x", "ticket_id": "T1", "body": {"customer": {"name": "李雷"}, "list": [{"phone": "1"}]}}
+    said = json.dumps(mask_event(None, "info", event), ensure_ascii=False)
+    assert "李雷" not in said
+    assert '"phone": "***"' in said
+    assert "T1" in said
+
+
+def test_observability_a_link_leads_to_the_ticket_s_trace_and_garbage_gives_none() -> None:
+    made = links([traceparent("a" * 32, EVENT), "garbage", traceparent("0" * 32, EVENT)])
+    assert [f"{one.context.trace_id:032x}" for one in made] == ["a" * 32]
+    assert len(links(traceparent("a" * 32, EVENT) for _ in range(100))) == LINKS_MAX
+
+
+def test_observability_every_line_is_json_in_utc_and_the_libraries_lines_too() -> None:
+    said = io.StringIO()
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        with redirect_stderr(said):
+            configure("tester")
+            structlog.get_logger().info("hello", customer="李雷", ticket_id="T1")
+            logging.getLogger("aiokafka").warning("call 13812345678")
+    finally:
+        logging.getLogger().handlers[:], level = before
+        logging.getLogger().setLevel(level)
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    ours, theirs = [json.loads(line) for line in said.getvalue().splitlines()]
+    assert (ours["event"], ours["level"], ours["customer"], ours["program"]) == ("hello", "info", "***", "tester")
+    assert ours["at"].endswith("Z")
+    assert theirs["event"] == "call 138****5678"
