@@ -1,12 +1,13 @@
 """Who may do what, and what the tokens are kept as."""
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
 
 from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
-from bus.gateway.auth.client_cache import ClientCache
+from bus.gateway.auth.client_cache import RELOAD_GAP_S, ClientCache
 from bus.gateway.auth.clients import token_hash
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.gateway.ports import Client
@@ -89,14 +90,32 @@ async def test_access_known_tokens_are_known_while_the_store_is_away_and_unknown
         await clients.find("other")
 
 
-async def test_access_a_new_token_is_found_on_a_miss_a_revoked_one_is_gone_and_guesses_load_once_a_second() -> None:
+async def test_access_a_new_token_is_found_at_once_and_a_revoked_one_is_gone() -> None:
     tokens, now = Tokens(), [0.0]
-    clients = ClientCache(tokens, clock=lambda: now[0])
-    assert [await clients.find(f"guess {n}") for n in range(20)] == [None] * 20
-    assert tokens.loads == 1
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    clients = ClientCache(tokens, clock=lambda: now[0], sleep=sleep)
+    assert await clients.find("new") is None
     tokens.rows[token_hash("new")] = ADA
-    now[0] = 1.5
-    assert await clients.find("new") == ADA
+    assert await clients.find("new") == ADA, "made right after the last load"
     del tokens.rows[token_hash("new")]
     await clients.refresh()
     assert await clients.find("new") is None
+
+
+async def test_access_guesses_load_no_more_often_than_the_gap_and_at_once_they_share_a_load() -> None:
+    tokens, now = Tokens(), [0.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+        await asyncio.sleep(0)
+
+    clients = ClientCache(tokens, clock=lambda: now[0], sleep=sleep)
+    for n in range(20):
+        assert await clients.find(f"guess {n}") is None
+    assert tokens.loads <= 1 + now[0] / RELOAD_GAP_S + 1e-6
+    before = tokens.loads
+    assert await asyncio.gather(*(clients.find(f"other {n}") for n in range(50))) == [None] * 50
+    assert tokens.loads <= before + 2

@@ -17,22 +17,29 @@ Load = Callable[[], Awaitable[Mapping[bytes, Client]]]
 class ClientCache:
     """Answers from memory; a revoked token is refused within REFRESH_S."""
 
-    def __init__(self, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        load: Load,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Know nobody yet."""
-        self._load, self._clock = load, clock
+        self._load, self._clock, self._sleep = load, clock, sleep
         self._known: Mapping[bytes, Client] = {}
         self._turn = asyncio.Lock()
-        self._tried_at = float("-inf")
+        self._began_at = float("-inf")  # of the last load
         self._away = True
 
     async def find(self, token: str) -> Client | None:
         """Tell whose token this is. Raises StoreUnavailable when it is unknown and the store cannot be asked."""
-        digest = token_hash(token)
+        digest, asked_at = token_hash(token), self._clock()
         found = self._known.get(digest)
         if found is not None:
             return found
         async with self._turn:
-            if self._clock() - self._tried_at >= RELOAD_GAP_S:
+            if self._began_at <= asked_at:  # a token made since then is not in what was loaded
+                await self._sleep(max(0.0, self._began_at + RELOAD_GAP_S - self._clock()))
                 await self.refresh()
         found = self._known.get(digest)
         if found is None and self._away:
@@ -41,12 +48,12 @@ class ClientCache:
 
     async def refresh(self) -> None:
         """Load anew; keeps what is known when the store is away. Never raises StoreUnavailable."""
+        self._began_at = self._clock()
         try:
             self._known = await self._load()
             self._away = False
         except StoreUnavailable:
             self._away = True
-        self._tried_at = self._clock()
 
     async def refresh_for_ever(self) -> None:
         """Refresh every REFRESH_S until cancelled."""
