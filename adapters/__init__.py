@@ -1,1 +1,1 @@
-"""The doors to other systems: each adapter turns one foreign tongue into commands, and none knows of another."""
+"""Adapters: one folder a system; each translates one protocol into commands or deliveries, and none imports another."""

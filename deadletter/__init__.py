@@ -1,1 +1,1 @@
-"""The dead-letter room: what was given up or had no effect, and what people decide about it."""
+"""Dead letters: deliveries given up and input without effect; retry, edit, redrive and discard."""

@@ -1,4 +1,4 @@
-"""A dead letter as a value: of a delivery that was given up, or of input without effect that nobody hears of."""
+"""A dead letter as a value: of a delivery that was given up, or of input without effect that no sender hears of."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A letter with something mended in it: the bytes are held against the schema before anything is changed."""
+"""Editing a dead letter: the new bytes are validated against the schema before anything changes."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace

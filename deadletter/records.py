@@ -1,4 +1,4 @@
-"""What Kafka is told of letters, and input that is sent again, as records for the outbox. Pure."""
+"""Kafka records of dead letters, decisions and replays, for the outbox. Pure."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC

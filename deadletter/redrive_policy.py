@@ -1,4 +1,4 @@
-"""What a redrive does next: a few letters first, a look at what becomes of them, then the rest at its rate. Pure."""
+"""What a redrive does next: the canary, the watch, then the rest at its rate. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Carries redrives out, from where they stand: after a kill another worker goes on, and no letter is sent twice."""
+"""Carries redrives out; after a kill another worker goes on, and no letter is sent twice."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Keeps refused input in PostgreSQL, and in memory for tests of what refuses; what nobody hears of is a dead letter."""
+"""Rejected input in PostgreSQL, and in memory for tests; what no sender hears of becomes a dead letter."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

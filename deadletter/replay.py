@@ -1,4 +1,4 @@
-"""Input that goes back to its door: by the topic that the door's stage reads, so that there is one way in. Pure."""
+"""Replay of input: the topic that its stage reads, so that there is one way in. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

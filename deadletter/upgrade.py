@@ -1,4 +1,4 @@
-"""Puts into the outbox what a version before it had not published of letters and decisions yet."""
+"""Queues in the outbox the letters and decisions that the version before had not published."""
 
 import structlog
 

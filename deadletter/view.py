@@ -1,4 +1,4 @@
-"""What a letter's bytes say, for people."""
+"""A dead letter's bytes, decoded for people."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""What travels on Kafka beside ticket events: commands, raw requests, dead letters, host readings."""
+"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

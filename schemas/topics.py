@@ -1,4 +1,4 @@
-"""The topic contract as values, and where an event goes: a pure function of the event and the contract."""
+"""The topic contract as values, and the topics an event goes to: a pure function of event and contract."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

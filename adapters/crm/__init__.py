@@ -1,1 +1,1 @@
-"""The CRM's door: signed webhooks (Standard Webhooks) become commands. `wire` and `status` hold the CRM's words."""
+"""The CRM: signed webhooks (Standard Webhooks) into commands, and status callbacks; `wire`, `status` hold its words."""

@@ -1,4 +1,4 @@
-"""What a status callback says to a CRM, and what its answer means. Pure."""
+"""The body of a status callback to a CRM, and the meaning of its HTTP response. Pure."""
 
 import re
 from collections.abc import Mapping

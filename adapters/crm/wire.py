@@ -1,4 +1,4 @@
-"""What a CRM's deliveries look like: one model per type, each of which knows the command it asks for. Pure."""
+"""Models of a CRM's webhook bodies, one per type; each gives the command it asks for. Pure."""
 
 import contextlib
 from abc import abstractmethod

@@ -1,1 +1,1 @@
-"""The engineer app's door: it speaks REST and WebSocket like everybody; its buttons and cards are told here. Pure."""
+"""The engineer app: its buttons and cards. It uses REST and WebSocket as every client does. Pure."""

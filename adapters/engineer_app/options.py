@@ -1,4 +1,4 @@
-"""The engineer app as a target: what a targets file may say of it."""
+"""Options of the engineer app as a target."""
 
 from typing import Final
 

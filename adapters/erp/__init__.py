@@ -1,1 +1,1 @@
-"""The ERP's door: parts asked for become bills in the store's books, and what came of them goes back to the ticket."""
+"""The ERP: requests for parts become bills; the result goes back to the ticket."""

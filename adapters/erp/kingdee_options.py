@@ -1,4 +1,4 @@
-"""What a targets file says of a Kingdee K3Cloud: where it is, and where its credentials stand."""
+"""Options of a Kingdee K3Cloud target: its address and the variables of its credentials."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""The map of a history file, typed: which column says what, which word means what, what the source cannot show."""
+"""The map of a history file: which column is which field, which word which value, and what the source lacks."""
 
 from collections.abc import Mapping
 from enum import StrEnum

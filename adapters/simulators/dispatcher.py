@@ -1,4 +1,4 @@
-"""A dispatcher's desk: assigns people and looks tickets up over REST."""
+"""A dispatcher's client: assigns people and looks tickets up over REST."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""`ticketbus deadletter`: what was given up or had no effect, and what becomes of it."""
+"""`ticketbus deadletter`: list, show, retry, edit and discard dead letters."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

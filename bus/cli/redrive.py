@@ -1,4 +1,4 @@
-"""`ticketbus deadletter redrive`: many letters sent again with care."""
+"""`ticketbus deadletter redrive`: many dead letters sent again, as a frozen set with a canary and a rate."""
 
 from datetime import timedelta
 from math import isfinite

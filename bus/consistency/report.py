@@ -1,4 +1,4 @@
-"""What a comparison of the two stores comes to."""
+"""The result of comparing the two stores."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Fills PostgreSQL from Kafka: events, folded states, names and command ids, as far as the log tells them."""
+"""Fills PostgreSQL from Kafka: events, folded states, keys and command ids, as far as the log holds them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple

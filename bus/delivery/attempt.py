@@ -1,4 +1,4 @@
-"""One attempt: asks first what became of the last one where that matters, calls, and tells the bus what came of it."""
+"""One attempt: asks for an earlier one's outcome where it is unknown, calls the target, dispatches its answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A delivery that is given up for now: what the dead-letter room is told, in the transaction that parks it."""
+"""The port through which a parked delivery becomes a dead letter, in the transaction that parks it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass

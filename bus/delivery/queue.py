@@ -31,7 +31,7 @@ GROUP BY target, ticket_id ORDER BY target, ticket_id
 ON CONFLICT (target, ticket_id) DO UPDATE SET next_at = excluded.next_at
 WHERE h.attempts = 0 AND NOT h.parked AND h.next_at < excluded.next_at"""
 
-# Every claim counts as an attempt of unknown end before it begins: whoever dies in it has left word.
+# The attempt is counted before the call, so a crash leaves its outcome as unknown.
 # The few that were found go into the update as an array: of a join the planner believes a tenth of all that waits.
 _CLAIM = """
 WITH kept AS (
@@ -77,7 +77,7 @@ FROM unnest(%b::text[], %b::int[], %b::text[], %b::int[], %b::text[])
     AS w (ticket_id, version, state, attempts, reference)
 WHERE d.target = %s AND d.ticket_id = w.ticket_id AND d.version = w.version"""
 # The head's lock is held: who adds a delivery for the ticket waits for it, or was here before and is seen.
-# What comes forward is as fresh as the ticket's newest event: a backlog that moves is no news.
+# Priority is the ticket's newest event, not the row's age.
 _ADVANCE = """
 WITH next AS (
     SELECT w.ticket_id, (SELECT min(d.version) FROM deliveries d

@@ -1,4 +1,4 @@
-"""What becomes of attempts that came back: settled, tried again, or parked; and what that says of the target. Pure."""
+"""Settles finished attempts: done, retried or parked, and what they mean for the target's breaker. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How each target stands: what waits, how long, what is parked, its breaker and its pause."""
+"""Status of each target: waiting and parked deliveries, age of the oldest, breaker and pause; also as metrics."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whether a target may be called now, the same for all workers: its pause and its breaker stand in one row."""
+"""A target's state, one row for all workers: its pause and its circuit breaker."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The targets as one typed YAML file declares them: who gets which events, how fast, how patiently, by which door."""
+"""The targets file, typed: adapter, events, rate, retries and breaker of each target."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tickets as they stood at an event: what is told of one is the same at every attempt, replay and redrive."""
+"""A ticket's state as of an event: the same for every attempt, replay and redrive of that event."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

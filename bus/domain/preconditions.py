@@ -1,4 +1,4 @@
-"""What a command must bring: the deliverables of its duty, persons who are persons, times and lists within bounds."""
+"""Preconditions of a command: its deliverables, real persons as assignees, times and lists within bounds."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The domain's refusals: each code's Chinese and English sentence, saying what is wrong and what to do."""
+"""The domain's refusals: the Chinese and English sentence of each code, with what to do."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The gateway's app: every door, the edge around them, and the tasks that run beside them."""
+"""The gateway's ASGI app: its routes, the middleware around them, and its background tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

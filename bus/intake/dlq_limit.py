@@ -1,4 +1,4 @@
-"""When letters come so thick that what makes them is paused, instead of being drained into the room. Pure."""
+"""Dead-letter limit: pauses the producer above 100 in a row or 20 % of the last 500. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where a ticket is stuck, and what to do next, said for people. Pure."""
+"""The verdict: where a ticket is stuck and what to do next, in two languages. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

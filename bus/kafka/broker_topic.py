@@ -1,4 +1,4 @@
-"""Topics as the broker has them: read, given other configs, and what it answers told apart."""
+"""A topic as the broker has it: describe, set configs, and the broker's error codes as errors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Topics on the broker made what the contract says: created, altered, compared; nothing is ever deleted."""
+"""Topic administration by the contract: create, alter, compare; nothing is ever deleted."""
 
 from collections.abc import Iterator, Mapping
 

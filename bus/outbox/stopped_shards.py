@@ -1,4 +1,4 @@
-"""Shards that stand still: which the relay leaves alone, until when, and that somebody is told of each."""
+"""Stopped shards: which the relay skips, until when, and the alert raised for each."""
 
 from dataclasses import dataclass
 from math import inf

@@ -1,4 +1,4 @@
-"""Looks whether topics are there before anything is sent: a send to one that is not would wait for it."""
+"""Checks that topics exist before a send, which would wait for a missing one."""
 
 from collections.abc import Collection
 

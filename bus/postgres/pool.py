@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and the one place that says which database errors mean "away for now"."""
+"""The connection pool, and which database errors mean that PostgreSQL is away for now."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

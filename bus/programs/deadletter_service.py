@@ -1,4 +1,4 @@
-"""The dead-letter room as the gateway opens it: what the commands do, and their refusals as problems."""
+"""The dead-letter service of the gateway: carries requests out once per key, refusals as problems."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How a program runs its tasks: until it is told to stop, or until one of them fails."""
+"""A program's lifecycle: runs its tasks until it is stopped or one of them fails."""
 
 import asyncio
 import os

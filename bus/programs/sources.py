@@ -1,4 +1,4 @@
-"""Which sources the gateway and the intake stage know, by the name that stands in the address."""
+"""The sources that gateway and intake stage serve, by the name in the path."""
 
 import os
 from collections.abc import Mapping

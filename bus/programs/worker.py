@@ -1,4 +1,4 @@
-"""The worker: the stages, the relay, the SLA timer, the couriers, and what the dead-letter room does by itself."""
+"""The worker: stages, relay, SLA timer, delivery workers, redrives and retention."""
 
 import asyncio
 import functools

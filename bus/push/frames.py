@@ -1,4 +1,4 @@
-"""What an engineer's app and the gateway say to each other over a socket of pushes. Pure."""
+"""Frames between an engineer's app and the gateway over the WebSocket of pushes. Pure."""
 
 from typing import Any
 

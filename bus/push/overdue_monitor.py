@@ -1,4 +1,4 @@
-"""Looks after deliveries that wait for people: lets go what nobody is there to take, tells of what waits too long."""
+"""Releases pushes that nobody connected can take, and raises an alert for those that wait too long."""
 
 import asyncio
 from collections.abc import Callable

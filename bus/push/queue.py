@@ -1,4 +1,4 @@
-"""Deliveries that go to people: claimed for whoever holds the ticket now, and looked through for what stands still."""
+"""The queue of pushes in PostgreSQL: claimed for the ticket's handler, and scanned for what is overdue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

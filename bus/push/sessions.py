@@ -1,4 +1,4 @@
-"""Gives people what waits for them: one claim a turn for all who are there; who answers a push ends its delivery."""
+"""Claims due pushes for all connected engineers in one query; an ack settles the delivery."""
 
 import asyncio
 from collections import Counter, deque

@@ -1,4 +1,4 @@
-"""Runs one stage: Faust delivers, `plan` says what comes next, the runner applies it or reads the log directly."""
+"""Runs one stage: Faust delivers, `plan` decides, the runner applies records or reads the log directly."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which partition a key goes to: Kafka's own murmur2, so that records we place and others' producers agree."""
+"""The partition of a key: Kafka's own murmur2, so that our records and other producers' agree."""
 
 from aiokafka.partitioner import murmur2
 

@@ -1,4 +1,4 @@
-"""A record of the log as it stands on Kafka: raw bytes and where they stand."""
+"""A Kafka record: raw bytes, headers and position."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Records that cannot be read: what is said of them, and how they are kept with their bytes."""
+"""Undecodable records: the error, and the rejected input that keeps the bytes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

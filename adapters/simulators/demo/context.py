@@ -1,4 +1,4 @@
-"""Who plays in the demo's story, and what every act of it needs."""
+"""The demo's shared context: its simulators, its clients, and waiting for a condition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tells a story in two languages, Chinese first: what happens, where, and what came of it; fine without a terminal."""
+"""Prints the demo in two languages, Chinese first; works without a terminal."""
 
 import unicodedata
 from collections.abc import Mapping

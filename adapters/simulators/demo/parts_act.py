@@ -1,4 +1,4 @@
-"""The story's third act: the ERP fails, one delivery becomes a dead letter, and people mend both."""
+"""Third act of the demo: the ERP fails, one delivery becomes a dead letter, and both are repaired."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

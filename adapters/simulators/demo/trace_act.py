@@ -1,4 +1,4 @@
-"""The story's end: what the list, the CRM and the trace say of the ticket."""
+"""Last act of the demo: the list, the CRM and the trace show the ticket."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is asking, and may they: bearer tokens against the table of roles."""
+"""Authentication by bearer token, and authorisation by the table of roles."""
 
 from starlette.requests import HTTPConnection
 

@@ -1,4 +1,4 @@
-"""Who may do what: the one table of roles."""
+"""The one table of roles: which commands and reads each may use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

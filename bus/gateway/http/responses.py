@@ -1,4 +1,4 @@
-"""What a client is told when its commands took effect, and when they were refused."""
+"""Responses to accepted and refused commands."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The routes as plain data: what serves each, and what the interface's description says of it."""
+"""Routes as plain data: method, path, handler and OpenAPI operation."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

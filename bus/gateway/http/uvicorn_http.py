@@ -20,7 +20,7 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin; who says nothing is not waited for, as uvicorn would for ever."""
+        """Start the request-head timeout; uvicorn has none."""
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
 

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol for who tells and hardly listens: what is heard is bounded, every end is an end."""
+"""uvicorn's WebSocket protocol with bounds: a limit on what a client sends, and a reason at every close."""
 
 import asyncio
 import secrets

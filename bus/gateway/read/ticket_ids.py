@@ -1,4 +1,4 @@
-"""Ticket numbers as they stand in addresses."""
+"""Ticket numbers in paths, validated."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What people order in the dead-letter room, out of a body and a path: strict, each refusal names its field. Pure."""
+"""Requests to the dead-letter service, from body and path: strict; each refusal names its field. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Self, TypeVar

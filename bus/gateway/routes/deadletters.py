@@ -1,4 +1,4 @@
-"""The routes of the dead-letter room: letters, redrives, and the queues towards other systems, for who repairs them."""
+"""Routes of dead letters, redrives and delivery queues."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final

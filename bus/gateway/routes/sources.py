@@ -1,4 +1,4 @@
-"""The door for signed webhooks of source systems."""
+"""The route of signed webhooks from source systems."""
 
 from collections.abc import Sequence
 from typing import assert_never

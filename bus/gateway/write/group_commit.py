@@ -1,4 +1,4 @@
-"""Group commit: what arrives while a transaction runs goes into the next one together."""
+"""Group commit: requests that arrive while a transaction runs share the next one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
