@@ -65,7 +65,7 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
             courier.wake()
 
     tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, stopping, applied) for stage in _stages(core, plan) if stage.name in names
+        stage.name: _run_stage(core, stage, stopping, applied) for stage in stages_of(core, plan) if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
@@ -84,7 +84,8 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
             await target.close()
 
 
-def _stages(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
+def stages_of(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
+    """Make every stage that reads Kafka."""
     namespace = core.settings.namespace
     events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
     doors: dict[str, tuple[str, RecordTranslator]] = {
