@@ -10,7 +10,7 @@ from bus.intake.command_bodies import build
 from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
 from bus.intake.source_adapter import Source
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Connection
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
 from deadletter import store as letters
@@ -22,7 +22,7 @@ Payload = TypeVar("Payload")
 
 
 async def edit(
-    pool: Pool,
+    connection: Connection,
     number: int,
     text: bytes,
     decision: Decision,
@@ -33,12 +33,12 @@ async def edit(
 ) -> int:
     """Put a mended copy of an open letter in its place; gives the copy's number.
 
-    Raises LetterGone, LetterKept, MalformedInput that names the field, StoreUnavailable; then nothing is changed.
+    Raises LetterGone, LetterKept, MalformedInput that names the field; then nothing is changed.
     """
-    letter = await letters.read(pool, number)
+    letter = await letters.read(connection, number)
     await know([letter.value])
     mended = edited(letter, text, codec=codec, sources=sources)
-    return await letters.replace(pool, number, mended, decision, codec.encode_record)
+    return await letters.replace(connection, number, mended, decision, codec.encode_record)
 
 
 def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, Source]) -> bytes:

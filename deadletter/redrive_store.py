@@ -148,46 +148,45 @@ class Redrive:
 
 
 async def freeze(
-    pool: Pool, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision, encode: Encode
+    connection: Connection, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision, encode: Encode
 ) -> FrozenSet:
-    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, StoreUnavailable."""
+    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches."""
     decided = {"by": decision.by, "why": decision.why, "at": decision.at}
     approved = {"canary": terms.canary, "watch_s": terms.watch.total_seconds(), "rate_per_s": terms.rate_per_s}
     asked = {**asdict(query), "query": Jsonb(asdict(query)), **approved, **decided}
-    async with connected(pool) as connection:
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            rows = await (await cursor.execute(_FREEZE, asked)).fetchall()
-        frozen = [row for row in rows if not row["taken"] and not row["worn"]]
-        taken, worn = sum(row["taken"] for row in rows), sum(row["worn"] for row in rows)
-        if not frozen:
-            zh = f"没有可重发的死信({taken} 封已在另一次重发中,{worn} 封重发已达 {SENT_AGAIN_MAX} 次)"
-            en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
-            raise NothingMatches(f"{zh} / {en}")
-        decision = replace(decision, redrive=frozen[0]["redrive"])
-        await outbox.queue(connection, (records.decided(row, "frozen", decision, encode) for row in frozen))
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(_FREEZE, asked)).fetchall()
+    frozen = [row for row in rows if not row["taken"] and not row["worn"]]
+    taken, worn = sum(row["taken"] for row in rows), sum(row["worn"] for row in rows)
+    if not frozen:
+        zh = f"没有可重发的死信({taken} 封已在另一次重发中,{worn} 封重发已达 {SENT_AGAIN_MAX} 次)"
+        en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
+        raise NothingMatches(f"{zh} / {en}")
+    decision = replace(decision, redrive=frozen[0]["redrive"])
+    await outbox.queue(connection, (records.decided(row, "frozen", decision, encode) for row in frozen))
     events = Counter(row["event"] for row in frozen)
     return FrozenSet(id=frozen[0]["redrive"], letters=len(frozen), events=dict(events), taken=taken, worn=worn)
 
 
 async def redrives(pool: Pool) -> list[Redrive]:
     """List the last redrives, oldest first. Raises StoreUnavailable."""
-    return (await _read(pool, None))[::-1]
+    async with connected(pool) as connection:
+        return (await _read(connection, None))[::-1]
 
 
-async def read(pool: Pool, number: int) -> Redrive:
-    """Read a redrive. Raises RedriveGone, StoreUnavailable."""
-    found = await _read(pool, number)
+async def read(connection: Connection, number: int) -> Redrive:
+    """Read a redrive. Raises RedriveGone."""
+    found = await _read(connection, number)
     if not found:
         raise RedriveGone(f"没有第 {number} 号重发 / there is no redrive {number}")
     return found[0]
 
 
-async def begin(pool: Pool, number: int) -> None:
-    """Let the workers carry a frozen set out; harmless while they do. Raises RedriveGone, StoreUnavailable."""
-    async with connected(pool) as connection:
-        if (await connection.execute(_BEGIN, (number,))).rowcount:
-            return
-    one = await read(pool, number)
+async def begin(connection: Connection, number: int) -> None:
+    """Let the workers carry a frozen set out; harmless while they do. Raises RedriveGone."""
+    if (await connection.execute(_BEGIN, (number,))).rowcount:
+        return
+    one = await read(connection, number)
     raise RedriveGone(f"重发 {number} 不能继续 / redrive {number} cannot go on: {one.state}: {one.ended_why}")
 
 
@@ -219,7 +218,7 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
                     sent = {"sent": len(rows), "allowed": allowed, "at": now, "id": number}
                     await connection.execute(_RELEASED, sent)
             case End(done=done, why=why):
-                await _end(connection, number, done, why, now)
+                await end(connection, number, done=done, why=why, now=now)
             case KeepWatching():
                 pass
             case _:
@@ -227,18 +226,13 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
         return step
 
 
-async def end(pool: Pool, number: int, *, done: bool, why: str, now: datetime) -> bool:
-    """Close a redrive: nothing more of it is sent. False when it was over. Raises StoreUnavailable."""
-    async with connected(pool) as connection:
-        return await _end(connection, number, done, why, now)
-
-
-async def _end(connection: Connection, number: int, done: bool, why: str, now: datetime) -> bool:
+async def end(connection: Connection, number: int, *, done: bool, why: str, now: datetime) -> bool:
+    """Close a redrive: nothing more of it is sent. False when it was over."""
     ended = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
     await connection.execute(_FREE, (number,))
     return ended.rowcount > 0
 
 
-async def _read(pool: Pool, number: int | None) -> list[Redrive]:
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(Redrive)) as cursor:
+async def _read(connection: Connection, number: int | None) -> list[Redrive]:
+    async with connection.cursor(row_factory=class_row(Redrive)) as cursor:
         return await (await cursor.execute(_READ, {"id": number})).fetchall()

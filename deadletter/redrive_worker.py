@@ -8,7 +8,7 @@ import structlog
 
 from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store
 from deadletter.records import Encode
 from deadletter.redrive_policy import End
@@ -36,8 +36,8 @@ async def carry_out_running(pool: Pool, now: Callable[[], datetime], encode: Enc
 
 async def watch(pool: Pool, number: int, *, say: Callable[[Redrive], None]) -> Redrive:
     """Begin a frozen set and follow it to its end. Raises RedriveGone, StoreUnavailable."""
-    await redrive_store.begin(pool, number)
-    while (redrive := await redrive_store.read(pool, number)).state == "running":
+    await in_transaction(pool, redrive_store.begin, number)
+    while (redrive := await in_transaction(pool, redrive_store.read, number)).state == "running":
         say(redrive)
         await asyncio.sleep(LOOK_S)
     say(redrive)

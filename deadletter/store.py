@@ -124,13 +124,7 @@ async def groups(pool: Pool, *, origin: str | None = None) -> list[DeadLetterGro
         return await (await cursor.execute(_GROUPS, {"origin": origin, "most": LIST_MAX})).fetchall()
 
 
-async def read(pool: Pool, number: int) -> DeadLetter:
-    """Read a letter. Raises LetterGone, StoreUnavailable."""
-    async with connected(pool) as connection:
-        return await read_whole(connection, number)
-
-
-async def read_whole(connection: Connection, number: int) -> DeadLetter:
+async def read(connection: Connection, number: int) -> DeadLetter:
     """Read a letter in this transaction. Raises LetterGone."""
     async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         found = await (await cursor.execute(f"{_READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
@@ -139,13 +133,12 @@ async def read_whole(connection: Connection, number: int) -> DeadLetter:
     return found
 
 
-async def retry(pool: Pool, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
+async def retry(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
     """Send letters again, as if for the first time but for what is unsure; what waits behind follows. All or none.
 
-    Raises LetterGone, LetterKept, StoreUnavailable.
+    Raises LetterGone, LetterKept.
     """
-    async with connected(pool) as connection:
-        await send_again(connection, await lock(connection, numbers), decision, encode)
+    await send_again(connection, await lock(connection, numbers), decision, encode)
     return len(set(numbers))
 
 
@@ -165,7 +158,7 @@ async def send_again(
 
 async def _send_back(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> None:
     for number in numbers:  # one after the other: each may hold a megabyte
-        letter = await read_whole(connection, number)
+        letter = await read(connection, number)
         try:
             await outbox.queue(connection, [records.sent_back(letter, decision, encode)])
         except InvariantBroken as error:
@@ -176,32 +169,30 @@ def _kept(number: int, zh: str, en: str) -> LetterKept:
     return LetterKept(f"死信 {number} 不能重发:{zh} / letter {number} cannot be sent again: {en}")
 
 
-async def discard(pool: Pool, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
+async def discard(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
     """Let letters go: they are never delivered, and what waits behind them comes forward. All or none.
 
-    Raises LetterGone, StoreUnavailable.
+    Raises LetterGone.
     """
-    async with connected(pool) as connection:
-        places = await lock(connection, numbers)
-        for target, some in _deliveries(places).items():
-            parked = [(one.ticket_id, one.version) for one in some]
-            await queue.discard(connection, target, parked, decision.at, decision.why)
-        await move(connection, [place.id for place in places], "discarded", decision, encode)
+    places = await lock(connection, numbers)
+    for target, some in _deliveries(places).items():
+        parked = [(one.ticket_id, one.version) for one in some]
+        await queue.discard(connection, target, parked, decision.at, decision.why)
+    await move(connection, [place.id for place in places], "discarded", decision, encode)
     return len(places)
 
 
-async def replace(pool: Pool, number: int, value: bytes, decision: Decision, encode: Encode) -> int:
+async def replace(connection: Connection, number: int, value: bytes, decision: Decision, encode: Encode) -> int:
     """Put an open letter's mended copy in its place; the original stays on file. Gives the copy's number.
 
-    Raises LetterGone, StoreUnavailable.
+    Raises LetterGone.
     """
-    async with connected(pool) as connection:
-        await lock(connection, [number])
-        await move(connection, [number], "edited", decision, encode)
-        made = await connection.execute(_COPY, {"id": number, "value": value})
-        ((copy, *own),) = await made.fetchall()
-        dead = NewDeadLetter(**dict(zip((name for name, _ in _COLUMNS), own, strict=True)))
-        await outbox.queue(connection, [records.posted(copy, dead, encode, edited_from=number)])
+    await lock(connection, [number])
+    await move(connection, [number], "edited", decision, encode)
+    made = await connection.execute(_COPY, {"id": number, "value": value})
+    ((copy, *own),) = await made.fetchall()
+    dead = NewDeadLetter(**dict(zip((name for name, _ in _COLUMNS), own, strict=True)))
+    await outbox.queue(connection, [records.posted(copy, dead, encode, edited_from=number)])
     return int(copy)
 
 

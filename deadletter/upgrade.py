@@ -9,7 +9,7 @@ from bus.postgres.pool import Connection, Pool, connected
 from deadletter import records
 from deadletter.dead_letter import DeadLetter, Decision
 from deadletter.records import Encode
-from deadletter.store import read_whole
+from deadletter.store import read
 
 _ROWS = 100  # in one transaction: each may hold a megabyte
 _NEXT = f"SELECT id, letter, decision, returned FROM letters_to_publish ORDER BY id LIMIT {_ROWS} FOR UPDATE"  # noqa: S608 - no part of it is input
@@ -33,7 +33,7 @@ async def queue_unpublished(pool: Pool, encode: Encode) -> int:
 
 
 async def _queue(connection: Connection, number: int, decision: int | None, returned: bool, encode: Encode) -> int:
-    letter = await read_whole(connection, number)
+    letter = await read(connection, number)
     if decision is None:
         record = records.posted(number, letter, encode, edited_from=letter.edited_from)
     else:

@@ -67,11 +67,12 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus deadletter show 17 --json
     """
     from bus.cli.run import echo_json, with_core
+    from bus.postgres.pool import in_transaction
     from deadletter import view as reading
     from deadletter.store import read
 
     async def work(core: "Core") -> "tuple[DeadLetter, dict[str, Any]]":
-        letter = await read(core.pool, number)
+        letter = await in_transaction(core.pool, read, number)
         await core.schemas.know([letter.value])
         return letter, reading.as_json(letter, core.codec)
 
@@ -109,11 +110,14 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
     from deadletter.store import retry as send_again
 
     decision = Decision(by=by, why=why, at=utc_now())
-    count = with_core(data, lambda core: send_again(core.pool, numbers, decision, core.codec.encode_record))
+    count = with_core(
+        data, lambda core: in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record)
+    )
     typer.echo(f"{count} 封重发 / sent again")
 
 
@@ -133,6 +137,7 @@ def edit(
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
     from bus.programs.sources import sources
     from deadletter.dead_letter import Decision
     from deadletter.edit import edit as edit_now
@@ -140,8 +145,15 @@ def edit(
     text, decision = file.read(), Decision(by=by, why=why, at=utc_now())
 
     async def work(core: "Core") -> int:
-        return await edit_now(
-            core.pool, number, text, decision, codec=core.codec, know=core.schemas.know, sources=sources(core.settings)
+        return await in_transaction(
+            core.pool,
+            edit_now,
+            number,
+            text,
+            decision,
+            codec=core.codec,
+            know=core.schemas.know,
+            sources=sources(core.settings),
         )
 
     typer.echo(f"死信 {number} 的修改件 mended copy: {with_core(data, work)}")
@@ -155,11 +167,12 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
     from deadletter.store import discard as let_go
 
     decision = Decision(by=by, why=why, at=utc_now())
-    count = with_core(data, lambda core: let_go(core.pool, numbers, decision, core.codec.encode_record))
+    count = with_core(data, lambda core: in_transaction(core.pool, let_go, numbers, decision, core.codec.encode_record))
     typer.echo(f"{count} 封作废 / discarded")
 
 

@@ -51,8 +51,9 @@ def pause(
     """
     from bus.cli.run import with_core
     from bus.delivery import target_state
+    from bus.postgres.pool import in_transaction
 
-    with_core(data, lambda core: target_state.pause(core.pool, target, why))
+    with_core(data, lambda core: in_transaction(core.pool, target_state.pause, target, why))
     typer.echo(f"{target} 已暂停 / paused: {why}")
 
 
@@ -64,8 +65,9 @@ def resume(target: Target, data: Data = None) -> None:
     """
     from bus.cli.run import with_core
     from bus.delivery import target_state
+    from bus.postgres.pool import in_transaction
 
-    if not with_core(data, lambda core: target_state.resume(core.pool, target)):
+    if not with_core(data, lambda core: in_transaction(core.pool, target_state.resume, target)):
         typer.echo(f"“{target}”没有暂停 / {target} is not paused", err=True)
         raise typer.Exit(1)
     typer.echo(f"{target} 已恢复 / resumed")

@@ -171,19 +171,23 @@ class _Operator:
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         from bus.intake.dispatch import utc_now
+        from bus.postgres.pool import in_transaction
         from deadletter.dead_letter import Decision
         from deadletter.store import retry
 
-        await retry(self._core.pool, [letter], Decision(by=by, why=why, at=utc_now()), self._core.codec.encode_record)
+        await in_transaction(
+            self._core.pool, retry, [letter], Decision(by=by, why=why, at=utc_now()), self._core.codec.encode_record
+        )
         return await self._shown(letter)
 
     async def _shown(self, number: int) -> Mapping[str, Any]:
         from dataclasses import asdict
 
+        from bus.postgres.pool import in_transaction
         from deadletter.store import read
         from deadletter.view import decoded
 
-        letter = await read(self._core.pool, number)
+        letter = await in_transaction(self._core.pool, read, number)
         return {**asdict(letter), "decoded": decoded(letter, self._core.codec)}
 
 

@@ -62,6 +62,7 @@ def freeze(
 
     from bus.cli.run import echo_json, with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
     from deadletter.redrive_policy import RedriveLimits
     from deadletter.redrive_store import DeadLetterQuery
@@ -70,7 +71,9 @@ def freeze(
     query = DeadLetterQuery(target=target, cause=cause, event=event, kind=kind)
     terms = RedriveLimits(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
     decision = Decision(by=by, why=why, at=utc_now())
-    frozen = with_core(data, lambda core: freeze_now(core.pool, query, terms, decision, core.codec.encode_record))
+    frozen = with_core(
+        data, lambda core: in_transaction(core.pool, freeze_now, query, terms, decision, core.codec.encode_record)
+    )
     if as_json:
         echo_json(asdict(frozen))
         return
@@ -139,9 +142,10 @@ def stop(
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
     from deadletter.redrive_store import end
 
-    if not with_core(data, lambda core: end(core.pool, number, done=False, why=why, now=utc_now())):
+    if not with_core(data, lambda core: in_transaction(core.pool, end, number, done=False, why=why, now=utc_now())):
         typer.echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)
         raise typer.Exit(1)
     typer.echo(f"重发 redrive {number} 已停止 / stopped")

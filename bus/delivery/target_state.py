@@ -51,20 +51,18 @@ async def hold(connection: Connection, target: str, why: str) -> None:
     await connection.execute(_HOLD, (why, target))
 
 
-async def pause(pool: Pool, target: str, why: str) -> None:
-    """Let nobody call the target any more; what is under way ends. Raises NoSuchTarget, StoreUnavailable."""
-    async with connected(pool) as connection:
-        if not (await connection.execute(_PAUSE, (why, target))).rowcount:
-            raise NoSuchTarget(target, await _targets(connection))
+async def pause(connection: Connection, target: str, why: str) -> None:
+    """Let nobody call the target any more; what is under way ends. Raises NoSuchTarget."""
+    if not (await connection.execute(_PAUSE, (why, target))).rowcount:
+        raise NoSuchTarget(target, await _targets(connection))
 
 
-async def resume(pool: Pool, target: str) -> bool:
-    """Let it be called again, its breaker closed; False when it was not paused. Raises NoSuchTarget, …"""
-    async with connected(pool) as connection:
-        if (await connection.execute(_RESUME, (target,))).rowcount:
-            return True
-        if target not in (targets := await _targets(connection)):
-            raise NoSuchTarget(target, targets)
+async def resume(connection: Connection, target: str) -> bool:
+    """Let it be called again, its breaker closed; False when it was not paused. Raises NoSuchTarget."""
+    if (await connection.execute(_RESUME, (target,))).rowcount:
+        return True
+    if target not in (targets := await _targets(connection)):
+        raise NoSuchTarget(target, targets)
     return False
 
 

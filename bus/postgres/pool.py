@@ -1,8 +1,8 @@
 """The connection pool, and which database errors mean that PostgreSQL is away for now."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.rows import TupleRow
@@ -12,6 +12,8 @@ from bus.domain.errors import StoreUnavailable
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 5.0
 UNANSWERED_MS_MAX = 10_000
@@ -60,6 +62,17 @@ async def connected(pool: Pool) -> AsyncIterator[Connection]:
     """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable."""
     async with guard(), pool.connection() as connection, connection.transaction():
         yield connection
+
+
+async def in_transaction(
+    pool: Pool,
+    act: Callable[Concatenate[Connection, Arguments], Awaitable[Result]],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Result:
+    """Run `act` in a transaction of its own. Raises what `act` raises, StoreUnavailable."""
+    async with connected(pool) as connection:
+        return await act(connection, *args, **kwargs)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from bus.postgres.pool import Pool, connected
 EVERY_S: Final = 3600.0
 _OLD: Final = (
     "DELETE FROM pushes WHERE pushed_at < now() - interval '30 days'",
-    "DELETE FROM deeds WHERE done_at < now() - interval '7 days'",
+    "DELETE FROM idempotency_keys WHERE done_at < now() - interval '7 days'",
     # A replay of older events is held back by the stage's offsets alone.
     "DELETE FROM deliveries WHERE settled_at < now() - interval '90 days'",
 )

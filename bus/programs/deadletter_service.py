@@ -26,9 +26,9 @@ from bus.gateway.routes.deadletter_requests import (
     RunRedrive,
     StopRedrive,
 )
-from bus.gateway.write.idempotency_store import once
+from bus.gateway.write.idempotency_store import act_idempotently
 from bus.intake.source_adapter import Source
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Connection, Pool, in_transaction
 from bus.wire.codec import Codec
 from deadletter import redrive_store
 from deadletter import store as letters
@@ -64,7 +64,7 @@ class PostgresDeadLetterService:
 
     async def letter(self, number: int) -> Mapping[str, Any] | None:
         try:
-            letter = await letters.read(self.pool, number)
+            letter = await in_transaction(self.pool, letters.read, number)
         except LetterGone:
             return None
         await self.know([letter.value])
@@ -76,54 +76,60 @@ class PostgresDeadLetterService:
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await target_statuses(self.pool)]
 
-    async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
+    async def act(self, order: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:
         with _as_problems():
-            return await once(self.pool, deed, lambda pool: self._done(pool, order, deed))
+            return await act_idempotently(self.pool, request, lambda connection: self._done(connection, order, request))
 
-    async def _done(self, pool: Pool, order: DeadLetterRequest, deed: IdempotentRequest) -> Mapping[str, Any]:
+    async def _done(
+        self, connection: Connection, order: DeadLetterRequest, request: IdempotentRequest
+    ) -> Mapping[str, Any]:
         encode = self.codec.encode_record
         match order:
             case RetryLetters(letters=numbers, why=why):
-                return {"retried": await letters.retry(pool, numbers, _decision(deed, why), encode)}
+                return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode)}
             case DiscardLetters(letters=numbers, why=why):
-                return {"discarded": await letters.discard(pool, numbers, _decision(deed, why), encode)}
+                return {"discarded": await letters.discard(connection, numbers, _decision(request, why), encode)}
             case EditLetter(letter=number, why=why):
-                return {"letter": await self._edited(pool, order, _decision(deed, why)), "edited_from": number}
+                return {"letter": await self._edited(connection, order, _decision(request, why)), "edited_from": number}
             case FreezeRedrive(why=why):
                 return asdict(
-                    await redrive_store.freeze(pool, _query(order), _terms(order), _decision(deed, why), encode)
+                    await redrive_store.freeze(
+                        connection, _query(order), _terms(order), _decision(request, why), encode
+                    )
                 )
             case RunRedrive(redrive=number):
-                await redrive_store.begin(pool, number)
-                return asdict(await redrive_store.read(pool, number))
+                await redrive_store.begin(connection, number)
+                return asdict(await redrive_store.read(connection, number))
             case StopRedrive(redrive=number, why=why):
-                if not await redrive_store.end(pool, number, done=False, why=f"{deed.by}: {why}", now=deed.at):
+                if not await redrive_store.end(
+                    connection, number, done=False, why=f"{request.by}: {why}", now=request.at
+                ):
                     raise RedriveGone(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none")
-                return asdict(await redrive_store.read(pool, number))
+                return asdict(await redrive_store.read(connection, number))
             case PauseDelivery(target=target, why=why):
-                await target_state.pause(pool, target, f"{deed.by}: {why}")
-                return {"target": target, "paused": f"{deed.by}: {why}"}
+                await target_state.pause(connection, target, f"{request.by}: {why}")
+                return {"target": target, "paused": f"{request.by}: {why}"}
             case ResumeDelivery(target=target):
-                if not await target_state.resume(pool, target):
+                if not await target_state.resume(connection, target):
                     zh, en = f"“{target}”没有暂停", f"{target} is not paused"
                     raise HttpProblem(409, "not_paused", "target", (zh, en))
                 return {"target": target, "paused": None}
             case _:
                 assert_never(order)
 
-    async def _edited(self, pool: Pool, order: EditLetter, decision: Decision) -> int:
-        door = replay_topic_of((await letters.read(pool, order.letter)).origin)
+    async def _edited(self, connection: Connection, order: EditLetter, decision: Decision) -> int:
+        door = replay_topic_of((await letters.read(connection, order.letter)).origin)
         if order.body and door in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
         if order.changes and door in ("webhook", "http"):
             raise CommandRefused("missing", "body", "请用 body 给出新的请求体", "give the new body, whole")
         text = order.body.encode() or orjson.dumps(order.changes)
         codec, know, sources = self.codec, self.know, self.sources
-        return await edit(pool, order.letter, text, decision, codec=codec, know=know, sources=sources)
+        return await edit(connection, order.letter, text, decision, codec=codec, know=know, sources=sources)
 
 
-def _decision(deed: IdempotentRequest, why: str) -> Decision:
-    return Decision(by=deed.by, why=why, at=deed.at)
+def _decision(request: IdempotentRequest, why: str) -> Decision:
+    return Decision(by=request.by, why=why, at=request.at)
 
 
 def _query(order: FreezeRedrive) -> DeadLetterQuery:

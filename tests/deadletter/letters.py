@@ -12,7 +12,7 @@ from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.outbox.relay import Relay
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, in_transaction
 from bus.settings import Settings
 from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
@@ -49,7 +49,7 @@ class Room(MemoryRejectedInputs):
         """Read all letters, the oldest first."""
         async with connected(self.pool) as connection:
             rows = await (await connection.execute("SELECT id FROM letters ORDER BY id")).fetchall()
-        return [await read(self.pool, number) for (number,) in rows]
+        return [await in_transaction(self.pool, read, number) for (number,) in rows]
 
     async def put(self, *dead: NewDeadLetter) -> list[int]:
         """Post letters; gives their numbers."""

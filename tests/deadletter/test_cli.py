@@ -12,6 +12,7 @@ import pytest
 from bus.app import open_core
 from bus.cli import main
 from bus.local.stack import Urls
+from bus.postgres.pool import in_transaction
 from deadletter.store import discard, replace
 from tests.bus_under_test import Bus, bus_on
 from tests.deadletter.letters import DECISION, Room, dead, noted
@@ -95,8 +96,8 @@ def letters(bus: Bus) -> dict[str, str]:
                 dead(origin_ref="let go", value=core.codec.encode_record(noted("k1", "x"))),
                 dead(origin_ref="edited"),
             )
-            await discard(core.pool, numbers[3:4], DECISION, core.codec.encode_record)
-            await replace(core.pool, numbers[4], b"mended", DECISION, core.codec.encode_record)
+            await in_transaction(core.pool, discard, numbers[3:4], DECISION, core.codec.encode_record)
+            await in_transaction(core.pool, replace, numbers[4], b"mended", DECISION, core.codec.encode_record)
             return numbers
 
     return dict(zip(LETTERS, map(str, asyncio.run(put())), strict=True))

@@ -14,6 +14,7 @@ from bus.domain.commands import Note
 from bus.domain.errors import MalformedInput
 from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import Source
+from bus.postgres.pool import in_transaction
 from bus.wire.codec import plain
 from bus.wire.event_reader import nothing_more
 from deadletter import store as letters
@@ -43,7 +44,9 @@ def mend(room: Room) -> Edit:
     """Edit a letter by its number."""
 
     async def edit_it(number: int, text: bytes) -> int:
-        return await edit(room.pool, number, text, DECISION, codec=CODEC, know=nothing_more, sources=SOURCES)
+        return await in_transaction(
+            room.pool, edit, number, text, DECISION, codec=CODEC, know=nothing_more, sources=SOURCES
+        )
 
     return edit_it
 
@@ -70,9 +73,9 @@ async def test_edit_a_field_is_changed_for_one_target_alone_under_the_same_key(o
     log = await office.rows("SELECT value FROM events ORDER BY version")
     original = await letter_of(office, "R1")
     copy = await mend(original, b'{"text": "mended"}')
-    assert (await letters.read(office.pool, copy)).edited_from == original
-    assert (await letters.read(office.pool, original)).state == "edited"
-    await letters.retry(office.pool, [copy], DECISION, CODEC.encode_record)
+    assert (await in_transaction(office.pool, letters.read, copy)).edited_from == original
+    assert (await in_transaction(office.pool, letters.read, original)).state == "edited"
+    await in_transaction(office.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     await office.add(("R1", 1), ("R1", 2), target="crm")
     async with delivery_workers(office.pool, taking(others), name="crm"):
@@ -82,9 +85,9 @@ async def test_edit_a_field_is_changed_for_one_target_alone_under_the_same_key(o
     assert replace(calls[1].event, event=calls[0].event.event) == calls[0].event, "only the field is another"
     assert noted_in(others) == [(1, "1")], "the other target got the event as it happened"
     assert await office.rows("SELECT value FROM events ORDER BY version") == log
-    assert [(one["decision"], one["by"]) for one in (await letters.read(office.pool, original)).decisions] == [
-        ("edited", "张工")
-    ]
+    assert [
+        (one["decision"], one["by"]) for one in (await in_transaction(office.pool, letters.read, original)).decisions
+    ] == [("edited", "张工")]
 
 
 async def test_edit_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(office: Office, mend: Edit) -> None:
@@ -97,8 +100,8 @@ async def test_edit_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "late"}')
         with pytest.raises(LetterGone, match=str(gone)):
-            await letters.retry(office.pool, [gone], DECISION, CODEC.encode_record)
-    await letters.retry(office.pool, [third], DECISION, CODEC.encode_record)
+            await in_transaction(office.pool, letters.retry, [gone], DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, letters.retry, [third], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     assert noted_in(calls) == [(1, "1"), (1, "best")]
     rows = "SELECT state, edited_from FROM letters ORDER BY id"
@@ -125,15 +128,15 @@ async def test_edit_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still not")
 
-    await letters.retry(office.pool, [copy], DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
     await deliver(office, Scripted(before=reject), parked=1)
-    again = await letters.read(office.pool, await letter_of(office, "R1"))
+    again = await in_transaction(office.pool, letters.read, await letter_of(office, "R1"))
     assert CODEC.decode(again.value).event == NoteAdded(text="worse", changed=())
-    await letters.retry(office.pool, [again.id], DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, letters.retry, [again.id], DECISION, CODEC.encode_record)
     await deliver(office, Scripted(before=sees("worse")), parked=1)
-    again = await letters.read(office.pool, await letter_of(office, "R1"))
+    again = await in_transaction(office.pool, letters.read, await letter_of(office, "R1"))
     last = await mend(again.id, b'{"text": "good"}')
-    await letters.retry(office.pool, [last], DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, letters.retry, [last], DECISION, CODEC.encode_record)
     await deliver(office, taking(calls))
     assert noted_in(calls)[1:] == [(1, "good"), (2, "2")]
 
@@ -143,8 +146,9 @@ async def test_edit_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None
     await deliver(office, taking(calls), ("R1", 1), ("R2", 1), parked=2)
     await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
     await mend(await letter_of(office, "R2"), b'{"text": "mended"}')
-    frozen = await freeze(
+    frozen = await in_transaction(
         office.pool,
+        freeze,
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
         DECISION,
@@ -160,8 +164,9 @@ async def test_edit_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None
 async def test_edit_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: Office, mend: Edit) -> None:
     calls = list[Call]()
     await deliver(office, taking(calls), ("R1", 1), parked=1)
-    frozen = await freeze(
+    frozen = await in_transaction(
         office.pool,
+        freeze,
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
         DECISION,
@@ -171,7 +176,7 @@ async def test_edit_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: O
     async with delivery_workers(office.pool, taking(calls)):
         assert (await whole(office, frozen.id)).released == 0
     assert noted_in(calls) == [(1, "1")]
-    assert (await letters.read(office.pool, copy)).state == "open"
+    assert (await in_transaction(office.pool, letters.read, copy)).state == "open"
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -266,7 +271,7 @@ async def test_edit_two_who_edit_one_letter_at_once_make_one_copy(room: Room, me
 
 async def test_edit_a_letter_that_is_gone_cannot_be_edited(room: Room, mend: Edit) -> None:
     (number,) = await room.put(dead())
-    await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, letters.discard, [number], DECISION, CODEC.encode_record)
     for gone in (number, 10**9):
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "y"}')

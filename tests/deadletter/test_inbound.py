@@ -15,6 +15,7 @@ from bus.intake.commands_topic import CommandsTranslator
 from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeTranslator
 from bus.kafka.range_reader import record_of
+from bus.postgres.pool import in_transaction
 from bus.wire.event_reader import EventReader, nothing_more
 from deadletter.dead_letter import DeadLetter
 from deadletter.store import discard, groups
@@ -223,7 +224,7 @@ async def test_inbound_the_same_input_again_is_a_new_letter_only_when_the_old_on
     await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
     (first,) = await room.letters()
     if dealt_with:
-        await discard(room.pool, [first.id], DECISION, CODEC.encode_record)
+        await in_transaction(room.pool, discard, [first.id], DECISION, CODEC.encode_record)
     await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
     assert [(one.state, one.attempts) for one in await room.letters()] == (
         [("discarded", 1), ("open", 1)] if dealt_with else [("open", 2)]

@@ -12,7 +12,7 @@ from bus.domain.errors import KafkaUnavailable
 from bus.kafka.range_reader import record_of
 from bus.outbox import relay as relay_module
 from bus.outbox.record import shard_of
-from bus.postgres.pool import connected
+from bus.postgres.pool import connected, in_transaction
 from bus.settings import Settings
 from bus.wire.headers import header
 from bus.wire.partitioner import partition_of
@@ -79,13 +79,15 @@ async def test_publishing_each_decision_is_told_after_its_letter_with_who_and_wh
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
     encode = CODEC.encode_record
     (first,) = await room.put(parked)
-    frozen = await freeze(room.pool, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"), encode)
+    frozen = await in_transaction(
+        room.pool, freeze, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"), encode
+    )
     async with connected(room.pool) as connection:
         await connection.execute(_HEAD, (TICKET,))
-    copy = await letters.replace(room.pool, first, b"mended", replace(DECISION, why="料号录错"), encode)
-    await letters.retry(room.pool, [copy], replace(DECISION, by="李工", why="再试"), encode)
+    copy = await in_transaction(room.pool, letters.replace, first, b"mended", replace(DECISION, why="料号录错"), encode)
+    await in_transaction(room.pool, letters.retry, [copy], replace(DECISION, by="李工", why="再试"), encode)
     (again,) = await room.put(parked)
-    await letters.discard(room.pool, [again], replace(DECISION, why="线下处理"), encode)
+    await in_transaction(room.pool, letters.discard, [again], replace(DECISION, why="线下处理"), encode)
     await told(room, settings)
     said = [
         ("posted", one.letter, one.edited_from)
@@ -112,7 +114,7 @@ async def test_publishing_more_than_a_pass_is_told_in_order(
 ) -> None:
     monkeypatch.setattr(relay_module, "SHARD_ROWS_MAX", 100)
     numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(120)))
-    await letters.discard(room.pool, numbers, DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, letters.discard, numbers, DECISION, CODEC.encode_record)
     async with relaying(room, settings) as relay:
         assert [await relay.publish_once() for _ in range(4)] == [100, 100, 40, 0]
     read = [one for _, one in await about(settings, *numbers)]
@@ -128,7 +130,7 @@ async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_l
 ) -> None:
     seen = {place_of(record_of(one)) for one in await records(settings, COMMANDS)}
     numbers = await room.put(*(dead(origin_ref=str(n)) for n in range(3)))
-    await letters.retry(room.pool, numbers, DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, letters.retry, numbers, DECISION, CODEC.encode_record)
     mark: Callable[..., Any] = relay_module._mark
 
     async def crash(*given: Any) -> None:
@@ -152,7 +154,7 @@ async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_l
 
 async def test_publishing_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
     (number,) = await room.put(dead())
-    await letters.discard(room.pool, [number], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, letters.discard, [number], DECISION, CODEC.encode_record)
     async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
         away = settings.model_copy(update={"kafka_bootstrap": address})
         async with relaying(room, away) as relay:
@@ -193,7 +195,7 @@ async def test_publishing_no_letter_is_too_large_to_be_told_and_the_next_is_told
     await told(room, settings)
     posted = {one.letter: one for _, one in await about(settings, large, small) if isinstance(one, LetterPosted)}
     assert set(posted) == {large, small}
-    whole = await letters.read(room.pool, large)
+    whole = await in_transaction(room.pool, letters.read, large)
     assert posted[large].value_bytes == len(whole.value)
     assert posted[large].value == whole.value[: len(posted[large].value)]
     assert len(posted[large].value) == min(len(whole.value), VALUE_BYTES_MAX)

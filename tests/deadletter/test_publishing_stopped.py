@@ -16,7 +16,7 @@ from bus.kafka.topic_admin import apply_topics
 from bus.outbox import record as outbox
 from bus.outbox import stopped_shards
 from bus.outbox.record import OutboxRecord, shard_of
-from bus.postgres.pool import connected
+from bus.postgres.pool import connected, in_transaction
 from bus.postgres.store import PostgresStore
 from bus.settings import Settings
 from deadletter import store as letters
@@ -55,7 +55,7 @@ async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters
 ) -> None:
     monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
     (number,) = await room.put(dead())
-    await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, letters.retry, [number], DECISION, CODEC.encode_record)
     async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
         running = asyncio.create_task(relay.run())
         await open_tickets(room, 30)
@@ -89,7 +89,7 @@ async def test_publishing_stopped_a_record_that_kafka_never_takes_stops_the_reco
             poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
             await outbox.queue(connection, [poison, replace(poison, value=b"behind it")])
         (number,) = await room.put(dead())
-        await letters.retry(room.pool, [number], DECISION, CODEC.encode_record)
+        await in_transaction(room.pool, letters.retry, [number], DECISION, CODEC.encode_record)
         running = asyncio.create_task(relay.run())
         await open_tickets(room, 30)
         await until_waiting(room, {shard_of(DEADLETTER): 4})

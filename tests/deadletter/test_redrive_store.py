@@ -9,6 +9,7 @@ import pytest
 
 from bus.alerts.log_sink import log_alert
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.postgres.pool import in_transaction
 from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, Redrive, RedriveGone, freeze
@@ -40,10 +41,10 @@ async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
 
 async def whole(office: Office, number: int) -> Redrive:
     """Begin a redrive, and carry it out to its end."""
-    await redrive_store.begin(office.pool, number)
+    await in_transaction(office.pool, redrive_store.begin, number)
 
     async def over() -> Redrive | None:
-        one = await redrive_store.read(office.pool, number)
+        one = await in_transaction(office.pool, redrive_store.read, number)
         return one if one.state != "running" else None
 
     async with carrying_out(office):
@@ -67,7 +68,7 @@ async def released(office: Office, number: int, count: int) -> None:
     """KeepWatching until so many letters of a redrive are sent."""
 
     async def there() -> bool:
-        return (await redrive_store.read(office.pool, number)).released >= count
+        return (await in_transaction(office.pool, redrive_store.read, number)).released >= count
 
     await eventually(there, within_s=120, what=f"{count} released")
 
@@ -81,7 +82,7 @@ def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
 
 async def test_redrive_store_a_set_is_sent_once_and_in_order(office: Office) -> None:
     events = await letters(office, 40)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (frozen.letters, frozen.events) == (40, {"NoteAdded": 40})
     target = Scripted()
     ended = await carried_out(office, frozen.id, target)
@@ -90,12 +91,12 @@ async def test_redrive_store_a_set_is_sent_once_and_in_order(office: Office) -> 
     assert once_in_order(target, events)
     assert await groups(office.pool) == []
     with pytest.raises(RedriveGone):
-        await redrive_store.begin(office.pool, frozen.id)
+        await in_transaction(office.pool, redrive_store.begin, frozen.id)
 
 
 async def test_redrive_store_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
     await letters(office, 20)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
@@ -110,12 +111,17 @@ async def test_redrive_store_it_stops_when_the_first_fail_and_has_sent_no_other(
 
 async def test_redrive_store_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office: Office) -> None:
     events = await letters(office, 30)
-    frozen = await freeze(
-        office.pool, ERP, RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40), DECISION, CODEC.encode_record
+    frozen = await in_transaction(
+        office.pool,
+        freeze,
+        ERP,
+        RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40),
+        DECISION,
+        CODEC.encode_record,
     )
     target = Scripted()
     async with delivery_workers(office.pool, target, 2):
-        await redrive_store.begin(office.pool, frozen.id)
+        await in_transaction(office.pool, redrive_store.begin, frozen.id)
         for count in (3, 8, 13, 18):
             async with carrying_out(office):
                 await released(office, frozen.id, count)
@@ -126,7 +132,7 @@ async def test_redrive_store_killed_in_the_middle_it_goes_on_and_sends_no_letter
 
 async def test_redrive_store_what_came_after_the_freeze_is_not_touched(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     await rejecting(office, ("RX", 1), parked=5)
     target = Scripted()
     assert (await carried_out(office, frozen.id, target)).state == "done"
@@ -136,8 +142,8 @@ async def test_redrive_store_what_came_after_the_freeze_is_not_touched(office: O
 
 async def test_redrive_store_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-    await discard(office.pool, [await letter_of(office, "R001")], DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, discard, [await letter_of(office, "R001")], DECISION, CODEC.encode_record)
     target = Scripted()
     assert (await carried_out(office, frozen.id, target)).ended_why == "3 arrived, 0 failed again"
     assert ("R001", 1) not in target.order
@@ -145,12 +151,12 @@ async def test_redrive_store_a_letter_dealt_with_by_hand_meanwhile_is_left_alone
 
 async def test_redrive_store_two_people_cannot_redrive_one_set(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     with pytest.raises(NothingMatches, match="4 in another redrive"):
-        await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
-    assert await redrive_store.end(office.pool, frozen.id, done=False, why="given up", now=utc_now())
-    assert not await redrive_store.end(office.pool, frozen.id, done=False, why="again", now=utc_now())
-    assert (await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
+        await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    assert await in_transaction(office.pool, redrive_store.end, frozen.id, done=False, why="given up", now=utc_now())
+    assert not await in_transaction(office.pool, redrive_store.end, frozen.id, done=False, why="again", now=utc_now())
+    assert (await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
 
 
 async def test_redrive_store_a_query_that_matches_nothing_freezes_nothing(office: Office) -> None:
@@ -161,18 +167,18 @@ async def test_redrive_store_a_query_that_matches_nothing_freezes_nothing(office
         DeadLetterQuery(target="erp", event="TicketOpened"),
     ):
         with pytest.raises(NothingMatches):
-            await freeze(office.pool, query, TERMS, DECISION, CODEC.encode_record)
+            await in_transaction(office.pool, freeze, query, TERMS, DECISION, CODEC.encode_record)
     assert await office.rows("SELECT count(*) FROM redrives") == [(0,)]
 
 
 async def test_redrive_store_a_letter_sent_again_too_often_is_left_out(office: Office) -> None:
     await letters(office, 1)
     for _ in range(redrive_store.SENT_AGAIN_MAX):
-        frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+        frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
         async with delivery_workers(office.pool, Scripted(before=_reject)):
             assert (await whole(office, frozen.id)).state == "stopped"
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
-        await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+        await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
 
 
 async def _reject(_call: Call) -> None:
@@ -181,20 +187,20 @@ async def _reject(_call: Call) -> None:
 
 async def test_redrive_store_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office: Office) -> None:
     await letters(office, 4)
-    frozen = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     async with delivery_workers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, frozen.id)).state == "stopped"
-    await discard(office.pool, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
-    one = await redrive_store.read(office.pool, frozen.id)
+    await in_transaction(office.pool, discard, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
+    one = await in_transaction(office.pool, redrive_store.read, frozen.id)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
 
 
 async def test_redrive_store_what_arrives_by_another_redrive_has_not_arrived_by_the_first(office: Office) -> None:
     await letters(office, 2)
-    first = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    first = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     async with delivery_workers(office.pool, Scripted(before=_reject)):
         assert (await whole(office, first.id)).state == "stopped"
-    second = await freeze(office.pool, ERP, TERMS, DECISION, CODEC.encode_record)
+    second = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (await carried_out(office, second.id, Scripted())).state == "done"
     told = [(one.delivered, one.failed) for one in await redrive_store.redrives(office.pool)]
     assert told == [(0, 2), (2, 0)]

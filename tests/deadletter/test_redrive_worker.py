@@ -9,7 +9,7 @@ import pytest
 
 from bus.alerts.alert import Alert, AlertRule
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.postgres.pool import open_pool
+from bus.postgres.pool import in_transaction, open_pool
 from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, freeze
@@ -40,8 +40,8 @@ async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterat
 
 async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
     """Freeze what is there, and let the workers carry it out."""
-    frozen = await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record)
-    await redrive_store.begin(office.pool, frozen.id)
+    frozen = await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, redrive_store.begin, frozen.id)
     return frozen
 
 
@@ -49,7 +49,7 @@ async def state(office: Office, number: int, *wanted: str) -> str:
     """KeepWatching until a redrive is in one of the states wanted."""
 
     async def there() -> str | None:
-        now = (await redrive_store.read(office.pool, number)).state
+        now = (await in_transaction(office.pool, redrive_store.read, number)).state
         return now if now in wanted else None
 
     return str(await eventually(there, what=f"{wanted}"))
@@ -95,7 +95,7 @@ async def test_redrive_worker_when_the_worker_that_carries_it_out_is_gone_anothe
         async with worker(database):
             first.cancel()
             await asyncio.wait([first])
-            left = (await redrive_store.read(office.pool, frozen.id)).left
+            left = (await in_transaction(office.pool, redrive_store.read, frozen.id)).left
             assert left > 0, "it was in the middle"
             await state(office, frozen.id, "done")
     await deliver(office, target)
@@ -110,25 +110,27 @@ async def test_redrive_worker_stopped_by_hand_nothing_more_of_it_is_sent_and_the
     async with delivery_workers(office.pool, target, 2), worker(database), worker(database):
         frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
         await released(office, frozen.id, 4)
-        assert await redrive_store.end(office.pool, frozen.id, done=False, why="物料又停用", now=utc_now())
-        stopped = await redrive_store.read(office.pool, frozen.id)
+        assert await in_transaction(
+            office.pool, redrive_store.end, frozen.id, done=False, why="物料又停用", now=utc_now()
+        )
+        stopped = await in_transaction(office.pool, redrive_store.read, frozen.id)
         assert await redrive_store.step(office.pool, frozen.id, utc_now(), CODEC.encode_record) is None
         other = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
         await state(office, other.id, "done")
-    after = await redrive_store.read(office.pool, frozen.id)
+    after = await in_transaction(office.pool, redrive_store.read, frozen.id)
     assert (after.state, after.ended_why, after.released) == ("stopped", "物料又停用", stopped.released)
     assert stopped.released + other.letters == 40
     assert set(target.ledger.values()) == {1}
     with pytest.raises(RedriveGone, match="物料又停用"):
-        await redrive_store.begin(office.pool, frozen.id)
+        await in_transaction(office.pool, redrive_store.begin, frozen.id)
 
 
 async def test_redrive_worker_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches(
     office: Office, database: str
 ) -> None:
     await letters(office, 12)
-    frozen = await freeze(
-        office.pool, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION, CODEC.encode_record
+    frozen = await in_transaction(
+        office.pool, freeze, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION, CODEC.encode_record
     )
 
     async def reject(_call: Call) -> None:
@@ -145,13 +147,13 @@ async def test_redrive_worker_two_sets_are_carried_out_side_by_side(office: Offi
     await letters(office, 4)
     target = Scripted()
     terms = RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=50)
-    sets = [await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record)]
+    sets = [await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)]
     await rejecting(office, ("RX", 1), ("RY", 1), parked=6)
-    sets.append(await freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record))
+    sets.append(await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record))
     assert [(one.letters, one.taken) for one in sets] == [(4, 0), (2, 4)]
     async with delivery_workers(office.pool, target), worker(database), worker(database):
         for one in sets:
-            await redrive_store.begin(office.pool, one.id)
+            await in_transaction(office.pool, redrive_store.begin, one.id)
         for one in sets:
             await state(office, one.id, "done")
     assert set(target.ledger.values()) == {1}
@@ -160,7 +162,7 @@ async def test_redrive_worker_two_sets_are_carried_out_side_by_side(office: Offi
 async def test_redrive_worker_of_people_who_freeze_one_set_at_once_one_has_it(office: Office) -> None:
     await letters(office, 30)
     terms = RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100)
-    asked = (freeze(office.pool, ERP, terms, DECISION, CODEC.encode_record) for _ in range(6))
+    asked = (in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record) for _ in range(6))
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told if not isinstance(one, FrozenSet)] == [NothingMatches] * 5
     assert await office.rows("SELECT count(*), count(DISTINCT letter) FROM letter_decisions") == [(30, 30)]

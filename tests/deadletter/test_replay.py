@@ -10,6 +10,7 @@ from bus.intake.commands_topic import CommandsTranslator
 from bus.intake.dispatch_handler import RecordTranslator
 from bus.intake.intake_topic import IntakeTranslator
 from bus.kafka.range_reader import record_of
+from bus.postgres.pool import in_transaction
 from bus.settings import Settings
 from bus.wire.headers import RETURNED
 from bus.wire.record import Record
@@ -97,7 +98,7 @@ async def test_replay_a_webhook_that_the_rules_allow_by_now_takes_effect_once(ro
     (letter,) = await room.letters()
     assert letter.reason == "no_such_ticket"
     await take_in(INTAKE, store, room, record(CODEC.encode_record(received(b"open", "d1")), 1, topic=INTAKE))
-    await retry(room.pool, [letter.id], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, retry, [letter.id], DECISION, CODEC.encode_record)
     await told(room, settings)
     (back,) = await came_back(settings, INTAKE)
     for _ in range(2):  # the stage, or the publisher, was killed in between
@@ -115,7 +116,7 @@ async def test_replay_a_command_goes_back_with_its_trace_and_what_is_refused_aga
     headers = (("traceparent", TRACEPARENT.encode()),)
     await take_in(COMMANDS, store, room, record(CODEC.encode_record(noted("k2", "x")), headers=headers))
     (first,) = await room.letters()
-    await retry(room.pool, [first.id], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, retry, [first.id], DECISION, CODEC.encode_record)
     await told(room, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert (back.value, back.headers[:-1], back.key) == (first.value, headers, b"commands")
@@ -123,7 +124,7 @@ async def test_replay_a_command_goes_back_with_its_trace_and_what_is_refused_aga
     second = (await room.letters())[1]
     assert (second.state, second.origin_ref, second.attempts) == ("open", first.origin_ref, 1)
     await take_in(COMMANDS, store, room, record(CODEC.encode_record(opened("k1")), 9, headers=headers))
-    await retry(room.pool, [second.id], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, retry, [second.id], DECISION, CODEC.encode_record)
     await told(room, settings)
     for one in await came_back(settings, COMMANDS, seen | {place_of(back)}):
         await take_in(COMMANDS, store, room, one)
@@ -140,7 +141,7 @@ async def test_replay_what_a_target_answered_goes_back_and_takes_effect_once(roo
     answer = replace(noted("key-0", "已出库"), source="erp", ticket_id=ticket_id, ticket_source_no="")
     value = CODEC.encode_record(answer)
     (number,) = await room.put(dead(origin="answer:erp", origin_ref="key-0", ticket_id=ticket_id, value=value))
-    await retry(room.pool, [number], DECISION, CODEC.encode_record)
+    await in_transaction(room.pool, retry, [number], DECISION, CODEC.encode_record)
     await told(room, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert back.key == ticket_id.encode()
@@ -156,7 +157,7 @@ async def test_replay_what_has_no_way_back_is_refused_with_what_to_do_and_nothin
     origin = f"{door}:uci" if door == "import" else door
     numbers = await room.put(dead(origin=origin), dead(origin_ref="another, that could go"))
     with pytest.raises(LetterKept, match=NO_WAY_BACK[door][1]):
-        await retry(room.pool, numbers, DECISION, CODEC.encode_record)
+        await in_transaction(room.pool, retry, numbers, DECISION, CODEC.encode_record)
     assert [(one.state, list(one.decisions)) for one in await room.letters()] == [("open", [])] * 2
     before = [await places(settings, topic) for topic in DOORS]
     assert await told(room, settings) == 2, "the letters themselves"
@@ -168,6 +169,6 @@ async def test_replay_what_kafka_would_not_take_back_is_not_sent_again_and_stops
         dead(origin_ref="came packed", value=b"x" * (RETURN_BYTES_MAX + 1)), dead(origin_ref="small")
     )
     with pytest.raises(LetterKept, match=f"letter {packed} cannot be sent again"):
-        await retry(room.pool, [packed, small], DECISION, CODEC.encode_record)
+        await in_transaction(room.pool, retry, [packed, small], DECISION, CODEC.encode_record)
     assert {one.state for one in await room.letters()} == {"open"}
-    assert await retry(room.pool, [small], DECISION, CODEC.encode_record) == 1
+    assert await in_transaction(room.pool, retry, [small], DECISION, CODEC.encode_record) == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Pool, in_transaction
 from deadletter.dead_letter import Decision, LetterGone
 from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
@@ -55,19 +55,19 @@ async def test_store_letters_are_grouped_by_cause_and_count_what_waits_behind(of
     assert (second.letters, second.behind) == (1, 0)
     assert first.cause != second.cause, "E17 is mended by another repair than E18"
     assert await groups(office.pool, origin="delivery:crm") == []
-    letter = await read(office.pool, await letter_of(office, "R1"))
+    letter = await in_transaction(office.pool, read, await letter_of(office, "R1"))
     assert (letter.behind, letter.attempts, letter.state) == (2, 1, "open")
 
 
 async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follows(office: Office) -> None:
     target = await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
     number = await letter_of(office, "R1")
-    assert await retry(office.pool, [number], DECISION, CODEC.encode_record) == 1
+    assert await in_transaction(office.pool, retry, [number], DECISION, CODEC.encode_record) == 1
     mended = Scripted()
     await deliver(office, mended, parked=1)
     assert mended.order == [("R1", 1), ("R1", 2)]
     assert not target.order
-    letter = await read(office.pool, number)
+    letter = await in_transaction(office.pool, read, number)
     assert letter.state == "retried"
     assert [(one["decision"], one["by"], one["why"]) for one in letter.decisions] == [("retried", "张工", "物料已建档")]
 
@@ -75,17 +75,21 @@ async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follo
 async def test_store_a_letter_that_fails_again_is_a_new_letter(office: Office) -> None:
     await rejecting(office, ("R1", 1), parked=1)
     first = await letter_of(office, "R1")
-    await retry(office.pool, [first], DECISION, CODEC.encode_record)
+    await in_transaction(office.pool, retry, [first], DECISION, CODEC.encode_record)
     await rejecting(office, parked=1)
     second = await letter_of(office, "R1")
     assert second != first
-    assert (await read(office.pool, first)).state == "retried"
+    assert (await in_transaction(office.pool, read, first)).state == "retried"
 
 
 async def test_store_a_letter_let_go_is_never_delivered_and_what_waited_comes_forward(office: Office) -> None:
     await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
-    await discard(
-        office.pool, [await letter_of(office, "R1"), await letter_of(office, "R2")], DECISION, CODEC.encode_record
+    await in_transaction(
+        office.pool,
+        discard,
+        [await letter_of(office, "R1"), await letter_of(office, "R2")],
+        DECISION,
+        CODEC.encode_record,
     )
     target = Scripted()
     await deliver(office, target)
@@ -105,13 +109,13 @@ async def test_store_one_letter_that_is_gone_and_nothing_is_changed(office: Offi
     number = await letter_of(office, "R1")
     for numbers in ([number, 999_999], [999_999]):
         with pytest.raises(LetterGone, match="999999"):
-            await decide(office.pool, numbers, DECISION, CODEC.encode_record)
-    assert (await read(office.pool, number)).state == "open"
-    await decide(office.pool, [number], DECISION, CODEC.encode_record)
+            await in_transaction(office.pool, decide, numbers, DECISION, CODEC.encode_record)
+    assert (await in_transaction(office.pool, read, number)).state == "open"
+    await in_transaction(office.pool, decide, [number], DECISION, CODEC.encode_record)
     with pytest.raises(LetterGone, match=str(number)):
-        await decide(office.pool, [number], DECISION, CODEC.encode_record)
+        await in_transaction(office.pool, decide, [number], DECISION, CODEC.encode_record)
 
 
 async def test_store_a_letter_that_never_was(pool: Pool) -> None:
     with pytest.raises(LetterGone):
-        await read(pool, 10**9)
+        await in_transaction(pool, read, 10**9)

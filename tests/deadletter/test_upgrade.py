@@ -13,7 +13,7 @@ from bus.kafka.range_reader import record_of
 from bus.local.stack import Urls
 from bus.postgres import migrate as migrate_module
 from bus.postgres.migrate import migrate
-from bus.postgres.pool import open_pool
+from bus.postgres.pool import in_transaction, open_pool
 from bus.settings import Settings
 from bus.wire.record import Record
 from deadletter import redrive_store
@@ -186,14 +186,19 @@ async def test_upgrade_redrives_go_on_as_they_stood_with_their_figures(database_
         target = Scripted()
 
         async def over() -> bool:
-            return (await redrive_store.read(pool, running)).state == "done"
+            return (await in_transaction(pool, redrive_store.read, running)).state == "done"
 
         async with delivery_workers(pool, target), carrying_out(Office(pool=pool)):
             await eventually(over, within_s=60)
         assert sorted(target.order) == [("R2", 1), ("R3", 1)]
-        ended = await redrive_store.read(pool, running)
+        ended = await in_transaction(pool, redrive_store.read, running)
         assert (ended.ended_why, ended.left) == ("3 arrived, 0 failed again", 0)
-        again = await redrive_store.freeze(
-            pool, redrive_store.DeadLetterQuery(target="erp"), ended.terms, DECISION, CODEC.encode_record
+        again = await in_transaction(
+            pool,
+            redrive_store.freeze,
+            redrive_store.DeadLetterQuery(target="erp"),
+            ended.terms,
+            DECISION,
+            CODEC.encode_record,
         )
         assert (again.letters, again.taken) == (2, 0), "the stopped one's rest, and what died again"

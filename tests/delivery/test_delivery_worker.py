@@ -8,6 +8,7 @@ import pytest
 from bus.alerts.alert import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, Office
 from tests.delivery.scripted import Scripted, delivery_workers, fails, utc_now
@@ -141,11 +142,11 @@ async def test_delivery_worker_a_paused_target_is_called_no_more_until_it_is_res
     target = Scripted()
     await target_state.begin(office.pool, ERP)
     async with delivery_workers(office.pool, target):
-        await target_state.pause(office.pool, ERP, "盘点 / stocktaking")
+        await in_transaction(office.pool, target_state.pause, ERP, "盘点 / stocktaking")
         await office.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
         assert target.calls == 0
-        assert await target_state.resume(office.pool, ERP)
+        assert await in_transaction(office.pool, target_state.resume, ERP)
         await eventually(lambda: settled(office))
     await delivered(office, target, EVENTS)
 
@@ -187,7 +188,10 @@ async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_
     office: Office,
 ) -> None:
     await target_state.begin(office.pool, ERP)
-    for order in (target_state.pause(office.pool, "erpp", "盘点"), target_state.resume(office.pool, "erpp")):
+    for order in (
+        in_transaction(office.pool, target_state.pause, "erpp", "盘点"),
+        in_transaction(office.pool, target_state.resume, "erpp"),
+    ):
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order
     assert await office.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]

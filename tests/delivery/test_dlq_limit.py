@@ -6,6 +6,7 @@ from bus.alerts.alert import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.intake.dlq_limit import IN_A_ROW, LAST, above_limit
+from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, Office
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
@@ -46,7 +47,7 @@ async def test_dlq_limit_a_target_that_takes_nothing_any_more_is_paused_and_peop
     async with delivery_workers(office.pool, left):
         await asyncio.sleep(0.3)
         assert left.calls == 0, "a new start does not lift it"
-        assert await target_state.resume(office.pool, ERP)
+        assert await in_transaction(office.pool, target_state.resume, ERP)
 
         async def rest_delivered() -> bool:
             return len(left.order) == len(events) - target.calls

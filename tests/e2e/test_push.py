@@ -19,6 +19,7 @@ from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from bus.gateway.http.uvicorn_websocket import ANSWERS, HEARD_MAX
 from bus.local.stack import Urls
+from bus.postgres.pool import in_transaction
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.e2e.push_clients import World, world_on
 from tests.e2e.test_whole_path import ASSIGNEE
@@ -158,7 +159,7 @@ async def test_push_nobody_but_who_may_accept_tickets_is_pushed_to(world: World)
 async def test_push_a_pause_holds_pushes_too(world: World) -> None:
     async with world.app() as app:
         async with world.bus.core() as core:
-            await target_state.pause(core.pool, "app", "张工: 换版")
+            await in_transaction(core.pool, target_state.pause, "app", "张工: 换版")
         ticket_id = await world.ticket()
 
         async def the_event_waits() -> bool:
@@ -168,7 +169,7 @@ async def test_push_a_pause_holds_pushes_too(world: World) -> None:
         await asyncio.sleep(1)  # five turns of the desk, in which nothing may happen
         assert app.pushed.of_ticket(ticket_id) == []
         async with world.bus.core() as core:
-            assert await target_state.resume(core.pool, "app")
+            assert await in_transaction(core.pool, target_state.resume, "app")
         await world.done(ticket_id, 2)
         assert app.pushed.of_ticket(ticket_id)[-1:] == [2]
 

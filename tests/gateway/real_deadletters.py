@@ -55,7 +55,7 @@ class House:
 
     async def everything(self) -> list[Any]:
         """Read all that an order may change."""
-        tables = ("letters", "letter_decisions", "redrives", "delivery_targets", "deeds")
+        tables = ("letters", "letter_decisions", "redrives", "delivery_targets", "idempotency_keys")
         return [await self.office.rows(f"SELECT * FROM {name} ORDER BY 1") for name in tables]  # noqa: S608 - names above
 
 
@@ -65,7 +65,7 @@ async def house(pool: Pool) -> AsyncIterator[House]:
     office = Office(pool=pool)
     await office.clear()
     async with connected(pool) as connection:
-        await connection.execute("TRUNCATE deeds")
+        await connection.execute("TRUNCATE idempotency_keys")
     gateway = Gateway(
         room=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
     )

@@ -7,9 +7,9 @@ import pytest
 
 from bus.delivery import target_state
 from bus.gateway.ports import IdempotentRequest, StoredResponse
-from bus.gateway.write.idempotency_store import once
+from bus.gateway.write.idempotency_store import act_idempotently
 from bus.intake.command_ids import command_id
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Connection
 from tests.gateway.real_deadletters import FREEZE, NOON, WHY, House, house, refused
 from tests.store.conftest import database, pool
 
@@ -56,21 +56,21 @@ async def test_deadletters_once_many_with_one_key_freeze_one_set_and_of_many_who
 async def test_deadletters_once_what_fails_in_the_middle_leaves_neither_its_effect_nor_its_key(house: House) -> None:
     pool, told = house.office.pool, dict[str, Any]()
     await target_state.begin(pool, "erp")
-    deed = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
+    request = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
 
-    async def killed(pool: Pool) -> dict[str, Any]:
-        await target_state.pause(pool, "erp", "never")
+    async def killed(connection: Connection) -> dict[str, Any]:
+        await target_state.pause(connection, "erp", "never")
         raise asyncio.CancelledError
 
-    async def paused(pool: Pool) -> dict[str, Any]:
-        await target_state.pause(pool, "erp", "now")
+    async def paused(connection: Connection) -> dict[str, Any]:
+        await target_state.pause(connection, "erp", "now")
         return told
 
     with pytest.raises(asyncio.CancelledError):
-        await once(pool, deed, killed)
+        await act_idempotently(pool, request, killed)
     assert (await house.get("/v1/deliveries"))["deliveries"][0]["paused"] is None
-    assert await once(pool, deed, paused) == StoredResponse(content=told, repeated=False)
-    assert await once(pool, deed, killed) == StoredResponse(content=told, repeated=True)
+    assert await act_idempotently(pool, request, paused) == StoredResponse(content=told, repeated=False)
+    assert await act_idempotently(pool, request, killed) == StoredResponse(content=told, repeated=True)
 
 
 async def test_deadletters_once_a_refusal_leaves_the_key_free(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bus.delivery import target_state
 from bus.domain.errors import MalformedInput
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Pool, in_transaction
 from bus.push.frames import read_person
 from bus.push.sessions import PushSession
 from tests.bus_under_test import eventually
@@ -158,13 +158,13 @@ async def test_push_sessions_what_cannot_be_read_is_a_letter_and_holds_nobody_el
 async def test_push_sessions_a_paused_target_pushes_nothing_until_it_is_resumed(room: Room) -> None:
     one = await room.hold(ticket(), "王磊")
     await target_state.begin(room.office.pool, APP)
-    await target_state.pause(room.office.pool, APP, "张工: 换版")
+    await in_transaction(room.office.pool, target_state.pause, APP, "张工: 换版")
     await room.add(one, 1)
     async with open_desk(room.desk()) as desk:
         session = desk.attach("王磊")
         await nothing_more_comes(session)
         assert await room.office.rows("SELECT attempts FROM delivery_heads") == [(0,)]
-        await target_state.resume(room.office.pool, APP)
+        await in_transaction(room.office.pool, target_state.resume, APP)
         assert (await next_push(session))[1:] == (one, 1)
 
 

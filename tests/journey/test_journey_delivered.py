@@ -20,7 +20,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
 from bus.journey.journey import journey
 from bus.local.stack import Urls
-from bus.postgres.pool import connected
+from bus.postgres.pool import connected, in_transaction
 from bus.wire.rejected_input import refused_input
 from deadletter import store as letters
 from deadletter.dead_letter import Decision
@@ -187,7 +187,7 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
     ]
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
     assert "断路器" not in said(await told(core, ticket_id, later))[3]
-    await target_state.pause(core.pool, "erp", "张工: 盘点")
+    await in_transaction(core.pool, target_state.pause, "erp", "张工: 盘点")
     assert said(await told(core, ticket_id))[3] == "erp 已暂停:张工: 盘点。恢复用 delivery resume erp"
 
 
@@ -195,13 +195,15 @@ async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_ke
     ticket_id = await lived(core, 4)
     await wait_for(core, "erp", ticket_id, 1, 2)
     number = await dies(core, "erp", ticket_id)
-    copy = await letters.replace(core.pool, number, b"mended", MENDED, core.codec.encode_record)
+    copy = await in_transaction(core.pool, letters.replace, number, b"mended", MENDED, core.codec.encode_record)
     assert [hop.get("letter") for hop in at_target(await told(core, ticket_id), 1)] == [None, copy]
-    await letters.retry(core.pool, [copy], MENDED, core.codec.encode_record)
+    await in_transaction(core.pool, letters.retry, [copy], MENDED, core.codec.encode_record)
     later = NOW + timedelta(seconds=1)
     await delivered(core, "erp", ticket_id, later)
     other = await dies(core, "erp", ticket_id, at=later)
-    await letters.discard(core.pool, [other], replace(MENDED, at=NOW + timedelta(seconds=2)), core.codec.encode_record)
+    await in_transaction(
+        core.pool, letters.discard, [other], replace(MENDED, at=NOW + timedelta(seconds=2)), core.codec.encode_record
+    )
     found = await told(core, ticket_id)
     assert [hop["hop"] for hop in at_target(found, 1)] == ["enqueued", "dead", "delivered"]
     assert at_target(found, 2)[2] == {"hop": "discarded", "why": "物料已建档,问 138****5678", "lag_ms": 2000.0}
@@ -228,7 +230,7 @@ async def test_journey_delivered_a_letter_of_no_ticket_is_found_by_its_trace(cor
     assert (done.returncode, done.stderr) == (0, "")
     assert f"死信 letter {first} open webhook:crm" in done.stdout
     assert f"→ {line['zh']}\n  {line['en']}\n" in done.stdout
-    await letters.discard(core.pool, [first, second], MENDED, core.codec.encode_record)
+    await in_transaction(core.pool, letters.discard, [first, second], MENDED, core.codec.encode_record)
     assert said(await told(core, trace_id))[0].startswith("没有卡住")
     unknown = bus.run("trace", uuid4().hex)
     assert (unknown.returncode, unknown.stdout) == (1, "")
@@ -278,7 +280,9 @@ async def test_journey_delivered_the_command_tells_every_hop_at_a_target(core: C
     ticket_id = await lived(core, 10)
     await wait_for(core, "erp", ticket_id, 1, 2, 3)
     await wait_for(core, "callback", ticket_id, 1)
-    await letters.discard(core.pool, [await dies(core, "erp", ticket_id)], MENDED, core.codec.encode_record)
+    await in_transaction(
+        core.pool, letters.discard, [await dies(core, "erp", ticket_id)], MENDED, core.codec.encode_record
+    )
     number = await dies(core, "erp", ticket_id)
     shown = "\n".join(lines(await told(core, ticket_id)))
     for text in (
