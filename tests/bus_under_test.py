@@ -68,6 +68,7 @@ class Bus:
     folder: Path
     questions: Questions
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    began_at: dict[str, int] = field(default_factory=dict)  # byte of its log where a process began
     module: str = "bus"
 
     @property
@@ -93,6 +94,7 @@ class Bus:
         """Start any module under a name; gives the process id."""
         command = [str(python), "-m", module, *arguments]
         with (self.folder / f"{name}.log").open("ab") as log:
+            self.began_at[name] = log.tell()
             self.processes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         return self.processes[name].pid
 
@@ -110,6 +112,10 @@ class Bus:
     def log_of(self, program: str) -> str:
         """Read what a program logged."""
         return (self.folder / f"{program}.log").read_text(errors="replace")
+
+    def log_since_start(self, program: str) -> str:
+        """Read what a program logged since it was last started."""
+        return (self.folder / f"{program}.log").read_bytes()[self.began_at[program] :].decode(errors="replace")
 
     def last_words(self, program: str) -> str:
         """Read the end of what a program logged."""

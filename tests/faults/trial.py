@@ -4,12 +4,10 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import orjson
-import psutil
 
 from bus.programs.worker import SLA, STAGES
 from tests.bus_under_test import Bus, eventually
@@ -61,11 +59,10 @@ def quiet_s_max() -> float:
 
 async def stages_run(bus: Bus) -> None:
     """Wait until the worker has started all its stages: not before then is it healed."""
-    born = datetime.fromtimestamp(psutil.Process(bus.processes["worker"].pid).create_time(), UTC).isoformat()
 
     async def all_run() -> bool:
-        lines = [orjson.loads(line) for line in bus.log_of("worker").splitlines() if '"stage_started"' in line]
-        return {one["stage"] for one in lines if one["at"] >= born} == {*STAGES} - {SLA}
+        lines = [line for line in bus.log_since_start("worker").splitlines() if '"stage_started"' in line]
+        return {orjson.loads(line)["stage"] for line in lines} == {*STAGES} - {SLA}
 
     await eventually(all_run, within_s=START_S_MAX, what=lambda: f"a worker: {bus.log_of('worker')[-1500:]}")
 
