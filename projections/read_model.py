@@ -1,5 +1,6 @@
 """The shape of a read model: a pure fold per ticket, and how its row is written to tables and read back."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +49,8 @@ def shared(function: Callable[..., Result]) -> Callable[..., Result]:
 
     What is the same is told by identity, which costs less than to compare; a result that was kept keeps its arguments.
     """
-    results = dict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()
+    # Not a dict: to find its oldest key it goes over all that were deleted before it.
+    results = OrderedDict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()
 
     def sharing(*arguments: Any) -> Result:
         key = tuple(map(id, arguments))
@@ -56,7 +58,7 @@ def shared(function: Callable[..., Result]) -> Callable[..., Result]:
             return known[1]
         result = function(*arguments)
         if len(results) >= KEPT:
-            del results[next(iter(results))]
+            results.popitem(last=False)
         results[key] = arguments, result
         return result
 
