@@ -54,6 +54,18 @@ async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Result]) -> 
         await asyncio.gather(doing, halt, return_exceptions=True)
 
 
+async def until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:
+    """Do works side by side until one of them ends; the others are cancelled. Raises what the one raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_all(tasks)
+    for task in done:
+        if not task.cancelled():
+            task.result()
+
+
 async def cancel_all(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     """Cancel tasks and wait until all have ended, whatever they end with. Idempotent."""
     pending = {task for task in tasks if not task.done()}

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from bus.aio import unless, wait
+from bus.aio import unless, until_one_ends, wait
 
 
 async def test_aio_waiting_ends_with_the_event_or_with_the_time() -> None:
@@ -60,3 +60,22 @@ async def test_aio_whoever_is_cancelled_meanwhile_takes_the_work_along() -> None
     task.cancel()
     await asyncio.wait([task])
     assert (task.cancelled(), ended.is_set()) == (True, True)
+
+
+async def test_aio_until_one_ends_cancels_the_others_and_raises_what_the_one_raised() -> None:
+    cancelled = asyncio.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("x")
+
+    await asyncio.wait_for(until_one_ends(never(), asyncio.sleep(0)), 60)
+    assert cancelled.is_set()
+    with pytest.raises(KeyError):
+        await asyncio.wait_for(until_one_ends(never(), fail()), 60)

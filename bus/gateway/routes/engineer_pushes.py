@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bus.aio import cancel_all
+from bus.aio import until_one_ends
 from bus.domain.commands import Accept
 from bus.domain.errors import Refusal, Transient
 from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit
@@ -49,18 +49,7 @@ async def pushes(ws: WebSocket) -> None:
 
 async def _serve(ws: WebSocket, client: Client, desk: PushSessions, session: PushSession) -> None:
     sending = Sending()
-    tasks = [
-        asyncio.create_task(_send(ws, session, sending)),
-        asyncio.create_task(_hear(ws, desk, session)),
-        asyncio.create_task(until_unwelcome(ws, client, sending)),
-    ]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await cancel_all(tasks)
-    for task in done:
-        if not task.cancelled():
-            task.result()
+    await until_one_ends(_send(ws, session, sending), _hear(ws, desk, session), until_unwelcome(ws, client, sending))
 
 
 async def _send(ws: WebSocket, session: PushSession, sending: Sending) -> None:

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from bus.aio import cancel_all
+from bus.aio import until_one_ends
 from bus.domain.errors import BusError, KafkaUnavailable, Refusal, StoreUnavailable, Transient
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, admit, bearer
@@ -117,19 +117,12 @@ async def _asked(deps: GatewayDeps, topics: Sequence[str], cursor: str) -> Posit
 async def _serve(ws: WebSocket, client: Client, subscriber: StreamSubscriber) -> None:
     """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
     sending = Sending()
-    tasks = [
-        asyncio.create_task(_send(ws, client, subscriber, sending)),
-        asyncio.create_task(_until_gone(ws)),
-        asyncio.create_task(until_unwelcome(ws, client, sending)),
-        asyncio.create_task(subscriber.subscription.ended.wait()),
-    ]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await cancel_all(tasks)
-    for task in done:
-        if not task.cancelled():
-            task.result()
+    await until_one_ends(
+        _send(ws, client, subscriber, sending),
+        _until_gone(ws),
+        until_unwelcome(ws, client, sending),
+        subscriber.subscription.ended.wait(),
+    )
     if subscriber.subscription.why is not None:
         raise subscriber.subscription.why
 
