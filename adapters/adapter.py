@@ -1,24 +1,25 @@
 """What an adapter is, the bus's own or another package's: a name, its options, and how it is built of them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import SecretStr
 
 from bus.delivery.target import Call, Target
-from bus.delivery.targets_config import secret_of
+from bus.delivery.targets_config import FileModel, TargetsConfigInvalid, secret_of
+from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
 
 TicketAt = Callable[[Call], Awaitable[Ticket]]  # the ticket as the call's event left it; raises StoreUnavailable
 
 
-class Options(BaseModel):
+class Options(FileModel):
     """What a file says of one source or target: an unknown field is refused by name, and no value is ever shown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -80,3 +81,17 @@ class PushAdapter:
     name: str
     options: type[Options]
     unused: frozenset[str]
+
+
+@contextmanager
+def building(adapter: str, *, where: str) -> Iterator[EnvironmentSecrets]:
+    """Lend the secrets that an adapter is built with; `where` names file and entry of whatever goes wrong.
+
+    Raises TargetsConfigInvalid for an exception that is not the bus's own.
+    """
+    try:
+        yield EnvironmentSecrets(environment=os.environ, where=where)
+    except BusError:
+        raise
+    except Exception as error:  # another package's own: its text may hold a secret
+        raise TargetsConfigInvalid(f"{where}: the adapter {adapter!r} failed with {type(error).__name__}") from error

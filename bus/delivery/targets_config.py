@@ -37,10 +37,12 @@ class HasOptions(Protocol):
         ...
 
 
-FileModel = TypeVar("FileModel", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Part(BaseModel):
+class FileModel(BaseModel):
+    """A part of a file that people write: an unknown field is refused by name, and no value is ever shown."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -64,7 +66,7 @@ Kinds = Annotated[
 ]
 
 
-class RetryPolicy(_Part):
+class RetryPolicy(FileModel):
     """Waits double from `first_wait` to `longest_wait`, with full jitter; a target may ask for up to `retry_after_max`.
 
     `attempts`: failures that nobody knows the reason of. `rejected_attempts`: how often it is asked after a no.
@@ -83,14 +85,14 @@ class RetryPolicy(_Part):
         return self
 
 
-class BreakerPolicy(_Part):
+class BreakerPolicy(FileModel):
     """It opens after `failures` in a row, and then lets one probe through every `probe_every`."""
 
     failures: int = Field(10, ge=1, le=1000)
     probe_every: _Wait = timedelta(seconds=5)
 
 
-class TargetConfig(_Part):
+class TargetConfig(FileModel):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
     `discard`: after which kinds of failure an event is let go rather than kept as a dead letter. "all" is allowed for
@@ -145,7 +147,7 @@ class TargetConfig(_Part):
 TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in keys, metrics and commands
 
 
-class TargetsConfig(_Part):
+class TargetsConfig(FileModel):
     """All targets by name, in the order of the file."""
 
     targets: Mapping[TargetName, TargetConfig]
@@ -175,7 +177,7 @@ def load_plan(path: Path, adapters: Mapping[str, HasOptions]) -> TargetsConfig:
     return plan.model_copy(update={"targets": targets})
 
 
-def read_yaml(path: Path, model: type[FileModel]) -> FileModel:
+def read_yaml(path: Path, model: type[Model]) -> Model:
     """Read a typed YAML file. Raises TargetsConfigInvalid, naming every fault at once and never a value."""
     try:
         return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one

@@ -1,17 +1,15 @@
 """The sources that gateway and intake stage serve, by the name in the path."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from adapters.adapter import EnvironmentSecrets, SourceAdapter, SourceServices
+from adapters.adapter import SourceAdapter, SourceServices, building
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
-from bus.delivery.targets_config import TargetsConfigInvalid, read_options, read_yaml
-from bus.domain.errors import BusError
+from bus.delivery.targets_config import FileModel, TargetsConfigInvalid, read_options, read_yaml
 from bus.intake.reserved_names import is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
@@ -19,18 +17,14 @@ from bus.settings import Settings, SettingsInvalid
 _SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in addresses, events and metrics
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class _SourcePlan(_Part):
+class _SourcePlan(FileModel):
     """One source: which adapter reads what it sends, and that adapter's own options."""
 
     adapter: str
     options: Any = Field(default_factory=dict)
 
 
-class _SourcesPlan(_Part):
+class _SourcesPlan(FileModel):
     """All sources of a sources file by name."""
 
     sources: Mapping[_SourceName, _SourcePlan]
@@ -68,14 +62,5 @@ def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
 
 
 def _built(path: Path, name: str, adapter: SourceAdapter[Any], options: BaseModel | None) -> Source:
-    where = f"{path}: sources.{name}.options"
-    try:
-        return adapter.build(
-            options, EnvironmentSecrets(environment=os.environ, where=where), SourceServices(name=name)
-        )
-    except BusError:
-        raise
-    except Exception as error:  # another package's own: its text may hold a secret
-        raise TargetsConfigInvalid(
-            f"{where}: the adapter {adapter.name!r} failed with {type(error).__name__}"
-        ) from error
+    with building(adapter.name, where=f"{path}: sources.{name}.options") as secrets:
+        return adapter.build(options, secrets, SourceServices(name=name))

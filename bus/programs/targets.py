@@ -2,11 +2,10 @@
 
 import asyncio
 import functools
-import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from adapters.adapter import EnvironmentSecrets, PushAdapter, TargetAdapter, TargetServices
+from adapters.adapter import PushAdapter, TargetAdapter, TargetServices, building
 from adapters.registry import TARGETS
 from bus.app import Core
 from bus.delivery.attempt import AttemptRunner
@@ -15,7 +14,7 @@ from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, Target
 from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_plan
 from bus.delivery.ticket_snapshots import TicketSnapshots
-from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
 from bus.push.overdue_monitor import OverdueMonitor
@@ -111,15 +110,8 @@ def _park(core: Core) -> Park:
 
 
 def _built(settings: Settings, adapter: TargetAdapter[Any], plan: TargetConfig, services: TargetServices) -> Target:
-    where = f"{settings.targets_file}: targets.{services.name}.options"
-    try:
-        return adapter.build(plan.options, EnvironmentSecrets(environment=os.environ, where=where), services)
-    except BusError:
-        raise
-    except Exception as error:  # another package's own: its text may hold a secret
-        raise TargetsConfigInvalid(
-            f"{where}: the adapter {adapter.name!r} failed with {type(error).__name__}"
-        ) from error
+    with building(adapter.name, where=f"{settings.targets_file}: targets.{services.name}.options") as secrets:
+        return adapter.build(plan.options, secrets, services)
 
 
 async def _no_ticket_yet(_: Call) -> Ticket:
