@@ -33,7 +33,7 @@ class EnvironmentSecrets:
     where: str
 
     def read(self, variable: str) -> SecretStr:
-        """Give a secret. Raises PlanWrong, which names the variable and never a value."""
+        """Give a secret. Raises TargetsConfigInvalid, which names the variable and never a value."""
         return secret_of(variable, self.environment, where=self.where)
 
 
@@ -55,7 +55,7 @@ class TargetServices:
 
 @dataclass(frozen=True, kw_only=True)  # without slots: SourceAdapter[Options](…) may be called, too
 class SourceAdapter(Generic[OptionsT]):
-    """A way to take in what a system sends. `build` does no I/O; it raises PlanWrong or SettingsWrong."""
+    """A way to take in what a system sends. `build` does no I/O; it raises TargetsConfigInvalid or SettingsInvalid."""
 
     name: str
     options: type[OptionsT]
@@ -66,7 +66,7 @@ class SourceAdapter(Generic[OptionsT]):
 class TargetAdapter(Generic[OptionsT]):
     """A way to call a system. `build` connects to nothing: it is also called to see that a target can be built.
 
-    It raises PlanWrong or SettingsWrong.
+    It raises TargetsConfigInvalid or SettingsInvalid.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """One name has one meaning, and the field's words are used: docs/glossary.md has them."""
 
 import ast
+import builtins
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ BANNED = {
 }
 # A name that two classes bear with one meaning: the same thing on both sides of a protocol.
 SAME_MEANING: frozenset[str] = frozenset()
+RAISED = re.compile(r"\b[Rr]aises?\s+((?:[A-Z]\w+(?:,\s+|\s+or\s+|\s+and\s+)?)+)")
+CLASS_NAME = re.compile(r"[A-Z]\w+")
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -70,3 +73,21 @@ def test_words_of_our_own_are_banned_where_the_field_has_one() -> None:
     found = sorted({f"{where}: {name} ({word}: say {BANNED[word]})" for where, name, _ in definitions()
                     for word in words_of(name) & BANNED.keys()})  # fmt: skip
     assert found == []
+
+
+def test_words_of_a_docstring_name_only_errors_that_are_there() -> None:
+    modules = {path: ast.parse(path.read_text(encoding="utf-8"))
+               for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}  # fmt: skip
+    known = {name for name, value in vars(builtins).items() if isinstance(value, type)}
+    said = set()
+    for path, module in modules.items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.ClassDef):
+                known.add(node.name)
+            elif isinstance(node, ast.ImportFrom | ast.Import):
+                known |= {(alias.asname or alias.name).split(".")[-1] for alias in node.names}
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                for sentence in RAISED.findall(ast.get_docstring(node) or ""):
+                    said |= {(path.name, name) for name in CLASS_NAME.findall(sentence)}
+    assert len(said) > 100
+    assert sorted(one for one in said if one[1] not in known) == []

@@ -15,7 +15,7 @@ from schemas.messages import RequestReceived
 
 
 class CrmAdapter:
-    """One CRM that sends signed webhooks. Secrets are read once; the first signs, all verify. Raises SettingsWrong."""
+    """One CRM that sends signed webhooks. Of its secrets the first signs, all verify. Raises SettingsInvalid."""
 
     def __init__(self, secrets: Iterable[str], name: str = "crm", *, where: str = "") -> None:
         """Bind the name under which it speaks and its secrets, `whsec_…`; `where` they stand is said of a wrong one."""

@@ -27,7 +27,7 @@ class CrmCallbackOptions(Options):
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
 
     def keys(self, secrets: EnvironmentSecrets) -> tuple[signature.Secret, ...]:
-        """Read the signing keys. Raises PlanWrong or SettingsWrong, which name the variable and never the value."""
+        """Read the signing keys. Raises TargetsConfigInvalid or SettingsInvalid: the variable, never the value."""
         return tuple(
             signature.secret(secrets.read(name).get_secret_value(), where=f"{secrets.where}: {name}")
             for name in self.secrets

@@ -22,6 +22,6 @@ class KingdeeOptions(Options):
     bill_type: str = "QTCKD01_SYS"
 
     def settings(self, secrets: EnvironmentSecrets) -> KingdeeSettings:
-        """Read the secret and give the adapter's settings. Raises PlanWrong."""
+        """Read the secret and give the adapter's settings. Raises TargetsConfigInvalid."""
         secret = secrets.read(self.app_secret).get_secret_value()
         return KingdeeSettings(**{**self.model_dump(), "app_secret": secret})

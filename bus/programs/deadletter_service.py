@@ -49,7 +49,7 @@ _CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresDeadLetterService:
-    """Meets bus.gateway.ports.DeadLetterRoom."""
+    """Meets bus.gateway.ports.DeadLetterService."""
 
     pool: Pool
     codec: Codec

@@ -39,7 +39,7 @@ STOP_S_MAX = 5
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises PlanWrong before anything runs."""
+    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises TargetsConfigInvalid at once."""
     sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, plan_of(settings)))
 

@@ -44,7 +44,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
     `sla` is the timer of the promises alone; with `delivery` the couriers run too.
 
-    Raises PlanWrong before anything runs.
+    Raises TargetsConfigInvalid before anything runs.
     """
     names, plan = frozenset(wanted), plan_of(settings)
     sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there

@@ -10,7 +10,7 @@ from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLe
 
 @dataclass
 class FakeRoom:
-    """Meets bus.gateway.ports.DeadLetterRoom."""
+    """Meets bus.gateway.ports.DeadLetterService."""
 
     done: list[tuple[DeadLetterRequest, IdempotentRequest]] = field(default_factory=list)
 

@@ -43,14 +43,14 @@ class DemoContext:
 
 
 async def tapped(cast: DemoContext, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
-    """Tap a button of the app, which must be taken. Raises StoryFailed."""
+    """Tap a button of the app, which must be taken. Raises DemoFailed."""
     answer = await cast.app.tap(label, ticket_id, **values)
     tell.expect(answer.done, f"“{label}”应被接受", f"{label} is accepted", answer)
     tell.fact(f"{label}")
 
 
 def expect_answer(tell: Narrator, receipt: Receipt, answer: str) -> None:
-    """Go on if the bus answered so. Raises StoryFailed."""
+    """Go on if the bus answered so. Raises DemoFailed."""
     tell.expect(
         receipt.result.get("answer") == answer,
         f"应答应为 {answer}",

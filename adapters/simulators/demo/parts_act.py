@@ -117,7 +117,7 @@ async def _asked(cast: DemoContext, tell: Narrator, ticket_id: str, part_no: str
 async def _stands(
     cast: DemoContext, tell: Narrator, good: Callable[[TargetStatus], bool], zh: str, en: str
 ) -> TargetStatus:
-    """Wait until the ERP's queue stands so. Raises StoryFailed."""
+    """Wait until the ERP's queue stands so. Raises DemoFailed."""
 
     def is_so(stood: TargetStatus | None) -> bool:
         return stood is not None and good(stood)

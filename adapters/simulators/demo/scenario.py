@@ -30,7 +30,7 @@ class DemoSystem:
 
 
 async def play(stage: DemoSystem, tell: Narrator) -> str:
-    """Play the story and give its ticket's number. Raises StoryFailed, NoAnswer, SubscriptionRefused, BusError."""
+    """Play the story and give its ticket's number. Raises DemoFailed, NoAnswer, SubscriptionRefused, BusError."""
     async with (
         Crm(stage.url, stage.crm_secret) as crm,
         DispatcherClient(stage.url, stage.dispatcher_token, person=DISPATCHER) as desk,
