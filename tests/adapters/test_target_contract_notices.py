@@ -1,10 +1,9 @@
 """The contract suite for targets notices each duty that a target does not do: here they are left undone, one by one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,10 +13,9 @@ from adapters.contract_suites.faulty_ways import Loss
 from adapters.crm import callback
 from adapters.crm.callback import CrmCallback
 from adapters.outbound_http import OutboundHttp
-from adapters.simulators.callback_receiver import CallbackReceiver
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from tests.adapters.test_target_contract import NOTE, SIGNING, Crm
-from ticketbus.testing import HttpTargetContract, TargetSystem
+from tests.adapters.test_target_contract import SIGNING, CrmContract
+from ticketbus.testing import HttpTargetContract
 
 
 class SaysNothingWasSent(CrmCallback):
@@ -103,22 +101,9 @@ def suite_on(kind: type[CrmCallback]) -> HttpTargetContract:
     def build(options: callback.CrmCallbackOptions, secrets: Any, services: Any) -> CrmCallback:
         return kind(options.url, options.keys(secrets), services.ticket_at, now=services.now)
 
-    class Suite(HttpTargetContract):
+    class Suite(CrmContract):
         adapter = TargetAdapter(name="crm-callback", options=callback.CrmCallbackOptions, build=build)
-        secrets: ClassVar = {"CRM_SECRET": SIGNING}
-        event = NOTE
         late_s = 0.5
-
-        @asynccontextmanager
-        async def _system(self) -> AsyncIterator[TargetSystem]:
-            async with CallbackReceiver(SIGNING) as receiver:
-                yield Crm(receiver)
-
-        def system(self) -> AbstractAsyncContextManager[TargetSystem]:
-            return self._system()
-
-        def options(self, url: str) -> Mapping[str, Any]:
-            return {"url": url, "secrets": ["CRM_SECRET"]}
 
     return Suite()
 
