@@ -46,9 +46,7 @@ class DeliveryWorker:
     _under_way: dict[asyncio.Task[FinishedAttempt], Claim] = field(default_factory=dict)
     _finished: list[FinishedAttempt] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _due_at: datetime | None = (
-        None  # when something falls due, or the breaker lets a probe go: not before, that is known
-    )
+    _due_at: datetime | None = None  # the next delivery that is known, or the breaker's probe
     _poll: Backoff = field(default_factory=lambda: Backoff(POLL_S_MIN, POLL_S_MAX))
     _recent: Sequence[bool] = ()  # of the last deliveries, which became letters
     _allowed: float = 0.0
