@@ -28,7 +28,7 @@ from adapters.contract_suites.target import (
 )
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 
-SHORT_S = 0.5  # a deadline that is run into
+SHORT_S = 1.0  # a deadline that is run into; a third of it is for connecting
 LONG_ANSWER_BYTES = 64 * 1024 * 1024  # longer than any that is worth reading
 # Nothing of it is an answer: whether the other side has acted is unknown, or it was a question that changes nothing.
 BROKEN: Sequence[bytes] = (

@@ -29,7 +29,7 @@ from tests.adapters.test_kingdee import (
 )
 from tests.bus_under_test import eventually
 
-SHORT_S = 0.5
+SHORT_S = 2.0  # a third of it is for connecting, which has to be enough on a busy machine
 UNKNOWN, UNAVAILABLE = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE
 # What a fault at a step that changes something tells; and at a question.
 AT_CHANGES = {
