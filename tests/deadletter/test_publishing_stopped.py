@@ -7,10 +7,10 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from aiokafka.admin import NewTopic
 
 from bus.alerts.alert import AlertRule
 from bus.intake.dispatch import Dispatcher
-from bus.kafka.broker_topic import set_configs
 from bus.kafka.clients import RECORD_BYTES_MAX, admin
 from bus.kafka.topic_admin import apply_topics
 from bus.outbox import record as outbox
@@ -42,6 +42,13 @@ async def without(settings: Settings, topic: str) -> AsyncIterator[tuple[Setting
     yield own, replace(CONTRACT, topics={topic: CONTRACT.topics[topic]})
     async with admin(own) as client:
         await client.delete_topics([*made, physical(own.namespace, topic)])
+
+
+async def make_small(settings: Settings, topic: str, partitions: int) -> None:
+    """Make a topic that takes records up to 100,000 bytes; a config changed later is in force some time later."""
+    small = NewTopic(physical(settings.namespace, topic), partitions, 1, topic_configs={"max.message.bytes": "100000"})
+    async with admin(settings) as client:
+        await client.create_topics([small])
 
 
 async def open_tickets(room: Room, count: int) -> None:
@@ -80,10 +87,9 @@ async def test_publishing_stopped_a_record_that_kafka_never_takes_stops_the_reco
     room: Room, settings: Settings, size: int
 ) -> None:
     async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
-        await apply_topics(own, missing, replication=1)
         if size <= RECORD_BYTES_MAX:
-            async with admin(own) as client:
-                await set_configs(client, {physical(own.namespace, DEADLETTER): {"max.message.bytes": "100000"}})
+            await make_small(own, DEADLETTER, missing.topics[DEADLETTER].partitions)
+        await apply_topics(own, missing, replication=1)
         async with connected(room.pool) as connection:
             noise = b"".join(uuid4().bytes for _ in range(size // 16 + 1))  # what gzip makes no smaller
             poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
