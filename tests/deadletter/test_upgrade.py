@@ -1,9 +1,6 @@
 """A database of the version before: what it had not published is published once, and its redrives go on."""
 
-import shutil
 from collections.abc import AsyncIterator, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,7 +8,6 @@ import pytest
 
 from bus.kafka.range_reader import record_of
 from bus.local.stack import Urls
-from bus.postgres import migrate as migrate_module
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import in_transaction, open_pool
 from bus.settings import Settings
@@ -21,15 +17,14 @@ from deadletter.upgrade import queue_unpublished
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
-from tests.databases import empty_database
 from tests.deadletter.letters import BEGAN, DECISION, DIED, Room, noted, told
 from tests.deadletter.test_redrive_store import carrying_out
 from tests.delivery.deliveries import Office, event
 from tests.delivery.scripted import Scripted, delivery_workers
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
+from tests.store.releases import schema_of
 
-BEFORE = "20261123000007"
 PUBLISHED = "2026-11-23T00:00:00Z"
 _LETTER = """
 INSERT INTO letters (target, ticket_id, version, event, trace_id, reason, kind, cause, detail, attempts, failures,
@@ -108,14 +103,9 @@ class Before:
 
 
 @pytest.fixture
-async def database_before(parts: Urls, tmp_path: Path) -> AsyncIterator[str]:
+async def database_before(parts: Urls) -> AsyncIterator[str]:
     """Give a database at the last migration of the version before."""
-    for one in resources.files("bus.postgres").joinpath("migrations").iterdir():
-        if one.name.partition("_")[0] <= BEFORE:
-            with resources.as_file(one) as file:
-                shutil.copy(file, tmp_path)
-    with empty_database(parts) as url:
-        await migrate_module._dbmate(url, tmp_path)
+    async with schema_of("0.1.0", parts) as url:
         yield url
 
 

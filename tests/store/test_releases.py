@@ -1,0 +1,102 @@
+"""A database of a released version is migrated with every row, and what it holds is read as before."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import psycopg
+import pytest
+
+from bus.domain.ticket import Ticket, evolve
+from bus.local.stack import Urls
+from bus.postgres.migrate import migrate
+from bus.postgres.pool import connected, in_transaction, open_pool
+from bus.registry import load_codec
+from bus.wire.codec import ticket_from_json
+from deadletter import redrive_store
+from deadletter.upgrade import queue_unpublished
+from tests.store.releases import LAST_MIGRATION, restore, rows_of, schema_of
+
+RENAMED = {"deeds": "idempotency_keys"}
+REPLACED = {"redrive_letters"}  # by the counts of redrives and the letters' own column
+DROPPED = {"letters": {"published_at"}, "letter_decisions": {"published_at", "returned_at"}}  # by the outbox
+
+Rows = Mapping[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(params=LAST_MIGRATION)
+async def released(request: pytest.FixtureRequest, parts: Urls) -> AsyncIterator[str]:
+    """Give a database as a release left it, with rows in every table."""
+    async with schema_of(request.param, parts) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            restore(request.param, connection)
+        yield url
+
+
+def rows_in(url: str) -> Rows:
+    """Read all tables."""
+    with psycopg.connect(url) as connection:
+        return rows_of(connection)
+
+
+def without(rows: list[dict[str, Any]], columns: set[str]) -> Counter[str]:
+    """Count rows by their text, some columns left out."""
+    return Counter(
+        json.dumps({key: value for key, value in row.items() if key not in columns}, sort_keys=True) for row in rows
+    )
+
+
+async def test_releases_every_row_of_every_table_stands_after_the_migration(released: str) -> None:
+    before = rows_in(released)
+    assert [table for table, rows in before.items() if not rows] == [], "the dump has rows in every table"
+    for _ in range(2):  # repeating it changes nothing
+        await migrate(released)
+        after = rows_in(released)
+        for table, rows in before.items():
+            if table in REPLACED:
+                continue
+            now = after[RENAMED.get(table, table)]
+            added = set(now[0]) - set(rows[0])
+            dropped = DROPPED.get(table, set())
+            assert set(rows[0]) - set(now[0]) == dropped, table
+            assert without(now, added) == without(rows, dropped), table
+
+
+async def test_releases_what_was_not_published_is_queued_once_and_a_redrive_stands_as_it_stood(released: str) -> None:
+    before = rows_in(released)
+    unpublished = [row for table in DROPPED for row in before[table] if row["published_at"] is None]
+    assert unpublished, "the dump has a record that waits for Kafka"
+    await migrate(released)
+    async with open_pool(released) as pool:
+        async with connected(pool) as connection:
+            codec = await load_codec(connection)
+        assert [await queue_unpublished(pool, codec.encode_record) for _ in range(2)] == [len(unpublished), 0]
+        sent = [row["released_at"] is not None for row in before["redrive_letters"]]
+        (redrive,) = await redrive_store.redrives(pool)
+        assert (redrive.state, redrive.letters, redrive.released) == ("running", len(sent), sum(sent))
+        left = (await in_transaction(pool, redrive_store.read, redrive.id)).left
+        states = {row["id"]: row["state"] for row in before["letters"]}
+        assert left == sum(
+            row["released_at"] is None and states[row["letter"]] == "open" for row in before["redrive_letters"]
+        )
+
+
+async def test_releases_its_events_fold_into_the_states_it_kept(released: str) -> None:
+    await migrate(released)
+    async with open_pool(released) as pool, connected(pool) as connection:
+        codec = await load_codec(connection)
+        values = await connection.execute("SELECT value FROM events ORDER BY ticket_id, version")
+        events = [codec.decode(value) for (value,) in await values.fetchall()]
+        found = await connection.execute("SELECT ticket_id, state FROM ticket_states")
+        states = {ticket_id: ticket_from_json(state) for ticket_id, state in await found.fetchall()}
+    folded = dict[str, Ticket]()
+    for ticket_id, own in groupby(events, key=attrgetter("ticket_id")):
+        ticket: Ticket | None = None
+        for event in own:
+            ticket = evolve(ticket, event)
+        assert ticket is not None
+        folded[ticket_id] = ticket
+    assert folded == states
