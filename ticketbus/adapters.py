@@ -8,8 +8,8 @@ from adapters.adapter import (
     TargetAdapter,
     TargetServices,
 )
-from adapters.contract import command_id
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
+from adapters.source_contract import command_id
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.delivery.targets_config import VariableName
 from bus.domain import commands, events, terms, values

@@ -40,7 +40,7 @@ def delivered(adapter: Source, body: bytes, delivery_id: str = "d-1", received_a
 
 
 class SourceContract(ABC):
-    """What `adapters/contract.py` asks, duty by duty."""
+    """What `adapters/source_contract.py` asks, duty by duty."""
 
     @abstractmethod
     def adapter(self) -> Source:

@@ -5,10 +5,10 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
-from adapters.contract import command_id
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import Reasons, Stand, Step, walk
+from adapters.source_contract import command_id
 from bus.domain.commands import Assign, Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab

@@ -8,10 +8,11 @@ from enum import StrEnum
 from bus.domain import refusals
 from bus.domain.commands import Escalate, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
+from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.rules import Rules
-from bus.domain.terms import BUS, CommandId, EventId, JoinCause, State, TicketId, TraceId
+from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number
 
@@ -205,10 +206,10 @@ def _decided(
     request: Request, loaded: LoadedState, rules: Rules
 ) -> tuple[CommandResult, Ticket | None, tuple[Event, ...]]:
     if isinstance(request.command, OpenTicket):
-        master = _master(request, request.command, loaded, rules)
-        if master is None:
+        known_as = ticket_of_report(request, request.command, tickets=loaded.tickets, names=loaded.names, rules=rules)
+        if known_as is None:
             return CommandResult.OPENED, None, open_ticket(request, rules)
-        ticket, cause = master
+        ticket, cause = known_as
         return CommandResult.JOINED, ticket, join_ticket(request, cause, rules)
     found = loaded.names.get(source_name(request.source, request.source_no))
     ticket_id = request.ticket_id or (found.ticket_id if found else None)
@@ -217,20 +218,6 @@ def _decided(
         raise refusals.no_such_ticket(request)
     events = decide(request, known, rules)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
-
-
-def _master(
-    request: Request, command: OpenTicket, loaded: LoadedState, rules: Rules
-) -> tuple[Ticket, JoinCause] | None:
-    """Find the ticket that takes the report in: the source's own number first, then the key within the window (R2)."""
-    own = loaded.names.get(source_name(request.source, command.source_no)) if command.source_no else None
-    if own is not None:
-        return loaded.tickets[own.ticket_id], JoinCause.SAME_SOURCE_NO
-    known = loaded.names.get(key_name(command))
-    if known is None or abs((command.opened_at or request.at) - known.opened_at) > rules.dedupe_window:
-        return None
-    master = loaded.tickets[known.ticket_id]
-    return None if master.state is State.CLOSED else (master, JoinCause.SAME_KEY)
 
 
 def _opening_number(request: Request, loaded: LoadedState) -> TicketId:

@@ -1,4 +1,4 @@
-"""The shape of every source, as gateway and intake stage see it; `adapters/contract.py` has its duties."""
+"""The shape of every source, as gateway and intake stage see it; `adapters/source_contract.py` has its duties."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import orjson
 
-from adapters.contract import command_id as delivery_command_id
 from adapters.crm import signature
+from adapters.source_contract import command_id as delivery_command_id
 from bus.app import FIRST_ADMIN
 from bus.domain.commands import Command, Note, OpenTicket
 from bus.domain.terms import CommandId, Tick
