@@ -148,10 +148,10 @@ async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, 
 def _definition(answer: httpx2.Response) -> str:
     """Read the schema out of an answer; what is none there is none of the bus's."""
     try:
-        told = answer.json()
+        answered = answer.json()
     except ValueError:
         return ""
-    return str(told.get("schema", "")) if isinstance(told, dict) else ""
+    return str(answered.get("schema", "")) if isinstance(answered, dict) else ""
 
 
 def _registered(schema_id: int, text: str) -> RegisteredSchema | None:

@@ -201,9 +201,9 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLet
     rows = await (await connection.execute(_LOCK, (list(numbers),))).fetchall()
     gone = set(numbers) - {row[0] for row in rows if row[-1] == "open"}
     if gone:
-        told = ", ".join(map(str, sorted(gone)))
+        named = ", ".join(map(str, sorted(gone)))
         raise LetterGone(
-            f"死信 {told} 不存在或已处理,什么都没有改变 / no such open letter: {told}; nothing was changed"
+            f"死信 {named} 不存在或已处理,什么都没有改变 / no such open letter: {named}; nothing was changed"
         )
     return [LockedLetter(*row[:-1]) for row in rows]
 

@@ -180,7 +180,7 @@ class HttpTargetContract(TargetContract):
 
     def test_no_failure_and_no_log_tells_a_name_or_a_secret(self, caplog: pytest.LogCaptureFixture) -> None:
         async def failures() -> list[str]:
-            said = list[str]()
+            texts = list[str]()
             echo = orjson.dumps({"code": PHONE, "message": " ".join(self.private()), "success": False})
             for answer in (
                 *BROKEN[:4],
@@ -188,8 +188,8 @@ class HttpTargetContract(TargetContract):
             ):
                 async with responding_with(answer) as url, self.target(url) as target:
                     failed = await self.outcome(target, self.call(within_s=10))
-                said += [all_text_of(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
-            return said
+                texts += [all_text_of(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
+            return texts
 
         capture_logs(caplog)
         text = "\n".join(asyncio.run(failures()))

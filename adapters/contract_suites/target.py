@@ -122,11 +122,11 @@ class TargetContract(ABC):
 
     def test_options_are_read_and_a_wrong_one_is_named_without_its_value(self, tmp_path: Path) -> None:
         good = self.options("http://127.0.0.1:9")
-        self._plan(tmp_path, good)
+        self._load_config(tmp_path, good)
         with pytest.raises(
             TargetsConfigInvalid, match=r"targets\.it\.options\.no_such_option: there is no such field"
         ) as wrong:
-            self._plan(tmp_path, {**good, "no_such_option": PHONE})
+            self._load_config(tmp_path, {**good, "no_such_option": PHONE})
         assert PHONE not in str(wrong.value)
 
     def test_a_secret_that_is_not_set_is_named_and_none_is_shown(self) -> None:
@@ -189,7 +189,7 @@ class TargetContract(ABC):
         """List what must be told nowhere."""
         return [PERSON, PHONE, *self.secrets.values()]
 
-    def _plan(self, folder: Path, options: Mapping[str, Any]) -> None:
+    def _load_config(self, folder: Path, options: Mapping[str, Any]) -> None:
         path = folder / "targets.yaml"  # JSON is YAML
         target = {"adapter": self.adapter.name, "events": [type(self.event).__name__], "options": options}
         path.write_bytes(orjson.dumps({"targets": {"it": target}}))
@@ -207,11 +207,11 @@ async def next_attempt(target: Target, call: Call, *, unsure: bool) -> Effect:
 
 def all_text_of(failure: DeliveryFailed, log: pytest.LogCaptureFixture) -> str:
     """Gather all that a failure says, with what led to it and what was logged."""
-    said, link = list[str](), list[BaseException | None]([failure])
+    texts, link = list[str](), list[BaseException | None]([failure])
     while (error := link.pop()) is not None:
-        said += [str(error), repr(error), repr(vars(error))]
+        texts += [str(error), repr(error), repr(vars(error))]
         link.append(error.__cause__ or error.__context__)
-    return "\n".join([*said, log.text])
+    return "\n".join([*texts, log.text])
 
 
 def capture_logs(log: pytest.LogCaptureFixture) -> None:

@@ -75,10 +75,10 @@ def judge(answer: HttpResponse, now: datetime) -> None:
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "text/html" or answer.headers.get("content-encoding", "identity") != "identity":
         raise _failed(FailureKind.UNKNOWN, "a page or packed bytes where an answer should be", answer)
-    said = _object(answer.body)
-    if said is None and media.endswith("json"):
+    reply = _object(answer.body)
+    if reply is None and media.endswith("json"):
         raise _failed(FailureKind.UNKNOWN, "its answer is no JSON object", answer)
-    if said is not None and (said.get("success") in (False, "false") or _bad_code(said)):
+    if reply is not None and (reply.get("success") in (False, "false") or _bad_code(reply)):
         raise _failed(_BY_CODE.get(code, FailureKind.UNKNOWN), "HTTP 200 that tells of a failure", answer, code)
 
 
@@ -102,9 +102,9 @@ def _object(body: bytes) -> Mapping[str, Any] | None:
     return read if isinstance(read, dict) else None
 
 
-def _bad_code(said: Mapping[str, Any]) -> str:
+def _bad_code(reply: Mapping[str, Any]) -> str:
     """Give the first code that tells of a failure, or nothing."""
-    given = (str(said[name]).strip() for name in _CODE_FIELDS if said.get(name) is not None)
+    given = (str(reply[name]).strip() for name in _CODE_FIELDS if reply.get(name) is not None)
     return next((code for code in given if not _FINE.fullmatch(code)), "")
 
 

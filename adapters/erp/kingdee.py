@@ -18,7 +18,7 @@ from adapters.erp.kingdee_answers import (
     SESSION_LOST,
     Bill,
     BillStage,
-    Said,
+    KingdeeAnswer,
     kind_of,
     kind_of_status,
     read,
@@ -36,7 +36,7 @@ CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 1024 * 1024
 _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
 
-_Answer = Said | tuple[Bill, ...]
+_Answer = KingdeeAnswer | tuple[Bill, ...]
 _Reader = Callable[[bytes], _Answer | None]
 
 
@@ -111,23 +111,23 @@ class Kingdee:
     async def _advance(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
         match bill:
             case None:
-                said = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
-                saved = Bill(fid=said.fid, stage=BillStage.SAVED)
-                if said.short:
+                answer = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
+                saved = Bill(fid=answer.fid, stage=BillStage.SAVED)
+                if answer.short:
                     return Bill(fid="", stage=BillStage.VOIDED)  # a store that is counted at saving: there is no bill
-                if not said.fid:
+                if not answer.fid:
                     raise DeliveryFailed(FailureKind.UNKNOWN, "saved, it says, and names no bill")
-                if said.number != wanted.number:
+                if answer.number != wanted.number:
                     await self._void(talk, saved)
                     raise DeliveryFailed(FailureKind.REJECTED, "the ERP numbers bills itself; allow numbers of ours")
                 return saved
             case Bill(stage=BillStage.SAVED):
-                said = await self._change(talk, wire.SUBMIT, wire.by_id(bill))
+                answer = await self._change(talk, wire.SUBMIT, wire.by_id(bill))
                 after = BillStage.SUBMITTED
             case _:
-                said = await self._change(talk, wire.AUDIT, wire.by_id(bill))
+                answer = await self._change(talk, wire.AUDIT, wire.by_id(bill))
                 after = BillStage.AUDITED
-        return await self._void(talk, bill) if said.short else Bill(fid=bill.fid, stage=after)
+        return await self._void(talk, bill) if answer.short else Bill(fid=bill.fid, stage=after)
 
     async def _void(self, talk: _Talk, bill: Bill) -> Bill:
         if bill.stage is BillStage.SUBMITTED:
@@ -135,10 +135,10 @@ class Kingdee:
         await self._change(talk, wire.OPERATION, wire.by_id(bill, operation="Cancel"))
         return Bill(fid=bill.fid, stage=BillStage.VOIDED)
 
-    async def _change(self, talk: _Talk, service: str, body: bytes) -> Said:
-        said = await self._ask(talk, service, body, read, changes=True)
-        assert isinstance(said, Said)
-        return said
+    async def _change(self, talk: _Talk, service: str, body: bytes) -> KingdeeAnswer:
+        answer = await self._ask(talk, service, body, read, changes=True)
+        assert isinstance(answer, KingdeeAnswer)
+        return answer
 
     async def _ask(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
         """Ask within a session, in a new one if it was lost: it does nothing then, so asking again repeats nothing."""
@@ -209,12 +209,12 @@ def _talk(call: Call) -> _Talk:
 
 
 def _lost(answer: _Answer) -> bool:
-    return isinstance(answer, Said) and not answer.ok and answer.code == SESSION_LOST
+    return isinstance(answer, KingdeeAnswer) and not answer.ok and answer.code == SESSION_LOST
 
 
 def _unless_refused(answer: _Answer, service: str, *, changes: bool) -> _Answer:
-    short = isinstance(answer, Said) and answer.short and service in _COUNTED
-    if isinstance(answer, Said) and not answer.ok and not short:
+    short = isinstance(answer, KingdeeAnswer) and answer.short and service in _COUNTED
+    if isinstance(answer, KingdeeAnswer) and not answer.ok and not short:
         named = f" ({', '.join(answer.fields)})" if answer.fields else ""
         kind = kind_of(answer.code, changes=changes)
         raise DeliveryFailed(kind, f"{service} failed{named}", status=200, code=str(answer.code))

@@ -55,7 +55,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class KingdeeAnswer:
     """What an answer says: done (with id and number), or not, with the vendor's code and the fields it names."""
 
     ok: bool
@@ -70,33 +70,33 @@ class Said:
         return not self.ok and _STOCK_ASKED in self.fields
 
 
-def read(body: bytes) -> Said | None:
+def read(body: bytes) -> KingdeeAnswer | None:
     """Read the answer to a step; None when it is no answer to be believed."""
-    return _said(_json(body))
+    return _read_answer(_json(body))
 
 
-def read_login(body: bytes) -> Said | None:
+def read_login(body: bytes) -> KingdeeAnswer | None:
     """Read the answer to a login; the session is in its cookies. Raises DeliveryFailed when we are not let in."""
     match _json(body):
         case {"LoginResultType": 1, "KDSVCSessionId": str()}:
-            return Said(ok=True)
+            return KingdeeAnswer(ok=True)
         case {"LoginResultType": int(result)}:
             raise DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=str(result))
         case other:
-            said = _said(other)
-            if said is None or said.ok:
+            failure = _read_answer(other)
+            if failure is None or failure.ok:
                 return None
-            if kind_of(said.code, changes=False) is FailureKind.REJECTED:  # no row of ours can mend that
-                raise DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=str(said.code))
-            return said
+            if kind_of(failure.code, changes=False) is FailureKind.REJECTED:  # no row of ours can mend that
+                raise DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=str(failure.code))
+            return failure
 
 
-def read_bills(body: bytes) -> tuple[Bill, ...] | Said | None:
+def read_bills(body: bytes) -> tuple[Bill, ...] | KingdeeAnswer | None:
     """Read the answer to a query: bills, a failure in the place of the first row, or nothing to be believed."""
     match _json(body):
         case [[{"Result": _} as failure, *_], *_] | [{"Result": _} as failure, *_] | ({"Result": _} as failure):
-            said = _said(failure)
-            return None if said is None or said.ok else said
+            answer = _read_answer(failure)
+            return None if answer is None or answer.ok else answer
         case [*rows]:
             bills = tuple(bill for row in rows if (bill := _bill(row)) is not None)
             return bills if len(bills) == len(rows) else None
@@ -137,13 +137,13 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _said(answer: object) -> Said | None:
+def _read_answer(answer: object) -> KingdeeAnswer | None:
     match answer:
         case {"Result": {"ResponseStatus": {"IsSuccess": ok, **status}, **result}}:
             done = ok is True or str(ok).lower() == "true"
             entities = status.get("SuccessEntitys")
             entity = entities[0] if isinstance(entities, list) and entities and isinstance(entities[0], dict) else {}
-            return Said(
+            return KingdeeAnswer(
                 ok=done,
                 code=_number(status.get("MsgCode")),
                 fields=_fields(status.get("Errors")),

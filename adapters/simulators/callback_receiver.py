@@ -271,6 +271,6 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
 
 def _answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> bytes:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    said = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+    sent_headers = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sent_headers.items())
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode() + content

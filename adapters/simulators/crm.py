@@ -9,7 +9,7 @@ from typing import Any, Self
 import orjson
 
 from adapters.crm import signature
-from adapters.simulators.patient_client import NoAnswer, ask, client, said
+from adapters.simulators.patient_client import NoAnswer, ask, client, json_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class Crm:
             raise
         receipt = Receipt(
             status=answer.status_code,
-            answer=said(answer),
+            answer=json_object(answer),
             trace_id=answer.headers.get("ticket-trace-id", ""),
             attempts=attempts,
         )

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from adapters.simulators.patient_client import ask, client, said
+from adapters.simulators.patient_client import ask, client, json_object
 
 LOOK_EVERY_S = 0.1
 Seen = TypeVar("Seen")
@@ -44,7 +44,7 @@ class DispatcherClient:
         body = orjson.dumps({"assignee": assignee, "reason": reason, "actor": self._person})
         path = f"/v1/tickets/{ticket_id}/assign"
         answer, _ = await ask(self._http, "POST", path, body=body, headers=lambda: key, pause_s=self._pause_s)
-        return answer.status_code, said(answer)
+        return answer.status_code, json_object(answer)
 
     async def listed(
         self, state: str, wanted: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 60
@@ -66,4 +66,4 @@ class DispatcherClient:
 
     async def _read(self, path: str) -> Mapping[str, Any]:
         answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
-        return said(answer)
+        return json_object(answer)

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from adapters.engineer_app.buttons import tap
-from adapters.simulators.patient_client import ask, client, said
+from adapters.simulators.patient_client import ask, client, json_object
 
 REFUSED_FROM: Final = 4400
 SLOW_READER: Final = 4408  # the one refusal that connecting again from the cursor mends
@@ -189,7 +189,7 @@ class EngineerApp:
     async def ticket(self, ticket_id: str) -> BusResponse:
         """Look a ticket up. Raises NoAnswer."""
         answer, _ = await ask(self._http, "GET", f"/v1/tickets/{ticket_id}", pause_s=self._pause_s)
-        return BusResponse(status=answer.status_code, body=said(answer))
+        return BusResponse(status=answer.status_code, body=json_object(answer))
 
     async def tap(self, label: str, ticket_id: str, **values: Any) -> BusResponse:
         """Tap a button: one command, retried under one idempotency key. Raises MalformedInput, NoAnswer."""
@@ -204,7 +204,7 @@ class EngineerApp:
             headers=lambda: key,
             pause_s=self._pause_s,
         )
-        return BusResponse(status=answer.status_code, body=said(answer))
+        return BusResponse(status=answer.status_code, body=json_object(answer))
 
     def _kept(self) -> str:
         with contextlib.suppress(FileNotFoundError):

@@ -47,12 +47,12 @@ async def ask(
                 answer = await http.request(method, path, content=body, headers=dict(headers()))
             except httpx2.TransportError as error:
                 raise NoAnswer(f"no answer ({type(error).__name__}), {number} times") from error
-            if answer.status_code >= 500 or said(answer).get("code") == IN_FLIGHT:
+            if answer.status_code >= 500 or json_object(answer).get("code") == IN_FLIGHT:
                 raise NoAnswer(f"HTTP {answer.status_code}, {number} times")
     return answer, number
 
 
-def said(answer: httpx2.Response) -> Mapping[str, Any]:
+def json_object(answer: httpx2.Response) -> Mapping[str, Any]:
     """Read an answer's object; anything else says nothing."""
     try:
         read = orjson.loads(answer.content)

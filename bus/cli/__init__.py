@@ -57,8 +57,8 @@ def main() -> None:
     try:
         app()
     except (Refusal, SettingsInvalid) as error:  # what was asked for is at fault
-        said = f"{error.zh} / {error.en}" if isinstance(error, Refusal) else str(error)
-        sys.stderr.write(f"ticketbus: {said}\n")
+        message = f"{error.zh} / {error.en}" if isinstance(error, Refusal) else str(error)
+        sys.stderr.write(f"ticketbus: {message}\n")
         sys.exit(2)
     except BusError as error:
         sys.stderr.write(f"ticketbus: {error}\n")

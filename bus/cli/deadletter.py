@@ -20,8 +20,8 @@ Numbers = Annotated[
     list[int],
     typer.Argument(metavar="LETTER…", max=redrive.NUMBER_MAX, help="Numbers of letters, as `list` shows them."),
 ]
-By = Annotated[str, typer.Option("--by", callback=redrive.said, help="Who decides this.")]
-Why = Annotated[str, typer.Option("--why", callback=redrive.said, help="Why; it is kept with the letter.")]
+By = Annotated[str, typer.Option("--by", callback=redrive.not_blank, help="Who decides this.")]
+Why = Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why; it is kept with the letter.")]
 
 
 @commands.command("list")
@@ -76,9 +76,9 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
         await core.schemas.know([letter.value])
         return letter, reading.as_json(letter, core.codec)
 
-    letter, told = with_core(data, work)
+    letter, as_shown = with_core(data, work)
     if as_json:
-        echo_json(told)
+        echo_json(as_shown)
         return
     typer.echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
     typer.echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
@@ -94,7 +94,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
         typer.echo(f"  {header}: {text}")
     cut = "…" if len(letter.value) > BYTES_SHOWN else ""
     typer.echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
-    for name, value in told["decoded"].items():
+    for name, value in as_shown["decoded"].items():
         typer.echo(f"    {name}: {value}")
     for one in letter.decisions:
         typer.echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bus.cli.redrive import said
+from bus.cli.redrive import not_blank
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 @commands.command()
 def pause(
     target: Target,
-    why: Annotated[str, typer.Option("--why", callback=said, help="Who paused it and why; others see it.")],
+    why: Annotated[str, typer.Option("--why", callback=not_blank, help="Who paused it and why; others see it.")],
     data: Data = None,
 ) -> None:
     """Call a target no more until it is resumed; what is under way ends, everything else waits.

@@ -55,8 +55,8 @@ def demo() -> None:
     try:
         _on_own_stack(scratch, console)
     except (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
-        said = str(failure) or f"{STORY_S_MAX:.0f} s were not enough"
-        console.print(f"\n✗ 演示失败 / the demo failed: {said}", style="red", markup=False, soft_wrap=True)
+        reason = str(failure) or f"{STORY_S_MAX:.0f} s were not enough"
+        console.print(f"\n✗ 演示失败 / the demo failed: {reason}", style="red", markup=False, soft_wrap=True)
         _last_words(scratch, console)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def _on_own_stack(scratch: Path, console: "Console") -> None:
         )
         stack.start()
         try:
-            runner.run(_told(borrow(settings, stack.state.lends), scratch, systems, ears, Narrator(console)))
+            runner.run(_run_scenario(borrow(settings, stack.state.lends), scratch, systems, ears, Narrator(console)))
         finally:
             runner.close()  # before the stack: also who was cut off in the middle lets go of it in order
             say("\n停止本地栈 / stopping the stack")
@@ -123,7 +123,7 @@ def _own_settings(variables: Mapping[str, str]) -> "Settings":
     return settings.load()
 
 
-async def _told(
+async def _run_scenario(
     settings: "Settings", scratch: Path, systems: "Systems", ears: "AsyncExitStack", tell: "Narrator"
 ) -> None:
     """Let the players in with tokens of their own and play; in the end nobody listens any more."""

@@ -48,7 +48,7 @@ def history(
     if as_json:
         echo_json(dataclasses.asdict(summary))
     else:
-        typer.echo(_told(summary))
+        typer.echo(_summary_text(summary))
 
 
 async def _import(core: "Core", file: Path, mapped: "HistoryMap") -> "Summary":
@@ -71,7 +71,7 @@ async def _import(core: "Core", file: Path, mapped: "HistoryMap") -> "Summary":
         return await import_history(lines, mapped, core.dispatcher, core.refused, on_progress=show)
 
 
-def _told(summary: "Summary") -> str:
+def _summary_text(summary: "Summary") -> str:
     lines = [
         f"{summary.rows:,} rows read",
         f"{summary.opened:,} tickets opened, {summary.joined:,} reports joined",

@@ -30,14 +30,14 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     with progress:
         report = with_core(data, lambda core: verify_log(core.pool, core.settings, core.contract, core.codec, tell))
     if as_json:
-        echo_json({**asdict(report), "told": [one._asdict() for one in report.told]})
+        echo_json({**asdict(report), "listed": [one._asdict() for one in report.listed]})
     else:
         typer.echo(
             f"{report.stored:,} events in PostgreSQL, {report.records:,} records on Kafka, "
             f"{report.repeats:,} harmless repeats, {report.waiting:,} still to publish, "
             f"{report.differences:,} differences"
         )
-        for one in report.told:
+        for one in report.listed:
             typer.echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
     if report.differences:
         raise typer.Exit(1)

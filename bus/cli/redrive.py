@@ -16,7 +16,7 @@ commands = typer.Typer(name="redrive", help="Send many letters again: frozen, a 
 NUMBER_MAX = 2**63 - 1
 
 
-def said(text: str) -> str:
+def not_blank(text: str) -> str:
     """Refuse a name, or a reason, that says nothing. Raises typer.BadParameter."""
     if not text.strip():
         raise typer.BadParameter("不能为空 / say who, and why")
@@ -37,8 +37,8 @@ Number = Annotated[int, typer.Argument(metavar="REDRIVE", max=NUMBER_MAX, help="
 def freeze(
     *,
     target: Annotated[str, typer.Option("--target", help="Letters of this target.")],
-    by: Annotated[str, typer.Option("--by", callback=said, help="Who approves it.")],
-    why: Annotated[str, typer.Option("--why", callback=said, help="What was mended; kept with every letter.")],
+    by: Annotated[str, typer.Option("--by", callback=not_blank, help="Who approves it.")],
+    why: Annotated[str, typer.Option("--why", callback=not_blank, help="What was mended; kept with every letter.")],
     cause: Annotated[str | None, typer.Option("--cause", help="Of this cause, as `deadletter list` shows it.")] = None,
     event: Annotated[str | None, typer.Option("--event", help="Of this event class.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Of this kind of failure.")] = None,
@@ -133,7 +133,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 @commands.command()
 def stop(
     number: Number,
-    why: Annotated[str, typer.Option("--why", callback=said, help="Who stops it and why.")],
+    why: Annotated[str, typer.Option("--why", callback=not_blank, help="Who stops it and why.")],
     data: Data = None,
 ) -> None:
     """Close a redrive: nothing more of it is sent; what was sent goes its way. Exits 1 when it was over.

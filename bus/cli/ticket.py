@@ -45,9 +45,10 @@ def list_all(
             echo_json(row)
             return
         paused = f"({row['waiting_for']})" if row["paused"] else ""
-        said = f"{State(row['state']).zh}{paused}"
+        state = f"{State(row['state']).zh}{paused}"
         typer.echo(
-            f"{row['ticket_id']}  {said:<8} {row['assignee'] or '-':<12} {row['opened_at']:%m-%d %H:%M}  {row['title']}"
+            f"{row['ticket_id']}  {state:<8} {row['assignee'] or '-':<12} {row['opened_at']:%m-%d %H:%M}  "
+            f"{row['title']}"
         )
 
     async def work() -> None:
@@ -81,11 +82,11 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     for one in _events(resolved(data), number):
         ticket = evolve(ticket, one)
     assert ticket is not None
-    told = orjson.loads(orjson.dumps(ticket_view(ticket)))
+    view = orjson.loads(orjson.dumps(ticket_view(ticket)))
     if as_json:
-        typer.echo(orjson.dumps(told).decode())
+        typer.echo(orjson.dumps(view).decode())
         return
-    for name, value in _lines(told).items():
+    for name, value in _lines(view).items():
         typer.echo(f"  {name}: {value}")
 
 
@@ -109,20 +110,20 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
             typer.echo(f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']}  {marks}".rstrip())
 
 
-def _lines(told: dict[str, Any]) -> dict[str, str]:
-    chain, waiting = told["responsibility"], f", waiting for {told['waiting_for']}" if told["paused"] else ""
+def _lines(view: dict[str, Any]) -> dict[str, str]:
+    chain, waiting = view["responsibility"], f", waiting for {view['waiting_for']}" if view["paused"] else ""
     return {
-        "工单 ticket": f"{told['ticket_id']} {told['title']}",
-        "状态 state": f"{told['state_zh']} ({told['state']}{waiting}), version {told['version']}",
-        "来源 source": f"{told['source']} {told['source_no']}",
+        "工单 ticket": f"{view['ticket_id']} {view['title']}",
+        "状态 state": f"{view['state_zh']} ({view['state']}{waiting}), version {view['version']}",
+        "来源 source": f"{view['source']} {view['source_no']}",
         "建单 creator": chain["creator"],
         "指派 assigner": chain["assigner"] or "-",
         "处理 handler": chain["handler"] or "-",
         "最近动作 last action": f"{chain['last_action']}, {chain['last_at']}",
-        "建单时间 opened": told["opened_at"],
-        "解决时间 resolved": told["resolved_at"] or "-",
-        "关闭时间 closed": told["closed_at"] or "-",
-        "链路 trace": told["trace_id"],
+        "建单时间 opened": view["opened_at"],
+        "解决时间 resolved": view["resolved_at"] or "-",
+        "关闭时间 closed": view["closed_at"] or "-",
+        "链路 trace": view["trace_id"],
     }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-TOLD_MAX = 100
+LISTED_MAX = 100
 
 
 class Difference(NamedTuple):
@@ -24,10 +24,10 @@ class LogReport:
     repeats: int = 0
     waiting: int = 0
     differences: int = 0
-    told: list[Difference] = field(default_factory=list)
+    listed: list[Difference] = field(default_factory=list)
 
     def add(self, difference: Difference) -> None:
         """Count a difference and keep the first ones to tell."""
         self.differences += 1
-        if len(self.told) < TOLD_MAX:
-            self.told.append(difference)
+        if len(self.listed) < LISTED_MAX:
+            self.listed.append(difference)

@@ -50,15 +50,17 @@ def judge(
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
-        told = written_down(one.failure, at=now, probe=is_open(breaker, plan.breaker_limits))
+        failed_attempt = written_down(one.failure, at=now, probe=is_open(breaker, plan.breaker_limits))
         asked_s = asked_wait_s(failure, plan.limits)
         breaker = failed(breaker, failure.kind, plan.breaker_limits, now, asked_wait_s=asked_s)
-        match triage(failure, _tried(one.claim, told, now), plan.limits, now=now, jitter=chance()):
+        match triage(failure, _tried(one.claim, failed_attempt, now), plan.limits, now=now, jitter=chance()):
             case Retry(at=at):
-                again.append(FailedClaim(claim=one.claim, at=at, unsure=one.unsure, failure=told))
+                again.append(FailedClaim(claim=one.claim, at=at, unsure=one.unsure, failure=failed_attempt))
             case Park(reason=reason):
-                again.append(FailedClaim(claim=one.claim, at=now, unsure=one.unsure, failure=told, parked=True))
-                parked.append(_parked(target, one, reason, told, now))
+                again.append(
+                    FailedClaim(claim=one.claim, at=now, unsure=one.unsure, failure=failed_attempt, parked=True)
+                )
+                parked.append(_parked(target, one, reason, failed_attempt, now))
             case Discard(reason=reason):
                 ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=reason))
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
@@ -67,19 +69,25 @@ def judge(
     )
 
 
-def _parked(target: str, one: FinishedAttempt, reason: Reason, told: dict[str, Any], now: datetime) -> ParkedDelivery:
-    return ParkedDelivery(target=target, claim=one.claim, recorded=one.recorded, reason=reason, failure=told, at=now)
+def _parked(
+    target: str, one: FinishedAttempt, reason: Reason, failed_attempt: dict[str, Any], now: datetime
+) -> ParkedDelivery:
+    return ParkedDelivery(
+        target=target, claim=one.claim, recorded=one.recorded, reason=reason, failure=failed_attempt, at=now
+    )
 
 
 def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) -> dict[str, Any]:
     """Write a failure down, for the row and for whoever reads its letter."""
-    told: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
+    failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
     optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
-    return told | {name: value for name, value in optional.items() if value is not None}
+    return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 
 
-def _tried(claim: Claim, told: dict[str, Any], now: datetime) -> AttemptHistory:
+def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime) -> AttemptHistory:
     """Sum up what the row has behind it; a probe of a target that is down says nothing of the row."""
-    counted = sum(one["kind"] == told["kind"] and not one.get("probe") for one in (*claim.failures, told))
+    counted = sum(
+        one["kind"] == failed_attempt["kind"] and not one.get("probe") for one in (*claim.failures, failed_attempt)
+    )
     since = datetime.fromisoformat(claim.failures[0]["at"]) if claim.failures else now
     return AttemptHistory(since=since, attempts=claim.attempt, counted=counted)

@@ -219,12 +219,12 @@ def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> S
 
 def _faults(error: ValidationError, *within: str) -> list[str]:
     return [
-        f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {_said(each['type'], each['msg'])}"
+        f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {_message(each['type'], each['msg'])}"
         for each in error.errors(include_input=False, include_url=False)
     ]
 
 
-def _said(kind: str, text: str) -> str:
+def _message(kind: str, text: str) -> str:
     return "there is no such field" if kind == "extra_forbidden" else text.removeprefix("Value error, ")
 
 

@@ -16,15 +16,15 @@ log = structlog.get_logger()
 def count(request: Request, outcome: Outcome) -> None:
     """Count and log what a command came to: one line a command, found by ticket and by trace."""
     command = kebab(type(request.command))
-    said: dict[str, Any] = {"command": command, "source": request.source}
+    fields: dict[str, Any] = {"command": command, "source": request.source}
     match outcome:
         case Accepted(answer=answer):
             OUTCOMES.labels(command, answer.value).inc()
-            said |= {"ticket_id": outcome.ticket_id, "trace_id": outcome.trace_id, "version": outcome.version}
-            log.info("command_accepted", answer=answer.value, repeated=outcome.repeated, **said)
+            fields |= {"ticket_id": outcome.ticket_id, "trace_id": outcome.trace_id, "version": outcome.version}
+            log.info("command_accepted", answer=answer.value, repeated=outcome.repeated, **fields)
         case Refused(error=error):
             OUTCOMES.labels(command, error.code).inc()
-            said |= {"ticket_id": error.context.get("ticket_id") or request.ticket_id, "trace_id": request.trace_id}
-            log.info("command_refused", code=error.code, field=error.field, **said)
+            fields |= {"ticket_id": error.context.get("ticket_id") or request.ticket_id, "trace_id": request.trace_id}
+            log.info("command_refused", code=error.code, field=error.field, **fields)
         case _ as unknown:
             assert_never(unknown)

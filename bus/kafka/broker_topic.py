@@ -31,8 +31,8 @@ async def describe(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[s
     names = sorted(partitions.keys() & set(wanted))
     topics = {}
     for answer in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
-        for code, said, _, name, entries in answer.resources:
-            check(name, code, said)
+        for code, message, _, name, entries in answer.resources:
+            check(name, code, message)
             topics[name] = BrokerTopic(
                 partitions=partitions[name],
                 configs={entry[0]: entry[1] for entry in entries},
@@ -48,14 +48,14 @@ async def set_configs(client: AIOKafkaAdminClient, configs: Mapping[str, Mapping
     """
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, each) for name, each in configs.items()]
     for answer in await client.alter_configs(resources):
-        for code, said, _, name in answer.resources:
-            check(name, code, said)
+        for code, message, _, name in answer.resources:
+            check(name, code, message)
 
 
-def check(topic: str, code: int, said: str | None = None) -> None:
+def check(topic: str, code: int, message: str | None = None) -> None:
     """Raise what a broker answered of a topic, if it is an error: KafkaError when it may pass, else TopicRefused."""
     error = for_code(code)
     if code and error.retriable:
-        raise error(said)
+        raise error(message)
     if code:
-        raise TopicRefused(f"{topic}: {error.__name__}: {said}")
+        raise TopicRefused(f"{topic}: {error.__name__}: {message}")

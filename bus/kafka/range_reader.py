@@ -92,7 +92,7 @@ class RangeReader:
                     yield chunks
                     progress_at = monotonic()
                 elif monotonic() - progress_at > NO_PROGRESS_S_MAX:
-                    raise KafkaUnavailable(f"{topic}: nothing arrived at {_told(at)}")
+                    raise KafkaUnavailable(f"{topic}: nothing arrived at {_offsets_text(at)}")
 
     async def close(self) -> None:
         """Let go of the consumer; idempotent."""
@@ -153,5 +153,5 @@ def record_of(one: ConsumerRecord) -> Record:
     )
 
 
-def _told(at: Mapping[TopicPartition, int]) -> str:
+def _offsets_text(at: Mapping[TopicPartition, int]) -> str:
     return ", ".join(f"{where.partition}@{offset}" for where, offset in at.items())

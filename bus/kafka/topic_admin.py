@@ -24,8 +24,8 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
             return []
         answers = (await client.create_topics(new)).topic_errors
         made = [one for one in answers if for_code(one[1]) is not TopicAlreadyExistsError]  # else another applied it
-        for name, code, *said in made:
-            check(name, code, *said)
+        for name, code, *rest in made:
+            check(name, code, *rest)
         return [name for name, *_ in made]
 
 

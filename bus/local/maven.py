@@ -25,10 +25,10 @@ def resolve(archive: Archive, directory: Path, progress: Callable[[int], None]) 
     """Fetch this one file, nothing that it depends on, into `directory`."""
 
     @contextlib.contextmanager
-    def told(_filename: str, _total: int) -> Iterator[Callable[[int], None]]:
+    def report(_filename: str, _total: int) -> Iterator[Callable[[int], None]]:
         yield progress
 
-    context = MavenContext(resolver=PythonResolver(progress_callback=told), repo_cache=directory, timeout=_TIMEOUT_S)
+    context = MavenContext(resolver=PythonResolver(progress_callback=report), repo_cache=directory, timeout=_TIMEOUT_S)
     component = context.project(archive.group, archive.artifact).at_version(archive.version)
     return component.artifact(archive.classifier, archive.packaging).resolve()
 

@@ -30,7 +30,7 @@ def start_detached(data: Path, *, arguments: list[str], say: Say) -> None:
         raise AlreadyRunning(str(data), living.pid)
     log = data / "logs" / "up.log"
     with log.open("ab") as output:
-        told = output.tell()
+        shown = output.tell()
         popen = subprocess.Popen(
             [sys.executable, "-m", "bus", "up", "--data", str(data), *arguments],
             stdin=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def start_detached(data: Path, *, arguments: list[str], say: Say) -> None:
     try:
         while True:
             ended, ready = popen.poll(), _is_ready(data, popen.pid)
-            told = _tell_from(log, told, say)
+            shown = _tell_from(log, shown, say)
             if ended is not None:
                 raise LocalStackError(f"the stack ended with {ended} while starting; see {log}")
             if ready:

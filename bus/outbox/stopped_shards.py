@@ -27,7 +27,7 @@ class Unpublishable(InvariantBroken):
 class _Stopped:
     since: float
     again_at: float
-    told: bool = False
+    alerted: bool = False
 
 
 class StoppedShards:
@@ -50,8 +50,8 @@ class StoppedShards:
         now = monotonic()
         one = self._shards.setdefault(error.shard, _Stopped(since=now, again_at=now))
         one.again_at = inf if error.lasting else now + RETRY_S
-        if not one.told and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
-            one.told = True
+        if not one.alerted and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
+            one.alerted = True
             report(_alert(error))
         self._count()
 
@@ -65,7 +65,7 @@ class StoppedShards:
         self._count()
 
     def _count(self) -> None:
-        metrics.STOPPED.set(sum(one.told for one in self._shards.values()))
+        metrics.STOPPED.set(sum(one.alerted for one in self._shards.values()))
 
 
 def _alert(error: Unpublishable) -> Alert:

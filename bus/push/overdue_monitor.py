@@ -60,13 +60,13 @@ class OverdueMonitor:
             late = [
                 one.claim.ticket_id
                 for one in found
-                if one.held and not one.told and one.enqueued_at + self.deadline <= now
+                if one.held and not one.reported and one.enqueued_at + self.deadline <= now
             ]
-            told = await push_queue.overdue(connection, self.name, late, now) if late else []
+            reported = await push_queue.overdue(connection, self.name, late, now) if late else []
         self._after = found[-1].claim.ticket_id if len(found) == LOOKED_AT_MAX else ""
         for one in nobodys:
             log.info("push_let_go", target=self.name, ticket_id=one.claim.ticket_id, version=one.claim.version)
-        for late_one in told:
+        for late_one in reported:
             self.report(self._alert(late_one))
 
     async def close(self) -> None:

@@ -39,19 +39,19 @@ SELECT h.ticket_id, h.version, h.attempts, coalesce(s.state #>> '{assignee,perso
        d.enqueued_at, d.overdue_at IS NOT NULL
 FROM heads h JOIN deliveries d USING (target, ticket_id, version) LEFT JOIN ticket_states s USING (ticket_id)
 ORDER BY h.ticket_id"""
-# Told of a ticket once for all that waits for its handler, in an order that two who look cannot block each other in.
+# Reported once for all that waits for its handler, in an order that two who look cannot block each other in.
 _OVERDUE = """
 WITH waiting AS (
     SELECT ticket_id, version FROM deliveries
     WHERE target = %(target)s AND ticket_id = ANY(%(tickets)s) AND state = 'waiting' AND overdue_at IS NULL
     ORDER BY ticket_id, version FOR UPDATE
-), told AS (
+), noted AS (
     UPDATE deliveries d SET overdue_at = %(now)s FROM waiting w
     WHERE d.target = %(target)s AND d.ticket_id = w.ticket_id AND d.version = w.version
     RETURNING d.ticket_id, d.enqueued_at
 )
 SELECT ticket_id, min(s.trace_id), count(*), min(t.enqueued_at)
-FROM told t JOIN ticket_states s USING (ticket_id) GROUP BY ticket_id ORDER BY ticket_id"""
+FROM noted t JOIN ticket_states s USING (ticket_id) GROUP BY ticket_id ORDER BY ticket_id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class WaitingPush:
     claim: Claim
     held: bool
     enqueued_at: datetime
-    told: bool
+    reported: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +123,9 @@ async def waiting(connection: Connection, target: str, *, after: str, most: int)
             claim=Claim(ticket_id=ticket_id, version=version, attempt=attempts, unsure=False, failures=(), value=b""),
             held=held,
             enqueued_at=enqueued_at,
-            told=told,
+            reported=reported,
         )
-        for ticket_id, version, attempts, held, enqueued_at, told in rows
+        for ticket_id, version, attempts, held, enqueued_at, reported in rows
     ]
 
 

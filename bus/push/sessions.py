@@ -210,11 +210,13 @@ class PushSessions:
 
     async def _park(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
         """Park what can never be pushed, so that somebody looks at it."""
-        told = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
-        again = FailedClaim(claim=claim, at=now, unsure=False, failure=told, parked=True)
+        failed_attempt = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
+        again = FailedClaim(claim=claim, at=now, unsure=False, failure=failed_attempt, parked=True)
         await queue.settle(connection, self.name, [], [again], now)
         reason = Reason.UNTRANSLATABLE
-        parked = ParkedDelivery(target=self.name, claim=claim, recorded=None, reason=reason, failure=told, at=now)
+        parked = ParkedDelivery(
+            target=self.name, claim=claim, recorded=None, reason=reason, failure=failed_attempt, at=now
+        )
         await self.park(connection, [parked])
         metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
         metrics.PARKED.labels(self.name, reason).inc()

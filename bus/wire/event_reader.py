@@ -64,10 +64,10 @@ class EventReader:
         for record, refusal in refused:
             log.error("record_passed_over", place=place_of(record), code=refusal.code, field=refusal.field)
 
-    async def storable(self, told: Sequence[tuple[Record, Recorded]]) -> list[tuple[Record, Recorded]]:
+    async def storable(self, events: Sequence[tuple[Record, Recorded]]) -> list[tuple[Record, Recorded]]:
         """Leave out, and keep, the events that no table takes. Raises StoreUnavailable."""
         kept, refused = list[tuple[Record, Recorded]](), list[Refused]()
-        for record, one in told:
+        for record, one in events:
             try:
                 refuse_unstorable(event_json(one), "")
             except MalformedInput as refusal:

@@ -112,11 +112,11 @@ async def test_two_stores_each_kind_of_difference_is_told(core: Core) -> None:
     await producer.send_and_wait(physical(core.settings.namespace, LOG), b"garbage", partition=0)
     await producer.stop()
     report = await verified(core)
-    kinds = {one.kind for one in report.told}
+    kinds = {one.kind for one in report.listed}
     assert kinds >= {"missing_in_kafka", "different", "unknown_in_kafka", "gap", "never_queued", "unreadable_in_kafka"}
-    assert [one.ticket_id[-6:] for one in report.told if one.kind == "state"] == ["000011"]
-    assert [one.ticket_id[-6:] for one in report.told if one.kind == "unreadable_in_postgres"] == ["000005"]
-    assert report.differences == len(report.told)
+    assert [one.ticket_id[-6:] for one in report.listed if one.kind == "state"] == ["000011"]
+    assert [one.ticket_id[-6:] for one in report.listed if one.kind == "unreadable_in_postgres"] == ["000005"]
+    assert report.differences == len(report.listed)
 
 
 async def test_two_stores_republish_fills_what_a_topic_lacks_and_nothing_else(core: Core) -> None:

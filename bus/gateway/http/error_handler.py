@@ -18,11 +18,11 @@ def failed(error: Exception, *, method: str, path: str, route: str, trace_id: st
         case HTTPException():
             return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN]), trace_id)
         case Refusal() | HttpProblem() | Transient():
-            said = problem(error, trace_id)
+            response = problem(error, trace_id)
             code, field = getattr(error, "code", type(error).__name__), getattr(error, "field", "")
             field = "" if code in _CALLERS_WORDS else field
-            log.info("request_refused", status=said.status_code, code=code, field=field, trace_id=trace_id)
-            return said
+            log.info("request_refused", status=response.status_code, code=code, field=field, trace_id=trace_id)
+            return response
         case BusError():
             log.error("an invariant is broken", error=str(error))
         case _:

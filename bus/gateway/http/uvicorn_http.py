@@ -71,9 +71,9 @@ class HttpProtocol(HttpToolsProtocol):
         answering: RequestResponseCycle | None = self.cycle  # None until the first request
         if answering is None or answering.response_complete:
             trace_id = secrets.token_hex(16)
-            said = problem(error, trace_id)
-            said.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
-            said.headers["connection"] = "close"
-            head = b"".join(b"%s: %s\r\n" % pair for pair in said.raw_headers)
-            self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (said.status_code, head, bytes(said.body)))
+            response = problem(error, trace_id)
+            response.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+            response.headers["connection"] = "close"
+            head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
+            self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (response.status_code, head, bytes(response.body)))
         self.transport.close()

@@ -131,9 +131,9 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def _refuse_handshake(self) -> None:
         """Answer a request that is HTTP but no handshake; uvicorn would keep the connection without a word."""
         zh, en = "不是合法的 WebSocket 握手", "not a WebSocket handshake"
-        said = problem(HttpProblem(400, "not_websocket", "handshake", (zh, en)), secrets.token_hex(16))
-        head = b"".join(b"%s: %s\r\n" % pair for pair in said.raw_headers)
-        self.transport.write(b"HTTP/1.1 400 \r\nconnection: close\r\n%s\r\n%s" % (head, bytes(said.body)))
+        response = problem(HttpProblem(400, "not_websocket", "handshake", (zh, en)), secrets.token_hex(16))
+        head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 \r\nconnection: close\r\n%s\r\n%s" % (head, bytes(response.body)))
         self.transport.close()
 
     def _hear(self) -> None:
