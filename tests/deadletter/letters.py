@@ -1,5 +1,6 @@
 """The dead-letter room as the doors see it, with what it reports kept, and letters to put into it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -140,7 +141,7 @@ async def relaying(room: Room, settings: Settings) -> AsyncIterator[Relay]:
 async def told(room: Room, settings: Settings) -> int:
     """Publish all that the room has to tell; gives how much that was."""
     published = 0
-    async with relaying(room, settings) as relay:
+    async with relaying(room, settings) as relay, asyncio.timeout(60):
         while count := await relay.publish_once():
             published += count
     return published
