@@ -6,21 +6,23 @@ from contextlib import asynccontextmanager
 import psycopg
 from orjson import Fragment
 
+from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.registry import load_codec
 from bus.wire.codec import Codec, ticket_json
-from projections.read_model import ReadModel, Table, Written, fold, read_folded
+from projections.read_model import ReadModel, Table, Written
+from projections.ticket_model import fold, read_folded, ticket_model
 
 
-def read_model(table: str) -> ReadModel[Ticket]:
+def read_model(table: str) -> ReadModel[Recorded, Ticket]:
     """Give the read model that keeps folded tickets in this table."""
 
     def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
         row = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
         return {table: [row]}
 
-    return ReadModel(
+    return ticket_model(
         name=table,
         tables=(Table(name=table, key=("ticket_id",)),),
         project=fold,

@@ -14,7 +14,7 @@ from quixstreams.state import State
 
 from bench.fold import opened
 from bus.wire.codec import Codec, ticket_from_json, ticket_json
-from projections.read_model import fold
+from projections.ticket_model import fold
 
 
 def main(topic: str, table: str) -> None:

@@ -20,7 +20,7 @@ from bench.traffic import ticket
 from bus.app import Core
 from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
-from projections.registry import READ_MODELS
+from projections.registry import TICKET_MODELS
 from schemas.topics import LOG, physical
 
 _COPIES: Final = 81  # of 12,398 tickets
@@ -195,7 +195,7 @@ _NOTE: Final[dict[str, Any]] = {"text": "客户来电询问进度"}
 
 
 async def _projected(bus: Bus, core: Core) -> None:
-    """Wait until all is published and every read model stands at the log's end."""
+    """Wait until all is published and every read model of tickets stands at the log's end."""
     topic, partitions = physical(bus.settings.namespace, LOG), range(core.contract.topics[LOG].partitions)
     async with open_reader(bus.settings) as reader:
 
@@ -207,6 +207,6 @@ async def _projected(bus: Bus, core: Core) -> None:
                 found = await connection.execute(_STANDS, (topic,))
                 stands = {handler: int(at) for handler, at in await found.fetchall()}
             end = sum((await reader.ends(topic, partitions)).values())
-            return stands.keys() >= READ_MODELS.keys() and set(stands.values()) == {end}
+            return stands.keys() >= TICKET_MODELS.keys() and set(stands.values()) == {end}
 
         await until(done, within_s=300, each_s=0.2)

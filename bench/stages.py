@@ -22,7 +22,7 @@ from bus.postgres.pool import connected
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
 from projections.rebuild import rebuild
-from projections.registry import READ_MODELS
+from projections.registry import TICKET_MODELS
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
 
@@ -55,7 +55,7 @@ async def run(bus: Bus) -> list[Figure]:
         sent = await records(core, _BEHIND + _BURST)
         agent = await _scores(bus, core, "noop", sent, ())
         two = await _scores(bus, core, "two", sent, ("tickets", "history"))
-        every = await _scores(bus, core, "every", sent, tuple(READ_MODELS))
+        every = await _scores(bus, core, "every", sent, tuple(TICKET_MODELS))
         figures = [*_figures("2 read models", two, agent, judged=False)]
         figures += _figures("projections (3 read models)", every, agent, judged=True)
         return [*figures, await _rebuilt(bus, core, sent)]

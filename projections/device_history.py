@@ -18,7 +18,8 @@ from bus.domain.events import (
 from bus.domain.terms import TicketId
 from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Part
-from projections.read_model import ReadModel, Table, Written
+from projections.read_model import Key, Table, Written
+from projections.ticket_model import ticket_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +113,13 @@ _STORED = (
 )
 
 
-def _read(ticket_id: TicketId, stored: Sequence[Any]) -> Repair:
+def _read(key: Key, stored: Sequence[Any]) -> Repair:
     values = dict(zip(_STORED, stored, strict=True))
     values["parts"] = tuple(Part(**part) for part in values["parts"])
-    return Repair(ticket_id=ticket_id, **values)
+    return Repair(ticket_id=TicketId(key[0]), **values)
 
 
-HISTORY = ReadModel(
+HISTORY = ticket_model(
     name="history",
     tables=(Table(name="device_history", key=("ticket_id",)),),
     project=project,

@@ -31,14 +31,15 @@ class Lag:
     failure: str | None
 
 
-def from_the_start(
-    rows: Sequence[HandlerPosition], handlers: Iterable[str], *, topic: str, partitions: int
-) -> list[HandlerPosition]:
-    """Add the partitions that a handler never began, where it stands at the beginning; in order. Pure."""
+def from_the_start(rows: Sequence[HandlerPosition], handlers: Mapping[str, tuple[str, int]]) -> list[HandlerPosition]:
+    """Add the partitions that a handler never began, where it stands at the beginning; in order. Pure.
+
+    `handlers` gives of each its topic, as the broker has it, and the number of partitions of that.
+    """
     begun = {(row.handler, row.partition) for row in rows}
     never = [
         HandlerPosition(handler=name, partition=one, topic=topic, next_offset=0, moved_at=None, failure=None)
-        for name in handlers
+        for name, (topic, partitions) in handlers.items()
         for one in range(partitions)
         if (name, one) not in begun
     ]

@@ -31,7 +31,7 @@ class Rebuilt:
 
 
 async def rebuild(
-    handler: ProjectionHandler[Any],
+    handler: ProjectionHandler[Any, Any],
     *,
     topic: str,
     partitions: int,
@@ -54,7 +54,7 @@ async def rebuild(
     return Rebuilt(records=done, partitions=partitions)
 
 
-async def _empty(model: ReadModel[Any], *, topic: str, partitions: int, pool: Pool) -> None:
+async def _empty(model: ReadModel[Any, Any], *, topic: str, partitions: int, pool: Pool) -> None:
     tables = ", ".join(table.name for table in model.tables)
     async with connected(pool) as connection:
         await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())

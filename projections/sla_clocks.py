@@ -11,7 +11,8 @@ from orjson import Fragment
 from bus.domain.sla_clock import Clock, due_at, next_alarm_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
-from projections.read_model import FOLDED, ReadModel, Table, Written, fold, folded_json, read_folded
+from projections.read_model import Table, Written
+from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
 
 
 class ClockState(StrEnum):
@@ -82,7 +83,7 @@ def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Writte
     }
 
 
-SLA_CLOCKS = ReadModel(
+SLA_CLOCKS = ticket_model(
     name="sla_clocks",
     tables=(
         Table(name="sla_tickets", key=("ticket_id",)),

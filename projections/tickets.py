@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from orjson import Fragment
 
 from bus.domain.ticket import Ticket
-from projections.read_model import FOLDED, ReadModel, Table, Written, fold, folded_json, read_folded
+from projections.read_model import Table, Written
+from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
 
 
 def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
@@ -48,7 +49,7 @@ def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     }
 
 
-TICKETS = ReadModel(
+TICKETS = ticket_model(
     name="tickets",
     tables=(Table(name="tickets", key=("ticket_id",)),),
     project=fold,

@@ -43,7 +43,7 @@ class Verified:
 
 
 async def verify(
-    handler: ProjectionHandler[Any],
+    handler: ProjectionHandler[Any, Any],
     *,
     url: str,
     reader: RangeReader,

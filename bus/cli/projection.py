@@ -41,7 +41,7 @@ def show(data: Data = None, as_json: Json = False) -> None:
 
 @commands.command("rebuild")
 def build_again(
-    name: Annotated[str, typer.Argument(help="tickets, history or sla_clocks")],
+    name: Annotated[str, typer.Argument(help="one that `projection list` names")],
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -132,16 +132,15 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     from bus.kafka.range_reader import open_reader
     from bus.stage.runner import Runner
     from projections.rebuild import rebuild
-    from schemas.topics import LOG, physical
 
-    topic = physical(core.settings.namespace, LOG)
+    topic, partitions = _topic(core, name)
     progress, show = counting(f"rebuild {name}")
     async with open_reader(core.settings) as reader:
         with progress:
             return await rebuild(
                 _handler(core, name),
                 topic=topic,
-                partitions=core.contract.topics[LOG].partitions,
+                partitions=partitions,
                 pool=core.pool,
                 runner=Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts),
                 reader=reader,
@@ -157,7 +156,6 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
     from bus.stage.offsets import positions
     from projections.lag import from_the_start, lags
     from projections.verify import verify as verify_one
-    from schemas.topics import LOG, physical
 
     found: list[Verified] = []
     url = require(core.settings, "database_url")
@@ -168,17 +166,22 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
                 found += await verify_one(_handler(core, name), url=url, reader=reader, progress=show)
         async with connected(core.pool) as connection:  # asked last: what came during a long comparison is not behind
             rows = await positions(connection, names)
-        topic = physical(core.settings.namespace, LOG)
-        every = from_the_start(rows, names, topic=topic, partitions=core.contract.topics[LOG].partitions)
-        return found, await lags(reader, every)
+        return found, await lags(reader, from_the_start(rows, {name: _topic(core, name) for name in names}))
 
 
-def _handler(core: "Core", name: str) -> "ProjectionHandler[Any]":
-    from bus.wire.event_reader import EventReader
+def _handler(core: "Core", name: str) -> "ProjectionHandler[Any, Any]":
+    from projections.registry import READ_MODELS, handler_of
+
+    return handler_of(READ_MODELS[name], core.codec, core.schemas.know)
+
+
+def _topic(core: "Core", name: str) -> tuple[str, int]:
+    """Give the broker's name of the topic that a read model is kept from, and its number of partitions."""
     from projections.registry import READ_MODELS
-    from projections.store import ProjectionHandler
+    from schemas.topics import physical
 
-    return ProjectionHandler(READ_MODELS[name], EventReader(decode=core.codec.decode, know=core.schemas.know))
+    topic = READ_MODELS[name].topic
+    return physical(core.settings.namespace, topic), core.contract.topics[topic].partitions
 
 
 def _known(names: list[str]) -> None:

@@ -13,8 +13,8 @@ from bus.domain.errors import BusError, KafkaUnavailable
 from bus.kafka.clients import make_consumer, touch
 from bus.kafka.range_reader import record_of
 from bus.settings import Settings
-from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
+from bus.wire.record_reader import nothing_more
 from schemas.topics import Contract, physical
 
 READ_RECORDS_MAX = 100

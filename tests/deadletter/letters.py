@@ -15,8 +15,8 @@ from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection, Pool, connected, in_transaction
 from bus.settings import Settings
-from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
+from bus.wire.record_reader import nothing_more
 from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import DeadLetter, Decision, NewDeadLetter
 from deadletter.rejected_inputs import MemoryRejectedInputs, PostgresRejectedInputs

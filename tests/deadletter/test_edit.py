@@ -16,7 +16,7 @@ from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import in_transaction
 from bus.wire.codec import plain
-from bus.wire.event_reader import nothing_more
+from bus.wire.record_reader import nothing_more
 from deadletter import store as letters
 from deadletter.dead_letter import LetterGone, LetterKept
 from deadletter.edit import edit, edited

@@ -16,7 +16,8 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.intake_topic import IntakeTranslator
 from bus.kafka.range_reader import record_of
 from bus.postgres.pool import in_transaction
-from bus.wire.event_reader import EventReader, nothing_more
+from bus.wire.event_reader import EventReader
+from bus.wire.record_reader import nothing_more
 from deadletter.dead_letter import DeadLetter
 from deadletter.store import discard, groups
 from schemas.messages import CommandSent

@@ -17,7 +17,7 @@ from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.postgres.pool import Pool
-from bus.wire.event_reader import nothing_more
+from bus.wire.record_reader import nothing_more
 from deadletter import store as letters
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.delivery.deliveries import ERP

@@ -21,14 +21,12 @@ from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import positions
-from bus.wire.event_reader import EventReader
 from bus.wire.headers import header
 from bus.wire.record import Record, identity
-from projections.registry import READ_MODELS
-from projections.store import ProjectionHandler
+from projections.registry import READ_MODELS, handler_of
 from projections.verify import verify
 from schemas.catalogue import BY_CLASS
-from schemas.topics import COMMANDS, INTAKE, LOG, physical
+from schemas.topics import COMMANDS, INTAKE, physical
 from tests.bus_under_test import Bus
 
 CHUNK = 5_000
@@ -268,7 +266,8 @@ async def _waiting(core: Core, reader: RangeReader) -> tuple[int, int, int]:
 async def _standing(core: Core, reader: RangeReader) -> Sequence[Standing]:
     """Tell how far every handler is; one that never began on a partition stands at its beginning."""
     namespace, topics = core.settings.namespace, core.contract.topics
-    expected = [(model, LOG) for model in READ_MODELS] + [(INTAKE_HANDLER, INTAKE), (COMMANDS_HANDLER, COMMANDS)]
+    expected = [(name, model.topic) for name, model in READ_MODELS.items()]
+    expected += [(INTAKE_HANDLER, INTAKE), (COMMANDS_HANDLER, COMMANDS)]
     places = {(h, p): (physical(namespace, t), 0, "") for h, t in expected for p in range(topics[t].partitions)}
     async with snapshot(core.pool) as connection:
         for row in await positions(connection):
@@ -285,11 +284,10 @@ async def _standing(core: Core, reader: RangeReader) -> Sequence[Standing]:
 
 async def _misfolded(core: Core, reader: RangeReader) -> list[str]:
     """Build every read model again and name what differs."""
-    found: list[str] = []
+    found, url = list[str](), require(core.settings, "database_url")
     for name, model in READ_MODELS.items():
-        handler = ProjectionHandler(model, EventReader(decode=core.codec.decode))
         try:
-            tables = await verify(handler, url=require(core.settings, "database_url"), reader=reader)
+            tables = await verify(handler_of(model, core.codec), url=url, reader=reader)
         except BusError as error:
             found.append(f"{name}: {error}")
             continue

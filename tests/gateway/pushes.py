@@ -15,7 +15,7 @@ from bus.delivery.targets_config import TargetConfig
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSession, PushSessions
-from bus.wire.event_reader import nothing_more
+from bus.wire.record_reader import nothing_more
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import NOW, Office
 from tests.schemas.codecs import CODEC

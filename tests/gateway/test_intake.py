@@ -8,8 +8,8 @@ import httpx2
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.postgres.pool import Connection
-from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
+from bus.wire.record_reader import nothing_more
 from tests.gateway.conftest import OPENING, Gateway
 from tests.gateway.fakes import CODEC
 

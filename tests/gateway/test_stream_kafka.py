@@ -24,7 +24,7 @@ from bus.local.stack import Urls
 from bus.registry import RegistryUnavailable
 from bus.settings import Settings
 from bus.wire.codec import Codec
-from bus.wire.event_reader import nothing_more
+from bus.wire.record_reader import nothing_more
 from schemas.topics import physical
 from tests.bus_under_test import eventually
 from tests.gateway.conftest import Gateway, behind_a_server

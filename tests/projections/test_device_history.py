@@ -53,4 +53,4 @@ def test_device_history_a_row_written_and_read_back_is_the_same() -> None:
         else written[column]
         for column in HISTORY.stored
     ]
-    assert HISTORY.read(row.ticket_id, stored) == row
+    assert HISTORY.read((row.ticket_id,), stored) == row

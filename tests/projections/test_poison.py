@@ -14,7 +14,7 @@ from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from projections.registry import READ_MODELS
+from projections.registry import TICKET_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify
 from tests.projections.told import CODEC, many, records
@@ -43,7 +43,7 @@ def with_nul(opened: Recorded) -> bytes:
 
 async def project(rig: Rig, values: Sequence[bytes | None], reader: EventReader = READER) -> None:
     """Give every read model the records."""
-    for model in READ_MODELS.values():
+    for model in TICKET_MODELS.values():
         async with connected(rig.pool) as connection:
             await ProjectionHandler(model, reader).handle(connection, standing(values))
 
@@ -59,9 +59,9 @@ async def test_poison_is_kept_once_and_passed_over_by_every_read_model_alike(rig
     assert {one.code for one in refused.kept.values()} == {"malformed_record", "nul"}
     assert await rig.ask("SELECT count(*), sum(version) FROM tickets") == [(4, len(events))]
     await rig.produce(0, *values)
-    await rig.begin(*READ_MODELS)
+    await rig.begin(*TICKET_MODELS)
     await rig.ask("UPDATE stage_offsets SET next_offset = %s WHERE partition = 0 RETURNING 1", len(values))
-    for model in READ_MODELS.values():
+    for model in TICKET_MODELS.values():
         tables = await verify(ProjectionHandler(model, READER), url=rig.settings.database_url or "", reader=rig.reader)
         assert [one.equal for one in tables] == [True] * len(model.tables)
 

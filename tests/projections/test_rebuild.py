@@ -12,7 +12,7 @@ from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from projections.read_model import ReadModel
 from projections.rebuild import RebuildStopped, rebuild
-from projections.registry import READ_MODELS, decoding_once, stage
+from projections.registry import TICKET_MODELS, decoding_once, stage
 from projections.store import ProjectionHandler
 from projections.verify import verify
 from tests.bus_under_test import eventually
@@ -22,7 +22,7 @@ from tests.stage.rig import PARTITIONS, Rig
 TABLES = ("tickets", "device_history", "sla_tickets", "sla_clocks")
 
 
-def handler_of(model: ReadModel[Any]) -> ProjectionHandler[Any]:
+def handler_of(model: ReadModel[Any, Any]) -> ProjectionHandler[Any, Any]:
     """Keep a model with the tests' codec."""
     return ProjectionHandler(model, EventReader(decode=CODEC.decode))
 
@@ -34,9 +34,9 @@ async def publish(rig: Rig, events: Sequence[Recorded]) -> None:
 
 async def catch_up(rig: Rig) -> None:
     """Bring every read model to the end of the log."""
-    await rig.begin(*READ_MODELS)
+    await rig.begin(*TICKET_MODELS)
     runner, ends = rig.runner(), await rig.reader.ends(rig.topic, range(PARTITIONS))
-    for model in READ_MODELS.values():
+    for model in TICKET_MODELS.values():
         await runner.catch_up([handler_of(model)], ends)
 
 
@@ -49,7 +49,7 @@ async def content(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
 async def build_again(rig: Rig, name: str) -> int:
     """Rebuild one read model."""
     built = await rebuild(
-        handler_of(READ_MODELS[name]),
+        handler_of(TICKET_MODELS[name]),
         topic=rig.topic,
         partitions=PARTITIONS,
         pool=rig.pool,
@@ -62,7 +62,7 @@ async def build_again(rig: Rig, name: str) -> int:
 async def all_equal(rig: Rig) -> dict[str, bool]:
     """Verify every read model."""
     url = rig.settings.database_url or ""
-    found = [one for m in READ_MODELS.values() for one in await verify(handler_of(m), url=url, reader=rig.reader)]
+    found = [one for m in TICKET_MODELS.values() for one in await verify(handler_of(m), url=url, reader=rig.reader)]
     return {one.table: one.equal for one in found}
 
 
@@ -73,7 +73,7 @@ async def test_rebuild_what_is_built_again_equals_what_lived(rig: Rig) -> None:
     before = await content(rig)
     assert [len(rows) for rows in before.values()] == [60, 60, 60, 120]
     assert await all_equal(rig) == dict.fromkeys(TABLES, True)
-    for name in READ_MODELS:
+    for name in TICKET_MODELS:
         assert await build_again(rig, name) == len(events)
     assert await content(rig) == before
 
@@ -86,7 +86,8 @@ async def test_rebuild_verify_names_what_differs_and_changes_nothing(rig: Rig) -
     await rig.ask("DELETE FROM tickets WHERE ticket_id = %s RETURNING 1", other)
     await rig.ask("UPDATE sla_clocks SET lease_until = now() RETURNING 1")  # the timer's own: no difference
     before = await content(rig)
-    (found,) = await verify(handler_of(READ_MODELS["tickets"]), url=rig.settings.database_url or "", reader=rig.reader)
+    url = rig.settings.database_url or ""
+    (found,) = await verify(handler_of(TICKET_MODELS["tickets"]), url=url, reader=rig.reader)
     assert (found.equal, found.rows, found.rebuilt_rows) == (False, 9, 10)
     assert found.differences == ((one, "different"), (other, "only rebuilt"))
     assert (await all_equal(rig))["sla_clocks"]
@@ -102,7 +103,7 @@ async def test_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Rig)
 
     async def at_the_end() -> bool:
         ends = await rig.reader.ends(rig.topic, range(PARTITIONS))
-        standing = [await rig.standing(name) for name in READ_MODELS]
+        standing = [await rig.standing(name) for name in TICKET_MODELS]
         return all({p: one.next_offset for p, one in rows.items()} == dict(ends) for rows in standing)
 
     await eventually(at_the_end)

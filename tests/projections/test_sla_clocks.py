@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from bus.domain.commands import Accept, Command, Start, WarnSla
 from bus.domain.terms import ClockName
-from projections.read_model import fold
 from projections.sla_clocks import ClockRow, ClockState, clock_rows
+from projections.ticket_model import fold
 from tests.domain.given import At
 from tests.domain.people import ASSIGN, ASSIGNED, HOUR, MINUTE, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START
 from tests.projections.told import folded, told

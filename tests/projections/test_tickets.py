@@ -7,7 +7,7 @@ import pytest
 from bus.domain.commands import Return, WarnSla
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import ClockName
-from projections.read_model import fold
+from projections.ticket_model import fold
 from projections.tickets import write
 from tests.domain.given import At
 from tests.domain.people import ASSIGN, CLOSED, MINUTE, OPEN, PAUSED, START, WORKING, ZHAO

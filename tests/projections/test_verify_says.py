@@ -22,7 +22,7 @@ from bus.stage import offsets
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
 from bus.wire.partitioner import partition_of
-from projections.registry import READ_MODELS
+from projections.registry import TICKET_MODELS
 from projections.store import ProjectionHandler
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
@@ -65,9 +65,9 @@ async def keep(core: Core) -> None:
     async with open_reader(core.settings) as reader:
         runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
         async with connected(core.pool) as connection:
-            await offsets.begin(connection, list(READ_MODELS), topic, range(PARTITIONS))
+            await offsets.begin(connection, list(TICKET_MODELS), topic, range(PARTITIONS))
         ends = await reader.ends(topic, range(PARTITIONS))
-        for model in READ_MODELS.values():
+        for model in TICKET_MODELS.values():
             await runner.catch_up([ProjectionHandler(model, EventReader(decode=core.codec.decode))], ends)
 
 
@@ -118,7 +118,7 @@ async def test_verify_says_a_read_model_that_is_behind_is_told_how_far_and_is_no
     done = verified(bus)  # nobody ever began
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "behind" in line] == [
-        f"{model:<12} behind: {len(events)} records are not in it yet" for model in sorted(READ_MODELS)
+        f"{model:<12} behind: {len(events)} records are not in it yet" for model in sorted(TICKET_MODELS)
     ]
     await keep(core)
     done = verified(bus)

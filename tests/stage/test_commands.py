@@ -14,8 +14,8 @@ from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.postgres.pool import Connection
-from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
+from bus.wire.record_reader import nothing_more
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import CommandSent
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway

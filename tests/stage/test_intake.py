@@ -9,8 +9,8 @@ from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.postgres.pool import Connection
-from bus.wire.event_reader import nothing_more
 from bus.wire.record import Record
+from bus.wire.record_reader import nothing_more
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead, RequestReceived
 from tests.bus_under_test import eventually

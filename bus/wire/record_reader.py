@@ -1,0 +1,91 @@
+"""Records of a topic, read for everybody alike: what cannot be read is kept with its reason, and holds nobody up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from bus.domain.errors import MalformedInput
+from bus.wire import metrics
+from bus.wire.codec import plain
+from bus.wire.json_body import refuse_unstorable
+from bus.wire.record import Record
+from bus.wire.rejected_input import RejectedInput
+from bus.wire.undecodable import place_of, unreadable
+
+ORIGIN = "log"
+BREATHE_EVERY = 200  # records read between two turns of the event loop
+Item = TypeVar("Item")
+Know = Callable[[Iterable[bytes | None]], Awaitable[None]]
+Keep = Callable[[Sequence[RejectedInput]], Awaitable[None]]
+Refused = tuple[Record, MalformedInput]
+log = structlog.get_logger()
+
+
+async def nothing_more(_values: Iterable[bytes | None]) -> None:
+    """Know no schema but those that the codec was taught."""
+
+
+async def nowhere(_inputs: Sequence[RejectedInput]) -> None:
+    """Keep nothing: who reads the log a second time need not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReader(Generic[Item]):
+    """Reads records for everybody alike, live, rebuilt and restored, so that all pass over the same ones.
+
+    `decode` gives what a value holds, or raises MalformedInput; `know` looks up schemas that `decode` was not taught,
+    and raises Transient while the registry is away; `keep` takes what is passed over, once per place.
+    """
+
+    decode: Callable[[bytes], Item]
+    know: Know = nothing_more
+    keep: Keep = nowhere
+
+    async def read(self, records: Sequence[Record]) -> list[tuple[Record, Item]]:
+        """Read what can be read, in order; the rest is passed over. Raises Transient."""
+        await self.know(record.value for record in records)
+        found, refused = list[tuple[Record, Item]](), list[Refused]()
+        for number, record in enumerate(records):
+            if number % BREATHE_EVERY == BREATHE_EVERY - 1:
+                await asyncio.sleep(0)
+            try:
+                found.append((record, self.item(record)))
+            except MalformedInput as refusal:
+                refused.append((record, refusal))
+        await self.pass_over(refused)
+        return found
+
+    async def pass_over(self, refused: Sequence[Refused]) -> None:
+        """Keep records that cannot be read, and say so loudly. Raises StoreUnavailable."""
+        if not refused:
+            return
+        await self.keep([unreadable(refusal, record, origin=ORIGIN) for record, refusal in refused])
+        metrics.PASSED_OVER.inc(len(refused))
+        for record, refusal in refused:
+            log.error("record_passed_over", place=place_of(record), code=refusal.code, field=refusal.field)
+
+    async def storable(self, read: Sequence[tuple[Record, Item]]) -> list[tuple[Record, Item]]:
+        """Leave out, and keep, the items that no table takes. Raises StoreUnavailable."""
+        kept, refused = list[tuple[Record, Item]](), list[Refused]()
+        for record, item in read:
+            try:
+                refuse_unstorable(self.as_json(item), "")
+            except MalformedInput as refusal:
+                refused.append((record, refusal))
+            else:
+                kept.append((record, item))
+        await self.pass_over(refused)
+        return kept
+
+    def item(self, record: Record) -> Item:
+        """Give what a record holds. Raises MalformedInput."""
+        if record.value is None:
+            raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
+        return self.decode(record.value)
+
+    def as_json(self, item: Item) -> dict[str, Any]:
+        """Give an item as plain JSON values."""
+        return plain(item)

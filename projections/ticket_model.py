@@ -1,0 +1,120 @@
+"""What the read models of tickets share: the log, its folds, and how a version that the log did not tell is found."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import structlog
+
+from bus.domain.errors import InvariantBroken, MalformedInput, VersionMissing
+from bus.domain.events import Recorded
+from bus.domain.ticket import Ticket, evolve
+from bus.postgres.pool import Connection
+from bus.stage import metrics
+from bus.wire.codec import Codec, ticket_from_json, ticket_json
+from bus.wire.event_reader import EventReader
+from bus.wire.record import Record
+from bus.wire.record_reader import Keep, Know, RecordReader
+from projections.read_model import Key, ReadModel, Row, Table, Written
+from schemas.topics import LOG
+
+Result = TypeVar("Result")
+KEPT = 4_000  # results; the read models of a stage are given the same events one after the other
+FOLDED = "folded::text"  # the ticket as JSON text: read at once, not by way of Python's own lists and dicts
+_VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
+
+log = structlog.get_logger()
+
+
+def ticket_model(
+    *,
+    name: str,
+    tables: tuple[Table, ...],
+    project: Callable[[Row | None, Recorded], Row | None],
+    stored: tuple[str, ...],
+    read: Callable[[Key, Sequence[Any]], Row],
+    write: Callable[[Row | None, Row], Mapping[str, Sequence[Written]]],
+) -> ReadModel[Recorded, Row]:
+    """Make a read model of the log, whose first table is keyed by ticket_id."""
+    return ReadModel(
+        name=name,
+        topic=LOG,
+        tables=tables,
+        reader=_event_reader,
+        key_of=lambda recorded: (recorded.ticket_id,),
+        project=project,
+        stored=stored,
+        read=read,
+        write=write,
+        heal=_missing_versions,
+    )
+
+
+def _event_reader(codec: Codec, know: Know, keep: Keep) -> EventReader:
+    return EventReader(decode=codec.decode, know=know, keep=keep)
+
+
+async def _missing_versions(
+    connection: Connection,
+    reader: RecordReader[Recorded],
+    handler: str,
+    read: tuple[Record, Recorded],
+    broken: InvariantBroken,
+) -> Sequence[Recorded]:
+    """Give the versions that were not told, then the event that was; one that never became true is passed over.
+
+    Raises what is broken when PostgreSQL holds the very event and nothing before it is missing.
+    """
+    record, one = read
+    known = broken.known if isinstance(broken, VersionMissing) else one.version - 1
+    found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version))
+    values = [value for (value,) in await found.fetchall()]
+    if not values or values[-1] != record.value:
+        zh, en = "数据库中没有这个事件", "PostgreSQL holds no such event"
+        await reader.pass_over([(record, MalformedInput("stray_event", "version", zh, en))])
+        return ()
+    if len(values) == 1:
+        raise broken
+    await reader.know(values)
+    metrics.HEALED.labels(handler).inc(len(values) - 1)
+    log.error("versions_not_told", handler=handler, ticket_id=one.ticket_id, after=known, healed=len(values) - 1)
+    return [reader.decode(value) for value in values]
+
+
+def shared(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let read models share the results of a pure function: for the very same arguments it is called once.
+
+    What is the same is told by identity, which costs less than to compare; a result that was kept keeps its arguments.
+    """
+    # Not a dict: to find its oldest key it goes over all that were deleted before it.
+    results = OrderedDict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()
+
+    def sharing(*arguments: Any) -> Result:
+        key = tuple(map(id, arguments))
+        if (known := results.get(key)) is not None:
+            return known[1]
+        result = function(*arguments)
+        if len(results) >= KEPT:
+            results.popitem(last=False)
+        results[key] = arguments, result
+        return result
+
+    return sharing
+
+
+_evolved = shared(evolve)
+folded_json = shared(ticket_json)
+_ticket_of = lru_cache(maxsize=KEPT)(ticket_from_json)
+
+
+def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
+    """Fold one event into the ticket itself; a repeat changes nothing, a gap is VersionMissing."""
+    if ticket is not None and recorded.version <= ticket.version:
+        return ticket
+    return _evolved(ticket, recorded)
+
+
+def read_folded(_: Key, stored: Sequence[Any]) -> Ticket:
+    """Read the ticket back from FOLDED."""
+    return _ticket_of(stored[0])
