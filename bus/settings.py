@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )
 
+    host_role: str = Field(
+        "", max_length=100, description="what the host that `watch` runs on is for, as `hosts list` shows it"
+    )
+
     data: Path = Field(
         default_factory=lambda: _xdg("XDG_DATA_HOME", ".local/share"), description="data of the local stack"
     )

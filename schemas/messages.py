@@ -41,7 +41,10 @@ class RequestReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRead:
-    """A sign of life of a host, with the disk that holds the path, and free memory; bytes."""
+    """A sign of life of a host, with the disk that holds the path, and free memory; bytes.
+
+    `role` is what the host is for, in its operator's words.
+    """
 
     host: str
     read_at: datetime
@@ -49,6 +52,7 @@ class HostRead:
     disk_total_bytes: float
     disk_free_bytes: float
     memory_free_bytes: float
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

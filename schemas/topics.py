@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
@@ -27,7 +27,10 @@ def _retention(value: object) -> object:
 
 
 class Topic(BaseModel):
-    """One topic of the contract. `retention` None keeps records for ever; `historic` topics take the imported past."""
+    """One topic of the contract. `retention` None keeps records for ever, of a `compacted` topic the last of each key.
+
+    `historic` topics take the imported past.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,12 +38,19 @@ class Topic(BaseModel):
     key: str
     partitions: int = Field(ge=1)
     retention: Annotated[timedelta | None, BeforeValidator(_retention)]
+    compacted: bool = False
     events: Literal["all"] | tuple[str, ...] = ()
     records: Literal["commands"] | tuple[str, ...] = ()
     historic: bool = False
     writers: tuple[str, ...] = Field(min_length=1)
     readers: tuple[str, ...] = Field(min_length=1)
     public: bool
+
+    @model_validator(mode="after")
+    def _kept_for_ever(self) -> Self:
+        if self.compacted and (self.retention is not None or self.events):
+            raise ValueError("a compacted topic keeps the last record of each key for ever, and no events")
+        return self
 
     @property
     def event_names(self) -> tuple[str, ...]:

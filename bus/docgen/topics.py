@@ -29,11 +29,17 @@ def _row(name: str, topic: Topic) -> tuple[str, ...]:
         topic.about,
         code(topic.key),
         str(topic.partitions),
-        "for ever" if topic.retention is None else f"{topic.retention.days} days",
+        _kept(topic),
         ", ".join(topic.writers),
         ", ".join(topic.readers),
         "yes" if topic.public else "no",
     )
+
+
+def _kept(topic: Topic) -> str:
+    if topic.compacted:
+        return "compacted: the last of each key"
+    return "for ever" if topic.retention is None else f"{topic.retention.days} days"
 
 
 def _holds(topic: Topic) -> str:

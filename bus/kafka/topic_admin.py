@@ -32,8 +32,9 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
 async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
     """Set the configs in which standing topics differ from the contract; idempotent. Each difference is one sentence.
 
-    What the contract does not name stays as it is, and so does what keeps more: nothing is deleted. Kafka's request
-    replaces all that is set for a topic: what somebody else sets at the same moment may be lost.
+    What the contract does not name stays as it is, and so does what keeps more: nothing is deleted. To compact what a
+    retention deletes keeps more: the last of each key. Kafka's request replaces all that is set for a topic: what
+    somebody else sets at the same moment may be lost.
     Raises KafkaUnavailable; TopicRefused, before any change, when a topic of events has another number of partitions.
     """
     wanted = _wanted(settings, contract)
@@ -43,16 +44,17 @@ async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
         if wrong := _partition_differences(ordered, wanted):
             raise TopicRefused(f"{'; '.join(wrong)}. It is never changed: the order per ticket depends on it")
         differences = list(_config_differences(there, wanted))
-        changed = sorted({name for name, key, actual, value in differences if not _deletes(key, actual, value)})
+        staying = {(name, key) for name, key, _, value in differences if _deletes(there[name].configs, key, value)}
+        changed = sorted({name for name, key, *_ in differences if (name, key) not in staying})
         configs = {name: {**there[name].own, **_configs(wanted[name])} for name in changed}
-        for name, key, actual, value in differences:
-            if name in configs and actual is not None and _deletes(key, actual, value):
+        for name, key, actual, _ in differences:
+            if name in configs and actual is not None and (name, key) in staying:
                 configs[name][key] = actual
         if configs:
             await set_configs(client, configs)
     return [
         f"topic {name}: {key} changed from {actual} to {value}"
-        if not _deletes(key, actual, value)
+        if (name, key) not in staying
         else f"topic {name}: {key} stays {actual}: {value}, as the contract says, deletes records; set it by hand"
         for name, key, actual, value in differences
     ]
@@ -98,10 +100,13 @@ def _config_differences(
                 yield name, key, one.configs.get(key), value
 
 
-def _deletes(key: str, actual: str | None, value: str) -> bool:
-    """Tell whether a change lets the broker delete what it would have kept; -1 keeps for ever."""
+def _deletes(configs: Mapping[str, str], key: str, value: str) -> bool:
+    """Tell whether a change of these configs lets the broker delete what it would have kept; -1 keeps for ever."""
+    actual = configs.get(key) or ""
+    if key == "cleanup.policy" and value == "compact":
+        return actual == "delete" and configs.get("retention.ms") == "-1"
     if key == "cleanup.policy":
-        return "delete" in value and "delete" not in (actual or "")
+        return "delete" not in actual
     return key == "retention.ms" and int(value) >= 0 and (actual == "-1" or int(value) < int(actual or 0))
 
 
@@ -113,7 +118,7 @@ def _new_topic(name: str, topic: Topic, replication: int) -> NewTopic:
 def _configs(topic: Topic) -> dict[str, str]:
     retention = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
     return {
-        "cleanup.policy": "delete",
+        "cleanup.policy": "compact" if topic.compacted else "delete",
         "retention.ms": str(retention),
         "max.message.bytes": str(RECORD_BYTES_MAX),
         # A record bears the time of its event; what a wrong clock told is published all the same.

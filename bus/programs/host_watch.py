@@ -21,7 +21,7 @@ PERIOD_S = 10.0
 log = structlog.get_logger()
 
 
-def read_host(path: Path, at: datetime) -> HostRead:
+def read_host(path: Path, role: str, at: datetime) -> HostRead:
     """Read the disk that holds `path` and the memory; blocks for a moment."""
     disk = shutil.disk_usage(path)
     return HostRead(
@@ -31,7 +31,13 @@ def read_host(path: Path, at: datetime) -> HostRead:
         disk_total_bytes=float(disk.total),
         disk_free_bytes=float(disk.free),
         memory_free_bytes=float(psutil.virtual_memory().available),
+        role=role,
     )
+
+
+def record_key(reading: HostRead) -> bytes:
+    """Give the key under which compaction keeps the last reading: two disks of a host have one each."""
+    return f"{reading.host}|{reading.path}".encode()
 
 
 async def watch(settings: Settings, codec: Codec, path: Path, now: Callable[[], datetime]) -> None:
@@ -39,10 +45,10 @@ async def watch(settings: Settings, codec: Codec, path: Path, now: Callable[[], 
     topic, held = physical(settings.namespace, HOSTS), HeldProducer(settings)
     try:
         while True:
-            reading = read_host(path, now())
+            reading = read_host(path, settings.host_role, now())
             try:
                 async with held.sending(PERIOD_S) as producer:
-                    await producer.send_and_wait(topic, codec.encode_record(reading), key=reading.host.encode())
+                    await producer.send_and_wait(topic, codec.encode_record(reading), key=record_key(reading))
             except KafkaUnavailable as error:
                 log.warning("reading_not_sent", cause=str(error))
             await asyncio.sleep(PERIOD_S)

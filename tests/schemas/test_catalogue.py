@@ -13,7 +13,7 @@ from bus.domain.commands import OUTSIDE
 from bus.rules_config import RulesConfigInvalid, load_rules, load_sla
 from bus.settings import Settings
 from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
-from schemas.topics import load_contract, physical
+from schemas.topics import Topic, load_contract, physical
 from tests.domain.people import HOUR, MINUTE
 from tests.schemas.codecs import recorded
 
@@ -129,6 +129,14 @@ def test_catalogue_a_subscriber_topic_is_a_view_of_the_log(topic: str, event: st
 def test_catalogue_ticket_topics_have_one_partition_count_and_everyone_a_writer_and_a_reader() -> None:
     assert len({topic.partitions for topic in CONTRACT.topics.values() if topic.key == "ticket_id"}) == 1
     assert all(topic.writers and topic.readers for topic in CONTRACT.topics.values())
+
+
+def test_catalogue_a_compacted_topic_keeps_the_last_of_each_key_for_ever_and_no_events() -> None:
+    hosts = {**CONTRACT.topics["bus.hosts"].model_dump(), "compacted": True}
+    assert Topic.model_validate(hosts).retention is None
+    for wrong in ({"retention": "7 days"}, {"events": ("TicketOpened",)}):
+        with pytest.raises(ValueError, match="a compacted topic keeps"):
+            Topic.model_validate({**hosts, **wrong})
 
 
 @pytest.mark.parametrize("record", COMMAND_TYPES, ids=named)

@@ -1,5 +1,6 @@
 """Any event survives the way to bytes and back; whatever is no event is refused by name, and by nothing else."""
 
+import io
 import random
 import struct
 from dataclasses import replace
@@ -7,19 +8,20 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
 
 import pytest
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import NoteAdded, Recorded, TicketResolved
-from bus.wire.codec import PAYLOAD_BYTES_MAX, Codec, event_json
+from bus.wire.codec import PAYLOAD_BYTES_MAX, Codec, RegisteredSchema, event_json
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent, HostRead, RequestReceived
 from tests.domain.any_value import anything
 from tests.domain.given import Story
 from tests.domain.given import given as told
 from tests.domain.people import CLOSED, PAUSED
-from tests.schemas.codecs import CODEC, IDS, ONE_OF_EACH, any_recorded, any_sent, recorded, registered
+from tests.schemas.codecs import CODEC, IDS, NOW, ONE_OF_EACH, any_recorded, any_sent, recorded, registered
 
 NOTE = recorded(NoteAdded(text="门禁密码 1234", changed=("urgency",)))
 MUTATIONS_PER_EVENT = 400
@@ -130,6 +132,18 @@ def test_codec_a_record_of_another_kind_is_no_ticket_event() -> None:
     )
     with pytest.raises(MalformedInput, match="no ticket event"):
         CODEC.decode(CODEC.encode_record(host))
+
+
+def test_codec_a_host_reading_written_before_hosts_had_roles_has_none() -> None:
+    host = HostRead(host="a", read_at=NOW, path="/", disk_total_bytes=2, disk_free_bytes=1, memory_free_bytes=1)
+    schema = BY_CLASS[HostRead].schema
+    before = {**schema, "fields": [one for one in schema["fields"] if one["name"] != "role"]}
+    value = io.BytesIO()
+    schemaless_writer(
+        value, parse_schema(before), {one["name"]: getattr(host, one["name"]) for one in before["fields"]}
+    )
+    codec = Codec({**registered(*RECORD_TYPES), 900: RegisteredSchema(900, BY_CLASS[HostRead].subject, before)})
+    assert codec.decode_record(struct.pack(">bI", 0, 900) + value.getvalue()) == host
 
 
 def test_codec_a_word_outside_its_list_is_refused_by_its_field() -> None:

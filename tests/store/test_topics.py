@@ -16,7 +16,7 @@ from bus.kafka.clients import admin
 from bus.kafka.topic_admin import alter_topics, apply_topics, topic_differences
 from bus.local.stack import Urls
 from bus.settings import Settings
-from schemas.topics import COMMANDS, LOG, load_contract, physical
+from schemas.topics import COMMANDS, HOSTS, LOG, load_contract, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 
 CONTRACT = load_contract()
@@ -87,6 +87,27 @@ async def test_topics_a_longer_retention_stays_for_shortening_it_deletes_records
     (said,) = await alter_topics(settings, CONTRACT)
     assert f"retention.ms stays {longer}" in said
     assert (await standing(settings, COMMANDS)).configs["retention.ms"] == longer
+
+
+async def test_topics_a_topic_that_is_compacted_now_is_made_so_unless_somebody_let_it_keep_everything(
+    settings: Settings,
+) -> None:
+    await apply_topics(settings, CONTRACT, replication=1)
+    own, name = (await standing(settings, HOSTS)).own, physical(settings.namespace, HOSTS)
+    assert own["cleanup.policy"] == "compact"
+    await set_by_hand(settings, HOSTS, {**own, "cleanup.policy": "delete", "retention.ms": "-1"})
+    (said,) = await alter_topics(settings, CONTRACT)
+    assert f"{name}: cleanup.policy stays delete" in said
+    await set_by_hand(settings, HOSTS, {**own, "cleanup.policy": "delete", "retention.ms": "604800000"})
+    assert set(await alter_topics(settings, CONTRACT)) == {
+        f"topic {name}: cleanup.policy changed from delete to compact",
+        f"topic {name}: retention.ms changed from 604800000 to -1",
+    }
+
+    async def compacted() -> bool:
+        return (await standing(settings, HOSTS)).own == own
+
+    await eventually(compacted, what="the topic compacted")
 
 
 async def test_topic_with_other_partitions_is_refused_before_anything_is_changed(settings: Settings) -> None:
