@@ -11,6 +11,7 @@ from bus.wire.codec import Codec
 from bus.wire.event_reader import EventReader
 from bus.wire.record_reader import Keep, Know, nothing_more, nowhere
 from projections.device_history import HISTORY
+from projections.hosts import HOSTS
 from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
@@ -20,7 +21,7 @@ from schemas.topics import LOG, physical
 PROJECTIONS = "projections"
 # A read model's name is also the name of its offsets: never change one.
 TICKET_MODELS: Mapping[str, ReadModel[Any, Any]] = {model.name: model for model in (TICKETS, HISTORY, SLA_CLOCKS)}
-READ_MODELS: Mapping[str, ReadModel[Any, Any]] = TICKET_MODELS
+READ_MODELS: Mapping[str, ReadModel[Any, Any]] = {**TICKET_MODELS, HOSTS.name: HOSTS}
 DECODED_KEPT = 2 * CHUNK  # the handlers of the log are given the same records one after the other
 KEPT_BYTES_MAX = 4096  # of one: a log full of large events is no reason to hold gigabytes
 

@@ -33,7 +33,8 @@ def worker(
 ) -> None:
     """Run the stages, the relay and the timers until SIGTERM.
 
-    `projections` keeps all read models, `sla` is the timer of the promises, `delivery` calls the targets.
+    `projections` keeps the read models of tickets, `hosts` that of hosts; `sla` is the timer of the promises,
+    `delivery` calls the targets.
 
     Example: ticketbus worker --stages projections,sla
     """
@@ -53,9 +54,9 @@ def worker(
 
 @commands.command()
 def watch(data: Data = None) -> None:
-    """Send this host's heartbeat and disk reading until SIGTERM.
+    """Send this host's heartbeat and disk reading until SIGTERM; TICKETBUS_HOST_ROLE says what the host is for.
 
-    Example: ticketbus watch
+    Example: TICKETBUS_HOST_ROLE=kafka ticketbus watch
     """
     from bus.cli.run import resolved, run
     from bus.observability.logging import configure

@@ -29,13 +29,14 @@ from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
-from projections.registry import PROJECTIONS, decoding_once
+from projections.hosts import HOSTS
+from projections.registry import PROJECTIONS, decoding_once, handler_of
 from projections.registry import stage as projection_stage
 from projections.sla_timer import SlaTimer
 from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 DELIVERY, SLA = "delivery", "sla"
-STAGES = (PROJECTIONS, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
+STAGES = (PROJECTIONS, HOSTS.name, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
 CONNECTIONS = 14
 
 
@@ -95,6 +96,7 @@ def stages_of(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
     deliveries = EnqueueHandler(events=events, plan=plan, now=utc_now)
     return (
         projection_stage(events, namespace=namespace),
+        _stage(namespace, HOSTS.name, HOSTS.topic, handler_of(HOSTS, core.codec, core.schemas.know, core.refused.keep)),
         _stage(namespace, DELIVERY, LOG, deliveries),
         *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
     )

@@ -19,7 +19,12 @@ def read_value(codec: Codec, record: Record, wanted: type[Wanted]) -> Wanted:
     """Decode a record that is to be one of the class wanted. Pure. Raises MalformedInput."""
     if record.value is None:
         raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-    read = codec.decode_record(record.value)
+    return decoded_as(codec, record.value, wanted)
+
+
+def decoded_as(codec: Codec, value: bytes, wanted: type[Wanted]) -> Wanted:
+    """Decode a value that is to be a record of the class wanted. Pure. Raises MalformedInput."""
+    read = codec.decode_record(value)
     if not isinstance(read, wanted):
         zh, en = f"这里不收 {type(read).__name__} 记录", f"a {type(read).__name__} does not belong on this topic"
         raise MalformedInput("malformed_record", "schema", zh, en)

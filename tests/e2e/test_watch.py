@@ -1,6 +1,8 @@
-"""The watch as a program: readings arrive on the topic, and once it runs it holds no connection to the database."""
+"""The watch as a program: its readings are on the topic and in `hosts list`, and it keeps no database connection."""
 
 from typing import Any
+
+import orjson
 
 from schemas.messages import HostRead
 from schemas.topics import HOSTS
@@ -24,3 +26,27 @@ async def test_watch_sends_readings_and_lets_go_of_postgres(bus: Bus) -> None:
     held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     assert bus.query(held) == [(0,)]
     assert bus.stop("watch") == 0
+
+
+async def test_watch_is_shown_by_hosts_list_and_marked_once_it_is_silent(bus: Bus) -> None:
+    nothing = bus.run("hosts", "list")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert "ticketbus watch" in nothing.stderr
+    bus.environment["TICKETBUS_HOST_ROLE"] = "测试机"
+    bus.start("worker", "--stages", "hosts")
+    bus.start("watch")
+
+    async def shown() -> list[Any]:
+        return bus.query("SELECT host FROM hosts")
+
+    ((host,),) = await eventually(shown, what=lambda: f"a row: {bus.log_of('worker')[-1500:]}")
+    (read,) = [orjson.loads(line) for line in bus.run("hosts", "list", "--json").stdout.splitlines()]
+    assert (read["host"], read["role"], read["silent"]) == (host, "测试机", False)
+    assert 0 < read["disk_free_bytes"] <= read["disk_total_bytes"]
+    for program in ("watch", "worker"):
+        assert bus.stop(program) == 0
+    bus.query("UPDATE hosts SET read_at = now() - interval '3 hours' RETURNING 1")
+    line = bus.run("hosts", "list").stdout
+    assert host in line
+    assert "测试机" in line
+    assert "3 h 前 ago  失联 silent" in line

@@ -79,3 +79,8 @@ def records(events: Sequence[Recorded], *, topic: str, partitions: int) -> list[
         )
         ends[partition] += 1
     return made
+
+
+def encoded_event() -> bytes:
+    """Give the bytes of a ticket event."""
+    return CODEC.encode(told(OPEN)[0])

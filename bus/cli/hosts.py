@@ -1,0 +1,69 @@
+"""`ticketbus hosts`: what `ticketbus watch` last read on each host."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from schemas.messages import HostRead
+
+commands = typer.Typer(name="hosts", help="Hosts, their disks and when they were last read.", no_args_is_help=True)
+
+SILENT_AFTER = timedelta(minutes=1)  # six readings
+
+
+@commands.command("list")
+def list_all(data: Data = None, as_json: Json = False) -> None:
+    """List hosts and paths: role, free and total disk, free memory (bytes with --json), when they were last read.
+
+    A host that was not read for a minute is marked silent.
+
+    Example: ticketbus hosts list --json
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.intake.dispatch import utc_now
+    from projections.hosts import last_readings
+
+    readings = with_core(data, lambda core: last_readings(core.pool))
+    now = utc_now()
+    if not readings:
+        typer.echo(
+            "还没有主机读数:在每台主机上运行 ticketbus watch,并确认 worker 运行 hosts 阶段 / "
+            "no host was read yet: run `ticketbus watch` on every host, and a worker with the stage `hosts`",
+            err=True,
+        )
+    for one in readings:
+        age = now - one.read_at
+        if as_json:
+            echo_json({**asdict(one), "silent": age > SILENT_AFTER})
+        else:
+            typer.echo(_line(one, age))
+
+
+def _line(one: "HostRead", age: timedelta) -> str:
+    share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
+    silent = "  失联 silent" if age > SILENT_AFTER else ""
+    return (
+        f"{one.host:<20} {one.role or '-':<12} {one.path}  "
+        f"磁盘可用 free {_gib(one.disk_free_bytes)} / {_gib(one.disk_total_bytes)} ({share:.0%})  "
+        f"内存可用 memory {_gib(one.memory_free_bytes)}  "
+        f"读取于 read {one.read_at:%m-%d %H:%M:%S}, {_ago(age)}{silent}"
+    )
+
+
+def _gib(size: float) -> str:
+    return f"{size / 1024**3:.1f} GiB"
+
+
+def _ago(age: timedelta) -> str:
+    seconds = max(0, int(age.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s 前 ago"
+    if seconds < 7200:
+        return f"{seconds // 60} min 前 ago"
+    return f"{seconds // 3600} h 前 ago"

@@ -1,0 +1,77 @@
+"""The read model `hosts`: the last reading of each host and path."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from math import isfinite
+from typing import Any
+
+from psycopg.rows import class_row
+
+from bus.domain.errors import MalformedInput
+from bus.postgres.pool import Pool, connected
+from bus.wire.codec import Codec
+from bus.wire.record_reader import Keep, Know, RecordReader
+from bus.wire.undecodable import decoded_as
+from projections.read_model import Key, ReadModel, Table, Written
+from schemas.messages import HostRead
+from schemas.topics import HOSTS as TOPIC
+
+KEY_BYTES_MAX = 2_000  # of host and path; PostgreSQL's index takes no more than 2,704
+_COLUMNS = tuple(one.name for one in fields(HostRead))
+_ALL = f"SELECT {', '.join(_COLUMNS)} FROM hosts ORDER BY host, path"  # noqa: S608 - names of fields
+
+
+async def last_readings(pool: Pool) -> list[HostRead]:
+    """Read the last reading of each host and path, in their order. Raises StoreUnavailable."""
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(HostRead)) as cursor:
+        return await (await cursor.execute(_ALL.encode())).fetchall()
+
+
+def project(row: HostRead | None, reading: HostRead) -> HostRead:
+    """Take the newer reading; one older than the row changes nothing."""
+    return reading if row is None or reading.read_at >= row.read_at else row
+
+
+def reader(codec: Codec, know: Know, keep: Keep) -> RecordReader[HostRead]:
+    """Make the reader of host readings; one that the table could not hold is malformed."""
+
+    def decode(value: bytes) -> HostRead:
+        reading = decoded_as(codec, value, HostRead)
+        _refuse_unkeepable(reading)
+        return reading
+
+    return RecordReader(decode=decode, know=know, keep=keep)
+
+
+def _refuse_unkeepable(reading: HostRead) -> None:
+    key = f"{reading.host}{reading.path}"
+    if "\0" in key:
+        raise MalformedInput("nul", "host", "主机名或路径含 NUL 字符", "host or path holds NUL")
+    if len(key.encode()) > KEY_BYTES_MAX:
+        zh, en = f"主机名与路径超过 {KEY_BYTES_MAX} 字节", f"host and path are longer than {KEY_BYTES_MAX} bytes"
+        raise MalformedInput("too_long", "path", zh, en)
+    for name in ("disk_total_bytes", "disk_free_bytes", "memory_free_bytes"):
+        if not isfinite(getattr(reading, name)):
+            raise MalformedInput("no_number", name, f"“{name}”不是数", f"{name} is no number")
+
+
+def write(_: HostRead | None, row: HostRead) -> Mapping[str, Sequence[Written]]:
+    """Give the table's record of a row."""
+    return {"hosts": [asdict(row)]}
+
+
+def _read(_: Key, stored: Sequence[Any]) -> HostRead:
+    return HostRead(**dict(zip(_COLUMNS, stored, strict=True)))
+
+
+HOSTS = ReadModel(
+    name="hosts",
+    topic=TOPIC,
+    tables=(Table(name="hosts", key=("host", "path")),),
+    reader=reader,
+    key_of=lambda reading: (reading.host, reading.path),
+    project=project,
+    stored=_COLUMNS,
+    read=_read,
+    write=write,
+)
