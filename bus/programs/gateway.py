@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -16,14 +16,23 @@ from bus.gateway.app import make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import HttpProtocol
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.read.ticket_rows import PostgresTicketReader
+from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.health import health_routes
+from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.sources import source_routes
+from bus.gateway.routes.stream import stream_routes
+from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
+from bus.gateway.write.write_side import WriteSide
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected
@@ -61,9 +70,9 @@ async def _serve(plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> No
         ws_ping_timeout=10,  # with the interval: who does not read is cut within 30 s, whether events flow or not
         ws_max_size=64 * 1024,
     )
-    server, door = _Server(config), _listening_socket(core.settings)
+    server, listening = _Server(config), _listening_socket(core.settings)
     try:
-        await run_until_stopped({"http": server.serve(sockets=[door]), "stop": server.leave(stopping)}, stopping)
+        await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
     finally:
         await spool.close()
 
@@ -100,30 +109,32 @@ class _Server(uvicorn.Server):
 def _app(core: Core, plan: TargetsConfig, spool: KafkaSpool) -> Starlette:
     clients, known = ClientCache(functools.partial(load_tokens, core.pool)), sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
-    hub, pushes = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
-    desk = push_sessions_of(core, plan)
-    deps = GatewayDeps(
-        group=GroupCommit(core.dispatcher),
-        store=core.store,
-        tickets=PostgresTicketReader(core.pool),
-        clients=clients,
-        refused=core.refused,
-        contract=core.contract,
-        codec=core.codec,
-        sources=known,
-        spool=spool,
-        waits=spool.waits,
-        journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
-        hub=hub,
-        pushes=pushes,
-        room=PostgresDeadLetterService(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known),
-        probes={"postgres": _touch(core), "kafka": log.ping},
-        in_flight=InFlight(),
-        body_bytes_max=core.settings.body_bytes_max,
-        desk=desk,
+    hub, sent_events = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
+    group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, plan)
+    writes = WriteSide(group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused)
+    features: Sequence[Feature] = [
+        ticket_routes(writes),
+        read_routes(
+            store=core.store,
+            tickets=PostgresTicketReader(core.pool),
+            journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
+            contract=core.contract,
+        ),
+        deadletter_routes(
+            PostgresDeadLetterService(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known)
+        ),
+        source_routes(known, writes, spool.waits),
+        health_routes({"postgres": _touch(core), "kafka": log.ping}),
+        stream_routes(hub, core.contract, sent_events),
+        engineer_push_routes(push_sessions),
+    ]
+    runs = (hub.run_for_ever, clients.refresh_for_ever, sent_events.write_for_ever, core.relay.run)
+    return make_app(
+        GatewayDeps(clients=clients, body_bytes_max=core.settings.body_bytes_max),
+        features,
+        group=group,
+        tasks=(*runs, push_sessions.run) if push_sessions else runs,
     )
-    beside = (clients.refresh_for_ever, pushes.write_for_ever, core.relay.run, *([desk.run] if desk else ()))
-    return make_app(deps, *beside)
 
 
 def _touch(core: Core) -> Callable[[], Awaitable[None]]:

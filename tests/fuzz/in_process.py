@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp
 
 from adapters.crm.adapter import CrmAdapter
-from bus.gateway.app import make_app
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.fuzz.shots import Answer, Shot
 from tests.gateway.conftest import PERSON, Gateway
@@ -69,7 +68,6 @@ class InProcess:
 @asynccontextmanager
 async def in_process() -> AsyncIterator[InProcess]:
     """Run one."""
-    gateway = Gateway()
-    app = make_app(replace(gateway.deps, sources={"crm": CrmAdapter([WEBHOOK_SECRET])}))
-    async with app.router.lifespan_context(app), gateway.http:
-        yield InProcess(gateway=gateway, app=app)
+    gateway = Gateway(sources={"crm": CrmAdapter([WEBHOOK_SECRET])})
+    async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
+        yield InProcess(gateway=gateway, app=gateway.app)

@@ -137,7 +137,7 @@ async def test_who_does_not_read_is_cut_by_pings_and_keeps_no_socket_open(
     other = await come(served, "topics=ticket.sla")
     await other.have(1)
     async with asyncio.timeout(60):
-        while len(served.deps.hub._subscriptions) > 1:
+        while len(served.hub._subscriptions) > 1:
             await asyncio.sleep(0.02)
         deaf.transport.resume_reading()
         await deaf.ended.wait()  # it was reset: the rest of what was on its way never comes

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -16,14 +16,24 @@ from starlette.applications import Starlette
 from bus.gateway.app import make_app
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.routing import Feature
 from bus.gateway.ports import Client, DeadLetterService
+from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.health import health_routes
+from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.sources import source_routes
+from bus.gateway.routes.stream import stream_routes
+from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
+from bus.gateway.write.write_side import WriteSide
+from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from tests.gateway.fake_deadletters import FakeRoom
+from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,
@@ -58,7 +68,8 @@ class Gateway:
     tickets: FakeReadModel = field(default_factory=FakeReadModel)
     pushes: FakePushes = field(default_factory=FakePushes)
     spool: FakeSpool = field(default_factory=FakeSpool)
-    room: DeadLetterService = field(default_factory=FakeRoom)
+    dead_letters: DeadLetterService = field(default_factory=FakeDeadLetters)
+    sources: Mapping[str, Source] = field(default_factory=lambda: {"fake": FakeSource()})
     stream_log: LogSource | None = None
     codec: Codec = CODEC
     waiting_max: int = 1000
@@ -68,27 +79,27 @@ class Gateway:
     def __post_init__(self) -> None:
         """Put it together."""
         self.dispatcher = dispatcher_on(self.store, self.log)
-        self.deps = GatewayDeps(
-            group=GroupCommit(self.dispatcher),
-            store=self.store,
-            tickets=self.tickets,
-            clients=FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role}),
-            refused=self.refused,
-            contract=CONTRACT,
-            codec=self.codec,
-            sources={"fake": FakeSource()},
-            spool=self.spool,
-            journey=self._journey,
-            hub=StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max),
-            pushes=self.pushes,
-            room=self.room,
-            probes={"postgres": self._probe_store, "kafka": self._probe_log},
-            in_flight=InFlight(),
-            body_bytes_max=BODY_BYTES_MAX,
-            waits=self.spool.waits,
-        )
-        self.app: Starlette = make_app(self.deps)
+        self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
+        self.hub = StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max)
+        self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
+        self.deps = GatewayDeps(clients=self.clients, body_bytes_max=BODY_BYTES_MAX)
+        self.app: Starlette = make_app(self.deps, self.features(), group=self.group, tasks=[self.hub.run_for_ever])
         self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
+
+    def features(self) -> Sequence[Feature]:
+        """Make the routes that the program serves, on these parts."""
+        writes = WriteSide(
+            group=self.group, store=self.store, in_flight=self.in_flight, spool=self.spool, refused=self.refused
+        )
+        return [
+            ticket_routes(writes),
+            read_routes(store=self.store, tickets=self.tickets, journey=self._journey, contract=CONTRACT),
+            deadletter_routes(self.dead_letters),
+            source_routes(self.sources, writes, self.spool.waits),
+            health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
+            stream_routes(self.hub, CONTRACT, self.pushes),
+            engineer_push_routes(None),
+        ]
 
     async def post(
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any
@@ -114,7 +125,7 @@ class Gateway:
     async def caught_up(self) -> None:
         """Wait until the stream's tail has read all that the log holds."""
         async with asyncio.timeout(60):
-            while self.deps.hub.positions != self.log.bounds(CONTRACT.public()).ends:
+            while self.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, name: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLe
 
 
 @dataclass
-class FakeRoom:
+class FakeDeadLetters:
     """Meets bus.gateway.ports.DeadLetterService."""
 
     done: list[tuple[DeadLetterRequest, IdempotentRequest]] = field(default_factory=list)

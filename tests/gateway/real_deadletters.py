@@ -67,7 +67,7 @@ async def house(pool: Pool) -> AsyncIterator[House]:
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE idempotency_keys")
     gateway = Gateway(
-        room=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
+        dead_letters=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
     )
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield House(gateway=gateway, office=office)

@@ -7,7 +7,7 @@ import pytest
 
 from bus.gateway.routes.deadletter_requests import LETTERS_MAX, EditLetter, FreezeRedrive, RunRedrive
 from tests.gateway.conftest import Gateway
-from tests.gateway.fake_deadletters import FakeRoom
+from tests.gateway.fake_deadletters import FakeDeadLetters
 
 WHY = {"why": "物料已建档"}
 ERP = {"target": "erp", **WHY}
@@ -107,8 +107,8 @@ async def test_deadletters_asked_what_is_left_out_has_the_commands_defaults_and_
         RunRedrive(redrive=3),
         EditLetter(letter=7, body="{}", why=WHY["why"]),
     ]
-    assert isinstance(gateway.room, FakeRoom)
-    assert [deed.by for _, deed in gateway.room.done] == ["a-admin", "a-admin", "a-sre"]
+    assert isinstance(gateway.dead_letters, FakeDeadLetters)
+    assert [deed.by for _, deed in gateway.dead_letters.done] == ["a-admin", "a-admin", "a-sre"]
 
 
 async def test_deadletters_asked_the_description_says_what_the_room_takes(gateway: Gateway) -> None:
@@ -128,5 +128,5 @@ async def test_deadletters_asked_the_description_says_what_the_room_takes(gatewa
 
 def ordered(gateway: Gateway) -> list[object]:
     """Give the orders that came through."""
-    assert isinstance(gateway.room, FakeRoom)
-    return [order for order, _ in gateway.room.done]
+    assert isinstance(gateway.dead_letters, FakeDeadLetters)
+    return [order for order, _ in gateway.dead_letters.done]

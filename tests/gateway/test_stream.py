@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bus.domain.terms import TicketId
-from bus.gateway.routes import stream
+from bus.gateway.stream import websocket
 from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Partition
 from tests.gateway.conftest import PERSON, Gateway
@@ -60,6 +60,16 @@ async def test_stream_nobody_without_the_right_token_subscribes(served: Gateway)
         assert orjson.loads(refused.value.response.body or b"")["status"] == status
 
 
+async def test_stream_a_handshake_elsewhere_is_given_the_paths_that_are_there(served: Gateway) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(f"{served.url}/v1/streams", proxy=None):
+            pass
+    problem = orjson.loads(refused.value.response.body or b"")
+    assert (problem["status"], problem["code"]) == (404, "no_such_path")
+    assert problem["detail"] == "这里没有事件流,请用 /v1/stream 或 /v1/engineer/pushes"
+    assert problem["detail_en"] == "no stream is here; try /v1/stream, /v1/engineer/pushes"
+
+
 async def test_stream_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
     url = f"{served.url}/v1/stream?topics=ticket.assign"
     async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
@@ -70,10 +80,10 @@ async def test_stream_a_browser_gives_its_token_as_a_subprotocol(served: Gateway
 async def test_stream_a_subscriber_whose_token_is_revoked_is_sent_away(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "RECHECK_S", 0.02)
+    monkeypatch.setattr(websocket, "RECHECK_S", 0.02)
     async with subscribed(served, "topics=ticket.assign", role="lead") as ws:
         await frames(ws, 1)
-        monkeypatch.setattr(served.deps.clients, "known", {})
+        monkeypatch.setattr(served.clients, "known", {})
         got, code, _ = await until_closed(ws)
     assert (got[-1]["code"], code) == ("not_authenticated", 4401)
 
@@ -140,7 +150,7 @@ async def test_stream_a_slow_reader_is_cut_and_its_cursor_leads_on(served: Gatew
         for version in range(3, 400):  # far more than sockets and queue hold
             served.log.put(replace(big, version=version), ["ticket.events"])
         async with asyncio.timeout(60):
-            while served.deps.hub._subscriptions:
+            while served.hub._subscriptions:
                 await asyncio.sleep(0.01)
         got, code, _ = await until_closed(slow)
     assert code in {4408, None}  # a client that reads far too late may find the connection gone
@@ -202,7 +212,7 @@ async def test_stream_every_record_without_headers_is_told(served: Gateway) -> N
 async def test_stream_resuming_costs_one_consumer_each_and_no_more_than_the_bound_at_once(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.deps.hub, "catching_up", asyncio.Semaphore(2))
+    monkeypatch.setattr(served.hub, "catching_up", asyncio.Semaphore(2))
     for n in range(20):
         await served.opened(f"SN-{n}")
 

@@ -58,15 +58,15 @@ async def test_tickets_http_a_request_without_a_key_is_refused(gateway: Gateway)
 
 async def test_tickets_http_a_key_in_flight_is_answered_409(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     go = asyncio.Event()
-    submit = gateway.deps.group.submit
+    submit = gateway.group.submit
 
     async def held(requests: list[Request]) -> list[Outcome]:
         await go.wait()
         return await submit(requests)
 
-    monkeypatch.setattr(type(gateway.deps.group), "submit", lambda _self, requests: held(requests))
+    monkeypatch.setattr(type(gateway.group), "submit", lambda _self, requests: held(requests))
     first = asyncio.create_task(gateway.post("/v1/tickets", OPENING, key="k"))
-    while not gateway.deps.in_flight._claimed:
+    while not gateway.in_flight._claimed:
         await asyncio.sleep(0)
     second = await gateway.post("/v1/tickets", OPENING, key="k")
     go.set()
@@ -94,9 +94,9 @@ async def test_tickets_http_the_store_is_asked_for_a_key_only_while_another_requ
 
 async def test_tickets_http_a_key_in_flight_while_the_store_is_away_is_answered_409(gateway: Gateway) -> None:
     gateway.store.away = True
-    async with gateway.deps.in_flight.claim("k", gateway.store, []):
+    async with gateway.in_flight.claim("k", gateway.store, []):
         with pytest.raises(HttpProblem, match="in_flight"):
-            async with gateway.deps.in_flight.claim("k", gateway.store, []):
+            async with gateway.in_flight.claim("k", gateway.store, []):
                 raise AssertionError("nobody can tell that it is done")
 
 

@@ -35,11 +35,11 @@ _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLink
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
-def docs_routes(doors: Sequence[HttpRoute]) -> list[HttpRoute]:
+def docs_routes(routes: Sequence[HttpRoute]) -> list[HttpRoute]:
     """Serve the description and its page; nothing is fetched from elsewhere, and no caller's path names a file."""
     files = Path(swagger_ui_path)
     return [
-        _showing("/openapi.json", orjson.dumps(document(doors)), "application/json"),
+        _showing("/openapi.json", orjson.dumps(document(routes)), "application/json"),
         _showing("/docs", _PAGE.encode(), "text/html"),
         _showing("/docs/start.js", _START.encode(), "text/javascript"),
         _showing("/docs/files/swagger-ui.css", (files / "swagger-ui.css").read_bytes(), "text/css"),
@@ -54,13 +54,13 @@ def _showing(path: str, content: bytes, kind: str) -> HttpRoute:
     return HttpRoute(method="GET", path=path, run=show)
 
 
-def document(doors: Sequence[HttpRoute]) -> dict[str, Any]:
+def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
     """Describe the interface as OpenAPI. Pure."""
     paths: dict[str, dict[str, Any]] = {}
-    for door in doors:
-        if door.about:
-            path = door.path.replace(":path}", "}")
-            paths.setdefault(path, {})[door.method.lower()] = _operation(door, path)
+    for route in routes:
+        if route.about:
+            path = route.path.replace(":path}", "}")
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {
         "openapi": "3.1.0",
         "info": {"title": "ticketbus", "summary": _SUMMARY, "version": version("ticketbus")},
@@ -69,8 +69,8 @@ def document(doors: Sequence[HttpRoute]) -> dict[str, Any]:
     }
 
 
-def _operation(door: HttpRoute, path: str) -> dict[str, Any]:
-    about = {"description": inspect.getdoc(door.run) or "", **door.about}
+def _operation(route: HttpRoute, path: str) -> dict[str, Any]:
+    about = {"description": inspect.getdoc(route.run) or "", **route.about}
     told = {one["name"] for one in about.get("parameters", ())}
     named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in told]
     answers = {
@@ -103,8 +103,8 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
     return _posting(cls, schema, [role.value for role, grant in GRANTS.items() if cls in grant.commands])
 
 
-def order_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
-    """Describe an order's body, what stands in its path, its headers and who may send it. Pure."""
+def request_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
+    """Describe a request's body, what stands in its path, its headers and who may send it. Pure."""
     schema, named = cls.model_json_schema(), _IN_PATH.findall(path)
     parameters = [in_path(name, schema["properties"][name]) for name in named]
     schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in named}

@@ -1,6 +1,6 @@
 """Routes as plain data: method, path, handler and OpenAPI operation."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,18 +10,20 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+Handler = Callable[[HttpRequest], Awaitable[Response]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRoute:
-    """One method of one path; `about` is its OpenAPI operation, without it the door is not described."""
+    """One method of one path; `about` is its OpenAPI operation, without it the route is not described."""
 
     method: str
     path: str
-    run: Callable[[HttpRequest], Awaitable[Response]]
+    run: Handler
     about: Mapping[str, Any] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; what goes wrong is the edge's to answer."""
+        """Serve one request; what goes wrong is the middleware's to answer."""
         response = await self.run(HttpRequest(scope, receive, send))
         await response(scope, receive, send)
 
@@ -44,3 +46,14 @@ class StreamRoute:
     def route(self) -> WebSocketRoute:
         """Give the route that leads here."""
         return WebSocketRoute(self.path, self, name=self.path)
+
+
+Feature = Sequence[HttpRoute | StreamRoute]
+"""The routes of one feature; of two that fit a request the first serves it."""
+
+
+def reading(path: str, run: Handler, summary: str, **about: Any) -> HttpRoute:
+    """Make a GET route that takes a bearer token; `about` is what else its OpenAPI operation has. Pure."""
+    return HttpRoute(
+        method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **about}
+    )

@@ -1,7 +1,8 @@
 """Routes of dead letters, redrives and delivery queues."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -9,11 +10,11 @@ from starlette.responses import Response
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
-from bus.gateway.http.openapi import in_path, order_docs
+from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
-from bus.gateway.http.routing import HttpRoute
-from bus.gateway.ports import IdempotentRequest
+from bus.gateway.http.routing import Handler, HttpRoute, reading
+from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes.deadletter_requests import (
     NUMBER_MAX,
     DeadLetterRequest,
@@ -32,7 +33,7 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
 
-_ORDERS: Final[Mapping[str, type[DeadLetterRequest]]] = {
+_REQUESTS: Final[Mapping[str, type[DeadLetterRequest]]] = {
     "/v1/deadletters/retry": RetryLetters,
     "/v1/deadletters/discard": DiscardLetters,
     "/v1/deadletters/{letter}/edit": EditLetter,
@@ -46,66 +47,68 @@ _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["lette
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
 
-def deadletter_routes() -> Sequence[HttpRoute]:
-    """List the routes of the room. Pure."""
+def deadletter_routes(dead_letters: DeadLetterService) -> Sequence[HttpRoute]:
+    """Make the routes: what can be read, and each request that changes something. Pure."""
+    handlers = _DeadLetterHandlers(dead_letters)
+    requests = [
+        HttpRoute(method="POST", path=path, run=handlers.requesting(cls), about=request_docs(cls, path))
+        for path, cls in _REQUESTS.items()
+    ]
     return [
-        _showing("/v1/deadletters", list_letters, "List the open letters by cause", parameters=_OF_LIST),
-        _showing("/v1/deadletters/redrives", list_redrives, "List the redrives"),
-        _showing("/v1/deadletters/{letter}", show_letter, "Show a letter", parameters=_LETTER),
-        _showing("/v1/deliveries", list_deliveries, "List the queues towards other systems"),
-        *(
-            HttpRoute(method="POST", path=path, run=ordering(cls), about=order_docs(cls, path))
-            for path, cls in _ORDERS.items()
-        ),
+        reading("/v1/deadletters", handlers.list_letters, "List the open letters by cause", parameters=_OF_LIST),
+        reading("/v1/deadletters/redrives", handlers.list_redrives, "List the redrives"),
+        reading("/v1/deadletters/{letter}", handlers.show_letter, "Show a letter", parameters=_LETTER),
+        reading("/v1/deliveries", handlers.list_deliveries, "List the queues towards other systems"),
+        *requests,
     ]
 
 
-async def list_letters(http: HttpRequest) -> Response:
-    """List the open letters grouped by what one repair would mend, the largest group first."""
-    await admit(http, Access.LETTERS)
-    query = {name: within_limits(text, name) for name, text in http.query_params.items()}
-    return json_response({"groups": await deps_of(http).room.groups(read(ListDeadLetters, query))})
+@dataclass(frozen=True, slots=True)
+class _DeadLetterHandlers:
+    service: DeadLetterService
 
+    async def list_letters(self, http: HttpRequest) -> Response:
+        """List the open letters grouped by what one repair would mend, the largest group first."""
+        await admit(http, Access.LETTERS)
+        query = {name: within_limits(text, name) for name, text in http.query_params.items()}
+        return json_response({"groups": await self.service.groups(read(ListDeadLetters, query))})
 
-async def show_letter(http: HttpRequest) -> Response:
-    """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
-    await admit(http, Access.LETTERS)
-    letter = await deps_of(http).room.letter(_number(http, "letter"))
-    if letter is None:
-        raise _gone("letter")
-    return json_response(letter)
+    async def show_letter(self, http: HttpRequest) -> Response:
+        """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
+        await admit(http, Access.LETTERS)
+        letter = await self.service.letter(_number(http, "letter"))
+        if letter is None:
+            raise _gone("letter")
+        return json_response(letter)
 
+    async def list_redrives(self, http: HttpRequest) -> Response:
+        """List all redrives: who approved what, and how far each is."""
+        await admit(http, Access.LETTERS)
+        return json_response({"redrives": await self.service.redrives()})
 
-async def list_redrives(http: HttpRequest) -> Response:
-    """List all redrives: who approved what, and how far each is."""
-    await admit(http, Access.LETTERS)
-    return json_response({"redrives": await deps_of(http).room.redrives()})
+    async def list_deliveries(self, http: HttpRequest) -> Response:
+        """List the targets: what waits and since when, letters, breaker, pause."""
+        await admit(http, Access.LETTERS)
+        return json_response({"deliveries": await self.service.deliveries()})
 
+    def requesting(self, cls: type[DeadLetterRequest]) -> Handler:
+        """Make what carries a request out in the name of the client, once per idempotency key."""
 
-async def list_deliveries(http: HttpRequest) -> Response:
-    """List the targets: what waits and since when, letters, breaker, pause."""
-    await admit(http, Access.LETTERS)
-    return json_response({"deliveries": await deps_of(http).room.deliveries()})
+        async def act(http: HttpRequest) -> Response:
+            client = await admit(http, Access.LETTERS)
+            key, data = read_key(http.headers), read_object(body_of(http))
+            wanted = read(cls, data, _path(http))
+            request = IdempotentRequest(
+                by=client.name,
+                at=deps_of(http).now(),
+                command_id=command_id(client.name, key),
+                fingerprint=fingerprint("POST", http.scope["path"], data),
+            )
+            response = await self.service.act(wanted, request)
+            headers = {"Idempotent-Replayed": "true"} if response.repeated else {}
+            return json_response(response.content, 201 if cls is FreezeRedrive else 200, headers)
 
-
-def ordering(cls: type[DeadLetterRequest]) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Make what carries an order out in the name of the client, once per idempotency key."""
-
-    async def order(http: HttpRequest) -> Response:
-        deps, client = deps_of(http), await admit(http, Access.LETTERS)
-        key, data = read_key(http.headers), read_object(body_of(http))
-        wanted = read(cls, data, _path(http))
-        deed = IdempotentRequest(
-            by=client.name,
-            at=deps.now(),
-            command_id=command_id(client.name, key),
-            fingerprint=fingerprint("POST", http.scope["path"], data),
-        )
-        done = await deps.room.act(wanted, deed)
-        headers = {"Idempotent-Replayed": "true"} if done.repeated else {}
-        return json_response(done.content, 201 if cls is FreezeRedrive else 200, headers)
-
-    return order
+        return act
 
 
 def _path(http: HttpRequest) -> dict[str, int | str]:
@@ -124,7 +127,3 @@ def _number(http: HttpRequest, name: str) -> int:
 def _gone(name: str) -> HttpProblem:
     zh = "死信" if name == "letter" else "重发"
     return HttpProblem(404, f"{name}_gone", name, (f"没有这个{zh}", f"there is no such {name}"))
-
-
-def _showing(path: str, run: Callable[[HttpRequest], Awaitable[Response]], summary: str, **more: Any) -> HttpRoute:
-    return HttpRoute(method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **more})

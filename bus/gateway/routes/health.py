@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request as HttpRequest
@@ -9,34 +9,43 @@ from starlette.responses import Response
 
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import RETRY_AFTER_S
 from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.ports import Probe
 
 PROBE_SECONDS_MAX = 2.0
 
 
-async def livez(_http: HttpRequest) -> Response:
+def health_routes(probes: Mapping[str, Probe]) -> Sequence[HttpRoute]:
+    """Make the routes; `probes` by the part's name (postgres, kafka). Pure."""
+
+    async def readyz(_http: HttpRequest) -> Response:
+        """Say which parts are up; 200 when requests can be taken, which one store is enough for."""
+        parts = await _check(probes)
+        ready = any(parts.values())
+        content = {"ready": ready, **{name: "up" if up else "down" for name, up in parts.items()}}
+        return json_response(content, 200 if ready else 503, {} if ready else {"Retry-After": str(RETRY_AFTER_S)})
+
+    return [
+        HttpRoute(method="GET", path="/livez", run=_livez, about={"summary": "Say that the process runs"}),
+        HttpRoute(method="GET", path="/readyz", run=readyz, about={"summary": "Say which parts are up"}),
+        reading("/metrics", _show_metrics, "Prometheus metrics"),
+    ]
+
+
+async def _livez(_http: HttpRequest) -> Response:
     """Say that the process runs."""
     return json_response({"live": True})
 
 
-async def readyz(http: HttpRequest) -> Response:
-    """Say which parts are up; 200 when requests can be taken, which one store is enough for."""
-    parts = await check(deps_of(http).probes)
-    ready = any(parts.values())
-    content = {"ready": ready, **{name: "up" if up else "down" for name, up in parts.items()}}
-    return json_response(content, 200 if ready else 503, {} if ready else {"Retry-After": str(RETRY_AFTER_S)})
-
-
-async def show_metrics(http: HttpRequest) -> Response:
+async def _show_metrics(http: HttpRequest) -> Response:
     """Give the metrics to Prometheus."""
     await admit(http, Access.METRICS)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def check(probes: Mapping[str, Probe]) -> dict[str, bool]:
+async def _check(probes: Mapping[str, Probe]) -> dict[str, bool]:
     """Try all parts at once, each within PROBE_SECONDS_MAX."""
     tried = await asyncio.gather(*(_up(probe) for probe in probes.values()))
     return dict(zip(probes, tried, strict=True))

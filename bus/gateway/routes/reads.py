@@ -1,5 +1,8 @@
 """The routes that read: one ticket, its events, lists of tickets, journeys, and the topic contract."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -7,78 +10,96 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest, state_named
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import HttpRoute, reading
+from bus.gateway.ports import JourneyOf, TicketReader
 from bus.gateway.read.page_cursor import read_page_cursor, write_page_cursor
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
+from bus.intake.store_port import Store
 from bus.wire.json_body import joined
+from schemas.topics import Contract
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
 FILTERS = ("state", "assignee", "cursor", "limit")
 
 
-async def show_ticket(http: HttpRequest) -> Response:
-    """Show a ticket as committed: whoever wrote reads its own write."""
-    await admit(http, Access.READ)
-    ticket_id = read_ticket_id(http.path_params["ticket_id"])
-    ticket = await deps_of(http).store.ticket(ticket_id)
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
+def read_routes(*, store: Store, tickets: TicketReader, journey: JourneyOf, contract: Contract) -> Sequence[HttpRoute]:
+    """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
+    handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract)
+    return [
+        reading("/v1/tickets", handlers.list_tickets, "List tickets"),
+        reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket"),
+        reading("/v1/tickets/{ticket_id}/events", handlers.show_events, "Show a ticket's events"),
+        reading("/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?"),
+        reading("/v1/topics", handlers.show_topics, "Show the topic contract"),
+    ]
 
 
-async def show_events(http: HttpRequest) -> Response:
-    """Show a ticket's events in order of version."""
-    await admit(http, Access.READ)
-    ticket_id = read_ticket_id(http.path_params["ticket_id"])
-    events = await deps_of(http).store.events(ticket_id)
-    if not events:
-        raise no_such_ticket(ticket_id)
-    content = {"ticket_id": ticket_id, "events": events_view(events)}
-    return json_response(content, headers={"Ticket-Trace-Id": events[0].trace_id})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReadHandlers:
+    store: Store
+    tickets: TicketReader
+    journey: JourneyOf
+    contract: Contract
 
+    async def show_ticket(self, http: HttpRequest) -> Response:
+        """Show a ticket as committed: whoever wrote reads its own write."""
+        await admit(http, Access.READ)
+        ticket_id = read_ticket_id(http.path_params["ticket_id"])
+        ticket = await self.store.ticket(ticket_id)
+        if ticket is None:
+            raise no_such_ticket(ticket_id)
+        return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
 
-async def list_tickets(http: HttpRequest) -> Response:
-    """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
-    await admit(http, Access.READ)
-    _refuse_unknown_filters(http)
-    query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
-    limit = _limit(query.get("limit"))
-    rows = await deps_of(http).tickets.page(
-        state=state_named(query["state"]) if "state" in query else None,
-        assignee=query.get("assignee"),
-        before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
-        limit=limit + 1,
-    )
-    page = rows[:limit]
-    following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
-    return json_response({"tickets": page, "next": following})
+    async def show_events(self, http: HttpRequest) -> Response:
+        """Show a ticket's events in order of version."""
+        await admit(http, Access.READ)
+        ticket_id = read_ticket_id(http.path_params["ticket_id"])
+        events = await self.store.events(ticket_id)
+        if not events:
+            raise no_such_ticket(ticket_id)
+        content = {"ticket_id": ticket_id, "events": events_view(events)}
+        return json_response(content, headers={"Ticket-Trace-Id": events[0].trace_id})
 
+    async def list_tickets(self, http: HttpRequest) -> Response:
+        """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
+        await admit(http, Access.READ)
+        _refuse_unknown_filters(http)
+        query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
+        limit = _limit(query.get("limit"))
+        rows = await self.tickets.page(
+            state=state_named(query["state"]) if "state" in query else None,
+            assignee=query.get("assignee"),
+            before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
+            limit=limit + 1,
+        )
+        page = rows[:limit]
+        following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
+        return json_response({"tickets": page, "next": following})
 
-async def show_journey(http: HttpRequest) -> Response:
-    """Show where a ticket is stuck, by any of its names."""
-    await admit(http, Access.READ)
-    name = within_limits(http.path_params["any"], "any")
-    journey = await deps_of(http).journey(name)
-    if journey is None:
-        zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
-        raise HttpProblem(404, "no_such_journey", "any", (zh, en))
-    return json_response(journey)
+    async def show_journey(self, http: HttpRequest) -> Response:
+        """Show where a ticket is stuck, by any of its names."""
+        await admit(http, Access.READ)
+        name = within_limits(http.path_params["any"], "any")
+        journey = await self.journey(name)
+        if journey is None:
+            zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
+            raise HttpProblem(404, "no_such_journey", "any", (zh, en))
+        return json_response(journey)
 
-
-async def show_topics(http: HttpRequest) -> Response:
-    """Show the topic contract."""
-    await admit(http, Access.READ)
-    topics = deps_of(http).contract.topics
-    return json_response(
-        [
-            {"name": name, "event_types": topic.event_names, **topic.model_dump(mode="json")}
-            for name, topic in topics.items()
-        ]
-    )
+    async def show_topics(self, http: HttpRequest) -> Response:
+        """Show the topic contract."""
+        await admit(http, Access.READ)
+        topics = self.contract.topics
+        return json_response(
+            [
+                {"name": name, "event_types": topic.event_names, **topic.model_dump(mode="json")}
+                for name, topic in topics.items()
+            ]
+        )
 
 
 def _limit(text: str | None) -> int:

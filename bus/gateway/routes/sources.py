@@ -1,6 +1,7 @@
 """The route of signed webhooks from source systems."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from starlette.requests import Request as HttpRequest
@@ -10,35 +11,74 @@ from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
-from bus.gateway.deps import GatewayDeps, body_of, deps_of, trace_of
+from bus.gateway.deps import body_of, deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
+from bus.gateway.http.routing import HttpRoute
+from bus.gateway.ports import Waits
 from bus.gateway.write.spool_request import spooled
+from bus.gateway.write.write_side import WriteSide
 from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
+from bus.intake.source_adapter import Source
 from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")
+_WEBHOOK = {
+    "summary": "Take a signed delivery",
+    "description": "Take a signed delivery: 201 when it opened a ticket, 200 otherwise.\n\n"
+    "202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: "
+    "a\nnote must not overtake the opening of its ticket.",
+}
 
 
-async def webhook(http: HttpRequest) -> Response:
-    """Take a signed delivery: 201 when it opened a ticket, 200 otherwise.
+def source_routes(sources: Mapping[str, Source], writes: WriteSide, waits: Waits) -> Sequence[HttpRoute]:
+    """Make the route; `sources` by the name in the path, `waits` for those whose deliveries lie on Kafka. Pure."""
+    handlers = _SourceHandlers(sources, writes, waits)
+    return [HttpRoute(method="POST", path="/v1/sources/{source}/webhook", run=handlers.webhook, about=_WEBHOOK)]
 
-    202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: a
-    note must not overtake the opening of its ticket.
-    """
-    deps, name = deps_of(http), http.path_params["source"]
-    source = deps.sources.get(name)
-    if source is None:
-        raise _no_such_source(name, deps)
-    body, now = body_of(http), deps.now()
+
+@dataclass(frozen=True, slots=True)
+class _SourceHandlers:
+    sources: Mapping[str, Source]
+    writes: WriteSide
+    waits: Waits
+
+    async def webhook(self, http: HttpRequest) -> Response:
+        """Take a signed delivery; what waits on Kafka goes first, so that no note overtakes its opening."""
+        name = http.path_params["source"]
+        source = self.sources.get(name)
+        if source is None:
+            raise _no_such_source(name, self.sources)
+        received = _received(http, name, source)
+        requests = await self._translated(received)
+        key, commands = (name, received.delivery_id), [request.command_id for request in requests]
+        async with self.writes.in_flight.claim(key, self.writes.store, commands):
+            if await self.waits(name):
+                return await spooled(self.writes.spool, received)
+            try:
+                return await _decided(self.writes, received, requests)
+            except StoreUnavailable:
+                return await spooled(self.writes.spool, received)
+
+    async def _translated(self, received: RequestReceived) -> Sequence[Request]:
+        try:
+            return translated(self.sources, received)
+        except Refusal as refusal:
+            await keep(self.writes.refused, refused_delivery(refusal, received))
+            raise
+
+
+def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
+    """Take a delivery whose sender is proven. Raises HttpProblem (401)."""
+    body, now = body_of(http), deps_of(http).now()
     headers = {key.lower(): value for key, value in http.headers.items()}
     try:
         delivery_id = source.verify(headers, body, now)
     except MalformedInput as unproven:
         raise HttpProblem(401, unproven.code, unproven.field, (unproven.zh, unproven.en)) from None
-    received = RequestReceived(
+    return RequestReceived(
         delivery_id=delivery_id,
         source=name,
         client=name,
@@ -49,31 +89,15 @@ async def webhook(http: HttpRequest) -> Response:
         received_at=now,
         trace_id=trace_of(http).trace_id,
     )
-    requests = await _translated(deps, received)
-    async with deps.in_flight.claim((name, delivery_id), deps.store, [one.command_id for one in requests]):
-        if await deps.waits(name):
-            return await spooled(deps, received)
-        try:
-            return await _decided(deps, received, requests)
-        except StoreUnavailable:
-            return await spooled(deps, received)
 
 
-async def _translated(deps: GatewayDeps, received: RequestReceived) -> Sequence[Request]:
-    try:
-        return translated(deps.sources, received)
-    except Refusal as refusal:
-        await keep(deps.refused, refused_delivery(refusal, received))
-        raise
-
-
-async def _decided(deps: GatewayDeps, received: RequestReceived, requests: Sequence[Request]) -> Response:
-    outcomes = await deps.group.submit(requests)
+async def _decided(writes: WriteSide, received: RequestReceived, requests: Sequence[Request]) -> Response:
+    outcomes = await writes.group.submit(requests)
     for request, outcome in zip(requests, outcomes, strict=True):
         count(request, outcome)
     refused = [(step, one.error) for step, one in enumerate(outcomes) if isinstance(one, Refused)]
     if refused:
-        await keep(deps.refused, *(refused_delivery(error, received, step) for step, error in refused))
+        await keep(writes.refused, *(refused_delivery(error, received, step) for step, error in refused))
         first = refused[0][1]
         results = [_result(one) for one in outcomes]
         raise HttpProblem(422, first.code, first.field, (first.zh, first.en), **{**first.context, "results": results})
@@ -100,9 +124,9 @@ def _result(outcome: Outcome) -> dict[str, object]:
             assert_never(unknown)
 
 
-def _no_such_source(name: str, deps: GatewayDeps) -> HttpProblem:
+def _no_such_source(name: str, sources: Collection[str]) -> HttpProblem:
     name = name[:NAME_CHARS_SHOWN]
-    close = nearest(name, deps.sources)
+    close = nearest(name, sources)
     zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
     texts = f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}"
     return HttpProblem(404, "no_such_source", "source", texts, nearest=close)

@@ -1,8 +1,8 @@
 """The routes that change tickets: opening one, and one route for every command."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -11,51 +11,99 @@ from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import kebab, nearest
-from bus.domain.terms import TicketId
+from bus.domain.terms import TicketId, TraceId
 from bus.gateway.auth.authorize import admit
-from bus.gateway.deps import GatewayDeps, body_of, deps_of, raw_headers, trace_of
+from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
+from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_response, keep
+from bus.gateway.http.routing import Handler, HttpRoute
 from bus.gateway.ports import Client
 from bus.gateway.read.ticket_ids import read_ticket_id
+from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.spool_request import spooled
+from bus.gateway.write.write_side import WriteSide
 from bus.intake.command_bodies import COMMANDS
 from bus.intake.command_requests import OPEN_PATH, command_request
 from bus.intake.from_raw_request import refused_delivery
 from bus.intake.outcomes import count
+from bus.intake.store_port import Store
+from bus.wire.rejected_input import RejectedInputStore
 from schemas.messages import RequestReceived
 
 KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}
 
 
-async def open_ticket(http: HttpRequest) -> Response:
-    """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
-    deps, client = deps_of(http), await admit(http, OpenTicket)
-    received = _received(http, client, deps)
-    try:
-        return await _decided(http, OpenTicket, client, received, None)
-    except StoreUnavailable:
-        return await spooled(deps, received)
+def ticket_routes(writes: WriteSide) -> Sequence[HttpRoute]:
+    """Make the routes: of opening, of each command, and of names that are none. Pure."""
+    handlers = _TicketHandlers(writes)
+    commands = [
+        _posting(f"/v1/tickets/{{ticket_id}}/{name}", handlers.commanding(cls), cls)
+        for name, cls in COMMANDS.items()
+        if cls is not OpenTicket
+    ]
+    return [
+        _posting("/v1/tickets", handlers.open_ticket, OpenTicket),
+        *commands,
+        HttpRoute(method="POST", path="/v1/tickets/{ticket_id}/{command}", run=_no_command),
+    ]
 
 
-def commanding(cls: type[Command]) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Make what runs a command on the ticket named in the path."""
-
-    async def command_ticket(http: HttpRequest) -> Response:
-        client = await admit(http, cls)
-        received = _received(http, client, deps_of(http))
-        return await _decided(http, cls, client, received, read_ticket_id(http.path_params["ticket_id"]))
-
-    return command_ticket
+def _posting(path: str, run: Handler, cls: type[Command]) -> HttpRoute:
+    return HttpRoute(method="POST", path=path, run=run, about=command_docs(cls))
 
 
-async def no_such_command(http: HttpRequest) -> Response:
+@dataclass(frozen=True, slots=True)
+class _TicketHandlers:
+    writes: WriteSide
+
+    async def open_ticket(self, http: HttpRequest) -> Response:
+        """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
+        client = await admit(http, OpenTicket)
+        received = _received(http, client)
+        try:
+            return await self._decided(OpenTicket, received, None)
+        except StoreUnavailable:
+            return await spooled(self.writes.spool, received)
+
+    def commanding(self, cls: type[Command]) -> Handler:
+        """Make what runs a command on the ticket named in the path."""
+
+        async def command_ticket(http: HttpRequest) -> Response:
+            client = await admit(http, cls)
+            received = _received(http, client)
+            return await self._decided(cls, received, read_ticket_id(http.path_params["ticket_id"]))
+
+        return command_ticket
+
+    async def _decided(self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None) -> Response:
+        writes = self.writes
+        try:
+            request = command_request(
+                cls,
+                client=received.client,
+                path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
+                headers=received.headers,
+                body=received.body,
+                received_at=received.received_at,
+                trace_id=TraceId(received.trace_id),
+                ticket_id=ticket_id,
+            )
+            async with writes.in_flight.claim(request.command_id, writes.store, [request.command_id]):
+                return accepted_response(await _committed(writes.group, request))
+        except Refusal as refusal:
+            await _keep(writes.refused, refusal, received, ticket_id)
+            await _name_trace(writes.store, refusal, ticket_id)
+            raise
+
+
+async def _no_command(http: HttpRequest) -> Response:
     """Say to who may open tickets that no command has the name in the path, and which is nearest."""
     await admit(http, OpenTicket)
     raise _no_such_command(http.path_params["command"])
 
 
-def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestReceived:
+def _received(http: HttpRequest, client: Client) -> RequestReceived:
     sent = raw_headers(http.scope)
     headers = {name: sent[raw].decode("latin-1") for raw, name in KEPT_HEADERS.items() if raw in sent}
     return RequestReceived(
@@ -66,55 +114,34 @@ def _received(http: HttpRequest, client: Client, deps: GatewayDeps) -> RequestRe
         path=http.scope["path"],
         headers=headers,
         body=body_of(http),
-        received_at=deps.now(),
+        received_at=deps_of(http).now(),
         trace_id=trace_of(http).trace_id,
     )
 
 
-async def _decided(
-    http: HttpRequest, cls: type[Command], client: Client, received: RequestReceived, ticket_id: TicketId | None
-) -> Response:
-    deps = deps_of(http)
-    try:
-        request = command_request(
-            cls,
-            client=client.name,
-            path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
-            headers=received.headers,
-            body=received.body,
-            received_at=received.received_at,
-            trace_id=trace_of(http).trace_id,
-            ticket_id=ticket_id,
-        )
-        async with deps.in_flight.claim(request.command_id, deps.store, [request.command_id]):
-            return accepted_response(await _committed(deps, request))
-    except Refusal as refusal:
-        await _keep(deps, refusal, received, ticket_id)
-        await _name_trace(deps, refusal, ticket_id)
-        raise
-
-
-async def _name_trace(deps: GatewayDeps, refusal: Refusal, ticket_id: TicketId | None) -> None:
+async def _name_trace(store: Store, refusal: Refusal, ticket_id: TicketId | None) -> None:
     """Add the trace of the ticket that the refusal is about, when there is one."""
     with suppress(StoreUnavailable):
-        ticket = await deps.store.ticket(ticket_id) if ticket_id else None
+        ticket = await store.ticket(ticket_id) if ticket_id else None
         if ticket is not None:
             refusal.context["ticket_trace_id"] = ticket.trace_id
 
 
-async def _committed(deps: GatewayDeps, request: Request) -> Accepted:
-    [outcome] = await deps.group.submit([request])
+async def _committed(group: GroupCommit, request: Request) -> Accepted:
+    [outcome] = await group.submit([request])
     count(request, outcome)
     if isinstance(outcome, Refused):
         raise outcome.error
     return outcome
 
 
-async def _keep(deps: GatewayDeps, refusal: Refusal, received: RequestReceived, ticket_id: TicketId | None) -> None:
+async def _keep(
+    refused: RejectedInputStore, refusal: Refusal, received: RequestReceived, ticket_id: TicketId | None
+) -> None:
     """Keep what was refused, once per client and key; without a key there is nothing to know it by again."""
     if not received.delivery_id or refusal.code == "idempotency_key_malformed":
         return
-    await keep(deps.refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id, heard=True))
+    await keep(refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id, heard=True))
 
 
 def _no_such_command(name: str) -> HttpProblem:

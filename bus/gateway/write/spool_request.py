@@ -5,17 +5,17 @@ from starlette.responses import Response
 
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.gateway import metrics
-from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.responses import json_response
+from bus.gateway.ports import Spool
 from schemas.messages import RequestReceived
 
 log = structlog.get_logger()
 
 
-async def spooled(deps: GatewayDeps, received: RequestReceived) -> Response:
+async def spooled(spool: Spool, received: RequestReceived) -> Response:
     """Put a request on Kafka and answer 202. Raises StoreUnavailable when Kafka is away too."""
     try:
-        await deps.spool(received)
+        await spool(received)
     except KafkaUnavailable:
         metrics.INTAKE_TURNED_AWAY.labels(received.source).inc()
         log.error("intake turned away: neither PostgreSQL nor Kafka takes it", source=received.source)
