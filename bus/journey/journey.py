@@ -1,6 +1,6 @@
 """A ticket's way through the bus: which hop, when, how long after the one before, from what the stores know."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 
@@ -10,8 +10,10 @@ from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import spellings
 from bus.intake.dispatch import utc_now
-from bus.journey.hops import DeadLetterRow, DeliveryRow, first_hops, joined, letter_told
+from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, OUTBOX, SOURCES, DeadLetterRow, HopSource
+from bus.journey.hops import hops_of
 from bus.journey.verdict import verdict
+from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.registry import SchemaLearner
 from bus.wire.codec import event_json, ticket_from_json
@@ -28,43 +30,9 @@ SELECT state FROM ticket_states WHERE ticket_id IN (
     UNION (SELECT ticket_id FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)
     UNION (SELECT ticket_id FROM device_history WHERE serial = ANY(%(any)s) ORDER BY opened_at DESC LIMIT 20))
 ORDER BY (state->>'opened_at')::timestamptz DESC LIMIT 20"""
-_EVENTS = """
-SELECT e.value, c.received_at FROM events e LEFT JOIN commands c USING (command_id)
-WHERE e.ticket_id = %s ORDER BY e.version"""
-_PUBLISHED = """
-SELECT version, topic, shard, kafka_offset, published_at FROM outbox WHERE ticket_id = %s ORDER BY version, topic"""
-_PROJECTED = """
-SELECT o.version, s.handler, b.at FROM outbox o
-JOIN stage_offsets s ON s.partition = o.shard AND s.topic = %(records)s
-CROSS JOIN LATERAL (
-    SELECT next_offset, at FROM stage_batches
-    WHERE handler = s.handler AND partition = s.partition AND first_offset <= o.kafka_offset
-    ORDER BY first_offset DESC LIMIT 1) b
-WHERE o.ticket_id = %(ticket)s AND o.topic = %(log)s AND o.kafka_offset < b.next_offset ORDER BY o.version, b.at"""
-_PUSHED = "SELECT version, topic, client, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY version, pushed_at"
 _REFUSED = """
 SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
-WHERE ticket_id = %s ORDER BY last_at"""
-_DELIVERIES = """
-SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
-       d.settled_at, h.version AS head, h.next_at, h.failures->-1->>'kind' AS kind,
-       t.paused, coalesce(t.failures, 0) AS failures, t.not_before
-FROM deliveries d
-LEFT JOIN delivery_heads h ON d.state = 'waiting' AND (h.target, h.ticket_id) = (d.target, d.ticket_id)
-LEFT JOIN delivery_targets t ON t.target = d.target
-WHERE d.ticket_id = %s ORDER BY d.target, d.version"""
-# Of the ticket, or of its trace and of no ticket. What matters most is among so many: open ones first.
-_LETTERS = """
-SELECT l.id, l.origin, l.target, l.ticket_id, l.version, l.event, l.trace_id, l.state, l.reason, l.kind, l.detail,
-       l.attempts, l.died_at, l.edited_from,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by, 'why', d.decided_why,
-                 'at', d.decided_at, 'redrive', d.redrive) ORDER BY d.id)
-                 FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions
-FROM letters l
-WHERE l.ticket_id = ANY(%(tickets)s) OR l.trace_id = ANY(%(traces)s)
-    AND NOT EXISTS (SELECT FROM ticket_states s WHERE s.ticket_id = l.ticket_id)
-ORDER BY l.state <> 'open', l.target = '', l.id DESC LIMIT %(most)s"""
-
+WHERE ticket_id = %(ticket)s ORDER BY last_at"""
 _Row = TypeVar("_Row")
 
 
@@ -84,35 +52,54 @@ async def journey(
     async with snapshot(pool) as connection:
         found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": names})]
         ticket = found[0] if found else None
-        tickets, traces = ([ticket.ticket_id], [ticket.trace_id]) if ticket else (names, names)
-        asked = {"tickets": tickets, "traces": traces, "most": LETTERS_MAX}
-        letters = sorted(await _read(connection, DeadLetterRow, _LETTERS, asked), key=lambda one: one.id)
         if ticket is None:
+            asked = {"tickets": names, "traces": names, "most": LETTERS_MAX}
+            letters = await _read(connection, DEAD_LETTERS, asked)
             return _without_ticket(letters, now()) if letters else None
-        one = (ticket.ticket_id,)
-        stored = await _rows(connection, _EVENTS, one)
-        published = await _rows(connection, _PUBLISHED, one)
-        projected = await _rows(connection, _PROJECTED, {"ticket": ticket.ticket_id, "log": LOG, "records": records})
-        pushed = await _rows(connection, _PUSHED, one)
-        deliveries = await _read(connection, DeliveryRow, _DELIVERIES, one)
-        refused = await _rows(connection, _REFUSED, one)
-    known = await schemas.events([value for value, _ in stored])  # its look-ups need the connection that is free now
-    first = {event.version: first_hops(event, at) for event, (_, at) in zip(known, stored, strict=True)}
-    hops = joined(
-        first, published=published, projected=projected, pushed=pushed, deliveries=deliveries, letters=letters
-    )
-    unpublished = [version for version, *_, at in published if at is None]
+        asked = {
+            "ticket": ticket.ticket_id,
+            "tickets": [ticket.ticket_id],
+            "traces": [ticket.trace_id],
+            "most": LETTERS_MAX,
+            "log": LOG,
+            "records": records,
+        }
+        rows = {source: await _read(connection, source, asked) for source in SOURCES}
+        refused = await _rows(connection, _REFUSED, asked)
+    # Its look-ups need the connection that is free now.
+    events = await schemas.events([row.value for row in rows[EVENTS]])
+    hops, letters = hops_of(rows), rows[DEAD_LETTERS]
+    unpublished = [row.version for row in rows[OUTBOX] if row.published_at is None]
     return {
         **_head(ticket),
         "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
-        "events": [{**_told(event), "hops": hops[event.version]} for event in known],
+        "events": [{**_event_head(event), "hops": hops[event.version]} for event in events],
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
-        "letters": [letter_told(letter) for letter in letters],
-        "verdict": verdict(unpublished, deliveries, letters, now()),
+        "letters": [letter_json(letter) for letter in letters],
+        "verdict": verdict(unpublished, rows[DELIVERIES], letters, now()),
     }
 
 
 _REFUSAL = ("code", "field", "detail", "detail_en", "origin", "at", "times")
+
+
+def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
+    """Give a letter as JSON values: what died of what, and what people decided. Free text is masked as in logs."""
+    return {
+        "number": letter.id,
+        "origin": letter.origin,
+        "ticket_id": letter.ticket_id or None,
+        "version": letter.version or None,
+        "event": letter.event or None,
+        "state": letter.state,
+        "reason": letter.reason,
+        "kind": letter.kind,
+        "detail": mask_text(letter.detail),
+        "attempts": letter.attempts,
+        "died_at": letter.died_at,
+        "edited_from": letter.edited_from,
+        "decisions": [{**one, "why": mask_text(one["why"])} for one in letter.decisions],
+    }
 
 
 def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str
         "also": [],
         "events": [],
         "refusals": [],
-        "letters": [letter_told(letter) for letter in letters],
+        "letters": [letter_json(letter) for letter in letters],
         "verdict": verdict([], [], letters, now),
     }
 
@@ -143,16 +130,16 @@ def _head(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _told(recorded: Recorded) -> dict[str, Any]:
-    told = event_json(recorded)
+def _event_head(recorded: Recorded) -> dict[str, Any]:
+    event = event_json(recorded)
     keys = ("version", "event_type", "event_id", "actor", "source", "historic", "implied", "waived")
-    return {key: told[key] for key in keys}
+    return {key: event[key] for key in keys}
 
 
 async def _rows(connection: Connection, query: LiteralString, parameters: Any) -> list[tuple[Any, ...]]:
     return await (await connection.execute(query, parameters)).fetchall()
 
 
-async def _read(connection: Connection, cls: type[_Row], query: LiteralString, parameters: Any) -> list[_Row]:
-    async with connection.cursor(row_factory=class_row(cls)) as cursor:
-        return await (await cursor.execute(query, parameters)).fetchall()
+async def _read(connection: Connection, source: HopSource[_Row], asked: Mapping[str, Any]) -> list[_Row]:
+    async with connection.cursor(row_factory=class_row(source.row)) as cursor:
+        return await (await cursor.execute(source.query, asked)).fetchall()

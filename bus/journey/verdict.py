@@ -5,29 +5,29 @@ from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 
-from bus.journey.hops import DeadLetterRow, DeliveryRow, open_at
+from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.observability.masking import mask_text
 
 DETAIL_MAX = 200
 NAMED_MAX = 3
 
-Said = dict[str, str]
+VerdictLine = dict[str, str]
 
 
 def verdict(
     unpublished: Sequence[int], deliveries: Sequence[DeliveryRow], letters: Sequence[DeadLetterRow], now: datetime
-) -> list[Said]:
+) -> list[VerdictLine]:
     """Say what does not go on by itself, or waits, each with the next step: `zh` and `en`. One line if nothing does.
 
     `unpublished` are versions; deliveries are in order of target and version.
     """
     waiting = [one for one in deliveries if one.state == "waiting"]
-    said = [_unpublished(sorted(set(unpublished)))] if unpublished else []
-    letter_at = open_at(letters)
+    lines = [_unpublished(sorted(set(unpublished)))] if unpublished else []
+    open_letters = {letter.target: letter for letter in letters if letter.target and letter.state == "open"}
     for target, some in groupby(waiting, key=attrgetter("target")):
-        said += _waiting(target, list(some), letter_at.get(target), now)
-    said += _inputs([one for one in letters if not one.target and one.state == "open"])
-    return said or [_NOTHING]
+        lines += _waiting(target, list(some), open_letters.get(target), now)
+    lines += _inputs([one for one in letters if not one.target and one.state == "open"])
+    return lines or [_NOTHING]
 
 
 _NOTHING = {
@@ -36,7 +36,7 @@ _NOTHING = {
 }
 
 
-def _unpublished(versions: Sequence[int]) -> Said:
+def _unpublished(versions: Sequence[int]) -> VerdictLine:
     zh, en = _named(versions)
     return {
         "zh": f"{zh} 已入库,尚未发布到 Kafka:确认 Kafka 可用、gateway 或 worker 在运行",
@@ -44,26 +44,28 @@ def _unpublished(versions: Sequence[int]) -> Said:
     }
 
 
-def _waiting(target: str, some: Sequence[DeliveryRow], letter: DeadLetterRow | None, now: datetime) -> list[Said]:
+def _waiting(
+    target: str, some: Sequence[DeliveryRow], letter: DeadLetterRow | None, now: datetime
+) -> list[VerdictLine]:
     head, behind = some[0], [one.version for one in some[1:]]
-    said = [_dead(letter)] if letter else [_queued(head, now)]
+    lines = [_dead(letter)] if letter else [_queued(head, now)]
     if behind:
         before = (f"死信 {letter.id}", f"letter {letter.id}") if letter else (f" v{head.version}", f"v{head.version}")
         zh, en = _named(behind)
-        said.append({"zh": f"{zh} → {target} 在{before[0]} 之后等待", "en": f"{en} → {target}: behind {before[1]}"})
+        lines.append({"zh": f"{zh} → {target} 在{before[0]} 之后等待", "en": f"{en} → {target}: behind {before[1]}"})
     if head.paused is not None:
-        said.append(
+        lines.append(
             {
                 "zh": f"{target} 已暂停:{_short(head.paused)}。恢复用 delivery resume {target}",
                 "en": f"{target} is paused: {_short(head.paused)}; `ticketbus delivery resume {target}` ends that",
             }
         )
     elif head.failures:
-        said.append(_failing(head, now))
-    return said
+        lines.append(_failing(head, now))
+    return lines
 
 
-def _dead(letter: DeadLetterRow) -> Said:
+def _dead(letter: DeadLetterRow) -> VerdictLine:
     place, number = f"v{letter.version} → {letter.target}", letter.id
     return {
         "zh": f"{place} 死信 {number}:{_short(letter.detail)}。用 deadletter show {number} 查看,"
@@ -73,7 +75,7 @@ def _dead(letter: DeadLetterRow) -> Said:
     }
 
 
-def _queued(head: DeliveryRow, now: datetime) -> Said:
+def _queued(head: DeliveryRow, now: datetime) -> VerdictLine:
     place, since = f"v{head.version} → {head.target}", _at(head.enqueued_at)
     if not head.attempts:
         return {"zh": f"{place} 自 {since} 排队,尚未投递", "en": f"{place} is queued since {since}, not tried yet"}
@@ -86,7 +88,7 @@ def _queued(head: DeliveryRow, now: datetime) -> Said:
     }
 
 
-def _failing(head: DeliveryRow, now: datetime) -> Said:
+def _failing(head: DeliveryRow, now: datetime) -> VerdictLine:
     """Say that a target fails as a whole; when its breaker opens is its policy's to say, which is not stored."""
     until = _at(head.not_before) if head.not_before and head.not_before > now else ""
     held = (f",断路器在 {until} 前不放行", f", its breaker lets no call through before {until}") if until else ("", "")
@@ -96,21 +98,21 @@ def _failing(head: DeliveryRow, now: datetime) -> Said:
     }
 
 
-def _inputs(letters: Sequence[DeadLetterRow]) -> list[Said]:
+def _inputs(letters: Sequence[DeadLetterRow]) -> list[VerdictLine]:
     """Say which input had no effect, one line for all of one origin and cause."""
     cause = attrgetter("origin", "reason", "kind", "detail")
-    said = list[Said]()
+    lines = list[VerdictLine]()
     for (origin, reason, kind, detail), some in groupby(sorted(letters, key=cause), key=cause):
         numbers = [str(one.id) for one in some]
-        told = ", ".join(numbers[:NAMED_MAX]) + ("" if len(numbers) <= NAMED_MAX else f" … ({len(numbers)})")
-        said.append(
+        named = ", ".join(numbers[:NAMED_MAX]) + ("" if len(numbers) <= NAMED_MAX else f" … ({len(numbers)})")
+        lines.append(
             {
-                "zh": f"{origin} 的输入没有生效,死信 {told}:{_short(detail)}。用 deadletter show {numbers[0]} 查看",
-                "en": f"input of {origin} had no effect, dead letter {told} ({kind}, {reason}): "
+                "zh": f"{origin} 的输入没有生效,死信 {named}:{_short(detail)}。用 deadletter show {numbers[0]} 查看",
+                "en": f"input of {origin} had no effect, dead letter {named} ({kind}, {reason}): "
                 f"see `ticketbus deadletter show {numbers[0]}`",
             }
         )
-    return said
+    return lines
 
 
 def _named(versions: Sequence[int]) -> tuple[str, str]:

@@ -76,16 +76,16 @@ async def test_journey_a_ticket_that_changes_while_it_is_told_is_told_as_it_was(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await core.dispatcher.dispatch([request(3, opening(3), 0)])
-    rows, notes = journey_module._rows, iter(range(100))
+    read, notes = journey_module._read, iter(range(100))
 
-    async def slowly(connection: Any, query: Any, parameters: Any) -> Any:
-        found = await rows(connection, query, parameters)
+    async def slowly(connection: Any, source: Any, asked: Any) -> Any:
+        found = await read(connection, source, asked)
         await core.dispatcher.dispatch([request(3, Note(text=f"{next(notes)}"), 10)])
         await write(core, DELIVERED)
         return found
 
     with monkeypatch.context() as planted:
-        planted.setattr(journey_module, "_rows", slowly)
+        planted.setattr(journey_module, "_read", slowly)
         assert [one["version"] for one in (await told(core, "O-3"))["events"]] == [1]
     assert len((await told(core, "O-3"))["events"]) > 1
 
