@@ -8,9 +8,10 @@ from operator import attrgetter
 
 from orjson import Fragment
 
-from bus.domain.sla_clock import Clock, due_at, next_alarm_at, warn_at
+from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
+from bus.process.sla import deadlines
 from projections.read_model import Table, Written
 from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
 
@@ -59,7 +60,7 @@ def _clock_row(ticket: Ticket, name: ClockName) -> ClockRow:
         state=_state(clock),
         due_at=due_at(clock),
         warn_at=warn_at(clock),
-        next_alarm_at=None if ticket.historic else next_alarm_at(clock),
+        next_alarm_at=deadlines(ticket).get(name.value),
         settled_at=clock.settled_at,
         breached_at=clock.breached_at,
     )

@@ -20,6 +20,8 @@ from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import delete_old_rows
+from bus.process.sla import SLA as SLA_PROCESS
+from bus.process.timer import ProcessTimer
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, plan_of
@@ -32,7 +34,6 @@ from deadletter.redrive_worker import carry_out_running
 from projections.hosts import HOSTS
 from projections.registry import PROJECTIONS, decoding_once, handler_of
 from projections.registry import stage as projection_stage
-from projections.sla_timer import SlaTimer
 from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 DELIVERY, SLA = "delivery", "sla"
@@ -72,7 +73,7 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
     tasks["forget_old"] = unless(stopping, delete_old_rows(core.pool))
     if SLA in names:
-        timer = SlaTimer(pool=core.pool, dispatch=core.dispatcher.dispatch)
+        timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
     for name, (courier, _) in made.items():
         tasks[f"courier {name}"] = courier.run(stopping)

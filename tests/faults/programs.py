@@ -27,11 +27,11 @@ from bus.intake.dispatch import Dispatcher
 from bus.outbox.relay import Relay
 from bus.postgres.pool import Connection
 from bus.postgres.store import PostgresTransaction
+from bus.process.timer import ProcessTimer
 from bus.stage.handler import Handler
 from bus.stage.runner import Runner
 from bus.wire.record import Record
 from deadletter.redrive_policy import Release
-from projections.sla_timer import SlaTimer
 from tests.bus_under_test import Bus
 
 FAULT, CLOCK = "TICKETBUS_FAULT", "TICKETBUS_CLOCK"
@@ -136,18 +136,18 @@ def set_traps(trap: Trap) -> None:
     _trap_deliveries(trap)
     _trap_around(Kingdee, "_advance", trap, after=ERP_WITHIN_CALL)
     _trap_redrives(trap)
-    ring = SlaTimer.ring
+    fire = ProcessTimer.fire
 
-    async def trapped(self: SlaTimer, now: datetime) -> int:
+    async def trapped(self: ProcessTimer, now: datetime) -> int:
         async def dispatch(requests: Sequence[Any]) -> Sequence[Any]:
             trap.passed(SLA_AFTER_CLAIM)
             outcomes = await self.dispatch(requests)
             trap.passed(SLA_AFTER_DISPATCH)
             return outcomes
 
-        return await ring(replace(self, dispatch=dispatch), now)
+        return await fire(replace(self, dispatch=dispatch), now)
 
-    _put(SlaTimer, "ring", trapped)
+    _put(ProcessTimer, "fire", trapped)
 
 
 def _trap_redrives(trap: Trap) -> None:

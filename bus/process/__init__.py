@@ -1,0 +1,1 @@
+"""Process managers: what turns a ticket's deadlines into commands."""

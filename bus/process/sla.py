@@ -1,0 +1,45 @@
+"""The process manager of SLA targets: it warns at 80 % of the time and breaches at its end (R7)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bus.domain import sla_clock
+from bus.domain.commands import BreachSla, WarnSla
+from bus.domain.terms import ClockName
+from bus.domain.ticket import Ticket, clock_of
+from bus.process.manager import Due, ProcessManager, WantedCommand
+
+# The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it. A lease that
+# ends later than any taken now would was taken by a clock that ran ahead: it counts for nothing.
+_CLAIM = """
+UPDATE sla_clocks AS c SET lease_until = %(lease_until)s
+FROM (SELECT ticket_id, clock FROM sla_clocks
+      WHERE next_alarm_at <= %(now)s
+            AND (lease_until IS NULL OR lease_until <= %(now)s OR lease_until > %(lease_until)s)
+      ORDER BY next_alarm_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) AS due
+JOIN sla_tickets t USING (ticket_id)
+WHERE c.ticket_id = due.ticket_id AND c.clock = due.clock
+RETURNING t.folded::text, c.clock"""
+
+
+def deadlines(ticket: Ticket) -> Mapping[str, datetime]:
+    """Give when each clock wants attention next: warning, then breach; none for the imported past."""
+    if ticket.historic:
+        return {}
+    alarms = {name.value: sla_clock.next_alarm_at(clock_of(ticket, name)) for name in ClockName}
+    return {name: at for name, at in alarms.items() if at is not None}
+
+
+def react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
+    """Want the breach when the time is spent, else the warning; nothing while the clock stands."""
+    name = ClockName(due.name)
+    clock = clock_of(ticket, name)
+    due_at, warn_at = sla_clock.due_at(clock), sla_clock.warn_at(clock)
+    if due_at is None or warn_at is None:
+        return ()
+    if due_at <= due.now:
+        return (WantedCommand(command=BreachSla(clock=name), name=due.name, at=due_at),)
+    return (WantedCommand(command=WarnSla(clock=name), name=due.name, at=warn_at),)
+
+
+SLA = ProcessManager(name="sla", deadlines=deadlines, react=react, claim=_CLAIM)
