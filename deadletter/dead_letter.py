@@ -8,15 +8,16 @@ from hashlib import sha256
 from typing import Any
 
 from bus.delivery.dead_letter_port import ParkedDelivery
-from bus.domain.errors import BusError
+from bus.domain.errors import Conflict
+from bus.domain.text import Text
 from bus.wire.rejected_input import RejectedInput
 
 
-class LetterGone(BusError):
+class LetterGone(Conflict):
     """There is no such letter, or it was dealt with already; nothing was changed."""
 
 
-class LetterKept(BusError):
+class LetterKept(Conflict):
     """This cannot be done with this letter, or not so; nothing was changed."""
 
 
@@ -136,7 +137,7 @@ def of_delivery(parked: ParkedDelivery) -> NewDeadLetter:
 
 def of_input(refused: RejectedInput, at: datetime) -> NewDeadLetter:
     """Make the letter of input that had no effect. Pure."""
-    detail = f"{refused.detail_zh} / {refused.detail_en}"
+    detail = str(Text(refused.detail_zh, refused.detail_en))
     failure = {"at": at.isoformat(), "kind": refused.kind, "code": refused.code, "field": refused.field}
     return NewDeadLetter(
         origin=refused.origin,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
+from bus.domain.text import Text
 from bus.intake.command_bodies import build
 from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
@@ -54,7 +55,7 @@ def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[st
         case "commands" | "answer":
             sent = codec.decode_record(letter.value)
             if not isinstance(sent, CommandSent):
-                raise _no_edit(letter, "不是命令记录", "it is no command")
+                raise _no_edit(letter, Text("不是命令记录", "it is no command"))
             sent = replace(sent, command=_changed(sent.command, text))
             command_of(sent, received_at=letter.began_at, trace_id=TraceId(letter.trace_id))
             mended = codec.encode_record(sent)
@@ -62,9 +63,9 @@ def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[st
             requests_of(request_of(letter, text), sources)
             mended = text
         case door:
-            raise _no_edit(letter, *NO_WAY_BACK.get(door, ("字节无法识别", "its bytes are no record of the bus")))
+            raise _no_edit(letter, NO_WAY_BACK.get(door, Text("字节无法识别", "its bytes are no record of the bus")))
     if mended == letter.value:
-        raise _no_edit(letter, "内容没有变化", "nothing in it is changed")
+        raise _no_edit(letter, Text("内容没有变化", "nothing in it is changed"))
     return mended
 
 
@@ -76,5 +77,5 @@ def _changed(payload: Payload, text: bytes) -> Payload:
     return build(type(payload), own | changes)
 
 
-def _no_edit(letter: DeadLetter, zh: str, en: str) -> LetterKept:
-    return LetterKept(f"死信 {letter.id} 不能修改:{zh} / letter {letter.id} cannot be edited: {en}")
+def _no_edit(letter: DeadLetter, why: Text) -> LetterKept:
+    return LetterKept(Text(f"死信 {letter.id} 不能修改:{why.zh}", f"letter {letter.id} cannot be edited: {why.en}"))

@@ -12,7 +12,8 @@ from typing import Any, assert_never
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from bus.domain.errors import BusError
+from bus.domain.errors import Conflict
+from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.pool import Connection, Pool, connected
 from deadletter import records
@@ -79,11 +80,11 @@ WHERE id = %s AND state IN ('frozen', 'running')"""
 _FREE = "UPDATE letters SET redrive = NULL WHERE redrive = %s AND state = 'open'"
 
 
-class NothingMatches(BusError):
+class NothingMatches(Conflict):
     """No open letter is left that the query matches; nothing was frozen."""
 
 
-class RedriveGone(BusError):
+class RedriveGone(Conflict):
     """There is no such redrive, or it is over; nothing was changed."""
 
 
@@ -161,7 +162,7 @@ async def freeze(
     if not frozen:
         zh = f"没有可重发的死信({taken} 封已在另一次重发中,{worn} 封重发已达 {SENT_AGAIN_MAX} 次)"
         en = f"no letter to send again ({taken} in another redrive, {worn} sent again {SENT_AGAIN_MAX} times)"
-        raise NothingMatches(f"{zh} / {en}")
+        raise NothingMatches(Text(zh, en))
     decision = replace(decision, redrive=frozen[0]["redrive"])
     await outbox.queue(connection, (records.decided(row, "frozen", decision, encode) for row in frozen))
     events = Counter(row["event"] for row in frozen)
@@ -178,7 +179,7 @@ async def read(connection: Connection, number: int) -> Redrive:
     """Read a redrive. Raises RedriveGone."""
     found = await _read(connection, number)
     if not found:
-        raise RedriveGone(f"没有第 {number} 号重发 / there is no redrive {number}")
+        raise RedriveGone(Text(f"没有第 {number} 号重发", f"there is no redrive {number}"))
     return found[0]
 
 
@@ -187,7 +188,8 @@ async def begin(connection: Connection, number: int) -> None:
     if (await connection.execute(_BEGIN, (number,))).rowcount:
         return
     one = await read(connection, number)
-    raise RedriveGone(f"重发 {number} 不能继续 / redrive {number} cannot go on: {one.state}: {one.ended_why}")
+    en = f"redrive {number} cannot go on: {one.state}: {one.ended_why}"
+    raise RedriveGone(Text(f"重发 {number} 不能继续", en))
 
 
 async def running(pool: Pool) -> list[int]:

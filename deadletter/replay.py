@@ -4,27 +4,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bus.domain.text import Text
 from bus.wire.headers import RETURNED
 from deadletter.dead_letter import DeadLetter
 from schemas.messages import RequestReceived
 from schemas.topics import COMMANDS, INTAKE
 
 RETURN_BYTES_MAX = 1024 * 1024
-NO_WAY_BACK: Final[Mapping[str, tuple[str, str]]] = {
-    "import": (
+NO_WAY_BACK: Final[Mapping[str, Text]] = {
+    "import": Text(
         "请改正文件后重新导入,已导入的行不会重复",
         "mend the file and import it again; what is in stays as it is",
     ),
-    "log": ("日志上的外来字节不是任何系统的请求", "foreign bytes on the log are nobody's request; discard it"),
+    "log": Text("日志上的外来字节不是任何系统的请求", "foreign bytes on the log are nobody's request; discard it"),
 }
-"""Doors whose input nothing sends again, and what to do instead: in Chinese, in English."""
+"""Doors whose input nothing sends again, and what to do instead."""
 
 
-def no_way_back(origin: str, size: int) -> tuple[str, str] | None:
+def no_way_back(origin: str, size: int) -> Text | None:
     """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
     door = replay_topic_of(origin)
     if door != "delivery" and size > RETURN_BYTES_MAX:
-        return f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back"
+        return Text(f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back")
     return NO_WAY_BACK.get(door)
 
 

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from bus.delivery import queue
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.errors import InvariantBroken
+from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.pool import Connection, Pool, connected
 from deadletter import records
@@ -129,7 +130,7 @@ async def read(connection: Connection, number: int) -> DeadLetter:
     async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         found = await (await cursor.execute(f"{_READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
     if found is None:
-        raise LetterGone(f"没有第 {number} 号死信 / there is no letter {number}")
+        raise LetterGone(Text(f"没有第 {number} 号死信", f"there is no letter {number}"))
     return found
 
 
@@ -148,7 +149,7 @@ async def send_again(
     """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
     for place in places:
         if why := no_way_back(place.origin, place.size):
-            raise _kept(place.id, *why)
+            raise _kept(place.id, why)
     for target, some in _deliveries(places).items():
         parked = [(one.ticket_id, one.version, one.edited) for one in some]
         await queue.release(connection, target, parked, decision.at, redrive=decision.redrive)
@@ -162,11 +163,11 @@ async def _send_back(connection: Connection, numbers: Sequence[int], decision: D
         try:
             await outbox.queue(connection, [records.sent_back(letter, decision, encode)])
         except InvariantBroken as error:
-            raise _kept(number, "Kafka 不收这么大的记录", str(error)) from error
+            raise _kept(number, Text("Kafka 不收这么大的记录", str(error))) from error
 
 
-def _kept(number: int, zh: str, en: str) -> LetterKept:
-    return LetterKept(f"死信 {number} 不能重发:{zh} / letter {number} cannot be sent again: {en}")
+def _kept(number: int, why: Text) -> LetterKept:
+    return LetterKept(Text(f"死信 {number} 不能重发:{why.zh}", f"letter {number} cannot be sent again: {why.en}"))
 
 
 async def discard(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
@@ -203,7 +204,7 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLet
     if gone:
         named = ", ".join(map(str, sorted(gone)))
         raise LetterGone(
-            f"死信 {named} 不存在或已处理,什么都没有改变 / no such open letter: {named}; nothing was changed"
+            Text(f"死信 {named} 不存在或已处理,什么都没有改变", f"no such open letter: {named}; nothing was changed")
         )
     return [LockedLetter(*row[:-1]) for row in rows]
 

@@ -59,7 +59,7 @@ def main() -> None:
     try:
         app()
     except (Refusal, SettingsInvalid) as error:  # what was asked for is at fault
-        message = f"{error.zh} / {error.en}" if isinstance(error, Refusal) else str(error)
+        message = str(error.text) if isinstance(error, Refusal) else str(error)
         sys.stderr.write(f"ticketbus: {message}\n")
         sys.exit(2)
     except BusError as error:

@@ -2,6 +2,7 @@
 
 from bus.alerts.alert import Alert, AlertRule
 from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.domain.text import Text
 
 
 def parked(one: ParkedDelivery) -> Alert:
@@ -18,14 +19,13 @@ def parked(one: ParkedDelivery) -> Alert:
     )
 
 
-def paused(target: str, why: str) -> Alert:
-    """Tell of a target that is called no more until somebody resumes it; `why` is in both languages."""
-    zh, _, en = why.partition(" / ")
+def paused(target: str, why: Text) -> Alert:
+    """Tell of a target that is called no more until somebody resumes it."""
     return Alert(
         rule=AlertRule.TARGET_PAUSED,
         about=target,
-        zh=f"{target} 已自动暂停:{zh};修复后执行 delivery resume {target}",
-        en=f"{target} is paused: {en}; mend it, then `delivery resume {target}`",
+        zh=f"{target} 已自动暂停:{why.zh};修复后执行 delivery resume {target}",
+        en=f"{target} is paused: {why.en}; mend it, then `delivery resume {target}`",
     )
 
 

@@ -19,6 +19,7 @@ from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
 from bus.delivery.targets_config import TargetConfig
 from bus.domain.errors import Transient
+from bus.domain.text import Text
 from bus.postgres.pool import Pool, connected
 
 # Who adds deliveries in this process wakes the courier; a poll is for what falls due, and what others let go.
@@ -116,7 +117,7 @@ class DeliveryWorker:
             if parked:
                 await self.park(connection, parked)
             if judged.flood:
-                await target_state.hold(connection, self.name, judged.flood)
+                await target_state.hold(connection, self.name, str(judged.flood))
             held_up = paused or judged.flood or stopping.is_set()
             most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
@@ -151,7 +152,7 @@ class DeliveryWorker:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
         return free, admitted
 
-    def _tell(self, parked: Sequence[ParkedDelivery], flood: str | None, stood: Breaker, breaker: Breaker) -> None:
+    def _tell(self, parked: Sequence[ParkedDelivery], flood: Text | None, stood: Breaker, breaker: Breaker) -> None:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()

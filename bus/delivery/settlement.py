@@ -12,6 +12,7 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
+from bus.domain.text import Text
 from bus.intake.dlq_limit import LAST, above_limit
 
 
@@ -27,7 +28,7 @@ class Settlement:
     parked: Sequence[ParkedDelivery]
     breaker: Breaker
     recent: Sequence[bool]
-    flood: str | None
+    flood: Text | None
 
 
 def judge(

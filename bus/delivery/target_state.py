@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bus.delivery.breaker import CLOSED, Breaker
-from bus.domain.errors import BusError
+from bus.domain.errors import Conflict
 from bus.domain.naming import nearest
+from bus.domain.text import Text
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
@@ -18,13 +19,14 @@ _RESUME = """
 UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL WHERE target = %s AND paused IS NOT NULL"""
 
 
-class NoSuchTarget(BusError):
+class NoSuchTarget(Conflict):
     """No worker has begun with a target of that name; `nearest` may be what was meant."""
 
     def __init__(self, target: str, known: Sequence[str]) -> None:
         self.nearest = nearest(target[:80], known)
         zh, en = (f",是否指 {self.nearest}?", f"; did you mean {self.nearest}?") if self.nearest else ("", "")
-        super().__init__(f"没有投递目标 {target[:80]!r}{zh} / there is no target {target[:80]!r}{en}")
+        shown = target[:80]
+        super().__init__(Text(f"没有投递目标 {shown!r}{zh}", f"there is no target {shown!r}{en}"))
 
 
 async def begin(pool: Pool, target: str) -> None:

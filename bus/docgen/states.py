@@ -70,7 +70,7 @@ def _rows(*, historic: bool) -> Iterator[tuple[str, ...]]:
     for (state, command), duty in TRANSITIONS.items():
         if duty.historic is historic and command not in (WarnSla, BreachSla):  # those the bus's own timer asks
             to = " or ".join(one.zh for one in _targets(state, command, duty))
-            rest = (code(kebab(command)), to, codes(duty.needs), _time(duty.within), *duty.action)
+            rest = (code(kebab(command)), to, codes(duty.needs), _time(duty.within), duty.action.zh, duty.action.en)
             states[rest].append(state.zh if state else "—")
     return ((command, "、".join(names), *rest) for (command, *rest), names in states.items())
 

@@ -61,6 +61,7 @@ from bus.domain.preconditions import check, check_person, check_photos
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, warn
 from bus.domain.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
+from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.transitions import TRANSITIONS, legal_in
 
@@ -217,7 +218,7 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
             return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256, caption=caption),)
         case Note(text=text, changed=changed):
             if not text.strip() and not changed:
-                raise refusals.missing("text", ("写下备注内容", "say something"))
+                raise refusals.missing("text", Text("写下备注内容", "say something"))
             return (NoteAdded(text=text, changed=changed),)
         case AskProgress(asked_by=asked_by, text=text):
             return (ProgressAsked(asked_by=asked_by, text=text),)
@@ -245,11 +246,11 @@ def _closing(
             return (ClosureRequested(note=note),)
         case ConfirmClosure(confirmed_by=confirmed_by, ticks=ticks):
             if not ticket.closure_requested:
-                ask = ("处理人先申请关闭", "the handler asks for closure first")
+                ask = Text("处理人先申请关闭", "the handler asks for closure first")
                 raise refusals.missing("closure_requested", ask)
             absent = [tick for tick in Tick if tick not in ticks]
             if absent and "ticks" not in request.waives:
-                raise refusals.missing(f"ticks.{absent[0].value}", (absent[0].zh, "tick all three to close"))
+                raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
             return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
         case RejectClosure(rejected_by=rejected_by, reason=reason):
             return (ClosureRejected(rejected_by=rejected_by, reason=reason),)

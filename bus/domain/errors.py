@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bus.domain.text import Text
+
 
 class BusError(Exception):
     """Whatever the bus knows how to say about a failure."""
@@ -15,6 +17,11 @@ class Refusal(BusError):
         super().__init__(f"{code} ({field}): {en}")
         self.code, self.field, self.zh, self.en, self.context = code, field, zh, en, context
 
+    @property
+    def text(self) -> Text:
+        """The sentence in both languages."""
+        return Text(self.zh, self.en)
+
 
 class CommandRefused(Refusal):
     """The domain says no to a well-formed command."""
@@ -22,6 +29,14 @@ class CommandRefused(Refusal):
 
 class MalformedInput(Refusal):
     """The input cannot be read or translated; its bytes are kept."""
+
+
+class Conflict(BusError):
+    """What is asked for is not there, or not so, or no more; nothing was changed, and the text says what there is."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 class AdapterUnusable(BusError):

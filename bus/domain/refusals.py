@@ -7,6 +7,7 @@ from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import State, TicketId
+from bus.domain.text import Text
 
 
 def no_such_ticket(request: Request) -> CommandRefused:
@@ -36,10 +37,10 @@ def not_now(
     )
 
 
-def missing(field: str, action: tuple[str, str]) -> CommandRefused:
+def missing(field: str, action: Text) -> CommandRefused:
     """Refuse a command that lacks a deliverable of its duty."""
     return CommandRefused(
-        "missing", field, f"缺少“{field}”:{action[0]}", f"{field!r} is missing: {action[1]}", missing=field
+        "missing", field, f"缺少“{field}”:{action.zh}", f"{field!r} is missing: {action.en}", missing=field
     )
 
 

@@ -31,6 +31,7 @@ from bus.domain.commands import (
     WarnSla,
 )
 from bus.domain.terms import State
+from bus.domain.text import Text
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -45,7 +46,7 @@ class TransitionRule:
     """
 
     to: State | None
-    action: tuple[str, str]
+    action: Text
     needs: tuple[str, ...] = ()
     within: timedelta | None = None
     historic: bool = False
@@ -53,21 +54,21 @@ class TransitionRule:
 
 OPEN = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS)
 _PERSON = tuple(f"assignee.{name}" for name in ("role", "person", "contact", "backup_person", "backup_contact"))
-_ASSIGN = ("指派到人,并留备份联系人", "name a person with role, contact and backup contact")
-_RETURN = ("说明原因,退回待分派", "give the reason and return it to the queue")
-_REJECT = ("客户联系人拒绝关闭并说明原因", "the customer's contact declines and says why")
-_NOTE = TransitionRule(to=None, action=("备注", "remark"))
-_EVIDENCE = TransitionRule(to=None, action=("补充凭证", "add a proof"), needs=("kind", "uri"))
-_ASK = TransitionRule(to=None, action=("记录客户催办", "note that the customer asked"))
-_ESCALATE = TransitionRule(to=None, action=("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
-_SLA = TransitionRule(to=None, action=("SLA 计时(系统)", "SLA clock (the bus itself)"))
-_DEPART = TransitionRule(to=None, action=("出发", "set out"), within=HOUR)
-_ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=("到达现场", "arrive on site"), within=4 * HOUR)
-_PARTS_ANSWER = ("备件出库", "the store's answer on parts")
+_ASSIGN = Text("指派到人,并留备份联系人", "name a person with role, contact and backup contact")
+_RETURN = Text("说明原因,退回待分派", "give the reason and return it to the queue")
+_REJECT = Text("客户联系人拒绝关闭并说明原因", "the customer's contact declines and says why")
+_NOTE = TransitionRule(to=None, action=Text("备注", "remark"))
+_EVIDENCE = TransitionRule(to=None, action=Text("补充凭证", "add a proof"), needs=("kind", "uri"))
+_ASK = TransitionRule(to=None, action=Text("记录客户催办", "note that the customer asked"))
+_ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
+_SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
+_DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
+_ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
+_PARTS_ANSWER = Text("备件出库", "the store's answer on parts")
 
 _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (None, OpenTicket): TransitionRule(
-        to=State.PENDING, action=("报修登记", "report an incident"), needs=("incident_key.value", "title", "type")
+        to=State.PENDING, action=Text("报修登记", "report an incident"), needs=("incident_key.value", "title", "type")
     ),
     (State.PENDING, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
     (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
@@ -78,24 +79,24 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.IN_PROGRESS, Return): TransitionRule(to=State.PENDING, action=_RETURN, needs=("reason",)),
     (State.RESOLVED, Return): TransitionRule(to=State.RESOLVED, action=_RETURN, needs=("reason",), historic=True),
     (State.CLOSED, Return): TransitionRule(to=State.CLOSED, action=_RETURN, needs=("reason",), historic=True),
-    (State.ASSIGNED, Accept): TransitionRule(to=None, action=("接单", "claim the ticket"), within=15 * MINUTE),
-    (State.IN_PROGRESS, Accept): TransitionRule(to=None, action=("接手", "take over"), within=15 * MINUTE),
+    (State.ASSIGNED, Accept): TransitionRule(to=None, action=Text("接单", "claim the ticket"), within=15 * MINUTE),
+    (State.IN_PROGRESS, Accept): TransitionRule(to=None, action=Text("接手", "take over"), within=15 * MINUTE),
     (State.ASSIGNED, Depart): _DEPART,
     (State.IN_PROGRESS, Depart): _DEPART,
     (State.ASSIGNED, Arrive): _ARRIVE,
     (State.IN_PROGRESS, Arrive): _ARRIVE,
     (State.ASSIGNED, Start): TransitionRule(
-        to=State.IN_PROGRESS, action=("开始处理", "start work"), needs=("substate",), within=2 * HOUR
+        to=State.IN_PROGRESS, action=Text("开始处理", "start work"), needs=("substate",), within=2 * HOUR
     ),
     (State.IN_PROGRESS, Start): TransitionRule(
-        to=State.IN_PROGRESS, action=("切换处理方式", "go on in another way"), needs=("substate",)
+        to=State.IN_PROGRESS, action=Text("切换处理方式", "go on in another way"), needs=("substate",)
     ),
     (State.IN_PROGRESS, Pause): TransitionRule(
-        to=None, action=("挂起并说明等待对象", "pause and say whom it waits for"), needs=("waiting_for", "reason")
+        to=None, action=Text("挂起并说明等待对象", "pause and say whom it waits for"), needs=("waiting_for", "reason")
     ),
-    (State.IN_PROGRESS, Resume): TransitionRule(to=None, action=("恢复处理", "go on"), needs=("reason",)),
+    (State.IN_PROGRESS, Resume): TransitionRule(to=None, action=Text("恢复处理", "go on"), needs=("reason",)),
     (State.IN_PROGRESS, RequestParts): TransitionRule(
-        to=State.IN_PROGRESS, action=("申请备件", "ask for parts"), needs=("parts", "reason")
+        to=State.IN_PROGRESS, action=Text("申请备件", "ask for parts"), needs=("parts", "reason")
     ),
     (State.IN_PROGRESS, IssueParts): TransitionRule(
         to=None, action=_PARTS_ANSWER, needs=("document_no", "parts"), within=4 * HOUR
@@ -103,16 +104,16 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.IN_PROGRESS, RefuseParts): TransitionRule(to=None, action=_PARTS_ANSWER, needs=("reason",), within=4 * HOUR),
     (State.IN_PROGRESS, Resolve): TransitionRule(
         to=State.RESOLVED,
-        action=("提交照片、处理摘要与根因", "hand in photo, summary and root cause"),
+        action=Text("提交照片、处理摘要与根因", "hand in photo, summary and root cause"),
         needs=("photos", "summary", "root_cause"),
         within=24 * HOUR,
     ),
     (State.RESOLVED, RequestClosure): TransitionRule(
-        to=None, action=("请客户确认", "ask the customer to confirm"), within=2 * HOUR
+        to=None, action=Text("请客户确认", "ask the customer to confirm"), within=2 * HOUR
     ),
     (State.RESOLVED, ConfirmClosure): TransitionRule(
         to=State.CLOSED,
-        action=("客户勾选三项确认", "the customer's contact ticks all three"),
+        action=Text("客户勾选三项确认", "the customer's contact ticks all three"),
         needs=("confirmed_by", "ticks"),
         within=24 * HOUR,
     ),
@@ -120,10 +121,10 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
         to=State.IN_PROGRESS, action=_REJECT, needs=("rejected_by", "reason"), within=24 * HOUR
     ),
     (State.RESOLVED, Reopen): TransitionRule(
-        to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)
+        to=None, action=Text("重新打开并说明原因", "reopen and say why"), needs=("reason",)
     ),
     (State.CLOSED, Reopen): TransitionRule(
-        to=None, action=("重新打开并说明原因", "reopen and say why"), needs=("reason",)
+        to=None, action=Text("重新打开并说明原因", "reopen and say why"), needs=("reason",)
     ),
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},

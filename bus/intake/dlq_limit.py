@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+from bus.domain.text import Text
+
 LAST, IN_A_ROW, SHARE_MAX = 500, 100, 0.2
 
 
-def above_limit(parked: Sequence[bool]) -> str | None:
+def above_limit(parked: Sequence[bool]) -> Text | None:
     """Judge what the last deliveries, or records, came to, the newest last: a letter or not.
 
-    Says why it is too much, in both languages, or None.
+    Says why it is too much, or None.
     """
     if len(parked) >= IN_A_ROW and all(parked[-IN_A_ROW:]):
-        return f"连续 {IN_A_ROW} 封死信 / {IN_A_ROW} letters in a row"
+        return Text(f"连续 {IN_A_ROW} 封死信", f"{IN_A_ROW} letters in a row")
     letters = sum(parked[-LAST:])
     if len(parked) >= LAST and letters > SHARE_MAX * LAST:
-        return f"最近 {LAST} 次有 {letters} 封死信 / {letters} of the last {LAST} are letters"
+        return Text(f"最近 {LAST} 次有 {letters} 封死信", f"{letters} of the last {LAST} are letters")
     return None

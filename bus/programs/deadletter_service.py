@@ -11,7 +11,8 @@ import orjson
 from bus.delivery import target_state
 from bus.delivery.status import target_statuses
 from bus.delivery.target_state import NoSuchTarget
-from bus.domain.errors import BusError, CommandRefused, MalformedInput
+from bus.domain.errors import CommandRefused, Conflict, MalformedInput
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.routes.deadletter_requests import (
@@ -39,7 +40,7 @@ from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGon
 from deadletter.replay import replay_topic_of
 from deadletter.view import as_json
 
-_CONFLICTS: Final[Mapping[type[BusError], tuple[str, str]]] = {
+_CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
     LetterGone: ("letter_gone", "letter"),
     LetterKept: ("letter_kept", "letter"),
     NothingMatches: ("nothing_matches", "target"),
@@ -104,7 +105,9 @@ class PostgresDeadLetterService:
                 if not await redrive_store.end(
                     connection, number, done=False, why=f"{request.by}: {why}", now=request.at
                 ):
-                    raise RedriveGone(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none")
+                    raise RedriveGone(
+                        Text(f"重发 {number} 已结束或不存在", f"redrive {number} is over, or there is none")
+                    )
                 return asdict(await redrive_store.read(connection, number))
             case PauseDelivery(target=target, why=why):
                 await target_state.pause(connection, target, f"{request.by}: {why}")
@@ -112,7 +115,7 @@ class PostgresDeadLetterService:
             case ResumeDelivery(target=target):
                 if not await target_state.resume(connection, target):
                     zh, en = f"“{target}”没有暂停", f"{target} is not paused"
-                    raise HttpProblem(409, "not_paused", "target", (zh, en))
+                    raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}
             case _:
                 assert_never(order)
@@ -145,12 +148,10 @@ def _as_problems() -> Iterator[None]:
     """Tell the room's refusals as HTTP does; an edit that cannot be is no malformed request, and is refused."""
     try:
         yield
-    except tuple(_CONFLICTS) as error:
-        code, field = _CONFLICTS[type(error)]
-        zh, _, en = str(error).partition(" / ")
-        raise HttpProblem(409, code, field, (zh, en)) from error
     except NoSuchTarget as error:
-        zh, _, en = str(error).partition(" / ")
-        raise HttpProblem(404, "no_such_target", "target", (zh, en), nearest=error.nearest) from error
+        raise HttpProblem(404, "no_such_target", "target", error.text, nearest=error.nearest) from error
+    except Conflict as error:
+        code, field = _CONFLICTS[type(error)]
+        raise HttpProblem(409, code, field, error.text) from error
     except MalformedInput as error:
         raise CommandRefused(error.code, error.field, error.zh, error.en, **error.context) from error

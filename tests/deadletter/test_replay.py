@@ -156,7 +156,7 @@ async def test_replay_what_has_no_way_back_is_refused_with_what_to_do_and_nothin
 ) -> None:
     origin = f"{door}:uci" if door == "import" else door
     numbers = await room.put(dead(origin=origin), dead(origin_ref="another, that could go"))
-    with pytest.raises(LetterKept, match=NO_WAY_BACK[door][1]):
+    with pytest.raises(LetterKept, match=NO_WAY_BACK[door].en):
         await in_transaction(room.pool, retry, numbers, DECISION, CODEC.encode_record)
     assert [(one.state, list(one.decisions)) for one in await room.letters()] == [("open", [])] * 2
     before = [await places(settings, topic) for topic in DOORS]

@@ -7,6 +7,7 @@ import pytest
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
+from bus.domain.text import Text
 from bus.gateway.http.problems import TEXT_CHARS_MAX, HttpProblem, body_of
 from bus.intake.command_requests import opening_request
 from bus.wire.json_body import NAME_CHARS_SHOWN, read_object
@@ -40,7 +41,7 @@ def test_a_field_that_is_not_there_is_named_in_few_words(name: str, field: str) 
 
 
 def test_a_problem_is_never_longer_than_anybody_reads() -> None:
-    told = body_of(HttpProblem(404, "x", "f" * 9999, ("长" * 9999, "l" * 9999)), "ab" * 16)
+    told = body_of(HttpProblem(404, "x", "f" * 9999, Text("长" * 9999, "l" * 9999)), "ab" * 16)
     assert max(len(told["field"]), len(told["detail"]), len(told["detail_en"])) <= TEXT_CHARS_MAX + 1
 
 

@@ -4,6 +4,7 @@ from starlette.requests import HTTPConnection
 
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
+from bus.domain.text import Text
 from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
@@ -18,11 +19,11 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
     client = await deps_of(connection).clients.find(token) if token else None
     if client is None:
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
-        raise HttpProblem(401, "not_authenticated", "Authorization", (zh, en), {"WWW-Authenticate": "Bearer"})
+        raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
     if not allows(client.role, wanted):
         what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
         zh, en = f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}"
-        raise HttpProblem(403, "not_allowed", "role", (zh, en), role=client.role.value, wanted=what)
+        raise HttpProblem(403, "not_allowed", "role", Text(zh, en), role=client.role.value, wanted=what)
     return client
 
 

@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bus.domain.errors import BusError, Refusal, Transient
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem, internal, problem
 
 PATH_CHARS_SHOWN = 200
@@ -34,8 +35,8 @@ def _not_routed(error: HTTPException, method: str, path: str) -> HttpProblem:
     """Put what no route takes into the one shape of problems."""
     if error.status_code == 404:
         zh, en = f"没有地址 {path!r},见 /docs", f"there is no {path!r}; see /docs"
-        return HttpProblem(404, "no_such_path", "path", (zh, en))
+        return HttpProblem(404, "no_such_path", "path", Text(zh, en))
     if error.status_code == 405:
         zh, en = f"{path!r} 不支持 {method}", f"{path!r} does not take {method}"
-        return HttpProblem(405, "method_not_allowed", "method", (zh, en), error.headers)
-    return HttpProblem(error.status_code, "http", "request", (error.detail, error.detail), error.headers)
+        return HttpProblem(405, "method_not_allowed", "method", Text(zh, en), error.headers)
+    return HttpProblem(error.status_code, "http", "request", Text(error.detail, error.detail), error.headers)

@@ -8,6 +8,7 @@ from opentelemetry import trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.http.error_handler import failed
@@ -96,7 +97,9 @@ class RequestMiddleware:
         headers = raw_headers(scope)
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             zh, en = "请求体不接受压缩,请原样发送", "send the body as it is; encoded bodies are not taken"
-            raise HttpProblem(415, "content_encoding", "Content-Encoding", (zh, en), {"Accept-Encoding": "identity"})
+            raise HttpProblem(
+                415, "content_encoding", "Content-Encoding", Text(zh, en), {"Accept-Encoding": "identity"}
+            )
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and (len(declared) > 12 or int(declared) > DRAINED_BYTES_MAX):
             raise self._too_large()
@@ -104,7 +107,7 @@ class RequestMiddleware:
             async with asyncio.timeout(BODY_SECONDS_MAX):
                 return await self._read(receive)
         except TimeoutError:
-            raise HttpProblem(408, "slow_body", WHOLE, ("请求体发送过慢", "the body came too slowly")) from None
+            raise HttpProblem(408, "slow_body", WHOLE, Text("请求体发送过慢", "the body came too slowly")) from None
 
     async def _read(self, receive: Receive) -> bytes:
         body, size = bytearray(), 0
@@ -124,7 +127,7 @@ class RequestMiddleware:
     def _too_large(self) -> HttpProblem:
         limit = self.body_bytes_max
         zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
-        return HttpProblem(413, "body_too_large", WHOLE, (zh, en), {"Connection": "close"}, limit_bytes=limit)
+        return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), {"Connection": "close"}, limit_bytes=limit)
 
 
 def _name(span: trace.Span, scope: Scope) -> None:

@@ -7,6 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from bus.domain.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
+from bus.domain.text import Text
 
 RETRY_AFTER_S = 5
 OURSELVES = "service"
@@ -28,6 +29,8 @@ _TITLES: Mapping[int, str] = {
     500: "内部错误 / Internal error",
     503: "暂不可用 / Unavailable for now",
 }
+_UNAVAILABLE = Text("系统暂时无法受理,请稍后用同一幂等键重试", "not now; retry later with the same key")
+_INTERNAL = Text("内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators")
 _REFUSED_AS: Mapping[str, int] = {"no_such_ticket": 404, "not_now": 409, "already": 409}
 
 
@@ -39,21 +42,20 @@ class HttpProblem(BusError):
         status: int,
         code: str,
         field: str,
-        texts: tuple[str, str],
+        text: Text,
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> None:
-        """Keep both texts; `context` holds plain values for machines."""
-        self.zh, self.en = texts
-        super().__init__(f"{status} {code} ({field}): {self.en}")
-        self.status, self.code, self.field = status, code, field
+        """Keep the sentence; `context` holds plain values for machines."""
+        super().__init__(f"{status} {code} ({field}): {text.en}")
+        self.status, self.code, self.field, self.text = status, code, field, text
         self.headers, self.context = dict(headers or {}), context
 
 
 def body_of(error: BusError, trace_id: str) -> dict[str, Any]:
     """Give the problem's members, as HTTP and the stream both send them. Pure."""
     status = status_of(error)
-    code, field, zh, en = _texts(error)
+    code, field, text = _described(error)
     return {
         **(error.context if isinstance(error, HttpProblem | Refusal) else {}),
         "type": f"urn:ticketbus:problem:{code}",
@@ -61,8 +63,8 @@ def body_of(error: BusError, trace_id: str) -> dict[str, Any]:
         "status": status,
         "code": code,
         "field": _clipped(field),
-        "detail": _clipped(zh),
-        "detail_en": _clipped(en),
+        "detail": _clipped(text.zh),
+        "detail_en": _clipped(text.en),
         "trace_id": trace_id,
     }
 
@@ -99,20 +101,15 @@ def internal(trace_id: str) -> Response:
     return problem(BusError(), trace_id)
 
 
-def _texts(error: BusError) -> tuple[str, str, str, str]:
+def _described(error: BusError) -> tuple[str, str, Text]:
+    """Give code, field and sentence."""
     match error:
         case HttpProblem() | Refusal():
-            return error.code, error.field, error.zh, error.en
+            return error.code, error.field, error.text
         case Transient():
-            return (
-                "unavailable",
-                OURSELVES,
-                "系统暂时无法受理,请稍后用同一幂等键重试",
-                "not now; retry later with the same key",
-            )
+            return "unavailable", OURSELVES, _UNAVAILABLE
         case _:
-            zh, en = "内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators"
-            return "internal", OURSELVES, zh, en
+            return "internal", OURSELVES, _INTERNAL
 
 
 def _clipped(text: str) -> str:

@@ -6,6 +6,7 @@ from asyncio import TimerHandle
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem, problem
 
 HEAD_S_MAX = 10.0
@@ -34,7 +35,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._unread > UNREAD_BYTES_MAX and not self.transport.is_closing():
             zh, en = f"请求头超过 {UNREAD_BYTES_MAX} 字节", f"the head is larger than {UNREAD_BYTES_MAX} bytes"
-            self._cut_off(HttpProblem(431, "head_too_large", "headers", (zh, en), limit_bytes=UNREAD_BYTES_MAX))
+            self._cut_off(HttpProblem(431, "head_too_large", "headers", Text(zh, en), limit_bytes=UNREAD_BYTES_MAX))
         elif self._unread and self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
 
@@ -55,7 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed in the shape of all problems."""
-        self._cut_off(HttpProblem(400, "not_http", "request", ("不是合法的 HTTP 请求", msg)))
+        self._cut_off(HttpProblem(400, "not_http", "request", Text("不是合法的 HTTP 请求", msg)))
 
     def _in_time(self) -> None:
         if self._deadline is not None:
@@ -64,7 +65,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        self._cut_off(HttpProblem(408, "slow_head", "headers", ("请求头发送过慢", "the head came too slowly")))
+        self._cut_off(HttpProblem(408, "slow_head", "headers", Text("请求头发送过慢", "the head came too slowly")))
 
     def _cut_off(self, error: HttpProblem) -> None:
         """Answer and close; while another answer is under way, only close: two would be taken for one."""

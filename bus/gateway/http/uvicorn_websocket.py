@@ -11,6 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem, problem
 
 WIRE = "ticketbus.wire"
@@ -131,7 +132,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def _refuse_handshake(self) -> None:
         """Answer a request that is HTTP but no handshake; uvicorn would keep the connection without a word."""
         zh, en = "不是合法的 WebSocket 握手", "not a WebSocket handshake"
-        response = problem(HttpProblem(400, "not_websocket", "handshake", (zh, en)), secrets.token_hex(16))
+        response = problem(HttpProblem(400, "not_websocket", "handshake", Text(zh, en)), secrets.token_hex(16))
         head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
         self.transport.write(b"HTTP/1.1 400 \r\nconnection: close\r\n%s\r\n%s" % (head, bytes(response.body)))
         self.transport.close()

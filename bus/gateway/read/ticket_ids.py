@@ -3,6 +3,7 @@
 import re
 
 from bus.domain.terms import TicketId
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 
 _NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII)
@@ -18,4 +19,4 @@ def read_ticket_id(text: str) -> TicketId:
 def no_such_ticket(text: str) -> HttpProblem:
     """Say that a number names no ticket. Pure."""
     zh, en = f"没有工单 {text[:100]!r},请核对单号", f"there is no ticket {text[:100]!r}; check the number"
-    return HttpProblem(404, "no_such_ticket", "ticket_id", (zh, en))
+    return HttpProblem(404, "no_such_ticket", "ticket_id", Text(zh, en))

@@ -18,7 +18,7 @@ WATCH_S_MAX = 86_400.0
 
 Number = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
 Name = Annotated[str, Field(max_length=SHORT_MAX)]
-Text = Annotated[str, Field(max_length=SHORT_MAX, pattern=r"[^\s\x1c-\x1f\x85]")]  # not one that is blank
+NotBlank = Annotated[str, Field(max_length=SHORT_MAX, pattern=r"[^\s\x1c-\x1f\x85]")]  # not one that is blank
 
 
 class RequestModel(BaseModel):
@@ -38,14 +38,14 @@ class RetryLetters(RequestModel):
     """Send letters again; what waits behind each follows in order. All or none."""
 
     letters: Annotated[list[Number], Field(min_length=1, max_length=LETTERS_MAX)]
-    why: Text
+    why: NotBlank
 
 
 class DiscardLetters(RequestModel):
     """Let letters go for good; what waits behind each comes forward. All or none."""
 
     letters: Annotated[list[Number], Field(min_length=1, max_length=LETTERS_MAX)]
-    why: Text
+    why: NotBlank
 
 
 class EditLetter(RequestModel):
@@ -57,7 +57,7 @@ class EditLetter(RequestModel):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["changes"]}, {"required": ["body"]}]})
 
     letter: Number
-    why: Text
+    why: NotBlank
     changes: Annotated[dict[str, Any], Field(min_length=1)] = Field(default_factory=dict)
     body: Annotated[str, Field(min_length=1)] = ""
 
@@ -71,14 +71,14 @@ class EditLetter(RequestModel):
 class FreezeRedrive(RequestModel):
     """Freeze the letters that match now, and say what would be sent; nothing is sent before run-redrive."""
 
-    target: Text
-    cause: Text | None = None
-    event: Text | None = None
-    kind: Text | None = None
+    target: NotBlank
+    cause: NotBlank | None = None
+    event: NotBlank | None = None
+    kind: NotBlank | None = None
     canary: Annotated[int, Field(ge=1, le=CANARY_MAX)] = 5
     watch_s: Annotated[float, Field(ge=0, le=WATCH_S_MAX)] = 10.0
     rate_per_s: Annotated[float, Field(ge=0.01, le=10_000)] = 10.0
-    why: Text
+    why: NotBlank
 
 
 class RunRedrive(RequestModel):
@@ -91,14 +91,14 @@ class StopRedrive(RequestModel):
     """Close a redrive: nothing more of it is sent; what was sent goes its way."""
 
     redrive: Number
-    why: Text
+    why: NotBlank
 
 
 class PauseDelivery(RequestModel):
     """Call a target no more until it is resumed; what is under way ends, everything else waits."""
 
     target: str
-    why: Text
+    why: NotBlank
 
 
 class ResumeDelivery(RequestModel):

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
@@ -126,4 +127,4 @@ def _number(http: HttpRequest, name: str) -> int:
 
 def _gone(name: str) -> HttpProblem:
     zh = "死信" if name == "letter" else "重发"
-    return HttpProblem(404, f"{name}_gone", name, (f"没有这个{zh}", f"there is no such {name}"))
+    return HttpProblem(404, f"{name}_gone", name, Text(f"没有这个{zh}", f"there is no such {name}"))

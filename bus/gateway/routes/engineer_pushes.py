@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bus.aio import until_one_ends
 from bus.domain.commands import Accept
 from bus.domain.errors import Refusal, Transient
+from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
@@ -30,7 +31,7 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
             client = await admit(ws, Accept)
             if sessions is None:
                 zh, en = "没有配置 engineer-app 投递目标", "no target with the adapter engineer-app is declared"
-                raise HttpProblem(404, "no_such_target", "path", (zh, en))
+                raise HttpProblem(404, "no_such_target", "path", Text(zh, en))
             person = read_person(ws.query_params.get("person"), client.name)
         except (Refusal, HttpProblem, Transient) as error:
             await denied(ws, error)

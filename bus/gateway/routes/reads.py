@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest, state_named
+from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.problems import HttpProblem
@@ -87,7 +88,7 @@ class _ReadHandlers:
         journey = await self.journey(name)
         if journey is None:
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
-            raise HttpProblem(404, "no_such_journey", "any", (zh, en))
+            raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
         return json_response(journey)
 
     async def show_topics(self, http: HttpRequest) -> Response:

@@ -11,6 +11,7 @@ from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
+from bus.domain.text import Text
 from bus.gateway.deps import body_of, deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
@@ -77,7 +78,7 @@ def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
     try:
         delivery_id = source.verify(headers, body, now)
     except MalformedInput as unproven:
-        raise HttpProblem(401, unproven.code, unproven.field, (unproven.zh, unproven.en)) from None
+        raise HttpProblem(401, unproven.code, unproven.field, unproven.text) from None
     return RequestReceived(
         delivery_id=delivery_id,
         source=name,
@@ -100,7 +101,7 @@ async def _decided(writes: WriteSide, received: RequestReceived, requests: Seque
         await keep(writes.refused, *(refused_delivery(error, received, step) for step, error in refused))
         first = refused[0][1]
         results = [_result(one) for one in outcomes]
-        raise HttpProblem(422, first.code, first.field, (first.zh, first.en), **{**first.context, "results": results})
+        raise HttpProblem(422, first.code, first.field, first.text, **{**first.context, "results": results})
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     return _answer(received, accepted)
 
@@ -128,5 +129,5 @@ def _no_such_source(name: str, sources: Collection[str]) -> HttpProblem:
     name = name[:NAME_CHARS_SHOWN]
     close = nearest(name, sources)
     zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
-    texts = f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}"
-    return HttpProblem(404, "no_such_source", "source", texts, nearest=close)
+    text = Text(f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}")
+    return HttpProblem(404, "no_such_source", "source", text, nearest=close)

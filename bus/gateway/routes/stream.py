@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.aio import until_one_ends
 from bus.domain.errors import KafkaUnavailable, Refusal, Transient
+from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
@@ -132,7 +133,7 @@ def _topics(ws: WebSocket, contract: Contract) -> list[str]:
     names = [name for name in ws.query_params.get("topics", "").split(",") if name]
     if not names:
         zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
-        raise HttpProblem(400, "missing", "topics", (zh, en), topics=contract.public())
+        raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=contract.public())
     for name in names:
         if name not in contract.public():
             metrics.STREAM_UNKNOWN_TOPIC.inc()
@@ -141,7 +142,7 @@ def _topics(ws: WebSocket, contract: Contract) -> list[str]:
             log.warning("subscription to an unknown topic", topic=shown, nearest=close)
             zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
             zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
-            raise HttpProblem(404, "unknown_topic", "topics", (zh, en), nearest=close, topics=contract.public())
+            raise HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=contract.public())
     return list(dict.fromkeys(names))
 
 

@@ -12,6 +12,7 @@ from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import TicketId, TraceId
+from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
 from bus.gateway.http.openapi import command_docs
@@ -147,5 +148,5 @@ async def _keep(
 def _no_such_command(name: str) -> HttpProblem:
     close = nearest(name, COMMANDS)
     zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
-    texts = f"没有命令 {name!r}{zh}", f"there is no command {name!r}{en}"
-    return HttpProblem(404, "no_such_command", "command", texts, nearest=close)
+    text = Text(f"没有命令 {name!r}{zh}", f"there is no command {name!r}{en}")
+    return HttpProblem(404, "no_such_command", "command", text, nearest=close)

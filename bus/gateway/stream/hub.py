@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from bus.domain.errors import KafkaUnavailable, Transient
+from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Dedup
@@ -187,7 +188,7 @@ def warm(starts: Positions, positions: Positions) -> Positions:
 def slow_reader() -> HttpProblem:
     """Say that a subscriber reads more slowly than events come."""
     zh, en = "读取过慢,连接已断开;请用最后的 cursor 重连", "you read too slowly; reconnect with your last cursor"
-    return HttpProblem(408, "slow_reader", "cursor", (zh, en))
+    return HttpProblem(408, "slow_reader", "cursor", Text(zh, en))
 
 
 def begin_again() -> HttpProblem:
@@ -196,4 +197,4 @@ def begin_again() -> HttpProblem:
         "日志已不含该位置,请用 cursor=start 重新开始",
         "the log no longer holds that place; begin with cursor=start",
     )
-    return HttpProblem(410, "cursor_expired", "cursor", (zh, en))
+    return HttpProblem(410, "cursor_expired", "cursor", Text(zh, en))

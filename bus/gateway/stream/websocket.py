@@ -10,6 +10,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, bearer
 from bus.gateway.deps import deps_of, trace_of
@@ -31,7 +32,7 @@ def no_stream_but(paths: Sequence[str]) -> StreamRoute:
     zh, en = f"这里没有事件流,请用 {' 或 '.join(paths)}", f"no stream is here; try {', '.join(paths)}"
 
     async def no_stream(ws: WebSocket) -> None:
-        await denied(ws, HttpProblem(404, "no_such_path", "path", (zh, en)))
+        await denied(ws, HttpProblem(404, "no_such_path", "path", Text(zh, en)))
 
     return StreamRoute(path="/{any:path}", run=no_stream)
 
@@ -64,8 +65,8 @@ async def until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> No
             raise slow_reader()
         with suppress(StoreUnavailable):
             if await deps_of(ws).clients.find(bearer(ws) or "") != client:
-                texts = "令牌已失效", "the token is no longer valid"
-                raise HttpProblem(401, "not_authenticated", "Authorization", texts)
+                text = Text("令牌已失效", "the token is no longer valid")
+                raise HttpProblem(401, "not_authenticated", "Authorization", text)
 
 
 async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from bus.domain.batch_decider import ReadSet
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import CommandId
+from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.command_ids import NAME
 from bus.intake.store_port import Store
@@ -35,7 +36,7 @@ class InFlight:
                     "同一幂等键的请求正在处理,请稍后重试",
                     "a request with this key is being decided; retry shortly",
                 )
-                raise HttpProblem(409, "in_flight", NAME, (zh, en), {"Retry-After": "1"})
+                raise HttpProblem(409, "in_flight", NAME, Text(zh, en), {"Retry-After": "1"})
             yield
             return
         self._claimed[what] = None
