@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from bus.domain import token_bucket
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.outbox import record as outbox
@@ -59,16 +60,16 @@ SELECT {_COLUMNS} FROM redrives r
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
 # One worker at a time takes a step, and the others wait; by one clock for its rate: that of the database.
 _TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r"  # noqa: S608 - no part of it is input
-_ALLOWED = f"""
-SELECT least(allowance + coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0) * rate_per_s,
-             greatest(1.0, rate_per_s * {BURST_S})) FROM redrives WHERE id = %s"""  # noqa: S608 - no part of it is input
+_TOKENS = """
+SELECT allowance, coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0)
+FROM redrives WHERE id = %s"""
 # A letter that somebody dealt with by hand meanwhile is not open any more, and is left alone.
 _NEXT = """
 SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END,
     octet_length(value)
 FROM letters WHERE redrive = %s AND state = 'open' ORDER BY id LIMIT %s FOR UPDATE"""
 _RELEASED = """
-UPDATE redrives SET released = released + %(sent)s, allowance = greatest(0, %(allowed)s - %(sent)s),
+UPDATE redrives SET released = released + %(sent)s, allowance = %(left)s,
     first_released_at = coalesce(first_released_at, %(at)s), released_at = clock_timestamp()
 WHERE id = %(id)s"""
 _BEGIN = "UPDATE redrives SET state = 'running' WHERE id = %s AND state IN ('frozen', 'running')"
@@ -208,8 +209,9 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
             redrive = await (await cursor.execute(_TAKE, (number,))).fetchone()
         if redrive is None:
             return None
-        ((allowed,),) = await (await connection.execute(_ALLOWED, (number,))).fetchall()
-        step = next_step(redrive.terms, redrive.progress, now=now, allowed=int(allowed))
+        ((tokens, elapsed_s),) = await (await connection.execute(_TOKENS, (number,))).fetchall()
+        tokens = token_bucket.filled(tokens, elapsed_s, rate_per_s=redrive.rate_per_s, burst_s=BURST_S)
+        step = next_step(redrive.terms, redrive.progress, now=now, allowed=int(tokens))
         match step:
             case Release(count=count):
                 why = f"重发 redrive {number}: {redrive.approved_why}"
@@ -217,7 +219,8 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
                 rows = await (await connection.execute(_NEXT, (number, count))).fetchall()
                 await send_again(connection, [LockedLetter(*row) for row in rows], decision, encode)
                 if rows:
-                    sent = {"sent": len(rows), "allowed": allowed, "at": now, "id": number}
+                    left = token_bucket.taken(tokens, len(rows))
+                    sent = {"sent": len(rows), "left": left, "at": now, "id": number}
                     await connection.execute(_RELEASED, sent)
             case End(done=done, why=why):
                 await end(connection, number, done=done, why=why, now=now)

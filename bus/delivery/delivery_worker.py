@@ -18,6 +18,7 @@ from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
 from bus.delivery.targets_config import TargetConfig
+from bus.domain import token_bucket
 from bus.domain.errors import Transient
 from bus.domain.text import Text
 from bus.postgres.pool import Pool, connected
@@ -50,7 +51,7 @@ class DeliveryWorker:
     _due_at: datetime | None = None  # the next delivery that is known, or the breaker's probe
     _poll: Backoff = field(default_factory=lambda: Backoff(POLL_S_MIN, POLL_S_MAX))
     _recent: Sequence[bool] = ()  # of the last deliveries, which became letters
-    _allowed: float = 0.0
+    _tokens: float = 0.0  # of the rate's token bucket, as of `_counted_at`
     _counted_at: float = field(default_factory=monotonic)
 
     def wake(self) -> None:
@@ -128,17 +129,17 @@ class DeliveryWorker:
         if claims or self._finished:
             self._poll.reset()
         self._finished.clear()
-        self._allowed -= len(claims)
+        self._tokens = token_bucket.taken(self._tokens, len(claims))
         self._recent = [] if judged.flood else judged.recent
         self._tell(parked, judged.flood, stood, breaker)
         return claims
 
     def _free(self) -> int:
         """Say how many calls may begin: as many as are allowed side by side, and by the rate."""
-        now, rate = monotonic(), self.plan.rate_per_s
-        self._allowed = min(self._allowed + (now - self._counted_at) * rate, max(1.0, rate * BURST_S))
-        self._counted_at = now
-        return min(self.plan.concurrency - len(self._under_way), int(self._allowed))
+        now = monotonic()
+        elapsed_s, self._counted_at = now - self._counted_at, now
+        self._tokens = token_bucket.filled(self._tokens, elapsed_s, rate_per_s=self.plan.rate_per_s, burst_s=BURST_S)
+        return min(self.plan.concurrency - len(self._under_way), int(self._tokens))
 
     def _admitted(self, breaker: Breaker, free: int, now: datetime) -> tuple[int, Breaker]:
         """Ask the breaker: while it is open one probe, while it counts no more calls than would open it."""
