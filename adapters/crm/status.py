@@ -7,6 +7,7 @@ from typing import Final
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.naming import state_named
 from bus.domain.terms import State
+from bus.domain.text import Text
 
 FIELD: Final = "$.data.status"
 
@@ -32,15 +33,15 @@ SYNONYMS: Final[Mapping[str, State]] = {
 
 REOPEN_WORDS: Final = frozenset({"重新打开", "重开", "再次报修", "reopened", "reopen"})
 
-# Who brings a ticket into the state, where a CRM cannot: Chinese, English.
-_OWNERS: Final[Mapping[State, tuple[str, str]]] = {
-    State.PENDING: (
+# Who brings a ticket into the state, where a CRM cannot.
+_OWNERS: Final[Mapping[State, Text]] = {
+    State.PENDING: Text(
         "由总线在报修登记时设定;要重新处理请发“重新打开”",
         "the bus sets it on opening; to begin again send 'reopened'",
     ),
-    State.ASSIGNED: ("由调度员指派到人(assign)", "a dispatcher assigns a person (assign)"),
-    State.IN_PROGRESS: ("由工程师开始处理(start)", "the engineer starts work (start)"),
-    State.RESOLVED: (
+    State.ASSIGNED: Text("由调度员指派到人(assign)", "a dispatcher assigns a person (assign)"),
+    State.IN_PROGRESS: Text("由工程师开始处理(start)", "the engineer starts work (start)"),
+    State.RESOLVED: Text(
         "由工程师提交照片、摘要与根因(resolve)",
         "the engineer hands in photo, summary and root cause (resolve)",
     ),
@@ -65,11 +66,11 @@ def settable(word: str) -> Settable:
         raise MalformedInput(unknown.code, unknown.field, unknown.zh, unknown.en, **unknown.context) from None
     if state is State.CLOSED:
         return Settable.CONFIRM_CLOSURE
-    zh, en = _OWNERS[state]
+    owner = _OWNERS[state]
     raise MalformedInput(
         "state_not_settable",
         FIELD,
-        f"“{word}”即“{state.zh}”,CRM 不能直接设定:{zh};CRM 可设定“{State.CLOSED.zh}”或“重新打开”",
-        f"{word!r} means {state.value}, which a CRM cannot set: {en}; it may set 'closed' or 'reopened'",
+        f"“{word}”即“{state.zh}”,CRM 不能直接设定:{owner.zh};CRM 可设定“{State.CLOSED.zh}”或“重新打开”",
+        f"{word!r} means {state.value}, which a CRM cannot set: {owner.en}; it may set 'closed' or 'reopened'",
         state=state.value,
     )
