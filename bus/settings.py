@@ -25,7 +25,7 @@ LENT: Final = (
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is told in whole seconds
 
-Source = Literal["environment", "local stack", "default"]
+SettingSource = Literal["environment", "local stack", "default"]
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -161,7 +161,7 @@ class ListedSetting:
     name: str
     variable: str
     value: str | None
-    source: Source
+    source: SettingSource
     description: str
 
 
@@ -177,7 +177,7 @@ def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
     """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
     for name, variable in variables().items():
         value = getattr(resolved, name)
-        source: Source = "default"
+        source: SettingSource = "default"
         if name in settings.model_fields_set:
             source = "environment"
         elif value != getattr(settings, name) and name in LENT:
