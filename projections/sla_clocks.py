@@ -11,7 +11,7 @@ from orjson import Fragment
 from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
-from bus.process.sla import deadlines
+from bus.process.sla_process import deadlines
 from projections.read_model import Table, Written
 from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
 

@@ -12,7 +12,7 @@ from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import Transient
 from bus.postgres.pool import Pool, connected
-from bus.process.manager import Due, ProcessManager, request_of
+from bus.process.process_manager import Due, ProcessManager, request_of
 from bus.wire.codec import ticket_from_json
 
 LEASE = timedelta(seconds=2)  # a claim whose worker died is claimed again after this

@@ -20,7 +20,7 @@ from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import delete_old_rows
-from bus.process.sla import SLA as SLA_PROCESS
+from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources

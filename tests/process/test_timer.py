@@ -17,8 +17,8 @@ from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.postgres.pool import connected
-from bus.process.manager import Due, ProcessManager, WantedCommand
-from bus.process.sla import SLA
+from bus.process.process_manager import Due, ProcessManager, WantedCommand
+from bus.process.sla_process import SLA
 from bus.process.timer import LEASE, ProcessTimer
 from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS

@@ -7,7 +7,7 @@ from bus.domain import sla_clock
 from bus.domain.commands import BreachSla, WarnSla
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of
-from bus.process.manager import Due, ProcessManager, WantedCommand
+from bus.process.process_manager import Due, ProcessManager, WantedCommand
 
 # The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it. A lease that
 # ends later than any taken now would was taken by a clock that ran ahead: it counts for nothing.

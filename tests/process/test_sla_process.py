@@ -6,8 +6,8 @@ from uuid import UUID
 from bus.domain.commands import Accept, BreachSla, Command, WarnSla
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of
-from bus.process.manager import Due, request_of
-from bus.process.sla import deadlines, react
+from bus.process.process_manager import Due, request_of
+from bus.process.sla_process import deadlines, react
 from projections.ticket_model import fold
 from tests.domain.given import At
 from tests.domain.people import ASSIGN, MINUTE, OPEN, START
@@ -24,7 +24,7 @@ def ticket(*commands: Command | At, **own: object) -> Ticket:
     return folded
 
 
-def test_sla_wants_attention_at_80_percent_then_at_the_end_then_never() -> None:
+def test_sla_process_wants_attention_at_80_percent_then_at_the_end_then_never() -> None:
     assert deadlines(ticket(OPEN))[RESPONSE] == START + 12 * MINUTE
     warned = ticket(OPEN, At(START + 12 * MINUTE, WarnSla(clock=ClockName.FIRST_RESPONSE)))
     assert deadlines(warned)[RESPONSE] == START + 15 * MINUTE
@@ -32,11 +32,11 @@ def test_sla_wants_attention_at_80_percent_then_at_the_end_then_never() -> None:
     assert RESPONSE not in deadlines(breached)
 
 
-def test_sla_of_the_imported_past_never_wants_attention() -> None:
+def test_sla_process_of_the_imported_past_never_wants_attention() -> None:
     assert deadlines(ticket(OPEN, historic=True)) == {}
 
 
-def test_sla_wants_the_warning_before_the_end_and_the_breach_from_then_on() -> None:
+def test_sla_process_wants_the_warning_before_the_end_and_the_breach_from_then_on() -> None:
     assigned = ticket(OPEN, ASSIGN)
     before, after = (Due(name=RESPONSE, now=START + minutes * MINUTE) for minutes in (14, 15))
     (warning,), (breach,) = react(before, assigned), react(after, assigned)
@@ -44,13 +44,13 @@ def test_sla_wants_the_warning_before_the_end_and_the_breach_from_then_on() -> N
     assert (breach.command, breach.at) == (BreachSla(clock=ClockName.FIRST_RESPONSE), START + 15 * MINUTE)
 
 
-def test_sla_wants_nothing_of_a_clock_that_stands() -> None:
+def test_sla_process_wants_nothing_of_a_clock_that_stands() -> None:
     accepted = ticket(OPEN, ASSIGN, Accept())
     assert clock_of(accepted, ClockName.FIRST_RESPONSE).running_since is None
     assert react(Due(name=RESPONSE, now=START + timedelta(days=1)), accepted) == ()
 
 
-def test_sla_asks_for_the_same_command_as_versions_before_did() -> None:
+def test_sla_process_asks_for_the_same_command_as_versions_before_did() -> None:
     opened = ticket(OPEN)
     (wanted,) = react(Due(name=RESPONSE, now=START + 20 * MINUTE), opened)
     request = request_of(opened, wanted, START + 20 * MINUTE)
