@@ -1,4 +1,4 @@
-"""`python -m bench`: measures on parts of its own, or on those that the environment names, one room after the other."""
+"""`python -m bench`: measures on parts of its own, or on those that the environment names, suite after suite."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ from bus.local.stack import Urls, running_parts
 from bus.observability.logging import configure
 from bus.settings import load
 
-ROOMS: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "idle", "deliveries", "backlog")
+SUITES: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "idle", "deliveries", "backlog")
 SCALE: Final = ("scale", "million")
 
 
@@ -29,7 +29,10 @@ def main() -> None:
     """Measure, print a line of JSON for each figure, then the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "rooms", nargs="*", metavar="ROOM", help=f"{' '.join((*ROOMS, *SCALE))}; all but {' and '.join(SCALE)} if none"
+        "suites",
+        nargs="*",
+        metavar="SUITE",
+        help=f"{' '.join((*SUITES, *SCALE))}; all but {' and '.join(SCALE)} if none",
     )
     parser.add_argument(
         "--scale", action="store_true", help="a million tickets and a million deliveries too: half an hour more"
@@ -38,12 +41,12 @@ def main() -> None:
         "--write",
         type=Path,
         metavar="FILE",
-        help="keep the table between the marks of this document, those of the rooms if named",
+        help="keep the table between the marks of this document, those of the suites if named",
     )
     chosen = parser.parse_args()
-    if unknown := {*chosen.rooms} - {*ROOMS, *SCALE}:
-        parser.error(f"no such room: {', '.join(sorted(unknown))}")
-    rooms = chosen.rooms or [*ROOMS, *(SCALE if chosen.scale else ())]
+    if unknown := {*chosen.suites} - {*SUITES, *SCALE}:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    suites = chosen.suites or [*SUITES, *(SCALE if chosen.scale else ())]
     configure("bench", level="critical")  # what an import refuses is found and said, and stdout is for figures
     gc.set_threshold(*GC_THRESHOLDS)  # as every program does; what is measured in this process beside ours has it too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was started ends with the bench
@@ -52,31 +55,31 @@ def main() -> None:
         running_parts(Path(folder) / "parts", settings=load(), say=_say) as parts,
     ):
         described = machine.describe(parts)
-        figures, failed = _measured(rooms, parts, Path(folder))
+        figures, failed = _measured(suites, parts, Path(folder))
     report.show(figures, described)
     if chosen.write:
-        report.write(chosen.write, figures, described, chosen.rooms)
+        report.write(chosen.write, figures, described, chosen.suites)
     sys.exit(1 if failed else 0)
 
 
-def _measured(rooms: Iterable[str], parts: Urls, folder: Path) -> tuple[list[Figure], list[str]]:
-    """Give the figures, and the rooms that failed: what others measured is kept."""
+def _measured(suites: Iterable[str], parts: Urls, folder: Path) -> tuple[list[Figure], list[str]]:
+    """Give the figures, and the suites that failed: what others measured is kept."""
     figures, failed = list[Figure](), list[str]()
-    for room in rooms:
-        measure = importlib.import_module(f"bench.{room}").run
-        (folder / room).mkdir()
-        _say(f"measuring {room}")
+    for suite in suites:
+        measure = importlib.import_module(f"bench.{suite}").run
+        (folder / suite).mkdir()
+        _say(f"measuring {suite}")
         began = monotonic()
         try:
-            with bus_on(parts, folder / room) as bus:
+            with bus_on(parts, folder / suite) as bus:
                 found = asyncio.run(measure(bus))
-        except Exception:  # noqa: BLE001 - whatever it is, it is said, and the other rooms are measured
+        except Exception:  # noqa: BLE001 - whatever it is, it is said, and the other suites are measured
             traceback.print_exc()
-            failed.append(room)
+            failed.append(suite)
             continue
         figures += found
         print("\n".join(map(json_line, found)), flush=True)
-        _say(f"{room} took {monotonic() - began:.0f} s")
+        _say(f"{suite} took {monotonic() - began:.0f} s")
     return figures, failed
 
 

@@ -1,4 +1,4 @@
-"""What a million deliveries that wait cost: the room `backlog` at that size."""
+"""What a million deliveries that wait cost: the suite `backlog` at that size."""
 
 from bench.backlog import LEVELS, measured
 from bench.bus import Bus

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.figure import COLUMNS, Figure, cells
 
-_WHAT: Final = "measured"  # between its marks stands the whole table; a part's, after the rooms that it names, apart
+_WHAT: Final = "measured"  # between its marks stands the whole table; a part's, after the suites that it names, apart
 
 
 def show(figures: Sequence[Figure], machine: Sequence[str]) -> None:
@@ -22,9 +22,9 @@ def show(figures: Sequence[Figure], machine: Sequence[str]) -> None:
     console.print(table)
 
 
-def write(path: Path, figures: Sequence[Figure], machine: Sequence[str], rooms: Sequence[str] = ()) -> None:
-    """Put the table between the marks of a document, those of these rooms if any. Raises ValueError: it has none."""
-    text, what = path.read_text(encoding="utf-8"), " ".join((_WHAT, *rooms))
+def write(path: Path, figures: Sequence[Figure], machine: Sequence[str], suites: Sequence[str] = ()) -> None:
+    """Put the table between the marks of a document, those of these suites if any. Raises ValueError: it has none."""
+    text, what = path.read_text(encoding="utf-8"), " ".join((_WHAT, *suites))
     begin, end = f"<!-- {what} -->", f"<!-- end of {what} -->"
     if begin not in text or end not in text:
         raise ValueError(f"{path} has no lines {begin} and {end}")

@@ -68,9 +68,9 @@ async def run(bus: Bus) -> list[Figure]:
 
 def _figures(small: Cost, large: Cost) -> list[Figure]:
     at, before = f"at {large.tickets:,} tickets", f"at {small.tickets:,}"
-    room = f"database {large.database_gib:.1f} GiB, memory {psutil.virtual_memory().total / 2**30:.0f} GiB"
+    suite = f"database {large.database_gib:.1f} GiB, memory {psutil.virtual_memory().total / 2**30:.0f} GiB"
     costs = (
-        ("all", sum(_cpu(large)), sum(_cpu(small)), "≤ 1.15×", room),
+        ("all", sum(_cpu(large)), sum(_cpu(small)), "≤ 1.15×", suite),
         *((name, one, other, "", "") for name, one, other in zip(_WHO, _cpu(large), _cpu(small), strict=True)),
     )
     memory = (

@@ -23,7 +23,7 @@ LENT: Final = (
     "database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets", "sla_file",
     "dedupe_window",
 )  # fmt: skip
-SAME_START_S: Final = 2.0  # the boot time is told in whole seconds
+SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
 SettingSource = Literal["environment", "local stack", "default"]
 

@@ -48,8 +48,8 @@ class NewDeadLetter:
 class DeadLetter:
     """A dead letter whole; `value` is the event's record as it stands on the log, or the input as it came in.
 
-    `origin` is delivery:TARGET or the door, `origin_ref` which one there. `target`, `version` and `event` are those of
-    a delivery; `behind` counts what waits behind it. `edited_from`: the letter that this one mends.
+    `origin` is delivery:TARGET or where input came in, `origin_ref` which one there. `target`, `version` and `event`
+    are those of a delivery; `behind` counts what waits behind it. `edited_from`: the letter that this one mends.
     """
 
     id: int

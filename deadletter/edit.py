@@ -62,8 +62,8 @@ def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[st
         case "webhook" | "http":
             requests_of(request_of(letter, text), sources)
             mended = text
-        case door:
-            raise _no_edit(letter, NO_WAY_BACK.get(door, Text("字节无法识别", "its bytes are no record of the bus")))
+        case unknown:
+            raise _no_edit(letter, NO_WAY_BACK.get(unknown, Text("字节无法识别", "its bytes are no record of the bus")))
     if mended == letter.value:
         raise _no_edit(letter, Text("内容没有变化", "nothing in it is changed"))
     return mended

@@ -71,7 +71,7 @@ def decided(about: Mapping[str, Any], what: str, decision: Decision, encode: Enc
 
 
 def sent_back(letter: DeadLetter, decision: Decision, encode: Encode) -> OutboxRecord:
-    """Bring a letter's input back to its door. Raises InvariantBroken for what Kafka does not take."""
+    """Give the record that replays a letter's input. Raises InvariantBroken for what Kafka does not take."""
     back = way_back(letter, encode)
     headers = tuple(back.headers.items())
     return OutboxRecord(topic=back.topic, key=back.key, value=back.value, headers=headers, timestamp=decision.at)

@@ -24,7 +24,7 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
 
 
 class PostgresRejectedInputs:
-    """The table of refused input, and the room for what of it nobody hears of."""
+    """Rejected input in its table, and as dead letters what no sender hears of."""
 
     def __init__(self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink) -> None:
         self._pool, self._encode, self._now, self._report = pool, encode, now, report

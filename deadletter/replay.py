@@ -23,10 +23,10 @@ NO_WAY_BACK: Final[Mapping[str, Text]] = {
 
 def no_way_back(origin: str, size: int) -> Text | None:
     """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
-    door = replay_topic_of(origin)
-    if door != "delivery" and size > RETURN_BYTES_MAX:
+    kind = replay_topic_of(origin)
+    if kind != "delivery" and size > RETURN_BYTES_MAX:
         return Text(f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back")
-    return NO_WAY_BACK.get(door)
+    return NO_WAY_BACK.get(kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,12 @@ class ReplayRecord:
 
 
 def replay_topic_of(origin: str) -> str:
-    """Name the kind of door: delivery, webhook, http, commands, answer, intake, import or log. Pure."""
+    """Name the kind of origin: delivery, webhook, http, commands, answer, intake, import or log. Pure."""
     return origin.partition(":")[0]
 
 
 def way_back(letter: DeadLetter, encode: Callable[[RequestReceived], bytes]) -> ReplayRecord:
-    """Give the record that brings a letter's input back to its door; a raw request goes the way of the intake."""
+    """Give the record that replays a letter's input on its stage's topic; a raw request goes to the intake."""
     returned = {RETURNED: str(letter.id)}
     headers = _sent_headers(letter) | returned
     match replay_topic_of(letter.origin):

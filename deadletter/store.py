@@ -1,6 +1,6 @@
 """Dead letters in PostgreSQL: written once, grouped, shown, sent again, let go; every decision stays on file.
 
-Whatever changes here is told on Kafka: its record goes into the outbox in the same transaction.
+Every change is a record on Kafka too, queued in the outbox in the same transaction.
 """
 
 from collections.abc import Sequence
@@ -146,7 +146,7 @@ async def retry(connection: Connection, numbers: Sequence[int], decision: Decisi
 async def send_again(
     connection: Connection, places: Sequence[LockedLetter], decision: Decision, encode: Encode
 ) -> None:
-    """Send open letters that are locked in this transaction again; input goes back to its door. Raises LetterKept."""
+    """Send open letters that are locked in this transaction again; input is replayed. Raises LetterKept."""
     for place in places:
         if why := no_way_back(place.origin, place.size):
             raise _kept(place.id, why)

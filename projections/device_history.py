@@ -24,7 +24,7 @@ from projections.ticket_model import ticket_model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """One repair of a device: the ticket that told of it, up to `version`."""
+    """One repair of a device: its ticket, folded up to `version`."""
 
     ticket_id: TicketId
     version: int

@@ -1,4 +1,4 @@
-"""What the read models of tickets share: the log, its folds, and how a version that the log did not tell is found."""
+"""What the read models of tickets share: the log, its folds, and how a version missing on the log is found."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ async def _missing_versions(
     read: tuple[Record, Recorded],
     broken: InvariantBroken,
 ) -> Sequence[Recorded]:
-    """Give the versions that were not told, then the event that was; one that never became true is passed over.
+    """Give the missing versions, then the event itself; one that PostgreSQL does not hold is passed over.
 
     Raises what is broken when PostgreSQL holds the very event and nothing before it is missing.
     """
@@ -85,7 +85,7 @@ async def _missing_versions(
 def shared(function: Callable[..., Result]) -> Callable[..., Result]:
     """Let read models share the results of a pure function: for the very same arguments it is called once.
 
-    What is the same is told by identity, which costs less than to compare; a result that was kept keeps its arguments.
+    Arguments are compared by identity, which costs less; a kept result keeps its arguments alive.
     """
     # Not a dict: to find its oldest key it goes over all that were deleted before it.
     results = OrderedDict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()

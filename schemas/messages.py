@@ -59,8 +59,9 @@ class HostRead:
 class LetterPosted:
     """A dead letter: a delivery that was given up, or input that had no effect; `letter` is its number.
 
-    `origin` is delivery:TARGET or the door, `origin_ref` which one there; `value` its bytes as they were, cut where
-    `value_bytes` is more; `failures` are attempts as JSON, the first and the last; `edited_from` the letter it mends.
+    `origin` is delivery:TARGET or where input came in, `origin_ref` which one there; `value` its bytes as they were,
+    cut where `value_bytes` is more; `failures` are attempts as JSON, the first and the last; `edited_from` the letter
+    that it mends.
     """
 
     letter: int

@@ -28,6 +28,10 @@ BANNED = {
     "edge": "middleware",
     "follower": "subscriber",
     "finding": "alert",
+    "told": "what it holds: events, journey, numbers",
+    "said": "what it holds: message, response, answer",
+    "errand": "request",
+    "house": "a fixture's own name",
 }
 # A name that two classes bear with one meaning: the same thing on both sides of a protocol.
 SAME_MEANING: frozenset[str] = frozenset()
@@ -37,7 +41,7 @@ WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def definitions() -> Iterator[tuple[str, str, bool]]:
-    """Give path, name and whether it is a class, of everything that is defined at the top of a module or a class."""
+    """Give path, name and whether it is a class, of modules, classes, functions, parameters and variables."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             where = path.relative_to(ROOT).as_posix()
@@ -45,6 +49,10 @@ def definitions() -> Iterator[tuple[str, str, bool]]:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     yield where, node.name, isinstance(node, ast.ClassDef)
+                elif isinstance(node, ast.arg):
+                    yield where, node.arg, False
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    yield where, node.id, False
 
 
 def words_of(name: str) -> set[str]:

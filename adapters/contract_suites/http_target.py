@@ -56,7 +56,7 @@ class HttpTargetContract(TargetContract):
     """What is asked beside `TargetContract` of a target that is called over HTTP."""
 
     @pytest.mark.parametrize("loss", Loss)
-    def test_an_answer_lost_at_any_exchange_is_never_told_as_nothing_done_and_leaves_one_effect(
+    def test_an_answer_lost_at_any_exchange_is_never_taken_for_nothing_done_and_leaves_one_effect(
         self, loss: Loss
     ) -> None:
         asyncio.run(self._answers_lost(loss))

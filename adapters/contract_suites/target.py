@@ -19,7 +19,7 @@ import pytest
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
-from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
+from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened
 from bus.domain.terms import CommandId, EventId, KeyKind, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
@@ -186,14 +186,14 @@ class TargetContract(ABC):
             return failure
 
     def private(self) -> list[str]:
-        """List what must be told nowhere."""
+        """List what must appear in no log and no message."""
         return [PERSON, PHONE, *self.secrets.values()]
 
     def _load_config(self, folder: Path, options: Mapping[str, Any]) -> None:
         path = folder / "targets.yaml"  # JSON is YAML
         target = {"adapter": self.adapter.name, "events": [type(self.event).__name__], "options": options}
         path.write_bytes(orjson.dumps({"targets": {"it": target}}))
-        load_plan(path, {self.adapter.name: self.adapter})
+        load_targets_config(path, {self.adapter.name: self.adapter})
 
 
 async def next_attempt(target: Target, call: Call, *, unsure: bool) -> Effect:

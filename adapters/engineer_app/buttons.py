@@ -48,7 +48,7 @@ BUTTONS: Final = (
     Button(label="备注", english="note", command=Note),
 )
 # Every tap may say when it was made, which matters after hours without a network, and by whom.
-_SAID_BY_ALL: Final = ("at", "actor")
+_FIELDS_OF_ALL: Final = ("at", "actor")
 _BY_LABEL: Final[Mapping[str, Button]] = {button.label: button for button in BUTTONS}
 
 
@@ -71,7 +71,7 @@ def tap(label: str, values: Mapping[str, Any]) -> Tap:
     button = _BY_LABEL.get(label)
     if button is None:
         raise _unknown("unknown_button", "label", label, list(_BY_LABEL))
-    names = [*(each.name for each in fields(button.command)), *_SAID_BY_ALL]
+    names = [*(each.name for each in fields(button.command)), *_FIELDS_OF_ALL]
     for name in values:
         if name not in names:
             raise _unknown("unknown_field", name, name, names)

@@ -62,7 +62,9 @@ class DispatcherClient:
     ) -> Mapping[str, Any]:
         """Look a ticket's journey up until it is complete, at most `limit_s`; give it as it then is."""
         path = f"/v1/journeys/{name}"
-        return await until(lambda: self._read(path), lambda told: "events" in told and complete(told), limit_s=limit_s)
+        return await until(
+            lambda: self._read(path), lambda journey: "events" in journey and complete(journey), limit_s=limit_s
+        )
 
     async def _read(self, path: str) -> Mapping[str, Any]:
         answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)

@@ -50,7 +50,7 @@ class Habit(StrEnum):
     TWICE = "twice"  # says so twice
     WRONG_KEY = "wrong_key"  # acknowledges what nobody sent
     HANGS_UP = "hangs_up"  # goes before it says so
-    GARBAGE = "garbage"  # says what is no acknowledgement
+    MALFORMED = "garbage"  # says what is no acknowledgement
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class EngineerApp:
                     await socket.send(orjson.dumps({"ack": f"not-{frame['key']}"}).decode())
                 case Habit.HANGS_UP:
                     socket.transport.abort()
-                case Habit.GARBAGE:
+                case Habit.MALFORMED:
                     await socket.send("ok!")
 
     async def _again_and_again(

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from bus.app import Core
     from deadletter.dead_letter import DeadLetter, DeadLetterGroup
 
-commands = typer.Typer(name="deadletter", help="The dead-letter room.", no_args_is_help=True)
+commands = typer.Typer(
+    name="deadletter", help="Dead letters: read, retry, edit, discard, redrive.", no_args_is_help=True
+)
 commands.add_typer(redrive.commands)
 
 Number = Annotated[int, typer.Argument(metavar="LETTER", max=redrive.NUMBER_MAX)]
@@ -104,7 +106,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """Send letters again; what waits behind each follows in order. All or none: a letter that is gone changes nothing.
 
-    Input goes back to the door that it came to, over Kafka; if it is refused again, that is a new letter.
+    Input is replayed to the topic that its stage reads; if it is refused again, that is a new letter.
 
     Example: ticketbus deadletter retry 17 18 --by 张工 --why "物料 M-17 已建档"
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-STORY_S_MAX = 600.0  # a machine of its own needs a twentieth of it
+SCENARIO_S_MAX = 600.0  # a machine of its own needs a twentieth of it
 LOG_LINES = 5
 KEPT = "TICKETBUS_CACHE"
 
@@ -55,7 +55,7 @@ def demo() -> None:
     try:
         _on_own_stack(scratch, console)
     except (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
-        reason = str(failure) or f"{STORY_S_MAX:.0f} s were not enough"
+        reason = str(failure) or f"{SCENARIO_S_MAX:.0f} s were not enough"
         console.print(f"\n✗ 演示失败 / the demo failed: {reason}", style="red", markup=False, soft_wrap=True)
         _last_words(scratch, console)
         raise typer.Exit(1) from None
@@ -148,7 +148,7 @@ async def _run_scenario(
             systems=systems,
             operator=_Operator(core),
         )
-        async with asyncio.timeout(STORY_S_MAX):
+        async with asyncio.timeout(SCENARIO_S_MAX):
             await play(stage, tell)
 
 

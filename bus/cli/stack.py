@@ -152,15 +152,15 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     from bus.local.doctor import examine
 
     settings, directory = _settings(data)
-    findings = examine(settings, directory)
-    for each in findings:
+    diagnoses = examine(settings, directory)
+    for each in diagnoses:
         if as_json:
             typer.echo(json.dumps(dataclasses.asdict(each)))
         else:
             typer.echo(f"{each.verdict:<5} {each.check:<24} {each.says}")
             if each.mend:
                 typer.echo(f"{'':<5} {'':<24} → {each.mend}")
-    if any(each.verdict == "wrong" for each in findings):
+    if any(each.verdict == "wrong" for each in diagnoses):
         raise typer.Exit(1)
 
 

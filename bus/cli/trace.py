@@ -42,44 +42,44 @@ def trace(
     from bus.journey.journey import journey
     from schemas.topics import LOG, physical
 
-    told = with_core(
+    found = with_core(
         data, lambda core: journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
     )
-    if told is None:
+    if found is None:
         typer.echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
         raise typer.Exit(1)
     if as_json:
-        echo_json(told)
+        echo_json(found)
     else:
-        for line in lines(told):
+        for line in lines(found):
             typer.echo(line)
 
 
-def lines(told: dict[str, Any]) -> list[str]:
+def lines(journey: dict[str, Any]) -> list[str]:
     """Spell a journey for people: Chinese first. Pure."""
-    said = _head(told) if told["ticket_id"] else [f"没有对应的工单 no ticket; trace {told['trace_id']}"]
-    if told["also"]:
-        said.append(f"另有 / also known by this name: {', '.join(told['also'])}")
-    for event in told["events"]:
+    shown = _head(journey) if journey["ticket_id"] else [f"没有对应的工单 no ticket; trace {journey['trace_id']}"]
+    if journey["also"]:
+        shown.append(f"另有 / also known by this name: {', '.join(journey['also'])}")
+    for event in journey["events"]:
         marks = " ".join(name for name in ("historic", "implied") if event[name])
-        said.append(f"\n{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip())
-        said.extend(_hop(hop) for hop in event["hops"])
-    said.extend(
+        shown.append(f"\n{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip())
+        shown.extend(_hop(hop) for hop in event["hops"])
+    shown.extend(
         f"\n  拒绝 refused: {one['detail']} / {one['detail_en']} ({one['origin']}, {one['times']}×)"
-        for one in told["refusals"]
+        for one in journey["refusals"]
     )
-    for letter in told["letters"]:
-        said.extend(_letter(letter))
-    said.append("")
-    for line in told["verdict"]:
-        said += [f"→ {line['zh']}", f"  {line['en']}"]
-    return said
+    for letter in journey["letters"]:
+        shown.extend(_letter(letter))
+    shown.append("")
+    for line in journey["verdict"]:
+        shown += [f"→ {line['zh']}", f"  {line['en']}"]
+    return shown
 
 
-def _head(told: dict[str, Any]) -> list[str]:
-    state = f"状态 {told['state_zh']} ({told['state']}), version {told['version']}"
-    origin = f"来源 {told['source']} {told['source_no']}; trace {told['trace_id']}"
-    return [f"{told['ticket_id']} {told['title']}", f"{state}; {origin}"]
+def _head(journey: dict[str, Any]) -> list[str]:
+    state = f"状态 {journey['state_zh']} ({journey['state']}), version {journey['version']}"
+    origin = f"来源 {journey['source']} {journey['source_no']}; trace {journey['trace_id']}"
+    return [f"{journey['ticket_id']} {journey['title']}", f"{state}; {origin}"]
 
 
 def _hop(hop: dict[str, Any]) -> str:

@@ -58,9 +58,9 @@ def _difference(codec: Codec, state: Ticket, values: Sequence[bytes]) -> Differe
         known = ticket.version if ticket else 0
         return Difference("unreadable_in_postgres", state.ticket_id, known + 1, error.en)
     except InvariantBroken:
-        return None  # a gap, which is told
+        return None  # a gap, which is reported
     if ticket is None:
         return Difference("gap", state.ticket_id, 0, f"no events, state at version {state.version}")
     if ticket.version != state.version or ticket == state:
-        return None  # the former is a gap, which is told
+        return None  # the former is a gap, which is reported
     return Difference("state", state.ticket_id, state.version, "the stored state is not the fold of its events")

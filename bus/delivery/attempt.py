@@ -128,7 +128,7 @@ class AttemptRunner:
             raise DeliveryFailed(FailureKind.UNKNOWN, f"the adapter failed: {type(error).__name__}") from error
 
     async def _tell(self, call: Call, effect: Effect) -> None:
-        """Dispatch what the target told as if it came over Kafka. Idempotent by the call's key. Raises Transient."""
+        """Dispatch the commands in a target's answer. Idempotent by the call's key. Raises Transient."""
         asked, kept = list[tuple[CommandSent, Request]](), list[RejectedInput]()
         for number in range(len(effect.commands)):
             sent = self._sent(call, effect, number)

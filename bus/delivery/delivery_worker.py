@@ -23,7 +23,7 @@ from bus.domain.errors import Transient
 from bus.domain.text import Text
 from bus.postgres.pool import Pool, connected
 
-# Who adds deliveries in this process wakes the courier; a poll is for what falls due, and what others let go.
+# Deliveries added in this process wake the worker; polls find what falls due and what other workers gave up.
 POLL_S_MIN, POLL_S_MAX = 0.05, 1.0
 UNDER_WAY_S = 0.1  # while calls are under way, for more to claim meanwhile
 RETRY_S = 1.0
@@ -38,7 +38,7 @@ class DeliveryWorker:
     """One target in this process; any number of workers may run one for it. Nothing of a turn is half done."""
 
     name: str
-    plan: TargetConfig
+    config: TargetConfig
     caller: AttemptRunner
     pool: Pool
     park: Park
@@ -107,7 +107,7 @@ class DeliveryWorker:
             judged = judge(
                 self.name,
                 self._finished,
-                self.plan,
+                self.config,
                 breaker=stood,
                 recent=self._recent,
                 now=now,
@@ -117,9 +117,9 @@ class DeliveryWorker:
             parked = [one for one in judged.parked if queue.place_of(one.claim) in held]
             if parked:
                 await self.park(connection, parked)
-            if judged.flood:
-                await target_state.hold(connection, self.name, str(judged.flood))
-            held_up = paused or judged.flood or stopping.is_set()
+            if judged.over_limit:
+                await target_state.hold(connection, self.name, str(judged.over_limit))
+            held_up = paused or judged.over_limit or stopping.is_set()
             most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
@@ -130,20 +130,20 @@ class DeliveryWorker:
             self._poll.reset()
         self._finished.clear()
         self._tokens = token_bucket.taken(self._tokens, len(claims))
-        self._recent = [] if judged.flood else judged.recent
-        self._tell(parked, judged.flood, stood, breaker)
+        self._recent = [] if judged.over_limit else judged.recent
+        self._tell(parked, judged.over_limit, stood, breaker)
         return claims
 
     def _free(self) -> int:
         """Say how many calls may begin: as many as are allowed side by side, and by the rate."""
         now = monotonic()
         elapsed_s, self._counted_at = now - self._counted_at, now
-        self._tokens = token_bucket.filled(self._tokens, elapsed_s, rate_per_s=self.plan.rate_per_s, burst_s=BURST_S)
-        return min(self.plan.concurrency - len(self._under_way), int(self._tokens))
+        self._tokens = token_bucket.filled(self._tokens, elapsed_s, rate_per_s=self.config.rate_per_s, burst_s=BURST_S)
+        return min(self.config.concurrency - len(self._under_way), int(self._tokens))
 
     def _admitted(self, breaker: Breaker, free: int, now: datetime) -> tuple[int, Breaker]:
         """Ask the breaker: while it is open one probe, while it counts no more calls than would open it."""
-        limits = self.plan.breaker_limits
+        limits = self.config.breaker_limits
         admitted = admit(breaker, limits, now) if free > 0 else None
         if admitted is None:
             return 0, breaker
@@ -153,17 +153,19 @@ class DeliveryWorker:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
         return free, admitted
 
-    def _tell(self, parked: Sequence[ParkedDelivery], flood: Text | None, stood: Breaker, breaker: Breaker) -> None:
+    def _tell(
+        self, parked: Sequence[ParkedDelivery], over_limit: Text | None, stood: Breaker, breaker: Breaker
+    ) -> None:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()
             self.report(alerts.parked(one))
-        if flood:
-            self.report(alerts.paused(self.name, flood))
-        limits = self.plan.breaker_limits
+        if over_limit:
+            self.report(alerts.paused(self.name, over_limit))
+        limits = self.config.breaker_limits
         if is_open(breaker, limits) and not is_open(stood, limits):
             self.report(alerts.breaker_open(self.name, breaker.failures))
         metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, limits))
 
     def _lease(self) -> timedelta:
-        return 2 * (self.plan.attempt_timeout + timedelta(seconds=GRACE_S)) + timedelta(seconds=SETTLE_S_MAX)
+        return 2 * (self.config.attempt_timeout + timedelta(seconds=GRACE_S)) + timedelta(seconds=SETTLE_S_MAX)

@@ -17,21 +17,21 @@ DELIVERIES_HANDLER = "deliveries"
 class EnqueueHandler:
     """Lets events wait for their targets, in the transaction that moves the stage's offsets.
 
-    Which ones the plan says; the imported past is nobody's news.
+    The targets file says which; imported history is delivered to nobody.
     """
 
     events: EventReader
-    plan: TargetsConfig
+    config: TargetsConfig
     now: Callable[[], datetime]
     name: str = DELIVERIES_HANDLER
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
-        if not self.plan.targets:
+        if not self.config.targets:
             return
         some = [
             queue.NewDelivery(target=target, ticket_id=one.ticket_id, version=one.version)
             for _, one in await self.events.read(records)
-            for target in self.plan.wants(one)
+            for target in self.config.wants(one)
         ]
         if some:
             await queue.add(connection, some, self.now())

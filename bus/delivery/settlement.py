@@ -28,13 +28,13 @@ class Settlement:
     parked: Sequence[ParkedDelivery]
     breaker: Breaker
     recent: Sequence[bool]
-    flood: Text | None
+    over_limit: Text | None
 
 
 def judge(
     target: str,
     finished: Sequence[FinishedAttempt],
-    plan: TargetConfig,
+    config: TargetConfig,
     *,
     breaker: Breaker,
     recent: Sequence[bool],
@@ -47,14 +47,14 @@ def judge(
         if one.failure is None:
             reference = one.effect.reference if one.effect else ""
             ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DONE, reference=reference))
-            breaker = succeeded(breaker, plan.breaker_limits)
+            breaker = succeeded(breaker, config.breaker_limits)
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
-        failed_attempt = written_down(one.failure, at=now, probe=is_open(breaker, plan.breaker_limits))
-        asked_s = asked_wait_s(failure, plan.limits)
-        breaker = failed(breaker, failure.kind, plan.breaker_limits, now, asked_wait_s=asked_s)
-        match triage(failure, _tried(one.claim, failed_attempt, now), plan.limits, now=now, jitter=chance()):
+        failed_attempt = written_down(one.failure, at=now, probe=is_open(breaker, config.breaker_limits))
+        asked_s = asked_wait_s(failure, config.limits)
+        breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
+        match triage(failure, _tried(one.claim, failed_attempt, now), config.limits, now=now, jitter=chance()):
             case Retry(at=at):
                 again.append(FailedClaim(claim=one.claim, at=at, unsure=one.unsure, failure=failed_attempt))
             case Park(reason=reason):
@@ -66,7 +66,7 @@ def judge(
                 ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=reason))
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
     return Settlement(
-        ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], flood=above_limit(recent)
+        ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], over_limit=above_limit(recent)
     )
 
 

@@ -17,7 +17,7 @@ TELL_EVERY_S = 10.0
 log = structlog.get_logger()
 
 # A target that no file names any more is listed as long as something waits for it.
-_STANDING = """
+_STATUS = """
 WITH waiting AS (
     SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries WHERE state = 'waiting'
     GROUP BY target
@@ -60,7 +60,7 @@ class TargetStatus:
 async def target_statuses(pool: Pool) -> list[TargetStatus]:
     """Tell how the targets stand. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
-        return await (await cursor.execute(_STANDING)).fetchall()
+        return await (await cursor.execute(_STATUS)).fetchall()
 
 
 async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:

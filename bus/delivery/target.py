@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What came of it: the other side's own reference, and what it wants to be told to the bus."""
+    """What took effect: the target's own reference, and the commands that it sends back."""
 
     reference: str = ""
     commands: Sequence[Command] = field(default=())

@@ -157,24 +157,24 @@ class TargetsConfig(FileModel):
         if recorded.historic:
             return ()
         name = type(recorded.event).__name__
-        return tuple(target for target, plan in self.targets.items() if name in plan.events)
+        return tuple(target for target, config in self.targets.items() if name in config.events)
 
 
-def load_plan(path: Path, adapters: Mapping[str, HasOptions]) -> TargetsConfig:
+def load_targets_config(path: Path, adapters: Mapping[str, HasOptions]) -> TargetsConfig:
     """Read a targets file; each target's `options` become the model of its adapter's.
 
     Raises TargetsConfigInvalid, naming every fault at once and never a value of `options`.
     """
-    plan, faults = read_yaml(path, TargetsConfig), list[str]()
+    config, faults = read_yaml(path, TargetsConfig), list[str]()
     targets = {
         name: target.model_copy(
             update={"options": read_options(target.adapter, target.options, adapters, faults, f"targets.{name}")}
         )
-        for name, target in plan.targets.items()
+        for name, target in config.targets.items()
     }
     if faults:
         raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
-    return plan.model_copy(update={"targets": targets})
+    return config.model_copy(update={"targets": targets})
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:

@@ -114,7 +114,7 @@ def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event
 def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     """Answer a command on a ticket with what happens, or CommandRefused. Nothing may happen: an empty answer.
 
-    Promises that fell due before the command are broken first, so that a breach is told once even when no timer ran.
+    SLA targets that fell due before the command are breached first, so that a breach is recorded even without a timer.
     """
     command = request.command
     if isinstance(command, Resolve):  # the photos in evidence count: the deliverable is judged as a whole

@@ -72,7 +72,7 @@ class InvariantBroken(BusError):
 
 
 class VersionMissing(InvariantBroken):
-    """An event's version does not follow the one known: those in between were not told."""
+    """An event's version does not follow the one known: versions in between are missing."""
 
     def __init__(self, ticket_id: str, *, version: int, known: int) -> None:
         """Keep the last version known; 0 for a ticket that is not known at all."""

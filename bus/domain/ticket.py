@@ -161,8 +161,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case WorkStarted(substate=substate):
             return _working(ticket, substate, at)
         case WorkPaused(waiting_for=waiting_for):
-            standing = sla_clock.stop(ticket.resolution, at)
-            return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=standing)
+            stopped = sla_clock.stop(ticket.resolution, at)
+            return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=stopped)
         case PauseReasonChanged(waiting_for=waiting_for):
             return replace(ticket, paused_for=waiting_for)
         case WorkResumed():

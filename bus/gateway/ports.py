@@ -105,6 +105,6 @@ class DeadLetterService(Protocol):
         """Tell how the targets stand."""
         ...
 
-    async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
-        """Carry an order out, once per key. Raises HttpProblem or CommandRefused; then nothing is changed."""
+    async def act(self, asked: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:
+        """Carry a request out, once per key. Raises HttpProblem or CommandRefused; then nothing is changed."""
         ...

@@ -51,7 +51,7 @@ class DispatchHandler:
     """
 
     name: str
-    door: RecordTranslator
+    translator: RecordTranslator
     dispatcher: Dispatcher
     refused: RejectedInputStore
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
@@ -65,13 +65,17 @@ class DispatchHandler:
         letters = set[int]()
         for record in records:
             try:
-                requests = self.door.requests(record)
+                requests = self.translator.requests(record)
             except Refusal as refusal:
                 OUTCOMES.labels("unreadable", refusal.code).inc()
                 log.warning(
-                    "record_refused", door=self.name, place=place_of(record), code=refusal.code, field=refusal.field
+                    "record_refused",
+                    stage=self.name,
+                    place=place_of(record),
+                    code=refusal.code,
+                    field=refusal.field,
                 )
-                refused.append(self.door.refused(refusal, record, 0))
+                refused.append(self.translator.refused(refusal, record, 0))
                 letters.add(id(record))
                 continue
             waiting += [_Waiting(record=record, step=n, request=one) for n, one in enumerate(requests)]
@@ -83,13 +87,13 @@ class DispatchHandler:
                 case Accepted():
                     accepted += 1
                 case Refused(error=error):
-                    refused.append(self.door.refused(error, one.record, one.step))
+                    refused.append(self.translator.refused(error, one.record, one.step))
                     letters.add(id(one.record))
         await self.refused.keep(refused)
         for record in records:
-            if header(record.headers, RETURNED) is None:  # people sent it again: that is no flood
+            if header(record.headers, RETURNED) is None:  # people sent it again: it counts for no limit
                 self._recent.setdefault(record.partition, {})[record.offset] = id(record) in letters
-        log.info("records_dispatched", door=self.name, records=len(records), accepted=accepted, refused=len(refused))
+        log.info("records_dispatched", stage=self.name, records=len(records), accepted=accepted, refused=len(refused))
 
     def _pause_above_limit(self, records: Sequence[Record]) -> None:
         """Stop before the next record of a partition that brings mostly letters. Raises InvariantBroken."""

@@ -11,7 +11,7 @@ from bus.intake.command_ids import check_key, command_id, fingerprint
 from bus.intake.reserved_names import refuse_reserved
 from schemas.messages import CommandSent
 
-DOOR = "KAFKA"
+ORIGIN = "KAFKA"
 
 
 def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
@@ -34,7 +34,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
         at=at,
         received_at=received_at,
         trace_id=trace_id or TraceId(own.hex),
-        fingerprint=fingerprint(DOOR, kebab(type(sent.command)), {"sent": sent}),
+        fingerprint=fingerprint(ORIGIN, kebab(type(sent.command)), {"sent": sent}),
         ticket_id=TicketId(sent.ticket_id) if sent.ticket_id else None,
         source_no=sent.ticket_source_no,
     )

@@ -116,7 +116,7 @@ def environment(state: StackState, data: Path) -> dict[str, str]:
     }
 
 
-def plan(
+def wanted_parts(
     data: Path, names: Sequence[str], state: StackState, jars: Jars | None, quick: QuickStart | None
 ) -> list[LocalPart]:
     """Answer the embedded parts among `names`, in the order in which they are started."""
@@ -175,7 +175,7 @@ def _required(jars: Jars | None) -> Jars:
     return jars
 
 
-def programs_plan(programs: Sequence[Program], state: StackState, data: Path) -> list[LocalPart]:
+def wanted_programs(programs: Sequence[Program], state: StackState, data: Path) -> list[LocalPart]:
     """Answer the programs as parts; the gateway tells readiness, the others count once they run."""
 
     def part(each: Program) -> LocalPart:

@@ -92,7 +92,7 @@ class LocalStack:
             self._start_parts()
             if self.prepare is not None:
                 asyncio.run(self._prepare(self.prepare))
-            self._start_all(parts.programs_plan(self.programs, self.state, self.data))
+            self._start_all(parts.wanted_programs(self.programs, self.state, self.data))
         except BaseException:
             self.stop()
             raise
@@ -183,9 +183,9 @@ class LocalStack:
             self.say(f"{name} is not started: {parts.REPLACED_BY[name].upper()} names an outside one")
         self.state.lends = parts.lends(self.settings, self.state, programs=bool(self.programs))
         self._save()
-        plan = parts.plan(self.data, names, self.state, archives, quick)
-        early = [part for part in plan if part.name != registry.NAME]
-        late = [part for part in plan if part.name == registry.NAME]
+        local_parts = parts.wanted_parts(self.data, names, self.state, archives, quick)
+        early = [part for part in local_parts if part.name != registry.NAME]
+        late = [part for part in local_parts if part.name == registry.NAME]
         started = [self._launch(part) for part in early]
         if postgres.NAME in names:  # the registry needs its database; Kafka comes up meanwhile
             self._await([each for each in started if each.part.name == postgres.NAME])
@@ -193,8 +193,8 @@ class LocalStack:
         started += [self._launch(part) for part in late]
         self._await([each for each in started if each.part.name != postgres.NAME])
 
-    def _start_all(self, plan: Sequence[LocalPart]) -> None:
-        self._await([self._launch(part) for part in plan])
+    def _start_all(self, wanted: Sequence[LocalPart]) -> None:
+        self._await([self._launch(part) for part in wanted])
 
     def _launch(self, part: LocalPart) -> Kept:
         self._check_interrupted()

@@ -61,7 +61,7 @@ async def republish(
 async def _strike_out(
     missing: dict[tuple[str, int], int], reader: RangeReader, where: tuple[str, int]
 ) -> dict[tuple[str, int], tuple[int, int]]:
-    """Strike out what one partition of the topic holds; give time and offset of records that no row told of.
+    """Strike out what one partition of the topic holds; give time and offset of records without a row.
 
     Whatever was published before is below the partition's end by now.
     """

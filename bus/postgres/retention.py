@@ -1,4 +1,4 @@
-"""Forgets what is of interest for a while only: notes of pushes, answers to orders, deliveries settled long ago."""
+"""Retention: deletes old rows of pushes, idempotency keys and settled deliveries."""
 
 import asyncio
 from typing import Final

@@ -77,25 +77,25 @@ class PostgresDeadLetterService:
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await target_statuses(self.pool)]
 
-    async def act(self, order: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:
+    async def act(self, asked: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:
         with _as_problems():
-            return await act_idempotently(self.pool, request, lambda connection: self._done(connection, order, request))
+            return await act_idempotently(self.pool, request, lambda connection: self._done(connection, asked, request))
 
     async def _done(
-        self, connection: Connection, order: DeadLetterRequest, request: IdempotentRequest
+        self, connection: Connection, asked: DeadLetterRequest, request: IdempotentRequest
     ) -> Mapping[str, Any]:
         encode = self.codec.encode_record
-        match order:
+        match asked:
             case RetryLetters(letters=numbers, why=why):
                 return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode)}
             case DiscardLetters(letters=numbers, why=why):
                 return {"discarded": await letters.discard(connection, numbers, _decision(request, why), encode)}
             case EditLetter(letter=number, why=why):
-                return {"letter": await self._edited(connection, order, _decision(request, why)), "edited_from": number}
+                return {"letter": await self._edited(connection, asked, _decision(request, why)), "edited_from": number}
             case FreezeRedrive(why=why):
                 return asdict(
                     await redrive_store.freeze(
-                        connection, _query(order), _terms(order), _decision(request, why), encode
+                        connection, _query(asked), _terms(asked), _decision(request, why), encode
                     )
                 )
             case RunRedrive(redrive=number):
@@ -118,34 +118,34 @@ class PostgresDeadLetterService:
                     raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}
             case _:
-                assert_never(order)
+                assert_never(asked)
 
-    async def _edited(self, connection: Connection, order: EditLetter, decision: Decision) -> int:
-        door = replay_topic_of((await letters.read(connection, order.letter)).origin)
-        if order.body and door in ("delivery", "commands", "answer"):
+    async def _edited(self, connection: Connection, asked: EditLetter, decision: Decision) -> int:
+        origin = replay_topic_of((await letters.read(connection, asked.letter)).origin)
+        if asked.body and origin in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
-        if order.changes and door in ("webhook", "http"):
+        if asked.changes and origin in ("webhook", "http"):
             raise CommandRefused("missing", "body", "请用 body 给出新的请求体", "give the new body, whole")
-        text = order.body.encode() or orjson.dumps(order.changes)
+        text = asked.body.encode() or orjson.dumps(asked.changes)
         codec, know, sources = self.codec, self.know, self.sources
-        return await edit(connection, order.letter, text, decision, codec=codec, know=know, sources=sources)
+        return await edit(connection, asked.letter, text, decision, codec=codec, know=know, sources=sources)
 
 
 def _decision(request: IdempotentRequest, why: str) -> Decision:
     return Decision(by=request.by, why=why, at=request.at)
 
 
-def _query(order: FreezeRedrive) -> DeadLetterQuery:
-    return DeadLetterQuery(target=order.target, cause=order.cause, event=order.event, kind=order.kind)
+def _query(asked: FreezeRedrive) -> DeadLetterQuery:
+    return DeadLetterQuery(target=asked.target, cause=asked.cause, event=asked.event, kind=asked.kind)
 
 
-def _terms(order: FreezeRedrive) -> RedriveLimits:
-    return RedriveLimits(canary=order.canary, watch=timedelta(seconds=order.watch_s), rate_per_s=order.rate_per_s)
+def _terms(asked: FreezeRedrive) -> RedriveLimits:
+    return RedriveLimits(canary=asked.canary, watch=timedelta(seconds=asked.watch_s), rate_per_s=asked.rate_per_s)
 
 
 @contextmanager
 def _as_problems() -> Iterator[None]:
-    """Tell the room's refusals as HTTP does; an edit that cannot be is no malformed request, and is refused."""
+    """Turn conflicts into HTTP problems; an edit that is not possible is refused, not malformed."""
     try:
         yield
     except NoSuchTarget as error:

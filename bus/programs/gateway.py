@@ -39,7 +39,7 @@ from bus.postgres.pool import connected
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import plan_of, push_sessions_of
+from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.settings import Settings
 from schemas.topics import LOG, physical
 
@@ -50,13 +50,13 @@ STOP_S_MAX = 5
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises TargetsConfigInvalid at once."""
     sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, plan_of(settings)))
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, targets_config_of(settings)))
 
 
-async def _serve(plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     config = uvicorn.Config(
-        _app(core, plan, spool),
+        _app(core, targets, spool),
         host=core.settings.http_host,
         port=core.settings.http_port,
         log_config=None,
@@ -89,8 +89,8 @@ def _listening_socket(settings: Settings) -> socket.socket:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
         )
     except OSError as error:
-        said = f"cannot listen on {host}:{port} ({error.strerror}); set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST"
-        raise PortTaken(said) from error
+        problem = f"cannot listen on {host}:{port} ({error.strerror}); set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST"
+        raise PortTaken(problem) from error
 
 
 class _Server(uvicorn.Server):
@@ -106,11 +106,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, plan: TargetsConfig, spool: KafkaSpool) -> Starlette:
+def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
     clients, known = ClientCache(functools.partial(load_tokens, core.pool)), sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
     hub, sent_events = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
-    group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, plan)
+    group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     writes = WriteSide(group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused)
     features: Sequence[Feature] = [
         ticket_routes(writes),

@@ -24,7 +24,7 @@ class _SourcePlan(FileModel):
     options: Any = Field(default_factory=dict)
 
 
-class _SourcesPlan(FileModel):
+class _SourcesConfig(FileModel):
     """All sources of a sources file by name."""
 
     sources: Mapping[_SourceName, _SourcePlan]
@@ -47,10 +47,10 @@ def sources(settings: Settings) -> Mapping[str, Source]:
 
 
 def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
-    plan, faults = read_yaml(path, _SourcesPlan), list[str]()
+    config, faults = read_yaml(path, _SourcesConfig), list[str]()
     options = {
         name: read_options(source.adapter, source.options, SOURCES, faults, f"sources.{name}")
-        for name, source in plan.sources.items()
+        for name, source in config.sources.items()
     }
     faults += [
         f"sources.{name}: the bus's own name; call the source otherwise" for name in options if is_reserved(name)
@@ -58,7 +58,7 @@ def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
     faults += [f"sources.{name}: TICKETBUS_WEBHOOK_SECRETS has it already" for name in options if name in taken]
     if faults:
         raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
-    return {name: _built(path, name, SOURCES[source.adapter], options[name]) for name, source in plan.sources.items()}
+    return {name: _built(path, name, SOURCES[source.adapter], options[name]) for name, source in config.sources.items()}
 
 
 def _built(path: Path, name: str, adapter: SourceAdapter[Any], options: BaseModel | None) -> Source:

@@ -12,7 +12,7 @@ from bus.delivery.attempt import AttemptRunner
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, Target
-from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_plan
+from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_targets_config
 from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
@@ -37,13 +37,13 @@ class Closeable(Protocol):
         """Let go of them; idempotent."""
 
 
-def plan_of(settings: Settings) -> TargetsConfig:
+def targets_config_of(settings: Settings) -> TargetsConfig:
     """Read the targets file; without one there are no targets. Raises TargetsConfigInvalid."""
     if settings.targets_file is None:
         return TargetsConfig(targets={})
-    plan = load_plan(settings.targets_file, TARGETS)
+    config = load_targets_config(settings.targets_file, TARGETS)
     pushed, faults = "", list[str]()
-    for name, target in plan.targets.items():
+    for name, target in config.targets.items():
         adapter = TARGETS[target.adapter]
         if not isinstance(adapter, PushAdapter):
             continue
@@ -54,12 +54,12 @@ def plan_of(settings: Settings) -> TargetsConfig:
         pushed = pushed or name
     if faults:
         raise TargetsConfigInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
-    return plan
+    return config
 
 
-async def check_targets(settings: Settings, plan: TargetsConfig) -> None:
+async def check_targets(settings: Settings, config: TargetsConfig) -> None:
     """See that every target can be built: its secrets are there. Raises TargetsConfigInvalid, SettingsInvalid."""
-    for name, target in plan.targets.items():
+    for name, target in config.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:
                 services = TargetServices(name=name, ticket_at=_no_ticket_yet, now=utc_now)
@@ -68,13 +68,13 @@ async def check_targets(settings: Settings, plan: TargetsConfig) -> None:
                 continue
 
 
-def push_sessions_of(core: Core, plan: TargetsConfig) -> PushSessions | None:
-    """Make the desk for the target that apps come for by themselves, if there is one."""
-    for name, target in plan.targets.items():
+def push_sessions_of(core: Core, config: TargetsConfig) -> PushSessions | None:
+    """Make the push sessions of the target that apps fetch from, if there is one."""
+    for name, target in config.targets.items():
         if isinstance(TARGETS[target.adapter], PushAdapter):
             return PushSessions(
                 name=name,
-                plan=target,
+                config=target,
                 pool=core.pool,
                 decode=core.codec.decode,
                 report=core.alerts,
@@ -85,13 +85,13 @@ def push_sessions_of(core: Core, plan: TargetsConfig) -> PushSessions | None:
     return None
 
 
-def delivery_workers(core: Core, plan: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
-    """Make a courier for every target that is called; what is fetched is looked after.
+def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
+    """Make a delivery worker for every target that is called, an overdue monitor for what apps fetch.
 
     Raises TargetsConfigInvalid where a secret is not set.
     """
     serving = dict[str, tuple[Runnable, Closeable]]()
-    for name, target in plan.targets.items():
+    for name, target in config.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:
                 services = TargetServices(name=name, ticket_at=TicketSnapshots(core.store).ticket_at, now=utc_now)
@@ -109,20 +109,20 @@ def _park(core: Core) -> Park:
     return functools.partial(letters.post_deliveries, encode=core.codec.encode_record)
 
 
-def _built(settings: Settings, adapter: TargetAdapter[Any], plan: TargetConfig, services: TargetServices) -> Target:
+def _built(settings: Settings, adapter: TargetAdapter[Any], config: TargetConfig, services: TargetServices) -> Target:
     with building(adapter.name, where=f"{settings.targets_file}: targets.{services.name}.options") as secrets:
-        return adapter.build(plan.options, secrets, services)
+        return adapter.build(config.options, secrets, services)
 
 
 async def _no_ticket_yet(_: Call) -> Ticket:
     raise StoreUnavailable("a target that is only checked is not called")
 
 
-def _delivery_worker(core: Core, name: str, plan: TargetConfig, target: Target) -> DeliveryWorker:
+def _delivery_worker(core: Core, name: str, config: TargetConfig, target: Target) -> DeliveryWorker:
     caller = AttemptRunner(
         name=name,
         target=target,
-        within_s=plan.attempt_timeout.total_seconds(),
+        within_s=config.attempt_timeout.total_seconds(),
         know=core.schemas.know,
         decode=core.codec.decode,
         encode=core.codec.encode_record,
@@ -131,5 +131,5 @@ def _delivery_worker(core: Core, name: str, plan: TargetConfig, target: Target) 
         now=utc_now,
     )
     return DeliveryWorker(
-        name=name, plan=plan, caller=caller, pool=core.pool, park=_park(core), now=utc_now, report=core.alerts
+        name=name, config=config, caller=caller, pool=core.pool, park=_park(core), now=utc_now, report=core.alerts
     )

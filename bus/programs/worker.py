@@ -24,7 +24,7 @@ from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
-from bus.programs.targets import check_targets, delivery_workers, plan_of
+from bus.programs.targets import check_targets, delivery_workers, targets_config_of
 from bus.settings import Settings
 from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
@@ -42,32 +42,34 @@ CONNECTIONS = 14
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
-    """Run the stages wanted, a relay, what the dead-letter room does by itself, until SIGTERM or Ctrl-C.
+    """Run the stages wanted, a relay and redrives until SIGTERM or Ctrl-C.
 
-    `sla` is the timer of the promises alone; with `delivery` the couriers run too.
+    `sla` is the timer of SLA targets alone; with `delivery` the delivery workers run too.
 
     Raises TargetsConfigInvalid before anything runs.
     """
-    names, plan = frozenset(wanted), plan_of(settings)
+    names, targets = frozenset(wanted), targets_config_of(settings)
     sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
     if DELIVERY in names:
-        await check_targets(settings, plan)
+        await check_targets(settings, targets)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.http_host)
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, plan))
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, targets))
     await end_with_leftovers()
 
 
-async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
-    made = delivery_workers(core, plan) if DELIVERY in names else {}
-    awaiting = [courier for courier, _ in made.values() if isinstance(courier, DeliveryWorker)]
+async def _serve(names: Collection[str], targets: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
+    made = delivery_workers(core, targets) if DELIVERY in names else {}
+    awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
 
     def applied(handler: str) -> None:
-        for courier in awaiting if handler == DELIVERIES_HANDLER else ():
-            courier.wake()
+        for worker in awaiting if handler == DELIVERIES_HANDLER else ():
+            worker.wake()
 
     tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, stopping, applied) for stage in stages_of(core, plan) if stage.name in names
+        stage.name: _run_stage(core, stage, stopping, applied)
+        for stage in stages_of(core, targets)
+        if stage.name in names
     }
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
@@ -75,8 +77,8 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
     if SLA in names:
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch)
         tasks["sla_timer"] = timer.run(stopping, utc_now)
-    for name, (courier, _) in made.items():
-        tasks[f"courier {name}"] = courier.run(stopping)
+    for name, (worker, _) in made.items():
+        tasks[f"delivery {name}"] = worker.run(stopping)
     if made:
         tasks["delivery_standing"] = unless(stopping, report_target_status(core.pool, utc_now))
     try:
@@ -86,26 +88,26 @@ async def _serve(names: Collection[str], plan: TargetsConfig, core: Core, stoppi
             await target.close()
 
 
-def stages_of(core: Core, plan: TargetsConfig) -> tuple[Stage, ...]:
+def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
     """Make every stage that reads Kafka."""
     namespace = core.settings.namespace
     events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
-    doors: dict[str, tuple[str, RecordTranslator]] = {
+    translators: dict[str, tuple[str, RecordTranslator]] = {
         INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings))),
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
-    deliveries = EnqueueHandler(events=events, plan=plan, now=utc_now)
+    deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)
     return (
         projection_stage(events, namespace=namespace),
         _stage(namespace, HOSTS.name, HOSTS.topic, handler_of(HOSTS, core.codec, core.schemas.know, core.refused.keep)),
         _stage(namespace, DELIVERY, LOG, deliveries),
-        *(_dispatching(core, name, topic, door) for name, (topic, door) in doors.items()),
+        *(_dispatching(core, name, topic, translator) for name, (topic, translator) in translators.items()),
     )
 
 
-def _dispatching(core: Core, name: str, topic: str, door: RecordTranslator) -> Stage:
+def _dispatching(core: Core, name: str, topic: str, translator: RecordTranslator) -> Stage:
     handler = DispatchHandler(
-        name=name, door=door, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
+        name=name, translator=translator, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
     )
     return _stage(core.settings.namespace, name, topic, handler)
 

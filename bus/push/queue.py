@@ -68,7 +68,7 @@ class ConnectedPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPush:
-    """The oldest delivery of a ticket as it waits; `told`: somebody knows already that it has waited for too long."""
+    """The oldest delivery of a ticket as it waits; `reported`: an alert was raised already."""
 
     claim: Claim
     held: bool
@@ -78,7 +78,7 @@ class WaitingPush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverduePush:
-    """A ticket whose handler has not taken its news in time; `waiting` counts what is told of now."""
+    """A ticket whose handler has not taken its news in time; `waiting` counts its overdue deliveries."""
 
     ticket_id: TicketId
     trace_id: str

@@ -69,7 +69,7 @@ class PushSessions:
     """The pushes of one target in this process; any number of gateways may have one. Nothing of a turn is half done."""
 
     name: str
-    plan: TargetConfig
+    config: TargetConfig
     pool: Pool
     decode: Callable[[bytes], Recorded]
     know: Callable[[Iterable[bytes]], Awaitable[None]]
@@ -135,7 +135,7 @@ class PushSessions:
 
     async def _turn(self) -> None:
         """Settle what came back and claim anew. Raises Transient, then all of it is done again."""
-        overdue = monotonic() - self.plan.attempt_timeout.total_seconds()
+        overdue = monotonic() - self.config.attempt_timeout.total_seconds()
         self._give_up([one for one in self._under_way.values() if one.at < overdue], "no answer in time")
         answered, unanswered, anew = tuple(self._answered), tuple(self._unanswered), frozenset(self._anew)
         now = self.now()
@@ -174,12 +174,12 @@ class PushSessions:
         wanted = [
             ConnectedPerson(person=person, free=free, anew=person in anew)
             for person in self._sessions
-            if (free := self.plan.concurrency - under_way[person]) > 0
+            if (free := self.config.concurrency - under_way[person]) > 0
         ]
         if not wanted:
             return []
         tickets = [one.claim.ticket_id for one in self._under_way.values()]
-        lease = self.plan.attempt_timeout + timedelta(seconds=SETTLE_S_MAX)
+        lease = self.config.attempt_timeout + timedelta(seconds=SETTLE_S_MAX)
         claims = await push_queue.claim(connection, self.name, wanted, under_way=tickets, now=now, lease=lease)
         await self.know([claim.value for _, claim in claims])
         pushes = list[DuePush]()

@@ -95,7 +95,7 @@ async def _batches(stream: Stream[Any]) -> AsyncGenerator[Sequence[EventT[bytes]
 
     Not take_events(): it wakes every few milliseconds although nothing comes, and delays what comes alone. What comes
     during a batch gathers by itself. Events of an assignment that is over are skipped by the stream, and when that
-    empties the queue a batch begun waits; it is told again at once from the committed offsets.
+    empties the queue a batch begun waits; it is delivered again at once from the committed offsets.
     """
     stream.enable_acks = False
     queue, events = cast(ChannelT[Any], stream.channel).queue, list[EventT[bytes]]()
@@ -135,7 +135,7 @@ async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> Non
 
 
 def _ends(app: faust.App, topic: str, records: Sequence[Record]) -> dict[int, int]:
-    """Give the end offsets of the records' partitions, as the App's fetches told."""
+    """Give the end offsets of the records' partitions, as the App's fetches reported."""
     ends = app.monitor.tp_end_offsets
     return {one: ends.get(TP(topic, one)) or 0 for one in {record.partition for record in records}}
 

@@ -31,7 +31,7 @@ DELETE FROM stage_batches WHERE handler = %(handler)s AND partition = %(partitio
     ORDER BY first_offset DESC OFFSET %(kept)s LIMIT 1)"""
 _STOP = "UPDATE stage_offsets SET failure = %s WHERE handler = %s AND partition = %s"
 _REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND failure IS NOT NULL"
-_STANDING = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
+_POSITIONS = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
 
 
 # A handler whose log is shorter than what took effect stands still: what comes next has offsets that count as done.
@@ -69,7 +69,7 @@ async def begin(connection: Connection, handlers: Sequence[str], topic: str, par
 async def positions(connection: Connection, handlers: Sequence[str] | None = None) -> list[HandlerPosition]:
     """Read how far the handlers are (default: all of them), in order of handler and partition."""
     named = "" if handlers is None else " WHERE handler = ANY(%s)"
-    query = f"{_STANDING}{named} ORDER BY handler, partition"
+    query = f"{_POSITIONS}{named} ORDER BY handler, partition"
     rows = await (await connection.execute(query.encode(), None if handlers is None else (list(handlers),))).fetchall()
     return [
         HandlerPosition(handler=h, partition=p, topic=t, next_offset=n, moved_at=at, failure=failure)

@@ -45,7 +45,7 @@ class Runner:
         report: AlertSink,
         applied: Callable[[str], None] = lambda _handler: None,
     ) -> None:
-        """Keep what it stands on; `applied` is told a handler's name each time a batch of its is committed."""
+        """Keep what it stands on; `applied` is called with a handler's name after each commit of its."""
         self.topic, self._pool, self._reader, self._now, self._report = topic, pool, reader, now, report
         self._applied = applied
         self.positions: dict[Place, int] = {}  # as last seen: PostgreSQL has the last word

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 Headers = list[tuple[str, bytes]]
-RETURNED = "ticketbus-letter"  # on input that comes back from the dead-letter room: the letter's number
+RETURNED = "ticketbus-letter"  # on replayed input: the number of its dead letter
 VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
 
 

@@ -11,9 +11,9 @@ from bus.domain.errors import MalformedInput, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedInput:
-    """Kept once per (origin, origin_ref): which input of which door.
+    """Kept once per (origin, origin_ref): which input of which origin.
 
-    The doors are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for what is no event there, log.
+    Origins are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for what is no event there, log.
     `kind` is malformed or refused. `heard`: who sent it was told at once, and is one who can mend it; what nobody hears
     of becomes a dead letter. `began_at`: when it came in, where that is not now.
     """

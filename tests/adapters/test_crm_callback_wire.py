@@ -20,7 +20,7 @@ from adapters.crm.callback_wire import judge, status_body
 from adapters.outbound_http import HttpResponse, retry_after_s
 from adapters.registry import TARGETS
 from bus.delivery.target import DeliveryFailed, FailureKind
-from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
+from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
 from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket import Ticket, evolve
@@ -191,6 +191,6 @@ def test_crm_callback_wire_the_example_of_a_targets_file_is_one_and_its_comments
     for text in (shipped, said):
         path = tmp_path / "targets.yaml"
         path.write_text(text, encoding="utf-8")
-        plans.append(load_plan(path, TARGETS))
+        plans.append(load_targets_config(path, TARGETS))
     assert said.count("# ") < shipped.count("# ")
     assert plans[0] == plans[1]

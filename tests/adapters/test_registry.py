@@ -12,11 +12,11 @@ from adapters import registry
 from adapters.adapter import Options, PushAdapter, TargetAdapter
 from adapters.crm import callback
 from adapters.plugins import Adapters
-from bus.delivery.targets_config import TargetsConfigInvalid, load_plan
+from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
 from bus.domain.errors import AdapterUnusable
 from bus.programs.gateway import run_gateway
 from bus.programs.sources import sources
-from bus.programs.targets import check_targets, plan_of
+from bus.programs.targets import check_targets, targets_config_of
 from bus.programs.worker import run_worker
 from bus.settings import Settings, SettingsInvalid
 
@@ -92,7 +92,7 @@ def test_registry_targets_file_names_file_target_and_field_of_a_broken_offer(tmp
     path = tmp_path / "targets.yaml"
     path.write_text("targets: {erp: {adapter: lost, events: all}, crm: {adapter: crm-calback, events: all}}")
     with pytest.raises(TargetsConfigInvalid) as wrong:
-        load_plan(path, found)
+        load_targets_config(path, found)
     text = str(wrong.value)
     assert text.startswith(f"{path}: targets.erp.adapter: what the package acme 1.2 offers")
     assert "targets.crm.adapter: there is no adapter 'crm-calback'; did you mean 'crm-callback'?" in text
@@ -107,7 +107,7 @@ async def test_registry_targets_are_built_at_start_and_a_secret_that_cannot_be_o
     path.write_text(json.dumps({"targets": {"crm": {"adapter": "crm-callback", "events": "all", "options": options},
                                             "app": apps}}))  # fmt: skip
     settings = Settings.model_validate({"targets_file": path})
-    plan = plan_of(settings)
+    plan = targets_config_of(settings)
     monkeypatch.setenv("CRM_SECRET", SECRET)
     await check_targets(settings, plan)
     monkeypatch.setenv("CRM_SECRET", "whsec_YWJj")

@@ -183,9 +183,9 @@ async def test_simulators_the_app_is_told_that_a_topic_is_none(gateway: SmallGat
 
 
 async def test_simulators_the_desk_waits_for_the_list_to_follow(gateway: SmallGateway) -> None:
-    async with DispatcherClient(gateway.url, "t", person="王芳") as desk:
-        wanted = asyncio.create_task(desk.listed("closed", lambda each: each["ticket_id"] == "T1"))
-        status, _ = await desk.assign("T1", {"person": "张伟"}, "近")
+    async with DispatcherClient(gateway.url, "t", person="王芳") as dispatcher:
+        wanted = asyncio.create_task(dispatcher.listed("closed", lambda each: each["ticket_id"] == "T1"))
+        status, _ = await dispatcher.assign("T1", {"person": "张伟"}, "近")
         assert status == 200
         assert await wanted == {"ticket_id": "T1"}
-        assert await desk.listed("closed", lambda _: False, limit_s=0.01) is None
+        assert await dispatcher.listed("closed", lambda _: False, limit_s=0.01) is None

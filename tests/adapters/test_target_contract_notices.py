@@ -108,7 +108,7 @@ def suite_on(kind: type[CrmCallback]) -> HttpTargetContract:
     return Suite()
 
 
-LOST = "test_an_answer_lost_at_any_exchange_is_never_told_as_nothing_done_and_leaves_one_effect"
+LOST = "test_an_answer_lost_at_any_exchange_is_never_taken_for_nothing_done_and_leaves_one_effect"
 CASES: tuple[tuple[type[CrmCallback], str, tuple[Any, ...]], ...] = (
     (SaysNothingWasSent, LOST, (Loss.CUT,)),
     (SaysNothingWasSent, "test_retry_after_is_honoured_in_both_forms", ()),

@@ -11,19 +11,19 @@ from bus.local.stack import Urls
 from bus.postgres.pool import Pool
 from bus.settings import Settings
 from schemas.topics import load_contract
-from tests.deadletter.letters import Room
-from tests.delivery.conftest import office
-from tests.delivery.deliveries import Office
+from tests.deadletter.letters import LetterStore
+from tests.delivery.conftest import delivery_queue
+from tests.delivery.deliveries import DeliveryQueue
 from tests.store.conftest import database, pool
 
-__all__ = ["database", "office", "pool"]
+__all__ = ["database", "delivery_queue", "pool"]
 
 
 @pytest.fixture
-def room(pool: Pool, office: Office) -> Room:
+def letter_store(pool: Pool, delivery_queue: DeliveryQueue) -> LetterStore:
     """Begin with an empty room."""
-    del office  # it has emptied it
-    return Room(pool)
+    del delivery_queue  # it has emptied it
+    return LetterStore(pool)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NO_CONNECTION = cast("Connection", object())  # the doors' handlers commit on their own
 
 
-class Room(MemoryRejectedInputs):
+class LetterStore(MemoryRejectedInputs):
     """Keeps refused input in memory and in the room itself."""
 
     def __init__(self, pool: Pool) -> None:
@@ -122,26 +122,28 @@ def record(value: bytes | None, offset: int = 0, topic: str = "ticket.commands",
     return Record(topic=topic, partition=0, offset=offset, value=value, **{**plain, **own})
 
 
-def handler(door: RecordTranslator, store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
+def handler(translator: RecordTranslator, store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make a door's handler on a store in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: DECIDED)
-    return DispatchHandler(name="door", door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+    return DispatchHandler(
+        name="door", translator=translator, dispatcher=dispatcher, refused=refused, know=nothing_more
+    )
 
 
 @asynccontextmanager
-async def relaying(room: Room, settings: Settings) -> AsyncIterator[Relay]:
+async def relaying(letter_store: LetterStore, settings: Settings) -> AsyncIterator[Relay]:
     """Make a relay whose producer is gone afterwards, and that reports into the room."""
-    relay = Relay(pool=room.pool, contract=load_contract(), settings=settings, report=room.found.append)
+    relay = Relay(pool=letter_store.pool, contract=load_contract(), settings=settings, report=letter_store.found.append)
     try:
         yield relay
     finally:
         await relay.close()
 
 
-async def told(room: Room, settings: Settings) -> int:
+async def told(letter_store: LetterStore, settings: Settings) -> int:
     """Publish all that the room has to tell; gives how much that was."""
     published = 0
-    async with relaying(room, settings) as relay, asyncio.timeout(60):
+    async with relaying(letter_store, settings) as relay, asyncio.timeout(60):
         while count := await relay.publish_once():
             published += count
     return published

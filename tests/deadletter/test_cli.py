@@ -15,7 +15,7 @@ from bus.local.stack import Urls
 from bus.postgres.pool import in_transaction
 from deadletter.store import discard, replace
 from tests.bus_under_test import Bus, bus_on
-from tests.deadletter.letters import DECISION, Room, dead, noted
+from tests.deadletter.letters import DECISION, LetterStore, dead, noted
 from tests.schemas.codecs import ONE_OF_EACH
 
 STANDING = """
@@ -89,7 +89,7 @@ def letters(bus: Bus) -> dict[str, str]:
 
     async def put() -> list[int]:
         async with open_core(bus.settings) as core:
-            numbers = await Room(core.pool).put(
+            numbers = await LetterStore(core.pool).put(
                 dead(**erp, event="TicketOpened", value=core.codec.encode(ONE_OF_EACH[0])),
                 dead(value=b"junk"),
                 dead(origin="import:uci", origin_ref="INC1#1", value=b"a,b"),
@@ -168,7 +168,7 @@ def test_cli_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> N
 
     async def put() -> int:
         async with open_core(bus.settings) as core:
-            return (await Room(core.pool).put(dead(**crm, value=core.codec.encode(ONE_OF_EACH[0]))))[0]
+            return (await LetterStore(core.pool).put(dead(**crm, value=core.codec.encode(ONE_OF_EACH[0]))))[0]
 
     number = str(asyncio.run(put()))
     file = tmp_path / "edit.json"

@@ -24,10 +24,10 @@ from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import CommandSent
 from tests.bus_under_test import eventually
-from tests.deadletter.letters import DECISION, Room, dead, letter, noted, received
+from tests.deadletter.letters import DECISION, LetterStore, dead, letter, noted, received
 from tests.deadletter.test_redrive_store import whole
 from tests.deadletter.test_store import deliver, letter_of
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Script, Scripted, delivery_workers
 from tests.gateway.fakes import FakeSource
 from tests.schemas.codecs import CODEC, ONE_OF_EACH
@@ -40,12 +40,12 @@ Edit = Callable[[int, bytes], Awaitable[int]]
 
 
 @pytest.fixture
-def mend(room: Room) -> Edit:
+def mend(letter_store: LetterStore) -> Edit:
     """Edit a letter by its number."""
 
     async def edit_it(number: int, text: bytes) -> int:
         return await in_transaction(
-            room.pool, edit, number, text, DECISION, codec=CODEC, know=nothing_more, sources=SOURCES
+            letter_store.pool, edit, number, text, DECISION, codec=CODEC, know=nothing_more, sources=SOURCES
         )
 
     return edit_it
@@ -67,45 +67,50 @@ def noted_in(calls: list[Call]) -> list[tuple[int, str]]:
     return [(one.event.version, plain(one.event.event)["text"]) for one in calls]
 
 
-async def test_edit_a_field_is_changed_for_one_target_alone_under_the_same_key(office: Office, mend: Edit) -> None:
+async def test_edit_a_field_is_changed_for_one_target_alone_under_the_same_key(
+    delivery_queue: DeliveryQueue, mend: Edit
+) -> None:
     calls, others = list[Call](), list[Call]()
-    await deliver(office, taking(calls), ("R1", 1), ("R1", 2), parked=1)
-    log = await office.rows("SELECT value FROM events ORDER BY version")
-    original = await letter_of(office, "R1")
+    await deliver(delivery_queue, taking(calls), ("R1", 1), ("R1", 2), parked=1)
+    log = await delivery_queue.rows("SELECT value FROM events ORDER BY version")
+    original = await letter_of(delivery_queue, "R1")
     copy = await mend(original, b'{"text": "mended"}')
-    assert (await in_transaction(office.pool, letters.read, copy)).edited_from == original
-    assert (await in_transaction(office.pool, letters.read, original)).state == "edited"
-    await in_transaction(office.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
-    await deliver(office, taking(calls))
-    await office.add(("R1", 1), ("R1", 2), target="crm")
-    async with delivery_workers(office.pool, taking(others), name="crm"):
-        await eventually(lambda: office.rows("SELECT 1 FROM delivery_heads WHERE parked"))
+    assert (await in_transaction(delivery_queue.pool, letters.read, copy)).edited_from == original
+    assert (await in_transaction(delivery_queue.pool, letters.read, original)).state == "edited"
+    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
+    await deliver(delivery_queue, taking(calls))
+    await delivery_queue.add(("R1", 1), ("R1", 2), target="crm")
+    async with delivery_workers(delivery_queue.pool, taking(others), name="crm"):
+        await eventually(lambda: delivery_queue.rows("SELECT 1 FROM delivery_heads WHERE parked"))
     assert noted_in(calls) == [(1, "1"), (1, "mended"), (2, "2")]
     assert calls[1].key == calls[0].key
     assert replace(calls[1].event, event=calls[0].event.event) == calls[0].event, "only the field is another"
     assert noted_in(others) == [(1, "1")], "the other target got the event as it happened"
-    assert await office.rows("SELECT value FROM events ORDER BY version") == log
+    assert await delivery_queue.rows("SELECT value FROM events ORDER BY version") == log
     assert [
-        (one["decision"], one["by"]) for one in (await in_transaction(office.pool, letters.read, original)).decisions
+        (one["decision"], one["by"])
+        for one in (await in_transaction(delivery_queue.pool, letters.read, original)).decisions
     ] == [("edited", "张工")]
 
 
-async def test_edit_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(office: Office, mend: Edit) -> None:
+async def test_edit_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(
+    delivery_queue: DeliveryQueue, mend: Edit
+) -> None:
     calls = list[Call]()
-    await deliver(office, taking(calls), ("R1", 1), parked=1)
-    first = await letter_of(office, "R1")
+    await deliver(delivery_queue, taking(calls), ("R1", 1), parked=1)
+    first = await letter_of(delivery_queue, "R1")
     second = await mend(first, b'{"text": "better"}')
     third = await mend(second, b'{"text": "best"}')
     for gone in (first, second):
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "late"}')
         with pytest.raises(LetterGone, match=str(gone)):
-            await in_transaction(office.pool, letters.retry, [gone], DECISION, CODEC.encode_record)
-    await in_transaction(office.pool, letters.retry, [third], DECISION, CODEC.encode_record)
-    await deliver(office, taking(calls))
+            await in_transaction(delivery_queue.pool, letters.retry, [gone], DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, letters.retry, [third], DECISION, CODEC.encode_record)
+    await deliver(delivery_queue, taking(calls))
     assert noted_in(calls) == [(1, "1"), (1, "best")]
     rows = "SELECT state, edited_from FROM letters ORDER BY id"
-    assert await office.rows(rows) == [("edited", None), ("edited", first), ("retried", second)]
+    assert await delivery_queue.rows(rows) == [("edited", None), ("edited", first), ("retried", second)]
 
 
 def sees(text: str) -> Script:
@@ -119,35 +124,35 @@ def sees(text: str) -> Script:
 
 
 async def test_edit_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_the_next_event_is_itself(
-    office: Office, mend: Edit
+    delivery_queue: DeliveryQueue, mend: Edit
 ) -> None:
     calls = list[Call]()
-    await deliver(office, taking(calls), ("R1", 1), ("R1", 2), parked=1)
-    copy = await mend(await letter_of(office, "R1"), b'{"text": "worse"}')
+    await deliver(delivery_queue, taking(calls), ("R1", 1), ("R1", 2), parked=1)
+    copy = await mend(await letter_of(delivery_queue, "R1"), b'{"text": "worse"}')
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still not")
 
-    await in_transaction(office.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
-    await deliver(office, Scripted(before=reject), parked=1)
-    again = await in_transaction(office.pool, letters.read, await letter_of(office, "R1"))
+    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
+    await deliver(delivery_queue, Scripted(before=reject), parked=1)
+    again = await in_transaction(delivery_queue.pool, letters.read, await letter_of(delivery_queue, "R1"))
     assert CODEC.decode(again.value).event == NoteAdded(text="worse", changed=())
-    await in_transaction(office.pool, letters.retry, [again.id], DECISION, CODEC.encode_record)
-    await deliver(office, Scripted(before=sees("worse")), parked=1)
-    again = await in_transaction(office.pool, letters.read, await letter_of(office, "R1"))
+    await in_transaction(delivery_queue.pool, letters.retry, [again.id], DECISION, CODEC.encode_record)
+    await deliver(delivery_queue, Scripted(before=sees("worse")), parked=1)
+    again = await in_transaction(delivery_queue.pool, letters.read, await letter_of(delivery_queue, "R1"))
     last = await mend(again.id, b'{"text": "good"}')
-    await in_transaction(office.pool, letters.retry, [last], DECISION, CODEC.encode_record)
-    await deliver(office, taking(calls))
+    await in_transaction(delivery_queue.pool, letters.retry, [last], DECISION, CODEC.encode_record)
+    await deliver(delivery_queue, taking(calls))
     assert noted_in(calls)[1:] == [(1, "good"), (2, "2")]
 
 
-async def test_edit_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None:
+async def test_edit_a_redrive_sends_the_copy(delivery_queue: DeliveryQueue, mend: Edit) -> None:
     calls = list[Call]()
-    await deliver(office, taking(calls), ("R1", 1), ("R2", 1), parked=2)
-    await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
-    await mend(await letter_of(office, "R2"), b'{"text": "mended"}')
+    await deliver(delivery_queue, taking(calls), ("R1", 1), ("R2", 1), parked=2)
+    await mend(await letter_of(delivery_queue, "R1"), b'{"text": "mended"}')
+    await mend(await letter_of(delivery_queue, "R2"), b'{"text": "mended"}')
     frozen = await in_transaction(
-        office.pool,
+        delivery_queue.pool,
         freeze,
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
@@ -155,28 +160,30 @@ async def test_edit_a_redrive_sends_the_copy(office: Office, mend: Edit) -> None
         CODEC.encode_record,
     )
     del calls[:]
-    async with delivery_workers(office.pool, taking(calls)):
-        ended = await whole(office, frozen.id)
+    async with delivery_workers(delivery_queue.pool, taking(calls)):
+        ended = await whole(delivery_queue, frozen.id)
     assert (ended.state, ended.delivered) == ("done", 2)
     assert noted_in(calls) == [(1, "mended")] * 2
 
 
-async def test_edit_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: Office, mend: Edit) -> None:
+async def test_edit_a_copy_made_after_the_freeze_is_no_part_of_the_set(
+    delivery_queue: DeliveryQueue, mend: Edit
+) -> None:
     calls = list[Call]()
-    await deliver(office, taking(calls), ("R1", 1), parked=1)
+    await deliver(delivery_queue, taking(calls), ("R1", 1), parked=1)
     frozen = await in_transaction(
-        office.pool,
+        delivery_queue.pool,
         freeze,
         DeadLetterQuery(target="erp"),
         RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100),
         DECISION,
         CODEC.encode_record,
     )
-    copy = await mend(await letter_of(office, "R1"), b'{"text": "mended"}')
-    async with delivery_workers(office.pool, taking(calls)):
-        assert (await whole(office, frozen.id)).released == 0
+    copy = await mend(await letter_of(delivery_queue, "R1"), b'{"text": "mended"}')
+    async with delivery_workers(delivery_queue.pool, taking(calls)):
+        assert (await whole(delivery_queue, frozen.id)).released == 0
     assert noted_in(calls) == [(1, "1")]
-    assert (await in_transaction(office.pool, letters.read, copy)).state == "open"
+    assert (await in_transaction(delivery_queue.pool, letters.read, copy)).state == "open"
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -193,17 +200,17 @@ async def test_edit_a_copy_made_after_the_freeze_is_no_part_of_the_set(office: O
     (b'{"a":' * 60, ("too_deep", "body", "")),
 ])  # fmt: skip
 async def test_edit_that_breaks_the_schema_names_the_field_and_changes_nothing(
-    room: Room, mend: Edit, text: bytes, said: tuple[str, str, str]
+    letter_store: LetterStore, mend: Edit, text: bytes, said: tuple[str, str, str]
 ) -> None:
     event = replace(ONE_OF_EACH[0], event=NoteAdded(text="1", changed=()))
-    numbers = await room.put(
+    numbers = await letter_store.put(
         dead(origin="delivery:erp", origin_ref="T1/1", target="erp", version=1, value=CODEC.encode(event)), dead()
     )
     for number in numbers:
         with pytest.raises(MalformedInput) as refused:
             await mend(number, text)
         assert (refused.value.code, refused.value.field, refused.value.context.get("nearest", "")) == said
-    assert [(one.state, list(one.decisions)) for one in await room.letters()] == [("open", [])] * 2
+    assert [(one.state, list(one.decisions)) for one in await letter_store.letters()] == [("open", [])] * 2
 
 
 @pytest.mark.parametrize("one", ONE_OF_EACH, ids=lambda one: type(one.event).__name__)
@@ -255,24 +262,26 @@ def test_edit_what_nobody_can_read_or_send_cannot_be_edited_and_is_told_why(own:
 
 
 @pytest.mark.parametrize("value", [b"junk", b"", b"\0\0\0\xff\xff", CODEC.encode(ONE_OF_EACH[0])])
-async def test_edit_bytes_that_are_no_command_cannot_be_edited(room: Room, mend: Edit, value: bytes) -> None:
-    (number,) = await room.put(dead(value=value))
+async def test_edit_bytes_that_are_no_command_cannot_be_edited(
+    letter_store: LetterStore, mend: Edit, value: bytes
+) -> None:
+    (number,) = await letter_store.put(dead(value=value))
     with pytest.raises((LetterKept, MalformedInput)):
         await mend(number, b'{"text": "y"}')
-    assert [one.state for one in await room.letters()] == ["open"]
+    assert [one.state for one in await letter_store.letters()] == ["open"]
 
 
-async def test_edit_two_who_edit_one_letter_at_once_make_one_copy(room: Room, mend: Edit) -> None:
-    (number,) = await room.put(dead())
+async def test_edit_two_who_edit_one_letter_at_once_make_one_copy(letter_store: LetterStore, mend: Edit) -> None:
+    (number,) = await letter_store.put(dead())
     told = await asyncio.gather(*(mend(number, b'{"text": "%d"}' % n) for n in range(4)), return_exceptions=True)
     assert sum(isinstance(one, LetterGone) for one in told) == 3
-    assert sorted(one.state for one in await room.letters()) == ["edited", "open"]
+    assert sorted(one.state for one in await letter_store.letters()) == ["edited", "open"]
 
 
-async def test_edit_a_letter_that_is_gone_cannot_be_edited(room: Room, mend: Edit) -> None:
-    (number,) = await room.put(dead())
-    await in_transaction(room.pool, letters.discard, [number], DECISION, CODEC.encode_record)
+async def test_edit_a_letter_that_is_gone_cannot_be_edited(letter_store: LetterStore, mend: Edit) -> None:
+    (number,) = await letter_store.put(dead())
+    await in_transaction(letter_store.pool, letters.discard, [number], DECISION, CODEC.encode_record)
     for gone in (number, 10**9):
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "y"}')
-    assert [one.state for one in await room.letters()] == ["discarded"]
+    assert [one.state for one in await letter_store.letters()] == ["discarded"]

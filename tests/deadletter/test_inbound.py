@@ -26,7 +26,7 @@ from tests.deadletter.letters import (
     DECISION,
     DIED,
     NO_CONNECTION,
-    Room,
+    LetterStore,
     handler,
     noted,
     opened,
@@ -51,42 +51,46 @@ def gist(letters: Sequence[DeadLetter]) -> list[tuple[str, str, str, str]]:
     return [(one.origin, one.origin_ref, one.kind, one.reason) for one in letters]
 
 
-async def gateway_on(room: Room) -> Gateway:
+async def gateway_on(letter_store: LetterStore) -> Gateway:
     """Make a gateway that refuses into the room."""
-    return Gateway(refused=room)
+    return Gateway(refused=letter_store)
 
 
 async def test_inbound_a_webhook_that_cannot_be_translated_is_answered_and_is_one_letter_however_often(
-    room: Room,
+    letter_store: LetterStore,
 ) -> None:
-    gateway = await gateway_on(room)
+    gateway = await gateway_on(letter_store)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         answers = [await deliver(gateway, "bad words", delivery="d1") for _ in range(3)]
     assert {(one.status_code, one.json()["code"]) for one in answers} == {(400, "unknown_type")}
-    (letter,) = await room.letters()
+    (letter,) = await letter_store.letters()
     assert gist([letter]) == [("webhook:fake", "d1", "malformed", "unknown_type")]
     assert (letter.value, letter.attempts, len(letter.failures)) == (b"bad words", 3, 3)
     assert letter.headers["webhook-id"] == "d1"
     assert letter.trace_id == answers[0].headers["traceparent"].split("-")[1]
     assert "webhook-signature" not in letter.headers
-    assert [(one.rule, one.about) for one in room.found] == [(AlertRule.LETTER, "webhook:fake")], "a repeat is no news"
+    assert [(one.rule, one.about) for one in letter_store.found] == [(AlertRule.LETTER, "webhook:fake")], (
+        "a repeat is no news"
+    )
 
 
-async def test_inbound_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accepted_is_none(room: Room) -> None:
-    gateway = await gateway_on(room)
+async def test_inbound_each_refused_command_of_a_webhook_is_a_letter_and_what_was_accepted_is_none(
+    letter_store: LetterStore,
+) -> None:
+    gateway = await gateway_on(letter_store)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         answer = await deliver(gateway, "open reopen note reopen", delivery="d1")
     assert answer.status_code == 422
-    assert gist(await room.letters()) == [
+    assert gist(await letter_store.letters()) == [
         ("webhook:fake", "d1#1", "refused", "not_now"),
         ("webhook:fake", "d1#3", "refused", "not_now"),
     ]
-    (found,) = room.found
+    (found,) = letter_store.found
     assert (found.facts["letters"], found.facts["code"]) == (2, "not_now")
 
 
-async def test_inbound_what_a_person_was_told_at_once_is_no_letter(room: Room) -> None:
-    gateway = await gateway_on(room)
+async def test_inbound_what_a_person_was_told_at_once_is_no_letter(letter_store: LetterStore) -> None:
+    gateway = await gateway_on(letter_store)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         ticket = await gateway.opened()
         for path, body, status in (
@@ -95,17 +99,19 @@ async def test_inbound_what_a_person_was_told_at_once_is_no_letter(room: Room) -
             ("/v1/tickets", {"titel": "?"}, 400),
         ):
             assert (await gateway.post(path, body)).status_code == status
-    assert len(room.kept) == 3
-    assert (await room.letters(), room.found) == ([], [])
+    assert len(letter_store.kept) == 3
+    assert (await letter_store.letters(), letter_store.found) == ([], [])
 
 
-async def test_inbound_commands_on_kafka_that_are_unreadable_or_refused_are_letters_once(room: Room) -> None:
+async def test_inbound_commands_on_kafka_that_are_unreadable_or_refused_are_letters_once(
+    letter_store: LetterStore,
+) -> None:
     refused = CODEC.encode_record(noted("k1", "等待备件", number="S-9"))
     values = [b"junk", refused, None, refused, CODEC.encode_record(opened("k2"))]
     records = [record(value, place, headers=(TRACEPARENT, ("x", b"\0\xff"))) for place, value in enumerate(values)]
     for _ in range(2):  # the stage was killed before its offset moved
-        await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    letters = await room.letters()
+        await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    letters = await letter_store.letters()
     assert [(one.origin, one.reason, one.value, one.attempts) for one in letters] == [
         ("commands", "malformed_record", b"junk", 2),
         ("commands", "empty_record", b"", 2),
@@ -116,11 +122,11 @@ async def test_inbound_commands_on_kafka_that_are_unreadable_or_refused_are_lett
     assert letters[0].headers["x"] == "��"
     assert {one.trace_id for one in letters} == {TRACEPARENT[1].decode().split("-")[1]}
     assert {(one.began_at, one.died_at) for one in letters} == {(BEGAN, DIED)}
-    assert [found.facts["letters"] for found in room.found] == [3]
+    assert [found.facts["letters"] for found in letter_store.found] == [3]
 
 
 async def test_inbound_requests_that_waited_on_kafka_and_are_refused_are_letters_of_the_door_they_came_to(
-    room: Room,
+    letter_store: LetterStore,
 ) -> None:
     http = received(
         b'{"titel": "?"}', "key-1", source="a-lead", client="a-lead", path="/v1/tickets",
@@ -128,8 +134,8 @@ async def test_inbound_requests_that_waited_on_kafka_and_are_refused_are_letters
     )  # fmt: skip
     values = [b"junk", CODEC.encode_record(received(b"bad", "d2")), CODEC.encode_record(http)]
     records = [record(value, place, topic="ticket.intake") for place, value in enumerate(values)]
-    await handler(INTAKE, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    letters = await room.letters()
+    await handler(INTAKE, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    letters = await letter_store.letters()
     assert [(one.origin, one.reason) for one in letters] == [
         ("intake", "malformed_record"),
         ("webhook:fake", "unknown_type"),
@@ -141,19 +147,21 @@ async def test_inbound_requests_that_waited_on_kafka_and_are_refused_are_letters
         "a-lead",
     )
     assert letters[1].began_at == BEGAN
-    assert [found.about for found in room.found] == ["http, intake, webhook:fake"]
+    assert [found.about for found in letter_store.found] == ["http, intake, webhook:fake"]
 
 
-async def test_inbound_bytes_on_the_log_that_are_no_event_are_letters_once_for_all_who_read(room: Room) -> None:
-    readers = [EventReader(decode=CODEC.decode, keep=room.keep) for _ in range(3)]
+async def test_inbound_bytes_on_the_log_that_are_no_event_are_letters_once_for_all_who_read(
+    letter_store: LetterStore,
+) -> None:
+    readers = [EventReader(decode=CODEC.decode, keep=letter_store.keep) for _ in range(3)]
     records = [record(value, place, topic="ticket.events") for place, value in enumerate([b"\0junk", None, b"x" * 9])]
     for reader in readers:
         assert await reader.read(records) == []
-    letters = await room.letters()
+    letters = await letter_store.letters()
     assert [(one.origin, one.origin_ref, one.attempts) for one in letters] == [
         ("log", f"ticket.events/0@{place}", 3) for place in range(3)
     ]
-    assert len(room.found) == 1
+    assert len(letter_store.found) == 1
 
 
 class Answering(Scripted):
@@ -164,7 +172,7 @@ class Answering(Scripted):
         return Effect(commands=[Note(text="此单不存在"), Note(text="a\0b")])
 
 
-async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(room: Room) -> None:
+async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(letter_store: LetterStore) -> None:
     caller = AttemptRunner(
         name="erp",
         target=Answering(),
@@ -173,7 +181,7 @@ async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(ro
         decode=CODEC.decode,
         encode=CODEC.encode_record,
         dispatch=Dispatcher(store=StoreThatMayBeAway(), rules=RULES).dispatch,
-        refused=room,
+        refused=letter_store,
         now=lambda: DIED,
     )
     asked = event("T20261122-000009", 1)
@@ -182,7 +190,7 @@ async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(ro
     )
     for _ in range(2):  # the worker was killed before it settled
         assert (await caller.attempt(claim)).effect is not None
-    letters = await room.letters()
+    letters = await letter_store.letters()
     assert [(one.origin, one.kind, one.reason, one.attempts) for one in letters] == [
         ("answer:erp", "malformed", "nul", 2),
         ("answer:erp", "refused", "no_such_ticket", 2),
@@ -193,25 +201,27 @@ async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(ro
     assert (sent.source, sent.ticket_id, sent.command) == ("erp", asked.ticket_id, Note(text="此单不存在"))
 
 
-async def test_inbound_rows_of_a_history_that_cannot_be_read_are_letters_and_one_finding_a_batch(room: Room) -> None:
+async def test_inbound_rows_of_a_history_that_cannot_be_read_are_letters_and_one_finding_a_batch(
+    letter_store: LetterStore,
+) -> None:
     history = History()
-    history.refused = room
+    history.refused = letter_store
     for _ in range(2):
         await history.take(SAMPLE)
-    letters = await room.letters()
+    letters = await letter_store.letters()
     assert [(one.origin, one.reason, one.attempts) for one in letters] == [
         (f"import:{MAP.source}", "unknown_state_word", 2)
     ] * 3
     assert [one.value for one in letters] == [SAMPLE[int(one.headers["line"]) - 1] for one in letters]
-    assert sum(int(found.facts["letters"]) for found in room.found) == 3
-    assert len(room.found) < 3
+    assert sum(int(found.facts["letters"]) for found in letter_store.found) == 3
+    assert len(letter_store.found) < 3
 
 
-async def test_inbound_letters_that_one_repair_would_mend_are_one_group(room: Room) -> None:
+async def test_inbound_letters_that_one_repair_would_mend_are_one_group(letter_store: LetterStore) -> None:
     values = [CODEC.encode_record(noted(f"k{n}", "x", number=f"S-{n}")) for n in range(3)]
     records = [record(value, place) for place, value in enumerate([b"junk", *values, b"junk too"])]
-    await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    assert [(one.letters, one.reason) for one in await groups(room.pool)] == [
+    await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    assert [(one.letters, one.reason) for one in await groups(letter_store.pool)] == [
         (3, "no_such_ticket"),
         (2, "malformed_record"),
     ]
@@ -219,33 +229,33 @@ async def test_inbound_letters_that_one_repair_would_mend_are_one_group(room: Ro
 
 @pytest.mark.parametrize("dealt_with", [False, True])
 async def test_inbound_the_same_input_again_is_a_new_letter_only_when_the_old_one_was_dealt_with(
-    room: Room, dealt_with: bool
+    letter_store: LetterStore, dealt_with: bool
 ) -> None:
     records = [record(CODEC.encode_record(noted("k1", "x")))]
-    await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    (first,) = await room.letters()
+    await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    (first,) = await letter_store.letters()
     if dealt_with:
-        await in_transaction(room.pool, discard, [first.id], DECISION, CODEC.encode_record)
-    await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    assert [(one.state, one.attempts) for one in await room.letters()] == (
+        await in_transaction(letter_store.pool, discard, [first.id], DECISION, CODEC.encode_record)
+    await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    assert [(one.state, one.attempts) for one in await letter_store.letters()] == (
         [("discarded", 1), ("open", 1)] if dealt_with else [("open", 2)]
     )
 
 
-async def test_inbound_a_letter_keeps_its_first_and_its_last_attempts_and_no_more(room: Room) -> None:
+async def test_inbound_a_letter_keeps_its_first_and_its_last_attempts_and_no_more(letter_store: LetterStore) -> None:
     records = [record(b"junk")]
     for _ in range(30):
-        await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, records)
-    (letter,) = await room.letters()
+        await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, records)
+    (letter,) = await letter_store.letters()
     assert (letter.attempts, len(letter.failures)) == (30, 20)
 
 
-async def test_inbound_a_header_without_a_value_is_read(room: Room) -> None:
+async def test_inbound_a_header_without_a_value_is_read(letter_store: LetterStore) -> None:
     told = {"topic": "ticket.commands", "partition": 0, "offset": 0, "timestamp": 0, "timestamp_type": 0, "key": b""}
     headers = (("empty", None), ("traceparent", None))
     as_consumed = ConsumerRecord(
         **told, value=b"junk", headers=headers, checksum=None, serialized_key_size=0, serialized_value_size=4
     )
-    await handler(COMMANDS, StoreThatMayBeAway(), room).handle(NO_CONNECTION, [record_of(as_consumed)])
-    (letter,) = await room.letters()
+    await handler(COMMANDS, StoreThatMayBeAway(), letter_store).handle(NO_CONNECTION, [record_of(as_consumed)])
+    (letter,) = await letter_store.letters()
     assert letter.headers["empty"] == ""

@@ -25,7 +25,7 @@ from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, load_contract
 from tests.bus_under_test import eventually
-from tests.deadletter.letters import BEGAN, DECIDED, DECISION, DIED, Room, dead, relaying, told
+from tests.deadletter.letters import BEGAN, DECIDED, DECISION, DIED, LetterStore, dead, relaying, told
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
 from tests.store.relay_gate import door_to
@@ -47,11 +47,11 @@ async def about(settings: Settings, *numbers: int) -> list[tuple[Record, LetterP
 
 
 async def test_publishing_a_letter_is_told_at_the_time_of_its_death_under_its_ticket(
-    room: Room, settings: Settings
+    letter_store: LetterStore, settings: Settings
 ) -> None:
     one = dead(ticket_id=TICKET, headers={"x": "冰箱"}, value=b"\0\xff")
-    (number,) = await room.put(one)
-    assert await told(room, settings) == 1
+    (number,) = await letter_store.put(one)
+    assert await told(letter_store, settings) == 1
     ((record, posted),) = await about(settings, number)
     assert (record.key, record.partition) == (TICKET.encode(), partition_of(TICKET, 6))
     assert record.timestamp_ms == int(DIED.timestamp() * 1000)
@@ -64,31 +64,33 @@ async def test_publishing_a_letter_is_told_at_the_time_of_its_death_under_its_ti
     assert [getattr(posted, name) for name in same] == [getattr(one, name) for name in same]
     assert (dict(posted.headers), posted.value_bytes, len(posted.failures)) == ({"x": "冰箱"}, 2, 1)
     assert (posted.began_at, posted.died_at, posted.edited_from) == (BEGAN, DIED, None)
-    assert await told(room, settings) == 0, "once is enough"
+    assert await told(letter_store, settings) == 0, "once is enough"
 
 
-async def test_publishing_without_a_ticket_the_key_is_the_origin(room: Room, settings: Settings) -> None:
-    (number,) = await room.put(dead(origin="webhook:crm", origin_ref="d1"))
-    await told(room, settings)
+async def test_publishing_without_a_ticket_the_key_is_the_origin(letter_store: LetterStore, settings: Settings) -> None:
+    (number,) = await letter_store.put(dead(origin="webhook:crm", origin_ref="d1"))
+    await told(letter_store, settings)
     assert [record.key for record, _ in await about(settings, number)] == [b"webhook:crm"]
 
 
 async def test_publishing_each_decision_is_told_after_its_letter_with_who_and_why(
-    room: Room, settings: Settings
+    letter_store: LetterStore, settings: Settings
 ) -> None:
     parked = dead(origin="delivery:erp", origin_ref=f"{TICKET}/1", target="erp", ticket_id=TICKET, version=1)
     encode = CODEC.encode_record
-    (first,) = await room.put(parked)
+    (first,) = await letter_store.put(parked)
     frozen = await in_transaction(
-        room.pool, freeze, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"), encode
+        letter_store.pool, freeze, DeadLetterQuery(target="erp"), TERMS, replace(DECISION, why="物料已建档"), encode
     )
-    async with connected(room.pool) as connection:
+    async with connected(letter_store.pool) as connection:
         await connection.execute(_HEAD, (TICKET,))
-    copy = await in_transaction(room.pool, letters.replace, first, b"mended", replace(DECISION, why="料号录错"), encode)
-    await in_transaction(room.pool, letters.retry, [copy], replace(DECISION, by="李工", why="再试"), encode)
-    (again,) = await room.put(parked)
-    await in_transaction(room.pool, letters.discard, [again], replace(DECISION, why="线下处理"), encode)
-    await told(room, settings)
+    copy = await in_transaction(
+        letter_store.pool, letters.replace, first, b"mended", replace(DECISION, why="料号录错"), encode
+    )
+    await in_transaction(letter_store.pool, letters.retry, [copy], replace(DECISION, by="李工", why="再试"), encode)
+    (again,) = await letter_store.put(parked)
+    await in_transaction(letter_store.pool, letters.discard, [again], replace(DECISION, why="线下处理"), encode)
+    await told(letter_store, settings)
     said = [
         ("posted", one.letter, one.edited_from)
         if isinstance(one, LetterPosted)
@@ -110,12 +112,12 @@ async def test_publishing_each_decision_is_told_after_its_letter_with_who_and_wh
 
 
 async def test_publishing_more_than_a_pass_is_told_in_order(
-    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    letter_store: LetterStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "SHARD_ROWS_MAX", 100)
-    numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(120)))
-    await in_transaction(room.pool, letters.discard, numbers, DECISION, CODEC.encode_record)
-    async with relaying(room, settings) as relay:
+    numbers = await letter_store.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(120)))
+    await in_transaction(letter_store.pool, letters.discard, numbers, DECISION, CODEC.encode_record)
+    async with relaying(letter_store, settings) as relay:
         assert [await relay.publish_once() for _ in range(4)] == [100, 100, 40, 0]
     read = [one for _, one in await about(settings, *numbers)]
     assert [one.letter for one in read if isinstance(one, LetterPosted)] == numbers
@@ -126,11 +128,11 @@ async def test_publishing_more_than_a_pass_is_told_in_order(
 
 @pytest.mark.parametrize("marked", [False, True], ids=["sent", "marked"])
 async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_loses_nothing(
-    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, marked: bool
+    letter_store: LetterStore, settings: Settings, monkeypatch: pytest.MonkeyPatch, marked: bool
 ) -> None:
     seen = {place_of(record_of(one)) for one in await records(settings, COMMANDS)}
-    numbers = await room.put(*(dead(origin_ref=str(n)) for n in range(3)))
-    await in_transaction(room.pool, letters.retry, numbers, DECISION, CODEC.encode_record)
+    numbers = await letter_store.put(*(dead(origin_ref=str(n)) for n in range(3)))
+    await in_transaction(letter_store.pool, letters.retry, numbers, DECISION, CODEC.encode_record)
     mark: Callable[..., Any] = relay_module._mark
 
     async def crash(*given: Any) -> None:
@@ -141,8 +143,8 @@ async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_l
     with monkeypatch.context() as planted:
         planted.setattr(relay_module, "_mark", crash)
         with pytest.raises(ZeroDivisionError):
-            await told(room, settings)
-    assert await told(room, settings) == 9
+            await told(letter_store, settings)
+    assert await told(letter_store, settings) == 9
     found = await about(settings, *numbers)
     read = [(one.key, one.value, one.headers, one.timestamp_ms, one.partition) for one, _ in found]
     assert [type(one) for _, one in found] == [*[LetterPosted] * 3, *[LetterDecided] * 3] * 2
@@ -152,29 +154,33 @@ async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_l
     assert (len(again), again[:3]) == (6, again[3:])
 
 
-async def test_publishing_while_kafka_is_away_everything_waits_and_then_is_told(room: Room, settings: Settings) -> None:
-    (number,) = await room.put(dead())
-    await in_transaction(room.pool, letters.discard, [number], DECISION, CODEC.encode_record)
+async def test_publishing_while_kafka_is_away_everything_waits_and_then_is_told(
+    letter_store: LetterStore, settings: Settings
+) -> None:
+    (number,) = await letter_store.put(dead())
+    await in_transaction(letter_store.pool, letters.discard, [number], DECISION, CODEC.encode_record)
     async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
         away = settings.model_copy(update={"kafka_bootstrap": address})
-        async with relaying(room, away) as relay:
+        async with relaying(letter_store, away) as relay:
             with pytest.raises(KafkaUnavailable):
                 await relay.publish_once()
             running = asyncio.create_task(relay.run())
-            assert await waiting(room) == {shard_of(DEADLETTER): 2}
+            assert await waiting(letter_store) == {shard_of(DEADLETTER): 2}
             await open_door()
-            await until_waiting(room, {})
+            await until_waiting(letter_store, {})
             running.cancel()
             await asyncio.wait([running])
     assert [type(one) for _, one in await about(settings, number)] == [LetterPosted, LetterDecided]
 
 
-async def test_publishing_two_relays_at_once_tell_each_letter_once(room: Room, settings: Settings) -> None:
-    numbers = await room.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(250)))
+async def test_publishing_two_relays_at_once_tell_each_letter_once(
+    letter_store: LetterStore, settings: Settings
+) -> None:
+    numbers = await letter_store.put(*(dead(origin_ref=str(n), ticket_id=TICKET) for n in range(250)))
 
     async def drain() -> None:
-        async with relaying(room, settings) as relay:
-            while await waiting(room):
+        async with relaying(letter_store, settings) as relay:
+            while await waiting(letter_store):
                 await relay.publish_once()
 
     await asyncio.wait_for(asyncio.gather(drain(), drain()), 120)
@@ -189,13 +195,13 @@ async def test_publishing_two_relays_at_once_tell_each_letter_once(room: Room, s
     {"failures": [{"detail": "值" * 30_000} for _ in range(20)]},
 ], ids="+".join)  # fmt: skip
 async def test_publishing_no_letter_is_too_large_to_be_told_and_the_next_is_told_too(
-    room: Room, settings: Settings, own: dict[str, Any]
+    letter_store: LetterStore, settings: Settings, own: dict[str, Any]
 ) -> None:
-    large, small = await room.put(dead(origin_ref="large", **own), dead())
-    await told(room, settings)
+    large, small = await letter_store.put(dead(origin_ref="large", **own), dead())
+    await told(letter_store, settings)
     posted = {one.letter: one for _, one in await about(settings, large, small) if isinstance(one, LetterPosted)}
     assert set(posted) == {large, small}
-    whole = await in_transaction(room.pool, letters.read, large)
+    whole = await in_transaction(letter_store.pool, letters.read, large)
     assert posted[large].value_bytes == len(whole.value)
     assert posted[large].value == whole.value[: len(posted[large].value)]
     assert len(posted[large].value) == min(len(whole.value), VALUE_BYTES_MAX)
@@ -203,29 +209,29 @@ async def test_publishing_no_letter_is_too_large_to_be_told_and_the_next_is_told
     assert whole.detail.startswith(posted[large].detail)
 
 
-async def test_publishing_what_is_not_committed_is_not_told(room: Room) -> None:
+async def test_publishing_what_is_not_committed_is_not_told(letter_store: LetterStore) -> None:
     async def crash() -> None:
-        async with connected(room.pool) as connection:
+        async with connected(letter_store.pool) as connection:
             await letters.post(connection, [dead()], CODEC.encode_record)
             assert (await (await connection.execute("SELECT count(*) FROM outbox")).fetchall()) == [(1,)]
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await crash()
-    assert (await room.letters(), await waiting(room)) == ([], {})
+    assert (await letter_store.letters(), await waiting(letter_store)) == ([], {})
 
 
-async def waiting(room: Room) -> dict[int, int]:
+async def waiting(letter_store: LetterStore) -> dict[int, int]:
     """Count what is not published, by shard."""
-    async with connected(room.pool) as connection:
+    async with connected(letter_store.pool) as connection:
         query = "SELECT shard, count(*) FROM outbox WHERE published_at IS NULL GROUP BY shard"
         return dict(await (await connection.execute(query)).fetchall())
 
 
-async def until_waiting(room: Room, wanted: dict[int, int]) -> None:
+async def until_waiting(letter_store: LetterStore, wanted: dict[int, int]) -> None:
     """KeepWatching until just so many rows wait in each shard."""
 
     async def so_many() -> bool:
-        return await waiting(room) == wanted
+        return await waiting(letter_store) == wanted
 
     await eventually(so_many, within_s=60, what=f"{wanted} waiting")

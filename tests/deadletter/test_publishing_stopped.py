@@ -23,7 +23,7 @@ from deadletter import store as letters
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, LOG, Contract, load_contract, physical
 from tests.bus_under_test import eventually
-from tests.deadletter.letters import DECISION, DIED, Room, dead, relaying
+from tests.deadletter.letters import DECISION, DIED, LetterStore, dead, relaying
 from tests.deadletter.test_publishing import about, until_waiting
 from tests.domain.people import RULES, START
 from tests.schemas.codecs import CODEC
@@ -51,32 +51,32 @@ async def make_small(settings: Settings, topic: str, partitions: int) -> None:
         await client.create_topics([small])
 
 
-async def open_tickets(room: Room, count: int) -> None:
+async def open_tickets(letter_store: LetterStore, count: int) -> None:
     """Let tickets be opened, all over the partitions."""
-    store = PostgresStore(room.pool, CODEC, CONTRACT)
+    store = PostgresStore(letter_store.pool, CODEC, CONTRACT)
     await Dispatcher(store=store, rules=RULES, now=lambda: START).dispatch([fresh(opening()) for _ in range(count)])
 
 
 async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters_alone_and_they_are_told_once_it_is(
-    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    letter_store: LetterStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
-    (number,) = await room.put(dead())
-    await in_transaction(room.pool, letters.retry, [number], DECISION, CODEC.encode_record)
-    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
+    (number,) = await letter_store.put(dead())
+    await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record)
+    async with without(settings, DEADLETTER) as (own, missing), relaying(letter_store, own) as relay:
         running = asyncio.create_task(relay.run())
-        await open_tickets(room, 30)
-        await until_waiting(room, {shard_of(DEADLETTER): 2})
+        await open_tickets(letter_store, 30)
+        await until_waiting(letter_store, {shard_of(DEADLETTER): 2})
         monkeypatch.setattr(stopped_shards, "TOPIC_AWAY_S_MAX", 0.0)  # the other topics are known by now
-        await until_found(room)
-        await open_tickets(room, 1)
-        await until_waiting(room, {shard_of(DEADLETTER): 2})
-        assert [(one.rule, DEADLETTER in one.en) for one in room.found] == [(AlertRule.SHARD_STOPPED, True)], (
+        await until_found(letter_store)
+        await open_tickets(letter_store, 1)
+        await until_waiting(letter_store, {shard_of(DEADLETTER): 2})
+        assert [(one.rule, DEADLETTER in one.en) for one in letter_store.found] == [(AlertRule.SHARD_STOPPED, True)], (
             "told once"
         )
         assert (len(await records(own, LOG)), len(await records(own, COMMANDS))) == (31, 1)
         await apply_topics(own, missing, replication=1)
-        await until_waiting(room, {})
+        await until_waiting(letter_store, {})
         assert [type(one) for _, one in await about(own, number)] == [LetterPosted, LetterDecided]
         running.cancel()
         await asyncio.wait([running])
@@ -84,32 +84,32 @@ async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters
 
 @pytest.mark.parametrize("size", [RECORD_BYTES_MAX + 1, 200_000], ids=["too large", "more than its topic takes"])
 async def test_publishing_stopped_a_record_that_kafka_never_takes_stops_the_records_of_its_topic_and_no_event(
-    room: Room, settings: Settings, size: int
+    letter_store: LetterStore, settings: Settings, size: int
 ) -> None:
-    async with without(settings, DEADLETTER) as (own, missing), relaying(room, own) as relay:
+    async with without(settings, DEADLETTER) as (own, missing), relaying(letter_store, own) as relay:
         if size <= RECORD_BYTES_MAX:
             await make_small(own, DEADLETTER, missing.topics[DEADLETTER].partitions)
         await apply_topics(own, missing, replication=1)
-        async with connected(room.pool) as connection:
+        async with connected(letter_store.pool) as connection:
             noise = b"".join(uuid4().bytes for _ in range(size // 16 + 1))  # what gzip makes no smaller
             poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
             await outbox.queue(connection, [poison, replace(poison, value=b"behind it")])
-        (number,) = await room.put(dead())
-        await in_transaction(room.pool, letters.retry, [number], DECISION, CODEC.encode_record)
+        (number,) = await letter_store.put(dead())
+        await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record)
         running = asyncio.create_task(relay.run())
-        await open_tickets(room, 30)
-        await until_waiting(room, {shard_of(DEADLETTER): 4})
-        await until_found(room)
+        await open_tickets(letter_store, 30)
+        await until_waiting(letter_store, {shard_of(DEADLETTER): 4})
+        await until_found(letter_store)
         running.cancel()
         await asyncio.wait([running])
-        assert [one.facts["shard"] for one in room.found] == [shard_of(DEADLETTER)]
+        assert [one.facts["shard"] for one in letter_store.found] == [shard_of(DEADLETTER)]
         assert {one.key for one in await records(own, COMMANDS)} == {b"commands"}
 
 
-async def until_found(room: Room) -> None:
+async def until_found(letter_store: LetterStore) -> None:
     """Wait until something was reported."""
 
     async def found() -> bool:
-        return bool(room.found)
+        return bool(letter_store.found)
 
     await eventually(found, within_s=60, what="a finding")

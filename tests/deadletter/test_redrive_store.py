@@ -17,7 +17,7 @@ from deadletter.redrive_worker import carry_out_running
 from deadletter.store import discard, groups
 from tests.bus_under_test import eventually
 from tests.deadletter.test_store import DECISION, deliver, letter_of, rejecting
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
@@ -25,38 +25,38 @@ TERMS = RedriveLimits(canary=3, watch=timedelta(seconds=0.2), rate_per_s=200)
 ERP = DeadLetterQuery(target="erp")
 
 
-async def letters(office: Office, count: int) -> list[tuple[str, int]]:
+async def letters(delivery_queue: DeliveryQueue, count: int) -> list[tuple[str, int]]:
     """Let so many tickets have a letter at their first event, a second event behind it; gives all the events."""
     events = [(f"R{n:03}", version) for n in range(count) for version in (1, 2)]
-    await office.clear()
-    await rejecting(office, *events, parked=count)
+    await delivery_queue.clear()
+    await rejecting(delivery_queue, *events, parked=count)
     return events
 
 
-async def carried_out(office: Office, number: int, target: Scripted) -> Redrive:
+async def carried_out(delivery_queue: DeliveryQueue, number: int, target: Scripted) -> Redrive:
     """Carry a redrive out while couriers run."""
-    async with delivery_workers(office.pool, target, 2):
-        return await whole(office, number)
+    async with delivery_workers(delivery_queue.pool, target, 2):
+        return await whole(delivery_queue, number)
 
 
-async def whole(office: Office, number: int) -> Redrive:
+async def whole(delivery_queue: DeliveryQueue, number: int) -> Redrive:
     """Begin a redrive, and carry it out to its end."""
-    await in_transaction(office.pool, redrive_store.begin, number)
+    await in_transaction(delivery_queue.pool, redrive_store.begin, number)
 
     async def over() -> Redrive | None:
-        one = await in_transaction(office.pool, redrive_store.read, number)
+        one = await in_transaction(delivery_queue.pool, redrive_store.read, number)
         return one if one.state != "running" else None
 
-    async with carrying_out(office):
+    async with carrying_out(delivery_queue):
         ended = await eventually(over, within_s=120, what=f"the end of redrive {number}")
     assert ended is not None
     return ended
 
 
 @asynccontextmanager
-async def carrying_out(office: Office) -> AsyncIterator[None]:
+async def carrying_out(delivery_queue: DeliveryQueue) -> AsyncIterator[None]:
     """Carry out what was begun, as a worker does, until it is killed."""
-    task = asyncio.create_task(carry_out_running(office.pool, utc_now, CODEC.encode_record, log_alert))
+    task = asyncio.create_task(carry_out_running(delivery_queue.pool, utc_now, CODEC.encode_record, log_alert))
     try:
         yield
     finally:
@@ -64,11 +64,11 @@ async def carrying_out(office: Office) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def released(office: Office, number: int, count: int) -> None:
+async def released(delivery_queue: DeliveryQueue, number: int, count: int) -> None:
     """KeepWatching until so many letters of a redrive are sent."""
 
     async def there() -> bool:
-        return (await in_transaction(office.pool, redrive_store.read, number)).released >= count
+        return (await in_transaction(delivery_queue.pool, redrive_store.read, number)).released >= count
 
     await eventually(there, within_s=120, what=f"{count} released")
 
@@ -80,39 +80,41 @@ def once_in_order(target: Scripted, events: Sequence[tuple[str, int]]) -> bool:
     return sorted(target.order) == sorted(events) and set(target.ledger.values()) == {1} and ordered
 
 
-async def test_redrive_store_a_set_is_sent_once_and_in_order(office: Office) -> None:
-    events = await letters(office, 40)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+async def test_redrive_store_a_set_is_sent_once_and_in_order(delivery_queue: DeliveryQueue) -> None:
+    events = await letters(delivery_queue, 40)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (frozen.letters, frozen.events) == (40, {"NoteAdded": 40})
     target = Scripted()
-    ended = await carried_out(office, frozen.id, target)
+    ended = await carried_out(delivery_queue, frozen.id, target)
     assert (ended.state, ended.ended_why) == ("done", "40 arrived, 0 failed again")
-    await deliver(office, target)
+    await deliver(delivery_queue, target)
     assert once_in_order(target, events)
-    assert await groups(office.pool) == []
+    assert await groups(delivery_queue.pool) == []
     with pytest.raises(RedriveGone):
-        await in_transaction(office.pool, redrive_store.begin, frozen.id)
+        await in_transaction(delivery_queue.pool, redrive_store.begin, frozen.id)
 
 
-async def test_redrive_store_it_stops_when_the_first_fail_and_has_sent_no_other(office: Office) -> None:
-    await letters(office, 20)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+async def test_redrive_store_it_stops_when_the_first_fail_and_has_sent_no_other(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 20)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
 
     target = Scripted(before=reject)
-    ended = await carried_out(office, frozen.id, target)
+    ended = await carried_out(delivery_queue, frozen.id, target)
     assert ended.state == "stopped"
     assert target.calls == TERMS.canary
-    (one,) = await redrive_store.redrives(office.pool)
+    (one,) = await redrive_store.redrives(delivery_queue.pool)
     assert (one.state, one.released, one.failed) == ("stopped", 3, 3)
 
 
-async def test_redrive_store_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(office: Office) -> None:
-    events = await letters(office, 30)
+async def test_redrive_store_killed_in_the_middle_it_goes_on_and_sends_no_letter_twice(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    events = await letters(delivery_queue, 30)
     frozen = await in_transaction(
-        office.pool,
+        delivery_queue.pool,
         freeze,
         ERP,
         RedriveLimits(canary=3, watch=timedelta(0), rate_per_s=40),
@@ -120,87 +122,99 @@ async def test_redrive_store_killed_in_the_middle_it_goes_on_and_sends_no_letter
         CODEC.encode_record,
     )
     target = Scripted()
-    async with delivery_workers(office.pool, target, 2):
-        await in_transaction(office.pool, redrive_store.begin, frozen.id)
+    async with delivery_workers(delivery_queue.pool, target, 2):
+        await in_transaction(delivery_queue.pool, redrive_store.begin, frozen.id)
         for count in (3, 8, 13, 18):
-            async with carrying_out(office):
-                await released(office, frozen.id, count)
-        assert (await whole(office, frozen.id)).state == "done"
-    await deliver(office, target)
+            async with carrying_out(delivery_queue):
+                await released(delivery_queue, frozen.id, count)
+        assert (await whole(delivery_queue, frozen.id)).state == "done"
+    await deliver(delivery_queue, target)
     assert once_in_order(target, events)
 
 
-async def test_redrive_store_what_came_after_the_freeze_is_not_touched(office: Office) -> None:
-    await letters(office, 4)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    await rejecting(office, ("RX", 1), parked=5)
+async def test_redrive_store_what_came_after_the_freeze_is_not_touched(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 4)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    await rejecting(delivery_queue, ("RX", 1), parked=5)
     target = Scripted()
-    assert (await carried_out(office, frozen.id, target)).state == "done"
+    assert (await carried_out(delivery_queue, frozen.id, target)).state == "done"
     assert ("RX", 1) not in target.order
-    assert await letter_of(office, "RX")
+    assert await letter_of(delivery_queue, "RX")
 
 
-async def test_redrive_store_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(office: Office) -> None:
-    await letters(office, 4)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    await in_transaction(office.pool, discard, [await letter_of(office, "R001")], DECISION, CODEC.encode_record)
+async def test_redrive_store_a_letter_dealt_with_by_hand_meanwhile_is_left_alone(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 4)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    await in_transaction(
+        delivery_queue.pool, discard, [await letter_of(delivery_queue, "R001")], DECISION, CODEC.encode_record
+    )
     target = Scripted()
-    assert (await carried_out(office, frozen.id, target)).ended_why == "3 arrived, 0 failed again"
+    assert (await carried_out(delivery_queue, frozen.id, target)).ended_why == "3 arrived, 0 failed again"
     assert ("R001", 1) not in target.order
 
 
-async def test_redrive_store_two_people_cannot_redrive_one_set(office: Office) -> None:
-    await letters(office, 4)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+async def test_redrive_store_two_people_cannot_redrive_one_set(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 4)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     with pytest.raises(NothingMatches, match="4 in another redrive"):
-        await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    assert await in_transaction(office.pool, redrive_store.end, frozen.id, done=False, why="given up", now=utc_now())
-    assert not await in_transaction(office.pool, redrive_store.end, frozen.id, done=False, why="again", now=utc_now())
-    assert (await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
+        await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    assert await in_transaction(
+        delivery_queue.pool, redrive_store.end, frozen.id, done=False, why="given up", now=utc_now()
+    )
+    assert not await in_transaction(
+        delivery_queue.pool, redrive_store.end, frozen.id, done=False, why="again", now=utc_now()
+    )
+    assert (await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)).letters == 4
 
 
-async def test_redrive_store_a_query_that_matches_nothing_freezes_nothing(office: Office) -> None:
-    await letters(office, 2)
+async def test_redrive_store_a_query_that_matches_nothing_freezes_nothing(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 2)
     for query in (
         DeadLetterQuery(target="crm"),
         DeadLetterQuery(target="erp", kind="unknown"),
         DeadLetterQuery(target="erp", event="TicketOpened"),
     ):
         with pytest.raises(NothingMatches):
-            await in_transaction(office.pool, freeze, query, TERMS, DECISION, CODEC.encode_record)
-    assert await office.rows("SELECT count(*) FROM redrives") == [(0,)]
+            await in_transaction(delivery_queue.pool, freeze, query, TERMS, DECISION, CODEC.encode_record)
+    assert await delivery_queue.rows("SELECT count(*) FROM redrives") == [(0,)]
 
 
-async def test_redrive_store_a_letter_sent_again_too_often_is_left_out(office: Office) -> None:
-    await letters(office, 1)
+async def test_redrive_store_a_letter_sent_again_too_often_is_left_out(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 1)
     for _ in range(redrive_store.SENT_AGAIN_MAX):
-        frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-        async with delivery_workers(office.pool, Scripted(before=_reject)):
-            assert (await whole(office, frozen.id)).state == "stopped"
+        frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+        async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
+            assert (await whole(delivery_queue, frozen.id)).state == "stopped"
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
-        await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+        await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
 
 
 async def _reject(_call: Call) -> None:
     raise DeliveryFailed(FailureKind.REJECTED, "no such material")
 
 
-async def test_redrive_store_a_letter_that_failed_again_and_was_let_go_has_not_arrived(office: Office) -> None:
-    await letters(office, 4)
-    frozen = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with delivery_workers(office.pool, Scripted(before=_reject)):
-        assert (await whole(office, frozen.id)).state == "stopped"
-    await in_transaction(office.pool, discard, [await letter_of(office, "R000")], DECISION, CODEC.encode_record)
-    one = await in_transaction(office.pool, redrive_store.read, frozen.id)
+async def test_redrive_store_a_letter_that_failed_again_and_was_let_go_has_not_arrived(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await letters(delivery_queue, 4)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
+        assert (await whole(delivery_queue, frozen.id)).state == "stopped"
+    await in_transaction(
+        delivery_queue.pool, discard, [await letter_of(delivery_queue, "R000")], DECISION, CODEC.encode_record
+    )
+    one = await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
 
 
-async def test_redrive_store_what_arrives_by_another_redrive_has_not_arrived_by_the_first(office: Office) -> None:
-    await letters(office, 2)
-    first = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with delivery_workers(office.pool, Scripted(before=_reject)):
-        assert (await whole(office, first.id)).state == "stopped"
-    second = await in_transaction(office.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    assert (await carried_out(office, second.id, Scripted())).state == "done"
-    told = [(one.delivered, one.failed) for one in await redrive_store.redrives(office.pool)]
+async def test_redrive_store_what_arrives_by_another_redrive_has_not_arrived_by_the_first(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await letters(delivery_queue, 2)
+    first = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
+        assert (await whole(delivery_queue, first.id)).state == "stopped"
+    second = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    assert (await carried_out(delivery_queue, second.id, Scripted())).state == "done"
+    told = [(one.delivered, one.failed) for one in await redrive_store.redrives(delivery_queue.pool)]
     assert told == [(0, 2), (2, 0)]

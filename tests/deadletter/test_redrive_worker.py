@@ -18,7 +18,7 @@ from tests.bus_under_test import eventually
 from tests.deadletter.letters import DECISION
 from tests.deadletter.test_redrive_store import ERP, letters, once_in_order, released
 from tests.deadletter.test_store import deliver, rejecting
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
@@ -38,131 +38,142 @@ async def worker(database: str, found: list[Alert] | None = None) -> AsyncIterat
             await asyncio.wait([task])
 
 
-async def begun(office: Office, terms: RedriveLimits) -> FrozenSet:
+async def begun(delivery_queue: DeliveryQueue, terms: RedriveLimits) -> FrozenSet:
     """Freeze what is there, and let the workers carry it out."""
-    frozen = await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)
-    await in_transaction(office.pool, redrive_store.begin, frozen.id)
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, redrive_store.begin, frozen.id)
     return frozen
 
 
-async def state(office: Office, number: int, *wanted: str) -> str:
+async def state(delivery_queue: DeliveryQueue, number: int, *wanted: str) -> str:
     """KeepWatching until a redrive is in one of the states wanted."""
 
     async def there() -> str | None:
-        now = (await in_transaction(office.pool, redrive_store.read, number)).state
+        now = (await in_transaction(delivery_queue.pool, redrive_store.read, number)).state
         return now if now in wanted else None
 
     return str(await eventually(there, what=f"{wanted}"))
 
 
-async def released_at(office: Office) -> Sequence[datetime]:
+async def released_at(delivery_queue: DeliveryQueue) -> Sequence[datetime]:
     """List when letters were sent, in order."""
     return [
         at
-        for (at,) in await office.rows(
+        for (at,) in await delivery_queue.rows(
             "SELECT decided_at FROM letter_decisions WHERE decision = 'retried' ORDER BY decided_at"
         )
     ]
 
 
 async def test_redrive_worker_of_two_workers_one_carries_a_set_out_and_its_rate_is_kept(
-    office: Office, database: str
+    delivery_queue: DeliveryQueue, database: str
 ) -> None:
     rate, count = 30, 60
-    events = await letters(office, count)
+    events = await letters(delivery_queue, count)
     target = Scripted()
-    async with delivery_workers(office.pool, target, 2), worker(database), worker(database):
-        frozen = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=rate))
-        await state(office, frozen.id, "done")
-        rest = (await released_at(office))[1:]
+    async with delivery_workers(delivery_queue.pool, target, 2), worker(database), worker(database):
+        frozen = await begun(delivery_queue, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=rate))
+        await state(delivery_queue, frozen.id, "done")
+        rest = (await released_at(delivery_queue))[1:]
     burst = rate * BURST_S
     for at in rest:
         within = sum(at <= other < at + timedelta(seconds=1) for other in rest)
         assert within <= rate * 1.05 + burst + 1, f"{within} letters in a second"
     assert (rest[-1] - rest[0]).total_seconds() >= (count - 1 - burst) / rate * 0.9
-    await deliver(office, target)
+    await deliver(delivery_queue, target)
     assert once_in_order(target, events)
 
 
 async def test_redrive_worker_when_the_worker_that_carries_it_out_is_gone_another_goes_on(
-    office: Office, database: str
+    delivery_queue: DeliveryQueue, database: str
 ) -> None:
-    events = await letters(office, 40)
+    events = await letters(delivery_queue, 40)
     target = Scripted()
-    async with delivery_workers(office.pool, target, 2), worker(database) as first:
-        frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=20))
-        await released(office, frozen.id, 8)
+    async with delivery_workers(delivery_queue.pool, target, 2), worker(database) as first:
+        frozen = await begun(delivery_queue, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=20))
+        await released(delivery_queue, frozen.id, 8)
         async with worker(database):
             first.cancel()
             await asyncio.wait([first])
-            left = (await in_transaction(office.pool, redrive_store.read, frozen.id)).left
+            left = (await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)).left
             assert left > 0, "it was in the middle"
-            await state(office, frozen.id, "done")
-    await deliver(office, target)
+            await state(delivery_queue, frozen.id, "done")
+    await deliver(delivery_queue, target)
     assert once_in_order(target, events)
 
 
 async def test_redrive_worker_stopped_by_hand_nothing_more_of_it_is_sent_and_the_rest_can_be_frozen_again(
-    office: Office, database: str
+    delivery_queue: DeliveryQueue, database: str
 ) -> None:
-    await letters(office, 40)
+    await letters(delivery_queue, 40)
     target = Scripted()
-    async with delivery_workers(office.pool, target, 2), worker(database), worker(database):
-        frozen = await begun(office, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
-        await released(office, frozen.id, 4)
+    async with delivery_workers(delivery_queue.pool, target, 2), worker(database), worker(database):
+        frozen = await begun(delivery_queue, RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=10))
+        await released(delivery_queue, frozen.id, 4)
         assert await in_transaction(
-            office.pool, redrive_store.end, frozen.id, done=False, why="物料又停用", now=utc_now()
+            delivery_queue.pool, redrive_store.end, frozen.id, done=False, why="物料又停用", now=utc_now()
         )
-        stopped = await in_transaction(office.pool, redrive_store.read, frozen.id)
-        assert await redrive_store.step(office.pool, frozen.id, utc_now(), CODEC.encode_record) is None
-        other = await begun(office, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
-        await state(office, other.id, "done")
-    after = await in_transaction(office.pool, redrive_store.read, frozen.id)
+        stopped = await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)
+        assert await redrive_store.step(delivery_queue.pool, frozen.id, utc_now(), CODEC.encode_record) is None
+        other = await begun(delivery_queue, RedriveLimits(canary=1, watch=AT_ONCE, rate_per_s=1000))
+        await state(delivery_queue, other.id, "done")
+    after = await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)
     assert (after.state, after.ended_why, after.released) == ("stopped", "物料又停用", stopped.released)
     assert stopped.released + other.letters == 40
     assert set(target.ledger.values()) == {1}
     with pytest.raises(RedriveGone, match="物料又停用"):
-        await in_transaction(office.pool, redrive_store.begin, frozen.id)
+        await in_transaction(delivery_queue.pool, redrive_store.begin, frozen.id)
 
 
 async def test_redrive_worker_one_that_stops_by_itself_is_reported_once_and_told_to_who_watches(
-    office: Office, database: str
+    delivery_queue: DeliveryQueue, database: str
 ) -> None:
-    await letters(office, 12)
+    await letters(delivery_queue, 12)
     frozen = await in_transaction(
-        office.pool, freeze, ERP, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100), DECISION, CODEC.encode_record
+        delivery_queue.pool,
+        freeze,
+        ERP,
+        RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100),
+        DECISION,
+        CODEC.encode_record,
     )
 
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still no such material")
 
     found, shown = list[Alert](), list[int]()
-    async with delivery_workers(office.pool, Scripted(before=reject)), worker(database, found), worker(database, found):
-        ended = await watch(office.pool, frozen.id, say=lambda one: shown.append(one.released))
+    async with (
+        delivery_workers(delivery_queue.pool, Scripted(before=reject)),
+        worker(database, found),
+        worker(database, found),
+    ):
+        ended = await watch(delivery_queue.pool, frozen.id, say=lambda one: shown.append(one.released))
     assert (ended.state, ended.released, shown[-1]) == ("stopped", 3, 3)
     assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
 
 
-async def test_redrive_worker_two_sets_are_carried_out_side_by_side(office: Office, database: str) -> None:
-    await letters(office, 4)
+async def test_redrive_worker_two_sets_are_carried_out_side_by_side(
+    delivery_queue: DeliveryQueue, database: str
+) -> None:
+    await letters(delivery_queue, 4)
     target = Scripted()
     terms = RedriveLimits(canary=2, watch=AT_ONCE, rate_per_s=50)
-    sets = [await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)]
-    await rejecting(office, ("RX", 1), ("RY", 1), parked=6)
-    sets.append(await in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record))
+    sets = [await in_transaction(delivery_queue.pool, freeze, ERP, terms, DECISION, CODEC.encode_record)]
+    await rejecting(delivery_queue, ("RX", 1), ("RY", 1), parked=6)
+    sets.append(await in_transaction(delivery_queue.pool, freeze, ERP, terms, DECISION, CODEC.encode_record))
     assert [(one.letters, one.taken) for one in sets] == [(4, 0), (2, 4)]
-    async with delivery_workers(office.pool, target), worker(database), worker(database):
+    async with delivery_workers(delivery_queue.pool, target), worker(database), worker(database):
         for one in sets:
-            await in_transaction(office.pool, redrive_store.begin, one.id)
+            await in_transaction(delivery_queue.pool, redrive_store.begin, one.id)
         for one in sets:
-            await state(office, one.id, "done")
+            await state(delivery_queue, one.id, "done")
     assert set(target.ledger.values()) == {1}
 
 
-async def test_redrive_worker_of_people_who_freeze_one_set_at_once_one_has_it(office: Office) -> None:
-    await letters(office, 30)
+async def test_redrive_worker_of_people_who_freeze_one_set_at_once_one_has_it(delivery_queue: DeliveryQueue) -> None:
+    await letters(delivery_queue, 30)
     terms = RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=100)
-    asked = (in_transaction(office.pool, freeze, ERP, terms, DECISION, CODEC.encode_record) for _ in range(6))
+    asked = (in_transaction(delivery_queue.pool, freeze, ERP, terms, DECISION, CODEC.encode_record) for _ in range(6))
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told if not isinstance(one, FrozenSet)] == [NothingMatches] * 5
-    assert await office.rows("SELECT count(*), count(DISTINCT letter) FROM letter_decisions") == [(30, 30)]
+    assert await delivery_queue.rows("SELECT count(*), count(DISTINCT letter) FROM letter_decisions") == [(30, 30)]

@@ -24,7 +24,7 @@ from tests.deadletter.letters import (
     DECISION,
     NO_CONNECTION,
     TRACE,
-    Room,
+    LetterStore,
     dead,
     handler,
     letter,
@@ -44,9 +44,9 @@ DOORS: dict[str, RecordTranslator] = {
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
-async def take_in(topic: str, store: StoreThatMayBeAway, room: Room, *values: Record) -> None:
+async def take_in(topic: str, store: StoreThatMayBeAway, letter_store: LetterStore, *values: Record) -> None:
     """Run a door's stage over records."""
-    await handler(DOORS[topic], store, room).handle(NO_CONNECTION, values)
+    await handler(DOORS[topic], store, letter_store).handle(NO_CONNECTION, values)
 
 
 async def came_back(settings: Settings, topic: str, seen: Collection[str] = ()) -> list[Record]:
@@ -92,83 +92,89 @@ def test_replay_records_go_back_as_they_were_but_for_the_place_where_they_stood(
         assert way_back(replace(one, ticket_id="T1"), CODEC.encode_record).key == "T1"
 
 
-async def test_replay_a_webhook_that_the_rules_allow_by_now_takes_effect_once(room: Room, settings: Settings) -> None:
+async def test_replay_a_webhook_that_the_rules_allow_by_now_takes_effect_once(
+    letter_store: LetterStore, settings: Settings
+) -> None:
     store = StoreThatMayBeAway()
-    await take_in(INTAKE, store, room, record(CODEC.encode_record(received(b"note", "d2")), topic=INTAKE))
-    (letter,) = await room.letters()
+    await take_in(INTAKE, store, letter_store, record(CODEC.encode_record(received(b"note", "d2")), topic=INTAKE))
+    (letter,) = await letter_store.letters()
     assert letter.reason == "no_such_ticket"
-    await take_in(INTAKE, store, room, record(CODEC.encode_record(received(b"open", "d1")), 1, topic=INTAKE))
-    await in_transaction(room.pool, retry, [letter.id], DECISION, CODEC.encode_record)
-    await told(room, settings)
+    await take_in(INTAKE, store, letter_store, record(CODEC.encode_record(received(b"open", "d1")), 1, topic=INTAKE))
+    await in_transaction(letter_store.pool, retry, [letter.id], DECISION, CODEC.encode_record)
+    await told(letter_store, settings)
     (back,) = await came_back(settings, INTAKE)
     for _ in range(2):  # the stage, or the publisher, was killed in between
-        await take_in(INTAKE, store, room, back)
+        await take_in(INTAKE, store, letter_store, back)
     [events] = store.log.values()
     assert [type(one.event).__name__ for one in events] == ["TicketOpened", "NoteAdded"]
     assert events[1].occurred_at == BEGAN
-    assert [one.state for one in await room.letters()] == ["retried"]
+    assert [one.state for one in await letter_store.letters()] == ["retried"]
 
 
 async def test_replay_a_command_goes_back_with_its_trace_and_what_is_refused_again_is_a_new_letter(
-    room: Room, settings: Settings
+    letter_store: LetterStore, settings: Settings
 ) -> None:
     seen, store = await places(settings, COMMANDS), StoreThatMayBeAway()
     headers = (("traceparent", TRACEPARENT.encode()),)
-    await take_in(COMMANDS, store, room, record(CODEC.encode_record(noted("k2", "x")), headers=headers))
-    (first,) = await room.letters()
-    await in_transaction(room.pool, retry, [first.id], DECISION, CODEC.encode_record)
-    await told(room, settings)
+    await take_in(COMMANDS, store, letter_store, record(CODEC.encode_record(noted("k2", "x")), headers=headers))
+    (first,) = await letter_store.letters()
+    await in_transaction(letter_store.pool, retry, [first.id], DECISION, CODEC.encode_record)
+    await told(letter_store, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert (back.value, back.headers[:-1], back.key) == (first.value, headers, b"commands")
-    await take_in(COMMANDS, store, room, back)
-    second = (await room.letters())[1]
+    await take_in(COMMANDS, store, letter_store, back)
+    second = (await letter_store.letters())[1]
     assert (second.state, second.origin_ref, second.attempts) == ("open", first.origin_ref, 1)
-    await take_in(COMMANDS, store, room, record(CODEC.encode_record(opened("k1")), 9, headers=headers))
-    await in_transaction(room.pool, retry, [second.id], DECISION, CODEC.encode_record)
-    await told(room, settings)
+    await take_in(COMMANDS, store, letter_store, record(CODEC.encode_record(opened("k1")), 9, headers=headers))
+    await in_transaction(letter_store.pool, retry, [second.id], DECISION, CODEC.encode_record)
+    await told(letter_store, settings)
     for one in await came_back(settings, COMMANDS, seen | {place_of(back)}):
-        await take_in(COMMANDS, store, room, one)
+        await take_in(COMMANDS, store, letter_store, one)
     [events] = store.log.values()
     told_of = [one for one in events if isinstance(one.event, TicketOpened | NoteAdded)]  # its clocks run meanwhile
     assert [(type(one.event), one.trace_id) for one in told_of] == [(TicketOpened, TRACE), (NoteAdded, TRACE)]
-    assert [one.state for one in await room.letters()] == ["retried", "retried"]
+    assert [one.state for one in await letter_store.letters()] == ["retried", "retried"]
 
 
-async def test_replay_what_a_target_answered_goes_back_and_takes_effect_once(room: Room, settings: Settings) -> None:
+async def test_replay_what_a_target_answered_goes_back_and_takes_effect_once(
+    letter_store: LetterStore, settings: Settings
+) -> None:
     seen, store = await places(settings, COMMANDS), StoreThatMayBeAway()
-    await take_in(COMMANDS, store, room, record(CODEC.encode_record(opened("k1"))))
+    await take_in(COMMANDS, store, letter_store, record(CODEC.encode_record(opened("k1"))))
     (ticket_id,) = store.log
     answer = replace(noted("key-0", "已出库"), source="erp", ticket_id=ticket_id, ticket_source_no="")
     value = CODEC.encode_record(answer)
-    (number,) = await room.put(dead(origin="answer:erp", origin_ref="key-0", ticket_id=ticket_id, value=value))
-    await in_transaction(room.pool, retry, [number], DECISION, CODEC.encode_record)
-    await told(room, settings)
+    (number,) = await letter_store.put(dead(origin="answer:erp", origin_ref="key-0", ticket_id=ticket_id, value=value))
+    await in_transaction(letter_store.pool, retry, [number], DECISION, CODEC.encode_record)
+    await told(letter_store, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert back.key == ticket_id.encode()
     for _ in range(2):
-        await take_in(COMMANDS, store, room, back)
+        await take_in(COMMANDS, store, letter_store, back)
     assert [one.source for one in store.log[ticket_id] if isinstance(one.event, NoteAdded)] == ["erp"]
 
 
 @pytest.mark.parametrize("door", sorted(NO_WAY_BACK))
 async def test_replay_what_has_no_way_back_is_refused_with_what_to_do_and_nothing_is_sent(
-    room: Room, settings: Settings, door: str
+    letter_store: LetterStore, settings: Settings, kind: str
 ) -> None:
-    origin = f"{door}:uci" if door == "import" else door
-    numbers = await room.put(dead(origin=origin), dead(origin_ref="another, that could go"))
-    with pytest.raises(LetterKept, match=NO_WAY_BACK[door].en):
-        await in_transaction(room.pool, retry, numbers, DECISION, CODEC.encode_record)
-    assert [(one.state, list(one.decisions)) for one in await room.letters()] == [("open", [])] * 2
+    origin = f"{kind}:uci" if kind == "import" else kind
+    numbers = await letter_store.put(dead(origin=origin), dead(origin_ref="another, that could go"))
+    with pytest.raises(LetterKept, match=NO_WAY_BACK[kind].en):
+        await in_transaction(letter_store.pool, retry, numbers, DECISION, CODEC.encode_record)
+    assert [(one.state, list(one.decisions)) for one in await letter_store.letters()] == [("open", [])] * 2
     before = [await places(settings, topic) for topic in DOORS]
-    assert await told(room, settings) == 2, "the letters themselves"
+    assert await told(letter_store, settings) == 2, "the letters themselves"
     assert [await places(settings, topic) for topic in DOORS] == before
 
 
-async def test_replay_what_kafka_would_not_take_back_is_not_sent_again_and_stops_nothing(room: Room) -> None:
-    packed, small = await room.put(
+async def test_replay_what_kafka_would_not_take_back_is_not_sent_again_and_stops_nothing(
+    letter_store: LetterStore,
+) -> None:
+    packed, small = await letter_store.put(
         dead(origin_ref="came packed", value=b"x" * (RETURN_BYTES_MAX + 1)), dead(origin_ref="small")
     )
     with pytest.raises(LetterKept, match=f"letter {packed} cannot be sent again"):
-        await in_transaction(room.pool, retry, [packed, small], DECISION, CODEC.encode_record)
-    assert {one.state for one in await room.letters()} == {"open"}
-    assert await in_transaction(room.pool, retry, [small], DECISION, CODEC.encode_record) == 1
+        await in_transaction(letter_store.pool, retry, [packed, small], DECISION, CODEC.encode_record)
+    assert {one.state for one in await letter_store.letters()} == {"open"}
+    assert await in_transaction(letter_store.pool, retry, [small], DECISION, CODEC.encode_record) == 1

@@ -9,14 +9,14 @@ from bus.postgres.pool import Pool, in_transaction
 from deadletter.dead_letter import Decision, LetterGone
 from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
 DECISION = Decision(by="张工", why="物料已建档", at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
 
 
-async def rejecting(office: Office, *events: tuple[str, int], parked: int) -> Scripted:
+async def rejecting(delivery_queue: DeliveryQueue, *events: tuple[str, int], parked: int) -> Scripted:
     """Deliver to a target that rejects every first version of a ticket that begins with R."""
 
     async def reject(call: Call) -> None:
@@ -25,95 +25,103 @@ async def rejecting(office: Office, *events: tuple[str, int], parked: int) -> Sc
             raise DeliveryFailed(FailureKind.REJECTED, f"no such material {call.event.ticket_id[1:]}", code=code)
 
     target = Scripted(before=reject)
-    await deliver(office, target, *events, parked=parked)
+    await deliver(delivery_queue, target, *events, parked=parked)
     return target
 
 
-async def deliver(office: Office, target: Scripted, *events: tuple[str, int], parked: int = 0) -> None:
+async def deliver(delivery_queue: DeliveryQueue, target: Scripted, *events: tuple[str, int], parked: int = 0) -> None:
     """Deliver until all is settled but for so many letters."""
 
     async def quiet() -> bool:
-        rows = await office.rows("SELECT count(*), count(*) FILTER (WHERE parked) FROM delivery_heads")
+        rows = await delivery_queue.rows("SELECT count(*), count(*) FILTER (WHERE parked) FROM delivery_heads")
         return rows == [(parked, parked)]
 
-    async with delivery_workers(office.pool, target):
+    async with delivery_workers(delivery_queue.pool, target):
         if events:
-            await office.add(*events, now=utc_now())
+            await delivery_queue.add(*events, now=utc_now())
         await eventually(quiet)
 
 
-async def letter_of(office: Office, ticket: str) -> int:
+async def letter_of(delivery_queue: DeliveryQueue, ticket: str) -> int:
     """Give the number of a ticket's open letter."""
-    ((number,),) = await office.rows(f"SELECT id FROM letters WHERE ticket_id = '{ticket}' AND state = 'open'")  # noqa: S608 - a test's own names
+    ((number,),) = await delivery_queue.rows(f"SELECT id FROM letters WHERE ticket_id = '{ticket}' AND state = 'open'")  # noqa: S608 - a test's own names
     return int(number)
 
 
-async def test_store_letters_are_grouped_by_cause_and_count_what_waits_behind(office: Office) -> None:
-    await rejecting(office, ("R1", 1), ("R1", 2), ("R1", 3), ("R2", 1), ("R8", 1), ("A", 1), ("A", 2), parked=3)
-    first, second = await groups(office.pool)
+async def test_store_letters_are_grouped_by_cause_and_count_what_waits_behind(delivery_queue: DeliveryQueue) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("R1", 3), ("R2", 1), ("R8", 1), ("A", 1), ("A", 2), parked=3)
+    first, second = await groups(delivery_queue.pool)
     assert (first.letters, first.behind, first.kind, first.origin) == (2, 2, "rejected", "delivery:erp")
     assert (second.letters, second.behind) == (1, 0)
     assert first.cause != second.cause, "E17 is mended by another repair than E18"
-    assert await groups(office.pool, origin="delivery:crm") == []
-    letter = await in_transaction(office.pool, read, await letter_of(office, "R1"))
+    assert await groups(delivery_queue.pool, origin="delivery:crm") == []
+    letter = await in_transaction(delivery_queue.pool, read, await letter_of(delivery_queue, "R1"))
     assert (letter.behind, letter.attempts, letter.state) == (2, 1, "open")
 
 
-async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follows(office: Office) -> None:
-    target = await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
-    number = await letter_of(office, "R1")
-    assert await in_transaction(office.pool, retry, [number], DECISION, CODEC.encode_record) == 1
+async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follows(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    target = await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
+    number = await letter_of(delivery_queue, "R1")
+    assert await in_transaction(delivery_queue.pool, retry, [number], DECISION, CODEC.encode_record) == 1
     mended = Scripted()
-    await deliver(office, mended, parked=1)
+    await deliver(delivery_queue, mended, parked=1)
     assert mended.order == [("R1", 1), ("R1", 2)]
     assert not target.order
-    letter = await in_transaction(office.pool, read, number)
+    letter = await in_transaction(delivery_queue.pool, read, number)
     assert letter.state == "retried"
     assert [(one["decision"], one["by"], one["why"]) for one in letter.decisions] == [("retried", "张工", "物料已建档")]
 
 
-async def test_store_a_letter_that_fails_again_is_a_new_letter(office: Office) -> None:
-    await rejecting(office, ("R1", 1), parked=1)
-    first = await letter_of(office, "R1")
-    await in_transaction(office.pool, retry, [first], DECISION, CODEC.encode_record)
-    await rejecting(office, parked=1)
-    second = await letter_of(office, "R1")
+async def test_store_a_letter_that_fails_again_is_a_new_letter(delivery_queue: DeliveryQueue) -> None:
+    await rejecting(delivery_queue, ("R1", 1), parked=1)
+    first = await letter_of(delivery_queue, "R1")
+    await in_transaction(delivery_queue.pool, retry, [first], DECISION, CODEC.encode_record)
+    await rejecting(delivery_queue, parked=1)
+    second = await letter_of(delivery_queue, "R1")
     assert second != first
-    assert (await in_transaction(office.pool, read, first)).state == "retried"
+    assert (await in_transaction(delivery_queue.pool, read, first)).state == "retried"
 
 
-async def test_store_a_letter_let_go_is_never_delivered_and_what_waited_comes_forward(office: Office) -> None:
-    await rejecting(office, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
+async def test_store_a_letter_let_go_is_never_delivered_and_what_waited_comes_forward(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
     await in_transaction(
-        office.pool,
+        delivery_queue.pool,
         discard,
-        [await letter_of(office, "R1"), await letter_of(office, "R2")],
+        [await letter_of(delivery_queue, "R1"), await letter_of(delivery_queue, "R2")],
         DECISION,
         CODEC.encode_record,
     )
     target = Scripted()
-    await deliver(office, target)
+    await deliver(delivery_queue, target)
     assert target.order == [("R1", 2)]
-    assert await office.rows("SELECT ticket_id, version FROM deliveries WHERE state = 'discarded' ORDER BY 1") == [
+    assert await delivery_queue.rows(
+        "SELECT ticket_id, version FROM deliveries WHERE state = 'discarded' ORDER BY 1"
+    ) == [
         ("R1", 1),
         ("R2", 1),
     ]
-    await office.add(("R1", 1), ("R2", 1))
-    assert await office.claim() == [], "a replay does not bring it back"
+    await delivery_queue.add(("R1", 1), ("R2", 1))
+    assert await delivery_queue.claim() == [], "a replay does not bring it back"
 
 
 @pytest.mark.parametrize("decide", [retry, discard])
-async def test_store_one_letter_that_is_gone_and_nothing_is_changed(office: Office, decide: object) -> None:
+async def test_store_one_letter_that_is_gone_and_nothing_is_changed(
+    delivery_queue: DeliveryQueue, decide: object
+) -> None:
     assert callable(decide)
-    await rejecting(office, ("R1", 1), parked=1)
-    number = await letter_of(office, "R1")
+    await rejecting(delivery_queue, ("R1", 1), parked=1)
+    number = await letter_of(delivery_queue, "R1")
     for numbers in ([number, 999_999], [999_999]):
         with pytest.raises(LetterGone, match="999999"):
-            await in_transaction(office.pool, decide, numbers, DECISION, CODEC.encode_record)
-    assert (await in_transaction(office.pool, read, number)).state == "open"
-    await in_transaction(office.pool, decide, [number], DECISION, CODEC.encode_record)
+            await in_transaction(delivery_queue.pool, decide, numbers, DECISION, CODEC.encode_record)
+    assert (await in_transaction(delivery_queue.pool, read, number)).state == "open"
+    await in_transaction(delivery_queue.pool, decide, [number], DECISION, CODEC.encode_record)
     with pytest.raises(LetterGone, match=str(number)):
-        await in_transaction(office.pool, decide, [number], DECISION, CODEC.encode_record)
+        await in_transaction(delivery_queue.pool, decide, [number], DECISION, CODEC.encode_record)
 
 
 async def test_store_a_letter_that_never_was(pool: Pool) -> None:

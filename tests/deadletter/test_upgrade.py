@@ -17,9 +17,9 @@ from deadletter.upgrade import queue_unpublished
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
-from tests.deadletter.letters import BEGAN, DECISION, DIED, Room, noted, told
+from tests.deadletter.letters import BEGAN, DECISION, DIED, LetterStore, noted, told
 from tests.deadletter.test_redrive_store import carrying_out
-from tests.delivery.deliveries import Office, event
+from tests.delivery.deliveries import DeliveryQueue, event
 from tests.delivery.scripted import Scripted, delivery_workers
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
@@ -138,8 +138,8 @@ async def test_upgrade_what_was_not_published_is_published_once_and_nothing_else
     async with open_pool(database_before) as pool:
         assert [await queue_unpublished(pool, CODEC.encode_record) for _ in range(2)] == [6, 0]
         seen = len(await records(settings, COMMANDS))
-        assert await told(Room(pool), settings) == 7
-        assert await told(Room(pool), settings) == 0
+        assert await told(LetterStore(pool), settings) == 7
+        assert await told(LetterStore(pool), settings) == 0
     found = await about(settings, known, news, copy, told_half, back, gone)
     assert [(what, number) for what, number, record in found if record.key == b"T2"] == [
         ("posted", news),
@@ -178,7 +178,7 @@ async def test_upgrade_redrives_go_on_as_they_stood_with_their_figures(database_
         async def over() -> bool:
             return (await in_transaction(pool, redrive_store.read, running)).state == "done"
 
-        async with delivery_workers(pool, target), carrying_out(Office(pool=pool)):
+        async with delivery_workers(pool, target), carrying_out(DeliveryQueue(pool=pool)):
             await eventually(over, within_s=60)
         assert sorted(target.order) == [("R2", 1), ("R3", 1)]
         ended = await in_transaction(pool, redrive_store.read, running)

@@ -3,15 +3,15 @@
 import pytest
 
 from bus.postgres.pool import Pool
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
 
 
 @pytest.fixture
-async def office(pool: Pool) -> Office:
+async def delivery_queue(pool: Pool) -> DeliveryQueue:
     """Begin with no delivery at all."""
-    office = Office(pool=pool)
-    await office.clear()
-    return office
+    delivery_queue = DeliveryQueue(pool=pool)
+    await delivery_queue.clear()
+    return delivery_queue

@@ -25,7 +25,7 @@ FROM unnest(%s::text[], %s::int[], %s::bytea[]) AS w (ticket_id, version, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
+class DeliveryQueue:
     """The queue on a database of its own."""
 
     pool: Pool

@@ -10,105 +10,109 @@ from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
-from tests.delivery.deliveries import ERP, Office
+from tests.delivery.deliveries import ERP, DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, fails, utc_now
 
 EVENTS = [(f"T{ticket}", version) for version in range(1, 6) for ticket in range(8)]
 
 
-async def settled(office: Office) -> bool:
-    return not await office.rows("SELECT 1 FROM delivery_heads WHERE NOT parked")
+async def settled(delivery_queue: DeliveryQueue) -> bool:
+    return not await delivery_queue.rows("SELECT 1 FROM delivery_heads WHERE NOT parked")
 
 
-async def delivered(office: Office, target: Scripted, events: list[tuple[str, int]]) -> None:
+async def delivered(delivery_queue: DeliveryQueue, target: Scripted, events: list[tuple[str, int]]) -> None:
     """Hold the ledger against the events: each once, in order per ticket."""
     assert set(target.ledger.values()) == {1}
     assert sorted(target.order) == sorted(events)
     for ticket in {one for one, _ in events}:
         versions = [version for one, version in target.order if one == ticket]
         assert versions == sorted(versions)
-    done = await office.rows("SELECT ticket_id, version FROM deliveries WHERE state = 'done'")
+    done = await delivery_queue.rows("SELECT ticket_id, version FROM deliveries WHERE state = 'done'")
     assert sorted(done) == sorted(events)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-async def test_delivery_worker_every_event_arrives_once_and_in_order(office: Office, workers: int) -> None:
+async def test_delivery_worker_every_event_arrives_once_and_in_order(
+    delivery_queue: DeliveryQueue, workers: int
+) -> None:
     target = Scripted()
-    async with delivery_workers(office.pool, target, workers):
-        await office.add(*EVENTS, now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, EVENTS)
+    async with delivery_workers(delivery_queue.pool, target, workers):
+        await delivery_queue.add(*EVENTS, now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, EVENTS)
     assert target.asked == 0
 
 
 @pytest.mark.parametrize("kind", [FailureKind.UNREACHABLE, FailureKind.UNAVAILABLE, FailureKind.THROTTLED])
-async def test_delivery_worker_a_call_that_did_nothing_is_made_again(office: Office, kind: FailureKind) -> None:
+async def test_delivery_worker_a_call_that_did_nothing_is_made_again(
+    delivery_queue: DeliveryQueue, kind: FailureKind
+) -> None:
     target = Scripted(before=fails(kind))
-    async with delivery_workers(office.pool, target):
-        await office.add(*EVENTS, now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, EVENTS)
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(*EVENTS, now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, EVENTS)
 
 
 @pytest.mark.parametrize("idempotent", [False, True])
 async def test_delivery_worker_a_call_that_timed_out_after_its_effect_has_one_effect(
-    office: Office, *, idempotent: bool
+    delivery_queue: DeliveryQueue, *, idempotent: bool
 ) -> None:
     target = Scripted(idempotent=idempotent, after=fails(FailureKind.UNKNOWN))
-    async with delivery_workers(office.pool, target):
-        await office.add(*EVENTS, now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, EVENTS)
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(*EVENTS, now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, EVENTS)
     assert (target.asked > 0) is not idempotent
 
 
-async def test_delivery_worker_a_target_that_hangs_is_cut_and_asked(office: Office) -> None:
+async def test_delivery_worker_a_target_that_hangs_is_cut_and_asked(delivery_queue: DeliveryQueue) -> None:
     async def hang(call: Call) -> None:
         if call.attempt == 1:
             await asyncio.sleep(3600)
 
     target = Scripted(after=hang)
-    async with delivery_workers(office.pool, target, attempt_timeout=timedelta(milliseconds=100)):
-        await office.add(("T1", 1), ("T1", 2), now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, [("T1", 1), ("T1", 2)])
+    async with delivery_workers(delivery_queue.pool, target, attempt_timeout=timedelta(milliseconds=100)):
+        await delivery_queue.add(("T1", 1), ("T1", 2), now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, [("T1", 1), ("T1", 2)])
 
 
-async def test_delivery_worker_an_adapter_with_a_bug_stops_nobody(office: Office) -> None:
+async def test_delivery_worker_an_adapter_with_a_bug_stops_nobody(delivery_queue: DeliveryQueue) -> None:
     async def crash(call: Call) -> None:
         if call.event.version == 2 and call.attempt == 1:
             raise KeyError("13800000000")
 
     target = Scripted(before=crash)
-    async with delivery_workers(office.pool, target):
-        await office.add(("T1", 1), ("T1", 2), ("T1", 3), now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, [("T1", 1), ("T1", 2), ("T1", 3)])
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(("T1", 1), ("T1", 2), ("T1", 3), now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, [("T1", 1), ("T1", 2), ("T1", 3)])
 
 
 async def test_delivery_worker_a_rejected_event_is_parked_with_its_letter_and_its_ticket_waits_behind_it(
-    office: Office,
+    delivery_queue: DeliveryQueue,
 ) -> None:
     async def reject(call: Call) -> None:
         if (call.event.ticket_id, call.event.version) == ("T3", 2):
             raise DeliveryFailed(FailureKind.REJECTED, "no such material M-17", status=200, code="E17")
 
     target = Scripted(before=reject)
-    async with delivery_workers(office.pool, target):
-        await office.add(*EVENTS, now=utc_now())
-        await eventually(lambda: settled(office))
-    await delivered(office, target, [one for one in EVENTS if one[0] != "T3" or one[1] < 2])
-    ((ticket_id, version, reason, kind, failures, value),) = await office.rows(
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(*EVENTS, now=utc_now())
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, [one for one in EVENTS if one[0] != "T3" or one[1] < 2])
+    ((ticket_id, version, reason, kind, failures, value),) = await delivery_queue.rows(
         "SELECT ticket_id, version, reason, kind, failures, value FROM letters"
     )
     assert (ticket_id, version, reason, kind) == ("T3", 2, "rejected", "rejected")
     assert [(one["detail"], one["code"], one["status"]) for one in failures] == [("no such material M-17", "E17", 200)]
-    assert value == (await office.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
+    assert value == (await delivery_queue.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
     assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.LETTER, ERP, "T3")]
 
 
 async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothing(
-    office: Office,
+    delivery_queue: DeliveryQueue,
 ) -> None:
     down = True
 
@@ -118,11 +122,14 @@ async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_
 
     target = Scripted(before=refuse)
     probe_every = timedelta(seconds=1)
-    async with delivery_workers(office.pool, target, 2, breaker={"failures": 10, "probe_every": probe_every}):
-        await office.add(*((f"T{n}", 1) for n in range(60)), now=utc_now())
+    async with delivery_workers(delivery_queue.pool, target, 2, breaker={"failures": 10, "probe_every": probe_every}):
+        await delivery_queue.add(*((f"T{n}", 1) for n in range(60)), now=utc_now())
 
         async def opened() -> object:
-            return await office.rows("SELECT 1 FROM delivery_targets WHERE failures >= 10") and not target.under_way
+            return (
+                await delivery_queue.rows("SELECT 1 FROM delivery_targets WHERE failures >= 10")
+                and not target.under_way
+            )
 
         await eventually(opened)
         at_first, began = target.calls, asyncio.get_running_loop().time()
@@ -133,25 +140,27 @@ async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_
         assert at_first <= 18
         assert {(one.rule, one.about) for one in target.found} == {(AlertRule.BREAKER_OPEN, ERP)}
         down = False
-        await eventually(lambda: settled(office))
-    await delivered(office, target, [(f"T{n}", 1) for n in range(60)])
-    assert await office.rows("SELECT count(*) FROM letters") == [(0,)]
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, [(f"T{n}", 1) for n in range(60)])
+    assert await delivery_queue.rows("SELECT count(*) FROM letters") == [(0,)]
 
 
-async def test_delivery_worker_a_paused_target_is_called_no_more_until_it_is_resumed(office: Office) -> None:
+async def test_delivery_worker_a_paused_target_is_called_no_more_until_it_is_resumed(
+    delivery_queue: DeliveryQueue,
+) -> None:
     target = Scripted()
-    await target_state.begin(office.pool, ERP)
-    async with delivery_workers(office.pool, target):
-        await in_transaction(office.pool, target_state.pause, ERP, "盘点 / stocktaking")
-        await office.add(*EVENTS, now=utc_now())
+    await target_state.begin(delivery_queue.pool, ERP)
+    async with delivery_workers(delivery_queue.pool, target):
+        await in_transaction(delivery_queue.pool, target_state.pause, ERP, "盘点 / stocktaking")
+        await delivery_queue.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
         assert target.calls == 0
-        assert await in_transaction(office.pool, target_state.resume, ERP)
-        await eventually(lambda: settled(office))
-    await delivered(office, target, EVENTS)
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP)
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, EVENTS)
 
 
-async def test_delivery_worker_one_target_that_hangs_holds_up_no_other(office: Office) -> None:
+async def test_delivery_worker_one_target_that_hangs_holds_up_no_other(delivery_queue: DeliveryQueue) -> None:
     released = asyncio.Event()
 
     async def hang(_call: Call) -> None:
@@ -159,11 +168,11 @@ async def test_delivery_worker_one_target_that_hangs_holds_up_no_other(office: O
 
     slow, quick = Scripted(before=hang), Scripted()
     async with (
-        delivery_workers(office.pool, slow, name="erp", attempt_timeout=timedelta(minutes=10)),
-        delivery_workers(office.pool, quick, name="crm"),
+        delivery_workers(delivery_queue.pool, slow, name="erp", attempt_timeout=timedelta(minutes=10)),
+        delivery_workers(delivery_queue.pool, quick, name="crm"),
     ):
-        await office.add(*EVENTS, target="erp", now=utc_now())
-        await office.add(*EVENTS, target="crm", now=utc_now())
+        await delivery_queue.add(*EVENTS, target="erp", now=utc_now())
+        await delivery_queue.add(*EVENTS, target="crm", now=utc_now())
 
         async def quick_done() -> bool:
             return len(quick.order) == len(EVENTS)
@@ -173,25 +182,25 @@ async def test_delivery_worker_one_target_that_hangs_holds_up_no_other(office: O
         released.set()
 
 
-async def test_delivery_worker_the_rate_is_held(office: Office) -> None:
+async def test_delivery_worker_the_rate_is_held(delivery_queue: DeliveryQueue) -> None:
     target = Scripted()
     loop = asyncio.get_running_loop()
-    async with delivery_workers(office.pool, target, rate_per_s=20):
-        await office.add(*((f"T{n}", 1) for n in range(40)), now=utc_now())
+    async with delivery_workers(delivery_queue.pool, target, rate_per_s=20):
+        await delivery_queue.add(*((f"T{n}", 1) for n in range(40)), now=utc_now())
         began = loop.time()
-        await eventually(lambda: settled(office))
+        await eventually(lambda: settled(delivery_queue))
         took = loop.time() - began
     assert took >= (40 - 2) / 20 * 0.95
 
 
 async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_resumed_and_the_nearest_is_named(
-    office: Office,
+    delivery_queue: DeliveryQueue,
 ) -> None:
-    await target_state.begin(office.pool, ERP)
+    await target_state.begin(delivery_queue.pool, ERP)
     for order in (
-        in_transaction(office.pool, target_state.pause, "erpp", "盘点"),
-        in_transaction(office.pool, target_state.resume, "erpp"),
+        in_transaction(delivery_queue.pool, target_state.pause, "erpp", "盘点"),
+        in_transaction(delivery_queue.pool, target_state.resume, "erpp"),
     ):
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order
-    assert await office.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]
+    assert await delivery_queue.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]

@@ -8,7 +8,7 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.intake.dlq_limit import IN_A_ROW, LAST, above_limit
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
-from tests.delivery.deliveries import ERP, Office
+from tests.delivery.deliveries import ERP, DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 
 
@@ -25,18 +25,20 @@ def test_dlq_limit_more_than_a_fifth_of_the_last_five_hundred_are_too_much() -> 
     assert above_limit([*some[1:-1], True]) is None, "fewer than that tell nothing of a share"
 
 
-async def test_dlq_limit_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(office: Office) -> None:
+async def test_dlq_limit_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(
+    delivery_queue: DeliveryQueue,
+) -> None:
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "the period is closed")
 
     events = [(f"F{n:03}", 1) for n in range(200)]
 
     async def paused() -> object:
-        return await office.rows("SELECT 1 FROM delivery_targets WHERE paused LIKE '%letters in a row'")
+        return await delivery_queue.rows("SELECT 1 FROM delivery_targets WHERE paused LIKE '%letters in a row'")
 
     target = Scripted(before=reject)
-    async with delivery_workers(office.pool, target):
-        await office.add(*events, now=utc_now())
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(*events, now=utc_now())
         await eventually(paused)
         calls = target.calls
         await asyncio.sleep(0.5)
@@ -44,10 +46,10 @@ async def test_dlq_limit_a_target_that_takes_nothing_any_more_is_paused_and_peop
         assert IN_A_ROW <= target.calls < 130
         assert [one.about for one in target.found if one.rule is AlertRule.TARGET_PAUSED] == [ERP]
     left = Scripted()
-    async with delivery_workers(office.pool, left):
+    async with delivery_workers(delivery_queue.pool, left):
         await asyncio.sleep(0.3)
         assert left.calls == 0, "a new start does not lift it"
-        assert await in_transaction(office.pool, target_state.resume, ERP)
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP)
 
         async def rest_delivered() -> bool:
             return len(left.order) == len(events) - target.calls

@@ -10,7 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
-from bus.delivery.targets_config import TargetsConfig, TargetsConfigInvalid, VariableName, load_plan, secret_of
+from bus.delivery.targets_config import (
+    TargetsConfig,
+    TargetsConfigInvalid,
+    VariableName,
+    load_targets_config,
+    secret_of,
+)
 from bus.delivery.triage import RetryLimits
 from bus.domain.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
@@ -50,15 +56,15 @@ targets:
 """
 
 
-def plan_of(tmp_path: Path, text: str) -> TargetsConfig:
+def config_of(tmp_path: Path, text: str) -> TargetsConfig:
     path = tmp_path / "targets.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_plan(path, ADAPTERS)
+    return load_targets_config(path, ADAPTERS)
 
 
 def refusal(tmp_path: Path, text: str) -> str:
     with pytest.raises(TargetsConfigInvalid) as wrong:
-        plan_of(tmp_path, text)
+        config_of(tmp_path, text)
     assert str(wrong.value).startswith(str(tmp_path / "targets.yaml: "))
     return str(wrong.value).removeprefix(f"{tmp_path / 'targets.yaml'}: ")
 
@@ -88,14 +94,14 @@ def recorded(event: Event, *, historic: bool = False) -> Recorded:
 
 
 def test_targets_config_what_is_not_said_has_a_default(tmp_path: Path) -> None:
-    erp = plan_of(tmp_path, SMALL).targets["erp"]
+    erp = config_of(tmp_path, SMALL).targets["erp"]
     assert (erp.concurrency, erp.rate_per_s, erp.attempt_timeout) == (4, 50, timedelta(seconds=10))
     assert (erp.limits, erp.breaker_limits) == (RetryLimits(), BreakerLimits())
     assert erp.options == Options(url="http://erp", secret="ERP_SECRET")
 
 
 def test_targets_config_what_is_said_holds(tmp_path: Path) -> None:
-    crm = plan_of(tmp_path, SMALL).targets["crm"]
+    crm = config_of(tmp_path, SMALL).targets["crm"]
     assert crm.events == EVENT_NAMES
     assert (crm.concurrency, crm.rate_per_s, crm.attempt_timeout) == (8, 20, timedelta(seconds=3))
     assert crm.limits == RetryLimits(
@@ -114,11 +120,11 @@ def test_targets_config_what_is_said_holds(tmp_path: Path) -> None:
 
 
 def test_targets_config_an_event_goes_to_those_who_want_it_and_the_past_to_nobody(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, SMALL)
+    config = config_of(tmp_path, SMALL)
     parts = PartsRequested(request_no="R1", parts=(), reason="")
-    assert plan.wants(recorded(parts)) == ("erp", "crm")
-    assert plan.wants(recorded(AssignmentAccepted(note=""))) == ("crm",)
-    assert plan.wants(recorded(NoteAdded(text="", changed=()), historic=True)) == ()
+    assert config.wants(recorded(parts)) == ("erp", "crm")
+    assert config.wants(recorded(AssignmentAccepted(note=""))) == ("crm",)
+    assert config.wants(recorded(NoteAdded(text="", changed=()), historic=True)) == ()
 
 
 @pytest.mark.parametrize(
@@ -188,10 +194,10 @@ def test_targets_config_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: 
 def test_targets_config_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "targets.yaml"
     with pytest.raises(TargetsConfigInvalid, match=r"targets\.yaml: No such file"):
-        load_plan(path, ADAPTERS)
+        load_targets_config(path, ADAPTERS)
     path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(TargetsConfigInvalid, match="not YAML in UTF-8"):
-        load_plan(path, ADAPTERS)
+        load_targets_config(path, ADAPTERS)
 
 
 def test_targets_config_a_secret_comes_from_the_environment_and_is_masked() -> None:

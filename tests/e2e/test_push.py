@@ -107,7 +107,7 @@ async def test_push_garbage_ends_the_session_and_says_why_and_the_push_comes_aga
     async with EngineerApp(
         world.bus.url, world.token, world.folder / "cursor", person=world.person, pause_s=0.05
     ) as app:
-        app.misbehave(Habit.GARBAGE, times=1)
+        app.misbehave(Habit.MALFORMED, times=1)
         taking = asyncio.create_task(app.pushes())
         ticket_id = await world.ticket()
         with pytest.raises(SubscriptionRefused) as refused:

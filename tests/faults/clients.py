@@ -20,7 +20,7 @@ from bus.intake.command_ids import command_id
 from schemas.messages import CommandSent
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.faults.asking import Ask, Load, told_by
-from tests.faults.history import SPOOLED, Door, Kind, Op
+from tests.faults.history import SPOOLED, Channel, Kind, Op
 
 CRM = "crm"
 INCIDENTS_KEPT = 12  # that others report too
@@ -40,9 +40,11 @@ class Client:
     name: str
     rng: Random
 
-    def op(self, door: Door, action: str, key: str, command: CommandId) -> Op:
+    def op(self, channel: Channel, action: str, key: str, command: CommandId) -> Op:
         """Begin a line of the history."""
-        return Op(process=self.name, kind=Kind.INVOKE, door=door, action=action, key=key, command_id=str(command), at=0)
+        return Op(
+            process=self.name, kind=Kind.INVOKE, channel=channel, action=action, key=key, command_id=str(command), at=0
+        )
 
     async def pace(self) -> None:
         """Wait a moment, or until all is to end."""
@@ -100,7 +102,7 @@ class Clerk(Client):
         async def ask(op: Op) -> Op:
             return told_by(op, await self.load.http.post(path, json=body, headers={"Idempotency-Key": key}))
 
-        return await self.say(self.op(Door.HTTP, name, key, command_id(FIRST_ADMIN, key)), ask)
+        return await self.say(self.op(Channel.HTTP, name, key, command_id(FIRST_ADMIN, key)), ask)
 
 
 class Crm(Client):
@@ -128,7 +130,7 @@ class Crm(Client):
             headers = signature.sign(secret, delivery, datetime.now(UTC), body)
             return told_by(op, await self.load.http.post(path, content=body, headers=headers))
 
-        return await self.say(self.op(Door.WEBHOOK, kind, delivery, delivery_command_id(CRM, delivery, "0")), ask)
+        return await self.say(self.op(Channel.WEBHOOK, kind, delivery, delivery_command_id(CRM, delivery, "0")), ask)
 
 
 class System(Client):
@@ -156,7 +158,7 @@ class System(Client):
             await self.load.speak(sent)
             return replace(op, kind=Kind.OK, answer=SPOOLED)
 
-        return await self.say(self.op(Door.KAFKA, type(command).__name__, key, command_id(self.name, key)), ask)
+        return await self.say(self.op(Channel.KAFKA, type(command).__name__, key, command_id(self.name, key)), ask)
 
 
 def life(rng: Random, parts: float) -> Iterator[Step]:

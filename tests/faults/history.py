@@ -18,7 +18,7 @@ class Kind(StrEnum):
     INFO = "info"
 
 
-class Door(StrEnum):
+class Channel(StrEnum):
     """Where commands come in."""
 
     HTTP = "http"
@@ -41,7 +41,7 @@ class Op:
 
     process: str
     kind: Kind
-    door: Door
+    channel: Channel
     action: str
     key: str
     command_id: str
@@ -88,4 +88,4 @@ def read(path: Path) -> Iterator[Op]:
             told = json.loads(line)
         except json.JSONDecodeError:
             continue
-        yield Op(**{**told, "kind": Kind(told["kind"]), "door": Door(told["door"])})
+        yield Op(**{**told, "kind": Kind(told["kind"]), "channel": Channel(told["channel"])})

@@ -27,7 +27,7 @@ from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus
 from tests.faults.asking import AGAIN_S, Load, Speak
 from tests.faults.clients import Clerk, Crm, System
-from tests.faults.history import Door, History, Kind, Op
+from tests.faults.history import Channel, History, Kind, Op
 
 __all__ = ["Load", "import_history", "load"]
 ATTEMPT_S_MAX = 12.0  # longer than the gateway lets anybody wait
@@ -113,7 +113,7 @@ async def import_history(bus: Bus, history: History, file: Path, map_file: Path,
             Op(
                 process="import",
                 kind=Kind.INVOKE,
-                door=Door.IMPORT,
+                channel=Channel.IMPORT,
                 action=kebab(type(request.command)),
                 key=str(request.command_id),
                 command_id=str(request.command_id),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.faults.checker import Fault, check
 from tests.faults.effects import Effects, Letter, Logged, Promise, Remembered, Standing, Stored
-from tests.faults.history import SPOOLED, UNCHANGED, Door, Kind, Op
+from tests.faults.history import SPOOLED, UNCHANGED, Channel, Kind, Op
 
 LOG, VIEW = "ticket.events", "ticket.status"
 READ_AT = 10_000.0
@@ -63,7 +63,9 @@ def world(told: Sequence[Sequence[Asked]]) -> World:
 
 
 def _attempts(name: str, one: Asked, ticket_id: str, version: int) -> list[Op]:
-    op = Op(process="p", kind=Kind.INVOKE, door=Door.HTTP, action="note", key=f"key-{name}", command_id=name, at=0)
+    op = Op(
+        process="p", kind=Kind.INVOKE, channel=Channel.HTTP, action="note", key=f"key-{name}", command_id=name, at=0
+    )
     lines = [line for _ in range(one.infos) for line in (op, replace(op, kind=Kind.INFO))]
     ok = replace(op, kind=Kind.OK, status=200, answer=one.end)
     match one.end:

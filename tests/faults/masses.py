@@ -16,7 +16,7 @@ from bus.domain.values import IncidentKey, Part
 from bus.intake.dispatch import Dispatcher
 from tests.bus_under_test import Bus
 from tests.domain.people import ASSIGN
-from tests.faults.history import Door, History, Kind, Op
+from tests.faults.history import Channel, History, Kind, Op
 
 BATCH = 500
 NAME = "masses"
@@ -100,7 +100,7 @@ def _op(request: Request) -> Op:
     return Op(
         process=NAME,
         kind=Kind.INVOKE,
-        door=Door.DISPATCH,
+        channel=Channel.DISPATCH,
         action=kebab(type(request.command)),
         key=number,
         command_id=number,

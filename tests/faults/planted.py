@@ -81,7 +81,7 @@ def swallowed_exception() -> None:
         try:
             await handle(self, connection, records)
         except Exception:
-            log.exception("records_failed", door=self.name)
+            log.exception("records_failed", stage=self.name)
 
     _put(DispatchHandler, "handle", careless)
 

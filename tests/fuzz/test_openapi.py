@@ -69,7 +69,7 @@ def _plain(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[tuple[asyncio.Runner, InProcess, str]]:
+def endpoint() -> Iterator[tuple[asyncio.Runner, InProcess, str]]:
     """Run one gateway for all operations, in a loop that Hypothesis can call into; and a ticket for them."""
     with asyncio.Runner() as runner:
         context = in_process()
@@ -82,9 +82,9 @@ def door() -> Iterator[tuple[asyncio.Runner, InProcess, str]]:
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda one: one.value)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
 def test_the_document_and_the_door_agree(
-    operation: Any, mode: GenerationMode, examples: int, door: tuple[asyncio.Runner, InProcess, str], chance: Random
+    operation: Any, mode: GenerationMode, examples: int, endpoint: tuple[asyncio.Runner, InProcess, str], chance: Random
 ) -> None:
-    runner, one, ticket = door
+    runner, one, ticket = endpoint
     named = {"ticket_id": ticket} if "{ticket_id}" in operation.path else None
 
     @seed(chance.getrandbits(32))

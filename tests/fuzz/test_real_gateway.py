@@ -15,7 +15,7 @@ from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, bus_on
 from tests.fuzz.bodies import COMMAND_BODIES, DELIVERY_BODIES
-from tests.fuzz.doors import Door, HttpDoor, WebhookDoor
+from tests.fuzz.endpoints import Endpoint, HttpEndpoint, WebhookEndpoint
 from tests.fuzz.judge import faults, kept_as, log_faults
 from tests.fuzz.mutations import spelled
 from tests.fuzz.shots import Answer, Shot
@@ -59,7 +59,7 @@ def memory_of(bus: Bus) -> int:
     return psutil.Process(bus.processes["gateway"].pid).memory_info().rss
 
 
-async def bombard(bus: Bus, door: Door, shots: int, to_keep: set[str]) -> list[str]:
+async def bombard(bus: Bus, endpoint: Endpoint, shots: int, to_keep: set[str]) -> list[str]:
     """Fire over many connections; gives what was wrong, and says how much was answered how."""
     wrong: list[str] = []
     met = Counter[int]()
@@ -70,12 +70,12 @@ async def bombard(bus: Bus, door: Door, shots: int, to_keep: set[str]) -> list[s
         if answer is not CUT_OFF:
             wrong.extend(f"{fault}\n    {shot.told()}" for fault in faults(shot, answer))
         to_keep.update(kept_as(shot, answer, CLIENT))
-        door.learn(shot, answer)
+        endpoint.learn(shot, answer)
 
-    await fire_all(bus.url, islice(iter(door.shot, None), shots), told)
+    await fire_all(bus.url, islice(iter(endpoint.shot, None), shots), told)
     took, after = time.monotonic() - began, memory_of(bus)
     rate, statuses = shots / took, sorted(met.items())
-    print(f"{type(door).__name__}: {rate:.0f}/s, RSS {before >> 20} to {after >> 20} MiB, {statuses}")
+    print(f"{type(endpoint).__name__}: {rate:.0f}/s, RSS {before >> 20} to {after >> 20} MiB, {statuses}")
     return wrong
 
 
@@ -84,16 +84,16 @@ async def test_garbage_at_both_doors_leaves_nothing_but_refusals(
     bus: Bus, tickets: list[str], chance: Random, shots: int
 ) -> None:
     run = f"{time.time_ns()}"
-    doors = (
-        HttpDoor(chance=chance, tickets=tickets, token=TOKEN.encode(), run=run),
-        WebhookDoor(chance=chance, run=run),
+    endpoints = (
+        HttpEndpoint(chance=chance, tickets=tickets, token=TOKEN.encode(), run=run),
+        WebhookEndpoint(chance=chance, run=run),
     )
     to_keep: set[str] = set()
-    for door in doors:
-        assert (await bombard(bus, door, 200, to_keep))[:5] == []  # what is loaded and cached once is no growth
+    for endpoint in endpoints:
+        assert (await bombard(bus, endpoint, 200, to_keep))[:5] == []  # what is loaded and cached once is no growth
     before = memory_of(bus)
-    for door in doors:
-        assert (await bombard(bus, door, shots, to_keep))[:5] == []
+    for endpoint in endpoints:
+        assert (await bombard(bus, endpoint, shots, to_keep))[:5] == []
     assert memory_of(bus) - before < MEMORY_GROWTH_MAX
     assert log_faults(bus.log_of("gateway").splitlines())[:5] == []
     assert to_keep <= {ref.partition("#")[0] for (ref,) in bus.query("SELECT origin_ref FROM refused_inputs")}

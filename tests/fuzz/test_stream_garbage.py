@@ -28,7 +28,7 @@ LONG = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Endpoint:
     """A gateway with what a stranger may know of it."""
 
     bus: Bus
@@ -48,7 +48,7 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
 
 
 @pytest.fixture
-async def door(bus: Bus) -> Door:
+async def endpoint(bus: Bus) -> Endpoint:
     """Revoke a client, and get cursors."""
     revoked = bus.run("client", "add", "gone", "--role", "subscriber").stdout.split()[-1]
     assert bus.run("client", "revoke", "gone").returncode == 0
@@ -57,18 +57,18 @@ async def door(bus: Bus) -> Door:
         subscriber = await connected(bus.url, handshake(topics, TOKEN))
         cursors.append((await subscriber.have(1))[0]["cursor"])
         subscriber.leave()
-    return Door(bus=bus, revoked=revoked, cursors=cursors)
+    return Endpoint(bus=bus, revoked=revoked, cursors=cursors)
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(12_000, marks=LONG)])
 async def test_a_broken_handshake_is_refused_with_a_reason(
-    door: Door, count: int, request: pytest.FixtureRequest
+    endpoint: Endpoint, count: int, request: pytest.FixtureRequest
 ) -> None:
     chance = chance_of(request)
 
     async def one() -> str:
-        hello = bad_handshake(chance, TOKEN, door.revoked, door.cursors)
-        subscriber = await door.come(hello)
+        hello = bad_handshake(chance, TOKEN, endpoint.revoked, endpoint.cursors)
+        subscriber = await endpoint.come(hello)
         try:
             await heard_from(subscriber)
             if subscriber.got and subscriber.got[0]["kind"] == "ready":
@@ -81,19 +81,19 @@ async def test_a_broken_handshake_is_refused_with_a_reason(
         finally:
             subscriber.leave()
 
-    seen = await many(door, one, count)
+    seen = await many(endpoint, one, count)
     assert seen["unanswered"] + seen["broken"] < count / 10, seen
     assert {"4400", "4404", "401", "welcome"} <= set(seen), seen
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(12_000, marks=LONG)])
 async def test_whatever_a_subscriber_says_costs_nothing_and_ends_by_the_book(
-    door: Door, count: int, request: pytest.FixtureRequest
+    endpoint: Endpoint, count: int, request: pytest.FixtureRequest
 ) -> None:
     chance = chance_of(request)
 
     async def one() -> str:
-        subscriber = await door.come(handshake(GOOD, TOKEN))
+        subscriber = await endpoint.come(handshake(GOOD, TOKEN))
         try:
             await subscriber.have(1)
             subscriber.send(bad_frames(chance))
@@ -115,22 +115,22 @@ async def test_whatever_a_subscriber_says_costs_nothing_and_ends_by_the_book(
         finally:
             subscriber.leave()
 
-    seen = await many(door, one, count)
+    seen = await many(endpoint, one, count)
     assert {"1000", "1002", "1008", "1009"} <= set(seen), seen
 
 
 @pytest.mark.faults
-async def test_who_never_ends_a_handshake_is_not_waited_for(door: Door) -> None:
+async def test_who_never_ends_a_handshake_is_not_waited_for(endpoint: Endpoint) -> None:
     hello = handshake(GOOD, TOKEN)
-    slow = [await door.come(hello[:length]) for length in (0, 1, 40, len(hello) - 2)]
+    slow = [await endpoint.come(hello[:length]) for length in (0, 1, 40, len(hello) - 2)]
     for one in slow:
         await one.end()
         assert (one.closed.status, orjson.loads(one.closed.body)["code"]) == (408, "slow_head")
 
 
-async def many(door: Door, one: Callable[[], Awaitable[str]], count: int) -> Counter[str]:
+async def many(endpoint: Endpoint, one: Callable[[], Awaitable[str]], count: int) -> Counter[str]:
     """Do it so many times, some at once; the gateway stays as small as it is, and open to others."""
-    process, seen = gateway_of(door.bus), Counter[str]()
+    process, seen = gateway_of(endpoint.bus), Counter[str]()
 
     async def some(times: int) -> None:
         for _ in range(times):
@@ -142,7 +142,7 @@ async def many(door: Door, one: Callable[[], Awaitable[str]], count: int) -> Cou
     after = process.megabytes
     print(f"{count}: {dict(seen)}; {before:.0f} MB, {after:.0f} MB after")
     assert after - before < GROWTH_MB_MAX
-    async with door.bus.client() as http:
+    async with endpoint.bus.client() as http:
         assert (await http.get("/v1/topics")).status_code == 200
     async with asyncio.timeout(60):
         while process.files > files + AT_ONCE:

@@ -17,7 +17,7 @@ from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSession, PushSessions
 from bus.wire.record_reader import nothing_more
 from tests.bus_under_test import eventually
-from tests.delivery.deliveries import NOW, Office
+from tests.delivery.deliveries import NOW, DeliveryQueue
 from tests.schemas.codecs import CODEC
 
 APP = "app"
@@ -39,20 +39,20 @@ _ROW = orjson.dumps({**dict.fromkeys(_TEXTS, ""), **dict.fromkeys(_COUNTS, 0), *
 
 
 @dataclass(slots=True, kw_only=True)
-class Room:
+class PushSetup:
     """A gateway's desk, a worker's rounds, and a clock that the test moves."""
 
-    office: Office
+    delivery_queue: DeliveryQueue
     now: datetime = NOW
     parked: list[ParkedDelivery] = field(default_factory=list)
     found: list[Alert] = field(default_factory=list)
 
-    def desk(self, **plan: Any) -> PushSessions:
+    def sessions(self, **config: Any) -> PushSessions:
         """Make a desk, as each gateway has one."""
         return PushSessions(
             name=APP,
-            plan=TargetConfig.model_validate({"adapter": "engineer-app", "events": "all", **plan}),
-            pool=self.office.pool,
+            config=TargetConfig.model_validate({"adapter": "engineer-app", "events": "all", **config}),
+            pool=self.delivery_queue.pool,
             decode=CODEC.decode,
             know=nothing_more,
             park=self._park,
@@ -64,24 +64,24 @@ class Room:
         """Make rounds, as each worker does them."""
         deadline = timedelta(hours=1)
         return OverdueMonitor(
-            name=APP, deadline=deadline, pool=self.office.pool, now=lambda: self.now, report=self.found.append
+            name=APP, deadline=deadline, pool=self.delivery_queue.pool, now=lambda: self.now, report=self.found.append
         )
 
     async def hold(self, ticket_id: str, person: str, *, listed: str | None = None) -> str:
         """Let a person hold a ticket; `listed` is who the read model says it is, where that lags."""
         given = {"ticket": ticket_id, "person": person, "listed": person if listed is None else listed}
-        async with connected(self.office.pool) as connection:
+        async with connected(self.delivery_queue.pool) as connection:
             await connection.execute(_HELD.encode(), given | {"row": _ROW})
             await connection.execute(_TRUE.encode(), given)
         return ticket_id
 
     async def add(self, ticket_id: str, *versions: int) -> None:
         """Let events of a ticket wait for the app."""
-        await self.office.add(*((ticket_id, version) for version in versions), target=APP, now=self.now)
+        await self.delivery_queue.add(*((ticket_id, version) for version in versions), target=APP, now=self.now)
 
     async def states(self, ticket_id: str) -> list[str]:
         """List how the deliveries of a ticket stand."""
-        return [state for (state,) in await self.office.rows(
+        return [state for (state,) in await self.delivery_queue.rows(
             f"SELECT state FROM deliveries WHERE ticket_id = '{ticket_id}' ORDER BY version")]  # noqa: S608 - a number of our own  # fmt: skip
 
     async def settled(self, ticket_id: str, *states: str) -> None:
@@ -97,21 +97,21 @@ class Room:
         self.parked += parked
 
 
-async def empty_room(pool: Pool) -> Room:
+async def empty_setup(pool: Pool) -> PushSetup:
     """Begin with no delivery and no ticket."""
-    office = Office(pool=pool)
-    await office.clear()
+    delivery_queue = DeliveryQueue(pool=pool)
+    await delivery_queue.clear()
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE tickets, ticket_states")
-    return Room(office=office)
+    return PushSetup(delivery_queue=delivery_queue)
 
 
 @asynccontextmanager
-async def open_desk(desk: PushSessions) -> AsyncIterator[PushSessions]:
+async def opened(sessions: PushSessions) -> AsyncIterator[PushSessions]:
     """Run a desk; what it is in the middle of when it is left stays as it is, as at a kill."""
-    running = asyncio.create_task(desk.run())
+    running = asyncio.create_task(sessions.run())
     try:
-        yield desk
+        yield sessions
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

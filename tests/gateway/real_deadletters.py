@@ -14,7 +14,7 @@ from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import of_input
 from deadletter.store import post
 from tests.deadletter.test_store import letter_of, rejecting
-from tests.delivery.deliveries import Office
+from tests.delivery.deliveries import DeliveryQueue
 from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import FakeSource
 from tests.schemas.codecs import CODEC
@@ -26,11 +26,11 @@ GONE = 999_999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class DeadLetterApi:
     """The gateway with the real room behind it, and the office whose letters lie there."""
 
     gateway: Gateway
-    office: Office
+    delivery_queue: DeliveryQueue
 
     async def get(self, path: str) -> Any:
         """Read as an operator."""
@@ -50,40 +50,40 @@ class House:
 
     async def letter(self, ticket: str = "R1") -> int:
         """Let a ticket have a letter, an event behind it; gives its number."""
-        await rejecting(self.office, (ticket, 1), (ticket, 2), parked=1)
-        return await letter_of(self.office, ticket)
+        await rejecting(self.delivery_queue, (ticket, 1), (ticket, 2), parked=1)
+        return await letter_of(self.delivery_queue, ticket)
 
     async def everything(self) -> list[Any]:
         """Read all that an order may change."""
         tables = ("letters", "letter_decisions", "redrives", "delivery_targets", "idempotency_keys")
-        return [await self.office.rows(f"SELECT * FROM {name} ORDER BY 1") for name in tables]  # noqa: S608 - names above
+        return [await self.delivery_queue.rows(f"SELECT * FROM {name} ORDER BY 1") for name in tables]  # noqa: S608 - names above
 
 
 @pytest.fixture
-async def house(pool: Pool) -> AsyncIterator[House]:
+async def api(pool: Pool) -> AsyncIterator[DeadLetterApi]:
     """Begin with an empty room."""
-    office = Office(pool=pool)
-    await office.clear()
+    delivery_queue = DeliveryQueue(pool=pool)
+    await delivery_queue.clear()
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE idempotency_keys")
     gateway = Gateway(
         dead_letters=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
     )
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
-        yield House(gateway=gateway, office=office)
+        yield DeadLetterApi(gateway=gateway, delivery_queue=delivery_queue)
 
 
 async def _all_known(_values: Iterable[bytes | None]) -> None:
     """Know all schemas: the catalogue's own."""
 
 
-async def put_input(house: House, origin: str, body: bytes, headers: dict[str, str] | None = None) -> int:
+async def put_input(api: DeadLetterApi, origin: str, body: bytes, headers: dict[str, str] | None = None) -> int:
     """Put input that had no effect into the room; gives the letter's number."""
     input_ = RejectedInput(
         origin=origin, origin_ref=f"{origin}@1", source="s", code="c", field="f", detail_zh="不", detail_en="no",
         body=body, headers=headers or {}, trace_id="0" * 31 + "1", kind="malformed",
     )  # fmt: skip
-    async with connected(house.office.pool) as connection:
+    async with connected(api.delivery_queue.pool) as connection:
         (number,) = await post(connection, [of_input(input_, NOON)], CODEC.encode_record)
     return number
 

@@ -9,90 +9,90 @@ from bus.gateway.auth.roles import Role
 from schemas.messages import CommandSent
 from tests.deadletter.test_store import deliver, rejecting
 from tests.delivery.scripted import Scripted
-from tests.gateway.real_deadletters import FREEZE, GONE, WHY, House, house, put_input, refused
+from tests.gateway.real_deadletters import FREEZE, GONE, WHY, DeadLetterApi, api, put_input, refused
 from tests.schemas.codecs import CODEC
 from tests.store.conftest import database, pool
 
-__all__ = ["database", "house", "pool"]
+__all__ = ["api", "database", "pool"]
 
 
-async def test_deadletters_letters_are_listed_by_cause_and_shown_whole(house: House) -> None:
-    number = await house.letter()
-    (group,) = (await house.get("/v1/deadletters?target=erp"))["groups"]
+async def test_deadletters_letters_are_listed_by_cause_and_shown_whole(api: DeadLetterApi) -> None:
+    number = await api.letter()
+    (group,) = (await api.get("/v1/deadletters?target=erp"))["groups"]
     assert (group["letters"], group["behind"], group["sample"], group["origin"]) == (1, 1, number, "delivery:erp")
-    assert (await house.get("/v1/deadletters?origin=delivery:erp"))["groups"] == [group]
-    assert (await house.get("/v1/deadletters?target=crm"))["groups"] == []
-    letter = await house.get(f"/v1/deadletters/{number}")
+    assert (await api.get("/v1/deadletters?origin=delivery:erp"))["groups"] == [group]
+    assert (await api.get("/v1/deadletters?target=crm"))["groups"] == []
+    letter = await api.get(f"/v1/deadletters/{number}")
     assert bytes.fromhex(letter["value"])[0] == 0
     assert (letter["decoded"]["ticket_id"], letter["behind"], letter["state"]) == ("R1", 1, "open")
     assert [one["kind"] for one in letter["failures"]] == ["rejected"]
     assert letter["decisions"] == []
 
 
-async def test_deadletters_a_letter_is_sent_again_in_the_clients_name(house: House) -> None:
-    number = await house.letter()
-    assert await house.done("/v1/deadletters/retry", {"letters": [number], **WHY}) == {"retried": 1}
+async def test_deadletters_a_letter_is_sent_again_in_the_clients_name(api: DeadLetterApi) -> None:
+    number = await api.letter()
+    assert await api.done("/v1/deadletters/retry", {"letters": [number], **WHY}) == {"retried": 1}
     target = Scripted()
-    await deliver(house.office, target)
+    await deliver(api.delivery_queue, target)
     assert target.order == [("R1", 1), ("R1", 2)]
-    (decision,) = (await house.get(f"/v1/deadletters/{number}"))["decisions"]
+    (decision,) = (await api.get(f"/v1/deadletters/{number}"))["decisions"]
     assert (decision["decision"], decision["by"], decision["why"]) == ("retried", "a-sre", "物料已建档")
 
 
-async def test_deadletters_a_letter_is_let_go(house: House) -> None:
-    number = await house.letter()
-    assert await house.done("/v1/deadletters/discard", {"letters": [number], **WHY}) == {"discarded": 1}
+async def test_deadletters_a_letter_is_let_go(api: DeadLetterApi) -> None:
+    number = await api.letter()
+    assert await api.done("/v1/deadletters/discard", {"letters": [number], **WHY}) == {"discarded": 1}
     target = Scripted()
-    await deliver(house.office, target)
+    await deliver(api.delivery_queue, target)
     assert target.order == [("R1", 2)]
 
 
-async def test_deadletters_an_event_is_mended_field_by_field_and_the_original_stays(house: House) -> None:
-    number = await house.letter()
-    edited = await house.done(f"/v1/deadletters/{number}/edit", {"changes": {"text": "mended"}, **WHY})
+async def test_deadletters_an_event_is_mended_field_by_field_and_the_original_stays(api: DeadLetterApi) -> None:
+    number = await api.letter()
+    edited = await api.done(f"/v1/deadletters/{number}/edit", {"changes": {"text": "mended"}, **WHY})
     assert edited["edited_from"] == number
-    copy = await house.get(f"/v1/deadletters/{edited['letter']}")
+    copy = await api.get(f"/v1/deadletters/{edited['letter']}")
     assert (copy["decoded"]["text"], copy["state"], copy["edited_from"]) == ("mended", "open", number)
-    assert (await house.get(f"/v1/deadletters/{number}"))["state"] == "edited"
+    assert (await api.get(f"/v1/deadletters/{number}"))["state"] == "edited"
 
 
-async def test_deadletters_a_webhook_is_mended_whole(house: House) -> None:
-    number = await put_input(house, "webhook:fake", b"bad", headers={":path": "/v1/sources/fake/webhook"})
+async def test_deadletters_a_webhook_is_mended_whole(api: DeadLetterApi) -> None:
+    number = await put_input(api, "webhook:fake", b"bad", headers={":path": "/v1/sources/fake/webhook"})
     for body, code in (("bad again", "unknown_type"), ("bad", "unknown_type")):
-        answer = await house.post(f"/v1/deadletters/{number}/edit", {"body": body, **WHY})
+        answer = await api.post(f"/v1/deadletters/{number}/edit", {"body": body, **WHY})
         assert refused(answer) == (422, code, "type")
-    edited = await house.done(f"/v1/deadletters/{number}/edit", {"body": "open", **WHY})
-    assert bytes.fromhex((await house.get(f"/v1/deadletters/{edited['letter']}"))["value"]) == b"open"
+    edited = await api.done(f"/v1/deadletters/{number}/edit", {"body": "open", **WHY})
+    assert bytes.fromhex((await api.get(f"/v1/deadletters/{edited['letter']}"))["value"]) == b"open"
 
 
-async def test_deadletters_a_set_is_frozen_run_and_stopped(house: House) -> None:
-    await rejecting(house.office, ("R1", 1), ("R2", 1), parked=2)
-    answer = await house.post("/v1/deadletters/redrives", FREEZE)
+async def test_deadletters_a_set_is_frozen_run_and_stopped(api: DeadLetterApi) -> None:
+    await rejecting(api.delivery_queue, ("R1", 1), ("R2", 1), parked=2)
+    answer = await api.post("/v1/deadletters/redrives", FREEZE)
     assert answer.status_code == 201
     frozen = answer.json()
     assert (frozen["letters"], frozen["events"]) == (2, {"NoteAdded": 2})
-    (listed,) = (await house.get("/v1/deadletters/redrives"))["redrives"]
+    (listed,) = (await api.get("/v1/deadletters/redrives"))["redrives"]
     assert (listed["state"], listed["approved_by"], listed["approved_why"]) == ("frozen", "a-sre", "物料已建档")
-    assert (await house.done(f"/v1/deadletters/redrives/{frozen['id']}/run"))["state"] == "running"
-    assert (await house.done(f"/v1/deadletters/redrives/{frozen['id']}/run", {}))["state"] == "running"
-    stopped = await house.done(f"/v1/deadletters/redrives/{frozen['id']}/stop", {"why": "物料又停用"})
+    assert (await api.done(f"/v1/deadletters/redrives/{frozen['id']}/run"))["state"] == "running"
+    assert (await api.done(f"/v1/deadletters/redrives/{frozen['id']}/run", {}))["state"] == "running"
+    stopped = await api.done(f"/v1/deadletters/redrives/{frozen['id']}/stop", {"why": "物料又停用"})
     assert (stopped["state"], stopped["ended_why"]) == ("stopped", "a-sre: 物料又停用")
 
 
-async def test_deadletters_a_target_is_paused_and_resumed(house: House) -> None:
-    await target_state.begin(house.office.pool, "erp")
-    paused = await house.done("/v1/deliveries/erp/pause", {"why": "盘点"})
+async def test_deadletters_a_target_is_paused_and_resumed(api: DeadLetterApi) -> None:
+    await target_state.begin(api.delivery_queue.pool, "erp")
+    paused = await api.done("/v1/deliveries/erp/pause", {"why": "盘点"})
     assert paused == {"target": "erp", "paused": "a-sre: 盘点"}
-    (one,) = (await house.get("/v1/deliveries"))["deliveries"]
+    (one,) = (await api.get("/v1/deliveries"))["deliveries"]
     assert (one["target"], one["paused"]) == ("erp", "a-sre: 盘点")
-    assert await house.done("/v1/deliveries/erp/resume") == {"target": "erp", "paused": None}
-    assert refused(await house.post("/v1/deliveries/erp/resume")) == (409, "not_paused", "target")
+    assert await api.done("/v1/deliveries/erp/resume") == {"target": "erp", "paused": None}
+    assert refused(await api.post("/v1/deliveries/erp/resume")) == (409, "not_paused", "target")
 
 
-async def test_deadletters_what_is_gone_or_kept_changes_nothing(house: House) -> None:
-    number = await house.letter()
-    foreign = await put_input(house, "log", b"\xff")
-    before = await house.everything()
+async def test_deadletters_what_is_gone_or_kept_changes_nothing(api: DeadLetterApi) -> None:
+    number = await api.letter()
+    foreign = await put_input(api, "log", b"\xff")
+    before = await api.everything()
     for path, body, told in (
         ("retry", {"letters": [number, GONE]}, (409, "letter_gone", "letter")),
         ("discard", {"letters": [GONE]}, (409, "letter_gone", "letter")),
@@ -106,39 +106,39 @@ async def test_deadletters_what_is_gone_or_kept_changes_nothing(house: House) ->
         ("redrives", {"target": "erq"}, (409, "nothing_matches", "target")),
         ("redrives", {"target": "erp", "kind": "unknown"}, (409, "nothing_matches", "target")),
     ):
-        assert refused(await house.post(f"/v1/deadletters/{path}", {**body, **WHY})) == told
-    assert await house.everything() == before
+        assert refused(await api.post(f"/v1/deadletters/{path}", {**body, **WHY})) == told
+    assert await api.everything() == before
 
 
-async def test_deadletters_two_people_cannot_redrive_one_set_and_one_that_is_over_stays_so(house: House) -> None:
-    await house.letter()
-    number = (await house.done("/v1/deadletters/redrives", FREEZE))["id"]
-    assert refused(await house.post("/v1/deadletters/redrives", FREEZE)) == (409, "nothing_matches", "target")
-    await house.done(f"/v1/deadletters/redrives/{number}/stop", WHY)
+async def test_deadletters_two_people_cannot_redrive_one_set_and_one_that_is_over_stays_so(api: DeadLetterApi) -> None:
+    await api.letter()
+    number = (await api.done("/v1/deadletters/redrives", FREEZE))["id"]
+    assert refused(await api.post("/v1/deadletters/redrives", FREEZE)) == (409, "nothing_matches", "target")
+    await api.done(f"/v1/deadletters/redrives/{number}/stop", WHY)
     for path, body in ((f"{number}/run", {}), (f"{number}/stop", WHY), (f"{GONE}/run", {}), (f"{GONE}/stop", WHY)):
-        answer = await house.post(f"/v1/deadletters/redrives/{path}", body)
+        answer = await api.post(f"/v1/deadletters/redrives/{path}", body)
         assert refused(answer) == (409, "redrive_gone", "redrive")
 
 
 @pytest.mark.parametrize("path", ["0", "-1", "x", "9223372036854775808", "1" * 3000, str(GONE), "retry"])
-async def test_deadletters_a_number_that_names_no_letter_is_not_found(house: House, path: str) -> None:
-    assert refused(await house.gateway.get(f"/v1/deadletters/{path}", "sre")) == (404, "letter_gone", "letter")
+async def test_deadletters_a_number_that_names_no_letter_is_not_found(api: DeadLetterApi, path: str) -> None:
+    assert refused(await api.gateway.get(f"/v1/deadletters/{path}", "sre")) == (404, "letter_gone", "letter")
 
 
-async def test_deadletters_a_target_that_is_none_is_named_with_the_nearest(house: House) -> None:
-    await target_state.begin(house.office.pool, "erp")
+async def test_deadletters_a_target_that_is_none_is_named_with_the_nearest(api: DeadLetterApi) -> None:
+    await target_state.begin(api.delivery_queue.pool, "erp")
     for path, body in (("epr/pause", WHY), ("epr/resume", {})):
-        answer = await house.post(f"/v1/deliveries/{path}", body)
+        answer = await api.post(f"/v1/deliveries/{path}", body)
         assert (*refused(answer), answer.json()["nearest"]) == (404, "no_such_target", "target", "erp")
-    assert [one["target"] for one in (await house.get("/v1/deliveries"))["deliveries"]] == ["erp"]
+    assert [one["target"] for one in (await api.get("/v1/deliveries"))["deliveries"]] == ["erp"]
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.SRE, Role.ADMIN}))
-async def test_deadletters_no_other_role_sees_or_does_anything(house: House, role: Role) -> None:
-    number = await house.letter()
-    before = await house.everything()
+async def test_deadletters_no_other_role_sees_or_does_anything(api: DeadLetterApi, role: Role) -> None:
+    number = await api.letter()
+    before = await api.everything()
     for path in ("deadletters", f"deadletters/{number}", "deadletters/redrives", "deliveries"):
-        assert refused(await house.gateway.get(f"/v1/{path}", role)) == (403, "not_allowed", "role")
+        assert refused(await api.gateway.get(f"/v1/{path}", role)) == (403, "not_allowed", "role")
     for path, body in (
         ("deadletters/retry", {"letters": [number], **WHY}),
         ("deadletters/discard", {"letters": [number], **WHY}),
@@ -149,17 +149,17 @@ async def test_deadletters_no_other_role_sees_or_does_anything(house: House, rol
         ("deliveries/erp/pause", WHY),
         ("deliveries/erp/resume", {}),
     ):
-        assert refused(await house.gateway.post(f"/v1/{path}", body, role=role)) == (403, "not_allowed", "role")
-    assert await house.everything() == before
+        assert refused(await api.gateway.post(f"/v1/{path}", body, role=role)) == (403, "not_allowed", "role")
+    assert await api.everything() == before
 
 
-async def test_deadletters_nothing_of_a_letter_is_logged(house: House) -> None:
+async def test_deadletters_nothing_of_a_letter_is_logged(api: DeadLetterApi) -> None:
     note = Note(text="李雷 13812345678")
     sent = CommandSent(idempotency_key="k", source="erp", actor="李雷", ticket_id="T20261122-000001", command=note)
-    number = await put_input(house, "commands", CODEC.encode_record(sent))
+    number = await put_input(api, "commands", CODEC.encode_record(sent))
     with capture_logs() as logs:
-        assert "13812345678" in str(await house.get(f"/v1/deadletters/{number}"))
-        await house.post(f"/v1/deadletters/{number}/edit", {"changes": {"13812345678": "李雷"}, **WHY})
-        await house.post(f"/v1/deadletters/{number}/edit", {"changes": {"text": "李雷"}, **WHY})
-        await house.post("/v1/deadletters/discard", {"letters": [number], "why": "李雷 13812345678"})
+        assert "13812345678" in str(await api.get(f"/v1/deadletters/{number}"))
+        await api.post(f"/v1/deadletters/{number}/edit", {"changes": {"13812345678": "李雷"}, **WHY})
+        await api.post(f"/v1/deadletters/{number}/edit", {"changes": {"text": "李雷"}, **WHY})
+        await api.post("/v1/deadletters/discard", {"letters": [number], "why": "李雷 13812345678"})
     assert not any(word in str(logs) for word in ("李雷", "13812345678"))

@@ -113,14 +113,14 @@ async def test_deadletters_asked_what_is_left_out_has_the_commands_defaults_and_
 
 async def test_deadletters_asked_the_description_says_what_the_room_takes(gateway: Gateway) -> None:
     paths = (await gateway.http.get("/openapi.json")).json()["paths"]
-    room = {path: one for path, one in paths.items() if path.startswith(("/v1/deadletters", "/v1/deliveries"))}
-    assert sum(len(methods) for methods in room.values()) == 12
-    freeze = room["/v1/deadletters/redrives"]["post"]
+    described = {path: one for path, one in paths.items() if path.startswith(("/v1/deadletters", "/v1/deliveries"))}
+    assert sum(len(methods) for methods in described.values()) == 12
+    freeze = described["/v1/deadletters/redrives"]["post"]
     schema = freeze["requestBody"]["content"]["application/json"]["schema"]
     assert schema["properties"]["rate_per_s"]["minimum"] == 0.01
     assert schema["additionalProperties"] is False
     assert "sre, admin" in freeze["description"]
-    edit = room["/v1/deadletters/{letter}/edit"]["post"]
+    edit = described["/v1/deadletters/{letter}/edit"]["post"]
     assert "letter" not in edit["requestBody"]["content"]["application/json"]["schema"]["properties"]
     operations = [one["operationId"] for methods in paths.values() for one in methods.values() if "operationId" in one]
     assert len(operations) == len(set(operations))

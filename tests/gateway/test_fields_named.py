@@ -28,7 +28,7 @@ DEEP = b'{"a":' * 40
 
 def refusals() -> Iterator[tuple[str, ast.expr]]:
     """Find where the bus and its adapters make a refusal; gives the place and the field."""
-    for path in (one for room in ("bus", "adapters") for one in sorted((ROOT / room).rglob("*.py"))):
+    for path in (one for package in ("bus", "adapters") for one in sorted((ROOT / package).rglob("*.py"))):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call):
                 name = getattr(call.func, "id", getattr(call.func, "attr", ""))

@@ -20,7 +20,7 @@ async def take_in(gateway: Gateway) -> None:
     """Run the intake stage over what was spooled, as one batch."""
     handler = DispatchHandler(
         name=INTAKE_HANDLER,
-        door=IntakeTranslator(codec=CODEC, sources=gateway.sources),
+        translator=IntakeTranslator(codec=CODEC, sources=gateway.sources),
         dispatcher=gateway.dispatcher,
         refused=gateway.refused,
         know=nothing_more,

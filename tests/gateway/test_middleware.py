@@ -37,9 +37,9 @@ async def test_middleware_a_body_over_the_limit_is_413_however_it_is_sent(gatewa
 
 
 async def test_middleware_a_body_at_the_limit_is_taken(gateway: Gateway) -> None:
-    room = BODY_BYTES_MAX - len(orjson.dumps({**OPENING, "description": ""}))
+    left = BODY_BYTES_MAX - len(orjson.dumps({**OPENING, "description": ""}))
     body = orjson.dumps({**OPENING, "description": " " * 90_000})
-    assert (await gateway.post("/v1/tickets", content=body + b" " * (room - 90_000))).status_code == 201
+    assert (await gateway.post("/v1/tickets", content=body + b" " * (left - 90_000))).status_code == 201
 
 
 async def test_middleware_an_encoded_body_is_refused(gateway: Gateway) -> None:

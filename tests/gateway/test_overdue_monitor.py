@@ -9,68 +9,70 @@ import pytest
 from bus.delivery.targets_config import TargetsConfigInvalid
 from bus.postgres.pool import Pool
 from bus.programs.gateway import run_gateway
-from bus.programs.targets import plan_of
+from bus.programs.targets import targets_config_of
 from bus.settings import Settings
 from tests.delivery.deliveries import ticket
-from tests.gateway.pushes import APP, Room, empty_room
+from tests.gateway.pushes import APP, PushSetup, empty_setup
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
 
 
 @pytest.fixture
-async def room(pool: Pool) -> Room:
+async def setup(pool: Pool) -> PushSetup:
     """Begin with no delivery and no ticket."""
-    return await empty_room(pool)
+    return await empty_setup(pool)
 
 
-async def test_overdue_monitor_what_nobody_holds_is_let_go_and_what_comes_later_is_not(room: Room) -> None:
-    unheld, held = await room.hold(ticket(), ""), await room.hold(ticket(), "王磊")
-    await room.add(unheld, 1, 2)
-    await room.add(held, 1)
-    rounds = room.rounds()
+async def test_overdue_monitor_what_nobody_holds_is_let_go_and_what_comes_later_is_not(setup: PushSetup) -> None:
+    unheld, held = await setup.hold(ticket(), ""), await setup.hold(ticket(), "王磊")
+    await setup.add(unheld, 1, 2)
+    await setup.add(held, 1)
+    rounds = setup.rounds()
     await rounds.look()
-    assert await room.states(unheld) == ["discarded", "waiting"]
+    assert await setup.states(unheld) == ["discarded", "waiting"]
     await rounds.look()
-    assert await room.states(unheld) == ["discarded", "discarded"]
-    assert await room.states(held) == ["waiting"]
-    await room.hold(unheld, "王磊")
-    await room.add(unheld, 3)
+    assert await setup.states(unheld) == ["discarded", "discarded"]
+    assert await setup.states(held) == ["waiting"]
+    await setup.hold(unheld, "王磊")
+    await setup.add(unheld, 3)
     await rounds.look()
-    assert await room.states(unheld) == ["discarded", "discarded", "waiting"]
+    assert await setup.states(unheld) == ["discarded", "discarded", "waiting"]
 
 
-async def test_overdue_monitor_a_ticket_that_waits_too_long_is_told_once_whoever_looks_and_waits_on(room: Room) -> None:
-    one, other = await room.hold(ticket(), "王磊"), await room.hold(ticket(), "陈静")
-    await room.add(one, 1, 2)
-    await room.rounds().look()
-    room.now += timedelta(hours=1)
-    await room.add(other, 1)
-    await room.add(one, 3)
-    await asyncio.gather(*(room.rounds().look() for _ in range(4)))
-    await room.rounds().look()
-    (finding,) = room.found
+async def test_overdue_monitor_a_ticket_that_waits_too_long_is_told_once_whoever_looks_and_waits_on(
+    setup: PushSetup,
+) -> None:
+    one, other = await setup.hold(ticket(), "王磊"), await setup.hold(ticket(), "陈静")
+    await setup.add(one, 1, 2)
+    await setup.rounds().look()
+    setup.now += timedelta(hours=1)
+    await setup.add(other, 1)
+    await setup.add(one, 3)
+    await asyncio.gather(*(setup.rounds().look() for _ in range(4)))
+    await setup.rounds().look()
+    (finding,) = setup.found
     assert (finding.rule, finding.about, finding.ticket_id, finding.trace_id) == ("push_overdue", APP, one, "ab")
     assert finding.facts["waiting"] == 3
     assert "王磊" not in f"{finding.zh} {finding.en} {finding.facts}"
-    assert await room.states(one) == ["waiting"] * 3
-    assert await room.office.rows("SELECT DISTINCT attempts FROM delivery_heads") == [(0,)]
-    room.now += timedelta(hours=1)
-    await room.rounds().look()
-    assert [found.ticket_id for found in room.found] == [one, other], "each of them once"
+    assert await setup.states(one) == ["waiting"] * 3
+    assert await setup.delivery_queue.rows("SELECT DISTINCT attempts FROM delivery_heads") == [(0,)]
+    setup.now += timedelta(hours=1)
+    await setup.rounds().look()
+    assert [found.ticket_id for found in setup.found] == [one, other], "each of them once"
 
 
 async def test_overdue_monitor_rounds_go_by_portions_and_reach_every_ticket(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    setup: PushSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bus.push.overdue_monitor.LOOKED_AT_MAX", 2)
-    tickets = [await room.hold(ticket(), "") for _ in range(5)]
+    tickets = [await setup.hold(ticket(), "") for _ in range(5)]
     for one in tickets:
-        await room.add(one, 1)
-    rounds = room.rounds()
+        await setup.add(one, 1)
+    rounds = setup.rounds()
     for left in (3, 1, 0):
         await rounds.look()
-        assert len(await room.office.rows("SELECT 1 FROM delivery_heads")) == left
+        assert len(await setup.delivery_queue.rows("SELECT 1 FROM delivery_heads")) == left
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ async def test_overdue_monitor_a_targets_file_that_asks_for_what_is_not_there_st
     file = tmp_path / "targets.yaml"
     file.write_text(f"targets: {targets}")
     settings = Settings(targets_file=file)
-    for refuses in (lambda: asyncio.sleep(0, plan_of(settings)), lambda: run_gateway(settings)):
+    for refuses in (lambda: asyncio.sleep(0, targets_config_of(settings)), lambda: run_gateway(settings)):
         with pytest.raises(TargetsConfigInvalid) as wrong:
             await refuses()
         assert named in str(wrong.value)

@@ -13,7 +13,7 @@ from bus.push.frames import read_person
 from bus.push.sessions import PushSession
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import NOW, ticket
-from tests.gateway.pushes import APP, Room, empty_room, next_push, open_desk
+from tests.gateway.pushes import APP, PushSetup, empty_setup, next_push, opened
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
@@ -27,149 +27,151 @@ async def nothing_more_comes(session: PushSession) -> None:
 
 
 @pytest.fixture
-async def room(pool: Pool) -> Room:
+async def setup(pool: Pool) -> PushSetup:
     """Begin with no delivery and no ticket."""
-    return await empty_room(pool)
+    return await empty_setup(pool)
 
 
 async def test_push_sessions_a_tickets_pushes_come_one_after_the_other_each_when_the_last_was_answered(
-    room: Room,
+    setup: PushSetup,
 ) -> None:
-    one = await room.hold(ticket(), "王磊")
-    await room.add(one, 1, 2, 3)
-    async with open_desk(room.desk()) as desk:
-        session = desk.attach("王磊")
+    one = await setup.hold(ticket(), "王磊")
+    await setup.add(one, 1, 2, 3)
+    async with opened(setup.sessions()) as sessions:
+        session = sessions.attach("王磊")
         for version in (1, 2, 3):
             key, *place = await next_push(session)
             assert place == [one, version]
             if version == 1:
                 await nothing_more_comes(session)
-            desk.answered("王磊", key)
-        await room.settled(one, "done", "done", "done")
+            sessions.answered("王磊", key)
+        await setup.settled(one, "done", "done", "done")
 
 
-async def test_push_sessions_only_who_holds_the_ticket_now_is_given_it_and_may_answer(room: Room) -> None:
-    lags = await room.hold(ticket(), "陈静", listed="王磊")
-    mine = await room.hold(ticket(), "王磊")
-    await room.add(lags, 1)
-    await room.add(mine, 1)
-    async with open_desk(room.desk()) as desk:
-        session, other = desk.attach("王磊"), desk.attach("陈静")
+async def test_push_sessions_only_who_holds_the_ticket_now_is_given_it_and_may_answer(setup: PushSetup) -> None:
+    lags = await setup.hold(ticket(), "陈静", listed="王磊")
+    mine = await setup.hold(ticket(), "王磊")
+    await setup.add(lags, 1)
+    await setup.add(mine, 1)
+    async with opened(setup.sessions()) as sessions:
+        session, other = sessions.attach("王磊"), sessions.attach("陈静")
         key, place, _ = await next_push(session)
         assert place == mine
-        desk.answered("陈静", key)
+        sessions.answered("陈静", key)
         await nothing_more_comes(session)
         await nothing_more_comes(other)
-        assert await room.states(mine) == await room.states(lags) == ["waiting"]
-        await room.hold(lags, "陈静")
+        assert await setup.states(mine) == await setup.states(lags) == ["waiting"]
+        await setup.hold(lags, "陈静")
         assert (await next_push(other))[1:] == (lags, 1)
 
 
-async def test_push_sessions_a_person_has_so_many_under_way_and_others_do_not_wait_for_them(room: Room) -> None:
-    many = [await room.hold(ticket(), "王磊") for _ in range(5)]
+async def test_push_sessions_a_person_has_so_many_under_way_and_others_do_not_wait_for_them(setup: PushSetup) -> None:
+    many = [await setup.hold(ticket(), "王磊") for _ in range(5)]
     for one in many:
-        await room.add(one, 1)
-    other = await room.hold(ticket(), "陈静")
-    await room.add(other, 1)
-    async with open_desk(room.desk(concurrency=2)) as desk:
-        busy, free = desk.attach("王磊"), desk.attach("陈静")
+        await setup.add(one, 1)
+    other = await setup.hold(ticket(), "陈静")
+    await setup.add(other, 1)
+    async with opened(setup.sessions(concurrency=2)) as sessions:
+        busy, free = sessions.attach("王磊"), sessions.attach("陈静")
         first = [await next_push(busy) for _ in range(2)]
         assert (await next_push(free))[1] == other
         await nothing_more_comes(busy)
-        desk.answered("王磊", first[0][0])
+        sessions.answered("王磊", first[0][0])
         assert (await next_push(busy))[1] in many
         await nothing_more_comes(busy)
 
 
-async def test_push_sessions_an_app_that_answers_nothing_is_given_all_its_tickets_in_turn(room: Room) -> None:
-    many = {await room.hold(ticket(), "王磊") for _ in range(3)}
+async def test_push_sessions_an_app_that_answers_nothing_is_given_all_its_tickets_in_turn(setup: PushSetup) -> None:
+    many = {await setup.hold(ticket(), "王磊") for _ in range(3)}
     for one in many:
-        await room.add(one, 1)
-    async with open_desk(room.desk(concurrency=1, attempt_timeout="PT0.1S")) as desk:
-        session, seen = desk.attach("王磊"), set[str]()
+        await setup.add(one, 1)
+    async with opened(setup.sessions(concurrency=1, attempt_timeout="PT0.1S")) as sessions:
+        session, seen = sessions.attach("王磊"), set[str]()
         for _ in range(6):
-            room.now += timedelta(seconds=1)
+            setup.now += timedelta(seconds=1)
             seen.add((await next_push(session))[1])
     assert seen == many
 
 
-async def test_push_sessions_what_is_not_answered_in_time_comes_again_under_its_key(room: Room) -> None:
-    one = await room.hold(ticket(), "王磊")
-    await room.add(one, 1)
-    async with open_desk(room.desk(attempt_timeout="PT0.1S")) as desk:
-        session = desk.attach("王磊")
+async def test_push_sessions_what_is_not_answered_in_time_comes_again_under_its_key(setup: PushSetup) -> None:
+    one = await setup.hold(ticket(), "王磊")
+    await setup.add(one, 1)
+    async with opened(setup.sessions(attempt_timeout="PT0.1S")) as sessions:
+        session = sessions.attach("王磊")
         first, again = await next_push(session), await next_push(session)
         assert first == again
-        desk.answered("王磊", again[0])
-        await room.settled(one, "done")
-    assert room.parked == []
+        sessions.answered("王磊", again[0])
+        await setup.settled(one, "done")
+    assert setup.parked == []
 
 
-async def test_push_sessions_when_the_last_session_ends_what_it_had_is_free_at_once(room: Room) -> None:
-    one = await room.hold(ticket(), "王磊")
-    await room.add(one, 1)
-    async with open_desk(room.desk(attempt_timeout="PT10M")) as desk:
-        session, second = desk.attach("王磊"), desk.attach("王磊")
+async def test_push_sessions_when_the_last_session_ends_what_it_had_is_free_at_once(setup: PushSetup) -> None:
+    one = await setup.hold(ticket(), "王磊")
+    await setup.add(one, 1)
+    async with opened(setup.sessions(attempt_timeout="PT10M")) as sessions:
+        session, second = sessions.attach("王磊"), sessions.attach("王磊")
         pushed = await next_push(session)
         assert await next_push(second) == pushed
-        desk.detach(session)
-        late = desk.attach("王磊")
+        sessions.detach(session)
+        late = sessions.attach("王磊")
         assert await next_push(late) == pushed, "it is under way, and the newcomer may answer it as well"
         for each in (second, late):
-            desk.detach(each)
+            sessions.detach(each)
 
         async def free() -> bool:
-            return await room.office.rows("SELECT attempts, next_at FROM delivery_heads") == [(1, NOW)]
+            return await setup.delivery_queue.rows("SELECT attempts, next_at FROM delivery_heads") == [(1, NOW)]
 
         await eventually(free)
-        assert await next_push(desk.attach("王磊")) == pushed
+        assert await next_push(sessions.attach("王磊")) == pushed
 
 
-async def test_push_sessions_who_comes_to_another_gateway_is_given_what_the_first_one_took_along(room: Room) -> None:
-    one = await room.hold(ticket(), "王磊")
-    await room.add(one, 1, 2)
+async def test_push_sessions_who_comes_to_another_gateway_is_given_what_the_first_one_took_along(
+    setup: PushSetup,
+) -> None:
+    one = await setup.hold(ticket(), "王磊")
+    await setup.add(one, 1, 2)
     patient: dict[str, Any] = {"attempt_timeout": "PT10M"}
-    async with open_desk(room.desk(**patient)) as gone:
+    async with opened(setup.sessions(**patient)) as gone:
         pushed = await next_push(gone.attach("王磊"))
-    async with open_desk(room.desk(**patient)) as desk:
-        session = desk.attach("王磊")
+    async with opened(setup.sessions(**patient)) as sessions:
+        session = sessions.attach("王磊")
         assert await next_push(session) == pushed
-        async with open_desk(gone):  # it was only slow: what it hears now is no end of what another has under way
+        async with opened(gone):  # it was only slow: what it hears now is no end of what another has under way
             gone.answered("王磊", pushed[0])
             await nothing_more_comes(session)
-            assert await room.states(one) == ["waiting", "waiting"]
-            desk.answered("王磊", pushed[0])
-            await room.settled(one, "done", "waiting")
+            assert await setup.states(one) == ["waiting", "waiting"]
+            sessions.answered("王磊", pushed[0])
+            await setup.settled(one, "done", "waiting")
 
 
-async def test_push_sessions_what_cannot_be_read_is_a_letter_and_holds_nobody_else_up(room: Room) -> None:
-    bad, good = await room.hold(ticket(), "王磊"), await room.hold(ticket(), "王磊")
-    await room.add(bad, 1)
-    await room.office.rows("UPDATE events SET value = 'x' RETURNING 1")
-    await room.add(good, 1)
-    async with open_desk(room.desk()) as desk:
-        assert (await next_push(desk.attach("王磊")))[1] == good
-    (parked,) = room.parked
+async def test_push_sessions_what_cannot_be_read_is_a_letter_and_holds_nobody_else_up(setup: PushSetup) -> None:
+    bad, good = await setup.hold(ticket(), "王磊"), await setup.hold(ticket(), "王磊")
+    await setup.add(bad, 1)
+    await setup.delivery_queue.rows("UPDATE events SET value = 'x' RETURNING 1")
+    await setup.add(good, 1)
+    async with opened(setup.sessions()) as sessions:
+        assert (await next_push(sessions.attach("王磊")))[1] == good
+    (parked,) = setup.parked
     assert (parked.claim.ticket_id, parked.reason) == (bad, "untranslatable")
-    assert [one.rule for one in room.found] == ["letter"]
-    assert await room.office.rows("SELECT ticket_id FROM delivery_heads WHERE parked") == [(bad,)]
+    assert [one.rule for one in setup.found] == ["letter"]
+    assert await setup.delivery_queue.rows("SELECT ticket_id FROM delivery_heads WHERE parked") == [(bad,)]
 
 
-async def test_push_sessions_a_paused_target_pushes_nothing_until_it_is_resumed(room: Room) -> None:
-    one = await room.hold(ticket(), "王磊")
-    await target_state.begin(room.office.pool, APP)
-    await in_transaction(room.office.pool, target_state.pause, APP, "张工: 换版")
-    await room.add(one, 1)
-    async with open_desk(room.desk()) as desk:
-        session = desk.attach("王磊")
+async def test_push_sessions_a_paused_target_pushes_nothing_until_it_is_resumed(setup: PushSetup) -> None:
+    one = await setup.hold(ticket(), "王磊")
+    await target_state.begin(setup.delivery_queue.pool, APP)
+    await in_transaction(setup.delivery_queue.pool, target_state.pause, APP, "张工: 换版")
+    await setup.add(one, 1)
+    async with opened(setup.sessions()) as sessions:
+        session = sessions.attach("王磊")
         await nothing_more_comes(session)
-        assert await room.office.rows("SELECT attempts FROM delivery_heads") == [(0,)]
-        await in_transaction(room.office.pool, target_state.resume, APP)
+        assert await setup.delivery_queue.rows("SELECT attempts FROM delivery_heads") == [(0,)]
+        await in_transaction(setup.delivery_queue.pool, target_state.resume, APP)
         assert (await next_push(session))[1:] == (one, 1)
 
 
 async def test_push_sessions_nobody_there_costs_the_database_nothing(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    setup: PushSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -178,13 +180,13 @@ async def test_push_sessions_nobody_there_costs_the_database_nothing(
         return "paused", None
 
     monkeypatch.setattr(target_state, "read", told)
-    async with open_desk(room.desk()) as desk:
+    async with opened(setup.sessions()) as sessions:
         await asyncio.sleep(0.5)
         assert asked == []
-        session = desk.attach("王磊")
+        session = sessions.attach("王磊")
         await asyncio.sleep(1)
         assert 2 <= len(asked) <= 6, "five turns a second and no more, however many are there"
-        desk.detach(session)
+        sessions.detach(session)
 
 
 @pytest.mark.parametrize("person", ["", " ", "a\0b", "x" * 501, "\ud800"])

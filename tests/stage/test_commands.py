@@ -48,9 +48,11 @@ def record(value: bytes | None, offset: int = 0, **own: Any) -> Record:
 
 def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make the handler on parts in memory."""
-    door = CommandsTranslator(codec=CODEC, bytes_max=BYTES_MAX)
+    translator = CommandsTranslator(codec=CODEC, bytes_max=BYTES_MAX)
     dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: NOON)
-    return DispatchHandler(name=COMMANDS_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+    return DispatchHandler(
+        name=COMMANDS_HANDLER, translator=translator, dispatcher=dispatcher, refused=refused, know=nothing_more
+    )
 
 
 async def test_commands_a_batch_is_one_transaction_and_a_ticket_is_known_by_its_source_s_number() -> None:

@@ -34,8 +34,10 @@ def spooled(words: str, delivery: str) -> bytes:
 def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
     """Make the handler on parts in memory."""
     dispatcher = Dispatcher(store=store, rules=RULES)
-    door = IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()})
-    return DispatchHandler(name=INTAKE_HANDLER, door=door, dispatcher=dispatcher, refused=refused, know=nothing_more)
+    translator = IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()})
+    return DispatchHandler(
+        name=INTAKE_HANDLER, translator=translator, dispatcher=dispatcher, refused=refused, know=nothing_more
+    )
 
 
 async def test_intake_a_batch_is_one_transaction_in_order_and_each_refusal_is_kept_under_its_own_door() -> None:

@@ -35,16 +35,16 @@ class DemoContext:
     """Who plays: all of them speak to the bus over real sockets. `systems` are those that the bus calls."""
 
     crm: Crm
-    desk: DispatcherClient
+    dispatcher: DispatcherClient
     app: EngineerApp
     wrong_app: EngineerApp
     systems: Systems
     operator: Operator
 
 
-async def tapped(cast: DemoContext, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
+async def tapped(context: DemoContext, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:
     """Tap a button of the app, which must be taken. Raises DemoFailed."""
-    answer = await cast.app.tap(label, ticket_id, **values)
+    answer = await context.app.tap(label, ticket_id, **values)
     tell.expect(answer.done, f"“{label}”应被接受", f"{label} is accepted", answer)
     tell.fact(f"{label}")
 

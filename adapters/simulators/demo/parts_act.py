@@ -17,40 +17,40 @@ PUMP: Final = "WM-PUMP-20"  # not in the ERP's books at first
 _STEPS: Final = {"made": "保存 saved", "submitted": "提交 submitted", "audited": "审核 audited"}
 
 
-async def disk_full(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def disk_full(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Ask for parts while the ERP's disk is full: its queue waits behind a breaker, the CRM hears of everything."""
     tell.step(
         "ERP 磁盘已满:领料单排队等待,熔断打开;其他系统不受影响",
         "the ERP's disk is full: requests for parts wait behind a breaker, and nobody else does",
         "App → POST …/request-parts → Kafka ticket.events → stage delivery → Kingdee → HTTP 200, MsgCode 6",
     )
-    cast.systems.erp.fail(KingdeeFault.DISK_FULL)
-    await _asked(cast, tell, ticket_id, PUMP, 1)
-    await _stands(cast, tell, lambda one: one.failures >= BREAKER_FAILURES, "熔断应打开", "its breaker opens")
-    await _asked(cast, tell, ticket_id, SEAL, 2)
-    stood = await _stands(cast, tell, lambda one: one.waiting == 2, "两张领料单应在等待", "two requests wait")
+    context.systems.erp.fail(KingdeeFault.DISK_FULL)
+    await _asked(context, tell, ticket_id, PUMP, 1)
+    await _stands(context, tell, lambda one: one.failures >= BREAKER_FAILURES, "熔断应打开", "its breaker opens")
+    await _asked(context, tell, ticket_id, SEAL, 2)
+    stood = await _stands(context, tell, lambda one: one.waiting == 2, "两张领料单应在等待", "two requests wait")
     tell.fact(
         f"连续失败 {stood.failures} 次,熔断打开:每秒只放一次探测,不产生死信",
         f"{stood.failures} failures in a row: one probe a second, and nothing is given up; ticketbus delivery list:",
     )
     _row(tell, stood)
-    version = await told_to_crm(cast, tell, ticket_id)
+    version = await until_crm_has_all(context, tell, ticket_id)
     tell.fact(
         f"同一时间 CRM 状态回调照常:v1…v{version} 全部按序收到",
         "meanwhile the CRM's callback got every change of the ticket, in order, each once",
     )
 
 
-async def letter(cast: DemoContext, tell: Narrator) -> Mapping[str, Any]:
+async def letter(context: DemoContext, tell: Narrator) -> Mapping[str, Any]:
     """Free the disk: the ERP answers, and does not know the material. Give the dead letter that this becomes."""
     tell.step(
         "磁盘恢复,但 ERP 没有这个物料:这一单成为死信,原因与原文都在",
         "the disk is free, but the ERP does not know the material: a dead letter, with its cause and its bytes",
         "delivery → probe → Kingdee Save → HTTP 200, MsgCode 9 → rejected → letter · ticketbus deadletter show",
     )
-    cast.systems.erp.heal()
-    found = await until(lambda: cast.operator.letter(ERP), bool, limit_s=DELIVERED_S_MAX)
-    tell.expect(bool(found), "应成为死信", "it becomes a dead letter", await cast.operator.target_status(ERP))
+    context.systems.erp.heal()
+    found = await until(lambda: context.operator.letter(ERP), bool, limit_s=DELIVERED_S_MAX)
+    tell.expect(bool(found), "应成为死信", "it becomes a dead letter", await context.operator.target_status(ERP))
     first, last = found["failures"][0], found["failures"][-1]
     known = (last["kind"], found["behind"]) == ("rejected", 1)
     tell.expect(known, "应为业务拒绝,其后等待 1 单", "it is refused, one waits behind it", found)
@@ -65,24 +65,26 @@ async def letter(cast: DemoContext, tell: Narrator) -> Mapping[str, Any]:
     return found
 
 
-async def repair(cast: DemoContext, tell: Narrator, ticket_id: str, found: Mapping[str, Any]) -> None:
+async def repair(context: DemoContext, tell: Narrator, ticket_id: str, found: Mapping[str, Any]) -> None:
     """Make the master record and send the letter again: both requests are issued, each by one bill."""
     tell.step(
         "修复:ERP 建立物料档案,重发死信,写明谁、为什么;后面的一单自动跟上",
         "the repair: the material's record is made, the letter sent again by somebody for a reason; the next follows",
         f"ticketbus deadletter retry {found['id']} --by … --why … → Kingdee Save · Submit · Audit → PartsIssued",
     )
-    erp = cast.systems.erp
+    erp = context.systems.erp
     erp.books.stock[PUMP] = 5
     tell.fact(f"ERP 新建物料 {PUMP}", "the material's record is made in the ERP")
-    sent = await cast.operator.retry(found["id"], by=STOREKEEPER, why=f"物料 {PUMP} 已建档")
+    sent = await context.operator.retry(found["id"], by=STOREKEEPER, why=f"物料 {PUMP} 已建档")
     tell.expect(sent["state"] == "retried" and len(sent["decisions"]) == 1, "死信应已重发", "it is sent again", sent)
     (kept,) = sent["decisions"]
     tell.fact(
         f"死信 {sent['id']} 重发,留档:{kept['by']},{kept['why']}",
         f"the letter is {kept['decision']}; who and why stay on file with it",
     )
-    journey = await cast.desk.journey(ticket_id, lambda told: len(_issued(told)) == 2, limit_s=DELIVERED_S_MAX)
+    journey = await context.dispatcher.journey(
+        ticket_id, lambda found: len(_issued(found)) == 2, limit_s=DELIVERED_S_MAX
+    )
     tell.expect(len(_issued(journey)) == 2, "两单应已出库", "both requests are issued", journey)
     versions = " ".join(f"v{each}" for each in _issued(journey))
     tell.fact(f"工单收到出库结果 {versions}", "PartsIssued came back to the ticket; the ERP's own books:")
@@ -91,38 +93,38 @@ async def repair(cast: DemoContext, tell: Narrator, ticket_id: str, found: Mappi
     once = all(bill.steps == dict.fromkeys(_STEPS, 1) for bill in erp.books.bills)
     two = [bill.lines for bill in erp.books.bills] == [[(PUMP, 1)], [(SEAL, 2)]]
     tell.expect(once and two, "每单应只有一张出库单", "one bill each, in order", erp.books.bills)
-    await _stands(cast, tell, lambda one: one.waiting == 0, "队列应已清空", "its queue is empty")
+    await _stands(context, tell, lambda one: one.waiting == 0, "队列应已清空", "its queue is empty")
 
 
-async def told_to_crm(cast: DemoContext, tell: Narrator, ticket_id: str) -> int:
+async def until_crm_has_all(context: DemoContext, tell: Narrator, ticket_id: str) -> int:
     """Wait until the CRM was told of every change so far, in order and once; give the ticket's version."""
-    version = int((await cast.app.ticket(ticket_id)).body["version"])
-    ledger = cast.systems.crm.ledger
+    version = int((await context.app.ticket(ticket_id)).body["version"])
+    ledger = context.systems.crm.ledger
 
-    async def told() -> list[int]:
+    async def received() -> list[int]:
         return ledger.of_ticket(ticket_id)
 
-    heard = await until(told, lambda versions: len(versions) >= version, limit_s=DELIVERED_S_MAX)
+    heard = await until(received, lambda versions: len(versions) >= version, limit_s=DELIVERED_S_MAX)
     tell.expect(heard == [*range(1, version + 1)], "CRM 应收到全部变更", "the CRM is told of every change", heard)
     return version
 
 
-async def _asked(cast: DemoContext, tell: Narrator, ticket_id: str, part_no: str, quantity: int) -> None:
+async def _asked(context: DemoContext, tell: Narrator, ticket_id: str, part_no: str, quantity: int) -> None:
     parts = [{"part_no": part_no, "quantity": quantity}]
-    answer = await cast.app.tap("领料", ticket_id, parts=parts, reason="现场更换")
+    answer = await context.app.tap("领料", ticket_id, parts=parts, reason="现场更换")
     tell.expect(answer.done, "“领料”应被接受", "the request for parts is accepted", answer)
     tell.fact(f"领料 {part_no} × {quantity}", "parts are asked for; the ticket waits for them")
 
 
 async def _stands(
-    cast: DemoContext, tell: Narrator, good: Callable[[TargetStatus], bool], zh: str, en: str
+    context: DemoContext, tell: Narrator, good: Callable[[TargetStatus], bool], zh: str, en: str
 ) -> TargetStatus:
     """Wait until the ERP's queue stands so. Raises DemoFailed."""
 
     def is_so(stood: TargetStatus | None) -> bool:
         return stood is not None and good(stood)
 
-    stood = await until(lambda: cast.operator.target_status(ERP), is_so, limit_s=DELIVERED_S_MAX)
+    stood = await until(lambda: context.operator.target_status(ERP), is_so, limit_s=DELIVERED_S_MAX)
     tell.expect(is_so(stood), zh, en, stood)
     assert stood is not None, "it stands so"
     return stood

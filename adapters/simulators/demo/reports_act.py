@@ -34,7 +34,7 @@ OTHERS: Final = (
 )
 
 
-async def reports(cast: DemoContext, tell: Narrator) -> str:
+async def reports(context: DemoContext, tell: Narrator) -> str:
     """Open three tickets; give the number of the washing machine's."""
     tell.step(
         "CRM 用签名 Webhook 报修三单",
@@ -44,7 +44,7 @@ async def reports(cast: DemoContext, tell: Narrator) -> str:
     numbers = []
     for index, report in enumerate((WASHER, *OTHERS), start=1):
         begun = time.perf_counter()
-        receipt = await cast.crm.tell("ticket.created", f"CRM-{index}", by=CLERK, **report)
+        receipt = await context.crm.tell("ticket.created", f"CRM-{index}", by=CLERK, **report)
         took_ms = (time.perf_counter() - begun) * 1000
         expect_answer(tell, receipt, "opened")
         numbers.append(str(receipt.result["ticket_id"]))
@@ -54,26 +54,26 @@ async def reports(cast: DemoContext, tell: Narrator) -> str:
     return numbers[0]
 
 
-async def second_report(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def second_report(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Report the same machine again, and send that report twice."""
     tell.step(
         "同一台设备 15 分钟内再次报修:并入主工单;重复投递不起作用",
         "a second report of the same device joins its master; a webhook delivered twice has one effect",
         "CRM → incident key serial SN-WM-7731 → master ticket, kept as ReportJoined",
     )
-    again = cast.crm.message("ticket.created", "CRM-4", by="门店小赵", **{**WASHER, "title": "门店代报:洗衣机漏水"})
-    joined = await cast.crm.send(again)
+    again = context.crm.message("ticket.created", "CRM-4", by="门店小赵", **{**WASHER, "title": "门店代报:洗衣机漏水"})
+    joined = await context.crm.send(again)
     expect_answer(tell, joined, "joined")
     same = joined.result["ticket_id"] == ticket_id
     tell.expect(same, "应并入主工单", "it joins the master", joined.answer)
     tell.fact(f"CRM-4 → {ticket_id}(主工单)", "joined; the reporter gets the master's number")
-    repeat = await cast.crm.send(again)
+    repeat = await context.crm.send(again)
     once = repeat.taken and repeat.result.get("version") == joined.result.get("version")
     tell.expect(once, "重复投递应无影响", "a repeat changes nothing", repeat.answer)
     tell.fact("同一 webhook-id 再投一次:答复相同,没有新事件", "the same delivery again: same answer, no new event")
 
 
-async def wrong_topic(cast: DemoContext, tell: Narrator) -> None:
+async def wrong_topic(context: DemoContext, tell: Narrator) -> None:
     """Subscribe to a topic that there is not."""
     tell.step(
         "App 误订 ticket.assigns(一月事故的错字):立即被告知",
@@ -83,7 +83,7 @@ async def wrong_topic(cast: DemoContext, tell: Narrator) -> None:
     try:
         async with (
             asyncio.timeout(EVENT_S_MAX),
-            contextlib.aclosing(cast.wrong_app.events(["ticket.assigns"])) as events,
+            contextlib.aclosing(context.wrong_app.events(["ticket.assigns"])) as events,
         ):
             async for event in events:
                 tell.expect(False, "错误主题不应有事件", "an unknown topic has no events", event["topic"])

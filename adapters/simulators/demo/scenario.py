@@ -33,23 +33,23 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
     """Play the story and give its ticket's number. Raises DemoFailed, NoAnswer, SubscriptionRefused, BusError."""
     async with (
         Crm(stage.url, stage.crm_secret) as crm,
-        DispatcherClient(stage.url, stage.dispatcher_token, person=DISPATCHER) as desk,
+        DispatcherClient(stage.url, stage.dispatcher_token, person=DISPATCHER) as dispatcher,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
     ):
-        cast = DemoContext(
-            crm=crm, desk=desk, app=app, wrong_app=wrong_app, systems=stage.systems, operator=stage.operator
+        context = DemoContext(
+            crm=crm, dispatcher=dispatcher, app=app, wrong_app=wrong_app, systems=stage.systems, operator=stage.operator
         )
-        ticket_id = await reports(cast, tell)
-        await second_report(cast, tell, ticket_id)
-        await wrong_topic(cast, tell)
+        ticket_id = await reports(context, tell)
+        await second_report(context, tell, ticket_id)
+        await wrong_topic(context, tell)
         async with contextlib.aclosing(app.events(["ticket.assign"])) as events:
-            await assignment(cast, tell, ticket_id, events)
-            await work(cast, tell, ticket_id)
-            await disk_full(cast, tell, ticket_id)
-            await repair(cast, tell, ticket_id, await letter(cast, tell))
-            await refusal(cast, tell, ticket_id)
-            await closure(cast, tell, ticket_id)
-        await read_model(cast, tell, ticket_id)
-        await trace(cast, tell, ticket_id)
+            await assignment(context, tell, ticket_id, events)
+            await work(context, tell, ticket_id)
+            await disk_full(context, tell, ticket_id)
+            await repair(context, tell, ticket_id, await letter(context, tell))
+            await refusal(context, tell, ticket_id)
+            await closure(context, tell, ticket_id)
+        await read_model(context, tell, ticket_id)
+        await trace(context, tell, ticket_id)
         return ticket_id

@@ -5,17 +5,17 @@ from typing import Any
 
 from adapters.simulators.demo.context import DemoContext
 from adapters.simulators.demo.narrator import Narrator
-from adapters.simulators.demo.parts_act import told_to_crm
+from adapters.simulators.demo.parts_act import until_crm_has_all
 
 
-async def read_model(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def read_model(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Look the closed ticket up in the list."""
     tell.step(
         "列表(读模型)跟上:责任链快照",
         "the list, a read model kept by a Faust stage, has it too, with its responsibility snapshot",
         "Kafka ticket.events → Faust stage projections → PostgreSQL tickets → GET /v1/tickets?state=closed",
     )
-    row = await cast.desk.listed("closed", lambda each: each.get("ticket_id") == ticket_id)
+    row = await context.dispatcher.listed("closed", lambda each: each.get("ticket_id") == ticket_id)
     tell.expect(row is not None, "列表应有该工单", "the list has the ticket", ticket_id)
     snapshot = row.get("responsibility", {}) if row else {}
     for label, english, name in (
@@ -28,14 +28,16 @@ async def read_model(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
         tell.row((label, 10), (str(snapshot.get(name) or "-"), 30), (english, 0))
 
 
-async def trace(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def trace(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Tell the way of each event."""
     tell.step(
         f"追踪 {ticket_id}:每个事件走到了哪里,每一跳用了多少毫秒",
         "the trace: how far each event went, and the milliseconds of each hop",
         f"GET /v1/journeys/{ticket_id} · ticketbus trace {ticket_id}",
     )
-    journey = await cast.desk.journey(ticket_id, lambda told: all(_arrived(event) for event in told["events"]))
+    journey = await context.dispatcher.journey(
+        ticket_id, lambda found: all(_arrived(event) for event in found["events"])
+    )
     arrived = "events" in journey and all(_arrived(event) for event in journey["events"])
     tell.expect(arrived, "每个事件都应到达", "every event arrives", journey)
     tell.fact(
@@ -51,7 +53,7 @@ async def trace(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
         tell.row(*cells, *((lag, 10) for lag in lags))
     for refused in journey["refusals"]:
         tell.refusal(refused)
-    version = await told_to_crm(cast, tell, ticket_id)
+    version = await until_crm_has_all(context, tell, ticket_id)
     tell.fact(f"CRM 状态回调:v1…v{version} 按序各收到一次", "the CRM's callback got each change once, in order")
 
 

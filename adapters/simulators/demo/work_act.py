@@ -19,7 +19,7 @@ ASSIGNEE: Final = {
 Events = AsyncGenerator[Mapping[str, Any], None]
 
 
-async def assignment(cast: DemoContext, tell: Narrator, ticket_id: str, events: Events) -> None:
+async def assignment(context: DemoContext, tell: Narrator, ticket_id: str, events: Events) -> None:
     """Assign the engineer, whose app hears of it among `events`."""
     tell.step(
         "App 改订 ticket.assign,调度员指派到人:角色、姓名、联系方式、备份联系人",
@@ -27,11 +27,11 @@ async def assignment(cast: DemoContext, tell: Narrator, ticket_id: str, events: 
         "desk → POST …/assign → PostgreSQL → Kafka ticket.assign → gateway → WebSocket → App",
     )
     arrival = asyncio.ensure_future(anext(events))
-    connected = asyncio.ensure_future(cast.app.connected.wait())
+    connected = asyncio.ensure_future(context.app.connected.wait())
     await asyncio.wait({arrival, connected}, timeout=EVENT_S_MAX, return_when=asyncio.FIRST_COMPLETED)
     tell.expect(connected.done(), "App 应已连上", "the app is connected", arrival)
     begun = time.perf_counter()
-    status, answer = await cast.desk.assign(ticket_id, ASSIGNEE, "同城且有洗衣机技能")
+    status, answer = await context.dispatcher.assign(ticket_id, ASSIGNEE, "同城且有洗衣机技能")
     tell.expect(status < 300, "指派应成功", "the assignment is accepted", answer)
     async with asyncio.timeout(EVENT_S_MAX):
         frame = await arrival
@@ -39,7 +39,7 @@ async def assignment(cast: DemoContext, tell: Narrator, ticket_id: str, events: 
     event = frame["data"]
     ours = frame["ce"]["subject"] == ticket_id and is_for(ENGINEER, event)
     tell.expect(ours, "应收到本人的指派", "the assignment is for this engineer", frame)
-    shown = card(event, (await cast.app.ticket(ticket_id)).body)
+    shown = card(event, (await context.app.ticket(ticket_id)).body)
     tell.fact(
         f"App 在 {took_ms:.0f} ms 后收到 {frame['ce']['type']}",
         f"pushed after {took_ms:.0f} ms, {frame['traceparent']}",
@@ -50,7 +50,7 @@ async def assignment(cast: DemoContext, tell: Narrator, ticket_id: str, events: 
     tell.row(("按钮", 10), (" ".join(f"[{button.label}]" for button in shown.buttons), 0))
 
 
-async def work(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def work(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Bring the engineer to the place."""
     tell.step(
         "工程师接单、远程诊断、出发、到达现场",
@@ -63,14 +63,14 @@ async def work(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
         ("出发", {}),
         ("到达", {"place": "上海市徐汇区"}),
     ):
-        await tapped(cast, tell, ticket_id, label, values)
-    ticket = (await cast.app.ticket(ticket_id)).body
+        await tapped(context, tell, ticket_id, label, values)
+    ticket = (await context.app.ticket(ticket_id)).body
     reached = (ticket.get("state"), ticket.get("substate")) == ("in_progress", "on_site")
     tell.expect(reached, "应为处理中/现场勘查", "it is in progress, on site", ticket)
     tell.fact("状态:处理中 / 现场勘查", "in_progress / on_site")
 
 
-async def refusal(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def refusal(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Resolve without a photo, then with one."""
     tell.step(
         "没有照片就想“解决”:当场被拒,并说明原因",
@@ -78,15 +78,17 @@ async def refusal(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
         "App → POST …/resolve → decide → 422 problem+json (refused input is kept)",
     )
     done = {"summary": "排水泵密封圈老化,已更换并试机", "root_cause": "component_wear"}
-    refused = await cast.app.tap("解决", ticket_id, **done)
+    refused = await context.app.tap("解决", ticket_id, **done)
     tell.expect(refused.status == 422, "应拒绝", "it is refused", refused)
     tell.refusal(refused.body)
-    await tapped(cast, tell, ticket_id, "拍照", {"uri": "oss://photos/SN-WM-7731/1.jpg", "caption": "更换后的密封圈"})
-    await tapped(cast, tell, ticket_id, "解决", done)
-    await tapped(cast, tell, ticket_id, "申请关闭", {})
+    await tapped(
+        context, tell, ticket_id, "拍照", {"uri": "oss://photos/SN-WM-7731/1.jpg", "caption": "更换后的密封圈"}
+    )
+    await tapped(context, tell, ticket_id, "解决", done)
+    await tapped(context, tell, ticket_id, "申请关闭", {})
 
 
-async def closure(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
+async def closure(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
     """Let the customer sign."""
     tell.step(
         "闭环双签:客户在 CRM 勾选三项,工单关闭",
@@ -94,8 +96,8 @@ async def closure(cast: DemoContext, tell: Narrator, ticket_id: str) -> None:
         "CRM → signed webhook ticket.closure_confirmed → ClosureConfirmed → Kafka ticket.status",
     )
     ticks = ["问题彻底解决", "无衍生风险", "无需后续支持"]
-    receipt = await cast.crm.tell("ticket.closure_confirmed", "CRM-1", by=CLERK, confirmed_by="李女士", ticks=ticks)
+    receipt = await context.crm.tell("ticket.closure_confirmed", "CRM-1", by=CLERK, confirmed_by="李女士", ticks=ticks)
     expect_answer(tell, receipt, "changed")
-    ticket = (await cast.app.ticket(ticket_id)).body
+    ticket = (await context.app.ticket(ticket_id)).body
     tell.expect(ticket.get("state") == "closed", "应为已关闭", "it is closed", ticket)
     tell.fact(f"{ticket_id} 已关闭", f"closed at {ticket['closed_at']}")

@@ -71,8 +71,8 @@ def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
 
 def _operation(route: HttpRoute, path: str) -> dict[str, Any]:
     about = {"description": inspect.getdoc(route.run) or "", **route.about}
-    told = {one["name"] for one in about.get("parameters", ())}
-    named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in told]
+    documented = {one["name"] for one in about.get("parameters", ())}
+    named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in documented]
     answers = {
         "2XX": {"description": "Done", "content": {"application/json": {}}},
         "default": {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: {}}},

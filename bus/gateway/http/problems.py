@@ -97,7 +97,7 @@ def problem(error: BusError, trace_id: str) -> Response:
 
 
 def internal(trace_id: str) -> Response:
-    """Answer that we failed: the trace id leads to the log, nothing else is told."""
+    """Answer 500 with the trace id, which leads to the log, and nothing else."""
     return problem(BusError(), trace_id)
 
 

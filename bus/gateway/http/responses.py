@@ -38,11 +38,11 @@ def accepted_response(accepted: Accepted) -> Response:
 
 
 class NotKept(Transient):
-    """A refusal could not be kept: it is not told either, so that its sender comes again."""
+    """Rejected input could not be kept: its sender gets 503 and tries again."""
 
 
 async def keep(refused: RejectedInputStore, *inputs: RejectedInput) -> None:
-    """Keep refused input, before its sender is told: who was told does not come again. Raises NotKept."""
+    """Keep rejected input before its sender is answered, who will not send it again. Raises NotKept."""
     try:
         await refused.keep(inputs)
     except StoreUnavailable as error:

@@ -22,7 +22,7 @@ NotBlank = Annotated[str, Field(max_length=SHORT_MAX, pattern=r"[^\s\x1c-\x1f\x8
 
 
 class RequestModel(BaseModel):
-    """What can be asked of the room; nothing is turned into the right type, and no field is passed over."""
+    """A request to the dead-letter service; no value is converted, and an unknown field is refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -117,7 +117,7 @@ DeadLetterRequest = (
     | PauseDelivery
     | ResumeDelivery
 )
-"""What changes something in the room."""
+"""A request that changes dead letters, redrives or targets."""
 A = TypeVar("A", bound=RequestModel)
 _BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
     "ge": ("不能小于", "is at least"),

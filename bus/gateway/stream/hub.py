@@ -20,7 +20,7 @@ WAITING_MAX = 1000
 WAITING_BYTES_MAX = 8 * 1024 * 1024
 TAKEN_BYTES_MAX = 16 * 1024  # as Avro, which is a few times that as JSON
 OFFERS_AT_ONCE = 500
-"""After so many the other doors and the subscribers themselves have their turn: the tail goes no faster than they."""
+"""After so many events other requests and the subscribers themselves have their turn."""
 
 CATCHING_UP_MAX = 16
 RETRY_S = 1.0

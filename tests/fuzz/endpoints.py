@@ -55,7 +55,7 @@ _QUERIES: Sequence[bytes] = (
 
 
 @dataclass(slots=True, kw_only=True)
-class HttpDoor:
+class HttpEndpoint:
     """The door of clients: every command on the tickets given, opening, and what reads."""
 
     chance: Random
@@ -139,7 +139,7 @@ class HttpDoor:
 
 
 @dataclass(slots=True, kw_only=True)
-class WebhookDoor:
+class WebhookEndpoint:
     """The door of signed deliveries: rightly signed garbage, and wrongly signed anything."""
 
     chance: Random
@@ -227,4 +227,4 @@ class WebhookDoor:
         self.corpus.learn(shot, answer)
 
 
-Door = HttpDoor | WebhookDoor
+Endpoint = HttpEndpoint | WebhookEndpoint

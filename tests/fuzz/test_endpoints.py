@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from tests.fuzz.doors import METHODS, PATHS, Door, HttpDoor, WebhookDoor
+from tests.fuzz.endpoints import METHODS, PATHS, Endpoint, HttpEndpoint, WebhookEndpoint
 from tests.fuzz.in_process import InProcess, in_process
 from tests.fuzz.judge import faults, kept_as
 from tests.fuzz.shots import Shot
@@ -25,27 +25,27 @@ def often(test: Callable[..., Coroutine[None, None, None]]) -> Any:
 
 
 async def bombard(
-    one: InProcess, door: Door, shots: int, *, new_casts: bool = True
+    one: InProcess, endpoint: Endpoint, shots: int, *, new_casts: bool = True
 ) -> tuple[list[str], Counter[str], set[str]]:
     """Fire; gives what was wrong, what was answered how often, and what is to be kept of what was refused."""
     wrong, met, to_keep = [], Counter[str](), set[str]()
     for number in range(shots):
-        if new_casts and isinstance(door, HttpDoor) and number % SHOTS_PER_CAST == 0:
-            door.tickets = await one.tickets()
-        shot = door.shot()
+        if new_casts and isinstance(endpoint, HttpEndpoint) and number % SHOTS_PER_CAST == 0:
+            endpoint.tickets = await one.tickets()
+        shot = endpoint.shot()
         answer = await one.fire(shot)
         wrong += [f"{fault}\n    {shot.told()}" for fault in faults(shot, answer)]
         met[str(answer.member("code") or answer.status)] += 1
         to_keep |= kept_as(shot, answer, "a-admin")
-        door.learn(shot, answer)
+        endpoint.learn(shot, answer)
     return wrong, met, to_keep
 
 
 @often
 async def test_clients_send_garbage(chance: Random, shots: int) -> None:
     async with in_process() as one:
-        door = HttpDoor(chance=chance, tickets=(), token=b"admin")
-        wrong, met, to_keep = await bombard(one, door, shots)
+        endpoint = HttpEndpoint(chance=chance, tickets=(), token=b"admin")
+        wrong, met, to_keep = await bombard(one, endpoint, shots)
         assert wrong[:5] == []
         assert {ref for origin, ref in one.gateway.refused.kept if origin == "http"} == to_keep
         assert {"200", "201", "not_json", "too_deep", "nul", "lone_surrogate", "unknown_field", "wrong_type", "not_now",
@@ -56,7 +56,7 @@ async def test_clients_send_garbage(chance: Random, shots: int) -> None:
 @often
 async def test_a_source_sends_garbage(chance: Random, shots: int) -> None:
     async with in_process() as one:
-        wrong, met, to_keep = await bombard(one, WebhookDoor(chance=chance), shots)
+        wrong, met, to_keep = await bombard(one, WebhookEndpoint(chance=chance), shots)
         assert wrong[:5] == []
         assert {ref.partition("#")[0] for origin, ref in one.gateway.refused.kept if origin == "webhook:crm"} == to_keep
         assert {"200", "201", "not_json", "nul", "wrong_value", "missing", "bad_signature", "stale_delivery",
@@ -85,15 +85,18 @@ async def test_a_planted_crash_is_found_at_both_doors(monkeypatch: pytest.Monkey
         for where in ("bus.wire.json_body._too_deep", "bus.intake.command_bodies._check_length"):
             with monkeypatch.context() as planted:
                 planted.setattr(where, crash)
-                for door in (HttpDoor(chance=chance, tickets=tickets, token=b"admin"), WebhookDoor(chance=chance)):
-                    wrong, _, _ = await bombard(one, door, 200, new_casts=False)
+                for endpoint in (
+                    HttpEndpoint(chance=chance, tickets=tickets, token=b"admin"),
+                    WebhookEndpoint(chance=chance),
+                ):
+                    wrong, _, _ = await bombard(one, endpoint, 200, new_casts=False)
                     assert any(found.startswith("answered 500") for found in wrong)
 
 
 async def test_a_refusal_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch, chance: Random) -> None:
     async with in_process() as one:
-        door = HttpDoor(chance=chance, tickets=await one.tickets(), token=b"admin")
+        endpoint = HttpEndpoint(chance=chance, tickets=await one.tickets(), token=b"admin")
         monkeypatch.setattr("bus.gateway.routes.tickets._keep", AsyncMock())
-        _, _, to_keep = await bombard(one, door, 200, new_casts=False)
+        _, _, to_keep = await bombard(one, endpoint, 200, new_casts=False)
         assert to_keep
         assert not one.gateway.refused.kept
