@@ -9,7 +9,7 @@ from orjson import Fragment
 from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket
 from bus.postgres.pool import Pool, connected, open_pool
-from bus.registry import load_codec
+from bus.schema_registry import load_codec
 from bus.wire.codec import Codec, ticket_json
 from projections.read_model import ReadModel, Table, Written
 from projections.ticket_model import fold, read_folded, ticket_model

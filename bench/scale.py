@@ -20,7 +20,7 @@ from bench.traffic import ticket
 from bus.app import Core
 from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
-from projections.registry import TICKET_MODELS
+from projections.read_models import TICKET_MODELS
 from schemas.topics import LOG, physical
 
 _COPIES: Final = 81  # of 12,398 tickets

@@ -16,7 +16,7 @@ from bus.settings import load
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
-from projections.registry import decoding_once, stage
+from projections.read_models import decoding_once, stage
 
 
 async def main(topic: str, *names: str) -> None:

@@ -21,8 +21,8 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
+from projections.read_models import TICKET_MODELS
 from projections.rebuild import rebuild
-from projections.registry import TICKET_MODELS
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
 

@@ -18,8 +18,8 @@ from bus.outbox.relay import Relay
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
-from bus.registry import SchemaLearner, keep, load_codec, register_all
 from bus.rules_config import load_rules
+from bus.schema_registry import SchemaLearner, keep, load_codec, register_all
 from bus.settings import Settings
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import PostgresRejectedInputs

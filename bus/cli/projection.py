@@ -74,7 +74,7 @@ def verify(
     Example: ticketbus projection verify --json
     """
     from bus.cli.run import echo_json, with_core
-    from projections.registry import READ_MODELS
+    from projections.read_models import READ_MODELS
 
     _known(names or [])
     found, rows = with_core(data, lambda core: _verify(core, names or list(READ_MODELS)))
@@ -170,14 +170,14 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
 
 
 def _handler(core: "Core", name: str) -> "ProjectionHandler[Any, Any]":
-    from projections.registry import READ_MODELS, handler_of
+    from projections.read_models import READ_MODELS, handler_of
 
     return handler_of(READ_MODELS[name], core.codec, core.schemas.know)
 
 
 def _topic(core: "Core", name: str) -> tuple[str, int]:
     """Give the broker's name of the topic that a read model is kept from, and its number of partitions."""
-    from projections.registry import READ_MODELS
+    from projections.read_models import READ_MODELS
     from schemas.topics import physical
 
     topic = READ_MODELS[name].topic
@@ -186,7 +186,7 @@ def _topic(core: "Core", name: str) -> tuple[str, int]:
 
 def _known(names: list[str]) -> None:
     from bus.domain.naming import nearest
-    from projections.registry import READ_MODELS
+    from projections.read_models import READ_MODELS
 
     for name in names:
         if name not in READ_MODELS:

@@ -15,7 +15,7 @@ from bus.journey.hops import hops_of
 from bus.journey.verdict import verdict
 from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection, Pool, snapshot
-from bus.registry import SchemaLearner
+from bus.schema_registry import SchemaLearner
 from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
 

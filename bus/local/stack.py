@@ -13,7 +13,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from bus.local import jars, logs, parts, postgres, quick_start, registry
+from bus.local import jars, logs, parts, postgres, quick_start, schema_registry
 from bus.local import state as states
 from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
 from bus.local.leftovers import stop_leftovers
@@ -184,8 +184,8 @@ class LocalStack:
         self.state.lends = parts.lends(self.settings, self.state, programs=bool(self.programs))
         self._save()
         local_parts = parts.wanted_parts(self.data, names, self.state, archives, quick)
-        early = [part for part in local_parts if part.name != registry.NAME]
-        late = [part for part in local_parts if part.name == registry.NAME]
+        early = [part for part in local_parts if part.name != schema_registry.NAME]
+        late = [part for part in local_parts if part.name == schema_registry.NAME]
         started = [self._launch(part) for part in early]
         if postgres.NAME in names:  # the registry needs its database; Kafka comes up meanwhile
             self._await([each for each in started if each.part.name == postgres.NAME])

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from bus.local import kafka, parts, postgres, registry
+from bus.local import kafka, parts, postgres, schema_registry
 from bus.local import state as states
 from bus.local.probes import http_ok, port_answers
 from bus.local.state import StackState
@@ -68,7 +68,7 @@ def _answers(name: str, state: StackState, port: int | None) -> bool:
     probes: Mapping[str, Callable[[], bool]] = {
         postgres.NAME: lambda: postgres.answers(port=port, password=state.secrets.database_password),
         kafka.NAME: lambda: kafka.answers(port=port),
-        registry.NAME: lambda: registry.answers(port=port),
+        schema_registry.NAME: lambda: schema_registry.answers(port=port),
         parts.GATEWAY: lambda: http_ok(f"http://127.0.0.1:{port}{parts.READY}"),
     }
     return probes.get(name, lambda: port_answers(port))()

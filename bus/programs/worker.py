@@ -32,8 +32,8 @@ from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
 from projections.hosts import HOSTS
-from projections.registry import PROJECTIONS, decoding_once, handler_of
-from projections.registry import stage as projection_stage
+from projections.read_models import PROJECTIONS, decoding_once, handler_of
+from projections.read_models import stage as projection_stage
 from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 DELIVERY, SLA = "delivery", "sla"

@@ -18,7 +18,7 @@ from bus.intake.dispatch import Dispatcher
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore
-from bus.registry import keep
+from bus.schema_registry import keep
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import TOKEN, Bus

@@ -23,7 +23,7 @@ from bus.postgres.pool import snapshot
 from bus.stage.offsets import positions
 from bus.wire.headers import header
 from bus.wire.record import Record, identity
-from projections.registry import READ_MODELS, handler_of
+from projections.read_models import READ_MODELS, handler_of
 from projections.verify import verify
 from schemas.catalogue import BY_CLASS
 from schemas.topics import COMMANDS, INTAKE, physical

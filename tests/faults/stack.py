@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from bus.local import jars, postgres, quick_start, registry
+from bus.local import jars, postgres, quick_start, schema_registry
 from bus.local.ports import PortClaims
 from bus.local.process import Child, stop_all
 from bus.local.stack import Urls
@@ -102,7 +102,7 @@ class FaultStack:
         if not self.children or self.children[-1].ended() is not None:
             self.children.append(self.start_registry())
         port = urlsplit(self.registry_urls).port or 0
-        _await(lambda: registry.answers(port=port), self.children[-1])
+        _await(lambda: schema_registry.answers(port=port), self.children[-1])
         asyncio.run(self.cluster.ready())
 
     def stop(self) -> None:
@@ -133,8 +133,8 @@ def running_stack(*, brokers: int) -> Iterator[FaultStack]:
         stack = FaultStack(
             database=database,
             cluster=make_cluster(data, count=brokers, jars=archives, quick=quick, claims=claims),
-            registry_urls=registry.url(port=ports["registry"]),
-            start_registry=lambda: registry.start(
+            registry_urls=schema_registry.url(port=ports["registry"]),
+            start_registry=lambda: schema_registry.start(
                 data,
                 home=archives.registry_home,
                 port=ports["registry"],

@@ -21,7 +21,7 @@ from bus.kafka.clients import make_producer
 from bus.kafka.tail_reader import KafkaLog, Know, Partition
 from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
-from bus.registry import RegistryUnavailable
+from bus.schema_registry import RegistryUnavailable
 from bus.settings import Settings
 from bus.wire.codec import Codec
 from bus.wire.record_reader import nothing_more

@@ -9,8 +9,8 @@ from bus.postgres.pool import connected
 from bus.wire.record import Record
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from projections.hosts import HOSTS, KEY_BYTES_MAX, last_readings, project
+from projections.read_models import handler_of
 from projections.rebuild import rebuild
-from projections.registry import handler_of
 from projections.verify import verify
 from schemas.messages import HostRead
 from tests.projections.told import CODEC, encoded_event

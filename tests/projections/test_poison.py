@@ -14,7 +14,7 @@ from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from projections.registry import TICKET_MODELS
+from projections.read_models import TICKET_MODELS
 from projections.store import ProjectionHandler
 from projections.verify import verify
 from tests.projections.told import CODEC, many, records

@@ -11,8 +11,8 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from projections.read_model import ReadModel
+from projections.read_models import TICKET_MODELS, decoding_once, stage
 from projections.rebuild import RebuildStopped, rebuild
-from projections.registry import TICKET_MODELS, decoding_once, stage
 from projections.store import ProjectionHandler
 from projections.verify import verify
 from tests.bus_under_test import eventually

@@ -22,7 +22,7 @@ from bus.stage import offsets
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
 from bus.wire.partitioner import partition_of
-from projections.registry import TICKET_MODELS
+from projections.read_models import TICKET_MODELS
 from projections.store import ProjectionHandler
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on

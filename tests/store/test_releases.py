@@ -14,7 +14,7 @@ from bus.domain.ticket import Ticket, evolve
 from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import connected, in_transaction, open_pool
-from bus.registry import load_codec
+from bus.schema_registry import load_codec
 from bus.wire.codec import ticket_from_json
 from deadletter import redrive_store
 from deadletter.upgrade import queue_unpublished

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bus.domain.events import NoteAdded
 from bus.postgres.pool import Pool, connected
-from bus.registry import ASKED_MAX, SchemaLearner
+from bus.schema_registry import ASKED_MAX, SchemaLearner
 from bus.wire.codec import Codec
 from schemas.catalogue import BY_CLASS
 from tests.schemas.codecs import CODEC, recorded, registered
