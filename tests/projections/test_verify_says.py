@@ -22,13 +22,14 @@ from bus.stage import offsets
 from bus.stage.runner import Runner
 from bus.wire.event_reader import EventReader
 from bus.wire.partitioner import partition_of
-from projections.read_models import TICKET_MODELS
+from projections.read_models import READ_MODELS, TICKET_MODELS
 from projections.store import ProjectionHandler
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.projections.told import many
 
 PARTITIONS = 6
+TABLES = sum(len(model.tables) for model in READ_MODELS.values())
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ async def test_verify_says_a_read_model_that_stands_still_is_bad_news_although_i
         assert f"STOPPED at {place} before offset {stands}: 3 records are not in it; offset {stands}: " in line
         assert "opened twice" in line
     assert "behind" not in done.stdout
-    assert done.stdout.count("equal") == 4
+    assert done.stdout.count("equal") == TABLES
     for row in as_json(verified(bus, "tickets", "--json")):
         assert (row["model"], row["table"], row["equal"], row["differences"]) == ("tickets", "tickets", True, [])
         assert row["rows"] == row["rebuilt_rows"] == 12
@@ -122,9 +123,9 @@ async def test_verify_says_a_read_model_that_is_behind_is_told_how_far_and_is_no
     ]
     await keep(core)
     done = verified(bus)
-    assert (done.returncode, "behind" in done.stdout, done.stdout.count("equal")) == (0, False, 4)
+    assert (done.returncode, "behind" in done.stdout, done.stdout.count("equal")) == (0, False, TABLES)
     await become_true(core, [replace(one, ticket_id=TicketId(f"{one.ticket_id}9")) for one in events[:5]])
-    rows = as_json(verified(bus, "--json"))
+    rows = [row for row in as_json(verified(bus, "--json")) if row["model"] in TICKET_MODELS]
     assert [(row["behind"], row["stopped"]) for row in rows] == [(5, [])] * 4
 
 
