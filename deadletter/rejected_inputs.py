@@ -52,7 +52,7 @@ class PostgresRejectedInputs:
         origins = sorted({one.origin for one in inputs})
         self._report(
             Alert(
-                rule=AlertRule.LETTER,
+                rule=AlertRule.DEAD_LETTER,
                 about=", ".join(origins),
                 zh=f"{fresh} 份输入没有生效,已转为死信;用 deadletter list 查看",
                 en=f"{fresh} inputs had no effect and are dead letters; see `deadletter list`",

@@ -1,1 +1,1 @@
-"""Alerts: what a person must hear of, and the port it is told through."""
+"""Alerts: what needs a person, and the sink that takes them."""

@@ -1,4 +1,4 @@
-"""An alert: what a person must hear of, by rule and by what it is about, and the port it is told through."""
+"""An alert: what needs a person, by rule and subject, and the sink that takes it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from enum import StrEnum
 class AlertRule(StrEnum):
     """The closed list of rules; a new one is a line here, and a call of the sink where it fires."""
 
-    LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
+    DEAD_LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
     TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more
     BREAKER_OPEN = "breaker_open"  # a target fails in a row; only probes go there
     PUSH_OVERDUE = "push_overdue"  # an engineer's app has not taken an event in time

@@ -1,4 +1,4 @@
-"""What deliveries find that a person must hear of."""
+"""Alerts of deliveries: a dead letter, a paused target, an open breaker."""
 
 from bus.alerts.alert import Alert, AlertRule
 from bus.delivery.dead_letter_port import ParkedDelivery
@@ -6,10 +6,10 @@ from bus.domain.text import Text
 
 
 def parked(one: ParkedDelivery) -> Alert:
-    """Tell of a delivery that was given up."""
+    """Make the alert of a delivery that became a dead letter."""
     kind, version = str(one.failure["kind"]), one.claim.version
     return Alert(
-        rule=AlertRule.LETTER,
+        rule=AlertRule.DEAD_LETTER,
         about=one.target,
         zh=f"投递 {one.target} 失败,已转为死信,该工单后续投递在其后等待;用 deadletter list 查看",
         en=f"a delivery to {one.target} is a dead letter, and what follows for its ticket waits; see `deadletter list`",
@@ -20,7 +20,7 @@ def parked(one: ParkedDelivery) -> Alert:
 
 
 def paused(target: str, why: Text) -> Alert:
-    """Tell of a target that is called no more until somebody resumes it."""
+    """Make the alert of a target that is paused until a person resumes it."""
     return Alert(
         rule=AlertRule.TARGET_PAUSED,
         about=target,
@@ -30,7 +30,7 @@ def paused(target: str, why: Text) -> Alert:
 
 
 def breaker_open(target: str, failures: int) -> Alert:
-    """Tell of a target that fails in a row; it is probed, and called again by itself when it answers."""
+    """Make the alert of an open breaker; a probe that succeeds closes it."""
     return Alert(
         rule=AlertRule.BREAKER_OPEN,
         about=target,

@@ -1,4 +1,4 @@
-"""One attempt: asks for an earlier one's outcome where it is unknown, calls the target, dispatches its answer."""
+"""One attempt: confirms an unknown outcome first, calls the target, dispatches the commands in its answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -49,7 +49,7 @@ class _Doubtful(Exception):
 class AttemptRunner:
     """Calls one target. `within_s` is the time for one call; an attempt may make two.
 
-    `know` looks up schemas that `decode` was not taught; it raises Transient while nobody can tell.
+    `know` looks up schemas that `decode` was not taught; it raises Transient while the registry is away.
     """
 
     name: str
@@ -82,7 +82,7 @@ class AttemptRunner:
         return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
-        """Ask what became of an attempt that nobody heard the end of, then call. Raises _Doubtful, Transient."""
+        """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""
         unsure = claim.unsure
         try:
             if unsure and not self.target.idempotent:

@@ -26,7 +26,7 @@ class BreakerLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """A target's breaker, all of it: failures in a row, and the time (aware) before which no call goes."""
+    """A target's circuit breaker: failures in a row, and the time (aware) before which no call is made."""
 
     failures: int = 0
     not_before: datetime | None = None
@@ -36,21 +36,21 @@ CLOSED = Breaker()
 
 
 def is_open(breaker: Breaker, limits: BreakerLimits) -> bool:
-    """Tell whether calls are probes now: a failure then counts against the target, not against the row."""
+    """Say whether the breaker is open: calls are probes then, and a failure does not count against the row."""
     return breaker.failures >= limits.failures
 
 
 def phase(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Phase:
-    """Name the phase, as people know it. A target that asked to be left alone for a while is not open for that."""
+    """Name the phase: closed, open or half-open. A wait that the target asked for does not open it."""
     if not is_open(breaker, limits):
         return Phase.CLOSED
     return Phase.HALF_OPEN if _may(breaker, now) else Phase.OPEN
 
 
 def admit(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Breaker | None:
-    """Ask for one call: the breaker to keep before it goes, or None when it must not.
+    """Admit one call: the breaker to store before the call, or None when no call may be made.
 
-    A probe that is admitted moves the next one on, so that a probe which never comes back holds nothing up.
+    An admitted probe sets the time of the next one, so that a probe without an end blocks nothing.
     """
     if not _may(breaker, now):
         return None
@@ -58,16 +58,16 @@ def admit(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Breaker | N
 
 
 def succeeded(breaker: Breaker, limits: BreakerLimits) -> Breaker:
-    """Close it: the target is there. A target that answers and yet asked to be left alone is left alone."""
+    """Close it after a success; a wait that the target asked for stays."""
     return CLOSED if is_open(breaker, limits) else replace(breaker, failures=0)
 
 
 def failed(
     breaker: Breaker, kind: FailureKind, limits: BreakerLimits, now: datetime, *, asked_wait_s: float = 0.0
 ) -> Breaker:
-    """Count a failure that speaks of the target as a whole; one that speaks of the event alone says that it is there.
+    """Count a failure of the target as a whole; a failure of one event shows that the target is up.
 
-    `asked_wait_s`, already bounded, is how long the target asked to be left alone: no call goes before that.
+    `asked_wait_s`, already bounded, is the wait that the target asked for: no call is made before its end.
     """
     match kind:
         case FailureKind.REJECTED:

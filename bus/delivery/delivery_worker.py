@@ -1,4 +1,4 @@
-"""Brings deliveries to one target: claims, calls side by side, and settles, one transaction a turn."""
+"""Delivers to one target: claims rows, calls concurrently, settles; one transaction a turn."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class DeliveryWorker:
-    """One target in this process; any number of workers may run one for it. Nothing of a turn is half done."""
+    """One target's worker in this process; any number of processes may have one. A turn is atomic."""
 
     name: str
     config: TargetConfig
@@ -55,11 +55,11 @@ class DeliveryWorker:
     _counted_at: float = field(default_factory=monotonic)
 
     def wake(self) -> None:
-        """Say that deliveries were added just now; cheap, never blocks."""
+        """Signal that deliveries were added; cheap, never blocks."""
         self._wake.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Deliver until `stopping` is set; then what is under way ends and is settled, if it does so soon."""
+        """Deliver until `stopping` is set; calls under way are then given a short time to end and be settled."""
         begun = False
         try:
             while self._under_way or self._finished or not stopping.is_set():
@@ -135,14 +135,14 @@ class DeliveryWorker:
         return claims
 
     def _free(self) -> int:
-        """Say how many calls may begin: as many as are allowed side by side, and by the rate."""
+        """Give how many calls may begin, by the limits on concurrency and rate."""
         now = monotonic()
         elapsed_s, self._counted_at = now - self._counted_at, now
         self._tokens = token_bucket.filled(self._tokens, elapsed_s, rate_per_s=self.config.rate_per_s, burst_s=BURST_S)
         return min(self.config.concurrency - len(self._under_way), int(self._tokens))
 
     def _admitted(self, breaker: Breaker, free: int, now: datetime) -> tuple[int, Breaker]:
-        """Ask the breaker: while it is open one probe, while it counts no more calls than would open it."""
+        """Apply the breaker: one probe while open; while it counts failures, no more calls than would open it."""
         limits = self.config.breaker_limits
         admitted = admit(breaker, limits, now) if free > 0 else None
         if admitted is None:

@@ -15,7 +15,7 @@ DELIVERIES_HANDLER = "deliveries"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueueHandler:
-    """Lets events wait for their targets, in the transaction that moves the stage's offsets.
+    """Adds a delivery per event and target, in the transaction that moves the stage's offsets.
 
     The targets file says which; imported history is delivered to nobody.
     """

@@ -57,7 +57,7 @@ RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE
     h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL"""
 
 _DUE_NEXT = "SELECT min(next_at) FROM delivery_heads WHERE target = %s AND NOT parked AND next_at > %s"
-# Who was slower than its lease, and whose row another has claimed since, settles nothing.
+# A worker slower than its lease, whose row another has claimed since, settles nothing.
 _LOCK = """
 SELECT h.ticket_id, h.attempts, h.redrive FROM delivery_heads h
 JOIN unnest(%b::text[], %b::int[], %b::int[]) AS w (ticket_id, version, attempts)
@@ -127,7 +127,7 @@ class Claim:
     """A delivery that this worker alone may call until its lease ends; `value` is the event's record, or
     its mended copy.
 
-    `unsure`: an attempt before this one may have taken effect, and nobody knows. `failures`: its first and last ones.
+    `unsure`: an earlier attempt may have taken effect; its outcome is unknown. `failures`: its first and last ones.
     """
 
     ticket_id: TicketId
@@ -168,9 +168,9 @@ async def add(connection: Connection, some: Sequence[NewDelivery], now: datetime
 async def claim(
     connection: Connection, target: str, most: int, *, now: datetime, lease: timedelta, chance: float = 0.0
 ) -> list[Claim]:
-    """Claim what is due, at most one delivery a ticket: what became due just now, and a share of what waits longer.
+    """Claim due deliveries, at most one a ticket: those newly due, and a share of the backlog.
 
-    `chance` in [0, 1) rounds that share: of many claims of one row each, so many are for what waits.
+    `chance` in [0, 1) rounds that share, so that it also holds over many claims of one row.
     """
     if most < 1:
         return []
@@ -192,7 +192,7 @@ async def claim(
 
 
 async def due_next(connection: Connection, target: str, *, after: datetime) -> datetime | None:
-    """Tell when the next delivery of a target falls due that is not due yet, if there is one."""
+    """Give when the next delivery of a target falls due, of those not due yet; None without one."""
     ((at,),) = await (await connection.execute(_DUE_NEXT, (target, after))).fetchall()
     return at if isinstance(at, datetime) else None
 
@@ -223,7 +223,7 @@ def place_of(claim: Claim) -> tuple[TicketId, int]:
 
 
 async def _count(connection: Connection, well: Mapping[int | None, int], badly: Mapping[int | None, int]) -> None:
-    """Count for redrives how ended what they sent again, in one order: transactions cannot block each other."""
+    """Count for redrives how their deliveries ended, in one lock order, so that transactions cannot deadlock."""
     for redrive in sorted(one for one in {*well, *badly} if one is not None):
         await connection.execute(_COUNT, (well.get(redrive, 0), badly.get(redrive, 0), redrive))
 
@@ -266,7 +266,7 @@ async def release(
     *,
     redrive: int | None = None,
 ) -> None:
-    """Let parked deliveries be called again, as if for the first time; what is unsure about them stays so.
+    """Let parked deliveries be called again with fresh counts; an unknown outcome stays unknown.
 
     The bytes are what goes out instead of the event, or None. For `redrive` it is counted how they end.
     """

@@ -79,14 +79,14 @@ def _parked(
 
 
 def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) -> dict[str, Any]:
-    """Write a failure down, for the row and for whoever reads its letter."""
+    """Give a failure as JSON values, for the row and for its dead letter."""
     failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
     optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 
 
 def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime) -> AttemptHistory:
-    """Sum up what the row has behind it; a probe of a target that is down says nothing of the row."""
+    """Sum up the row's attempts; a probe of a target that is down does not count against the row."""
     counted = sum(
         one["kind"] == failed_attempt["kind"] and not one.get("probe") for one in (*claim.failures, failed_attempt)
     )

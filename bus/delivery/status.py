@@ -38,7 +38,7 @@ FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (ta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStatus:
-    """A target. `waiting` counts all that is not settled, letters and what waits behind them too.
+    """A target's figures. `waiting` counts all deliveries that are not settled, also behind letters.
 
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
     `failures`: calls in a row that failed. `not_before`: when it may be called again.
@@ -58,13 +58,13 @@ class TargetStatus:
 
 
 async def target_statuses(pool: Pool) -> list[TargetStatus]:
-    """Tell how the targets stand. Raises StoreUnavailable."""
+    """Read the status of all targets. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
         return await (await cursor.execute(_STATUS)).fetchall()
 
 
 async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:
-    """Keep the gauges of all targets true, until cancelled; every worker tells the same."""
+    """Update the gauges of all targets until cancelled; every worker reports the same."""
     while True:
         began = monotonic()
         try:

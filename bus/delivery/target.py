@@ -90,7 +90,7 @@ class Target(Protocol):
         """Look whether an earlier attempt took effect; None when it did not. Raises DeliveryFailed."""
 
     async def close(self) -> None:
-        """Let go of connections; idempotent."""
+        """Close connections; idempotent."""
 
 
 def delivery_key(event_id: EventId, target: str) -> str:

@@ -36,7 +36,7 @@ async def begin(pool: Pool, target: str) -> None:
 
 
 async def read(connection: Connection, target: str, *, lock: bool) -> tuple[str | None, Breaker]:
-    """Read why a target is paused, if it is, and its breaker; with `lock` nobody else moves it in this transaction."""
+    """Read why a target is paused, if it is, and its breaker; with `lock` the row is locked for this transaction."""
     query = _READ + " FOR UPDATE" if lock else _READ
     row = await (await connection.execute(query.encode(), (target,))).fetchone()
     paused, failures, not_before = row or (None, 0, None)
@@ -54,7 +54,7 @@ async def hold(connection: Connection, target: str, why: str) -> None:
 
 
 async def pause(connection: Connection, target: str, why: str) -> None:
-    """Let nobody call the target any more; what is under way ends. Raises NoSuchTarget."""
+    """Pause the target; calls under way end by themselves. Raises NoSuchTarget."""
     if not (await connection.execute(_PAUSE, (why, target))).rowcount:
         raise NoSuchTarget(target, await _targets(connection))
 

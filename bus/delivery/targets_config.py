@@ -69,7 +69,7 @@ Kinds = Annotated[
 class RetryPolicy(FileModel):
     """Waits double from `first_wait` to `longest_wait`, with full jitter; a target may ask for up to `retry_after_max`.
 
-    `attempts`: failures that nobody knows the reason of. `rejected_attempts`: how often it is asked after a no.
+    `attempts`: limit for failures of unknown cause. `rejected_attempts`: limit after a rejection.
     """
 
     first_wait: _Wait = timedelta(seconds=1)
@@ -95,7 +95,7 @@ class BreakerPolicy(FileModel):
 class TargetConfig(FileModel):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
-    `discard`: after which kinds of failure an event is let go rather than kept as a dead letter. "all" is allowed for
+    `discard`: kinds of failure after which an event is discarded, not kept as a dead letter. "all" is allowed for
     events and kinds.
     """
 
@@ -127,7 +127,7 @@ class TargetConfig(FileModel):
 
     @property
     def limits(self) -> RetryLimits:
-        """Give what `triage` goes by."""
+        """Give the limits for `triage`."""
         return RetryLimits(
             deadline=self.deadline,
             first_wait=self.retry.first_wait,
@@ -140,7 +140,7 @@ class TargetConfig(FileModel):
 
     @property
     def breaker_limits(self) -> BreakerLimits:
-        """Give what the breaker goes by."""
+        """Give the limits of the breaker."""
         return BreakerLimits(failures=self.breaker.failures, probe_every=self.breaker.probe_every)
 
 
@@ -153,7 +153,7 @@ class TargetsConfig(FileModel):
     targets: Mapping[TargetName, TargetConfig]
 
     def wants(self, recorded: Recorded) -> tuple[str, ...]:
-        """Name the targets that an event goes to; the imported past goes to nobody. Pure."""
+        """Name the targets of an event; imported history has none. Pure."""
         if recorded.historic:
             return ()
         name = type(recorded.event).__name__
@@ -229,7 +229,7 @@ def _message(kind: str, text: str) -> str:
 
 
 class _OnceLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would let the last one win in silence, and a target would be gone."""
+    """Refuses a duplicate key: YAML would silently take the last one, and a target would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set[str]()

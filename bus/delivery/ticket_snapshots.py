@@ -15,7 +15,7 @@ KEPT = 1000  # tickets that are remembered: the next event wanted of one is most
 
 @dataclass(frozen=True, slots=True)
 class TicketSnapshots:
-    """Folds tickets on from where it knows them, by the log: a mended copy of an event changes no history."""
+    """Folds tickets from the last known version, by the log; a mended copy of an event changes no history."""
 
     store: Store
     _known: OrderedDict[TicketId, tuple[int, Ticket]] = field(default_factory=OrderedDict)

@@ -1,4 +1,4 @@
-"""What becomes of a row whose delivery failed: try again at a time, park it, or let it go. Pure."""
+"""Triage of a failed delivery: retry at a time, park, or discard. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Park:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discard:
-    """Let it go: the target's policy says that it is not worth keeping."""
+    """Discard it, as the target's policy says."""
 
     reason: Reason
 
@@ -50,7 +50,7 @@ Verdict = Retry | Park | Discard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The attempt that failed: how, with which event (its class name), and how long it asked us to stay away."""
+    """A failed attempt: its kind, the event's class name, and the wait that the target asked for."""
 
     kind: FailureKind
     event: str
@@ -59,10 +59,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptHistory:
-    """What the row has behind it, the failure judged included.
+    """The row's attempts so far, this failure included.
 
     `since`: its first attempt; waiting behind others is not its fault. `attempts`: all of them. `counted`: those that
-    failed in this kind while the breaker was closed; a probe of a target that is down says nothing of the row.
+    failed in this kind while the breaker was closed; a probe of a target that is down does not count.
     """
 
     since: datetime
@@ -87,10 +87,10 @@ class RetryLimits:
 
 
 def triage(failure: Failure, tried: AttemptHistory, limits: RetryLimits, *, now: datetime, jitter: float) -> Verdict:
-    """Judge a failure by its kind. Total; `jitter` in [0, 1) is the share of the wait that is waited (full jitter).
+    """Judge a failure by its kind. Total; `jitter` in [0, 1) is the share of the wait to take (full jitter).
 
-    A retry is never before `now`, and at most one wait after the deadline. An outage of the target parks nothing until
-    then, however often it is met.
+    A retry is never before `now`, and at most one wait after the deadline. An outage of the target parks nothing before
+    the deadline.
     """
     reason = _enough(failure.kind, tried, limits, now)
     if reason is None:
@@ -110,13 +110,13 @@ def longest_wait_s(attempts: int, limits: RetryLimits) -> float:
 
 
 def asked_wait_s(failure: Failure, limits: RetryLimits) -> float:
-    """Give how long the target asked to be left alone, within the limit; 0 where it did not. In seconds."""
+    """Give the wait that the target asked for, in seconds, within the limit; 0 without one."""
     # In this order a NaN ends as the limit.
     return max(0.0, min(limits.retry_after_max.total_seconds(), failure.retry_after_s or 0.0))
 
 
 def _enough(kind: FailureKind, tried: AttemptHistory, limits: RetryLimits, now: datetime) -> Reason | None:
-    """Say why there is no further attempt, or None."""
+    """Give the reason against a further attempt, or None."""
     match kind:
         case FailureKind.UNTRANSLATABLE:
             return Reason.UNTRANSLATABLE

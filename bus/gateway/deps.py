@@ -14,7 +14,7 @@ from bus.intake.dispatch import utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDeps:
-    """Who may speak, how large a body may be, and the clock; what one feature needs alone is given to its routes."""
+    """Clients, the body limit and the clock; what one feature alone needs is given to its routes."""
 
     clients: Clients
     body_bytes_max: int

@@ -1,4 +1,4 @@
-"""What the gateway asks of its outside, as Protocols, and the small values that pass through them."""
+"""The gateway's ports, as Protocols, and the values that pass through them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who speaks, as proven by a token."""
+    """A client, as proven by its token."""
 
     name: str
     role: Role
 
 
 class Clients(Protocol):
-    """Who may speak to the gateway."""
+    """The clients of the gateway."""
 
     async def find(self, token: str) -> Client | None:
-        """Tell whose token this is. Raises StoreUnavailable when nobody can tell now."""
+        """Give a token's client. Raises StoreUnavailable when that cannot be known now."""
         ...
 
 
@@ -70,7 +70,7 @@ class SentEventLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotentRequest:
-    """Who does something, when, and under which idempotency key with which content."""
+    """A request under an idempotency key: its client, its time and its content's fingerprint."""
 
     by: str
     at: datetime
@@ -102,7 +102,7 @@ class DeadLetterService(Protocol):
         ...
 
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
-        """Tell how the targets stand."""
+        """Give the status of all targets."""
         ...
 
     async def act(self, asked: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:

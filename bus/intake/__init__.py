@@ -1,1 +1,1 @@
-"""Intake: what comes from outside becomes requests, the same way whether it came just now or waited on Kafka."""
+"""Intake: input becomes requests of the domain, the same way whether it is live or waited on Kafka."""

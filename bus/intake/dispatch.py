@@ -1,4 +1,4 @@
-"""Dispatch for real: loads, asks the domain, appends. The only writer of events."""
+"""Dispatch: loads a batch's state, lets the domain decide, appends. The only writer of events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The stages that dispatch what systems put on Kafka: a batch in one transaction; what is refused is kept."""
+"""The handler of stages that dispatch records: a batch in one transaction; rejected input is kept."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class RecordTranslator(Protocol):
-    """What one topic holds, and how it is read. Pure."""
+    """Turns a topic's records into requests. Pure."""
 
     def requests(self, record: Record) -> Sequence[Request]:
         """Read what a record wants, in order. Raises Refusal."""
@@ -44,7 +44,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchHandler:
-    """Dispatches records, a batch in one transaction of its own; what is refused is kept, and the stage goes on.
+    """Dispatches records, a batch in a transaction of its own; rejected input is kept, and the stage goes on.
 
     Idempotent by command id and by origin: a batch may come again when its offset did not move. `know` looks
     up schemas that the codec was not taught; it raises Transient while the registry is away.

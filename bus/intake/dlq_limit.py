@@ -8,10 +8,7 @@ LAST, IN_A_ROW, SHARE_MAX = 500, 100, 0.2
 
 
 def above_limit(parked: Sequence[bool]) -> Text | None:
-    """Judge what the last deliveries, or records, came to, the newest last: a letter or not.
-
-    Says why it is too much, or None.
-    """
+    """Say why there are too many dead letters among the last deliveries or records, the newest last; None if not."""
     if len(parked) >= IN_A_ROW and all(parked[-IN_A_ROW:]):
         return Text(f"连续 {IN_A_ROW} 封死信", f"{IN_A_ROW} letters in a row")
     letters = sum(parked[-LAST:])

@@ -17,7 +17,7 @@ ORIGIN = "KAFKA"
 def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
     """Read what a system wants. Raises MalformedInput.
 
-    Without a trace of the sender's the command's own id begins one, so that a repeat begins the same.
+    Without the sender's trace the command's id gives one, so that a repeat has the same.
     """
     sent = within_limits(sent)
     check_key(sent.idempotency_key, "idempotency_key")

@@ -1,4 +1,4 @@
-"""A raw request to the requests it asks for, and to what is kept of it when it is refused. Pure."""
+"""Turns a raw request into requests, or into rejected input. Pure."""
 
 from collections.abc import Mapping, Sequence
 

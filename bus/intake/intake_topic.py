@@ -18,7 +18,7 @@ INTAKE_HANDLER = "intake"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeTranslator:
-    """Reads a raw request the way the gateway would have read it; a refusal is kept under the route that it came by."""
+    """Reads a raw request as the gateway does; rejected input is kept under its route."""
 
     codec: Codec
     sources: Mapping[str, Source]

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 def count(request: Request, outcome: Outcome) -> None:
-    """Count and log what a command came to: one line a command, found by ticket and by trace."""
+    """Count and log a command's outcome: one line, found by ticket and by trace."""
     command = kebab(type(request.command))
     fields: dict[str, Any] = {"command": command, "source": request.source}
     match outcome:

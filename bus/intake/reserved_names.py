@@ -1,4 +1,4 @@
-"""The bus's own names, which nobody outside may bear: a person's deed would pass for a clock's."""
+"""Names reserved for the bus: an outside client with one would pass for the bus itself."""
 
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import BUS

@@ -21,5 +21,5 @@ class Source(Protocol):
         ...
 
     def translate(self, received: RequestReceived) -> Sequence[Request]:
-        """Say what a verified delivery wants, in order; maybe nothing. Pure. Raises MalformedInput and nothing else."""
+        """Give the requests of a verified delivery, in order; may be none. Pure. Raises MalformedInput alone."""
         ...

@@ -1,4 +1,4 @@
-"""What the bus asks of its outside: a store to decide against; one contract suite holds for every one."""
+"""The port of the store to decide against; one contract suite holds for every implementation."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager

@@ -18,7 +18,7 @@ class TopicRefused(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerTopic:
-    """A topic as it stands: the configs in effect, and those of them that were set for this topic by anybody."""
+    """A topic on the broker: the configs in effect, and those set for this topic alone (`own`)."""
 
     partitions: int
     configs: Mapping[str, str]

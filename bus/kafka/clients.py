@@ -102,7 +102,7 @@ class HeldProducer:
             raise KafkaUnavailable(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
     async def close(self) -> None:
-        """Let go of the producer; idempotent."""
+        """Close the producer; idempotent."""
         await self._drop(self._producer)
 
     async def _connected(self) -> AIOKafkaProducer:
@@ -121,7 +121,7 @@ class HeldProducer:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer without sending what it holds: those records were given up, and are sent again by their rows.
+    """Close a producer without sending its buffer: those records are published again from their rows.
 
     Its own stop() waits to send them; cancelled half-way it lives on and sends them whenever the broker comes back.
     """

@@ -39,7 +39,7 @@ class RangeReader:
         self._turn = asyncio.Lock()
 
     def another(self) -> "RangeReader":
-        """Make a reader with a consumer of its own, which waits for nobody else's reading; close it yourself."""
+        """Make another reader with a consumer of its own; the caller closes it."""
         return RangeReader(self._make)
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
@@ -95,7 +95,7 @@ class RangeReader:
                     raise KafkaUnavailable(f"{topic}: nothing arrived at {_offsets_text(at)}")
 
     async def close(self) -> None:
-        """Let go of the consumer; idempotent."""
+        """Close the consumer; idempotent."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             try:

@@ -52,7 +52,7 @@ class TailReader(Protocol):
     """A reader of some topics: it reads from where it was set."""
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
-        """Tell what the log holds of these topics; also while another task reads. Raises KafkaUnavailable."""
+        """Give the first and end offsets of these topics; safe while another task reads. Raises KafkaUnavailable."""
         ...
 
     def read_from(self, positions: Mapping[Partition, int]) -> None:

@@ -24,7 +24,7 @@ SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::js
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRecord:
-    """What Kafka is to hold, final: its key says the partition, `timestamp` is Kafka's, headers keep their order."""
+    """A record as Kafka is to hold it: the key gives the partition, `timestamp` is Kafka's, headers are ordered."""
 
     topic: str
     key: str
@@ -34,7 +34,7 @@ class OutboxRecord:
 
 
 def shard_of(topic: str) -> int:
-    """Give the shard of a topic's records; those of one topic are published in the order in which they are queued."""
+    """Give the shard of a topic's records; a topic's records are published in the order in which they were queued."""
     return _FIRST_SHARD + partition_of(topic, _SHARDS)
 
 

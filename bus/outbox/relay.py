@@ -26,16 +26,16 @@ from bus.wire.headers import event_headers, traceparent
 from bus.wire.partitioner import partition_of
 from schemas.topics import LOG, Contract, physical
 
-# A subscriber that drops repeats must look back this far in a partition: one pass of one shard.
+# A subscriber that drops repeats must remember this many records of a partition: one pass of one shard.
 SHARD_ROWS_MAX = 500
 SHARD_BYTES_MAX = 4 * 1024 * 1024  # of a pass in memory; the row that goes beyond is still taken
 _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the second is the shard
-# Who commits wakes the relay of its own process; a poll is for what others committed and could not publish.
+# A commit wakes the relay of its own process; polls find what other processes could not publish.
 _POLL_S_MIN, _POLL_S_MAX = 0.05, 1.0
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
 
-# Who has waited longest comes first. Shards are found before one is locked: a lock taken for nothing hinders others.
+# The oldest first. Shards are found before one is locked: a lock taken in vain hinders other relays.
 # The shard in ORDER BY and in bounds as rows leave the planner no order but that of the index of the rows that wait:
 # with `shard = …` it may walk by id through all that was ever published.
 _LOCK_SHARDS = """
@@ -116,14 +116,14 @@ class Relay:
         self._held = HeldProducer(self.settings)
 
     def wake(self) -> None:
-        """Say that something was committed just now; cheap, never blocks."""
+        """Signal that something was committed; cheap, never blocks."""
         self._wake.set()
 
     async def run(self) -> None:
         """Publish until cancelled. An outage of either store means waiting, never loss.
 
-        A shard with a record that Kafka never takes stands still until a new start, and one whose topic is not there
-        until it is; loudly, and the others go on.
+        A shard with a record that Kafka never takes is stopped until a restart, one without its topic until that is
+        there; both raise an alert, and other shards go on.
         """
         poll = Backoff(_POLL_S_MIN, _POLL_S_MAX)
         try:
@@ -149,7 +149,7 @@ class Relay:
             await self.close()
 
     async def close(self) -> None:
-        """Let go of Kafka; idempotent."""
+        """Close the producer; idempotent."""
         await self._held.close()
 
     async def publish_once(self) -> int:
@@ -182,7 +182,7 @@ class Relay:
         return len(rows)
 
     async def _nothing_due(self, connection: Connection, shard: int) -> None:
-        """Forget a shard that another relay has published, or leave it to the one that tries it now."""
+        """Forget a shard that another relay has published or is publishing."""
         ((waits,),) = await (await connection.execute(_WAITS, (shard, shard))).fetchall()
         if waits:
             self._stopped.postpone(shard)
@@ -256,7 +256,7 @@ def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[tr
 
 
 async def _mark(connection: Connection, rows: Sequence[OutboxRow], offsets: Sequence[int]) -> None:
-    """Mark events with where they stand; of other records nobody asks that."""
+    """Mark events published, with their offsets; other records need none."""
     marked = [(row.id, offset) for row, offset in zip(rows, offsets, strict=True) if row.version]
     if marked:
         await connection.execute(_MARK, columns(marked, 2))

@@ -1,4 +1,4 @@
-"""Fills Kafka from PostgreSQL: what a topic lacks goes back into the outbox, and the relay publishes it."""
+"""Fills Kafka from PostgreSQL: events missing on a topic go back into the outbox, and the relay publishes them."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ async def republish(
 ) -> int:
     """Queue every event that `name` should hold and does not; gives how many. The relay of a worker publishes them.
 
-    Idempotent: what is there, or waits already, is left alone. Raises StoreUnavailable, KafkaUnavailable.
+    Idempotent: events that are there, or wait already, are left alone. Raises StoreUnavailable, KafkaUnavailable.
     """
     topic, queued, read = contract.topics[name], 0, 0
     async with open_reader(settings) as reader:
@@ -63,7 +63,7 @@ async def _strike_out(
 ) -> dict[tuple[str, int], tuple[int, int]]:
     """Strike out what one partition of the topic holds; give time and offset of records without a row.
 
-    Whatever was published before is below the partition's end by now.
+    All that was published before is below the partition's end by now.
     """
     known, lost = frozenset(missing), dict[tuple[str, int], tuple[int, int]]()
     end = (await reader.ends(where[0], [where[1]]))[where[1]]

@@ -13,9 +13,9 @@ TOPIC_AWAY_S_MAX = 30.0  # a new topic is known to all brokers by then
 
 
 class Unpublishable(InvariantBroken):
-    """Kafka does not take a record of this shard: the shard stands still, for the order of what follows.
+    """Kafka refuses a record of this shard: the shard is stopped, to keep the order.
 
-    `lasting`: it never will; else the record's topic is not there, and may come.
+    `lasting`: for good; else the record's topic is missing and may be created.
     """
 
     def __init__(self, shard: int, record: str, why: str, *, lasting: bool) -> None:
@@ -31,7 +31,7 @@ class _Stopped:
 
 
 class StoppedShards:
-    """Those of one relay, which tries a shard without its topic again, alone, every few seconds."""
+    """The stopped shards of one relay, which retries a shard without its topic alone, every few seconds."""
 
     def __init__(self) -> None:
         self._shards: dict[int, _Stopped] = {}
@@ -41,7 +41,7 @@ class StoppedShards:
         return [*self._shards]
 
     def due(self) -> int | None:
-        """Name one that is to be tried again now."""
+        """Give a shard that is due for a retry."""
         now = monotonic()
         return next((shard for shard, one in self._shards.items() if one.again_at <= now), None)
 
@@ -60,7 +60,7 @@ class StoppedShards:
         self._shards[shard].again_at = monotonic() + RETRY_S
 
     def resume(self, shard: int) -> None:
-        """Take it for one like the others again."""
+        """Mark a shard as running again."""
         del self._shards[shard]
         self._count()
 

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from bus.domain.errors import KafkaUnavailable, TopicAway
 from bus.kafka.clients import HeldProducer
 
-_ASKS = 2  # an answer that was on its way already does not name a topic that is asked for just now
+_ASKS = 2  # a metadata answer already under way does not name a topic that was asked for later
 
 
 async def find_topics(held: HeldProducer, topics: Collection[str], within_s: float) -> None:
-    """See that Kafka has these topics; of those that it is known to have nobody is asked.
+    """Check that Kafka has these topics; known ones are not asked for again.
 
     Raises TopicAway for one that it has not, KafkaUnavailable.
     """

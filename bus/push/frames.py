@@ -15,7 +15,7 @@ ANSWER_CHARS_MAX = 200
 
 
 def ready_frame(person: str) -> str:
-    """Greet a session: whose pushes it is given."""
+    """Make the first frame of a session: whose pushes it is given."""
     return orjson.dumps({"kind": "ready", "person": person}).decode()
 
 

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class OverdueMonitor:
-    """Goes round the tickets of one target, so many at a time: what it costs does not grow with what waits."""
+    """Checks the tickets of one target, so many a turn: the cost of a turn does not grow with the backlog."""
 
     name: str
     deadline: timedelta
@@ -70,7 +70,7 @@ class OverdueMonitor:
             self.report(self._alert(late_one))
 
     async def close(self) -> None:
-        """Hold nothing that would have to be let go of."""
+        """Nothing to close."""
 
     def _alert(self, late: OverduePush) -> Alert:
         count, since = late.waiting, f"{late.since:%Y-%m-%d %H:%M:%S} UTC"

@@ -56,9 +56,9 @@ FROM noted t JOIN ticket_states s USING (ticket_id) GROUP BY ticket_id ORDER BY 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedPerson:
-    """A person who is there, and how many more pushes they may be given now.
+    """A connected person, and how many more pushes they may be given now.
 
-    `anew`: they have just come, so what somebody else was giving them is theirs again at once, whatever its lease says.
+    `anew`: just connected, so pushes leased by another gateway are theirs at once.
     """
 
     person: str
@@ -78,7 +78,7 @@ class WaitingPush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverduePush:
-    """A ticket whose handler has not taken its news in time; `waiting` counts its overdue deliveries."""
+    """A ticket whose handler has not acknowledged in time; `waiting` counts its overdue deliveries."""
 
     ticket_id: TicketId
     trace_id: str
@@ -130,7 +130,7 @@ async def waiting(connection: Connection, target: str, *, after: str, most: int)
 
 
 async def overdue(connection: Connection, target: str, tickets: Sequence[TicketId], now: datetime) -> list[OverduePush]:
-    """Note that what waits of these tickets is overdue; gives those of which nobody had noted it."""
+    """Mark the waiting deliveries of these tickets overdue; gives the tickets newly marked."""
     asked = {"target": target, "tickets": list(tickets), "now": now}
     rows = await (await connection.execute(_OVERDUE, asked)).fetchall()
     return [

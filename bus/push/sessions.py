@@ -34,14 +34,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class PushSession:
-    """One connection of a person's app: what it is still to be sent."""
+    """One connection of a person's app, with its queue of frames."""
 
     person: str
     frames: deque[str] = field(default_factory=deque)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, frame: str) -> None:
-        """Queue a frame. A person has few under way, and a session that does not read ends soon: it stays short."""
+        """Queue a frame. The queue stays short: few pushes are under way, and a session that does not read is ended."""
         self.frames.append(frame)
         self.arrived.set()
 
@@ -66,7 +66,7 @@ class DuePush:
 
 @dataclass(slots=True, kw_only=True)
 class PushSessions:
-    """The pushes of one target in this process; any number of gateways may have one. Nothing of a turn is half done."""
+    """The pushes of one target in this process; any number of gateways may have one. A turn is atomic."""
 
     name: str
     config: TargetConfig
@@ -95,7 +95,7 @@ class PushSessions:
         return session
 
     def detach(self, session: PushSession) -> None:
-        """End a session: what nobody is left to answer waits again, from now on. Idempotent."""
+        """End a session; pushes without a connected person wait again from now on. Idempotent."""
         left = self._sessions.get(session.person, set())
         left.discard(session)
         if left:
@@ -106,7 +106,7 @@ class PushSessions:
         self._woken.set()
 
     def answered(self, person: str, key: str) -> None:
-        """Hear that a person's app has a push: once is enough, and what was not asked is not heard."""
+        """Take an ack; repeats and acks of unknown pushes are ignored."""
         push = self._under_way.get(key)
         if push is None or push.person != person:
             return
@@ -117,7 +117,7 @@ class PushSessions:
         self._woken.set()
 
     async def run(self) -> None:
-        """Push until cancelled. While nobody is there, nothing is asked of the database."""
+        """Push until cancelled. The database is not queried while nobody is connected."""
         while True:
             if not (self._sessions or self._answered or self._unanswered):
                 await self._woken.wait()
@@ -194,7 +194,7 @@ class PushSessions:
         return pushes
 
     def _push(self, push: DuePush) -> None:
-        """Send a push to every session of its person; who left meanwhile is not waited for."""
+        """Send a push to every session of its person."""
         self._under_way[push.key] = push
         sessions = self._sessions.get(push.person, ())
         for session in sessions:
@@ -209,7 +209,7 @@ class PushSessions:
             metrics.CALLS.labels(self.name, FailureKind.UNKNOWN).inc()
 
     async def _park(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
-        """Park what can never be pushed, so that somebody looks at it."""
+        """Park a push that can never be sent: it becomes a dead letter."""
         failed_attempt = written_down(DeliveryFailed(FailureKind.UNTRANSLATABLE, why), at=now)
         again = FailedClaim(claim=claim, at=now, unsure=False, failure=failed_attempt, parked=True)
         await queue.settle(connection, self.name, [], [again], now)

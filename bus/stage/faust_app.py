@@ -1,4 +1,4 @@
-"""One Faust App per stage: it delivers records in micro-batches, and its consumer group shows the lag to every tool."""
+"""One Faust App per stage: it delivers records in micro-batches, and any Kafka tool shows its group's lag."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -91,10 +91,10 @@ def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Callable[[Batch
 
 
 async def _batches(stream: Stream[Any]) -> AsyncGenerator[Sequence[EventT[bytes]]]:
-    """Give the first event at once, with it what the stream's queue holds already; acked when the next is asked for.
+    """Yield batches: the first event at once, with what the stream's queue holds; acked when the next is asked for.
 
-    Not take_events(): it wakes every few milliseconds although nothing comes, and delays what comes alone. What comes
-    during a batch gathers by itself. Events of an assignment that is over are skipped by the stream, and when that
+    Not take_events(): it wakes every few milliseconds, also without events, and delays a single one. Events that arrive
+    during a batch form the next one. Events of an assignment that is over are skipped by the stream, and when that
     empties the queue a batch begun waits; it is delivered again at once from the committed offsets.
     """
     stream.enable_acks = False
@@ -116,7 +116,7 @@ def assigned(app: faust.App, topic: str) -> set[int]:
 async def skip_to(app: faust.App, topic: str, offsets: Mapping[int, int]) -> None:
     """Let the App go on at an offset of each partition, and the group's committed offsets with it.
 
-    Raises TimeoutError when its consumer does not answer: whose fetches crashed, it never will.
+    Raises TimeoutError when its consumer does not answer: after a crash of its fetches it never does.
     """
     consumer, skipped = app.consumer, dict[TP, int]()
     assert isinstance(consumer, Consumer)

@@ -34,13 +34,13 @@ _REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND f
 _POSITIONS = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
 
 
-# A handler whose log is shorter than what took effect stands still: what comes next has offsets that count as done.
+# A handler whose log ends before its offset is stopped: the next records would have offsets that count as done.
 ENDS_BEFORE = "the log ends at {end}, before what took effect: was the topic made anew? rebuild {handler}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerPosition:
-    """How far a handler is on a partition; `failure` says why it stands still, if it does."""
+    """How far a handler is on a partition; `failure` says why it is stopped, if it is."""
 
     handler: str
     partition: int
@@ -84,9 +84,9 @@ async def lock(connection: Connection, handler: str, partitions: Sequence[int]) 
 
 
 async def move(connection: Connection, handler: str, moves: Sequence[Move], *, at: datetime) -> None:
-    """Move offsets and note the batches, the oldest of which are forgotten now and then.
+    """Move offsets and note the batches; the oldest are deleted from time to time.
 
-    Raises InvariantBroken if somebody else moved one of them.
+    Raises InvariantBroken if another transaction moved one of them.
     """
     columns = [[one.partition for one in moves], [one.start for one in moves], [one.end for one in moves]]
     async with connection.pipeline():
@@ -101,10 +101,10 @@ async def move(connection: Connection, handler: str, moves: Sequence[Move], *, a
 
 
 async def stop(connection: Connection, handler: str, partition: int, why: str) -> None:
-    """Say why a handler stands still on a partition."""
+    """Write down why a handler is stopped on a partition."""
     await connection.execute(_STOP, (why, handler, partition))
 
 
 async def revive(connection: Connection, handlers: Sequence[str]) -> None:
-    """Let handlers that stand still try once more."""
+    """Let stopped handlers try once more."""
     await connection.execute(_REVIVE, (list(handlers),))

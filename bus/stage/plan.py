@@ -31,7 +31,7 @@ class CatchUp:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """There is nothing to do: what makes the lag, if there is one, is about to be delivered."""
+    """Nothing to do: the lag, if there is one, is about to be delivered."""
 
 
 Plan = Deliver | CatchUp | Wait
@@ -45,10 +45,10 @@ def plan(
     *,
     at_hand: bool,
 ) -> Plan:
-    """Say what comes next for handlers that are about equally far.
+    """Decide the next step for handlers with about the same lag.
 
-    `ends` are the partitions' end offsets, as far as they are known; `unread` is of each the offset from which on
-    records are still to be delivered, or are `at_hand`: what a handler lacks before it is a gap.
+    `ends` are the partitions' end offsets, as far as known; `unread` gives for each the offset from which records are
+    still to be delivered, or are `at_hand`: a handler's position before it is a gap.
     """
     here = [one for one in positions if one.partition in assigned]
     if max(_lags(here, ends).values(), default=0) > FAR:

@@ -1,4 +1,4 @@
-"""Exactly once: moves handlers along partitions, effects and offset in one transaction, gaps read from the log."""
+"""Exactly once: applies records to handlers, effects and offset in one transaction; gaps are read from the log."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class _Behind(Exception):
 
 
 class Runner:
-    """Runs the handlers of one topic. Safe beside other runners of the same handlers: the row's lock is the fence."""
+    """Runs the handlers of one topic. Safe beside other runners of the same handlers: the offset's row is locked."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Runner:
         progress: Callable[[int], None] = lambda _records: None,
         leave: Leave | None = None,
     ) -> int:
-        """Read the log directly, once for all handlers, from where they stand up to `ends`; answers how many records.
+        """Read the log directly, once for all handlers, from their positions up to `ends`; gives the number of records.
 
-        Each poll is a transaction of each handler's own. `reader` is by default the runner's own; a handler that holds
-        the others up is left to `leave`. Raises Transient; what took effect until then stays.
+        Each poll is a transaction of each handler's own. `reader` is by default the runner's own; a handler slower than
+        the others is handed to `leave`. Raises Transient; what took effect until then stays.
         """
         read, reader = 0, reader or self._reader
 
@@ -101,7 +101,7 @@ class Runner:
         return read
 
     async def _positions_before(self, handlers: Sequence[Handler], ends: Mapping[int, int]) -> dict[Place, int]:
-        """Tell where handlers stand that have not reached the ends; those that stand still are left out."""
+        """Give the positions of handlers before the ends; stopped ones are left out."""
         names = [handler.name for handler in handlers]
         async with connected(self._pool) as connection:
             found = await offsets.positions(connection, names)
@@ -125,17 +125,17 @@ class Runner:
         return not behind and not any(place in self._stopped for place in due)
 
     def stopped(self, handler: str, partition: int) -> str | None:
-        """Say why a handler stands still on a partition, if it does."""
+        """Give why a handler is stopped on a partition; None if it is not."""
         return self._stopped.get((handler, partition))
 
     def heed(self, position: offsets.HandlerPosition) -> None:
-        """Learn from the row where a handler stands, and that it was revived."""
+        """Take over a handler's position from its row, and that it was revived."""
         self.positions[position.handler, position.partition] = position.next_offset
         if position.failure is None and self._stopped.pop((position.handler, position.partition), ""):
             metrics.STOPPED.labels(position.handler, position.partition).set(0)
 
     async def stop(self, handler: str, partition: int, offset: int, error: Exception) -> None:
-        """Let a handler stand still on a partition and say so loudly; other handlers and partitions go on."""
+        """Stop a handler on a partition and raise an alert; other handlers and partitions go on."""
         known = isinstance(error, BusError)
         what = str(error) if known else type(error).__name__  # others' messages may hold personal data
         why = f"offset {offset}: {what}"
@@ -148,7 +148,7 @@ class Runner:
             await offsets.stop(connection, handler, partition, why)
 
     async def _apply(self, handler: Handler, chunks: Sequence[Chunk]) -> set[int]:
-        """Apply chunks together, or find whose fault it is; answers the partitions that the handler is behind of."""
+        """Apply chunks together, or find the chunk at fault; gives the partitions on which the handler is behind."""
         try:
             return await self._apply_together(handler, chunks)
         except Transient:
@@ -182,7 +182,7 @@ class Runner:
                 await self._apply_alone(handler, replace(chunk, start=middle, records=records[half:]))
 
     async def _apply_together(self, handler: Handler, chunks: Sequence[Chunk]) -> set[int]:
-        """Apply chunks of several partitions in one transaction; answers those that the handler is behind of."""
+        """Apply chunks of several partitions in one transaction; gives those on which the handler is behind."""
         if not chunks:
             return set()
         try:
@@ -223,9 +223,9 @@ class Runner:
 async def side_by_side(
     works: Mapping[str, Coroutine[Any, Any, Answer]], leave: Leave | None = None
 ) -> dict[str, Answer]:
-    """Do works of handlers side by side and give their answers by name; then raises what the first that failed raised.
+    """Run coroutines of handlers concurrently and give their results by name; raises the first failure.
 
-    Who is not done long after another is left to `leave`, if that is given: it holds nobody up.
+    One that takes much longer than the others is handed to `leave`, if given, and not waited for.
     """
     tasks = {asyncio.create_task(work): name for name, work in works.items()}
     try:
@@ -256,7 +256,7 @@ def _stopped(handler: str, partition: int, why: str) -> Alert:
 
 
 def _tell_missing(handler: str, chunk: Chunk, stood: int) -> None:
-    """Say it when the log held nothing from where the handler stood: deleted before it took effect, or markers."""
+    """Log offsets without records after the handler's position: deleted, compacted, or transaction markers."""
     first = chunk.records[0].offset if chunk.records else chunk.end
     if first > stood:
         metrics.MISSING.labels(handler).inc(first - stood)

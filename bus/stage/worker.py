@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 class StageWorker:
-    """One stage in this process. `run` returns soon after `stopping` is set, whatever is away then."""
+    """One stage in this process. `run` returns soon after `stopping` is set, also while a store is away."""
 
     def __init__(
         self, stage: Stage, *, runner: Runner, pool: Pool, reader: RangeReader, kafka: Mapping[str, Any]
@@ -82,7 +82,7 @@ class StageWorker:
         batch.done.set()
 
     async def _work(self, app: faust.App, stopping: asyncio.Event) -> None:
-        """Carry out one plan after the other, for each batch and once a second; waits while a store is away."""
+        """Plan and act, for each batch and once a second; waits while a store is away."""
         pause, look_at, batch = Backoff(RETRY_S_MIN, RETRY_S_MAX), 0.0, None
         while not stopping.is_set():
             if app.should_stop:
@@ -110,11 +110,11 @@ class StageWorker:
             return None
 
     def _new(self, batch: Batch) -> bool:
-        """Say whether a batch is of a partition that no look has seen yet."""
+        """Say whether a batch is of a partition that was assigned since the last look."""
         return any((one.name, p) not in self._runner.positions for one in self._stage.handlers for p in batch.ends)
 
     async def _look(self, app: faust.App) -> None:
-        """Learn from the stores where the handlers stand; then see to what was not delivered since the last look."""
+        """Read the handlers' positions from the stores, then catch up with records that were not delivered."""
         partitions, before = assigned(app, self._stage.topic), self._ends
         self._forget_all_but(partitions)
         if not partitions:
@@ -143,7 +143,7 @@ class StageWorker:
         return rows
 
     def _positions(self) -> list[Position]:
-        """Tell where the handlers that are near each other stand, as far as they are not stopped."""
+        """Give the positions of the handlers that are near each other and not stopped."""
         near = {handler.name for handler in self._near()}
         return [
             Position(handler=handler, partition=partition, next_offset=next_offset)
@@ -176,7 +176,7 @@ class StageWorker:
         return set[int]().union(*(await side_by_side(takes, partial(self._set_apart, app))).values())
 
     async def _catch_up(self, app: faust.App, partitions: Collection[int]) -> None:
-        """Read directly for the handlers that are near each other, so that they stand where the App then goes on."""
+        """Catch up the handlers that are near each other, to where the App then goes on."""
         topic, more, ends = self._stage.topic, FAR + 1, await self._reader.ends(self._stage.topic, partitions)
         while more > FAR:  # so much came meanwhile that the App would only fall behind
             read = await self._runner.catch_up(self._near(), ends, leave=partial(self._set_apart, app))
@@ -193,7 +193,7 @@ class StageWorker:
         task.add_done_callback(lambda _: self._apart.pop(name))
 
     async def _bring_near(self, app: faust.App, handler: Handler, busy: asyncio.Task[Any] | None) -> None:
-        """Read for one handler alone, a stretch at a time, until it is near the end of the log, as others are."""
+        """Catch up one handler alone, a range at a time, until it is near the end of the log."""
         log.info("handler_apart", stage=self._stage.name, handler=handler.name, late=busy is not None)
         topic, reader, lag = self._stage.topic, self._reader.another(), NEAR + 1
         try:
@@ -219,7 +219,7 @@ class StageWorker:
                 metrics.LAG.remove(*place)
 
     async def _stop(self, app: faust.App) -> None:
-        """Stop the App, or leave it behind: its stop() may swallow a cancellation, so nobody waits for that."""
+        """Stop the App, or abandon it: its stop() may swallow a cancellation, so it is not waited for."""
         stopping = asyncio.ensure_future(app.stop())
         await asyncio.wait({stopping}, timeout=STOP_S_MAX)
         error = stopping.exception() if stopping.done() and not stopping.cancelled() else None

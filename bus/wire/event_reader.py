@@ -1,4 +1,4 @@
-"""Ticket events off the log: what cannot be read as one is no event, is kept with its reason, and holds nobody up."""
+"""Reads ticket events; a record that cannot be read is stored as rejected input and skipped."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from bus.wire.record_reader import RecordReader
 
 
 class EventReader(RecordReader[Recorded]):
-    """Reads ticket events; one whose envelope holds NUL is none, for no store could look it up."""
+    """Reads ticket events; one with NUL in its envelope is rejected, for no table takes it."""
 
     __slots__ = ()
 

@@ -60,7 +60,7 @@ def refuse_unstorable(value: object, path: str) -> None:
 
 
 def joined(path: str, key: str) -> str:
-    """Give the path of a member, whose name may be anything: empty, or longer than anybody wants to read. Pure."""
+    """Give the path of a member; an empty name is quoted, a long one cut. Pure."""
     shown = key[:NAME_CHARS_SHOWN] or "''"
     return f"{path}.{shown}" if path else shown
 

@@ -1,4 +1,4 @@
-"""Records of a topic, read for everybody alike: what cannot be read is kept with its reason, and holds nobody up."""
+"""Reads a topic's records; one that cannot be read is stored as rejected input and skipped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -25,16 +25,16 @@ log = structlog.get_logger()
 
 
 async def nothing_more(_values: Iterable[bytes | None]) -> None:
-    """Know no schema but those that the codec was taught."""
+    """Look up no schemas: those of the codec are enough."""
 
 
 async def nowhere(_inputs: Sequence[RejectedInput]) -> None:
-    """Keep nothing: who reads the log a second time need not."""
+    """Keep nothing: the log was read before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordReader(Generic[Item]):
-    """Reads records for everybody alike, live, rebuilt and restored, so that all pass over the same ones.
+    """Reads records the same way for live handlers, rebuild and restore, so that all skip the same ones.
 
     `decode` gives what a value holds, or raises MalformedInput; `know` looks up schemas that `decode` was not taught,
     and raises Transient while the registry is away; `keep` takes what is passed over, once per place.
@@ -59,7 +59,7 @@ class RecordReader(Generic[Item]):
         return found
 
     async def pass_over(self, refused: Sequence[Refused]) -> None:
-        """Keep records that cannot be read, and say so loudly. Raises StoreUnavailable."""
+        """Store records that cannot be read as rejected input, and log each. Raises StoreUnavailable."""
         if not refused:
             return
         await self.keep([unreadable(refusal, record, origin=ORIGIN) for record, refusal in refused])

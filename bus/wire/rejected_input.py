@@ -11,11 +11,11 @@ from bus.domain.errors import MalformedInput, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedInput:
-    """Kept once per (origin, origin_ref): which input of which origin.
+    """Input without effect, kept once per (origin, origin_ref).
 
-    Origins are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for what is no event there, log.
-    `kind` is malformed or refused. `heard`: who sent it was told at once, and is one who can mend it; what nobody hears
-    of becomes a dead letter. `began_at`: when it came in, where that is not now.
+    Origins are http, webhook:crm, import:NAME, intake, commands, answer:TARGET and, for unreadable records, log.
+    `kind` is malformed or refused. `heard`: its sender was answered and can mend it; input without one becomes a
+    dead letter. `began_at`: when it came in, where that is not now.
     """
 
     origin: str

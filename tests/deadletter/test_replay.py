@@ -154,7 +154,7 @@ async def test_replay_what_a_target_answered_goes_back_and_takes_effect_once(
     assert [one.source for one in store.log[ticket_id] if isinstance(one.event, NoteAdded)] == ["erp"]
 
 
-@pytest.mark.parametrize("door", sorted(NO_WAY_BACK))
+@pytest.mark.parametrize("kind", sorted(NO_WAY_BACK))
 async def test_replay_what_has_no_way_back_is_refused_with_what_to_do_and_nothing_is_sent(
     letter_store: LetterStore, settings: Settings, kind: str
 ) -> None:

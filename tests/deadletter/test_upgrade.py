@@ -105,7 +105,7 @@ class Before:
 @pytest.fixture
 async def database_before(parts: Urls) -> AsyncIterator[str]:
     """Give a database at the last migration of the version before."""
-    async with schema_of("0.1.0", parts) as url:
+    async with schema_of("before-0.2.0", parts) as url:
         yield url
 
 

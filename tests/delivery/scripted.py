@@ -123,7 +123,7 @@ async def delivery_workers(
     )
     own = {
         "name": name,
-        "plan": terms,
+        "config": terms,
         "caller": caller,
         "pool": pool,
         "park": functools.partial(letters.post_deliveries, encode=CODEC.encode_record),

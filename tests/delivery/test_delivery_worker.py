@@ -108,7 +108,7 @@ async def test_delivery_worker_a_rejected_event_is_parked_with_its_letter_and_it
     assert (ticket_id, version, reason, kind) == ("T3", 2, "rejected", "rejected")
     assert [(one["detail"], one["code"], one["status"]) for one in failures] == [("no such material M-17", "E17", 200)]
     assert value == (await delivery_queue.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
-    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.LETTER, ERP, "T3")]
+    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.DEAD_LETTER, ERP, "T3")]
 
 
 async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothing(

@@ -1,1 +1,1 @@
-"""Who is asking, and what a role may do."""
+"""Authentication by token, and authorization by role."""

@@ -14,7 +14,7 @@ SUBPROTOCOL_PREFIX = "bearer."
 
 
 async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:
-    """Tell who asks, if they may. Raises HttpProblem (401, 403) and StoreUnavailable."""
+    """Give the client of a request that is allowed. Raises HttpProblem (401, 403) and StoreUnavailable."""
     token = bearer(connection)
     client = await deps_of(connection).clients.find(token) if token else None
     if client is None:

@@ -32,7 +32,7 @@ class ClientCache:
         self._away = True
 
     async def find(self, token: str) -> Client | None:
-        """Tell whose token this is. Raises StoreUnavailable when it is unknown and the store cannot be asked."""
+        """Give a token's client. Raises StoreUnavailable when it is unknown here and the store is away."""
         digest, asked_at = token_hash(token), self._clock()
         found = self._known.get(digest)
         if found is not None:

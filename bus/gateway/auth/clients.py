@@ -58,7 +58,7 @@ async def add_client(pool: Pool, name: str, role: Role) -> str:
 
 
 async def ensure_client(pool: Pool, name: str, role: Role, token: str) -> None:
-    """See to it that this client has this role and this token; who was revoked stays revoked, with a warning.
+    """Ensure a client with this role and token; a revoked one stays revoked, with a warning.
 
     Idempotent. Raises CommandRefused when the client has another role or the token is another's; StoreUnavailable.
     """
@@ -101,7 +101,7 @@ async def list_clients(pool: Pool) -> list[ListedClient]:
 
 
 async def load_tokens(pool: Pool) -> dict[bytes, Client]:
-    """Load whom each live token belongs to, by its hash. Raises StoreUnavailable."""
+    """Load the client of each live token, by the token's hash. Raises StoreUnavailable."""
     async with connected(pool) as connection:
         rows = await connection.execute("select token_sha256, name, role from clients where revoked_at is null")
         return {bytes(digest): Client(name=name, role=Role(role)) for digest, name, role in await rows.fetchall()}

@@ -32,7 +32,7 @@ from bus.domain.commands import (
 
 
 class Role(StrEnum):
-    """What a client is; a token has exactly one."""
+    """A client's role; a token has exactly one."""
 
     SOURCE = "source"
     ENGINEER = "engineer"
@@ -44,7 +44,7 @@ class Role(StrEnum):
 
 
 class Access(StrEnum):
-    """What can be asked for beside commands."""
+    """Access rights beside commands."""
 
     READ = "read"
     STREAM = "stream"

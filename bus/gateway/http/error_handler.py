@@ -32,7 +32,7 @@ def failed(error: Exception, *, method: str, path: str, route: str, trace_id: st
 
 
 def _not_routed(error: HTTPException, method: str, path: str) -> HttpProblem:
-    """Put what no route takes into the one shape of problems."""
+    """Turn Starlette's 404 and 405 into problems."""
     if error.status_code == 404:
         zh, en = f"没有地址 {path!r},见 /docs", f"there is no {path!r}; see /docs"
         return HttpProblem(404, "no_such_path", "path", Text(zh, en))

@@ -30,7 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; a sender that goes on and on without a request is answered 431 and cut off."""
+        """Parse; a sender beyond the limits without a request is answered 431 and disconnected."""
         self._unread += len(data)
         super().data_received(data)
         if self._unread > UNREAD_BYTES_MAX and not self.transport.is_closing():

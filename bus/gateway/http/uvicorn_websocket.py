@@ -45,7 +45,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in portions: who sends a flood is stopped within the first."""
+        """Parse in portions, so that a flood is stopped within the first."""
         for start in range(0, len(data), PORTION_BYTES):
             if self.close_sent and self.transport.is_closing():
                 return
@@ -54,7 +54,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self._refuse_handshake()
 
     def shutdown(self) -> None:
-        """End with the server; who is on the way out already needs no word, and uvicorn fails at giving it one."""
+        """End with the server; a connection that is closing already is left alone, where uvicorn would fail."""
         if self.transport.is_closing():
             self.stop_keepalive()
             self.transport.abort()
@@ -62,7 +62,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             super().shutdown()
 
     def handle_connect(self, event: Request) -> None:
-        """Begin the app, and tell it what this server can do besides."""
+        """Start the app with this server's extensions in its scope."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][WIRE] = {}
@@ -87,7 +87,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             super().handle_ping()
 
     def pause_writing(self) -> None:
-        """Hear nothing either of who does not read: answers to pings would pile up without a bound."""
+        """Stop reading from a client that does not read: answers to pings would pile up."""
         super().pause_writing()
         self.transport.pause_reading()
 
@@ -97,12 +97,12 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
 
     def send_keepalive_ping(self) -> None:
-        """Ask whether the subscriber still reads, and forgive what it said."""
+        """Ping the subscriber, and reset its count of frames."""
         self._heard = min(self._heard, 0)
         super().send_keepalive_ping()
 
     def keepalive_timeout(self) -> None:
-        """Cut who does not answer pings; uvicorn itself tells neither the app nor waits for no one."""
+        """Disconnect a subscriber that does not answer pings, and tell the app, which uvicorn does not."""
         super().keepalive_timeout()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": PING_UNANSWERED})
 

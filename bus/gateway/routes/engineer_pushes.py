@@ -69,7 +69,7 @@ async def _send(ws: WebSocket, session: PushSession, sending: Sending) -> None:
 
 
 async def _hear(ws: WebSocket, sessions: PushSessions, session: PushSession) -> None:
-    """Hear acknowledgements until the app goes. Raises MalformedInput for what is none."""
+    """Receive acks until the app disconnects. Raises MalformedInput for anything else."""
     while (message := await _heard(ws))["type"] != "websocket.disconnect":
         sessions.answered(session.person, read_ack(message.get("text") or ""))
 

@@ -156,7 +156,7 @@ async def _write(ws: WebSocket, frames: Sequence[Frame]) -> None:
 
 
 async def _until_gone(ws: WebSocket) -> None:
-    """Wait for the subscriber to leave; what it says is not listened to."""
+    """Wait for the subscriber to disconnect; its frames are ignored."""
     while (message := await ws.receive())["type"] != "websocket.disconnect":
         continue
     if message.get("code") == PING_UNANSWERED:

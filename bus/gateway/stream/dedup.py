@@ -13,7 +13,7 @@ REPEAT_RECORDS_MAX = 2 * SHARD_ROWS_MAX
 class Dedup:
     """Remembers the last REPEAT_RECORDS_MAX events met, per place.
 
-    An older event that comes again from further away is news: somebody published it again on purpose.
+    An event repeated from further back is sent again: it was republished on purpose.
     """
 
     def __init__(self) -> None:

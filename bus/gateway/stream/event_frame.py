@@ -1,4 +1,4 @@
-"""An event on its way to subscribers: decoded and spelled once, however many read it."""
+"""An event for subscribers: decoded and serialized once, however many there are."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +32,7 @@ class Frame:
 class StreamEvent:
     """A record with what the stream needs of it; the body is made when the first subscriber wants it.
 
-    `after` is where the tail stood once it had this record: whoever goes with the tail stands there too.
+    `after` is the tail's position after this record, and that of every live subscriber.
     """
 
     def __init__(self, record: Record, codec: Codec, after: Positions | None = None) -> None:
@@ -46,7 +46,7 @@ class StreamEvent:
         self._noted: set[str] = set()
 
     def frame_for(self, topics: frozenset[str]) -> Frame:
-        """Give the frame for all who go with the tail on these topics; it is made once."""
+        """Give the frame for all live subscribers of these topics; it is made once."""
         if topics not in self._frames:
             self._frames[topics] = self.frame(
                 {place: self.after[place] for place in self.after if place.topic in topics}
@@ -84,7 +84,7 @@ class StreamEvent:
         }
 
     def _unreadable(self, malformed: BusError) -> dict[str, object]:
-        """Say that a record of the log cannot be read: nobody is left to think that there was none."""
+        """Make the frame that says that a record cannot be read: it is not dropped in silence."""
         metrics.STREAM_UNREADABLE.labels(self.place.topic).inc()
         log.error("a record of the log cannot be read", topic=self.place.topic, partition=self.place.partition,
                   offset=self.record.offset)  # fmt: skip

@@ -161,7 +161,7 @@ class StreamHub:
     async def _fan_out(self, news: Sequence[StreamEvent]) -> None:
         """Offer events to all, subscriber by subscriber, so that each gets them in one write.
 
-        Who comes meanwhile stands after all of them already.
+        A subscriber that begins meanwhile has a position after all of them.
         """
         offered = 0
         for subscription in tuple(self._subscriptions):

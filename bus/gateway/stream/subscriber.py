@@ -1,4 +1,4 @@
-"""One subscriber's way through the log: from its cursor by an own reader, then live, without loss or repeat."""
+"""One subscriber: catches up from its cursor by a reader of its own, then live, without loss or repeat."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence

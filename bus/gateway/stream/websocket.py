@@ -38,7 +38,7 @@ def no_stream_but(paths: Sequence[str]) -> StreamRoute:
 
 
 async def denied(ws: WebSocket, error: BusError) -> None:
-    """Answer a handshake with a problem, if somebody still waits for it."""
+    """Answer a handshake with a problem, unless the client has gone."""
     with suppress(WebSocketDisconnect, OSError):
         await ws.send_denial_response(problem(error, trace_of(ws).trace_id))
 
@@ -70,7 +70,7 @@ async def until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> No
 
 
 async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
-    """Say why, in a frame and in the close reason, to whoever still reads."""
+    """Close with the reason, in a frame and in the close frame, if the client still reads."""
     content = body_of(error, trace_of(ws).trace_id)
     if content["code"] == "slow_reader":
         metrics.STREAM_CUT.inc()

@@ -113,7 +113,7 @@ class GroupCommit:
                 one.answer.set_result(mine)
 
     async def _fail(self, live: Sequence[_Waiting], error: Exception) -> None:
-        """Tell the callers; a batch that fails for one member's sake is decided again one by one."""
+        """Fail the callers; a batch that fails because of one member is decided again one by one."""
         if isinstance(error, StoreUnavailable) or len(live) == 1:
             for one in live:
                 if not one.answer.done():

@@ -1,4 +1,4 @@
-"""What a client does under one idempotency key takes effect once, and is answered alike: in one transaction with it."""
+"""The idempotency store: an action takes effect once per key, its answer stored in the same transaction."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

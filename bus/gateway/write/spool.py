@@ -60,7 +60,7 @@ class KafkaSpool:
             known.offset = max(known.offset, sent.offset)
 
     async def waits(self, source: str) -> bool:
-        """Say whether what this process spooled for a source still waits. Asks PostgreSQL only when it spooled.
+        """Say whether requests that this process spooled for a source still wait. Queries PostgreSQL only then.
 
         Blocks for up to a second when the stage is nearly there: spooling meanwhile would keep it from arriving.
         """
@@ -72,7 +72,7 @@ class KafkaSpool:
         return await asyncio.shield(behind.look)  # all deliveries of a source share one look
 
     async def close(self) -> None:
-        """Let go of the producer; idempotent."""
+        """Close the producer; idempotent."""
         await self._held.close()
 
     async def _look(self, source: str, behind: _Behind) -> bool:

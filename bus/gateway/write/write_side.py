@@ -1,4 +1,4 @@
-"""What commands pass through on their way in, as the routes that change tickets share it."""
+"""The write side that the routes which change tickets share."""
 
 from dataclasses import dataclass
 
