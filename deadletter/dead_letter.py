@@ -46,7 +46,7 @@ class NewDeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A dead letter whole; `value` is the event's record as it stands on the log, or the input as it came in.
+    """A whole dead letter; `value` is the event's record as on the log, or the input's bytes.
 
     `origin` is delivery:TARGET or where input came in, `origin_ref` which one there. `target`, `version` and `event`
     are those of a delivery; `behind` counts what waits behind it. `edited_from`: the letter that this one mends.

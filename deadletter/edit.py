@@ -43,7 +43,7 @@ async def edit(
 
 
 def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, Source]) -> bytes:
-    """Give the bytes that go out instead of a letter's own.
+    """Give the bytes that replace a letter's own.
 
     For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
     new body, whole. Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.

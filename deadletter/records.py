@@ -24,7 +24,7 @@ DETAIL_CHARS_MAX = 4 * 1024
 def posted(
     number: int, dead: NewDeadLetter | DeadLetter, encode: Encode, *, edited_from: int | None = None
 ) -> OutboxRecord:
-    """Tell of a letter, at the time of its death."""
+    """Make the record of a new letter, timed by its death."""
     record = LetterPosted(
         letter=number,
         origin=dead.origin,
@@ -55,7 +55,7 @@ def posted(
 
 
 def decided(about: Mapping[str, Any], what: str, decision: Decision, encode: Encode) -> OutboxRecord:
-    """Tell of a decision about a letter, of which `letter`, `origin`, `ticket_id` and `trace_id` are given."""
+    """Make the record of a decision about a letter: `about` has its `letter`, `origin`, `ticket_id`, `trace_id`."""
     record = LetterDecided(
         letter=about["letter"],
         ticket_id=about["ticket_id"],

@@ -18,7 +18,7 @@ class RedriveLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveProgress:
-    """How a frozen set stands: letters not sent yet, and of those sent how many arrived and how many failed again."""
+    """The progress of a frozen set: letters not sent yet, and of those sent how many arrived or failed again."""
 
     left: int
     released: int
@@ -51,7 +51,7 @@ Step = Release | KeepWatching | End
 
 
 def next_step(terms: RedriveLimits, at: RedriveProgress, *, now: datetime, allowed: int) -> Step:
-    """Say what comes next; `allowed` is how many the rate lets go now. Total."""
+    """Give the next step; `allowed` letters may be sent now by the rate. Total."""
     settled = at.delivered + at.failed
     first = min(terms.canary, at.released + at.left)
     watching = at.released <= first

@@ -1,7 +1,7 @@
-"""Redrives in PostgreSQL: the set is frozen once, each letter of it is sent once, whoever is killed in between.
+"""Redrives in PostgreSQL: a set is frozen once, and each of its letters is sent once, also across crashes.
 
-A letter bears the redrive in whose set it stands; a delivery that was sent again bears it too, and `bus.delivery.queue`
-counts how it ends.
+A letter has the redrive whose set it is in; so has its delivery once it is sent again, and `bus.delivery.queue` counts
+how that ends.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ SENT_AGAIN_MAX = 5  # how often one delivery may be sent again: what fails so of
 
 BURST_S = 0.5  # of its rate, at most, goes at once
 
-# The locks on the letters, taken in one order, decide between people who freeze at once: who waited sees them taken.
+# Of two who freeze at once the one that waits for the locks, taken in one order, sees the letters taken.
 _FREEZE = f"""
 WITH matching AS (
     SELECT l.id, l.event, l.origin, l.ticket_id, l.trace_id, l.redrive IS NOT NULL AS taken,
@@ -58,7 +58,7 @@ coalesce(r.unsent, (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.
 _READ = f"""
 SELECT {_COLUMNS} FROM redrives r
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
-# One worker at a time takes a step, and the others wait; by one clock for its rate: that of the database.
+# One worker at a time takes a step; the rate goes by one clock, the database's.
 _TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r"  # noqa: S608 - no part of it is input
 _TOKENS = """
 SELECT allowance, coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0)
@@ -139,7 +139,7 @@ class Redrive:
 
     @property
     def progress(self) -> RedriveProgress:
-        """How it stands."""
+        """The redrive's progress."""
         return RedriveProgress(
             left=self.left,
             released=self.released,
@@ -200,9 +200,9 @@ async def running(pool: Pool) -> list[int]:
 
 
 async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step | None:
-    """Take the next step of a redrive, and say which; None when it is not, or no more, to be carried out.
+    """Take the next step of a redrive and give it; None when the redrive is not running.
 
-    All of a step is one transaction, so that a letter is sent once, whoever is killed. Raises StoreUnavailable.
+    A step is one transaction, so that a letter is sent once, also across crashes. Raises StoreUnavailable.
     """
     async with connected(pool) as connection:
         async with connection.cursor(row_factory=class_row(Redrive)) as cursor:

@@ -1,4 +1,4 @@
-"""Carries redrives out; after a kill another worker goes on, and no letter is sent twice."""
+"""Runs redrives; after a crash another worker goes on, and no letter is sent twice."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rejected input in PostgreSQL, and in memory for tests; what no sender hears of becomes a dead letter."""
+"""Rejected input in PostgreSQL, and in memory for tests; without a sender to answer it becomes a dead letter."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
 
 
 class PostgresRejectedInputs:
-    """Rejected input in its table, and as dead letters what no sender hears of."""
+    """Rejected input in its table; without a sender to answer also as a dead letter."""
 
     def __init__(self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink) -> None:
         self._pool, self._encode, self._now, self._report = pool, encode, now, report
@@ -47,7 +47,7 @@ class PostgresRejectedInputs:
             self._tell(fresh, [one for one in inputs if not one.heard])
 
     def _tell(self, fresh: int, inputs: Sequence[RejectedInput]) -> None:
-        """Report letters, one finding a batch: an import may bring thousands."""
+        """Raise one alert a batch: an import may bring thousands."""
         codes, first = Counter(one.code for one in inputs), inputs[0]
         origins = sorted({one.origin for one in inputs})
         self._report(

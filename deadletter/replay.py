@@ -22,7 +22,7 @@ NO_WAY_BACK: Final[Mapping[str, Text]] = {
 
 
 def no_way_back(origin: str, size: int) -> Text | None:
-    """Say why what came from there cannot be sent again, or None: a delivery can, whatever its size. Pure."""
+    """Give the reason why input of an origin cannot be replayed, or None; a delivery always can. Pure."""
     kind = replay_topic_of(origin)
     if kind != "delivery" and size > RETURN_BYTES_MAX:
         return Text(f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back")
@@ -31,7 +31,7 @@ def no_way_back(origin: str, size: int) -> Text | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRecord:
-    """A record on its way back."""
+    """A record that replays input."""
 
     topic: str
     key: str

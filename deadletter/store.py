@@ -1,4 +1,4 @@
-"""Dead letters in PostgreSQL: written once, grouped, shown, sent again, let go; every decision stays on file.
+"""Dead letters in PostgreSQL: posted once, grouped, shown, retried, discarded; every decision is kept.
 
 Every change is a record on Kafka too, queued in the outbox in the same transaction.
 """

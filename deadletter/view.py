@@ -18,7 +18,7 @@ def as_json(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
 
 
 def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
-    """Read a letter's bytes as what they are; bytes that nobody can read are shown as text. Pure."""
+    """Decode a letter's bytes; unreadable ones are shown as text. Pure."""
     try:
         if letter.target:
             return event_json(codec.decode(letter.value))

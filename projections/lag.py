@@ -9,7 +9,7 @@ from bus.stage.offsets import ENDS_BEFORE, HandlerPosition
 
 
 class Health(StrEnum):
-    """How a handler stands on a partition."""
+    """The health of a handler on a partition."""
 
     LIVE = "live"
     BEHIND = "behind"
@@ -18,7 +18,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """Where a handler stands on a partition, against the end of the log; `failure` says why it is stopped."""
+    """A handler's position on a partition against the end of the log; `failure` says why it is stopped."""
 
     handler: str
     topic: str
@@ -32,7 +32,7 @@ class Lag:
 
 
 def from_the_start(rows: Sequence[HandlerPosition], handlers: Mapping[str, tuple[str, int]]) -> list[HandlerPosition]:
-    """Add the partitions that a handler never began, where it stands at the beginning; in order. Pure.
+    """Add the partitions that a handler never began, at offset 0; in order. Pure.
 
     `handlers` gives of each its topic, as the broker has it, and the number of partitions of that.
     """

@@ -17,7 +17,7 @@ Written = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table and its key; `volatile` columns are not the log's to tell and belong to no comparison."""
+    """A table and its key; `volatile` columns do not come from the log and are left out of comparisons."""
 
     name: str
     key: tuple[str, ...]

@@ -27,7 +27,7 @@ KEPT_BYTES_MAX = 4096  # of one: a log full of large events is no reason to hold
 
 
 def decoding_once(events: EventReader) -> EventReader:
-    """Let all who read by it share what they decode."""
+    """Let all readers share what is decoded."""
     kept = lru_cache(maxsize=DECODED_KEPT)(events.decode)
 
     def decode(value: bytes) -> Recorded:
@@ -44,7 +44,7 @@ def handler_of(
 
 
 def stage(events: EventReader, *, namespace: str) -> Stage:
-    """Give the stage that keeps the read models of tickets from the log: one reads and decodes for all."""
+    """Give the stage that keeps the read models of tickets from the log: records are read and decoded once for all."""
     return Stage(
         name=PROJECTIONS,
         topic=physical(namespace, LOG),

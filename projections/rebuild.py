@@ -19,7 +19,7 @@ _REWIND = "UPDATE stage_offsets SET next_offset = 0, failure = NULL WHERE handle
 
 
 class RebuildStopped(BusError):
-    """A record of the log could not be folded; the read model stands before it."""
+    """A record of the log could not be folded; the read model is stopped before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ async def rebuild(
 ) -> Rebuilt:
     """Empty a read model and fold the log in again up to its present end.
 
-    A running worker of the stage may help or go on meanwhile: each range takes effect once, whoever reads it.
+    A running worker of the stage may help or go on meanwhile: each range takes effect once.
     Readers see the model grow. Raises Transient (run it again), RebuildStopped.
     """
     await _empty(handler.model, topic=topic, partitions=partitions, pool=pool)

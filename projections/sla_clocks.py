@@ -1,4 +1,4 @@
-"""The read model `sla_clocks`: the two promises of every ticket, and when each wants attention next (R7)."""
+"""The read model `sla_clocks`: the two SLA targets of every ticket, and the next alarm of each (R7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ from projections.ticket_model import FOLDED, fold, folded_json, read_folded, tic
 
 
 class ClockState(StrEnum):
-    """How a promise stands."""
+    """The state of an SLA target."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -27,7 +27,7 @@ class ClockState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRow:
-    """One promise. `due_at` and `warn_at` are None while it stands; `next_alarm_at` also for the imported past."""
+    """One SLA target. `due_at`, `warn_at` are None while its clock stands; imported history has no `next_alarm_at`."""
 
     ticket_id: TicketId
     clock: ClockName
@@ -46,7 +46,7 @@ _values = attrgetter(*_COLUMNS)
 
 
 def clock_rows(ticket: Ticket) -> tuple[ClockRow, ...]:
-    """Tell how the promises of a ticket stand. Nothing rings for the imported past."""
+    """Give the SLA targets of a ticket; imported history has no alarms."""
     return tuple(_clock_row(ticket, name) for name in ClockName)
 
 

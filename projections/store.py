@@ -61,7 +61,7 @@ class ProjectionHandler(Generic[Item, Row]):
     async def _healed(
         self, connection: Connection, row: Row | None, read: tuple[Record, Item], broken: InvariantBroken
     ) -> Row | None:
-        """Fold what the model knows to stand in place of an item that does not follow; else raises what is broken."""
+        """Fold the items that the model gives in place of one that does not follow; without any way, raise `broken`."""
         if self.model.heal is None:
             raise broken
         for item in await self.model.heal(connection, self.reader, self.name, read, broken):

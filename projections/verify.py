@@ -49,10 +49,10 @@ async def verify(
     reader: RangeReader,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> list[Verified]:
-    """Fold the log from offset 0 up to where the live model stands into shadow tables, and compare.
+    """Fold the log from offset 0 up to the live model's position into shadow tables, and compare.
 
     Offsets and live content are of one snapshot, so that a running worker does no harm. Changes nothing. Whether the
-    model stands still, or how far behind it is, is another question: `projections.lag` answers it. Raises
+    model is stopped, or how far behind it is, `projections.lag` says. Raises
     Transient, InvariantBroken when a record cannot be folded.
     """
     async with _snapshot(url) as connection:

@@ -23,7 +23,7 @@ class CrmAdapter:
         self._secrets = tuple(signature.secret(each, where=where or f"webhook_secrets.{name}") for each in secrets)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        """Prove the sender. Without secrets nobody can be proven. Pure. Raises MalformedInput."""
+        """Verify the signature. Without secrets every delivery is refused. Pure. Raises MalformedInput."""
         return signature.verify(headers, body, secrets=self._secrets, now=now)
 
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:

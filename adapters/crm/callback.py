@@ -73,11 +73,11 @@ class CrmCallback:
         return Effect()
 
     async def confirm(self, call: Call) -> Effect | None:  # noqa: ARG002 - the port's; there is nothing to look up
-        """Answer that it is not known: a CRM cannot be asked, and sending again does no harm."""
+        """Give None: a CRM cannot be asked, and sending again is harmless."""
         return None
 
     async def close(self) -> None:
-        """Let go of connections; idempotent."""
+        """Close connections; idempotent."""
         await self._http.close()
 
     def _signed(self, key: str, body: bytes) -> dict[str, str]:

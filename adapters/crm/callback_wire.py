@@ -63,7 +63,7 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
 
 
 def judge(answer: HttpResponse, now: datetime) -> None:
-    """Take an answer for a success, or raise DeliveryFailed. Total: whatever stands in it."""
+    """Judge an answer: return on success, or raise DeliveryFailed. Total."""
     code = _code(answer)
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)

@@ -84,7 +84,7 @@ class Kingdee:
         return wire.effect(wanted, await self._bill(_talk(call), wanted.number))
 
     async def close(self) -> None:
-        """Let go of connections; idempotent."""
+        """Close connections; idempotent."""
         await self._http.close()
 
     async def _bill(self, talk: _Talk, number: str) -> Bill | None:
@@ -222,7 +222,7 @@ def _unless_refused(answer: _Answer, service: str, *, changes: bool) -> _Answer:
 
 
 def _again(failure: DeliveryFailed) -> DeliveryFailed:
-    """Say the same failure for another call: an exception belongs to one."""
+    """Copy a failure for another call: an exception belongs to one."""
     return DeliveryFailed(
         failure.kind,
         failure.detail,

@@ -1,4 +1,4 @@
-"""`ticketbus client`: who may speak to the gateway."""
+"""`ticketbus client`: the clients of the gateway and their tokens."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""`ticketbus projection`: the lag of the read models, building one again, and holding them against the log."""
+"""`ticketbus projection`: lag, rebuild and verification of the read models."""
 
 import dataclasses
 import itertools

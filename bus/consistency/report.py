@@ -7,7 +7,7 @@ LISTED_MAX = 100
 
 
 class Difference(NamedTuple):
-    """One thing that is not as it should be: `kind` is stable, for machines."""
+    """One difference; `kind` is stable, for machines."""
 
     kind: str
     ticket_id: str

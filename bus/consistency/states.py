@@ -25,7 +25,7 @@ _EVENTS = "SELECT ticket_id, value FROM events WHERE ticket_id = ANY(%s) ORDER B
 
 
 async def check_states(pool: Pool, codec: Codec, report: LogReport) -> None:
-    """Tell gaps, events that were never queued, and states that are not the fold of their events.
+    """Find gaps, events that were never queued, and states that are not the fold of their events.
 
     Raises StoreUnavailable.
     """

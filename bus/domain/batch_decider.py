@@ -196,7 +196,7 @@ def _settle_one(
 
 
 def _own(event: Event, request: Request) -> bool:
-    """Say whether a clock ran out on the way to a command: the bus's own doing, not the caller's."""
+    """Say whether an event is the bus's own: an SLA clock that ran out before the command."""
     if isinstance(event, TicketEscalated):
         return not isinstance(request.command, Escalate)
     return isinstance(event, SlaWarned | SlaBreached)

@@ -1,4 +1,4 @@
-"""What is wanted of a ticket: one frozen class per command, and the request that carries it."""
+"""Commands on a ticket: one frozen class each, and the request that carries one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -229,7 +229,7 @@ OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A command on its way: idempotent by `command_id`, addressed by ticket number or by the source's own.
+    """A command to be decided: idempotent by `command_id`, addressed by ticket number or by the source's own.
 
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.

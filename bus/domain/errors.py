@@ -6,11 +6,11 @@ from bus.domain.text import Text
 
 
 class BusError(Exception):
-    """Whatever the bus knows how to say about a failure."""
+    """An error that the bus knows."""
 
 
 class Refusal(BusError):
-    """Theirs: the input is at fault. `code` is stable, `field` names the culprit, texts say what to do."""
+    """The input is at fault. `code` is stable, `field` names the culprit, texts say what to do."""
 
     def __init__(self, code: str, field: str, zh: str, en: str, **context: Any) -> None:
         """Keep both texts; `context` holds plain values for machines (nearest, legal, ticket_id, …)."""
@@ -32,7 +32,7 @@ class MalformedInput(Refusal):
 
 
 class Conflict(BusError):
-    """What is asked for is not there, or not so, or no more; nothing was changed, and the text says what there is."""
+    """The request does not fit the present state; nothing was changed, and the text says what the state is."""
 
     def __init__(self, text: Text) -> None:
         super().__init__(str(text))
@@ -60,7 +60,7 @@ class KafkaUnavailable(Transient):
 
 
 class TopicAway(KafkaUnavailable):
-    """A topic is not there, or this program may not write to it; the others may be well."""
+    """A topic is not there, or this program may not write to it; other topics may be fine."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic} is not there, or may not be written to")

@@ -1,4 +1,4 @@
-"""What happened to a ticket: one frozen class per event, and the envelope that records it."""
+"""Events of a ticket: one frozen class each, and the envelope that records it."""
 
 from dataclasses import dataclass
 from datetime import datetime

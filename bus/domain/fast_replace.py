@@ -1,4 +1,4 @@
-"""Making and changing frozen values fast: all fields at once, not one guarded assignment after the other."""
+"""Makes and changes frozen values fast: all fields at once, not one guarded assignment after the other."""
 
 from typing import TYPE_CHECKING, Any, TypeVar
 

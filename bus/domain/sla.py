@@ -9,7 +9,7 @@ from bus.domain.ticket import Ticket, clock_of
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
-    """Tell what fell due before `at`, even when no timer rang. Pure."""
+    """Give the events of what fell due before `at`, also without a timer. Pure."""
     late = (name for name in ClockName if (due := due_at(clock_of(ticket, name))) is not None and at > due)
     return tuple(event for name in late for event in breach(ticket, name, at))
 

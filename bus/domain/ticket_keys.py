@@ -1,4 +1,4 @@
-"""What a ticket is known by: its number, incident key, source's number and reporter's phone, each spelled one way."""
+"""The keys of a ticket: number, incident key, source's number and reporter's phone, each normalized."""
 
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -62,7 +62,7 @@ def ticket_number(opened_at: datetime, number: int) -> TicketId:
 
 
 def spellings(anything: str) -> list[str]:
-    """List how a name that somebody typed may stand in the stores: as typed, as a number, as a phone."""
+    """List the spellings of a typed key in the stores: as typed, as a number, as a phone."""
     typed = anything.strip()
     phone = "" if any(one.isalpha() for one in typed) else plain_phone(typed)
     return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed), phone))))

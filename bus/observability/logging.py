@@ -60,7 +60,7 @@ def _configure_logs(program: str, level: str) -> None:
 
 
 def _json(line: Any, **options: Any) -> str:
-    """Write a line as JSON, whatever is in it: what the fast writer refuses, the patient one takes."""
+    """Write a line as JSON; values that orjson refuses are written by the standard library."""
     try:
         return orjson.dumps(line, options.get("default"), orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     except TypeError:  # a lone surrogate, a huge number, a key that is no text

@@ -1,4 +1,4 @@
-"""Links from a span to the tickets' traces: a batch is linked to its records, never put under one of them."""
+"""Span links: a batch's span has links to its records' traces, and none of them as its parent."""
 
 from collections.abc import Iterable
 from itertools import islice

@@ -26,7 +26,7 @@ async def open_pool(url: str, *, size: int = 8) -> AsyncIterator[Pool]:
     options: dict[str, Any] = {
         "connect_timeout": int(CONNECT_TIMEOUT_S),
         "application_name": "ticketbus",
-        # A server that vanished without a word is noticed by what is on its way to it, or by the silence.
+        # A server that vanished is noticed by unacknowledged data (TCP user timeout) or by keepalives.
         "tcp_user_timeout": UNANSWERED_MS_MAX,
         "keepalives_idle": 10,
     }

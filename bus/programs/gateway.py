@@ -49,7 +49,7 @@ STOP_S_MAX = 5
 
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises TargetsConfigInvalid at once."""
-    sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
+    sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, targets_config_of(settings)))
 
 
@@ -78,7 +78,7 @@ async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) ->
 
 
 class PortTaken(BusError):
-    """Somebody else listens where the gateway is to listen."""
+    """The gateway's port is taken."""
 
 
 def _listening_socket(settings: Settings) -> socket.socket:

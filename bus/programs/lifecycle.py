@@ -44,7 +44,7 @@ async def serve_until_stopped(
 async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
     """Run all until `stopping` is set; then give them a moment to end and cancel what does not.
 
-    A task that fails stops the program: whoever supervises it starts it anew. Raises that task's exception.
+    A task that fails stops the program; its supervisor restarts it. Raises that task's exception.
     """
     running = [asyncio.create_task(work, name=name) for name, work in tasks.items()]
     halt = asyncio.create_task(stopping.wait(), name="stopping")

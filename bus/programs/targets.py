@@ -34,7 +34,7 @@ class Closeable(Protocol):
     """What holds connections of a target."""
 
     async def close(self) -> None:
-        """Let go of them; idempotent."""
+        """Close; idempotent."""
 
 
 def targets_config_of(settings: Settings) -> TargetsConfig:
@@ -58,7 +58,7 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
 
 
 async def check_targets(settings: Settings, config: TargetsConfig) -> None:
-    """See that every target can be built: its secrets are there. Raises TargetsConfigInvalid, SettingsInvalid."""
+    """Check that every target can be built and its secrets are there. Raises TargetsConfigInvalid, SettingsInvalid."""
     for name, target in config.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:

@@ -23,6 +23,6 @@ async def run_watch(settings: Settings) -> None:
 
 
 async def _load_codec(settings: Settings) -> Codec:
-    """Read the schemas' numbers and let go of the database: readings need it no more."""
+    """Read the schemas' ids and close the database: readings do not need it."""
     async with open_core(settings, connections=1, patience_s=FOR_EVER) as core:
         return core.codec

@@ -49,7 +49,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     Raises TargetsConfigInvalid before anything runs.
     """
     names, targets = frozenset(wanted), targets_config_of(settings)
-    sources(settings)  # what is wrong with them is said now, not once PostgreSQL is there
+    sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
     if DELIVERY in names:
         await check_targets(settings, targets)
     if settings.metrics_port:
