@@ -16,7 +16,7 @@ from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
 from deadletter import store as letters
 from deadletter.dead_letter import DeadLetter, Decision, LetterKept
-from deadletter.replay import NO_WAY_BACK, replay_topic_of, request_of
+from deadletter.replay import NO_WAY_BACK, kind_of_origin, request_of
 from schemas.messages import CommandSent
 
 Payload = TypeVar("Payload")
@@ -48,7 +48,7 @@ def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[st
     For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
     new body, whole. Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.
     """
-    match replay_topic_of(letter.origin):
+    match kind_of_origin(letter.origin):
         case "delivery":
             recorded = codec.decode(letter.value)
             mended = codec.encode(replace(recorded, event=_changed(recorded.event, text)))

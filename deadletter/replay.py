@@ -18,12 +18,12 @@ NO_WAY_BACK: Final[Mapping[str, Text]] = {
     ),
     "log": Text("日志上的外来字节不是任何系统的请求", "foreign bytes on the log are nobody's request; discard it"),
 }
-"""Doors whose input nothing sends again, and what to do instead."""
+"""Kinds of origin whose input cannot be replayed, and what to do instead."""
 
 
 def no_way_back(origin: str, size: int) -> Text | None:
     """Give the reason why input of an origin cannot be replayed, or None; a delivery always can. Pure."""
-    kind = replay_topic_of(origin)
+    kind = kind_of_origin(origin)
     if kind != "delivery" and size > RETURN_BYTES_MAX:
         return Text(f"有 {size} 字节,Kafka 不收这么大的记录", f"its {size} bytes are more than Kafka takes back")
     return NO_WAY_BACK.get(kind)
@@ -39,7 +39,7 @@ class ReplayRecord:
     headers: Mapping[str, str]
 
 
-def replay_topic_of(origin: str) -> str:
+def kind_of_origin(origin: str) -> str:
     """Name the kind of origin: delivery, webhook, http, commands, answer, intake, import or log. Pure."""
     return origin.partition(":")[0]
 
@@ -48,7 +48,7 @@ def way_back(letter: DeadLetter, encode: Callable[[RequestReceived], bytes]) -> 
     """Give the record that replays a letter's input on its stage's topic; a raw request goes to the intake."""
     returned = {RETURNED: str(letter.id)}
     headers = _sent_headers(letter) | returned
-    match replay_topic_of(letter.origin):
+    match kind_of_origin(letter.origin):
         case "webhook" | "http":
             received = request_of(letter)
             return ReplayRecord(topic=INTAKE, key=received.source, value=encode(received), headers=returned)

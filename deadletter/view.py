@@ -6,7 +6,7 @@ from typing import Any
 from bus.domain.errors import MalformedInput
 from bus.wire.codec import Codec, event_json, plain
 from deadletter.dead_letter import DeadLetter
-from deadletter.replay import replay_topic_of
+from deadletter.replay import kind_of_origin
 from schemas.messages import CommandSent
 
 TEXT_CHARS_MAX = 10_000
@@ -22,7 +22,7 @@ def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
     try:
         if letter.target:
             return event_json(codec.decode(letter.value))
-        if replay_topic_of(letter.origin) in ("commands", "answer"):
+        if kind_of_origin(letter.origin) in ("commands", "answer"):
             sent = codec.decode_record(letter.value)
             if isinstance(sent, CommandSent):
                 return {"source": sent.source, "ticket_id": sent.ticket_id, **plain(sent.command)}

@@ -37,7 +37,7 @@ from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_or
 from deadletter.edit import edit
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone
-from deadletter.replay import replay_topic_of
+from deadletter.replay import kind_of_origin
 from deadletter.view import as_json
 
 _CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
@@ -121,7 +121,7 @@ class PostgresDeadLetterService:
                 assert_never(asked)
 
     async def _edited(self, connection: Connection, asked: EditLetter, decision: Decision) -> int:
-        origin = replay_topic_of((await letters.read(connection, asked.letter)).origin)
+        origin = kind_of_origin((await letters.read(connection, asked.letter)).origin)
         if asked.body and origin in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
         if asked.changes and origin in ("webhook", "http"):
