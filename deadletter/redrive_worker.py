@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from bus.alerts.alert import Alert, AlertRule, AlertSink
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store
 from deadletter.records import Encode
@@ -26,12 +26,21 @@ async def carry_out_running(pool: Pool, now: Callable[[], datetime], encode: Enc
         try:
             for number in await redrive_store.running(pool):
                 pause_s = PAUSE_S
-                step = await redrive_store.step(pool, number, now(), encode)
-                if isinstance(step, End) and not step.done:
-                    report(_stopped(number, step.why))
+                if why := await _step(pool, number, now(), encode):
+                    report(_stopped(number, why))
         except StoreUnavailable as error:
             log.warning("redrives_wait", cause=str(error))
         await asyncio.sleep(pause_s)
+
+
+async def _step(pool: Pool, number: int, now: datetime, encode: Encode) -> str | None:
+    """Take a step of a redrive; gives why it stopped by itself. One that cannot be carried out is stopped too."""
+    try:
+        step = await redrive_store.step(pool, number, now, encode)
+    except InvariantBroken as error:
+        await in_transaction(pool, redrive_store.end, number, done=False, why=str(error), now=now)
+        return str(error)
+    return step.why if isinstance(step, End) and not step.done else None
 
 
 async def watch(pool: Pool, number: int, *, say: Callable[[Redrive], None]) -> Redrive:

@@ -8,10 +8,11 @@ from psycopg.types.json import Jsonb
 
 from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.intake.dispatch import utc_now
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.record_reader import ORIGIN
 from bus.wire.rejected_input import RejectedInput
 from deadletter import store as letters
-from deadletter.dead_letter import of_input
+from deadletter.dead_letter import NewDeadLetter, of_input
 from deadletter.records import Encode
 
 _KEEP = """
@@ -21,6 +22,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (origin, origin_ref) DO UPDATE SET
     code = excluded.code, field = excluded.field, detail_zh = excluded.detail_zh, detail_en = excluded.detail_en,
     last_at = now(), times = refused_inputs.times + 1"""
+
+_KNOWN = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY(%s)"
 
 
 class PostgresRejectedInputs:
@@ -42,6 +45,7 @@ class PostgresRejectedInputs:
         async with connected(self._pool) as connection:
             async with connection.cursor() as cursor:
                 await cursor.executemany(_KEEP, rows)
+            dead = await _without_known_records(connection, dead)
             fresh = len(await letters.post(connection, dead, self._encode)) if dead else 0
         if fresh:
             self._tell(fresh, [one for one in inputs if not one.heard])
@@ -61,6 +65,14 @@ class PostgresRejectedInputs:
                 facts={"letters": fresh, "code": codes.most_common(1)[0][0]},
             )
         )
+
+
+async def _without_known_records(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:
+    """Leave out records of the log that have a letter, also a discarded one: they are met again by every rebuild."""
+    places = [one.origin_ref for one in dead if one.origin == ORIGIN]
+    found = await (await connection.execute(_KNOWN, (ORIGIN, places))).fetchall() if places else []
+    known = {place for (place,) in found}
+    return [one for one in dead if one.origin != ORIGIN or one.origin_ref not in known]
 
 
 class MemoryRejectedInputs:

@@ -11,7 +11,7 @@ from orjson import Fragment
 from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
-from bus.process.sla_process import deadlines
+from bus.process.sla_process import SLA
 from projections.read_model import Table, Written
 from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
 
@@ -60,7 +60,7 @@ def _clock_row(ticket: Ticket, name: ClockName) -> ClockRow:
         state=_state(clock),
         due_at=due_at(clock),
         warn_at=warn_at(clock),
-        next_alarm_at=deadlines(ticket).get(name.value),
+        next_alarm_at=SLA.deadlines(ticket).get(name.value),
         settled_at=clock.settled_at,
         breached_at=clock.breached_at,
     )

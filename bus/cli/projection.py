@@ -11,6 +11,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
+    from bus.wire.record_reader import Keep
     from projections.lag import Lag
     from projections.rebuild import Rebuilt
     from projections.store import ProjectionHandler
@@ -138,7 +139,7 @@ async def _rebuild(core: "Core", name: str) -> "Rebuilt":
     async with open_reader(core.settings) as reader:
         with progress:
             return await rebuild(
-                _handler(core, name),
+                _handler(core, name, core.refused.keep),  # it may be the first to read a record
                 topic=topic,
                 partitions=partitions,
                 pool=core.pool,
@@ -154,6 +155,7 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import positions
+    from bus.wire.record_reader import nowhere
     from projections.lag import from_the_start, lags
     from projections.verify import verify as verify_one
 
@@ -163,16 +165,16 @@ async def _verify(core: "Core", names: list[str]) -> "tuple[list[Verified], list
         for name in names:
             progress, show = counting(f"verify {name}")
             with progress:
-                found += await verify_one(_handler(core, name), url=url, reader=reader, progress=show)
+                found += await verify_one(_handler(core, name, nowhere), url=url, reader=reader, progress=show)
         async with connected(core.pool) as connection:  # asked last: what came during a long comparison is not behind
             rows = await positions(connection, names)
         return found, await lags(reader, from_the_start(rows, {name: _topic(core, name) for name in names}))
 
 
-def _handler(core: "Core", name: str) -> "ProjectionHandler[Any, Any]":
+def _handler(core: "Core", name: str, keep: "Keep") -> "ProjectionHandler[Any, Any]":
     from projections.read_models import READ_MODELS, handler_of
 
-    return handler_of(READ_MODELS[name], core.codec, core.schemas.know)
+    return handler_of(READ_MODELS[name], core.codec, core.schemas.know, keep)
 
 
 def _topic(core: "Core", name: str) -> tuple[str, int]:

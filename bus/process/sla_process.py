@@ -22,7 +22,7 @@ WHERE c.ticket_id = due.ticket_id AND c.clock = due.clock
 RETURNING t.folded::text, c.clock"""
 
 
-def deadlines(ticket: Ticket) -> Mapping[str, datetime]:
+def _deadlines(ticket: Ticket) -> Mapping[str, datetime]:
     """Give when each clock wants attention next: warning, then breach; none for the imported past."""
     if ticket.historic:
         return {}
@@ -30,7 +30,7 @@ def deadlines(ticket: Ticket) -> Mapping[str, datetime]:
     return {name: at for name, at in alarms.items() if at is not None}
 
 
-def react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
+def _react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
     """Want the breach when the time is spent, else the warning; nothing while the clock stands."""
     name = ClockName(due.name)
     clock = clock_of(ticket, name)
@@ -42,4 +42,4 @@ def react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
     return (WantedCommand(command=WarnSla(clock=name), name=due.name, at=warn_at),)
 
 
-SLA = ProcessManager(name="sla", deadlines=deadlines, react=react, claim=_CLAIM)
+SLA = ProcessManager(name="sla", deadlines=_deadlines, react=_react, claim=_CLAIM)

@@ -134,6 +134,11 @@ class Runner:
         if position.failure is None and self._stopped.pop((position.handler, position.partition), ""):
             metrics.STOPPED.labels(position.handler, position.partition).set(0)
 
+    def forget(self, place: Place) -> None:
+        """Drop what is known of a handler on a partition, which another worker has now."""
+        del self.positions[place]
+        self._stopped.pop(place, None)
+
     async def stop(self, handler: str, partition: int, offset: int, error: Exception) -> None:
         """Stop a handler on a partition and raise an alert; other handlers and partitions go on."""
         known = isinstance(error, BusError)

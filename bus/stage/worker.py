@@ -42,6 +42,7 @@ class StageWorker:
         self._inbox = asyncio.Queue[Batch]()
         self._apart: dict[str, asyncio.Task[None]] = {}
         self._ends: Mapping[int, int] = {}  # of the partitions, at the last look
+        self._revived = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping` is set; starts anew, with a growing pause, when Kafka is away or the App crashes."""
@@ -60,8 +61,10 @@ class StageWorker:
             await wait(stopping, pause.pause_s())
 
     async def _run_app(self, stopping: asyncio.Event) -> None:
-        async with connected(self._pool) as connection:  # a fresh start is a fresh try
-            await offsets.revive(connection, [handler.name for handler in self._stage.handlers])
+        if not self._revived:  # the start of a worker is a fresh try, the end of an outage is none
+            async with connected(self._pool) as connection:
+                await offsets.revive(connection, [handler.name for handler in self._stage.handlers])
+            self._revived = True
         app = make_app(self._stage, kafka=self._kafka, deliver=partial(self._deliver, stopping))
         try:
             async with asyncio.timeout(START_S_MAX):
@@ -212,11 +215,12 @@ class StageWorker:
             await reader.close()
 
     def _forget_all_but(self, partitions: Collection[int]) -> None:
-        """Stop telling the lag of partitions that another worker has now."""
+        """Drop positions and gauges of partitions that another worker has now."""
         for place in [place for place in self._runner.positions if place[1] not in partitions]:
-            del self._runner.positions[place]
-            with suppress(KeyError):
-                metrics.LAG.remove(*place)
+            self._runner.forget(place)
+            for gauge in (metrics.LAG, metrics.STOPPED):
+                with suppress(KeyError):
+                    gauge.remove(*place)
 
     async def _stop(self, app: faust.App) -> None:
         """Stop the App, or abandon it: its stop() may swallow a cancellation, so it is not waited for."""

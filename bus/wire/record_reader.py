@@ -20,7 +20,7 @@ BREATHE_EVERY = 200  # records read between two turns of the event loop
 Item = TypeVar("Item")
 Know = Callable[[Iterable[bytes | None]], Awaitable[None]]
 Keep = Callable[[Sequence[RejectedInput]], Awaitable[None]]
-Refused = tuple[Record, MalformedInput]
+Unreadable = tuple[Record, MalformedInput]
 log = structlog.get_logger()
 
 
@@ -47,7 +47,7 @@ class RecordReader(Generic[Item]):
     async def read(self, records: Sequence[Record]) -> list[tuple[Record, Item]]:
         """Read what can be read, in order; the rest is passed over. Raises Transient."""
         await self.know(record.value for record in records)
-        found, refused = list[tuple[Record, Item]](), list[Refused]()
+        found, refused = list[tuple[Record, Item]](), list[Unreadable]()
         for number, record in enumerate(records):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
@@ -58,7 +58,7 @@ class RecordReader(Generic[Item]):
         await self.pass_over(refused)
         return found
 
-    async def pass_over(self, refused: Sequence[Refused]) -> None:
+    async def pass_over(self, refused: Sequence[Unreadable]) -> None:
         """Store records that cannot be read as rejected input, and log each. Raises StoreUnavailable."""
         if not refused:
             return
@@ -69,7 +69,7 @@ class RecordReader(Generic[Item]):
 
     async def storable(self, read: Sequence[tuple[Record, Item]]) -> list[tuple[Record, Item]]:
         """Leave out, and keep, the items that no table takes. Raises StoreUnavailable."""
-        kept, refused = list[tuple[Record, Item]](), list[Refused]()
+        kept, refused = list[tuple[Record, Item]](), list[Unreadable]()
         for record, item in read:
             try:
                 refuse_unstorable(self.as_json(item), "")

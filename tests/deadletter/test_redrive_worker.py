@@ -177,3 +177,19 @@ async def test_redrive_worker_of_people_who_freeze_one_set_at_once_one_has_it(de
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told if not isinstance(one, FrozenSet)] == [NothingMatches] * 5
     assert await delivery_queue.rows("SELECT count(*), count(DISTINCT letter) FROM letter_decisions") == [(30, 30)]
+
+
+async def test_redrive_worker_a_set_that_no_longer_fits_its_queue_is_stopped_and_the_worker_goes_on(
+    delivery_queue: DeliveryQueue, database: str
+) -> None:
+    await letters(delivery_queue, 3)
+    found = list[Alert]()
+    frozen = await begun(delivery_queue, RedriveLimits(canary=3, watch=AT_ONCE, rate_per_s=1000))
+    assert await delivery_queue.rows("DELETE FROM delivery_heads RETURNING 1")
+    async with worker(database, found) as running:
+        await state(delivery_queue, frozen.id, "stopped")
+        assert not running.done()
+    assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
+    assert "stand at the head of their queue" in (
+        (await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)).ended_why or ""
+    )

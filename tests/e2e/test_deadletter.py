@@ -111,11 +111,22 @@ async def test_deadletter_a_command_on_kafka_goes_back_and_takes_effect_once_it_
     await told(bus, second, "posted", "retried")
 
 
-async def test_deadletter_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_back(bus: Bus) -> None:
-    bus.start("worker")
+async def put_junk(bus: Bus) -> None:
+    """Put bytes on the log that are no event."""
     producer = await start_producer(bus.settings)
     await producer.send_and_wait(physical(bus.settings.namespace, LOG), b"junk", headers=[("who", b"a stranger")])
     await producer.stop()
+
+
+async def ran_rebuild(bus: Bus) -> None:
+    """Rebuild a read model: without a worker it is the first to read a record."""
+    done = await asyncio.to_thread(bus.run, "projection", "rebuild", "tickets")
+    assert done.returncode == 0, done.stderr
+
+
+async def test_deadletter_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_back(bus: Bus) -> None:
+    bus.start("worker")
+    await put_junk(bus)
     letter, value, headers, _, _ = await letter_of(bus, "log")
     assert (value, headers["who"]) == (b"junk", "a stranger")
     told_why = await asyncio.to_thread(bus.run, "deadletter", "retry", str(letter), *DECIDED)
@@ -124,6 +135,11 @@ async def test_deadletter_foreign_bytes_on_the_log_are_a_letter_that_cannot_go_b
     await told(bus, letter, "posted", "discarded")
     assert bus.query("SELECT count(*) FROM letters") == [(1,)], "whoever reads it"
     assert bus.stop("worker") == 0
+    await ran_rebuild(bus)
+    assert bus.query("SELECT count(*) FROM letters") == [(1,)], "a discarded one is no news"
+    await put_junk(bus)
+    await ran_rebuild(bus)
+    assert bus.query("SELECT count(*), count(*) FILTER (WHERE state = 'open') FROM letters") == [(2, 1)]
 
 
 async def test_deadletter_a_redrive_whose_worker_is_killed_is_carried_on_by_another(bus: Bus, tmp_path: Path) -> None:

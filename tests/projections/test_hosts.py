@@ -26,10 +26,10 @@ OTHER_DISK = replace(FIRST, path="/logs", disk_free_bytes=1.0)
 OTHER_HOST = replace(LATER, host="erp-1", role="", path="/data")
 
 
-def test_hosts_the_newest_reading_counts_and_an_older_one_changes_nothing() -> None:
+def test_hosts_the_last_record_counts_also_of_a_clock_that_was_set_back() -> None:
     assert project(None, FIRST) is FIRST
     assert project(FIRST, LATER) is LATER
-    assert project(LATER, FIRST) is LATER
+    assert project(LATER, FIRST) is FIRST
 
 
 def values_of(*readings: HostRead) -> list[bytes]:
@@ -54,7 +54,7 @@ async def test_hosts_each_host_and_path_has_its_last_reading_and_what_is_no_read
             replace(FIRST, host="a\0"), replace(FIRST, path="p" * KEY_BYTES_MAX), replace(FIRST, disk_free_bytes=nan)
         ),
     ]
-    await keep(rig, [*values_of(LATER, OTHER_HOST), *poison, *values_of(OTHER_DISK, FIRST)], refused)
+    await keep(rig, [*values_of(FIRST, OTHER_HOST), *poison, *values_of(OTHER_DISK, LATER)], refused)
     assert await last_readings(rig.pool) == [OTHER_HOST, LATER, OTHER_DISK]
     assert [one.body for one in refused.kept.values()] == poison
     assert {one.code for one in refused.kept.values()} == {"malformed_record", "nul", "too_long", "no_number"}

@@ -13,6 +13,8 @@ from aiokafka.consumer.fetcher import Fetcher
 
 from bus.postgres.pool import Connection
 from bus.stage import runner as runner_module
+from bus.stage import worker as worker_module
+from bus.stage.faust_app import make_app
 from bus.wire.record import Record
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
@@ -234,3 +236,37 @@ async def test_worker_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig
 
     await eventually(said)
     await eventually(has(rig, 6))
+
+
+async def test_worker_a_stop_stays_when_the_app_crashes_and_ends_when_a_worker_starts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apps = list[Any]()
+
+    def made(*given: Any, **options: Any) -> Any:
+        apps.append(make_app(*given, **options))
+        return apps[-1]
+
+    monkeypatch.setattr(worker_module, "make_app", made)
+    stop = rig.work(Counting())
+    await rig.produce(0, b"poison")
+    await rig.produce(1, b"sound")
+    await eventually(has(rig, 1))
+
+    async def stopped() -> bool:
+        return (await rig.standing())[0].failure is not None
+
+    await eventually(stopped)
+    await apps[0].crash(RuntimeError("planted"))
+
+    async def another() -> bool:
+        return len(apps) == 2
+
+    await eventually(another)
+    await rig.produce(1, b"after the crash")
+    await eventually(has(rig, 2))
+    assert await stopped(), "an outage lifts no stop"
+    await stop()
+    rig.work(Counting(poison=b"no longer"))
+    await eventually(has(rig, 3))
+    assert not await stopped()
