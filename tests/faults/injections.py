@@ -98,7 +98,7 @@ async def workers_come_and_go(_stack: FaultStack, bus: Bus, rng: Random) -> Asyn
     """Let a second worker join every few seconds and leave, politely or killed: each time all stages rebalance."""
     folder = bus.folder / "second"
     folder.mkdir(exist_ok=True)
-    second = replace(bus, folder=folder, processes={}, module="bus")
+    second = replace(bus, folder=folder, processes={}, began_at={}, module="bus")
 
     async def join_and_leave() -> None:
         while True:
