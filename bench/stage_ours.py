@@ -16,7 +16,7 @@ from bus.settings import load
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
-from projections.read_models import decoding_once, stage
+from projections.read_models import decoding_once, ticket_stage
 
 
 async def main(topic: str, *names: str) -> None:
@@ -25,7 +25,7 @@ async def main(topic: str, *names: str) -> None:
     settings, stopping = load(), asyncio.Event()
     stop_on_signals(stopping)
     async with open_core(settings) as core, open_reader(settings) as reader:
-        whole = stage(decoding_once(EventReader(decode=core.codec.decode)), namespace=settings.namespace)
+        whole = ticket_stage(decoding_once(EventReader(decode=core.codec.decode)), namespace=settings.namespace)
         handlers = tuple(one for one in whole.handlers if one.name in names)
         runner = Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
         worker = StageWorker(

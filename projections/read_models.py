@@ -21,7 +21,9 @@ from schemas.topics import LOG, physical
 PROJECTIONS = "projections"
 # A read model's name is also the name of its offsets: never change one.
 TICKET_MODELS: Mapping[str, ReadModel[Any, Any]] = {model.name: model for model in (TICKETS, HISTORY, SLA_CLOCKS)}
-READ_MODELS: Mapping[str, ReadModel[Any, Any]] = {**TICKET_MODELS, HOSTS.name: HOSTS}
+OTHER_MODELS: Mapping[str, ReadModel[Any, Any]] = {HOSTS.name: HOSTS}
+READ_MODELS: Mapping[str, ReadModel[Any, Any]] = {**TICKET_MODELS, **OTHER_MODELS}
+STAGES = (PROJECTIONS, *OTHER_MODELS)
 DECODED_KEPT = 2 * CHUNK  # the handlers of the log are given the same records one after the other
 KEPT_BYTES_MAX = 4096  # of one: a log full of large events is no reason to hold gigabytes
 
@@ -43,11 +45,21 @@ def handler_of(
     return ProjectionHandler(model, model.reader(codec, know, keep))
 
 
-def stage(events: EventReader, *, namespace: str) -> Stage:
-    """Give the stage that keeps the read models of tickets from the log: records are read and decoded once for all."""
-    return Stage(
-        name=PROJECTIONS,
-        topic=physical(namespace, LOG),
-        group=physical(namespace, f"ticketbus.{PROJECTIONS}"),
-        handlers=tuple(ProjectionHandler(model, events) for model in TICKET_MODELS.values()),
+def ticket_stage(events: EventReader, *, namespace: str) -> Stage:
+    """Give the stage of the read models of tickets: records of the log are read and decoded once for all."""
+    handlers = tuple(ProjectionHandler(model, events) for model in TICKET_MODELS.values())
+    return _stage(PROJECTIONS, LOG, namespace, handlers)
+
+
+def stages(events: EventReader, codec: Codec, know: Know, keep: Keep, *, namespace: str) -> tuple[Stage, ...]:
+    """Give the stages that keep all read models; one of another topic than the log has a stage of its own name."""
+    others = OTHER_MODELS.values()
+    return (
+        ticket_stage(events, namespace=namespace),
+        *(_stage(one.name, one.topic, namespace, (handler_of(one, codec, know, keep),)) for one in others),
     )
+
+
+def _stage(name: str, topic: str, namespace: str, handlers: tuple[ProjectionHandler[Any, Any], ...]) -> Stage:
+    group = physical(namespace, f"ticketbus.{name}")
+    return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=handlers)

@@ -12,8 +12,9 @@ from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket, clock_of
 from bus.process.sla_process import SLA
+from bus.wire.codec import ticket_json
 from projections.read_model import Table, Written
-from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
+from projections.ticket_model import FOLDED, fold, read_folded, ticket_model
 
 
 class ClockState(StrEnum):
@@ -77,7 +78,7 @@ def _state(clock: Clock) -> ClockState:
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     """Give the tables' records of a row; most events change no promise."""
     changed = [one for one in ClockName if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
-    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(folded_json(ticket))}
+    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
     return {
         "sla_tickets": [folded],
         "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one)), strict=True)) for one in changed],

@@ -1,9 +1,7 @@
-"""What the read models of tickets share: the log, its folds, and how a version missing on the log is found."""
+"""What the read models of tickets share: the log, the fold, and how a version missing on the log is found."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -12,15 +10,13 @@ from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket, evolve
 from bus.postgres.pool import Connection
 from bus.stage import metrics
-from bus.wire.codec import Codec, ticket_from_json, ticket_json
+from bus.wire.codec import Codec, ticket_from_json
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 from bus.wire.record_reader import Keep, Know, RecordReader
 from projections.read_model import Key, ReadModel, Row, Table, Written
 from schemas.topics import LOG
 
-Result = TypeVar("Result")
-KEPT = 4_000  # results; the read models of a stage are given the same events one after the other
 FOLDED = "folded::text"  # the ticket as JSON text: read at once, not by way of Python's own lists and dicts
 _VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
 
@@ -82,39 +78,13 @@ async def _missing_versions(
     return [reader.decode(value) for value in values]
 
 
-def shared(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let read models share the results of a pure function: for the very same arguments it is called once.
-
-    Arguments are compared by identity, which costs less; a kept result keeps its arguments alive.
-    """
-    # Not a dict: to find its oldest key it goes over all that were deleted before it.
-    results = OrderedDict[tuple[int, ...], tuple[tuple[Any, ...], Result]]()
-
-    def sharing(*arguments: Any) -> Result:
-        key = tuple(map(id, arguments))
-        if (known := results.get(key)) is not None:
-            return known[1]
-        result = function(*arguments)
-        if len(results) >= KEPT:
-            results.popitem(last=False)
-        results[key] = arguments, result
-        return result
-
-    return sharing
-
-
-_evolved = shared(evolve)
-folded_json = shared(ticket_json)
-_ticket_of = lru_cache(maxsize=KEPT)(ticket_from_json)
-
-
 def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     """Fold one event into the ticket itself; a repeat changes nothing, a gap is VersionMissing."""
     if ticket is not None and recorded.version <= ticket.version:
         return ticket
-    return _evolved(ticket, recorded)
+    return evolve(ticket, recorded)
 
 
 def read_folded(_: Key, stored: Sequence[Any]) -> Ticket:
     """Read the ticket back from FOLDED."""
-    return _ticket_of(stored[0])
+    return ticket_from_json(stored[0])

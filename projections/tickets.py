@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from orjson import Fragment
 
 from bus.domain.ticket import Ticket
+from bus.wire.codec import ticket_json
 from projections.read_model import Table, Written
-from projections.ticket_model import FOLDED, fold, folded_json, read_folded, ticket_model
+from projections.ticket_model import FOLDED, fold, read_folded, ticket_model
 
 
 def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
@@ -43,7 +44,7 @@ def write(_: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
                 "assigner": ticket.assigner,
                 "last_at": ticket.last_at,
                 "last_action": ticket.last_action,
-                "folded": Fragment(folded_json(ticket)),
+                "folded": Fragment(ticket_json(ticket)),
             }
         ]
     }

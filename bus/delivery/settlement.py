@@ -20,7 +20,7 @@ from bus.intake.dlq_limit import LAST, above_limit
 class Settlement:
     """A turn's: what to write, and the target's breaker afterwards.
 
-    `recent`: of the last deliveries, which became letters. `flood`: why those are too many, if they are.
+    `recent`: of the last deliveries, which became letters. `over_limit`: why those are too many, if they are.
     """
 
     ended: Sequence[EndedClaim]

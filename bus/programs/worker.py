@@ -31,13 +31,12 @@ from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
-from projections.hosts import HOSTS
-from projections.read_models import PROJECTIONS, decoding_once, handler_of
-from projections.read_models import stage as projection_stage
+from projections import read_models
+from projections.read_models import decoding_once
 from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 DELIVERY, SLA = "delivery", "sla"
-STAGES = (PROJECTIONS, HOSTS.name, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
+STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
 CONNECTIONS = 14
 
 
@@ -98,8 +97,7 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
     }
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)
     return (
-        projection_stage(events, namespace=namespace),
-        _stage(namespace, HOSTS.name, HOSTS.topic, handler_of(HOSTS, core.codec, core.schemas.know, core.refused.keep)),
+        *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),
         _stage(namespace, DELIVERY, LOG, deliveries),
         *(_dispatching(core, name, topic, translator) for name, (topic, translator) in translators.items()),
     )

@@ -1,4 +1,4 @@
-"""Releases pushes that nobody connected can take, and raises an alert for those that wait too long."""
+"""Discards pushes of tickets without a handler, and raises an alert for those that wait too long."""
 
 import asyncio
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from bus.postgres.pool import connected
 from bus.postgres.store import add_events
 from bus.wire.event_reader import EventReader
 from projections.read_model import ReadModel
-from projections.read_models import TICKET_MODELS, decoding_once, stage
+from projections.read_models import TICKET_MODELS, decoding_once, ticket_stage
 from projections.rebuild import RebuildStopped, rebuild
 from projections.store import ProjectionHandler
 from projections.verify import verify
@@ -98,7 +98,7 @@ async def test_rebuild_while_the_worker_runs_loses_and_repeats_nothing(rig: Rig)
     events = many(80)
     half = len(events) // 2
     await publish(rig, events[:half])
-    whole = stage(decoding_once(EventReader(decode=CODEC.decode)), namespace="")
+    whole = ticket_stage(decoding_once(EventReader(decode=CODEC.decode)), namespace="")
     rig.work(*whole.handlers)
 
     async def at_the_end() -> bool:

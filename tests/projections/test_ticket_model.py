@@ -1,40 +1,24 @@
-"""What read models of tickets share: a fold is done once for the very same arguments, and never taken for another."""
+"""What read models of tickets share: the fold, whose repeats change nothing, and how its row is read back."""
 
 import pytest
 
-from projections import ticket_model
-from projections.ticket_model import fold, folded_json, read_folded, shared
-from tests.domain.people import OPEN
+from bus.domain.commands import Accept
+from bus.domain.errors import VersionMissing
+from bus.wire.codec import ticket_json
+from projections.ticket_model import fold, read_folded
+from tests.domain.people import ASSIGN, OPEN
 from tests.projections.told import told
 
 
-def test_ticket_model_a_shared_function_is_called_once_for_the_very_same_arguments() -> None:
-    calls = list[tuple[object, ...]]()
-    one, equal = ["a"], ["a"]
-
-    def called(*arguments: object) -> object:
-        calls.append(arguments)
-        return object()
-
-    sharing = shared(called)
-    assert sharing(None, one) is sharing(None, one)
-    assert sharing(None, equal) is not sharing(None, one)
-    assert len(calls) == 2
+def test_ticket_model_a_repeat_changes_nothing_and_a_gap_is_named() -> None:
+    opened, assigned, accepted = told(OPEN, ASSIGN, Accept())
+    ticket = fold(fold(None, opened), assigned)
+    assert fold(ticket, opened) is ticket
+    assert fold(ticket, assigned) is ticket
+    with pytest.raises(VersionMissing):
+        fold(fold(None, opened), accepted)
 
 
-def test_ticket_model_a_shared_function_forgets_its_oldest_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticket_model, "KEPT", 2)
-    sharing, arguments = shared(lambda _: object()), [["a"], ["b"], ["c"]]
-    first, *_, last = [sharing(one) for one in arguments]
-    assert sharing(arguments[2]) is last
-    assert sharing(arguments[0]) is not first
-
-
-def test_ticket_model_two_read_models_fold_the_same_event_into_one_ticket() -> None:
-    (opened,) = told(OPEN)
-    ticket = fold(None, opened)
-    assert fold(None, opened) is ticket
-    text = folded_json(ticket).decode()
-    again = read_folded((ticket.ticket_id,), [text])
-    assert again == ticket
-    assert read_folded((ticket.ticket_id,), [f"{text}"]) is again
+def test_ticket_model_a_folded_ticket_is_read_back_the_same() -> None:
+    ticket = fold(None, told(OPEN)[0])
+    assert read_folded((ticket.ticket_id,), [ticket_json(ticket).decode()]) == ticket
