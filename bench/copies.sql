@@ -12,7 +12,7 @@ SELECT uuid_of(command_id, k), id_of(ticket_id, k), md5(trace_id || k), fingerpr
 FROM generate_series(1, {copies}) k CROSS JOIN commands;
 INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
 SELECT shard, topic, id_of(ticket_id, k), version, published_at, kafka_offset
-FROM generate_series(1, {copies}) k CROSS JOIN outbox;
+FROM generate_series(1, {copies}) k CROSS JOIN outbox WHERE version IS NOT NULL;
 INSERT INTO tickets
 SELECT (jsonb_populate_record(t, jsonb_build_object('ticket_id', id_of(ticket_id, k), 'trace_id', md5(trace_id || k),
         'folded', folded_of(folded, id_of(ticket_id, k), md5(trace_id || k))))).*

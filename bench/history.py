@@ -83,7 +83,9 @@ async def _bare_s(core: Core) -> float:
         for table in (*_TABLES, "ticket_states"):
             await connection.execute(f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING ALL)".encode())
         for table, columns in _TABLES.items():
-            query = f"SELECT {', '.join(columns)} FROM {table} ORDER BY ctid"  # noqa: S608 - our own names
+            # Of the outbox events alone: an import's dead letters have rows there, too.
+            events = "WHERE version IS NOT NULL" if "version" in columns else ""
+            query = f"SELECT {', '.join(columns)} FROM {table} {events} ORDER BY ctid"  # noqa: S608 - our own names
             rows[table] = await (await connection.execute(query.encode(), binary=True)).fetchall()
     began = monotonic()
     for start in range(0, len(rows["events"]), BATCH_COMMANDS):
