@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 commands = typer.Typer(name="hosts", help="Hosts, their disks and when they were last read.", no_args_is_help=True)
 
 SILENT_AFTER = timedelta(minutes=1)  # six readings
+NAME_CHARS_MAX = 200
 
 
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List hosts and paths: role, free and total disk, free memory (bytes with --json), when they were last read.
 
-    A host that was not read for a minute is marked silent.
+    A host that was not read for a minute is marked silent, one whose clock is a minute ahead as such.
 
     Example: ticketbus hosts list --json
     """
@@ -47,13 +48,19 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 def _line(one: "HostRead", age: timedelta) -> str:
     share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
-    silent = "  失联 silent" if age > SILENT_AFTER else ""
+    host, role, path = (_printable(text) for text in (one.host, one.role or "-", one.path))
+    mark = "  失联 silent" if age > SILENT_AFTER else "  时钟超前 clock ahead" if age < -SILENT_AFTER else ""
     return (
-        f"{one.host:<20} {one.role or '-':<12} {one.path}  "
+        f"{host:<20} {role:<12} {path}  "
         f"磁盘可用 free {_gib(one.disk_free_bytes)} / {_gib(one.disk_total_bytes)} ({share:.0%})  "
         f"内存可用 memory {_gib(one.memory_free_bytes)}  "
-        f"读取于 read {one.read_at:%m-%d %H:%M:%S}, {_ago(age)}{silent}"
+        f"读取于 read {one.read_at:%Y-%m-%d %H:%M:%S}, {_ago(age)}{mark}"
     )
+
+
+def _printable(text: str) -> str:
+    """Cut a name of another program to a line: its records may hold anything."""
+    return "".join(one if one.isprintable() else "?" for one in text[:NAME_CHARS_MAX])
 
 
 def _gib(size: float) -> str:
