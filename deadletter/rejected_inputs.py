@@ -23,7 +23,7 @@ ON CONFLICT (origin, origin_ref) DO UPDATE SET
     code = excluded.code, field = excluded.field, detail_zh = excluded.detail_zh, detail_en = excluded.detail_en,
     last_at = now(), times = refused_inputs.times + 1"""
 
-_KNOWN = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY(%s)"
+_CLOSED = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY(%s) AND state <> 'open'"
 
 
 class PostgresRejectedInputs:
@@ -45,7 +45,7 @@ class PostgresRejectedInputs:
         async with connected(self._pool) as connection:
             async with connection.cursor() as cursor:
                 await cursor.executemany(_KEEP, rows)
-            dead = await _without_known_records(connection, dead)
+            dead = await _without_closed_records(connection, dead)
             fresh = len(await letters.post(connection, dead, self._encode)) if dead else 0
         if fresh:
             self._tell(fresh, [one for one in inputs if not one.heard])
@@ -67,12 +67,12 @@ class PostgresRejectedInputs:
         )
 
 
-async def _without_known_records(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:
-    """Leave out records of the log that have a letter, also a discarded one: they are met again by every rebuild."""
+async def _without_closed_records(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:
+    """Leave out records of the log whose letter was discarded: every rebuild reads them again."""
     places = [one.origin_ref for one in dead if one.origin == ORIGIN]
-    found = await (await connection.execute(_KNOWN, (ORIGIN, places))).fetchall() if places else []
-    known = {place for (place,) in found}
-    return [one for one in dead if one.origin != ORIGIN or one.origin_ref not in known]
+    found = await (await connection.execute(_CLOSED, (ORIGIN, places))).fetchall() if places else []
+    closed = {place for (place,) in found}
+    return [one for one in dead if one.origin != ORIGIN or one.origin_ref not in closed]
 
 
 class MemoryRejectedInputs:
