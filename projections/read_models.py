@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from bus.domain.events import Recorded
-from bus.stage.handler import Stage
+from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import CHUNK
 from bus.wire.codec import Codec
 from bus.wire.event_reader import EventReader
@@ -16,7 +16,7 @@ from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
 from projections.tickets import TICKETS
-from schemas.topics import LOG, physical
+from schemas.topics import LOG
 
 PROJECTIONS = "projections"
 # A read model's name is also the name of its offsets: never change one.
@@ -47,8 +47,8 @@ def handler_of(
 
 def ticket_stage(events: EventReader, *, namespace: str) -> Stage:
     """Give the stage of the read models of tickets: records of the log are read and decoded once for all."""
-    handlers = tuple(ProjectionHandler(model, events) for model in TICKET_MODELS.values())
-    return _stage(PROJECTIONS, LOG, namespace, handlers)
+    handlers = [ProjectionHandler(model, events) for model in TICKET_MODELS.values()]
+    return stage_of(PROJECTIONS, LOG, *handlers, namespace=namespace)
 
 
 def stages(events: EventReader, codec: Codec, know: Know, keep: Keep, *, namespace: str) -> tuple[Stage, ...]:
@@ -56,10 +56,5 @@ def stages(events: EventReader, codec: Codec, know: Know, keep: Keep, *, namespa
     others = OTHER_MODELS.values()
     return (
         ticket_stage(events, namespace=namespace),
-        *(_stage(one.name, one.topic, namespace, (handler_of(one, codec, know, keep),)) for one in others),
+        *(stage_of(one.name, one.topic, handler_of(one, codec, know, keep), namespace=namespace) for one in others),
     )
-
-
-def _stage(name: str, topic: str, namespace: str, handlers: tuple[ProjectionHandler[Any, Any], ...]) -> Stage:
-    group = physical(namespace, f"ticketbus.{name}")
-    return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=handlers)

@@ -48,10 +48,11 @@ _values = attrgetter(*_COLUMNS)
 
 def clock_rows(ticket: Ticket) -> tuple[ClockRow, ...]:
     """Give the SLA targets of a ticket; imported history has no alarms."""
-    return tuple(_clock_row(ticket, name) for name in ClockName)
+    alarms = SLA.deadlines(ticket)
+    return tuple(_clock_row(ticket, name, alarms) for name in ClockName)
 
 
-def _clock_row(ticket: Ticket, name: ClockName) -> ClockRow:
+def _clock_row(ticket: Ticket, name: ClockName, alarms: Mapping[str, datetime]) -> ClockRow:
     clock = clock_of(ticket, name)
     return ClockRow(
         ticket_id=ticket.ticket_id,
@@ -61,7 +62,7 @@ def _clock_row(ticket: Ticket, name: ClockName) -> ClockRow:
         state=_state(clock),
         due_at=due_at(clock),
         warn_at=warn_at(clock),
-        next_alarm_at=SLA.deadlines(ticket).get(name.value),
+        next_alarm_at=alarms.get(name.value),
         settled_at=clock.settled_at,
         breached_at=clock.breached_at,
     )
@@ -78,10 +79,11 @@ def _state(clock: Clock) -> ClockState:
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     """Give the tables' records of a row; most events change no promise."""
     changed = [one for one in ClockName if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
+    alarms = SLA.deadlines(ticket) if changed else {}
     folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
     return {
         "sla_tickets": [folded],
-        "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one)), strict=True)) for one in changed],
+        "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one, alarms)), strict=True)) for one in changed],
     }
 
 

@@ -23,9 +23,10 @@ def verdict(
     """
     waiting = [one for one in deliveries if one.state == "waiting"]
     lines = [_unpublished(sorted(set(unpublished)))] if unpublished else []
-    open_letters = {letter.target: letter for letter in letters if letter.target and letter.state == "open"}
     for target, some in groupby(waiting, key=attrgetter("target")):
-        lines += _waiting(target, list(some), open_letters.get(target), now)
+        rows = list(some)
+        letter = next((one for one in letters if one.id == rows[0].letter), None)
+        lines += _waiting(target, rows, letter, now)
     lines += _inputs([one for one in letters if not one.target and one.state == "open"])
     return lines or [_NOTHING]
 

@@ -26,14 +26,14 @@ from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
 from bus.settings import Settings
-from bus.stage.handler import Handler, Stage
+from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
 from projections import read_models
 from projections.read_models import decoding_once
-from schemas.topics import COMMANDS, INTAKE, LOG, physical
+from schemas.topics import COMMANDS, INTAKE, LOG
 
 DELIVERY, SLA = "delivery", "sla"
 STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
@@ -98,7 +98,7 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)
     return (
         *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),
-        _stage(namespace, DELIVERY, LOG, deliveries),
+        stage_of(DELIVERY, LOG, deliveries, namespace=namespace),
         *(_dispatching(core, name, topic, translator) for name, (topic, translator) in translators.items()),
     )
 
@@ -107,12 +107,7 @@ def _dispatching(core: Core, name: str, topic: str, translator: RecordTranslator
     handler = DispatchHandler(
         name=name, translator=translator, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
     )
-    return _stage(core.settings.namespace, name, topic, handler)
-
-
-def _stage(namespace: str, name: str, topic: str, handler: Handler) -> Stage:
-    group = physical(namespace, f"ticketbus.{name}")
-    return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=(handler,))
+    return stage_of(name, topic, handler, namespace=core.settings.namespace)
 
 
 async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event, applied: Callable[[str], None]) -> None:

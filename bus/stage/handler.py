@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bus.postgres.pool import Connection
 from bus.wire.record import Record
+from schemas.topics import physical
 
 
 class Handler(Protocol):
@@ -34,3 +35,9 @@ class Stage:
     topic: str
     group: str
     handlers: tuple[Handler, ...]
+
+
+def stage_of(name: str, topic: str, *handlers: Handler, namespace: str) -> Stage:
+    """Make the stage of that name on a topic of the contract, both named on the broker within the namespace."""
+    group = physical(namespace, f"ticketbus.{name}")
+    return Stage(name=name, topic=physical(namespace, topic), group=group, handlers=handlers)

@@ -13,7 +13,7 @@ from bus.wire.codec import plain
 from bus.wire.json_body import refuse_unstorable
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput
-from bus.wire.undecodable import place_of, unreadable
+from bus.wire.undecodable import place_of, unreadable, value_of
 
 ORIGIN = "log"
 BREATHE_EVERY = 200  # records read between two turns of the event loop
@@ -82,9 +82,7 @@ class RecordReader(Generic[Item]):
 
     def item(self, record: Record) -> Item:
         """Give what a record holds. Raises MalformedInput."""
-        if record.value is None:
-            raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-        return self.decode(record.value)
+        return self.decode(value_of(record))
 
     def as_json(self, item: Item) -> dict[str, Any]:
         """Give an item as plain JSON values."""

@@ -17,9 +17,14 @@ Wanted = TypeVar("Wanted")
 
 def read_value(codec: Codec, record: Record, wanted: type[Wanted]) -> Wanted:
     """Decode a record that is to be one of the class wanted. Pure. Raises MalformedInput."""
+    return decoded_as(codec, value_of(record), wanted)
+
+
+def value_of(record: Record) -> bytes:
+    """Give a record's value. Pure. Raises MalformedInput for a record without one."""
     if record.value is None:
         raise MalformedInput("empty_record", "value", "记录没有内容", "the record is empty")
-    return decoded_as(codec, record.value, wanted)
+    return record.value
 
 
 def decoded_as(codec: Codec, value: bytes, wanted: type[Wanted]) -> Wanted:

@@ -182,9 +182,7 @@ async def test_redrive_store_a_query_that_matches_nothing_freezes_nothing(delive
 async def test_redrive_store_a_letter_sent_again_too_often_is_left_out(delivery_queue: DeliveryQueue) -> None:
     await letters(delivery_queue, 1)
     for _ in range(redrive_store.SENT_AGAIN_MAX):
-        frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-        async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
-            assert (await whole(delivery_queue, frozen.id)).state == "stopped"
+        await refused_redrive(delivery_queue)
     with pytest.raises(NothingMatches, match="1 sent again 5 times"):
         await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
 
@@ -193,17 +191,23 @@ async def _reject(_call: Call) -> None:
     raise DeliveryFailed(FailureKind.REJECTED, "no such material")
 
 
+async def refused_redrive(delivery_queue: DeliveryQueue) -> int:
+    """Run a redrive whose letters are all rejected again, until it is stopped; gives its number."""
+    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
+        assert (await whole(delivery_queue, frozen.id)).state == "stopped"
+    return frozen.id
+
+
 async def test_redrive_store_a_letter_that_failed_again_and_was_let_go_has_not_arrived(
     delivery_queue: DeliveryQueue,
 ) -> None:
     await letters(delivery_queue, 4)
-    frozen = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
-        assert (await whole(delivery_queue, frozen.id)).state == "stopped"
+    number = await refused_redrive(delivery_queue)
     await in_transaction(
         delivery_queue.pool, discard, [await letter_of(delivery_queue, "R000")], DECISION, CODEC.encode_record
     )
-    one = await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)
+    one = await in_transaction(delivery_queue.pool, redrive_store.read, number)
     assert (one.released, one.delivered, one.failed) == (3, 0, 3)
 
 
@@ -211,9 +215,7 @@ async def test_redrive_store_what_arrives_by_another_redrive_has_not_arrived_by_
     delivery_queue: DeliveryQueue,
 ) -> None:
     await letters(delivery_queue, 2)
-    first = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
-    async with delivery_workers(delivery_queue.pool, Scripted(before=_reject)):
-        assert (await whole(delivery_queue, first.id)).state == "stopped"
+    await refused_redrive(delivery_queue)
     second = await in_transaction(delivery_queue.pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
     assert (await carried_out(delivery_queue, second.id, Scripted())).state == "done"
     told = [(one.delivered, one.failed) for one in await redrive_store.redrives(delivery_queue.pool)]

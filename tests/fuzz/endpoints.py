@@ -56,7 +56,7 @@ _QUERIES: Sequence[bytes] = (
 
 @dataclass(slots=True, kw_only=True)
 class HttpEndpoint:
-    """The door of clients: every command on the tickets given, opening, and what reads."""
+    """Requests of clients: every command on the tickets given, opening, and what reads."""
 
     chance: Random
     tickets: Sequence[str]
@@ -140,7 +140,7 @@ class HttpEndpoint:
 
 @dataclass(slots=True, kw_only=True)
 class WebhookEndpoint:
-    """The door of signed deliveries: rightly signed garbage, and wrongly signed anything."""
+    """Signed deliveries: rightly signed garbage, and wrongly signed anything."""
 
     chance: Random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
