@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 
+from bus.config_file import ConfigFileInvalid, FileModel, secret_of
 from bus.delivery.target import Call, Target
-from bus.delivery.targets_config import FileModel, TargetsConfigInvalid, secret_of
 from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
@@ -33,7 +33,7 @@ class EnvironmentSecrets:
     where: str
 
     def read(self, variable: str) -> SecretStr:
-        """Give a secret. Raises TargetsConfigInvalid, which names the variable and never a value."""
+        """Give a secret. Raises ConfigFileInvalid, which names the variable and never a value."""
         return secret_of(variable, self.environment, where=self.where)
 
 
@@ -55,7 +55,7 @@ class TargetServices:
 
 @dataclass(frozen=True, kw_only=True)  # without slots: SourceAdapter[Options](…) may be called, too
 class SourceAdapter(Generic[OptionsT]):
-    """A way to take in what a system sends. `build` does no I/O; it raises TargetsConfigInvalid or SettingsInvalid."""
+    """A way to take in what a system sends. `build` does no I/O; it raises ConfigFileInvalid or SettingsInvalid."""
 
     name: str
     options: type[OptionsT]
@@ -66,7 +66,7 @@ class SourceAdapter(Generic[OptionsT]):
 class TargetAdapter(Generic[OptionsT]):
     """A way to call a system. `build` connects to nothing: it is also called to see that a target can be built.
 
-    It raises TargetsConfigInvalid or SettingsInvalid.
+    It raises ConfigFileInvalid or SettingsInvalid.
     """
 
     name: str
@@ -87,11 +87,11 @@ class PushAdapter:
 def building(adapter: str, *, where: str) -> Iterator[EnvironmentSecrets]:
     """Lend the secrets that an adapter is built with; `where` names file and entry of whatever goes wrong.
 
-    Raises TargetsConfigInvalid for an exception that is not the bus's own.
+    Raises ConfigFileInvalid for an exception that is not the bus's own.
     """
     try:
         yield EnvironmentSecrets(environment=os.environ, where=where)
     except BusError:
         raise
     except Exception as error:  # another package's own: its text may hold a secret
-        raise TargetsConfigInvalid(f"{where}: the adapter {adapter!r} failed with {type(error).__name__}") from error
+        raise ConfigFileInvalid(f"{where}: the adapter {adapter!r} failed with {type(error).__name__}") from error

@@ -19,7 +19,7 @@ _SETTLED_S: Final = 15.0  # what starting up brings with it: groups joined, cach
 _MEASURED_S: Final = 60.0
 # The registry keeps its schemas in the same PostgreSQL; what it asks there is not the bus's.
 _OTHERS: Final = "SELECT pid FROM pg_stat_activity WHERE datname <> current_database()"
-_SERVER: Final = "SELECT pg_backend_pid()"
+_SERVER: Final = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"  # lives as long as the server
 
 
 async def run(bus: Bus) -> list[Figure]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, RootModel
 
-from bus.domain.errors import BusError
+from bus.config_file import FileModel, read_yaml
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.settings import Settings
@@ -16,20 +16,18 @@ from bus.settings import Settings
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
-class RulesConfigInvalid(BusError):
-    """A rules file cannot be read; the text names the file, the field and what is expected."""
-
-
-class _Promise(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Promise(FileModel):
     name: str
     response: _POSITIVE
     resolution: _POSITIVE
 
 
+class _Promises(RootModel[Annotated[dict[str, _Promise], Field(min_length=1)]]):
+    """The promises by ticket type."""
+
+
 def load_rules(settings: Settings) -> Rules:
-    """Read the rules once, at start. Raises RulesConfigInvalid."""
+    """Read the rules once, at start. Raises ConfigFileInvalid."""
     shipped = resources.files("schemas")
     with resources.as_file(shipped.joinpath("sla.yaml")) as default:
         sla = load_sla(settings.sla_file or default)
@@ -42,15 +40,6 @@ def load_rules(settings: Settings) -> Rules:
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:
-    """Read the promises of every ticket type. Raises RulesConfigInvalid."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        promises = TypeAdapter(dict[str, _Promise]).validate_python(raw)
-    except (OSError, yaml.YAMLError) as error:
-        raise RulesConfigInvalid(f"{path}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RulesConfigInvalid(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    if not promises:
-        raise RulesConfigInvalid(f"{path}: names no ticket type")
+    """Read the promises of every ticket type. Raises ConfigFileInvalid."""
+    promises = read_yaml(path, _Promises).root
     return {name: SlaLimit(response=one.response, resolution=one.resolution) for name, one in promises.items()}

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from bus.aio import Backoff
 from bus.alerts.alert import Alert, AlertRule, AlertSink
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.postgres.pool import Pool, in_transaction
@@ -14,18 +15,20 @@ from deadletter.records import Encode
 from deadletter.redrive_policy import End
 from deadletter.redrive_store import Redrive
 
-LOOK_S = 0.5
+LOOK_S, LOOK_S_MAX = 0.5, 2.0
 PAUSE_S = 0.2  # between the steps of what is carried out
 log = structlog.get_logger()
 
 
 async def carry_out_running(pool: Pool, now: Callable[[], datetime], encode: Encode, report: AlertSink) -> None:
     """Carry out what was begun, a step of each in turn; until cancelled. Any number of workers may."""
+    rest = Backoff(LOOK_S, LOOK_S_MAX)
     while True:
-        pause_s = LOOK_S
+        pause_s = rest.pause_s()
         try:
             for number in await redrive_store.running(pool):
                 pause_s = PAUSE_S
+                rest.reset()
                 if why := await _step(pool, number, now(), encode):
                     report(_stopped(number, why))
         except StoreUnavailable as error:

@@ -10,8 +10,8 @@ from adapters.adapter import (
 )
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
 from adapters.source_contract import command_id
+from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
-from bus.delivery.targets_config import VariableName
 from bus.domain import commands, events, terms, values
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput

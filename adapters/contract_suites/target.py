@@ -18,8 +18,9 @@ import orjson
 import pytest
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
+from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
-from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
+from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened
 from bus.domain.terms import CommandId, EventId, KeyKind, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
@@ -124,7 +125,7 @@ class TargetContract(ABC):
         good = self.options("http://127.0.0.1:9")
         self._load_config(tmp_path, good)
         with pytest.raises(
-            TargetsConfigInvalid, match=r"targets\.it\.options\.no_such_option: there is no such field"
+            ConfigFileInvalid, match=r"targets\.it\.options\.no_such_option: there is no such field"
         ) as wrong:
             self._load_config(tmp_path, {**good, "no_such_option": PHONE})
         assert PHONE not in str(wrong.value)
@@ -132,7 +133,7 @@ class TargetContract(ABC):
     def test_a_secret_that_is_not_set_is_named_and_none_is_shown(self) -> None:
         for missing in self.secrets:
             rest = {name: value for name, value in self.secrets.items() if name != missing}
-            with pytest.raises(TargetsConfigInvalid, match=rf"targets\.it: .*{missing}") as wrong:
+            with pytest.raises(ConfigFileInvalid, match=rf"targets\.it: .*{missing}") as wrong:
                 self.built("http://127.0.0.1:9", rest)
             assert [value for value in self.secrets.values() if value in str(wrong.value)] == []
 

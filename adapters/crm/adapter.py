@@ -9,7 +9,7 @@ from pydantic import Field
 from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
 from adapters.crm import signature
 from adapters.crm.translate import translate
-from bus.delivery.targets_config import VariableName
+from bus.config_file import VariableName
 from bus.domain.commands import Request
 from schemas.messages import RequestReceived
 

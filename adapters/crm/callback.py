@@ -11,8 +11,8 @@ from adapters.adapter import EnvironmentSecrets, Options, TargetAdapter, TargetS
 from adapters.crm import signature
 from adapters.crm.callback_wire import judge, status_body
 from adapters.outbound_http import Deadline, HttpUrl, NoResponse, OutboundHttp
+from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.delivery.targets_config import VariableName
 from bus.domain.errors import StoreUnavailable
 from bus.intake.dispatch import utc_now
 
@@ -27,7 +27,7 @@ class CrmCallbackOptions(Options):
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
 
     def keys(self, secrets: EnvironmentSecrets) -> tuple[signature.Secret, ...]:
-        """Read the signing keys. Raises TargetsConfigInvalid or SettingsInvalid: the variable, never the value."""
+        """Read the signing keys. Raises ConfigFileInvalid or SettingsInvalid: the variable, never the value."""
         return tuple(
             signature.secret(secrets.read(name).get_secret_value(), where=f"{secrets.where}: {name}")
             for name in self.secrets

@@ -5,7 +5,7 @@ from pydantic import Field
 from adapters.adapter import EnvironmentSecrets, Options
 from adapters.erp.kingdee_wire import KingdeeSettings
 from adapters.outbound_http import HttpUrl
-from bus.delivery.targets_config import VariableName
+from bus.config_file import VariableName
 
 
 class KingdeeOptions(Options):
@@ -22,6 +22,6 @@ class KingdeeOptions(Options):
     bill_type: str = "QTCKD01_SYS"
 
     def settings(self, secrets: EnvironmentSecrets) -> KingdeeSettings:
-        """Read the secret and give the adapter's settings. Raises TargetsConfigInvalid."""
+        """Read the secret and give the adapter's settings. Raises ConfigFileInvalid."""
         secret = secrets.read(self.app_secret).get_secret_value()
         return KingdeeSettings(**{**self.model_dump(), "app_secret": secret})

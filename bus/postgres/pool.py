@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
@@ -50,11 +51,16 @@ async def open_pool(url: str, *, size: int = 8) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def guard() -> AsyncIterator[None]:
-    """Turn "the database is away" into StoreUnavailable; every other error passes as it is."""
+    """Turn "the database is away" or not prepared into StoreUnavailable; every other error passes as it is."""
     try:
         yield
     except _AWAY as error:
         raise StoreUnavailable(f"PostgreSQL is away: {type(error).__name__}") from error
+    except (UndefinedTable, UndefinedColumn) as error:
+        what = error.diag.message_primary
+        raise StoreUnavailable(
+            f"the database is not prepared for this version ({what}); run `ticketbus prepare`"
+        ) from error
 
 
 @asynccontextmanager

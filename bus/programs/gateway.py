@@ -48,7 +48,7 @@ STOP_S_MAX = 5
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises TargetsConfigInvalid at once."""
+    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises ConfigFileInvalid at once."""
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, targets_config_of(settings)))
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from adapters.adapter import SourceAdapter, SourceServices, building
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
-from bus.delivery.targets_config import FileModel, TargetsConfigInvalid, read_options, read_yaml
+from bus.config_file import ConfigFileInvalid, FileModel, read_options, read_yaml
 from bus.intake.reserved_names import is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
@@ -33,7 +33,7 @@ class _SourcesConfig(FileModel):
 def sources(settings: Settings) -> Mapping[str, Source]:
     """Make the sources of the sources file, and for each webhook secret one that speaks the generic signed CRM webhook.
 
-    Raises SettingsInvalid for a secret that is none and for the bus's own names, TargetsConfigInvalid for the file.
+    Raises SettingsInvalid for a secret that is none and for the bus's own names, ConfigFileInvalid for the file.
     """
     if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
         raise SettingsInvalid(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
@@ -57,7 +57,7 @@ def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:
     ]
     faults += [f"sources.{name}: TICKETBUS_WEBHOOK_SECRETS has it already" for name in options if name in taken]
     if faults:
-        raise TargetsConfigInvalid(f"{path}: {'; '.join(faults)}")
+        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
     return {name: _built(path, name, SOURCES[source.adapter], options[name]) for name, source in config.sources.items()}
 
 

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 from adapters.adapter import PushAdapter, TargetAdapter, TargetServices, building
 from adapters.registry import TARGETS
 from bus.app import Core
+from bus.config_file import ConfigFileInvalid
 from bus.delivery.attempt import AttemptRunner
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, Target
-from bus.delivery.targets_config import TargetConfig, TargetsConfig, TargetsConfigInvalid, load_targets_config
+from bus.delivery.targets_config import TargetConfig, TargetsConfig, load_targets_config
 from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
@@ -38,7 +39,7 @@ class Closeable(Protocol):
 
 
 def targets_config_of(settings: Settings) -> TargetsConfig:
-    """Read the targets file; without one there are no targets. Raises TargetsConfigInvalid."""
+    """Read the targets file; without one there are no targets. Raises ConfigFileInvalid."""
     if settings.targets_file is None:
         return TargetsConfig(targets={})
     config = load_targets_config(settings.targets_file, TARGETS)
@@ -53,12 +54,12 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
         faults += [f"targets.{name}.{field}: the {adapter.name} has no use for it" for field in unused]
         pushed = pushed or name
     if faults:
-        raise TargetsConfigInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
+        raise ConfigFileInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
     return config
 
 
 async def check_targets(settings: Settings, config: TargetsConfig) -> None:
-    """Check that every target can be built and its secrets are there. Raises TargetsConfigInvalid, SettingsInvalid."""
+    """Check that every target can be built and its secrets are there. Raises ConfigFileInvalid, SettingsInvalid."""
     for name, target in config.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:
@@ -88,7 +89,7 @@ def push_sessions_of(core: Core, config: TargetsConfig) -> PushSessions | None:
 def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Runnable, Closeable]]:
     """Make a delivery worker for every target that is called, an overdue monitor for what apps fetch.
 
-    Raises TargetsConfigInvalid where a secret is not set.
+    Raises ConfigFileInvalid where a secret is not set.
     """
     serving = dict[str, tuple[Runnable, Closeable]]()
     for name, target in config.targets.items():

@@ -45,7 +45,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
     `sla` is the timer of SLA targets alone; with `delivery` the delivery workers run too.
 
-    Raises TargetsConfigInvalid before anything runs.
+    Raises ConfigFileInvalid before anything runs.
     """
     names, targets = frozenset(wanted), targets_config_of(settings)
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there

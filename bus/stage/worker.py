@@ -22,7 +22,7 @@ from bus.stage.runner import Runner, side_by_side
 from bus.wire.record import Record
 
 STRETCH = 2_000  # records of a partition that a handler apart is brought nearer between two looks at its lag
-LOOK_EVERY_S = 1.0
+LOOK_S_MIN, LOOK_S_MAX = 1.0, 2.0  # the pause between two looks, at work and at rest
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
 START_S_MAX = 30.0
 STEADY_S = 60.0  # who ran this long begins again with the shortest pause
@@ -85,8 +85,9 @@ class StageWorker:
         batch.done.set()
 
     async def _work(self, app: faust.App, stopping: asyncio.Event) -> None:
-        """Plan and act, for each batch and once a second; waits while a store is away."""
-        pause, look_at, batch = Backoff(RETRY_S_MIN, RETRY_S_MAX), 0.0, None
+        """Plan and act, for each batch and every second or two; waits while a store is away."""
+        pause, look, look_at = Backoff(RETRY_S_MIN, RETRY_S_MAX), Backoff(LOOK_S_MIN, LOOK_S_MAX), 0.0
+        batch: Batch | None = None
         while not stopping.is_set():
             if app.should_stop:
                 raise InvariantBroken(f"the App stopped by itself: {app.crash_reason!r}")
@@ -95,8 +96,9 @@ class StageWorker:
                     batch = await unless(stopping, self._next(look_at - monotonic()))
                 if monotonic() >= look_at or (batch and self._new(batch)):
                     await unless(stopping, self._look(app))
-                    look_at = monotonic() + LOOK_EVERY_S
+                    look_at = monotonic() + look.pause_s()
                 if batch:
+                    look.reset()
                     await unless(stopping, self._advance(app, batch.ends, batch.unread, batch.records))
                     batch.done.set()
                 pause.reset()

@@ -19,8 +19,9 @@ from adapters.crm.callback import CrmCallbackOptions
 from adapters.crm.callback_wire import judge, status_body
 from adapters.outbound_http import HttpResponse, retry_after_s
 from adapters.registry import TARGETS
+from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import DeliveryFailed, FailureKind
-from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
+from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened, WorkPaused, WorkStarted
 from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket import Ticket, evolve
@@ -175,7 +176,7 @@ def test_crm_callback_wire_the_keys_stand_in_the_environment() -> None:
     assert options.keys(EnvironmentSecrets(environment=environment, where="targets.crm")) == tuple(
         map(signature.secret, (OLD, NEW))
     )
-    with pytest.raises(TargetsConfigInvalid, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
+    with pytest.raises(ConfigFileInvalid, match=r"targets\.crm: the environment variable CRM_NEW is not set"):
         options.keys(EnvironmentSecrets(environment={"CRM_OLD": OLD}, where="targets.crm"))
     with pytest.raises(SettingsInvalid, match=r"targets\.crm: CRM_OLD: ") as wrong:
         options.keys(EnvironmentSecrets(environment={"CRM_OLD": "whsec_YWJj", "CRM_NEW": NEW}, where="targets.crm"))

@@ -12,7 +12,8 @@ from adapters import registry
 from adapters.adapter import Options, PushAdapter, TargetAdapter
 from adapters.crm import callback
 from adapters.plugins import Adapters
-from bus.delivery.targets_config import TargetsConfigInvalid, load_targets_config
+from bus.config_file import ConfigFileInvalid
+from bus.delivery.targets_config import load_targets_config
 from bus.domain.errors import AdapterUnusable
 from bus.programs.gateway import run_gateway
 from bus.programs.sources import sources
@@ -91,7 +92,7 @@ def test_registry_targets_file_names_file_target_and_field_of_a_broken_offer(tmp
     found = offers(tmp_path, acme={"lost": "no_such_module_anywhere:X"})
     path = tmp_path / "targets.yaml"
     path.write_text("targets: {erp: {adapter: lost, events: all}, crm: {adapter: crm-calback, events: all}}")
-    with pytest.raises(TargetsConfigInvalid) as wrong:
+    with pytest.raises(ConfigFileInvalid) as wrong:
         load_targets_config(path, found)
     text = str(wrong.value)
     assert text.startswith(f"{path}: targets.erp.adapter: what the package acme 1.2 offers")
@@ -115,7 +116,7 @@ async def test_registry_targets_are_built_at_start_and_a_secret_that_cannot_be_o
         await check_targets(settings, plan)
     assert "YWJj" not in str(wrong.value)
     monkeypatch.delenv("CRM_SECRET")
-    with pytest.raises(TargetsConfigInvalid, match=r"targets\.yaml: targets\.crm\.options: .*CRM_SECRET is not set"):
+    with pytest.raises(ConfigFileInvalid, match=r"targets\.yaml: targets\.crm\.options: .*CRM_SECRET is not set"):
         await check_targets(settings, plan)
 
 
@@ -128,7 +129,7 @@ def sources_file(folder: Path, **given: Any) -> Settings:
 async def test_registry_programs_say_what_is_wrong_with_sources_before_they_wait_for_anything(tmp_path: Path) -> None:
     settings = sources_file(tmp_path, x={"adapter": "crm-webhok"})
     for program in (run_gateway, run_worker):
-        with pytest.raises(TargetsConfigInvalid, match="there is no adapter 'crm-webhok'"):
+        with pytest.raises(ConfigFileInvalid, match="there is no adapter 'crm-webhok'"):
             await program(settings)
 
 
@@ -158,7 +159,7 @@ def test_registry_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monke
 def test_registry_sources_file_is_refused_by_file_source_and_field(
     tmp_path: Path, name: str, entry: Mapping[str, Any], said: str
 ) -> None:
-    with pytest.raises(TargetsConfigInvalid) as wrong:
+    with pytest.raises(ConfigFileInvalid) as wrong:
         sources(sources_file(tmp_path, **{name: entry}))
     assert str(wrong.value).startswith(f"{tmp_path / 'sources.yaml'}: ")
     assert said in str(wrong.value)

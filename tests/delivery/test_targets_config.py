@@ -8,15 +8,10 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from bus.config_file import ConfigFileInvalid, VariableName, secret_of
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
-from bus.delivery.targets_config import (
-    TargetsConfig,
-    TargetsConfigInvalid,
-    VariableName,
-    load_targets_config,
-    secret_of,
-)
+from bus.delivery.targets_config import TargetsConfig, load_targets_config
 from bus.delivery.triage import RetryLimits
 from bus.domain.events import AssignmentAccepted, Event, NoteAdded, PartsRequested, Recorded
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
@@ -63,7 +58,7 @@ def config_of(tmp_path: Path, text: str) -> TargetsConfig:
 
 
 def refusal(tmp_path: Path, text: str) -> str:
-    with pytest.raises(TargetsConfigInvalid) as wrong:
+    with pytest.raises(ConfigFileInvalid) as wrong:
         config_of(tmp_path, text)
     assert str(wrong.value).startswith(str(tmp_path / "targets.yaml: "))
     return str(wrong.value).removeprefix(f"{tmp_path / 'targets.yaml'}: ")
@@ -193,15 +188,15 @@ def test_targets_config_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: 
 
 def test_targets_config_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "targets.yaml"
-    with pytest.raises(TargetsConfigInvalid, match=r"targets\.yaml: No such file"):
+    with pytest.raises(ConfigFileInvalid, match=r"targets\.yaml: No such file"):
         load_targets_config(path, ADAPTERS)
     path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(TargetsConfigInvalid, match="not YAML in UTF-8"):
+    with pytest.raises(ConfigFileInvalid, match="not YAML in UTF-8"):
         load_targets_config(path, ADAPTERS)
 
 
 def test_targets_config_a_secret_comes_from_the_environment_and_is_masked() -> None:
     assert "s3cret" not in repr(secret_of("CRM_SECRET", {"CRM_SECRET": "s3cret"}, where="targets.crm"))
     for environment in ({}, {"CRM_SECRET": " "}):
-        with pytest.raises(TargetsConfigInvalid, match=r"targets\.crm: the environment variable CRM_SECRET is not set"):
+        with pytest.raises(ConfigFileInvalid, match=r"targets\.crm: the environment variable CRM_SECRET is not set"):
             secret_of("CRM_SECRET", environment, where="targets.crm")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.delivery.targets_config import TargetsConfigInvalid
+from bus.config_file import ConfigFileInvalid
 from bus.postgres.pool import Pool
 from bus.programs.gateway import run_gateway
 from bus.programs.targets import targets_config_of
@@ -92,6 +92,6 @@ async def test_overdue_monitor_a_targets_file_that_asks_for_what_is_not_there_st
     file.write_text(f"targets: {targets}")
     settings = Settings(targets_file=file)
     for refuses in (lambda: asyncio.sleep(0, targets_config_of(settings)), lambda: run_gateway(settings)):
-        with pytest.raises(TargetsConfigInvalid) as wrong:
+        with pytest.raises(ConfigFileInvalid) as wrong:
             await refuses()
         assert named in str(wrong.value)

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from fastavro import parse_schema
 
+from bus.config_file import ConfigFileInvalid
 from bus.domain import events
 from bus.domain.commands import OUTSIDE
-from bus.rules_config import RulesConfigInvalid, load_rules, load_sla
+from bus.rules_config import load_rules, load_sla
 from bus.settings import Settings
 from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.topics import Topic, load_contract, physical
@@ -105,7 +106,7 @@ def test_catalogue_the_promises_are_those_that_were_agreed() -> None:
 def test_catalogue_a_promise_that_cannot_be_read_names_the_file(text: str, tmp_path: Any) -> None:
     path = tmp_path / "sla.yaml"
     path.write_text(text)
-    with pytest.raises(RulesConfigInvalid, match=r"sla\.yaml"):
+    with pytest.raises(ConfigFileInvalid, match=r"sla\.yaml"):
         load_sla(path)
 
 

@@ -90,6 +90,12 @@ async def test_postgres_a_database_that_is_away_is_an_outage_and_no_other_error(
             await store.events(TicketId("T20261122-000001"))
 
 
+async def test_postgres_a_database_that_was_not_prepared_is_waited_for_and_says_what_to_run(pool: Pool) -> None:
+    for query in ("SELECT 1 FROM no_such_table", "SELECT no_such_column FROM tickets"):
+        with pytest.raises(StoreUnavailable, match=r"no_such_.* run `ticketbus prepare`"):
+            await read(pool, query)
+
+
 async def read(pool: Pool, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Read rows."""
     async with connected(pool) as connection:
