@@ -4,11 +4,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
-from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
 from bus.gateway.auth.clients import ensure_client
 from bus.gateway.auth.roles import Role
 from bus.intake.dispatch import Dispatcher
@@ -109,7 +115,7 @@ def require(settings: Settings, name: str) -> str:
 async def _codec(pool: Pool, patience_s: float) -> Codec:
     """Load the registered schemas; Postgres may still be starting."""
     async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(StoreUnavailable),
+        retry=retry_if_exception_type(StoreUnavailable) & retry_if_not_exception_type(DatabaseNotPrepared),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         stop=stop_after_delay(patience_s),
         reraise=True,

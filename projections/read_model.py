@@ -39,10 +39,10 @@ with the reader, the handler's name and the record as it was read."""
 class ReadModel(Generic[Item, Row]):
     """`project` folds one item of `topic` into the row of its key; an item known already gives the row back unchanged.
 
-    `topic` is the contract's name. The first table is keyed by what `key_of` gives; a row is read back from its columns
-    (or expressions) `stored` by `read`. `write` gives the records to put into each table when a row goes from what is
-    stored to what it is now, the columns always the same. `heal` is asked when `project` raises InvariantBroken;
-    without it the handler stops there.
+    `topic` is the contract's name. No row where there was one deletes it. The first table is keyed by what `key_of`
+    gives, and each table has those columns; a row is read back from its columns (or expressions) `stored` by `read`.
+    `write` gives the records to put into each table when a row goes from what is stored to what it is now, the columns
+    always the same. `heal` is asked when `project` raises InvariantBroken; without it the handler stops there.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Keeps read models in PostgreSQL: the rows touched in one query, folded in memory, written back in one round trip."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple
 
@@ -41,11 +41,11 @@ class ProjectionHandler(Generic[Item, Row]):
             for one in written:
                 await connection.execute(one.query, (one.records.decode(),))
 
-    async def _folded(self, connection: Connection, read: Sequence[tuple[Record, Item]]) -> list["_Upsert"]:
-        """Fold items onto the rows stored, and give what is to be written to the tables."""
+    async def _folded(self, connection: Connection, read: Sequence[tuple[Record, Item]]) -> list["_Statement"]:
+        """Fold items onto the rows stored, and give what brings the tables there."""
         keys = [self.model.key_of(item) for _, item in read]
         stored = await self._load(connection, set(keys))
-        rows, changed = dict(stored), dict[Key, Row]()
+        rows, changed = dict[Key, Row | None](stored), set[Key]()
         for number, (key, (record, item)) in enumerate(zip(keys, read, strict=True)):
             if number % BREATHE_EVERY == BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
@@ -54,9 +54,10 @@ class ProjectionHandler(Generic[Item, Row]):
                 after = self.model.project(before, item)
             except InvariantBroken as broken:
                 after = await self._healed(connection, before, (record, item), broken)
-            if after is not None and after is not before:
-                rows[key] = changed[key] = after
-        return self._written([(stored.get(key), row) for key, row in changed.items()])
+            if after is not before:
+                rows[key] = after
+                changed.add(key)
+        return self._statements(stored, {key: row for key, row in rows.items() if key in changed})
 
     async def _healed(
         self, connection: Connection, row: Row | None, read: tuple[Record, Item], broken: InvariantBroken
@@ -80,27 +81,39 @@ class ProjectionHandler(Generic[Item, Row]):
         rows = await (await connection.execute(query.encode(), values)).fetchall()
         return {row[:wide]: self.model.read(row[:wide], row[wide:]) for row in rows}
 
-    def _written(self, rows: Sequence[tuple[Row | None, Row]]) -> list["_Upsert"]:
-        """Give what puts the rows into the model's tables."""
+    def _statements(self, stored: Mapping[Key, Row], changed: Mapping[Key, Row | None]) -> list["_Statement"]:
+        """Give what puts rows into the model's tables, and takes out those that are no more."""
         written: dict[str, list[Written]] = {table.name: [] for table in self.model.tables}
-        for before, after in rows:
-            for name, records in self.model.write(before, after).items():
-                written[name].extend(records)
-        return [_upsert(table, written[table.name]) for table in self.model.tables if written[table.name]]
+        for key, row in changed.items():
+            if row is not None:
+                for name, records in self.model.write(stored.get(key), row).items():
+                    written[name].extend(records)
+        names = self.model.tables[0].key
+        gone = [dict(zip(names, key, strict=True)) for key, row in changed.items() if row is None and key in stored]
+        deletes = [_delete(table, names, gone) for table in self.model.tables if gone]
+        return deletes + [_upsert(table, written[table.name]) for table in self.model.tables if written[table.name]]
 
 
-class _Upsert(NamedTuple):
+class _Statement(NamedTuple):
     """Whole records at once: PostgreSQL reads them from one JSON array by the table's own types."""
 
     query: bytes
     records: bytes
 
 
-def _upsert(table: Table, records: Sequence[Written]) -> _Upsert:
+def _delete(table: Table, names: Sequence[str], keys: Sequence[Written]) -> _Statement:
+    same = " AND ".join(f"t.{name} = gone.{name}" for name in names)
+    query = f"""
+        DELETE FROM {table.name} t USING json_populate_recordset(null::{table.name}, %s::json) gone
+        WHERE {same}"""  # noqa: S608 - the names are the model's own
+    return _Statement(query.encode(), orjson.dumps(keys))
+
+
+def _upsert(table: Table, records: Sequence[Written]) -> _Statement:
     columns = list(records[0])
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in table.key)
     query = f"""
         INSERT INTO {table.name} ({", ".join(columns)})
         SELECT {", ".join(columns)} FROM json_populate_recordset(null::{table.name}, %s::json)
         ON CONFLICT ({", ".join(table.key)}) DO UPDATE SET {changes}"""  # noqa: S608 - the names are the model's own
-    return _Upsert(query.encode(), orjson.dumps(records))
+    return _Statement(query.encode(), orjson.dumps(records))

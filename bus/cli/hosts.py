@@ -1,13 +1,14 @@
 """`ticketbus hosts`: what `ticketbus watch` last read on each host."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from bus.app import Core
     from schemas.messages import HostRead
 
 commands = typer.Typer(name="hosts", help="Hosts, their disks and when they were last read.", no_args_is_help=True)
@@ -44,6 +45,32 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
             echo_json({**asdict(one), "silent": age > SILENT_AFTER})
         else:
             typer.echo(_line(one, age))
+
+
+@commands.command()
+def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` shows it.")], data: Data = None) -> None:
+    """Remove a host that is no more, with all its paths; one that still sends readings is refused.
+
+    Example: ticketbus hosts remove kafka-3
+    """
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.programs import host_watch
+    from projections.hosts import last_readings
+
+    async def work(core: "Core") -> str | None:
+        known = [one for one in await last_readings(core.pool) if one.host == host]
+        if not known:
+            return f"没有主机“{host}” / there is no host {host!r}"
+        if any(utc_now() - one.read_at <= SILENT_AFTER for one in known):
+            return f"“{host}”仍在上报,先停止它的 ticketbus watch / {host!r} still sends readings: stop its watch first"
+        await host_watch.remove(core.settings, known)
+        return None
+
+    if refusal := with_core(data, work):
+        typer.echo(refusal, err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{host} removed")
 
 
 def _line(one: "HostRead", age: timedelta) -> str:

@@ -51,6 +51,10 @@ class StoreUnavailable(Transient):
     """PostgreSQL cannot take the transaction now; nothing was appended."""
 
 
+class DatabaseNotPrepared(StoreUnavailable):
+    """A table or column of this version is missing, until somebody runs `ticketbus prepare`."""
+
+
 class CommandRaced(Transient):
     """Two transactions held the same new command id; one won, and the other finds it known when it tries again."""
 

@@ -9,7 +9,7 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import DatabaseNotPrepared, StoreUnavailable
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -58,7 +58,7 @@ async def guard() -> AsyncIterator[None]:
         raise StoreUnavailable(f"PostgreSQL is away: {type(error).__name__}") from error
     except (UndefinedTable, UndefinedColumn) as error:
         what = error.diag.message_primary
-        raise StoreUnavailable(
+        raise DatabaseNotPrepared(
             f"the database is not prepared for this version ({what}); run `ticketbus prepare`"
         ) from error
 

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,17 @@ def read_host(path: Path, role: str, at: datetime) -> HostRead:
 def record_key(reading: HostRead) -> bytes:
     """Give the key under which compaction keeps the last reading: two disks of a host have one each."""
     return f"{reading.host}|{reading.path}".encode()
+
+
+async def remove(settings: Settings, hosts: Iterable[HostRead]) -> None:
+    """Tell the topic that hosts and paths are no more: a record without a value. Raises KafkaUnavailable."""
+    topic, held = physical(settings.namespace, HOSTS), HeldProducer(settings)
+    try:
+        async with held.sending(PERIOD_S) as producer:
+            for one in hosts:
+                await producer.send_and_wait(topic, None, key=record_key(one))
+    finally:
+        await held.close()
 
 
 async def watch(settings: Settings, codec: Codec, path: Path, now: Callable[[], datetime]) -> None:

@@ -37,10 +37,12 @@ class RecordReader(Generic[Item]):
     """Reads records the same way for live handlers, rebuild and restore, so that all skip the same ones.
 
     `decode` gives what a value holds, or raises MalformedInput; `know` looks up schemas that `decode` was not taught,
-    and raises Transient while the registry is away; `keep` takes what is passed over, once per place.
+    and raises Transient while the registry is away; `keep` takes what is passed over, once per place. `deleted` reads
+    the key of a record without a value, or raises MalformedInput; a topic that is not compacted has none.
     """
 
     decode: Callable[[bytes], Item]
+    deleted: Callable[[bytes | None], Item] | None = None
     know: Know = nothing_more
     keep: Keep = nowhere
 
@@ -72,7 +74,8 @@ class RecordReader(Generic[Item]):
         kept, refused = list[tuple[Record, Item]](), list[Unreadable]()
         for record, item in read:
             try:
-                refuse_unstorable(self.as_json(item), "")
+                if record.value is not None:
+                    refuse_unstorable(self.as_json(item), "")
             except MalformedInput as refusal:
                 refused.append((record, refusal))
             else:
@@ -82,6 +85,8 @@ class RecordReader(Generic[Item]):
 
     def item(self, record: Record) -> Item:
         """Give what a record holds. Raises MalformedInput."""
+        if record.value is None and self.deleted is not None:
+            return self.deleted(record.key)
         return self.decode(value_of(record))
 
     def as_json(self, item: Item) -> dict[str, Any]:

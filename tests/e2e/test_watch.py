@@ -54,3 +54,28 @@ async def test_watch_is_shown_by_hosts_list_and_marked_once_it_is_silent(bus: Bu
     (line,) = bus.run("hosts", "list").stdout.splitlines()
     assert "a?b?[31m" in line
     assert line.endswith("时钟超前 clock ahead")
+
+
+async def test_watch_a_host_that_is_no_more_is_removed_and_stays_removed_after_a_rebuild(bus: Bus) -> None:
+    bus.start("worker", "--stages", "hosts")
+    bus.start("watch")
+
+    async def shown() -> list[Any]:
+        return bus.query("SELECT host FROM hosts")
+
+    ((host,),) = await eventually(shown, what=lambda: f"a row: {bus.log_of('worker')[-1500:]}")
+    early = bus.run("hosts", "remove", host)
+    assert (early.returncode, "stop its watch first" in early.stderr) == (1, True)
+    assert bus.run("hosts", "remove", "nobody").returncode == 1
+    assert bus.stop("watch") == 0
+    bus.query("UPDATE hosts SET read_at = now() - interval '3 hours' RETURNING 1")
+    assert bus.run("hosts", "remove", host).returncode == 0
+
+    async def gone() -> bool:
+        return not await shown()
+
+    await eventually(gone, what=lambda: f"no row: {bus.log_of('worker')[-1500:]}")
+    assert bus.query("SELECT count(*) FROM refused_inputs") == [(0,)]
+    assert bus.run("projection", "rebuild", "hosts").returncode == 0
+    assert await shown() == []
+    assert bus.run("projection", "verify", "hosts").returncode == 0

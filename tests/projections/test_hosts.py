@@ -36,10 +36,12 @@ def values_of(*readings: HostRead) -> list[bytes]:
     return [CODEC.encode_record(one) for one in readings]
 
 
-async def keep(rig: Rig, values: Sequence[bytes], refused: MemoryRejectedInputs) -> None:
+async def keep(
+    rig: Rig, values: Sequence[bytes | None], refused: MemoryRejectedInputs, keys: Sequence[bytes] | None = None
+) -> None:
     records = [
-        Record(topic="hosts", partition=0, offset=n, key=b"k", value=value, headers=(), timestamp_ms=0)
-        for n, value in enumerate(values)
+        Record(topic="hosts", partition=0, offset=n, key=key, value=value, headers=(), timestamp_ms=0)
+        for n, (key, value) in enumerate(zip(keys or [b"k"] * len(values), values, strict=True))
     ]
     async with connected(rig.pool) as connection:
         await handler_of(HOSTS, CODEC, keep=refused.keep).handle(connection, records)
@@ -51,16 +53,28 @@ async def test_hosts_each_host_and_path_has_its_last_reading_and_what_is_no_read
         b"junk",
         encoded_event(),
         *values_of(
-            replace(FIRST, host="a\0"), replace(FIRST, path="p" * KEY_BYTES_MAX), replace(FIRST, disk_free_bytes=nan)
+            replace(FIRST, host="a\0"),
+            replace(FIRST, path="p" * KEY_BYTES_MAX),
+            replace(FIRST, disk_free_bytes=nan),
+            replace(FIRST, disk_free_bytes=-1.0),
+            replace(FIRST, role="r" * 1_000),
+            replace(FIRST, host=""),
         ),
     ]
     await keep(rig, [*values_of(FIRST, OTHER_HOST), *poison, *values_of(OTHER_DISK, LATER)], refused)
     assert await last_readings(rig.pool) == [OTHER_HOST, LATER, OTHER_DISK]
     assert [one.body for one in refused.kept.values()] == poison
-    assert {one.code for one in refused.kept.values()} == {"malformed_record", "nul", "too_long", "no_number"}
+    assert {one.code for one in refused.kept.values()} == {"malformed_record", "nul", "too_long", "no_size", "blank"}
+    await keep(rig, [None, None], refused, keys=[b"kafka-1|/logs", b"nothing"])
+    assert await last_readings(rig.pool) == [OTHER_HOST, LATER]
+    assert [one.code for one in refused.kept.values()][-1] == "malformed_key"
+    await keep(
+        rig, [*values_of(OTHER_DISK), None, *values_of(replace(LATER, role="\0"))], refused, keys=[b"kafka-1|/logs"] * 3
+    )
+    assert await last_readings(rig.pool) == [OTHER_HOST, LATER]
     role = "维修\0站"  # a text that no table takes: found as the rows are written
     await keep(rig, values_of(replace(LATER, host="z", role=role), replace(LATER, host="y")), refused)
-    assert [one.host for one in await last_readings(rig.pool)] == ["erp-1", "kafka-1", "kafka-1", "y"]
+    assert [one.host for one in await last_readings(rig.pool)] == ["erp-1", "kafka-1", "y"]
 
 
 async def test_hosts_are_built_again_and_verified_as_read_models_of_tickets_are(rig: Rig) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bus.domain.batch_decider import Accepted, wanted
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import DatabaseNotPrepared, StoreUnavailable
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher
 from bus.postgres.pool import Pool, connected, open_pool
@@ -92,7 +92,7 @@ async def test_postgres_a_database_that_is_away_is_an_outage_and_no_other_error(
 
 async def test_postgres_a_database_that_was_not_prepared_is_waited_for_and_says_what_to_run(pool: Pool) -> None:
     for query in ("SELECT 1 FROM no_such_table", "SELECT no_such_column FROM tickets"):
-        with pytest.raises(StoreUnavailable, match=r"no_such_.* run `ticketbus prepare`"):
+        with pytest.raises(DatabaseNotPrepared, match=r"no_such_.* run `ticketbus prepare`"):
             await read(pool, query)
 
 
