@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 
 from bus.aio import Backoff
-from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store

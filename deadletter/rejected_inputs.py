@@ -6,7 +6,8 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, Pool, connected
 from bus.wire.record_reader import ORIGIN

@@ -2,19 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class AlertRule(StrEnum):
-    """The closed list of rules; a new one is a line here, and a call of the sink where it fires."""
-
-    DEAD_LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
-    TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more
-    BREAKER_OPEN = "breaker_open"  # a target fails in a row; only probes go there
-    PUSH_OVERDUE = "push_overdue"  # an engineer's app has not taken an event in time
-    STAGE_STOPPED = "stage_stopped"  # a handler stands still on a partition before what it cannot take
-    SHARD_STOPPED = "shard_stopped"  # the relay stands still before a record that Kafka never takes
-    REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself
+from bus.alerts.alert_rules import AlertRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import structlog
 
 from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink
-from bus.delivery import alerts, metrics, queue, target_state
+from bus.delivery import metrics, queue, target_alerts, target_state
 from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
 from bus.delivery.breaker import Breaker, admit, is_open
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
@@ -159,12 +159,12 @@ class DeliveryWorker:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()
-            self.report(alerts.parked(one))
+            self.report(target_alerts.parked(one))
         if over_limit:
-            self.report(alerts.paused(self.name, over_limit))
+            self.report(target_alerts.paused(self.name, over_limit))
         limits = self.config.breaker_limits
         if is_open(breaker, limits) and not is_open(stood, limits):
-            self.report(alerts.breaker_open(self.name, breaker.failures))
+            self.report(target_alerts.breaker_open(self.name, breaker.failures))
         metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, limits))
 
     def _lease(self) -> timedelta:

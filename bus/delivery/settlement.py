@@ -13,7 +13,7 @@ from bus.delivery.target import DeliveryFailed
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
 from bus.domain.text import Text
-from bus.intake.dlq_limit import LAST, above_limit
+from bus.intake.dead_letter_limit import LAST, above_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ import structlog
 from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, Refusal
+from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.intake.dispatch import Dispatcher
-from bus.intake.dlq_limit import LAST, above_limit
 from bus.intake.outcomes import OUTCOMES, count
 from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, header

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.clients import make_consumer
 from bus.settings import Settings
+from bus.wire.headers import present
 from bus.wire.record import Record
 
 POLL_MS = 500
@@ -148,7 +149,7 @@ def record_of(one: ConsumerRecord) -> Record:
         offset=one.offset,
         key=one.key,
         value=one.value,
-        headers=tuple((name, value or b"") for name, value in one.headers),  # Kafka has headers without a value
+        headers=present(one.headers),
         timestamp_ms=one.timestamp,
     )
 

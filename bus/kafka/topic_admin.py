@@ -121,6 +121,7 @@ def _configs(topic: Topic) -> dict[str, str]:
         "cleanup.policy": "compact" if topic.compacted else "delete",
         "retention.ms": str(retention),
         "max.message.bytes": str(RECORD_BYTES_MAX),
+        "compression.type": "gzip",  # whatever its producer took: every client library reads it, kafkajs nothing else
         # A record has the time of its event; one from a wrong clock is published all the same.
         "message.timestamp.after.max.ms": str(2**63 - 1),
         # What others write is timed by the broker: their clocks may say anything.

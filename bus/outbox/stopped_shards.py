@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.domain.errors import InvariantBroken
 from bus.outbox import metrics
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from bus.aio import wait
-from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery import queue, target_state
 from bus.delivery.queue import DeliveryEnd, EndedClaim
 from bus.domain.errors import Transient

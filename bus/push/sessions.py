@@ -11,7 +11,7 @@ import structlog
 
 from bus.aio import wait
 from bus.alerts.alert import AlertSink
-from bus.delivery import alerts, metrics, queue, target_state
+from bus.delivery import metrics, queue, target_alerts, target_state
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.settlement import written_down
@@ -220,4 +220,4 @@ class PushSessions:
         await self.park(connection, [parked])
         metrics.CALLS.labels(self.name, FailureKind.UNTRANSLATABLE).inc()
         metrics.PARKED.labels(self.name, reason).inc()
-        self.report(alerts.parked(parked))
+        self.report(target_alerts.parked(parked))

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.streams import Stream
 from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP, ChannelT, EventT, StreamT
+from faust.types.transports import ConsumerT, TransportT
 from yarl import URL
 
 from bus.stage.handler import Stage
+from bus.wire.headers import present
 from bus.wire.record import Record
 
 BATCH = 500
@@ -43,9 +48,30 @@ class Batch:
         return firsts
 
 
+class _ConsumerThread(AIOKafkaConsumerThread):
+    """Faust reads uncommitted records except where it writes transactions itself; nobody's aborted ones take effect."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # it is handed to the fetches when the consumer starts
+        return consumer
+
+
+class _Consumer(aiokafka.Consumer):
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(aiokafka.Transport):
+    Consumer: ClassVar[type[ConsumerT]] = _Consumer
+
+
 class _App(faust.App):
     def _create_directories(self) -> None:
         """Make none: they are for tables, and there are none."""
+
+    def _new_transport(self) -> TransportT:
+        return _Transport(self.conf.broker_consumer, self)
 
 
 def make_app(stage: Stage, *, kafka: Mapping[str, Any], deliver: Callable[[Batch], Awaitable[None]]) -> faust.App:
@@ -148,7 +174,7 @@ def _record(event: EventT[bytes]) -> Record:
         offset=message.offset,
         key=message.key,
         value=message.value,
-        headers=tuple(cast(list[tuple[str, bytes]], message.headers or [])),
+        headers=present(cast(list[tuple[str, bytes | None]], message.headers or [])),
         timestamp_ms=int(message.timestamp * 1000),
     )
 

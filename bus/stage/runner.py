@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bus.alerts.alert import Alert, AlertRule, AlertSink
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
 from bus.kafka.range_reader import Chunk, RangeReader, ahead
 from bus.postgres.pool import Connection, Pool, connected

@@ -37,6 +37,11 @@ def version_of(headers: Iterable[tuple[str, bytes]]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX else None
 
 
+def present(pairs: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
+    """Take over a Kafka client's headers: one whose value is null is absent."""
+    return tuple([(name, value) for name, value in pairs if value is not None])
+
+
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
     """Read a header's last value, or None."""
     found = [value for key, value in headers if key == name]

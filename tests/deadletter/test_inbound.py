@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from bus.alerts.alert import AlertRule
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery.attempt import AttemptRunner
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect

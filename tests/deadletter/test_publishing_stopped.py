@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import NewTopic
 
-from bus.alerts.alert import AlertRule
+from bus.alerts.alert_rules import AlertRule
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import RECORD_BYTES_MAX, admin
 from bus.kafka.topic_admin import apply_topics

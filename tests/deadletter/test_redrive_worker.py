@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bus.alerts.alert import Alert, AlertRule
+from bus.alerts.alert import Alert
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction, open_pool
 from deadletter import redrive_store

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bus.alerts.alert import AlertRule
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction

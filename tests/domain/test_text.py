@@ -1,6 +1,6 @@
 """A sentence in both languages stays two sentences until it is shown."""
 
-from bus.delivery.alerts import paused
+from bus.delivery.target_alerts import paused
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.text import Text
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from bus.intake.dlq_limit import IN_A_ROW
+from bus.intake.dead_letter_limit import IN_A_ROW
 from tests.bus_under_test import Bus, eventually
 from tests.faults.clients import PART_NO
 from tests.faults.masses import asks_for, masses

@@ -13,7 +13,7 @@ from adapters.simulators.callback_receiver import CallbackFault as CrmFault
 from adapters.simulators.kingdee import KingdeeFault as ErpFault
 from bus.delivery.breaker import BreakerLimits
 from bus.domain.terms import TicketId
-from bus.intake.dlq_limit import IN_A_ROW, LAST
+from bus.intake.dead_letter_limit import IN_A_ROW, LAST
 from tests.bus_under_test import Bus, eventually
 from tests.faults.clients import PART_NO
 from tests.faults.masses import asks_for, masses

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from bus.alerts.alert import AlertRule
+from bus.alerts.alert_rules import AlertRule
 from bus.domain.errors import StoreUnavailable
 from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected

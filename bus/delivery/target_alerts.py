@@ -1,6 +1,7 @@
 """Alerts of deliveries: a dead letter, a paused target, an open breaker."""
 
-from bus.alerts.alert import Alert, AlertRule
+from bus.alerts.alert import Alert
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.text import Text
 

@@ -2,30 +2,30 @@
 
 import asyncio
 
-from bus.alerts.alert import AlertRule
+from bus.alerts.alert_rules import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.intake.dlq_limit import IN_A_ROW, LAST, above_limit
+from bus.intake.dead_letter_limit import IN_A_ROW, LAST, above_limit
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 
 
-def test_dlq_limit_a_hundred_in_a_row_are_too_much() -> None:
+def test_dead_letter_limit_a_hundred_in_a_row_are_too_much() -> None:
     assert above_limit([True] * (IN_A_ROW - 1)) is None
     assert above_limit([False, *[True] * IN_A_ROW])
     assert above_limit([*[True] * IN_A_ROW, False]) is None
 
 
-def test_dlq_limit_more_than_a_fifth_of_the_last_five_hundred_are_too_much() -> None:
+def test_dead_letter_limit_more_than_a_fifth_of_the_last_five_hundred_are_too_much() -> None:
     some = [n % 5 == 0 for n in range(LAST)]
     assert above_limit(some) is None
     assert above_limit([*some[:-1], True])
     assert above_limit([*some[1:-1], True]) is None, "fewer than that tell nothing of a share"
 
 
-async def test_dlq_limit_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(
+async def test_dead_letter_limit_a_target_that_takes_nothing_any_more_is_paused_and_people_resume_it(
     delivery_queue: DeliveryQueue,
 ) -> None:
     async def reject(_call: Call) -> None:
