@@ -26,7 +26,9 @@ async def main(topic: str, table: str) -> None:
         handlers = (ProjectionHandler(read_model(table), EventReader(decode=codec.decode)),)
         stage = Stage(name=table, topic=topic, group=topic, handlers=handlers)
         runner = Runner(topic=topic, pool=pool, reader=reader, now=utc_now, report=log_alert)
-        worker = StageWorker(stage, runner=runner, pool=pool, reader=reader, kafka=kafka_options(settings))
+        worker = StageWorker(
+            stage, runner=runner, pool=pool, reader=reader, kafka=kafka_options(settings), report=log_alert
+        )
         await worker.run(stopping)
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from time import monotonic
 
+from bus.alerts.log_sink import log_alert
 from bus.app import open_core
 from bus.cli.run import GC_THRESHOLDS
 from bus.intake.dispatch import utc_now
@@ -34,6 +35,7 @@ async def main(topic: str, *names: str) -> None:
             pool=core.pool,
             reader=reader,
             kafka=kafka_options(settings),
+            report=log_alert,
         )
         print("began", monotonic(), flush=True)
         await worker.run(stopping)

@@ -64,7 +64,10 @@ class Settings(BaseSettings):
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
     metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="where a worker serves /metrics on http_host; unset: nowhere"
+        None,
+        ge=1,
+        le=65535,
+        description="where a worker serves /metrics, /livez and /readyz on http_host; unset: nowhere",
     )
     namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
     dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")

@@ -95,10 +95,14 @@ def down(data: Data = None) -> None:
 
 @commands.command()
 def status(data: Data = None, as_json: Json = False) -> None:
-    """Show how every part is: up, starting or down. Exits 1 unless all are up.
+    """Show how every part is: up, starting or down, and which stages of the worker stand still.
+
+    Exits 1 unless all parts are up and no stage stands still.
 
     Example: ticketbus status --json
     """
+    from bus.local.state import load
+    from bus.local.stopped_stages import of_stack
     from bus.local.survey import all_up, survey
 
     _, directory = _settings(data)
@@ -112,7 +116,14 @@ def status(data: Data = None, as_json: Json = False) -> None:
             typer.echo(f"{row.part:<10} {row.state:<9} {row.address or '-':<22} {process:<16} {restarts}".rstrip())
     if not rows:
         _say(f"no local stack was started in {directory}; start one with `ticketbus up`")
-    if not all_up(rows):
+    stopped = of_stack(load(directory))
+    for one in stopped:
+        if as_json:
+            typer.echo(json.dumps(dataclasses.asdict(one), ensure_ascii=False))
+        else:
+            where = ", ".join(map(str, one.partitions))
+            typer.echo(f"{one.stage:<10} 停住 stopped on partitions {where}: {one.why}")
+    if stopped or not all_up(rows):
         raise typer.Exit(1)
 
 

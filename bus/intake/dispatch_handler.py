@@ -8,7 +8,7 @@ import structlog
 
 from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import Request
-from bus.domain.errors import InvariantBroken, Refusal
+from bus.domain.errors import InvariantBroken, MalformedInput, Refusal
 from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.intake.dispatch import Dispatcher
 from bus.intake.outcomes import OUTCOMES, count
@@ -16,7 +16,7 @@ from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, header
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore
-from bus.wire.undecodable import place_of
+from bus.wire.undecodable import place_of, unreadable
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ class DispatchHandler:
         letters = set[int]()
         for record in records:
             try:
-                requests = self.translator.requests(record)
+                requests = self._translated(record)
             except Refusal as refusal:
                 OUTCOMES.labels("unreadable", refusal.code).inc()
                 log.warning(
@@ -75,7 +75,7 @@ class DispatchHandler:
                     code=refusal.code,
                     field=refusal.field,
                 )
-                refused.append(self.translator.refused(refusal, record, 0))
+                refused.append(self._refused(refusal, record, 0))
                 letters.add(id(record))
                 continue
             waiting += [_Waiting(record=record, step=n, request=one) for n, one in enumerate(requests)]
@@ -87,13 +87,32 @@ class DispatchHandler:
                 case Accepted():
                     accepted += 1
                 case Refused(error=error):
-                    refused.append(self.translator.refused(error, one.record, one.step))
+                    refused.append(self._refused(error, one.record, one.step))
                     letters.add(id(one.record))
         await self.refused.keep(refused)
         for record in records:
             if header(record.headers, RETURNED) is None:  # people sent it again: it counts for no limit
                 self._recent.setdefault(record.partition, {})[record.offset] = id(record) in letters
         log.info("records_dispatched", stage=self.name, records=len(records), accepted=accepted, refused=len(refused))
+
+    def _translated(self, record: Record) -> Sequence[Request]:
+        """Translate a record. Raises Refusal, whatever the translator fails with: one record stops no other."""
+        try:
+            return self.translator.requests(record)
+        except Refusal:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            log.exception("translator_failed", stage=self.name, place=place_of(record))
+            zh, en = f"翻译时发生意外错误({kind})", f"the translator failed on it ({kind})"
+            raise MalformedInput("translator_failed", "value", zh, en) from error
+
+    def _refused(self, refusal: Refusal, record: Record, step: int) -> RejectedInput:
+        """Describe what was refused; by its place alone where the translator cannot even read whose it is."""
+        try:
+            return self.translator.refused(refusal, record, step)
+        except Exception:  # noqa: BLE001 - it was logged when the record was translated
+            return unreadable(refusal, record, origin=self.name)
 
     def _pause_above_limit(self, records: Sequence[Record]) -> None:
         """Stop before the next record of a partition that brings mostly letters. Raises InvariantBroken."""

@@ -12,7 +12,7 @@ from bus.domain.ticket_keys import spellings
 from bus.intake.dispatch import utc_now
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, OUTBOX, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
-from bus.journey.verdict import verdict
+from bus.journey.verdict import StoppedHandler, verdict
 from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.schema_registry import SchemaLearner
@@ -33,6 +33,12 @@ ORDER BY (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 _REFUSED = """
 SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
 WHERE ticket_id = %(ticket)s ORDER BY last_at"""
+# Handlers that stand still before a record of the ticket, each with the versions that wait there.
+_STOPPED = """
+SELECT s.handler, array_agg(o.version ORDER BY o.version), s.failure FROM stage_offsets s
+JOIN outbox o ON o.shard = s.partition AND o.topic = %(log)s AND o.kafka_offset >= s.next_offset
+WHERE s.topic = %(records)s AND s.failure IS NOT NULL AND o.ticket_id = %(ticket)s
+GROUP BY s.handler, s.failure ORDER BY s.handler"""
 _Row = TypeVar("_Row")
 
 
@@ -66,6 +72,7 @@ async def journey(
         }
         rows = {source: await _read(connection, source, asked) for source in SOURCES}
         refused = await _rows(connection, _REFUSED, asked)
+        stopped = [StoppedHandler(*row) for row in await _rows(connection, _STOPPED, asked)]
     # Its look-ups need the connection that is free now.
     events = await schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
@@ -76,7 +83,7 @@ async def journey(
         "events": [{**_event_head(event), "hops": hops[event.version]} for event in events],
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
         "letters": [letter_json(letter) for letter in letters],
-        "verdict": verdict(unpublished, rows[DELIVERIES], letters, now()),
+        "verdict": verdict(unpublished, rows[DELIVERIES], letters, now(), stopped),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.observability.masking import mask_text
@@ -14,8 +15,20 @@ NAMED_MAX = 3
 VerdictLine = dict[str, str]
 
 
+class StoppedHandler(NamedTuple):
+    """A handler that stands still before these versions of the ticket, and why."""
+
+    handler: str
+    versions: Sequence[int]
+    why: str
+
+
 def verdict(
-    unpublished: Sequence[int], deliveries: Sequence[DeliveryRow], letters: Sequence[DeadLetterRow], now: datetime
+    unpublished: Sequence[int],
+    deliveries: Sequence[DeliveryRow],
+    letters: Sequence[DeadLetterRow],
+    now: datetime,
+    stopped: Sequence[StoppedHandler] = (),
 ) -> list[VerdictLine]:
     """Say what does not go on by itself, or waits, each with the next step: `zh` and `en`. One line if nothing does.
 
@@ -23,6 +36,7 @@ def verdict(
     """
     waiting = [one for one in deliveries if one.state == "waiting"]
     lines = [_unpublished(sorted(set(unpublished)))] if unpublished else []
+    lines += [_stopped(one) for one in stopped]
     for target, some in groupby(waiting, key=attrgetter("target")):
         rows = list(some)
         letter = next((one for one in letters if one.id == rows[0].letter), None)
@@ -42,6 +56,15 @@ def _unpublished(versions: Sequence[int]) -> VerdictLine:
     return {
         "zh": f"{zh} 已入库,尚未发布到 Kafka:确认 Kafka 可用、gateway 或 worker 在运行",
         "en": f"{en} is committed and not on Kafka yet: see that Kafka is up and a gateway or worker runs",
+    }
+
+
+def _stopped(one: StoppedHandler) -> VerdictLine:
+    zh, en = _named(one.versions)
+    return {
+        "zh": f"{zh} 在处理器 {one.handler} 未生效,它已停住:{_short(one.why)}。排除原因后重启 worker",
+        "en": f"{en}: no effect in {one.handler} yet, which stands still: {_short(one.why)}; "
+        "mend the cause, then start the worker anew",
     }
 
 

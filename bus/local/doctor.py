@@ -13,6 +13,7 @@ from bus.local import jars, ports, survey
 from bus.local import state as states
 from bus.local.failures import LocalStackError
 from bus.local.state import StackState
+from bus.local.stopped_stages import of_stack
 from bus.settings import STATE_FILE, Settings
 
 Verdict = Literal["ok", "note", "wrong"]
@@ -79,6 +80,10 @@ def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 check=row.part, verdict=verdict, says=f"{row.state} at {row.address or 'no port'}", mend=mend
             )
+        for one in of_stack(state):
+            says = f"stands still on partitions {', '.join(map(str, one.partitions))}: {one.why}"
+            mend = "mend the cause, then start the worker anew; `ticketbus projection list` says where each stands"
+            yield Diagnosis(check=f"stage {one.stage}", verdict="wrong", says=says, mend=mend)
         return
     if state is None or state.phase == "stopped":
         yield Diagnosis(check="supervisor", verdict="ok", says=f"no stack runs in {data}", mend="")

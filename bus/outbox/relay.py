@@ -148,6 +148,10 @@ class Relay:
         finally:
             await self.close()
 
+    def trouble(self) -> str | None:
+        """Say which shards stand still; None if none does."""
+        return f"shards {self._stopped.all()} stand still" if self._stopped.all() else None
+
     async def close(self) -> None:
         """Close the producer; idempotent."""
         await self._held.close()

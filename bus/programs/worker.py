@@ -5,8 +5,6 @@ import functools
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
-from prometheus_client import start_http_server
-
 from bus.aio import unless
 from bus.app import Core
 from bus.delivery.delivery_worker import DeliveryWorker
@@ -22,6 +20,7 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
+from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
@@ -51,13 +50,22 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
     if DELIVERY in names:
         await check_targets(settings, targets)
+    health = ProgramHealth()
+    health.watch("postgres", lambda: "not reached yet")
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.http_host)
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, targets))
+        serve_health(health, settings.http_host, settings.metrics_port)
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, targets, health))
     await end_with_leftovers()
 
 
-async def _serve(names: Collection[str], targets: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(
+    names: Collection[str], targets: TargetsConfig, health: ProgramHealth, core: Core, stopping: asyncio.Event
+) -> None:
+    stages = [stage for stage in stages_of(core, targets) if stage.name in names]
+    for part in stages:
+        health.watch(part.name, lambda: "starting")
+    health.watch("relay", core.relay.trouble)
+    health.watch("postgres", lambda: None)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
 
@@ -66,9 +74,7 @@ async def _serve(names: Collection[str], targets: TargetsConfig, core: Core, sto
             worker.wake()
 
     tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, stopping, applied)
-        for stage in stages_of(core, targets)
-        if stage.name in names
+        stage.name: _run_stage(core, stage, health, stopping, applied) for stage in stages
     }
     tasks["relay"] = unless(stopping, core.relay.run())
     tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
@@ -110,10 +116,14 @@ def _dispatching(core: Core, name: str, topic: str, translator: RecordTranslator
     return stage_of(name, topic, handler, namespace=core.settings.namespace)
 
 
-async def _run_stage(core: Core, stage: Stage, stopping: asyncio.Event, applied: Callable[[str], None]) -> None:
+async def _run_stage(
+    core: Core, stage: Stage, health: ProgramHealth, stopping: asyncio.Event, applied: Callable[[str], None]
+) -> None:
     async with open_reader(core.settings) as reader:
         runner = Runner(
             topic=stage.topic, pool=core.pool, reader=reader, now=utc_now, applied=applied, report=core.alerts
         )
         kafka = kafka_options(core.settings)
-        await StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka).run(stopping)
+        worker = StageWorker(stage, runner=runner, pool=core.pool, reader=reader, kafka=kafka, report=core.alerts)
+        health.watch(stage.name, worker.trouble)
+        await worker.run(stopping)

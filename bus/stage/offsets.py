@@ -31,10 +31,13 @@ DELETE FROM stage_batches WHERE handler = %(handler)s AND partition = %(partitio
     ORDER BY first_offset DESC OFFSET %(kept)s LIMIT 1)"""
 _STOP = "UPDATE stage_offsets SET failure = %s WHERE handler = %s AND partition = %s"
 _REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND failure IS NOT NULL"
+_STALL = "UPDATE stage_offsets SET failure = %s WHERE handler = ANY(%s) AND failure IS NULL"
+_UNSTALL = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND starts_with(failure, %s)"
 _POSITIONS = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
 
 
 # A handler whose log ends before its offset is stopped: the next records would have offsets that count as done.
+STALLED = "fails again and again: "  # how the failure of a stage as a whole begins
 ENDS_BEFORE = "the log ends at {end}, before what took effect: was the topic made anew? rebuild {handler}"
 
 
@@ -103,6 +106,17 @@ async def move(connection: Connection, handler: str, moves: Sequence[Move], *, a
 async def stop(connection: Connection, handler: str, partition: int, why: str) -> None:
     """Write down why a handler is stopped on a partition."""
     await connection.execute(_STOP, (why, handler, partition))
+
+
+async def stall(connection: Connection, handlers: Sequence[str], why: str | None) -> None:
+    """Write down that handlers stand still with their whole stage, or with None that they do no more.
+
+    What a handler stopped at by itself stays written.
+    """
+    if why is None:
+        await connection.execute(_UNSTALL, (list(handlers), STALLED))
+    else:
+        await connection.execute(_STALL, (why, list(handlers)))
 
 
 async def revive(connection: Connection, handlers: Sequence[str]) -> None:

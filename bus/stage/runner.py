@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -129,6 +130,10 @@ class Runner:
         """Give why a handler is stopped on a partition; None if it is not."""
         return self._stopped.get((handler, partition))
 
+    def stops(self) -> list[str]:
+        """Name the places where a handler is stopped, each with why."""
+        return [f"{handler}/{partition} stopped at {why}" for (handler, partition), why in self._stopped.items()]
+
     def heed(self, position: offsets.HandlerPosition) -> None:
         """Take over a handler's position from its row, and that it was revived."""
         self.positions[position.handler, position.partition] = position.next_offset
@@ -159,33 +164,36 @@ class Runner:
             return await self._apply_together(handler, chunks)
         except Transient:
             raise
-        except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
-            behind = set()
+        except Exception as error:  # noqa: BLE001 - it is told below, where it is known whose it is
+            again, behind = self._apply_alone if len(chunks) > 1 else partial(self._narrow, error=error), set[int]()
             for chunk in chunks:
                 try:
-                    await self._apply_alone(handler, chunk)
+                    await again(handler, chunk)
                 except _Behind:
                     behind.add(chunk.partition)
             return behind
 
     async def _apply_alone(self, handler: Handler, chunk: Chunk) -> None:
         """Apply a chunk; a record that cannot be applied stops the handler before it. Raises Transient, _Behind."""
-        place, records = (handler.name, chunk.partition), chunk.records
         try:
             if await self._apply_together(handler, [chunk]):
                 raise _Behind
         except (Transient, _Behind):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this handler's on this partition: others go on
-            if len(records) < 2:
-                await self.stop(*place, records[0].offset if records else chunk.start, error)
-                return
-            # What stands before the culprit is sound: halve until the culprit is alone.
-            half = len(records) // 2
-            middle = records[half].offset
-            await self._apply_alone(handler, replace(chunk, end=middle, records=records[:half]))
-            if place not in self._stopped:
-                await self._apply_alone(handler, replace(chunk, start=middle, records=records[half:]))
+            await self._narrow(handler, chunk, error)
+
+    async def _narrow(self, handler: Handler, chunk: Chunk, error: Exception) -> None:
+        """Halve a chunk that failed until the culprit is alone: what stands before it is sound, and takes effect."""
+        place, records = (handler.name, chunk.partition), chunk.records
+        if len(records) < 2:
+            await self.stop(*place, records[0].offset if records else chunk.start, error)
+            return
+        half = len(records) // 2
+        middle = records[half].offset
+        await self._apply_alone(handler, replace(chunk, end=middle, records=records[:half]))
+        if place not in self._stopped:
+            await self._apply_alone(handler, replace(chunk, start=middle, records=records[half:]))
 
     async def _apply_together(self, handler: Handler, chunks: Sequence[Chunk]) -> set[int]:
         """Apply chunks of several partitions in one transaction; gives those on which the handler is behind."""

@@ -11,6 +11,7 @@ import faust
 import structlog
 
 from bus.aio import Backoff, unless, wait
+from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, Transient
 from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import Pool, connected
@@ -19,13 +20,14 @@ from bus.stage.faust_app import Batch, assigned, make_app, skip_to
 from bus.stage.handler import Handler, Stage
 from bus.stage.plan import FAR, NEAR, CatchUp, Deliver, Position, Wait, far_behind, plan
 from bus.stage.runner import Runner, side_by_side
+from bus.stage.stall import Stall
 from bus.wire.record import Record
 
 STRETCH = 2_000  # records of a partition that a handler apart is brought nearer between two looks at its lag
 LOOK_S_MIN, LOOK_S_MAX = 1.0, 2.0  # the pause between two looks, at work and at rest
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
 START_S_MAX = 30.0
-STEADY_S = 60.0  # who ran this long begins again with the shortest pause
+STEADY_S = 10.0  # an App that ran this long is no restart: the next pause is the shortest
 DELIVERY_S_MAX = 60.0  # then the records are left to catching up, so that the agent never stands for ever
 STOP_S_MAX = 8.0
 
@@ -36,13 +38,28 @@ class StageWorker:
     """One stage in this process. `run` returns soon after `stopping` is set, also while a store is away."""
 
     def __init__(
-        self, stage: Stage, *, runner: Runner, pool: Pool, reader: RangeReader, kafka: Mapping[str, Any]
+        self,
+        stage: Stage,
+        *,
+        runner: Runner,
+        pool: Pool,
+        reader: RangeReader,
+        kafka: Mapping[str, Any],
+        report: AlertSink,
     ) -> None:
         self._stage, self._runner, self._pool, self._reader, self._kafka = stage, runner, pool, reader, kafka
+        self._stall = Stall(stage=stage, pool=pool, report=report)
+        self._looked = False
         self._inbox = asyncio.Queue[Batch]()
         self._apart: dict[str, asyncio.Task[None]] = {}
         self._ends: Mapping[int, int] = {}  # of the partitions, at the last look
         self._revived = False
+
+    def trouble(self) -> str | None:
+        """Say what keeps the stage from its work, as far as this process knows; None while it works."""
+        if self._stall.why or not self._looked:
+            return self._stall.why or "starting"
+        return "; ".join(self._runner.stops()) or None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping` is set; starts anew, with a growing pause, when Kafka is away or the App crashes."""
@@ -56,6 +73,8 @@ class StageWorker:
                     await self._run_app(stopping)
             except Exception as error:  # noqa: BLE001 - a stage that fails starts anew, whatever it was
                 log.warning("stage_restarts", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
+                await self._stall.failed(error)
+            self._looked = False
             if monotonic() - began > STEADY_S:
                 pause.reset()
             await wait(stopping, pause.pause_s())
@@ -88,6 +107,7 @@ class StageWorker:
         """Plan and act, for each batch and every second or two; waits while a store is away."""
         pause, look, look_at = Backoff(RETRY_S_MIN, RETRY_S_MAX), Backoff(LOOK_S_MIN, LOOK_S_MAX), 0.0
         batch: Batch | None = None
+        steady_at = monotonic() + STEADY_S
         while not stopping.is_set():
             if app.should_stop:
                 raise InvariantBroken(f"the App stopped by itself: {app.crash_reason!r}")
@@ -95,16 +115,20 @@ class StageWorker:
                 if batch is None or batch.done.is_set():
                     batch = await unless(stopping, self._next(look_at - monotonic()))
                 if monotonic() >= look_at or (batch and self._new(batch)):
-                    await unless(stopping, self._look(app))
+                    nothing_waits = await unless(stopping, self._look(app))
                     look_at = monotonic() + look.pause_s()
+                    if nothing_waits and monotonic() >= steady_at:
+                        await self._stall.got_on()
                 if batch:
                     look.reset()
                     await unless(stopping, self._advance(app, batch.ends, batch.unread, batch.records))
                     batch.done.set()
+                    await self._stall.got_on()
                 pause.reset()
             except Transient as error:
                 metrics.AWAY.labels(self._stage.name).inc()
                 log.warning("stage_waits", stage=self._stage.name, error=str(error))
+                await self._stall.failed(error)
                 await wait(stopping, pause.pause_s())
 
     async def _next(self, seconds: float) -> Batch | None:
@@ -118,12 +142,16 @@ class StageWorker:
         """Say whether a batch is of a partition that was assigned since the last look."""
         return any((one.name, p) not in self._runner.positions for one in self._stage.handlers for p in batch.ends)
 
-    async def _look(self, app: faust.App) -> None:
-        """Read the handlers' positions from the stores, then catch up with records that were not delivered."""
+    async def _look(self, app: faust.App) -> bool:
+        """Read the handlers' positions from the stores, then catch up with records that were not delivered.
+
+        Gives whether no record waits that a handler could take.
+        """
         partitions, before = assigned(app, self._stage.topic), self._ends
         self._forget_all_but(partitions)
         if not partitions:
-            return
+            self._looked = True
+            return True
         rows = await self._read_rows(partitions)
         ends = self._ends = await self._reader.ends(self._stage.topic, partitions)
         for row in rows:
@@ -136,6 +164,8 @@ class StageWorker:
         for name in far_behind(self._positions(), ends):
             self._set_apart(app, name)
         await self._advance(app, ends, before)
+        self._looked = True
+        return all(one.next_offset >= ends.get(one.partition, 0) for one in self._positions())
 
     async def _read_rows(self, partitions: Collection[int]) -> list[offsets.HandlerPosition]:
         """Read the rows of these partitions; handlers start at 0 on those that they never saw."""

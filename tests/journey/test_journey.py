@@ -103,6 +103,22 @@ async def test_journey_a_projection_is_told_with_the_batch_that_held_the_record(
     assert [(one["where"], one["at"]) for one in hops if one["hop"] == "projected"] == [("a", at)]
 
 
+async def test_journey_a_handler_that_stands_still_before_the_ticket_is_in_the_verdict(core: Core) -> None:
+    (opened,) = await core.dispatcher.dispatch([request(5, opening(5), 0)])
+    ticket_id = getattr(opened, "ticket_id", "")
+    await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 9 WHERE ticket_id = %s", ticket_id)
+    topic = physical(core.settings.namespace, LOG)
+    for handler, name, failure in (("d", topic, "offset 9: 13800001111"), ("e", topic, None), ("f", "other", "no")):
+        await write(core, OFFSETS, handler, name, ticket_id)
+        await write(core, "UPDATE stage_offsets SET failure = %s WHERE handler = %s", failure, handler)
+    [line] = (await told(core, ticket_id))["verdict"]
+    assert "v1: no effect in d yet, which stands still: offset 9: 138****1111" in line["en"]
+    assert "处理器 d 未生效,它已停住" in line["zh"]
+    await write(core, "UPDATE stage_offsets SET next_offset = 10 WHERE handler = 'd'")
+    [line] = (await told(core, ticket_id))["verdict"]
+    assert line["en"].startswith("nothing is stuck")
+
+
 async def test_journey_notes_of_pushes_are_forgotten_after_a_month(core: Core) -> None:
     now = datetime.now(UTC)
     for version, age in ((1, timedelta(days=31)), (2, timedelta(days=29))):

@@ -128,7 +128,9 @@ class Rig:
                     topic=self.topic, pool=self.pool, reader=reader, now=lambda: datetime.now(UTC), report=log_alert
                 )
                 kafka = kafka_options(used)
-                await StageWorker(stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka).run(stopping)
+                await StageWorker(
+                    stage, runner=runner, pool=self.pool, reader=reader, kafka=kafka, report=self.found.append
+                ).run(stopping)
 
         running = (stopping, asyncio.create_task(run()))
         self.running.append(running)

@@ -112,3 +112,23 @@ async def test_command_that_is_too_large_is_kept_and_stops_nobody() -> None:
     await handler_on(store, refused).handle(NO_CONNECTION, records)
     assert [one.code for one in refused.kept.values()] == ["too_large"]
     assert len(store.log) == 1
+
+
+async def test_commands_a_record_that_breaks_the_translator_is_a_letter_and_stops_nothing() -> None:
+    class Broken(CommandsTranslator):
+        def _request(self, record: Record, sent: CommandSent) -> Any:
+            if sent.idempotency_key == "k1":
+                raise AttributeError("13800001111")
+            return super()._request(record, sent)
+
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
+    translator = Broken(codec=CODEC, bytes_max=BYTES_MAX)
+    handler = replace(handler_on(store, refused), translator=translator)
+    good = sent(idempotency_key="k9")
+    await handler.handle(NO_CONNECTION, [record(CODEC.encode_record(one), n) for n, one in enumerate((sent(), good))])
+    assert len(store.log) == 1
+    [letter] = refused.kept.values()
+    assert (letter.code, letter.origin_ref, letter.body) == (
+        "translator_failed", "ticket.commands/0@0", CODEC.encode_record(sent()),
+    )  # fmt: skip
+    assert "13800001111" not in str(letter)

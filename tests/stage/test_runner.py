@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
@@ -177,3 +177,19 @@ async def test_runner_the_oldest_batches_of_every_handler_are_forgotten(
             assert await runner.take(handler, [record]) == set()
     kept = await rig.ask("SELECT handler, min(first_offset), count(*) FROM stage_batches GROUP BY handler ORDER BY 1")
     assert kept == [("counting", 16, 4), ("second", 16, 4)]
+
+
+async def test_runner_a_record_alone_that_fails_is_tried_once(rig: Rig) -> None:
+    tries = list[int]()
+
+    class Failing(Counting):
+        async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
+            tries.append(len(records))
+            raise InvariantBroken("no")
+
+    await rig.begin("counting")
+    await rig.produce(0, b"one")
+    runner, handler = rig.runner(), Failing()
+    await runner.take(handler, await rig.records(0))
+    assert tries == [1]
+    assert runner.stopped("counting", 0) == "offset 0: no"

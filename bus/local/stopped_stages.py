@@ -1,0 +1,37 @@
+"""Which stages stand still, as the running stack's database has it."""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from bus.local.state import StackState
+
+CONNECT_S = 2
+_STOPPED = """
+SELECT handler, array_agg(partition ORDER BY partition), min(failure) FROM stage_offsets
+WHERE failure IS NOT NULL GROUP BY handler ORDER BY handler"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedStage:
+    """A handler that stands still, on which partitions, and why (of the first of them)."""
+
+    stage: str
+    partitions: tuple[int, ...]
+    why: str
+
+
+def of_stack(state: StackState | None) -> list[StoppedStage]:
+    """Read them of a running stack; of one that does not run there are none."""
+    running = state is not None and state.living_supervisor() and "database_url" in state.lends
+    return stopped_stages(state.lends["database_url"]) if state and running else []
+
+
+def stopped_stages(url: str) -> list[StoppedStage]:
+    """Read them; none while the database is away or not prepared, which others say. Blocks for seconds at most."""
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
+            rows = connection.execute(_STOPPED).fetchall()
+    except psycopg.Error:
+        return []
+    return [StoppedStage(stage=name, partitions=tuple(partitions), why=why) for name, partitions, why in rows]
