@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=1, le=65535)
     url: str | None = Field(None, description="the gateway as clients reach it")
     token: SecretStr | None = Field(None, description="the bearer token that commands use towards the gateway")
+    connections_per_address: int = Field(
+        500, ge=1, description="HTTP connections of one address; behind a proxy all have its address"
+    )
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
     metrics_port: int | None = Field(

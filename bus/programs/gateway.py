@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.routing import Feature
-from bus.gateway.http.uvicorn_http import HttpProtocol
+from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.deadletters import deadletter_routes
@@ -45,11 +46,13 @@ from schemas.topics import LOG, physical
 
 CONNECTIONS = 10
 STOP_S_MAX = 5
+DESCRIPTORS_MAX = 65_536
 
 
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises ConfigFileInvalid at once."""
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
+    _take_descriptors()
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, targets_config_of(settings)))
 
 
@@ -61,7 +64,7 @@ async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) ->
         port=core.settings.http_port,
         log_config=None,
         access_log=False,
-        http=HttpProtocol,
+        http=protocol_with(core.settings.connections_per_address),
         server_header=False,
         timeout_graceful_shutdown=STOP_S_MAX,
         ws=StreamProtocol,
@@ -75,6 +78,14 @@ async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) ->
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
     finally:
         await spool.close()
+
+
+def _take_descriptors() -> None:
+    """Use as many file descriptors as the system lets this process have: each connection takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard or hard == resource.RLIM_INFINITY:
+        wanted = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 class PortTaken(BusError):

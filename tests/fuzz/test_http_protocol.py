@@ -1,7 +1,9 @@
 """What is no HTTP, and heads without an end, at a real server: a problem or a closed door, and flat memory."""
 
 import asyncio
+import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from random import Random
 
@@ -9,12 +11,16 @@ import psutil
 import pytest
 import uvicorn
 
-from bus.gateway.http.uvicorn_http import UNREAD_BYTES_MAX, HttpProtocol
+from bus.gateway.http import uvicorn_http
+from bus.gateway.http.uvicorn_http import UNREAD_BYTES_MAX, protocol_with
+from tests.bus_under_test import eventually
 from tests.fuzz.mutations import damaged
-from tests.fuzz.shots import Shot
+from tests.fuzz.shots import Answer, Shot
 from tests.fuzz.wire import Wire, sent_raw
 from tests.gateway.conftest import Gateway, Server
 
+PER_ADDRESS = 40
+LARGE = b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\nhost: bus\r\n\r\n"
 HEAD = b"POST /v1/tickets HTTP/1.1\r\nhost: bus\r\nauthorization: Bearer admin\r\nidempotency-key: %d\r\n"
 GOOD: Sequence[bytes] = (
     HEAD + b"content-length: 2\r\n\r\n{}",
@@ -32,11 +38,13 @@ FLOODS: Sequence[tuple[str, bytes, bytes]] = (
 
 
 @pytest.fixture
-async def url() -> AsyncIterator[str]:
+async def url(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """Serve a gateway in memory by the protocol of the real one, and give its address."""
+    monkeypatch.setattr(uvicorn_http, "UNDRAINED_S_MAX", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        http = protocol_with(PER_ADDRESS)
         server = Server(
-            uvicorn.Config(Gateway().app, http=HttpProtocol, log_config=None, access_log=False, log_level="critical")
+            uvicorn.Config(Gateway().app, http=http, log_config=None, access_log=False, log_level="critical")
         )
         serving = asyncio.create_task(server.serve([listening]))
         async with asyncio.timeout(60):
@@ -78,3 +86,64 @@ async def test_what_is_no_http_is_told_so_or_shut_out(url: str, chance: Random, 
             assert part[:1] in b"24", part[:300]
             assert part[:1] == b"2" or b"application/problem+json" in part, part[:300]
     assert await sent_raw(url, GOOD[-1])
+
+
+async def livez(url: str) -> Answer:
+    wire = Wire(url)
+    try:
+        return await wire.fire(Shot(method="GET", target=b"/livez"))
+    finally:
+        await wire.close()
+
+
+def connected(url: str, window: int = 2048) -> socket.socket:
+    """Connect, with a tiny window as who means to read nothing does."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    one.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+    one.setblocking(False)
+    return one
+
+
+@pytest.mark.parametrize("requests", [1, 40, 5_000], ids=["one", "a pipeline", "a flood"])
+async def test_answers_nobody_reads_are_given_up_and_others_are_served(url: str, requests: int) -> None:
+    many = [connected(url) for _ in range(PER_ADDRESS - 2)]
+    for one in many:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            one.send(LARGE * requests)
+    port = int(url.rpartition(":")[2])
+
+    async def all_gone() -> bool:
+        held = [c for c in psutil.Process().net_connections("tcp") if c.laddr.port == port and c.status != "LISTEN"]
+        return not [c for c in held if c.status == "ESTABLISHED"]
+
+    assert (await livez(url)).status == 200
+    await eventually(all_gone, within_s=30)
+    for one in many:
+        one.close()
+
+
+async def test_a_slow_reader_gets_the_whole_answer(url: str) -> None:
+    one, got = connected(url, window=64 * 1024), b""
+    one.send(LARGE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    while part := await loop.sock_recv(one, 64 * 1024):
+        got += part
+        await asyncio.sleep(0.1)
+    one.close()
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head
+    assert time.monotonic() - began > 0.5  # longer than who reads nothing is waited for
+
+
+async def test_connections_of_one_address_have_a_limit_and_are_counted_down(url: str) -> None:
+    many = [connected(url) for _ in range(PER_ADDRESS)]
+    refused = await livez(url)
+    assert (refused.status, refused.member("code")) == (429, "too_many_connections")
+    for one in many:
+        one.close()
+
+    async def served() -> bool:
+        return (await livez(url)).status == 200
+
+    await eventually(served)

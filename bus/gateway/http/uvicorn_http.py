@@ -1,8 +1,11 @@
-"""What uvicorn's HTTP parser leaves open: a limit on everything that is no body, and a problem for what is no HTTP."""
+"""What uvicorn's HTTP leaves open: limits on heads, unread answers and connections; a problem for what is no HTTP."""
 
 import asyncio
 import secrets
+import socket
 from asyncio import TimerHandle
+from collections import Counter
+from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -10,6 +13,10 @@ from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem, problem
 
 HEAD_S_MAX = 10.0
+UNDRAINED_S_MAX, DRAINED_BYTES_MIN = 10.0, 64 * 1024  # who takes less than that in that time is not reading
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
+PIPELINED_MAX = 64  # requests that wait while another is answered
+CONNECTIONS_PER_ADDRESS = 500
 UNREAD_BYTES_MAX = 64 * 1024
 """Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
 
@@ -17,17 +24,45 @@ UNREAD_BYTES_MAX = 64 * 1024
 class HttpProtocol(HttpToolsProtocol):
     """One connection; counts the bytes that came since the parser last made a whole head or part of a body of them."""
 
+    per_address = CONNECTIONS_PER_ADDRESS
+    _open: ClassVar = Counter[str]()  # connections by the client's address
+    _address: str | None = None
     _unread = 0
     _deadline: TimerHandle | None = None
+    _draining: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the request-head timeout; uvicorn has none."""
+        """Start the request-head timeout, and bound the kernel's buffer; one address too often is turned away."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
+        self._address = self.client[0] if self.client else ""
+        self._open[self._address] += 1
+        if self._open[self._address] > self.per_address:
+            most = self.per_address
+            zh, en = f"同一地址的连接超过 {most} 个", f"more than {most} connections of one address"
+            headers = {"Retry-After": str(int(UNDRAINED_S_MAX))}
+            self._cut_off(HttpProblem(429, "too_many_connections", "connection", Text(zh, en), headers))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
+        self._leave_address()
+        if self._draining is not None:
+            self._draining.cancel()
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over; it is the stream's from now on."""
+        self._leave_address()
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_drain()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch_drain()
 
     def data_received(self, data: bytes) -> None:
         """Parse; a sender beyond the limits without a request is answered 431 and disconnected."""
@@ -43,6 +78,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread = 0
         self._in_time()
         super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED_MAX:
+            self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
@@ -63,6 +100,26 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _leave_address(self) -> None:
+        if self._address is not None:
+            self._open[self._address] -= 1
+            if self._open[self._address] <= 0:
+                del self._open[self._address]
+            self._address = None
+
+    def _watch_drain(self) -> None:
+        """See, from time to time, that what was written is read."""
+        left = self.transport.get_write_buffer_size()
+        if left and self._draining is None:
+            self._draining = self.loop.call_later(UNDRAINED_S_MAX, self._drained, left)
+
+    def _drained(self, before: int) -> None:
+        self._draining, left = None, self.transport.get_write_buffer_size()
+        if left > max(before - DRAINED_BYTES_MIN, 0):
+            self.transport.abort()
+        else:
+            self._watch_drain()
+
     def _too_slow(self) -> None:
         self._deadline = None
         self._cut_off(HttpProblem(408, "slow_head", "headers", Text("请求头发送过慢", "the head came too slowly")))
@@ -78,3 +135,9 @@ class HttpProtocol(HttpToolsProtocol):
             head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
             self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (response.status_code, head, bytes(response.body)))
         self.transport.close()
+        self._watch_drain()
+
+
+def protocol_with(per_address: int) -> type[HttpProtocol]:
+    """Give the protocol of a server that takes so many connections of one address, and counts them itself."""
+    return type("HttpProtocol", (HttpProtocol,), {"per_address": per_address, "_open": Counter[str]()})
