@@ -67,13 +67,17 @@ Outcome = Accepted | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSet:
-    """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number."""
+    """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number.
+
+    `trace_ids` are those that openings bring: one that is another ticket's is not taken over.
+    """
 
     opening_names: tuple[TicketKey, ...]
     names: tuple[TicketKey, ...]
     ticket_ids: tuple[TicketId, ...]
     command_ids: tuple[CommandId, ...]
     openings: tuple[CommandId, ...]
+    trace_ids: tuple[TraceId, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +88,7 @@ class LoadedState:
     names: dict[TicketKey, KeyHolder]
     done: dict[CommandId, ProcessedCommand]
     numbers: list[int]
+    traces: set[TraceId] = field(default_factory=set)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,9 +107,11 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
     opening: set[TicketKey] = set()
     names: set[TicketKey] = set()
     openings: list[CommandId] = []
+    traces = set[TraceId]()
     for request in requests:
         if isinstance(request.command, OpenTicket):
             openings.append(request.command_id)
+            traces.add(request.trace_id)
             opening.update(filter(None, (key_name(request.command), customer_name(request.command))))
             if request.command.source_no:
                 opening.add(source_name(request.source, request.command.source_no))
@@ -116,6 +123,7 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
         ticket_ids=tuple(sorted({r.ticket_id for r in requests if r.ticket_id})),
         command_ids=tuple(sorted({r.command_id for r in requests})),
         openings=tuple(openings),
+        trace_ids=tuple(sorted(traces)),
     )
 
 
@@ -158,13 +166,14 @@ def _settle_one(
 ) -> Accepted:
     answer, ticket, events = _decided(request, loaded, rules)
     ticket_id = ticket.ticket_id if ticket else _opening_number(request, loaded)
+    trace_id = ticket.trace_id if ticket else _own_trace(request, loaded)
     for event in events:
         own = _own(event, request)
         recorded = Recorded(
             event_id=new_event_id(),
             ticket_id=ticket_id,
             version=ticket.version + 1 if ticket else 1,
-            trace_id=ticket.trace_id if ticket else request.trace_id,
+            trace_id=trace_id,
             occurred_at=max(request.at, ticket.last_at) if own and ticket else request.at,
             recorded_at=recorded_at,
             source=request.source,
@@ -223,6 +232,13 @@ def _decided(
 def _opening_number(request: Request, loaded: LoadedState) -> TicketId:
     assert isinstance(request.command, OpenTicket)
     return ticket_number(request.command.opened_at or request.at, loaded.numbers.pop(0))
+
+
+def _own_trace(request: Request, loaded: LoadedState) -> TraceId:
+    """Give a new ticket the trace it came with, unless it is another ticket's: nobody is found by another's trace."""
+    trace_id = TraceId(request.command_id.hex) if request.trace_id in loaded.traces else request.trace_id
+    loaded.traces.add(trace_id)
+    return trace_id
 
 
 def _learn_names(

@@ -63,6 +63,7 @@ from bus.domain.sla import breach, overdue, warn
 from bus.domain.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import is_ticket_number
 from bus.domain.transitions import TRANSITIONS, legal_in
 
 
@@ -71,6 +72,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     command = request.command
     assert isinstance(command, OpenTicket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    _check_names(command)
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
@@ -98,6 +100,7 @@ def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event
     command = request.command
     assert isinstance(command, OpenTicket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
+    _check_names(command)
     return (
         ReportJoined(
             cause=cause,
@@ -109,6 +112,19 @@ def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event
             reported_at=command.opened_at or request.at,
         ),
     )
+
+
+def _check_names(command: OpenTicket) -> None:
+    """Refuse a name in the form of a ticket number: whoever asks for that ticket would find this one."""
+    names = {
+        "source_no": command.source_no,
+        "incident_key.value": command.incident_key.value,
+        "serial": command.serial,
+        "customer.phone": command.customer.phone,
+    }
+    for field, name in names.items():
+        if is_ticket_number(name):
+            raise refusals.like_a_ticket_number(field)
 
 
 def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:

@@ -44,6 +44,16 @@ def missing(field: str, action: Text) -> CommandRefused:
     )
 
 
+def like_a_ticket_number(field: str) -> CommandRefused:
+    """Refuse a name of a ticket that another one's number could be taken for."""
+    return CommandRefused(
+        "like_a_ticket_number",
+        field,
+        f"“{field}”不能是总线工单号的形式:查询会找到别的工单",
+        f"{field} has the form of a ticket number of the bus, and would be found in place of that ticket",
+    )
+
+
 def not_historic(field: str) -> CommandRefused:
     """Refuse a waiver or an implied step outside an imported history."""
     return CommandRefused(

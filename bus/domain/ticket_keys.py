@@ -1,5 +1,6 @@
 """The keys of a ticket: number, incident key, source's number and reporter's phone, each normalized."""
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.terms import KeyKind, TicketId
 
 CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins a report
+_NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII | re.IGNORECASE)
 CHINA = timezone(timedelta(hours=8), "CST")
 
 
@@ -59,6 +61,11 @@ def plain_phone(text: str) -> str:
 def ticket_number(opened_at: datetime, number: int) -> TicketId:
     """Spell a ticket number, T20261122-000123, by the day it was opened in China."""
     return TicketId(f"T{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
+
+
+def is_ticket_number(text: str) -> bool:
+    """Say whether a text, once normalized, has the form of a ticket number of the bus."""
+    return bool(_NUMBER.fullmatch(plain_number(text)))
 
 
 def spellings(anything: str) -> list[str]:

@@ -59,6 +59,7 @@ class MemoryTransaction:
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
+            traces={t.trace_id for t in store._tickets.values()} & {*wanted.trace_ids},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],
         )
 

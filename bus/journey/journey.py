@@ -21,15 +21,19 @@ from schemas.topics import LOG
 
 LETTERS_MAX = 100
 
-# By ticket no., trace id (a later request's own, if it became a letter), any name (serial, order, phone, source no.) or
-# the device's serial; the newest ticket first.
+# By ticket no., trace id, any name (serial, order, phone, source no.), the device's serial, or the trace of a later
+# request that became a letter: what is the bus's own comes before what anybody may write; then the newest first.
 _FIND: LiteralString = """
-SELECT state FROM ticket_states WHERE ticket_id IN (
-    SELECT ticket_id FROM ticket_states WHERE ticket_id = ANY(%(any)s) OR trace_id = ANY(%(any)s)
-    UNION SELECT ticket_id FROM ticket_names WHERE value = ANY(%(any)s)
-    UNION (SELECT ticket_id FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)
-    UNION (SELECT ticket_id FROM device_history WHERE serial = ANY(%(any)s) ORDER BY opened_at DESC LIMIT 20))
-ORDER BY (state->>'opened_at')::timestamptz DESC LIMIT 20"""
+SELECT state FROM ticket_states JOIN (
+    SELECT ticket_id, min(rank) AS rank FROM (
+        SELECT ticket_id, 1 AS rank FROM ticket_states WHERE ticket_id = ANY(%(any)s)
+        UNION ALL SELECT ticket_id, 2 FROM ticket_states WHERE trace_id = ANY(%(any)s)
+        UNION ALL SELECT ticket_id, 3 FROM ticket_names WHERE value = ANY(%(any)s)
+        UNION ALL (SELECT ticket_id, 3 FROM device_history WHERE serial = ANY(%(any)s)
+                   ORDER BY opened_at DESC LIMIT 20)
+        UNION ALL (SELECT ticket_id, 4 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
+    GROUP BY ticket_id) ranked USING (ticket_id)
+ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 _REFUSED = """
 SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
 WHERE ticket_id = %(ticket)s ORDER BY last_at"""

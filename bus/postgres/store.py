@@ -29,6 +29,7 @@ _LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%b) ORDER
 _READ_DONE = """
 SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
 FROM commands WHERE command_id = ANY(%b)"""
+_READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
 _ADD_EVENTS = """
@@ -104,6 +105,7 @@ class PostgresTransaction:
         async with self._connection.pipeline():
             tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
             rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
+            traces = await self._connection.execute(_READ_TRACES, (list(wanted.trace_ids),))
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
         done = {one.command_id: one for one in map(_done, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
@@ -112,6 +114,7 @@ class PostgresTransaction:
             names=names,
             done=done,
             numbers=await self._numbers(new) if new else [],
+            traces={TraceId(trace_id) for (trace_id,) in await traces.fetchall()},
         )
 
     async def _numbers(self, count: int) -> list[int]:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from bus.app import Core
+from bus.domain.batch_decider import Refused
 from bus.domain.commands import Note
+from bus.domain.terms import TraceId
 from bus.journey import journey as journey_module
 from bus.journey.journey import journey
 from bus.local.stack import Urls
@@ -70,6 +72,20 @@ async def test_journey_a_name_of_two_tickets_tells_the_newest_and_names_the_othe
     assert (by_serial["ticket_id"], by_serial["also"]) == (second_id, [first_id])
     for name in (first_id, "O-1", "C-1", f"{1:032x}"):
         assert (await told(core, name))["ticket_id"] == first_id
+
+
+async def test_journey_a_ticket_s_own_number_and_trace_come_before_names_that_others_gave(core: Core) -> None:
+    victim, trace = request(11, opening(11), 0), f"{11:032x}"
+    (opened,) = await core.dispatcher.dispatch([victim])
+    number = getattr(opened, "ticket_id", "")
+    tricks = [replace(opening(12), source_no=trace), replace(opening(13), serial=trace), opening(14)]
+    others = [request(n, one, 60) for n, one in enumerate(tricks, 12)]
+    others[2] = replace(others[2], trace_id=TraceId(trace))
+    await core.dispatcher.dispatch(others)
+    for name in (number, trace):
+        assert (await told(core, name))["ticket_id"] == number
+    refused = await core.dispatcher.dispatch([request(15, replace(opening(15), source_no=number.lower()), 60)])
+    assert [one.error.code for one in refused if isinstance(one, Refused)] == ["like_a_ticket_number"]
 
 
 async def test_journey_a_ticket_that_changes_while_it_is_told_is_told_as_it_was(

@@ -22,7 +22,7 @@ from bus.domain.batch_decider import (
 )
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
-from bus.domain.terms import CommandId, KeyKind, TicketId
+from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.ticket_keys import TicketKey, key_name, source_name
 from bus.domain.values import IncidentKey
 from bus.intake.dispatch import Dispatcher, new_event_id
@@ -66,6 +66,19 @@ class StoreContract:
         asked = ReadSet(opening_names=(), names=tuple(sorted(names)), ticket_ids=(), command_ids=(), openings=())
         async with store.transaction() as tx:
             return {*(await tx.load(asked)).names}
+
+    async def test_a_trace_that_is_another_ticket_s_is_not_taken_over(
+        self, store: Store, dispatcher: Dispatcher
+    ) -> None:
+        trace = TraceId(uuid4().hex)
+        first, second, later = (fresh(opening(), trace_id=trace) for _ in range(3))
+        told = [*await dispatcher.dispatch([first, second]), *await dispatcher.dispatch([later])]
+        traces = [getattr(one, "trace_id", None) for one in told]
+        assert traces == [trace, second.command_id.hex, later.command_id.hex]
+        for one in told:
+            assert isinstance(one, Accepted)
+            [event] = await store.events(one.ticket_id)
+            assert event.trace_id == one.trace_id
 
     async def consistent(self, store: Store, ticket_id: TicketId) -> int:
         """Check that a ticket's state is the fold of its events; give how many there are."""

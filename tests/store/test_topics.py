@@ -23,6 +23,7 @@ CONTRACT = load_contract()
 OTHERWISE = {
     "retention.ms": "1000",
     "max.message.bytes": "2000",
+    "compression.type": "zstd",
     "message.timestamp.type": "CreateTime",
     "message.timestamp.after.max.ms": "3600000",
 }
