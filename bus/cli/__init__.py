@@ -1,6 +1,7 @@
 """The command line `ticketbus`: one file per group of commands, all listed here."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -21,6 +22,7 @@ from bus.cli import (
     topics,
     trace,
 )
+from bus.cli.echo import echo
 from bus.domain.errors import BusError, Refusal
 from bus.settings import SettingsInvalid
 
@@ -60,8 +62,12 @@ def main() -> None:
         app()
     except (Refusal, SettingsInvalid) as error:  # what was asked for is at fault
         message = str(error.text) if isinstance(error, Refusal) else str(error)
-        sys.stderr.write(f"ticketbus: {message}\n")
-        sys.exit(2)
+        _fail(message, 2)
     except BusError as error:
-        sys.stderr.write(f"ticketbus: {error}\n")
-        sys.exit(1)
+        _fail(str(error), 1)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    for line in f"ticketbus: {message}".split("\n"):  # the last words of a part that did not start are many lines
+        echo(line, err=True)
+    sys.exit(status)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def add(
     if as_json:
         echo_json({"name": name, "role": role, "token": token})
     else:
-        typer.echo(token)
-        typer.echo("令牌只显示这一次 / this token is shown once", err=True)
+        echo(token)
+        echo("令牌只显示这一次 / this token is shown once", err=True)
 
 
 @commands.command("list")
@@ -76,7 +77,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
             echo_json(asdict(one))
         else:
             state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else ""
-            typer.echo(f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {state}".rstrip())
+            echo(f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {state}".rstrip())
 
 
 @commands.command()
@@ -97,6 +98,6 @@ def revoke(name: str, data: Data = None) -> None:
             return await revoke_client(pool, name)
 
     if not run(work()):
-        typer.echo(f"没有客户端“{name}” / there is no client {name!r}", err=True)
+        echo(f"没有客户端“{name}” / there is no client {name!r}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{name} revoked")
+    echo(f"{name} revoked")

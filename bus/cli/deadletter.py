@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bus.cli import redrive
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def list_groups(
         if as_json:
             echo_json(asdict(one))
         else:
-            typer.echo(_group(one))
+            echo(_group(one))
     if found:
         raise typer.Exit(1)
 
@@ -82,24 +83,22 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(as_shown)
         return
-    typer.echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
-    typer.echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
-    typer.echo(
-        f"  trace {letter.trace_id}  死于 died {letter.died_at:%Y-%m-%d %H:%M:%S}  之后等待 behind {letter.behind}"
-    )
+    echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
+    echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
+    echo(f"  trace {letter.trace_id}  死于 died {letter.died_at:%Y-%m-%d %H:%M:%S}  之后等待 behind {letter.behind}")
     if letter.edited_from:
-        typer.echo(f"  改自 edited from {letter.edited_from}")
+        echo(f"  改自 edited from {letter.edited_from}")
     for attempt in letter.failures:
         code = f" [{attempt['code']}]" if attempt.get("code") else ""
-        typer.echo(f"  · {attempt['at']}  {attempt['kind']}{code}: {attempt['detail']}")
+        echo(f"  · {attempt['at']}  {attempt['kind']}{code}: {attempt['detail']}")
     for header, text in letter.headers.items():
-        typer.echo(f"  {header}: {text}")
+        echo(f"  {header}: {text}")
     cut = "…" if len(letter.value) > BYTES_SHOWN else ""
-    typer.echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
+    echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
     for name, value in as_shown["decoded"].items():
-        typer.echo(f"    {name}: {value}")
+        echo(f"    {name}: {value}")
     for one in letter.decisions:
-        typer.echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")
+        echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")
 
 
 @commands.command()
@@ -120,7 +119,7 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     count = with_core(
         data, lambda core: in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record)
     )
-    typer.echo(f"{count} 封重发 / sent again")
+    echo(f"{count} 封重发 / sent again")
 
 
 @commands.command()
@@ -158,7 +157,7 @@ def edit(
             sources=sources(core.settings),
         )
 
-    typer.echo(f"死信 {number} 的修改件 mended copy: {with_core(data, work)}")
+    echo(f"死信 {number} 的修改件 mended copy: {with_core(data, work)}")
 
 
 @commands.command()
@@ -175,7 +174,7 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
 
     decision = Decision(by=by, why=why, at=utc_now())
     count = with_core(data, lambda core: in_transaction(core.pool, let_go, numbers, decision, core.codec.encode_record))
-    typer.echo(f"{count} 封作废 / discarded")
+    echo(f"{count} 封作废 / discarded")
 
 
 def _group(one: "DeadLetterGroup") -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.redrive import not_blank
 from bus.cli.settings import Data, Json
 
@@ -34,7 +35,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         if as_json:
             echo_json(asdict(one))
         else:
-            typer.echo(_line(one))
+            echo(_line(one))
     if bad:
         raise typer.Exit(1)
 
@@ -54,7 +55,7 @@ def pause(
     from bus.postgres.pool import in_transaction
 
     with_core(data, lambda core: in_transaction(core.pool, target_state.pause, target, why))
-    typer.echo(f"{target} 已暂停 / paused: {why}")
+    echo(f"{target} 已暂停 / paused: {why}")
 
 
 @commands.command()
@@ -68,9 +69,9 @@ def resume(target: Target, data: Data = None) -> None:
     from bus.postgres.pool import in_transaction
 
     if not with_core(data, lambda core: in_transaction(core.pool, target_state.resume, target)):
-        typer.echo(f"“{target}”没有暂停 / {target} is not paused", err=True)
+        echo(f"“{target}”没有暂停 / {target} is not paused", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{target} 已恢复 / resumed")
+    echo(f"{target} 已恢复 / resumed")
 
 
 def _line(one: "TargetStatus") -> str:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bus.cli.echo import echo
+
 commands = typer.Typer(
     name="docs", help="Draw the reference pages of docs/ from the code's tables.", no_args_is_help=True
 )
@@ -24,7 +26,7 @@ def draw(root: Root = Path()) -> None:
     for path in stale(root):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], encoding="utf-8")
-        typer.echo(f"{path} drawn")
+        echo(f"{path} drawn")
 
 
 @commands.command()
@@ -37,6 +39,6 @@ def check(root: Root = Path()) -> None:
 
     found = stale(root)
     for path in found:
-        typer.echo(f"{path} is stale; run `ticketbus docs draw`")
+        echo(f"{path} is stale; run `ticketbus docs draw`")
     if found:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     readings = with_core(data, lambda core: last_readings(core.pool))
     now = utc_now()
     if not readings:
-        typer.echo(
+        echo(
             "还没有主机读数:在每台主机上运行 ticketbus watch,并确认 worker 运行 hosts 阶段 / "
             "no host was read yet: run `ticketbus watch` on every host, and a worker with the stage `hosts`",
             err=True,
@@ -44,7 +45,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         if as_json:
             echo_json({**asdict(one), "silent": age > SILENT_AFTER})
         else:
-            typer.echo(_line(one, age))
+            echo(_line(one, age))
 
 
 @commands.command()
@@ -68,14 +69,14 @@ def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` s
         return None
 
     if refusal := with_core(data, work):
-        typer.echo(refusal, err=True)
+        echo(refusal, err=True)
         raise typer.Exit(1)
-    typer.echo(f"{host} removed")
+    echo(f"{host} removed")
 
 
 def _line(one: "HostRead", age: timedelta) -> str:
     share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
-    host, role, path = (_printable(text) for text in (one.host, one.role or "-", one.path))
+    host, role, path = (text[:NAME_CHARS_MAX] for text in (one.host, one.role or "-", one.path))
     mark = "  失联 silent" if age > SILENT_AFTER else "  时钟超前 clock ahead" if age < -SILENT_AFTER else ""
     return (
         f"{host:<20} {role:<12} {path}  "
@@ -83,11 +84,6 @@ def _line(one: "HostRead", age: timedelta) -> str:
         f"内存可用 memory {_gib(one.memory_free_bytes)}  "
         f"读取于 read {one.read_at:%Y-%m-%d %H:%M:%S}, {_ago(age)}{mark}"
     )
-
-
-def _printable(text: str) -> str:
-    """Cut a name of another program to a line: its records may hold anything."""
-    return "".join(one if one.isprintable() else "?" for one in text[:NAME_CHARS_MAX])
 
 
 def _gib(size: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -39,16 +40,17 @@ def history(
         mapped = load_map(map_file)
         summary = with_core(data, lambda core: _import(core, file, mapped))
     except (MapInvalid, HistoryUnreadable) as error:
-        typer.echo(f"ticketbus: {error}", err=True)
+        echo(f"ticketbus: {error}", err=True)
         raise typer.Exit(2) from error
     except typer.Exit as ending:
         if ending.exit_code == INTERRUPTED:
-            typer.echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
+            echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
         raise
     if as_json:
         echo_json(dataclasses.asdict(summary))
     else:
-        typer.echo(_summary_text(summary))
+        for line in _summary_lines(summary):
+            echo(line)
 
 
 async def _import(core: "Core", file: Path, mapped: "HistoryMap") -> "Summary":
@@ -71,7 +73,7 @@ async def _import(core: "Core", file: Path, mapped: "HistoryMap") -> "Summary":
         return await import_history(lines, mapped, core.dispatcher, core.refused, on_progress=show)
 
 
-def _summary_text(summary: "Summary") -> str:
+def _summary_lines(summary: "Summary") -> list[str]:
     lines = [
         f"{summary.rows:,} rows read",
         f"{summary.opened:,} tickets opened, {summary.joined:,} reports joined",
@@ -83,4 +85,4 @@ def _summary_text(summary: "Summary") -> str:
             f"{refused:,} refused and kept as refused input: {summary.refused_rows:,} rows that cannot be read, "
             f"{summary.refused_commands:,} commands that the domain declined"
         )
-    return "\n".join(lines)
+    return lines

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json({**asdict(report), "listed": [one._asdict() for one in report.listed]})
     else:
-        typer.echo(
+        echo(
             f"{report.stored:,} events in PostgreSQL, {report.records:,} records on Kafka, "
             f"{report.repeats:,} harmless repeats, {report.waiting:,} still to publish, "
             f"{report.differences:,} differences"
         )
         for one in report.listed:
-            typer.echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
+            echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
     if report.differences:
         raise typer.Exit(1)
 
@@ -68,7 +69,7 @@ def republish(
     if as_json:
         echo_json({"topic": topic, "queued": queued})
     else:
-        typer.echo(f"{queued:,} events queued for {topic}")
+        echo(f"{queued:,} events queued for {topic}")
 
 
 @commands.command()
@@ -91,4 +92,4 @@ def restore(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json({"restored": restored})
     else:
-        typer.echo(f"{restored:,} events restored")
+        echo(f"{restored:,} events restored")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data
 
 commands = typer.Typer()
@@ -79,4 +80,4 @@ def prepare(data: Data = None) -> None:
 
     settings = resolved(data)
     configure("prepare", level=settings.log_level)
-    run(do(settings, typer.echo))
+    run(do(settings, echo))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def show(data: Data = None, as_json: Json = False) -> None:
         if as_json:
             echo_json(dataclasses.asdict(row))
         else:
-            typer.echo(
+            echo(
                 f"{row.handler:<12} {row.topic}/{row.partition:<3} next {row.next_offset:>9}  end {row.end_offset:>9}"
                 f"  lag {row.lag:>7}  {row.state}{'  ' + row.failure if row.failure else ''}"
             )
@@ -57,7 +58,7 @@ def build_again(
     if as_json:
         echo_json({"name": name, **dataclasses.asdict(rebuilt)})
     else:
-        typer.echo(f"{name}: built again, {rebuilt.records:,} records read here")
+        echo(f"{name}: built again, {rebuilt.records:,} records read here")
 
 
 @commands.command()
@@ -83,11 +84,11 @@ def verify(
         if as_json:
             echo_json({**dataclasses.asdict(one), **_lag_json([row for row in rows if row.handler == one.model])})
             continue
-        typer.echo(f"{one.model:<12} {one.table:<16} {one.rows:>9} rows  {'equal' if one.equal else 'DIFFERENT'}")
+        echo(f"{one.model:<12} {one.table:<16} {one.rows:>9} rows  {'equal' if one.equal else 'DIFFERENT'}")
         for key, how in one.differences:
-            typer.echo(f"    {key}  {how}")
+            echo(f"    {key}  {how}")
     for line in () if as_json else _lag_lines(rows):
-        typer.echo(line)
+        echo(line)
     raise typer.Exit(0 if all(one.equal for one in found) and not any(row.failure for row in rows) else 1)
 
 
@@ -194,5 +195,5 @@ def _known(names: list[str]) -> None:
         if name not in READ_MODELS:
             close = nearest(name, READ_MODELS)
             meant = f"; did you mean {close}?" if close else ""
-            typer.echo(f"ticketbus: no read model {name!r}: there are {', '.join(READ_MODELS)}{meant}", err=True)
+            echo(f"ticketbus: no read model {name!r}: there are {', '.join(READ_MODELS)}{meant}", err=True)
             raise typer.Exit(2)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -78,13 +79,11 @@ def freeze(
         echo_json(asdict(frozen))
         return
     what = ", ".join(f"{count} × {name}" for name, count in sorted(frozen.events.items()))
-    typer.echo(f"重发 redrive {frozen.id}: {frozen.letters} 封 letters → {target}: {what}")
-    typer.echo(f"  先发 first {min(canary, frozen.letters)}, 观察 watched {watch_s:g} s, 然后 then {rate:g}/s")
+    echo(f"重发 redrive {frozen.id}: {frozen.letters} 封 letters → {target}: {what}")
+    echo(f"  先发 first {min(canary, frozen.letters)}, 观察 watched {watch_s:g} s, 然后 then {rate:g}/s")
     if frozen.taken or frozen.worn:
-        typer.echo(
-            f"  未包含 left out: {frozen.taken} 封在另一次重发中 in another redrive, {frozen.worn} 封次数已满 worn"
-        )
-    typer.echo(f"  执行 run it: ticketbus deadletter redrive run {frozen.id}")
+        echo(f"  未包含 left out: {frozen.taken} 封在另一次重发中 in another redrive, {frozen.worn} 封次数已满 worn")
+    echo(f"  执行 run it: ticketbus deadletter redrive run {frozen.id}")
 
 
 @commands.command()
@@ -107,7 +106,7 @@ def run(number: Number, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(asdict(ended))
     else:
-        typer.echo(f"{'完成 done' if ended.state == 'done' else '已停止 stopped'}: {ended.ended_why}")
+        echo(f"{'完成 done' if ended.state == 'done' else '已停止 stopped'}: {ended.ended_why}")
     if ended.state != "done":
         raise typer.Exit(1)
 
@@ -127,7 +126,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         if as_json:
             echo_json(asdict(one))
         else:
-            typer.echo(_line(one))
+            echo(_line(one))
 
 
 @commands.command()
@@ -146,9 +145,9 @@ def stop(
     from deadletter.redrive_store import end
 
     if not with_core(data, lambda core: in_transaction(core.pool, end, number, done=False, why=why, now=utc_now())):
-        typer.echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)
+        echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)
         raise typer.Exit(1)
-    typer.echo(f"重发 redrive {number} 已停止 / stopped")
+    echo(f"重发 redrive {number} 已停止 / stopped")
 
 
 def _line(one: "Redrive") -> str:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from bus.cli.echo import echo
 from bus.domain.errors import BusError
 from bus.settings import Settings, lent_by, load, resolve
 
@@ -87,7 +88,7 @@ def counting(what: str) -> tuple[Progress, Callable[[int], None]]:
 
 def echo_json(value: Any) -> None:
     """Print one JSON object on one line; times as RFC 3339."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+    echo(json.dumps(value, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bus.cli.echo import echo
+
 commands = typer.Typer()
 
 Data = Annotated[
@@ -28,6 +30,6 @@ def show(data: Data = None, as_json: Json = False) -> None:
     resolved = resolve(settings, data.expanduser().resolve() if data else None)
     for each in listing(settings, resolved):
         if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(each), ensure_ascii=False))
+            echo(json.dumps(dataclasses.asdict(each), ensure_ascii=False))
         else:
-            typer.echo(f"{each.variable:<34} {each.value or '-':<48} {each.source}")
+            echo(f"{each.variable:<34} {each.value or '-':<48} {each.source}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -109,20 +110,20 @@ def status(data: Data = None, as_json: Json = False) -> None:
     rows = survey(directory)
     for row in rows:
         if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(row)))
+            echo(json.dumps(dataclasses.asdict(row)))
         else:
             process = f"process {row.pid}" if row.pid else row.where
             restarts = f"started again {row.restarts} times" if row.restarts else ""
-            typer.echo(f"{row.part:<10} {row.state:<9} {row.address or '-':<22} {process:<16} {restarts}".rstrip())
+            echo(f"{row.part:<10} {row.state:<9} {row.address or '-':<22} {process:<16} {restarts}".rstrip())
     if not rows:
         _say(f"no local stack was started in {directory}; start one with `ticketbus up`")
     stopped = of_stack(load(directory))
     for one in stopped:
         if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(one), ensure_ascii=False))
+            echo(json.dumps(dataclasses.asdict(one), ensure_ascii=False))
         else:
             where = ", ".join(map(str, one.partitions))
-            typer.echo(f"{one.stage:<10} 停住 stopped on partitions {where}: {one.why}")
+            echo(f"{one.stage:<10} 停住 stopped on partitions {where}: {one.why}")
     if stopped or not all_up(rows):
         raise typer.Exit(1)
 
@@ -151,7 +152,7 @@ def env(data: Data = None) -> None:
     for source, secrets in lent.get("webhook_secrets", {}).items():
         exports[f"TICKETBUS_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"] = secrets[0]
     for name, value in exports.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+        echo(f"export {name}={shlex.quote(value)}")
 
 
 @commands.command()
@@ -166,11 +167,11 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     diagnoses = examine(settings, directory)
     for each in diagnoses:
         if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(each)))
+            echo(json.dumps(dataclasses.asdict(each)))
         else:
-            typer.echo(f"{each.verdict:<5} {each.check:<24} {each.says}")
+            echo(f"{each.verdict:<5} {each.check:<24} {each.says}")
             if each.mend:
-                typer.echo(f"{'':<5} {'':<24} → {each.mend}")
+                echo(f"{'':<5} {'':<24} → {each.mend}")
     if any(each.verdict == "wrong" for each in diagnoses):
         raise typer.Exit(1)
 
@@ -189,7 +190,7 @@ async def _prepare(settings: "Settings") -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    echo(line, err=True)
 
 
 def _say_at_clock(line: str) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def list_all(
             return
         paused = f"({row['waiting_for']})" if row["paused"] else ""
         state = f"{State(row['state']).zh}{paused}"
-        typer.echo(
+        echo(
             f"{row['ticket_id']}  {state:<8} {row['assignee'] or '-':<12} {row['opened_at']:%m-%d %H:%M}  "
             f"{row['title']}"
         )
@@ -84,10 +85,10 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     assert ticket is not None
     view = orjson.loads(orjson.dumps(ticket_view(ticket)))
     if as_json:
-        typer.echo(orjson.dumps(view).decode())
+        echo(orjson.dumps(view).decode())
         return
     for name, value in _lines(view).items():
-        typer.echo(f"  {name}: {value}")
+        echo(f"  {name}: {value}")
 
 
 @commands.command()
@@ -103,11 +104,11 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
 
     for one in events_view(_events(resolved(data), number)):
         if as_json:
-            typer.echo(orjson.dumps(one).decode())
+            echo(orjson.dumps(one).decode())
         else:
             marks = " ".join(name for name in ("historic", "implied") if one[name])
             at = f"{one['occurred_at']:%Y-%m-%d %H:%M:%S}"
-            typer.echo(f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']}  {marks}".rstrip())
+            echo(f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']}  {marks}".rstrip())
 
 
 def _lines(view: dict[str, Any]) -> dict[str, str]:
@@ -138,6 +139,6 @@ def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":
 
     found = run(work())
     if not found:
-        typer.echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
+        echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
         raise typer.Exit(1)
     return found

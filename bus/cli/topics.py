@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 commands = typer.Typer(name="topics", help="The topic contract.", no_args_is_help=True)
@@ -22,8 +23,8 @@ def show(as_json: Json = False) -> None:
         if as_json:
             echo_json({"topic": name, **topic.model_dump(mode="json")})
         else:
-            typer.echo(f"{name:<16} {topic.partitions} partitions  {topic.about}")
-            typer.echo(f"{'':<16} {', '.join(topic.writers)} → {', '.join(topic.readers)}")
+            echo(f"{name:<16} {topic.partitions} partitions  {topic.about}")
+            echo(f"{'':<16} {', '.join(topic.writers)} → {', '.join(topic.readers)}")
 
 
 @commands.command()
@@ -39,7 +40,7 @@ def apply(data: Data = None) -> None:
     from bus.app import prepare
     from bus.cli.run import resolved, run
 
-    run(prepare(resolved(data), typer.echo))
+    run(prepare(resolved(data), echo))
 
 
 @commands.command()
@@ -58,7 +59,7 @@ def check(
     contract = load_contract()
     differences = run(topic_differences(resolved(data), contract)) if live else []
     for one in differences:
-        typer.echo(one)
+        echo(one)
     if differences:
         raise typer.Exit(1)
-    typer.echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))
+    echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))

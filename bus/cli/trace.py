@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 commands = typer.Typer()
@@ -46,13 +47,13 @@ def trace(
         data, lambda core: journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
     )
     if found is None:
-        typer.echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
+        echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
         raise typer.Exit(1)
     if as_json:
         echo_json(found)
     else:
         for line in lines(found):
-            typer.echo(line)
+            echo(line)
 
 
 def lines(journey: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
+from unicodedata import category
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +22,8 @@ T = TypeVar("T")
 # Longer ones would not fit into an index; `text` and `description` may be as long as the body.
 SHORT_MAX, LONG_MAX = 500, 100_000
 _LONG = frozenset({"text", "description", "summary", "uri", "photos"})
+_MANY_LINES = _LONG | {"reason", "note", "caption"}
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 NUMBER_MAX = 1_000_000
 YEARS = range(2000, 2100)
 
@@ -39,7 +42,10 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
 
 
 def within_limits(value: T, path: str = "") -> T:
-    """Refuse what no store holds: NUL, overlong names, huge numbers, times without zone; times become UTC. Pure."""
+    """Refuse what no store holds or no line shows: NUL, controls, overlong names, huge numbers, times without zone.
+
+    Times become UTC. Pure.
+    """
     match value:
         case _ if not value:
             return value
@@ -47,6 +53,8 @@ def within_limits(value: T, path: str = "") -> T:
             if len(value) > SHORT_MAX:
                 _check_length(value, path)
             refuse_unstorable(value, path)
+            if not value.isprintable():
+                _check_characters(value, path)
             return value
         case datetime():
             return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
@@ -91,6 +99,16 @@ def _check_length(text: str, path: str) -> None:
         raise MalformedInput(
             "too_long", path, f"“{path}”超过 {limit} 个字符", f"{path} is longer than {limit} characters"
         )
+
+
+def _check_characters(text: str, path: str) -> None:
+    """Refuse what would break a line or turn its direction, in a field that is one line."""
+    if path.rpartition(".")[2] in _MANY_LINES:
+        return
+    for one in text:
+        if category(one) == "Cc" or one in _DIRECTIONS:
+            zh, en = f"“{path}”含控制字符", f"{path} is one line, and holds a control character"
+            raise MalformedInput("control_character", path, f"{zh} U+{ord(one):04X}", f"{en}: U+{ord(one):04X}")
 
 
 def _refuse_unknown(cls: type, data: object, path: str) -> None:

@@ -9,10 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 import bus
+from bus.domain.commands import OpenTicket, Return
 from bus.domain.errors import BusError, KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.gateway.http import middleware
 from bus.gateway.http.problems import body_of
 from bus.gateway.http.responses import NotKept
+from bus.intake.command_bodies import build
 from bus.wire.json_body import read_object
 from tests.gateway.conftest import OPENING, Gateway
 
@@ -93,3 +95,14 @@ async def test_fields_named_failures_at_the_door_are_named(gateway: Gateway, mon
     with capture_logs():
         answer = await gateway.post("/v1/tickets", OPENING)
     assert (answer.json()["code"], answer.json()["field"]) == ("unavailable", "service")
+
+
+@pytest.mark.parametrize("bad", ["\n", "\t", "\x1b[31m", "\x9b", "\u202e", "\u2066"])
+def test_fields_named_a_line_takes_no_control_character_and_a_text_its_lines(bad: str) -> None:
+    opening = build(OpenTicket, {**OPENING, "description": "一\n二\t三"})
+    assert opening.description == "一\n二\t三"
+    for field in ("title", "source_no", "region"):
+        with pytest.raises(MalformedInput, match="control character") as refused:
+            build(OpenTicket, {**OPENING, field: f"a{bad}b"})
+        assert (refused.value.code, refused.value.field) == ("control_character", field)
+    assert build(Return, {"reason": f"a{bad}b"}).reason == f"a{bad}b"
