@@ -1,11 +1,14 @@
 """`ticketbus trace`: where a ticket has been, hop by hop, what died of it, and what to do next."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.app import Core
 
 commands = typer.Typer()
 
@@ -43,9 +46,15 @@ def trace(
     from bus.journey.journey import journey
     from schemas.topics import LOG, physical
 
-    found = with_core(
-        data, lambda core: journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
-    )
+    async def work(core: "Core") -> "dict[str, Any] | None":
+        records = physical(core.settings.namespace, LOG)
+        whole = page = await journey(core.pool, core.schemas, records, anything)
+        while whole and page and page["next"]:
+            page = await journey(core.pool, core.schemas, records, whole["ticket_id"], after=int(page["next"]))
+            whole["events"] += page["events"] if page else []
+        return whole
+
+    found = with_core(data, work)
     if found is None:
         echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
         raise typer.Exit(1)

@@ -219,7 +219,7 @@ def _decided(
         if known_as is None:
             return CommandResult.OPENED, None, open_ticket(request, rules)
         ticket, cause = known_as
-        return CommandResult.JOINED, ticket, join_ticket(request, cause, rules)
+        return CommandResult.JOINED, ticket, join_ticket(request, ticket, cause, rules)
     found = loaded.names.get(source_name(request.source, request.source_no))
     ticket_id = request.ticket_id or (found.ticket_id if found else None)
     known = loaded.tickets.get(ticket_id) if ticket_id else None

@@ -66,6 +66,9 @@ from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import is_ticket_number
 from bus.domain.transitions import TRANSITIONS, legal_in
 
+EVENTS_MAX = 1_000  # of a ticket, before it takes no more of what only says something
+_SAYING = (Note, AddEvidence, AskProgress)
+
 
 def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     """Answer an opening that no master takes in: one TicketOpened with the promises of its type, or CommandRefused."""
@@ -95,10 +98,11 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     )
 
 
-def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event, ...]:
+def join_ticket(request: Request, ticket: Ticket, cause: JoinCause, rules: Rules) -> tuple[Event, ...]:
     """Answer an opening that its master takes in: the report is kept in full (R2)."""
     command = request.command
     assert isinstance(command, OpenTicket)
+    _check_not_full(request, ticket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
     _check_names(command)
     return (
@@ -112,6 +116,12 @@ def join_ticket(request: Request, cause: JoinCause, rules: Rules) -> tuple[Event
             reported_at=command.opened_at or request.at,
         ),
     )
+
+
+def _check_not_full(request: Request, ticket: Ticket) -> None:
+    """Refuse what only adds to a ticket that is full: it is read whole by many, and nobody may make it endless."""
+    if ticket.version >= EVENTS_MAX and not request.historic:
+        raise refusals.ticket_full(ticket.ticket_id, EVENTS_MAX)
 
 
 def _check_names(command: OpenTicket) -> None:
@@ -138,6 +148,8 @@ def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     duty = TRANSITIONS.get((ticket.state, type(command)))
     if duty is None or (duty.historic and not request.historic):
         raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
+    if isinstance(command, _SAYING):
+        _check_not_full(request, ticket)
     check(request, command, duty, rules)
     events = _answer(request, command, ticket, rules)
     if isinstance(command, WarnSla | BreachSla):

@@ -44,6 +44,18 @@ def missing(field: str, action: Text) -> CommandRefused:
     )
 
 
+def ticket_full(ticket_id: TicketId, most: int) -> CommandRefused:
+    """Refuse to write more on a ticket that has all the events it may have; what works on it is still taken."""
+    return CommandRefused(
+        "ticket_full",
+        "ticket_id",
+        f"工单 {ticket_id} 已有 {most} 条记录,不再接受备注、证据、催问和合并报修;处理与关闭不受影响",
+        f"ticket {ticket_id} has {most} events and takes no more notes, evidence, questions or reports; working on it "
+        "and closing it go on",
+        ticket_id=ticket_id,
+    )
+
+
 def like_a_ticket_number(field: str) -> CommandRefused:
     """Refuse a name of a ticket that another one's number could be taken for."""
     return CommandRefused(

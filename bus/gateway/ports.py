@@ -16,8 +16,14 @@ Spool = Callable[[RequestReceived], Awaitable[None]]
 Waits = Callable[[str], Awaitable[bool]]
 """Say whether earlier deliveries of a source still wait on Kafka; its later ones then go behind them. Never raises."""
 
-JourneyOf = Callable[[str], Awaitable[Mapping[str, Any] | None]]
-"""Find a ticket's journey by any of its names. Raises StoreUnavailable."""
+
+class JourneyOf(Protocol):
+    """Finds a ticket's journey by any of its names."""
+
+    async def __call__(self, anything: str, *, after: int, most: int) -> Mapping[str, Any] | None:
+        """Tell at most `most` events after a version, and which to go on after. Raises StoreUnavailable."""
+        ...
+
 
 Probe = Callable[[], Awaitable[None]]
 """Touch a part; raises whatever it likes when the part is away."""

@@ -8,6 +8,7 @@ from itertools import count
 from bus.domain.batch_decider import BatchDecision, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import Recorded
+from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.terms import CommandId, TicketId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
@@ -40,6 +41,16 @@ class MemoryStore:
     async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
         """Read a ticket's events in order."""
         return tuple(self.log.get(ticket_id, ())[after:])
+
+    async def events_page(
+        self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
+    ) -> EventsPage | None:
+        """Read a page; each event counts as a kilobyte."""
+        ticket = self._tickets.get(ticket_id)
+        if ticket is None:
+            return None
+        events = self.log[ticket_id][after : after + min(most, max(bytes_max // 1024, 1))]
+        return page_of(ticket.trace_id, events, ticket.version)
 
 
 class MemoryTransaction:

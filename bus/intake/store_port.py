@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bus.domain.batch_decider import BatchDecision, LoadedState, ReadSet
 from bus.domain.events import Recorded
+from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
 
@@ -31,6 +32,15 @@ class Store(Protocol):
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """Read the folded state as last committed."""
+        ...
+
+    async def events_page(
+        self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
+    ) -> EventsPage | None:
+        """Read some events in order of version, those after a version; None when there is no such ticket.
+
+        At most `most`, and no more once they hold `bytes_max` as stored; at least one, where there is one.
+        """
         ...
 
     async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:

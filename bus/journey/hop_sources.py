@@ -154,17 +154,24 @@ def _died(row: DeadLetterRow) -> Iterable[tuple[int, Hop]]:
         yield row.version, {"hop": "dead", "where": row.target, "at": row.died_at, **how}
 
 
+# A source is asked for so many events of a ticket after a version; what a verdict needs comes whatever its version.
 EVENTS = HopSource(
     query="""
 SELECT e.version, e.source, e.occurred_at, c.received_at, e.recorded_at, e.value
-FROM events e LEFT JOIN commands c USING (command_id) WHERE e.ticket_id = %(ticket)s ORDER BY e.version""",
+FROM events e LEFT JOIN commands c USING (command_id) JOIN (
+    SELECT version, sum(bytes) OVER (ORDER BY version) - bytes AS before FROM (
+        SELECT version, octet_length(value) AS bytes FROM events
+        WHERE ticket_id = %(ticket)s AND version > %(after)s ORDER BY version LIMIT %(events)s) first
+    ) page ON page.version = e.version
+WHERE e.ticket_id = %(ticket)s AND page.before < %(bytes)s ORDER BY e.version""",
     row=EventRow,
     hops=_stored,
     follows={"received": "occurred", "committed": "received"},
 )
 OUTBOX = HopSource(
     query="""
-SELECT version, topic, shard, kafka_offset, published_at FROM outbox WHERE ticket_id = %(ticket)s
+SELECT version, topic, shard, kafka_offset, published_at FROM outbox
+WHERE ticket_id = %(ticket)s AND (version - %(after)s BETWEEN 1 AND %(events)s OR published_at IS NULL)
 ORDER BY version, topic""",
     row=PublishedRow,
     hops=_published,
@@ -179,14 +186,17 @@ CROSS JOIN LATERAL (
     SELECT next_offset, at FROM stage_batches
     WHERE handler = s.handler AND partition = s.partition AND first_offset <= o.kafka_offset
     ORDER BY first_offset DESC LIMIT 1) b
-WHERE o.ticket_id = %(ticket)s AND o.topic = %(log)s AND o.kafka_offset < b.next_offset ORDER BY o.version, b.at""",
+WHERE o.ticket_id = %(ticket)s AND o.topic = %(log)s AND o.kafka_offset < b.next_offset
+  AND o.version - %(after)s BETWEEN 1 AND %(events)s
+ORDER BY o.version, b.at""",
     row=ProjectedRow,
     hops=_projected,
     follows={"projected": "published"},
 )
 PUSHES = HopSource(
     query="""
-SELECT version, topic, client, pushed_at FROM pushes WHERE ticket_id = %(ticket)s ORDER BY version, pushed_at""",
+SELECT version, topic, client, pushed_at FROM pushes
+WHERE ticket_id = %(ticket)s AND version - %(after)s BETWEEN 1 AND %(events)s ORDER BY version, pushed_at""",
     row=PushedRow,
     hops=_pushed,
     follows={"pushed": "published"},
@@ -202,7 +212,8 @@ SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempt
 FROM deliveries d
 LEFT JOIN delivery_heads h ON d.state = 'waiting' AND (h.target, h.ticket_id) = (d.target, d.ticket_id)
 LEFT JOIN delivery_targets t ON t.target = d.target
-WHERE d.ticket_id = %(ticket)s ORDER BY d.target, d.version""",
+WHERE d.ticket_id = %(ticket)s AND (d.version - %(after)s BETWEEN 1 AND %(events)s OR d.state = 'waiting')
+ORDER BY d.target, d.version""",
     row=DeliveryRow,
     hops=_delivered,
     follows={"enqueued": "published", "delivered": "enqueued", "discarded": "enqueued"},

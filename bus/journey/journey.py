@@ -7,6 +7,7 @@ from typing import Any, LiteralString, TypeVar
 from psycopg.rows import class_row
 
 from bus.domain.events import Recorded
+from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import spellings
 from bus.intake.dispatch import utc_now
@@ -20,6 +21,7 @@ from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
 
 LETTERS_MAX = 100
+EVENTS_MAX = 200  # told at once
 
 # By ticket no., trace id, any name (serial, order, phone, source no.), the device's serial, or the trace of a later
 # request that became a letter: what is the bus's own comes before what anybody may write; then the newest first.
@@ -47,11 +49,19 @@ _Row = TypeVar("_Row")
 
 
 async def journey(
-    pool: Pool, schemas: SchemaLearner, records: str, anything: str, *, now: Callable[[], datetime] = utc_now
+    pool: Pool,
+    schemas: SchemaLearner,
+    records: str,
+    anything: str,
+    *,
+    after: int = 0,
+    most: int = EVENTS_MAX,
+    now: Callable[[], datetime] = utc_now,
 ) -> dict[str, Any] | None:
     """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
 
     `records` is the broker's name of the topic `ticket.events`. All is of one moment: a ticket may change meanwhile.
+    At most `most` events after that version are told; `next` is the cursor of those that follow.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
     target enqueued, delivered, discarded, dead; each with `at` and `lag_ms` after the hop it followed; without a time
@@ -73,6 +83,9 @@ async def journey(
             "most": LETTERS_MAX,
             "log": LOG,
             "records": records,
+            "after": after,
+            "events": most,
+            "bytes": PAGE_BYTES_MAX,
         }
         rows = {source: await _read(connection, source, asked) for source in SOURCES}
         refused = await _rows(connection, _REFUSED, asked)
@@ -88,6 +101,7 @@ async def journey(
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
         "letters": [letter_json(letter) for letter in letters],
         "verdict": verdict(unpublished, rows[DELIVERIES], letters, now(), stopped),
+        "next": str(events[-1].version) if events and events[-1].version < ticket.version else None,
     }
 
 
@@ -124,6 +138,7 @@ def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str
         "refusals": [],
         "letters": [letter_json(letter) for letter in letters],
         "verdict": verdict([], [], letters, now),
+        "next": None,
     }
 
 

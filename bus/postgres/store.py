@@ -9,6 +9,7 @@ from psycopg import errors
 from bus.domain.batch_decider import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
+from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import CUSTOMER, KeyHolder, TicketKey
@@ -32,6 +33,12 @@ FROM commands WHERE command_id = ANY(%b)"""
 _READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
+_EVENTS_PAGE = """
+SELECT e.value FROM events e JOIN (
+    SELECT version, sum(bytes) OVER (ORDER BY version) - bytes AS before FROM (
+        SELECT version, octet_length(value) AS bytes FROM events
+        WHERE ticket_id = %s AND version > %s ORDER BY version LIMIT %s) first) page USING (version)
+WHERE e.ticket_id = %s AND page.before < %s ORDER BY e.version"""
 _ADD_EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
@@ -81,7 +88,18 @@ class PostgresStore:
         return ticket_from_json(rows[0][0]) if rows else None
 
     async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
-        rows = await self._read(_EVENTS_AFTER, (ticket_id, after))
+        return await self._decoded(await self._read(_EVENTS_AFTER, (ticket_id, after)))
+
+    async def events_page(
+        self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
+    ) -> EventsPage | None:
+        heads = await self._read("SELECT version, trace_id FROM ticket_states WHERE ticket_id = %s", (ticket_id,))
+        if not heads:
+            return None
+        (head, trace_id), asked = heads[0], (ticket_id, after, most, ticket_id, bytes_max)
+        return page_of(trace_id, await self._decoded(await self._read(_EVENTS_PAGE, asked)), head)
+
+    async def _decoded(self, rows: Iterable[tuple[Any, ...]]) -> Sequence[Recorded]:
         values = [value for (value,) in rows]
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 

@@ -128,8 +128,8 @@ class Gateway:
             while self.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
 
-    async def _journey(self, name: str) -> dict[str, Any] | None:
-        return {"name": name} if name == "known" else None
+    async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
+        return {"name": anything, "after": after, "most": most} if anything == "known" else None
 
     async def _probe_store(self) -> None:
         self.store._there()

@@ -131,6 +131,15 @@ async def test_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gatewa
     assert [one["version"] for one in events] == list(range(1, 10))
     assert events[2]["actor"] == "王工"
     assert events[0]["event_type"] == "ticket.opened.v1"
+    cursor, read = "0", list[dict[str, object]]()
+    while cursor:
+        page = (await gateway.get(f"/v1/tickets/{ticket}/events?cursor={cursor}&limit=4")).json()
+        assert len(page["events"]) <= 4
+        read, cursor = read + page["events"], page["next"]
+    assert read == events
+    for query in ("cursor=x", "cursor=-1", "limit=0", "limit=501", "after=1"):
+        refused = await gateway.get(f"/v1/tickets/{ticket}/events?{query}")
+        assert (refused.status_code, refused.json()["field"]) == (400, query.split("=")[0])
 
 
 async def test_tickets_http_what_the_domain_refuses_is_told_in_two_languages_and_kept_once(gateway: Gateway) -> None:

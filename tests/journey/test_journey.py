@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
+import orjson
 import pytest
 
 from bus.app import Core
 from bus.domain.batch_decider import Refused
 from bus.domain.commands import Note
-from bus.domain.terms import TraceId
+from bus.domain.terms import CommandId, TraceId
 from bus.journey import journey as journey_module
 from bus.journey.journey import journey
 from bus.local.stack import Urls
@@ -133,6 +135,28 @@ async def test_journey_a_handler_that_stands_still_before_the_ticket_is_in_the_v
     await write(core, "UPDATE stage_offsets SET next_offset = 10 WHERE handler = 'd'")
     [line] = (await told(core, ticket_id))["verdict"]
     assert line["en"].startswith("nothing is stuck")
+
+
+async def test_journey_comes_in_pages_and_its_verdict_is_of_the_whole(core: Core, bus: Bus) -> None:
+    (opened,) = await core.dispatcher.dispatch([request(6, opening(6), 0)])
+    notes = [replace(request(6, Note(text=f"{n}"), n), command_id=CommandId(uuid4())) for n in range(1, 10)]
+    await core.dispatcher.dispatch(notes)
+    number = getattr(opened, "ticket_id", "")
+    await write(core, DELIVERED)
+    read, after = list[dict[str, Any]](), 0
+    while True:
+        page = await journey(core.pool, core.schemas, "x", "O-6", after=after, most=4)
+        assert page is not None
+        assert "v1…v10 (10) is committed and not on Kafka yet" in page["verdict"][0]["en"]
+        read += page["events"]
+        if page["next"] is None:
+            break
+        after = int(page["next"])
+    whole = await told(core, number)
+    assert [one["version"] for one in read] == list(range(1, 11))
+    assert read == whole["events"]
+    shown = bus.run("trace", number, "--json")
+    assert len(orjson.loads(shown.stdout)["events"]) == 10
 
 
 async def test_journey_notes_of_pushes_are_forgotten_after_a_month(core: Core) -> None:

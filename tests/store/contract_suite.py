@@ -22,6 +22,7 @@ from bus.domain.batch_decider import (
 )
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
+from bus.domain.events import Recorded
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.ticket_keys import TicketKey, key_name, source_name
 from bus.domain.values import IncidentKey
@@ -79,6 +80,30 @@ class StoreContract:
             assert isinstance(one, Accepted)
             [event] = await store.events(one.ticket_id)
             assert event.trace_id == one.trace_id
+
+    async def test_events_come_in_pages_by_number_and_by_bytes(self, store: Store, dispatcher: Dispatcher) -> None:
+        ticket_id = await self.opened(dispatcher)
+        notes = [fresh(Note(text=f"{n} " + "长" * 2_000), ticket_id=ticket_id) for n in range(6)]
+        await dispatcher.dispatch(notes)
+        whole, pages, after = await store.events(ticket_id), list[int](), 0
+        found = list[Recorded]()
+        while True:
+            page = await store.events_page(ticket_id, after=after, most=3)
+            assert page is not None
+            assert page.trace_id == whole[0].trace_id
+            found += page.events
+            pages.append(len(page.events))
+            if page.following is None:
+                break
+            after = page.following
+        assert (found, pages) == (list(whole), [3, 3, 1])
+        small = await store.events_page(ticket_id, after=1, most=6, bytes_max=1)
+        assert small is not None
+        assert ([one.version for one in small.events], small.following) == ([2], 2)
+        beyond = await store.events_page(ticket_id, after=99, most=6)
+        assert beyond is not None
+        assert (len(beyond.events), beyond.following) == (0, None)
+        assert await store.events_page(TicketId("T20000101-000001"), after=0, most=1) is None
 
     async def consistent(self, store: Store, ticket_id: TicketId) -> int:
         """Check that a ticket's state is the fold of its events; give how many there are."""

@@ -24,17 +24,27 @@ from bus.wire.json_body import joined
 from schemas.topics import Contract
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
-FILTERS = ("state", "assignee", "cursor", "limit")
+PAGING = ("cursor", "limit")
+FILTERS = ("state", "assignee", *PAGING)
+_PAGED = [
+    {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before"},
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+    },
+]
+_FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
 
 
 def read_routes(*, store: Store, tickets: TicketReader, journey: JourneyOf, contract: Contract) -> Sequence[HttpRoute]:
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
     handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract)
     return [
-        reading("/v1/tickets", handlers.list_tickets, "List tickets"),
+        reading("/v1/tickets", handlers.list_tickets, "List tickets", parameters=[*_FILTERED, *_PAGED]),
         reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket"),
-        reading("/v1/tickets/{ticket_id}/events", handlers.show_events, "Show a ticket's events"),
-        reading("/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?"),
+        reading("/v1/tickets/{ticket_id}/events", handlers.show_events, "Show a ticket's events", parameters=_PAGED),
+        reading("/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?", parameters=_PAGED),
         reading("/v1/topics", handlers.show_topics, "Show the topic contract"),
     ]
 
@@ -56,19 +66,20 @@ class _ReadHandlers:
         return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
 
     async def show_events(self, http: HttpRequest) -> Response:
-        """Show a ticket's events in order of version."""
+        """Show a ticket's events in order of version; `next` is the cursor of the following page."""
         await admit(http, Access.READ)
+        after, limit = _versions(http)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
-        events = await self.store.events(ticket_id)
-        if not events:
+        page = await self.store.events_page(ticket_id, after=after, most=limit)
+        if page is None:
             raise no_such_ticket(ticket_id)
-        content = {"ticket_id": ticket_id, "events": events_view(events)}
-        return json_response(content, headers={"Ticket-Trace-Id": events[0].trace_id})
+        content = {"ticket_id": ticket_id, "events": events_view(page.events), "next": _cursor(page.following)}
+        return json_response(content, headers={"Ticket-Trace-Id": page.trace_id})
 
     async def list_tickets(self, http: HttpRequest) -> Response:
         """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
         await admit(http, Access.READ)
-        _refuse_unknown_filters(http)
+        _refuse_unknown_filters(http, FILTERS)
         query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
         limit = _limit(query.get("limit"))
         rows = await self.tickets.page(
@@ -82,10 +93,11 @@ class _ReadHandlers:
         return json_response({"tickets": page, "next": following})
 
     async def show_journey(self, http: HttpRequest) -> Response:
-        """Show where a ticket is stuck, by any of its names."""
+        """Show where a ticket is stuck, by any of its names; `next` is the cursor of the events that follow."""
         await admit(http, Access.READ)
+        after, limit = _versions(http)
         name = within_limits(http.path_params["any"], "any")
-        journey = await self.journey(name)
+        journey = await self.journey(name, after=after, most=limit)
         if journey is None:
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
@@ -103,6 +115,20 @@ class _ReadHandlers:
         )
 
 
+def _versions(http: HttpRequest) -> tuple[int, int]:
+    """Read which events are wanted: those after a version, and how many."""
+    _refuse_unknown_filters(http, PAGING)
+    cursor = http.query_params.get("cursor", "0")
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        zh, en = "cursor 无效,请用上一页返回的 next", "not a cursor of ours; use `next` of the page before"
+        raise MalformedInput("cursor_malformed", "cursor", zh, en)
+    return int(cursor), _limit(http.query_params.get("limit"))
+
+
+def _cursor(version: int | None) -> str | None:
+    return None if version is None else str(version)
+
+
 def _limit(text: str | None) -> int:
     if text is None:
         return LIMIT_DEFAULT
@@ -111,13 +137,13 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _refuse_unknown_filters(http: HttpRequest) -> None:
+def _refuse_unknown_filters(http: HttpRequest, known: Sequence[str]) -> None:
     for name in http.query_params:
-        if name not in FILTERS:
+        if name not in known:
             shown = joined("", name)
-            close = nearest(shown, FILTERS)
+            close = nearest(shown, known)
             zh, en = (
-                f"没有筛选项 {shown!r},可用:{'、'.join(FILTERS)}",
-                f"there is no filter {shown!r}; use {', '.join(FILTERS)}",
+                f"没有筛选项 {shown!r},可用:{'、'.join(known)}",
+                f"there is no filter {shown!r}; use {', '.join(known)}",
             )
             raise MalformedInput("unknown_field", shown, zh, en, nearest=close)
