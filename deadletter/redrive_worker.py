@@ -9,7 +9,7 @@ import structlog
 from bus.aio import Backoff
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import InvariantBroken, StoreUnavailable
+from bus.domain.errors import BusError, StoreUnavailable, Transient
 from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store
 from deadletter.records import Encode
@@ -41,9 +41,13 @@ async def _step(pool: Pool, number: int, now: datetime, encode: Encode) -> str |
     """Take a step of a redrive; gives why it stopped by itself. One that cannot be carried out is stopped too."""
     try:
         step = await redrive_store.step(pool, number, now, encode)
-    except InvariantBroken as error:
-        await in_transaction(pool, redrive_store.end, number, done=False, why=str(error), now=now)
-        return str(error)
+    except Transient:
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+        log.exception("redrive_failed", redrive=number)
+        await in_transaction(pool, redrive_store.end, number, done=False, why=why, now=now)
+        return why
     return step.why if isinstance(step, End) and not step.done else None
 
 

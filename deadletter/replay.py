@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.wire.headers import RETURNED
 from deadletter.dead_letter import DeadLetter
@@ -58,7 +59,7 @@ def way_back(letter: DeadLetter, encode: Callable[[RequestReceived], bytes]) -> 
         case "intake":
             return ReplayRecord(topic=INTAKE, key=letter.origin, value=letter.value, headers=headers)
         case other:
-            raise AssertionError(f"{other} has no way back")
+            raise InvariantBroken(f"input of {other!r} is replayed on no topic")
 
 
 def request_of(letter: DeadLetter, body: bytes | None = None) -> RequestReceived:

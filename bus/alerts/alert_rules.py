@@ -12,4 +12,5 @@ class AlertRule(StrEnum):
     PUSH_OVERDUE = "push_overdue"  # an engineer's app has not taken an event in time
     STAGE_STOPPED = "stage_stopped"  # a handler stands still on a partition before what it cannot take
     SHARD_STOPPED = "shard_stopped"  # the relay stands still before a record that Kafka never takes
+    TASK_FAILED = "task_failed"  # a part of a worker fails on something that no retry mends; the others go on
     REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself

@@ -1,16 +1,19 @@
 """The timer of a process manager: claims deadlines that have passed and dispatches the commands wanted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import orjson
 import structlog
 
 from bus.aio import wait
+from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert_rules import AlertRule
 from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
-from bus.domain.errors import Transient
+from bus.domain.errors import BusError, Transient
 from bus.postgres.pool import Pool, connected
 from bus.process.process_manager import Due, ProcessManager, request_of
 from bus.wire.codec import ticket_from_json
@@ -29,6 +32,8 @@ class ProcessTimer:
     manager: ProcessManager
     pool: Pool
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
+    report: AlertSink
+    _failed: set[tuple[str, str]] = field(default_factory=set)
 
     async def fire(self, now: datetime) -> int:
         """Claim what passed by `now` and dispatch its commands; gives how many deadlines were claimed.
@@ -39,6 +44,16 @@ class ProcessTimer:
         parameters = {"now": now, "lease_until": now + LEASE, "most": CLAIM}
         async with connected(self.pool) as connection:
             claimed = await (await connection.execute(self.manager.claim, parameters)).fetchall()
+        try:
+            await self._carry_out(claimed, now)
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
+            for one in claimed:
+                await self._carry_out_alone(one, now)
+        return len(claimed)
+
+    async def _carry_out(self, claimed: Iterable[tuple[str, str]], now: datetime) -> None:
         requests = list[Request]()
         for state, name in claimed:
             ticket = ticket_from_json(state)
@@ -47,7 +62,19 @@ class ProcessTimer:
         for outcome in await self.dispatch(requests) if requests else ():
             if isinstance(outcome, Refused):
                 log.warning("process_command_refused", process=self.manager.name, code=outcome.error.code)
-        return len(claimed)
+
+    async def _carry_out_alone(self, claimed: tuple[str, str], now: datetime) -> None:
+        """Carry out one deadline; one that cannot be is reported once, and holds no other up. Raises Transient."""
+        try:
+            await self._carry_out([claimed], now)
+        except Transient:
+            raise
+        except Exception as error:
+            ticket_id = str(orjson.loads(claimed[0])["ticket_id"])  # PostgreSQL has it as JSON, whatever else is wrong
+            if (ticket_id, claimed[1]) not in self._failed:
+                self._failed.add((ticket_id, claimed[1]))
+                log.exception("deadline_failed", process=self.manager.name, ticket_id=ticket_id, deadline=claimed[1])
+                self.report(_failing(self.manager.name, ticket_id, error))
 
     async def run(self, stopping: asyncio.Event, now: Callable[[], datetime]) -> None:
         """Fire every second until `stopping` is set; waits while PostgreSQL is away."""
@@ -59,3 +86,14 @@ class ProcessTimer:
                 log.warning("process_timer_waits", process=self.manager.name, error=str(error))
             if claimed < CLAIM:
                 await wait(stopping, EVERY_S)
+
+
+def _failing(process: str, ticket_id: str, error: Exception) -> Alert:
+    why = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+    return Alert(
+        rule=AlertRule.TASK_FAILED,
+        about=f"{process} {ticket_id}",
+        zh=f"{process} 的时限无法执行,其他工单照常:{why}",
+        en=f"a deadline of {process} cannot be carried out, other tickets go on: {why}",
+        ticket_id=ticket_id,
+    )

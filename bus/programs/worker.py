@@ -21,6 +21,7 @@ from bus.postgres.retention import delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.health_server import ProgramHealth, serve_health
+from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
@@ -64,7 +65,7 @@ async def _serve(
     stages = [stage for stage in stages_of(core, targets) if stage.name in names]
     for part in stages:
         health.watch(part.name, lambda: "starting")
-    health.watch("relay", core.relay.trouble)
+    health.watch("outbox", core.relay.trouble)
     health.watch("postgres", lambda: None)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
@@ -73,21 +74,26 @@ async def _serve(
         for worker in awaiting if handler == DELIVERIES_HANDLER else ():
             worker.wake()
 
-    tasks: dict[str, Coroutine[Any, Any, None]] = {
-        stage.name: _run_stage(core, stage, health, stopping, applied) for stage in stages
+    tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "relay": lambda: unless(stopping, core.relay.run()),
+        "redrives": lambda: unless(
+            stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts)
+        ),
+        "retention": lambda: unless(stopping, delete_old_rows(core.pool)),
     }
-    tasks["relay"] = unless(stopping, core.relay.run())
-    tasks["redrives"] = unless(stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts))
-    tasks["forget_old"] = unless(stopping, delete_old_rows(core.pool))
     if SLA in names:
-        timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch)
-        tasks["sla_timer"] = timer.run(stopping, utc_now)
-    for name, (worker, _) in made.items():
-        tasks[f"delivery {name}"] = worker.run(stopping)
+        timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
+        tasks[SLA] = lambda: timer.run(stopping, utc_now)
+    tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if made:
-        tasks["delivery_standing"] = unless(stopping, report_target_status(core.pool, utc_now))
+        tasks["delivery status"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
+    kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
+    for name, one in kept.items():
+        health.watch(name, one.trouble)
+    running = {name: one.until(stopping) for name, one in kept.items()}
+    running |= {stage.name: _run_stage(core, stage, health, stopping, applied) for stage in stages}
     try:
-        await run_until_stopped(tasks, stopping)
+        await run_until_stopped(running, stopping)
     finally:
         for _, target in made.values():
             await target.close()

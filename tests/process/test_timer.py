@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from bus.alerts.alert import Alert
+from bus.alerts.log_sink import log_alert
 from bus.domain.batch_decider import Accepted, Outcome
 from bus.domain.commands import Accept, BreachSla, Command, Note, Request, WarnSla
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket
@@ -40,11 +42,12 @@ class Promises:
     asked: list[Request] = field(default_factory=list)
     ticket_id: TicketId | None = None
     told: int = 0
+    found: list[Alert] = field(default_factory=list)
 
     @property
     def timer(self) -> ProcessTimer:
         """Make a timer; one is as good as another."""
-        return ProcessTimer(manager=SLA, pool=self.rig.pool, dispatch=self.dispatch)
+        return ProcessTimer(manager=SLA, pool=self.rig.pool, dispatch=self.dispatch, report=self.found.append)
 
     async def dispatch(self, requests: Sequence[Request]) -> list[Outcome]:
         """Decide, and remember what was asked."""
@@ -119,8 +122,9 @@ async def test_timer_who_claimed_by_a_clock_that_ran_ahead_and_died_holds_nobody
     async def died(_requests: Sequence[Request]) -> list[Outcome]:
         raise StoreUnavailable("killed")
 
+    timer = replace(promises.timer, dispatch=died)
     with pytest.raises(StoreUnavailable):
-        await ProcessTimer(manager=SLA, pool=promises.rig.pool, dispatch=died).fire(START + timedelta(hours=2))
+        await timer.fire(START + timedelta(hours=2))
     assert await promises.timer.fire(START + 16 * MINUTE) == 1
     assert promises.happened == [SlaBreached, TicketEscalated]
 
@@ -165,9 +169,31 @@ async def test_timer_another_process_runs_by_the_same_timer(promises: Promises) 
         return (WantedCommand(command=Note(text=text), name=due.name, at=START + MINUTE),)
 
     process = ProcessManager(name="calls", deadlines=lambda _: {}, react=call, claim=claim)
-    timer = ProcessTimer(manager=process, pool=promises.rig.pool, dispatch=promises.dispatch)
+    timer = ProcessTimer(manager=process, pool=promises.rig.pool, dispatch=promises.dispatch, report=log_alert)
     assert await timer.fire(START) == 0
     assert [await timer.fire(START + MINUTE + late * LEASE) for late in range(2)] == [1, 1]
     notes = [one.event for log in promises.store.log.values() for one in log if isinstance(one.event, NoteAdded)]
     assert len(notes) == 1, "asked twice, with one id"
     assert notes[0].text.startswith("call ")
+
+
+async def test_timer_a_deadline_that_fails_is_said_once_and_holds_no_other_up(
+    promises: Promises,
+) -> None:
+    first = promises.ticket_id
+    promises.ticket_id = None
+    await promises.want(replace(OPEN, source_no="C-2", incident_key=replace(OPEN.incident_key, value="SN-2")))
+    await promises.want(ASSIGN)
+    await promises.project()
+
+    async def broken(requests: Sequence[Request]) -> list[Outcome]:
+        if any(one.ticket_id == first for one in requests):
+            raise InvariantBroken("its version is taken")
+        return await promises.dispatch(requests)
+
+    timer = replace(promises.timer, dispatch=broken)
+    for late in (16 * MINUTE, 16 * MINUTE + 2 * LEASE):
+        await timer.fire(START + late)
+    assert promises.happened == [SlaBreached, TicketEscalated]
+    (alert,) = promises.found
+    assert (alert.rule, alert.ticket_id) == ("task_failed", first)
