@@ -47,6 +47,8 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     except yaml.MarkedYAMLError as error:  # its text shows the line, and what stands there may be a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigFileInvalid(f"{path}: line {line}: {error.problem}") from None
+    except RecursionError:
+        raise ConfigFileInvalid(f"{path}: nested too deep") from None
     except (yaml.YAMLError, ValueError):
         raise ConfigFileInvalid(f"{path}: not YAML in UTF-8") from None
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -12,12 +13,12 @@ from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transie
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from bus.wire.codec import Codec, RegisteredSchema
-from schemas.catalogue import RECORD_TYPES, RecordType
+from schemas.catalogue import RECORD_TYPES
 
 ASKED_MAX = 50  # unknown ids looked up in one transaction
 STRANGE_S = 60.0  # so long an id that nobody knew is not asked for again
 STRANGERS_MAX = 10_000
-COMPATIBILITY = "BACKWARD_TRANSITIVE"
+COMPATIBILITY = "FULL_TRANSITIVE"  # a subscriber reads on with the schema that it compiled
 _KEEP = """
 INSERT INTO registered_schemas (schema_id, subject, definition) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"""
 _CONTENT_TYPE = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
@@ -46,24 +47,28 @@ async def register_all(url: str) -> dict[int, RegisteredSchema]:
         async with httpx2.AsyncClient(
             base_url=url.rstrip("/"), headers=_CONTENT_TYPE, timeout=10, trust_env=False
         ) as http:
-            found = [await _register(http, one) for one in RECORD_TYPES]
+            found = [await register(http, one.subject, one.schema) for one in RECORD_TYPES]
     except httpx2.TransportError as error:
         raise RegistryUnavailable(f"the schema registry at {url} is away: {type(error).__name__}") from error
     return {one.schema_id: one for one in found}
 
 
-async def _register(http: httpx2.AsyncClient, record: RecordType) -> RegisteredSchema:
-    subject = f"/subjects/{record.subject}/versions"
-    answer = await http.post(subject, json={"schema": json.dumps(record.schema, ensure_ascii=False)})
+async def register(http: httpx2.AsyncClient, subject: str, schema: dict[str, Any]) -> RegisteredSchema:
+    """Register a schema under its level; idempotent. Raises RegistryUnavailable, SchemaRefused."""
+    # First the level: it is enforced only once it has been put, and the first bad version would pass.
+    level = await http.put(f"/config/{subject}", json={"compatibility": COMPATIBILITY})
+    if level.status_code >= 500:
+        raise RegistryUnavailable(f"the schema registry answered {level.status_code}")
+    if level.status_code >= 400:
+        raise SchemaRefused(f"{subject}: the registry takes no level {COMPATIBILITY}: {level.status_code}")
+    answer = await http.post(f"/subjects/{subject}/versions", json={"schema": json.dumps(schema, ensure_ascii=False)})
     if answer.status_code == 409:
-        raise SchemaRefused(f"{record.subject} is not {COMPATIBILITY} compatible: {answer.text}")
+        raise SchemaRefused(f"{subject} is not {COMPATIBILITY} compatible: {answer.text}")
     if answer.status_code >= 500:
         raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
     if answer.status_code >= 400:
-        raise SchemaRefused(f"{record.subject}: {answer.status_code} {answer.text}")
-    # The level is enforced only once it has been put; putting it again is harmless.
-    await http.put(f"/config/{record.subject}", json={"compatibility": COMPATIBILITY})
-    return RegisteredSchema(schema_id=answer.json()["id"], subject=record.subject, schema=record.schema)
+        raise SchemaRefused(f"{subject}: {answer.status_code} {answer.text}")
+    return RegisteredSchema(schema_id=answer.json()["id"], subject=subject, schema=schema)
 
 
 async def keep(connection: Connection, registered: Mapping[int, RegisteredSchema]) -> None:

@@ -207,6 +207,6 @@ def _shown(value: object) -> str | None:
 
 
 def mask_password(url: str) -> str:
-    """Hide the password inside a URL or a `password=…` pair. Idempotent."""
-    masked = re.sub(r"(://[^:/@]*):\S*@", rf"\1:{MASK}@", url)
-    return re.sub(r"(password=)('[^']*'|[^&\s]*)", rf"\1{MASK}", masked, flags=re.IGNORECASE)
+    """Hide the password inside a URL or a `password=…` pair, whatever it is made of. Idempotent; linear in time."""
+    masked = re.sub(r"(://[^:/@]{0,128}):.{0,512}@", rf"\1:{MASK}@", url, flags=re.DOTALL)
+    return re.sub(r"(password(?:=|%3D))('[^']*'|[^&\s]*)", rf"\1{MASK}", masked, flags=re.IGNORECASE)

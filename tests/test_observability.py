@@ -12,6 +12,7 @@ import structlog
 from bus.observability.logging import configure
 from bus.observability.masking import mask_event, mask_text
 from bus.observability.trace_links import LINKS_MAX, links
+from bus.settings import mask_password
 from bus.wire.headers import traceparent
 
 EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")
@@ -28,6 +29,13 @@ EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")
         ("T20261122-000123", "T20261122-000123"),
         ("2026-01-18T08:00:00.123456Z", "2026-01-18T08:00:00.123456Z"),
         ("tel13812345678x", "tel138****5678x"),
+        (
+            "\uff11\uff13\uff18\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18",
+            "\uff11\uff13\uff18****\uff15\uff16\uff17\uff18",
+        ),
+        ("138.1234.5678 或 0086 138 1234 5678", "138****5678 或 008****5678"),
+        ("座机 010-62176966,+86 571-87654321,400-810-8888", "座机 010****6966,+86****4321,400****8888"),
+        ("offset 62176966 of 2026-11-28", "offset 62176966 of 2026-11-28"),
         ("trace bc319ae68f577e18f13812345678f734 lost", "trace bc319ae68f577e18f13812345678f734 lost"),
         ("13812345-6780-4137-8000-113812345678", "13812345-6780-4137-8000-113812345678"),
     ],
@@ -67,3 +75,10 @@ def test_observability_every_line_is_json_in_utc_and_the_libraries_lines_too() -
     assert (ours["event"], ours["level"], ours["customer"], ours["program"]) == ("hello", "info", "***", "tester")
     assert ours["at"].endswith("Z")
     assert theirs["event"] == "call 138****5678"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("text", ["://a", "://a:", "password=", "1381", "bearer ", "0571-"])
+def test_masking_a_megabyte_that_begins_again_and_again_comes_to_an_end(text: str) -> None:
+    for mask in (mask_text, mask_password):
+        mask(text * (1024 * 1024 // len(text)))

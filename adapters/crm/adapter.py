@@ -22,6 +22,11 @@ class CrmAdapter:
         self.name = name
         self._secrets = tuple(signature.secret(each, where=where or f"webhook_secrets.{name}") for each in secrets)
 
+    @property
+    def secrets(self) -> frozenset[bytes]:
+        """Give its keys, to be compared with those of other sources."""
+        return frozenset(one.key for one in self._secrets)
+
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """Verify the signature. Without secrets every delivery is refused. Pure. Raises MalformedInput."""
         return signature.verify(headers, body, secrets=self._secrets, now=now)

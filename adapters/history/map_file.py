@@ -121,6 +121,8 @@ def load_map(path: Path) -> HistoryMap:
         return HistoryMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise MapInvalid(f"{path}: {error.strerror}") from error
+    except RecursionError:
+        raise MapInvalid(f"{path}: nested too deep") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MapInvalid(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:

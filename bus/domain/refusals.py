@@ -44,6 +44,16 @@ def missing(field: str, action: Text) -> CommandRefused:
     )
 
 
+def not_an_address(field: str) -> CommandRefused:
+    """Refuse an address of evidence that nobody may be led to."""
+    return CommandRefused(
+        "not_an_address",
+        field,
+        "证据地址不能是 javascript:、data:、file: 或链路本地地址,请用 https 或 s3",
+        "an address of evidence is none of javascript:, data:, file: or link-local; use https or s3",
+    )
+
+
 def ticket_full(ticket_id: TicketId, most: int) -> CommandRefused:
     """Refuse to write more on a ticket that has all the events it may have; what works on it is still taken."""
     return CommandRefused(

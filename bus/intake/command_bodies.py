@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
-from unicodedata import category
+from unicodedata import category, normalize
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +23,7 @@ T = TypeVar("T")
 SHORT_MAX, LONG_MAX = 500, 100_000
 _LONG = frozenset({"text", "description", "summary", "uri", "photos"})
 _MANY_LINES = _LONG | {"reason", "note", "caption"}
+_PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 NUMBER_MAX = 1_000_000
 YEARS = range(2000, 2100)
@@ -55,7 +56,7 @@ def within_limits(value: T, path: str = "") -> T:
             refuse_unstorable(value, path)
             if not value.isprintable():
                 _check_characters(value, path)
-            return value
+            return plain_name(value) if path.rpartition(".")[2] in _PERSONS else value  # type: ignore[return-value]
         case datetime():
             return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
         case int() if abs(value) > NUMBER_MAX:
@@ -99,6 +100,11 @@ def _check_length(text: str, path: str) -> None:
         raise MalformedInput(
             "too_long", path, f"“{path}”超过 {limit} 个字符", f"{path} is longer than {limit} characters"
         )
+
+
+def plain_name(name: str) -> str:
+    """Spell a person's name one way: full width as half, and nothing that cannot be seen. Pure."""
+    return name if name.isascii() else "".join(one for one in normalize("NFKC", name) if category(one) != "Cf")
 
 
 def _check_characters(text: str, path: str) -> None:

@@ -1,14 +1,23 @@
 """Names reserved for the bus: an outside client with one would pass for the bus itself."""
 
+from unicodedata import category, normalize
+
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import BUS
 
 RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
+# Letters of other scripts that look like those of the reserved names (Unicode's confusables, lower case).
+_ALIKE = str.maketrans("тіıсϲкκеεьвβυսѕꜱτι", "tiicckkeebbbuussti")
 
 
 def is_reserved(name: str) -> bool:
-    """Say whether a name is the bus's own, however it is spelled. Pure."""
-    return name.strip().casefold() in RESERVED
+    """Say whether a name is the bus's own, or would be read as that: other widths, letters that look alike. Pure."""
+    return _as_read(name) in RESERVED
+
+
+def _as_read(name: str) -> str:
+    shown = "".join(one for one in normalize("NFKD", name).casefold() if category(one) not in ("Cf", "Mn", "Cc", "Zs"))
+    return shown.translate(_ALIKE)
 
 
 def refuse_reserved(name: str, field: str) -> None:

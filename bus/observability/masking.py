@@ -13,11 +13,14 @@ _NAMED = re.compile(
 # A phone number in free text (mainland mobile or with a country code), a bearer token, a password inside a URL.
 # Digits inside a trace id or a UUID are none: those are met first, and left.
 _ID = r"(?P<id>\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
-_PHONE = re.compile(_ID + r"|(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)")
+_GAP = r"[-. ·]?"
+_MOBILE = rf"(?:(?:\+|00)?86{_GAP})?[1\uff11][3-9\uff13-\uff19]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"  # of any width
+_LANDLINE = r"(?:(?:\+|00)86[-. ]?\d{2,3}|0\d{2,3})[-. ]\d{7,8}|400[-. ]\d{3}[-. ]\d{4}"  # only as people write it
+_PHONE = re.compile(rf"{_ID}|(?<!\d)(?:{_MOBILE}|{_LANDLINE})(?!\d)")
 _BEARER = re.compile(r"(?i)(bearer\s+|whsec_)[A-Za-z0-9+/=._~-]+")
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]{1,128}:)[^@\s]{1,512}@")  # bounded, so that no text takes long
 # What all three begin with: most texts hold none of it and are done after one look.
-_SUSPECT = re.compile(r"1[3-9]\d[- ]?\d{4}|bearer|whsec_|://", re.IGNORECASE)
+_SUSPECT = re.compile(r"[1\uff11][3-9\uff13-\uff19]\d[-. ·]?\d{4}|\d[-. ]\d{3}|bearer|whsec_|://", re.IGNORECASE)
 
 
 def mask_text(text: str) -> str:

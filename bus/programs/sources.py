@@ -43,7 +43,17 @@ def sources(settings: Settings) -> Mapping[str, Source]:
     }
     if settings.sources_file is not None:
         made |= _of_file(settings.sources_file, taken=made)
+    _refuse_shared_secrets(made)
     return made
+
+
+def _refuse_shared_secrets(sources: Mapping[str, Source]) -> None:
+    """Refuse a secret that two sources have: each could speak as the other. Raises SettingsInvalid."""
+    owners = dict[bytes, str]()
+    for name, source in sources.items():
+        for key in getattr(source, "secrets", frozenset()):
+            if (other := owners.setdefault(key, name)) != name:
+                raise SettingsInvalid(f"the sources {other!r} and {name!r} have the same secret; give each its own")
 
 
 def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:

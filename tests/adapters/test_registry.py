@@ -134,10 +134,13 @@ async def test_registry_programs_say_what_is_wrong_with_sources_before_they_wait
 
 
 def test_registry_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CRM2_SECRET", SECRET)
+    monkeypatch.setenv("CRM2_SECRET", "whsec_" + "REVG" * 12)
     entry = {"adapter": "crm-webhook", "options": {"secrets": ["CRM2_SECRET"]}}
     made = sources(sources_file(tmp_path, crm2=entry))
     assert {name: one.name for name, one in made.items()} == {"crm": "crm", "crm2": "crm2"}
+    monkeypatch.setenv("CRM2_SECRET", SECRET)
+    with pytest.raises(SettingsInvalid, match="'crm' and 'crm2' have the same secret"):
+        sources(sources_file(tmp_path, crm2=entry))
 
 
 @pytest.mark.parametrize(

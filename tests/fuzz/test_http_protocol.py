@@ -147,3 +147,18 @@ async def test_connections_of_one_address_have_a_limit_and_are_counted_down(url:
         return (await livez(url)).status == 200
 
     await eventually(served)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",
+        b"GET /livez\r\n\r\n",
+        b"GET /livez HTTP/0.9\r\nhost: a\r\n\r\n",
+    ],
+)
+async def test_a_request_has_one_host_and_a_version(url: str, head: bytes) -> None:
+    assert (await sent_raw(url, head)).startswith(b"HTTP/1.1 400 ")
+    assert (await livez(url)).status == 200

@@ -33,9 +33,11 @@ async def take_in(gateway: Gateway) -> None:
     await handler.handle(NO_CONNECTION, records)
 
 
-async def deliver(gateway: Gateway, words: str, *, delivery: str = "d1", signed: str = "yes") -> httpx2.Response:
+async def deliver(
+    gateway: Gateway, words: str, *, delivery: str = "d1", signed: str = "yes", source: str = "fake"
+) -> httpx2.Response:
     headers = {"signed": signed, "webhook-id": delivery, "webhook-signature": "v1,secret"}
-    return await gateway.http.post("/v1/sources/fake/webhook", content=words, headers=headers)
+    return await gateway.http.post(f"/v1/sources/{source}/webhook", content=words, headers=headers)
 
 
 async def test_intake_a_delivery_opens_a_ticket_and_is_applied_once(gateway: Gateway) -> None:
@@ -64,7 +66,11 @@ async def test_intake_fifty_repeats_of_a_delivery_that_is_done_are_all_told_the_
 async def test_intake_an_unproven_delivery_is_401_and_an_unknown_source_404_with_the_nearest(gateway: Gateway) -> None:
     answer = await deliver(gateway, "open", signed="no")
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
-    answer = await gateway.http.post("/v1/sources/fakee/webhook", content=b"")
+    unknown = await gateway.http.post("/v1/sources/fakee/webhook", content=b"", headers={"signed": "no"})
+    known = await gateway.http.post("/v1/sources/fake/webhook", content=b"", headers={"signed": "no"})
+    told = [{name: one.json()[name] for name in ("status", "code", "field", "detail")} for one in (unknown, known)]
+    assert told[0] == told[1]  # nobody learns names without a secret
+    answer = await deliver(gateway, "open", source="fakee")
     assert (answer.status_code, answer.json()["nearest"]) == (404, "fake")
     assert gateway.refused.kept == {}
 

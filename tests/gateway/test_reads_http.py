@@ -1,7 +1,12 @@
 """Lists, journeys, topics, health and the description of the interface."""
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.requests import Request as HttpRequest
+
+from bus.gateway.routes import health
+from bus.gateway.routes.health import health_routes
 from tests.gateway.conftest import Gateway
 
 
@@ -60,7 +65,22 @@ async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> Non
     assert topics["ticket.assign"]["event_types"] == ["TicketAssigned", "TicketReturned", "AssignmentAccepted"]
 
 
-async def test_readiness_says_what_is_up_and_one_store_is_enough(gateway: Gateway) -> None:
+async def test_readiness_costs_nothing_however_often_it_is_asked() -> None:
+    asked = 0
+
+    async def probe() -> None:
+        nonlocal asked
+        asked += 1
+
+    ready = health_routes({"postgres": probe})[1]
+    answers = await asyncio.gather(*(ready.run(HttpRequest({"type": "http", "headers": []})) for _ in range(100)))
+    assert ({answer.status_code for answer in answers}, asked) == ({200}, 1)
+
+
+async def test_readiness_says_what_is_up_and_one_store_is_enough(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_EVERY_S", -1.0)
     assert (await gateway.http.get("/livez")).status_code == 200
     assert (await gateway.http.get("/readyz")).json() == {"ready": True, "postgres": "up", "kafka": "up"}
     gateway.store.away = True

@@ -72,8 +72,8 @@ async def test_stream_a_handshake_elsewhere_is_given_the_paths_that_are_there(se
 
 async def test_stream_a_browser_gives_its_token_as_a_subprotocol(served: Gateway) -> None:
     url = f"{served.url}/v1/stream?topics=ticket.assign"
-    async with connect(url, subprotocols=["bearer.subscriber"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
-        assert ws.subprotocol == "bearer.subscriber"
+    async with connect(url, subprotocols=["bearer.subscriber", "ticketbus.v1"], proxy=None) as ws:  # type: ignore[list-item]  # a NewType over str
+        assert ws.subprotocol == "ticketbus.v1"
         assert (await frames(ws, 1))[0]["kind"] == "ready"
 
 

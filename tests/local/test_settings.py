@@ -108,6 +108,8 @@ def test_settings_the_listing_names_sources_and_masks_every_secret(
     [
         ("postgresql://u:p%40w@h:1/d", "postgresql://u:********@h:1/d"),
         ("postgresql://u:p@w@h/d", "postgresql://u:********@h/d"),
+        ("postgresql://u:p w\n@h/d", "postgresql://u:********@h/d"),
+        ("x?options=password%3Dsecret", "x?options=password%3D********"),
         ("host=h password=secret dbname=d", "host=h password=******** dbname=d"),
         ("postgresql://h/d?user=u&password=secret", "postgresql://h/d?user=u&password=********"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),

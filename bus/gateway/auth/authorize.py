@@ -10,7 +10,8 @@ from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import Client
 
-SUBPROTOCOL_PREFIX = "bearer."
+SUBPROTOCOL = "ticketbus.v1"  # what a handshake is answered with
+SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
 
 
 async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:

@@ -75,6 +75,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
 
     def on_headers_complete(self) -> None:
+        hosts, version = sum(name == b"host" for name, _ in self.headers), self.parser.get_http_version()
+        if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise ValueError("one Host, and HTTP 1.0 or 1.1")  # the parser ends here, and the answer is 400
         self._unread = 0
         self._in_time()
         super().on_headers_complete()

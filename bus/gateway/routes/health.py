@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import monotonic
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request as HttpRequest
@@ -14,15 +15,19 @@ from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.ports import Probe
 
-PROBE_SECONDS_MAX = 2.0
+PROBE_SECONDS_MAX, PROBE_EVERY_S = 2.0, 1.0
 
 
 def health_routes(probes: Mapping[str, Probe]) -> Sequence[HttpRoute]:
-    """Make the routes; `probes` by the part's name (postgres, kafka). Pure."""
+    """Make the routes; `probes` by the part's name (postgres, kafka), asked once a second at most. Pure."""
+    asked_at, parts, turn = float("-inf"), dict[str, bool](), asyncio.Lock()
 
     async def readyz(_http: HttpRequest) -> Response:
         """Say which parts are up; 200 when requests can be taken, which one store is enough for."""
-        parts = await _check(probes)
+        nonlocal asked_at, parts
+        async with turn:
+            if monotonic() - asked_at > PROBE_EVERY_S:
+                parts, asked_at = await _check(probes), monotonic()
         ready = any(parts.values())
         content = {"ready": ready, **{name: "up" if up else "down" for name, up in parts.items()}}
         return json_response(content, 200 if ready else 503, {} if ready else {"Retry-After": str(RETRY_AFTER_S)})

@@ -51,7 +51,7 @@ class _SourceHandlers:
         name = http.path_params["source"]
         source = self.sources.get(name)
         if source is None:
-            raise _no_such_source(name, self.sources)
+            raise self._unknown(http, name)
         received = _received(http, name, source)
         requests = await self._translated(received)
         key, commands = (name, received.delivery_id), [request.command_id for request in requests]
@@ -62,6 +62,18 @@ class _SourceHandlers:
                 return await _decided(self.writes, received, requests)
             except StoreUnavailable:
                 return await spooled(self.writes.spool, received)
+
+    def _unknown(self, http: HttpRequest, name: str) -> HttpProblem:
+        """Say what is wrong with an unknown name to a source that proves to be one; to others what any source hears."""
+        refusal: HttpProblem | None = None
+        for source in self.sources.values():
+            try:
+                _verified(http, source)
+            except HttpProblem as unproven:
+                refusal = refusal or unproven
+            else:
+                return _no_such_source(name, self.sources)
+        return refusal or _no_such_source(name, self.sources)
 
     async def _translated(self, received: RequestReceived) -> Sequence[Request]:
         try:
@@ -74,11 +86,7 @@ class _SourceHandlers:
 def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
     """Take a delivery whose sender is proven. Raises HttpProblem (401)."""
     body, now = body_of(http), deps_of(http).now()
-    headers = {key.lower(): value for key, value in http.headers.items()}
-    try:
-        delivery_id = source.verify(headers, body, now)
-    except MalformedInput as unproven:
-        raise HttpProblem(401, unproven.code, unproven.field, unproven.text) from None
+    headers, delivery_id = _verified(http, source)
     return RequestReceived(
         delivery_id=delivery_id,
         source=name,
@@ -123,6 +131,15 @@ def _result(outcome: Outcome) -> dict[str, object]:
             return {"answer": "refused", "code": error.code, "field": error.field}
         case _ as unknown:
             assert_never(unknown)
+
+
+def _verified(http: HttpRequest, source: Source) -> tuple[Mapping[str, str], str]:
+    """Prove the sender; gives the headers and the delivery's id. Raises HttpProblem (401)."""
+    headers = {key.lower(): value for key, value in http.headers.items()}
+    try:
+        return headers, source.verify(headers, body_of(http), deps_of(http).now())
+    except MalformedInput as unproven:
+        raise HttpProblem(401, unproven.code, unproven.field, unproven.text) from None
 
 
 def _no_such_source(name: str, sources: Collection[str]) -> HttpProblem:

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from bus.domain.errors import BusError, StoreUnavailable
 from bus.domain.text import Text
 from bus.gateway import metrics
-from bus.gateway.auth.authorize import SUBPROTOCOL_PREFIX, bearer
+from bus.gateway.auth.authorize import SUBPROTOCOL, bearer
 from bus.gateway.deps import deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
 from bus.gateway.http.routing import StreamRoute
@@ -44,9 +44,8 @@ async def denied(ws: WebSocket, error: BusError) -> None:
 
 
 async def accept(ws: WebSocket) -> None:
-    """Accept a handshake, by the subprotocol that carries its token if one does."""
-    offered = ws.scope.get("subprotocols", ())
-    await ws.accept(next((name for name in offered if name.startswith(SUBPROTOCOL_PREFIX)), None))
+    """Accept a handshake, by the stream's own subprotocol where that is offered; one with a token is never echoed."""
+    await ws.accept(SUBPROTOCOL if SUBPROTOCOL in ws.scope.get("subprotocols", ()) else None)
 
 
 @dataclass(slots=True)

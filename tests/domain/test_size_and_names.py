@@ -1,4 +1,4 @@
-"""A ticket has a size: what only says something ends, and work on it goes on. Names never pass for ticket numbers."""
+"""A ticket has a size, its number is no other name, and evidence leads nobody astray."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.domain.given import given
 from tests.domain.people import ASSIGN, OPEN
 
 
-def test_full_ticket_takes_work_and_no_more_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_and_names_takes_work_and_no_more_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decide, "EVENTS_MAX", 3)
     story = given(OPEN).when(Note(text="一")).then(NoteAdded).when(Note(text="二")).then(NoteAdded)
     says = (
@@ -27,7 +27,7 @@ def test_full_ticket_takes_work_and_no_more_words(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("number", ["T20261122-000001", " t20261122-123456789012 ", "T2026 1122-000001"])
-def test_full_ticket_s_number_is_no_other_ticket_s_name(number: str) -> None:
+def test_size_and_names_s_number_is_no_other_ticket_s_name(number: str) -> None:
     key = replace(OPEN.incident_key, value=number)
     customer = replace(OPEN.customer, phone=number)
     for field, opening in (
@@ -37,3 +37,12 @@ def test_full_ticket_s_number_is_no_other_ticket_s_name(number: str) -> None:
         ("customer.phone", replace(OPEN, customer=customer)),
     ):
         assert given().when(opening).then_refused("like_a_ticket_number").field == field
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["javascript:alert(1)", " JavaScript:x", "java\tscript:x", "data:text/html,x", "file:///etc/passwd", "vbscript:x",
+     "http://169.254.169.254/latest", "https://a@169.254.1.1/", "http://[fe80::1]/"],
+)  # fmt: skip
+def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
+    given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then_refused("not_an_address", "uri")
