@@ -8,10 +8,17 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from bus.gateway.auth.binding import Binding
     from bus.gateway.auth.clients import ListedClient
+    from bus.gateway.auth.roles import Role
 
 commands = typer.Typer(name="client", help="Tokens of those who may speak to the gateway.", no_args_is_help=True)
 
+Person = Annotated[str, typer.Option("--person", help="The person it speaks for.")]
+OnBehalf = Annotated[bool, typer.Option("--on-behalf", help="It names the person per request, as apps do.")]
+Source = Annotated[str, typer.Option("--source", help="The source whose tickets it reaches.")]
+AllSources = Annotated[bool, typer.Option("--all-sources", help="It reaches the tickets of every source.")]
+Region = Annotated[list[str] | None, typer.Option("--region", help="A region it is for; again for another.")]
 NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 
 
@@ -19,12 +26,21 @@ NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 def add(
     name: Annotated[str, typer.Argument(help="Lower case letters, digits, dots and dashes.")],
     role: Annotated[str, typer.Option("--role", help="source, engineer, dispatcher, lead, sre, subscriber or admin.")],
+    *,
+    person: Person = "",
+    on_behalf: OnBehalf = False,
+    source: Source = "",
+    all_sources: AllSources = False,
+    region: Region = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Add a client and show its token, this once: only a hash of it is kept.
 
-    Example: ticketbus client add engineer-app --role engineer
+    A token is bound to what it speaks for: a source's to its source (its own
+    name, unless --source says another), an engineer's to a person.
+
+    Example: ticketbus client add wang --role engineer --person 王磊
     """
     import re
 
@@ -39,11 +55,14 @@ def add(
         raise typer.BadParameter(f"no such role; did you mean {nearest(role, Role) or 'one of ' + ', '.join(Role)}?")
     if not re.fullmatch(NAME, name):
         raise typer.BadParameter(f"{name!r} is no name; use lower case letters, digits, dots and dashes")
+    binding = _binding(
+        Role(role), name, person=person, on_behalf=on_behalf, source=source, all_sources=all_sources, regions=region
+    )
     url = require(resolved(data), "database_url")
 
     async def work() -> str:
         async with open_pool(url, size=1) as pool:
-            return await add_client(pool, name, Role(role))
+            return await add_client(pool, name, Role(role), binding)
 
     token = run(work())
     if as_json:
@@ -51,6 +70,83 @@ def add(
     else:
         echo(token)
         echo("令牌只显示这一次 / this token is shown once", err=True)
+
+
+@commands.command()
+def bind(
+    name: Annotated[str, typer.Argument(help="A client that is there; its token stays.")],
+    *,
+    person: Person = "",
+    on_behalf: OnBehalf = False,
+    source: Source = "",
+    all_sources: AllSources = False,
+    region: Region = None,
+    data: Data = None,
+) -> None:
+    """Bind a client anew to what it speaks for; gateways know within seconds.
+
+    Example: ticketbus client bind engineer-app --on-behalf
+    """
+    from bus.app import require
+    from bus.cli.run import resolved, run
+    from bus.gateway.auth.clients import bind_client, list_clients
+    from bus.postgres.pool import open_pool
+
+    url = require(resolved(data), "database_url")
+
+    async def work() -> bool:
+        async with open_pool(url, size=1) as pool:
+            known = next((one for one in await list_clients(pool) if one.name == name), None)
+            if known is None:
+                return False
+            return await bind_client(
+                pool,
+                name,
+                _binding(
+                    known.role,
+                    name,
+                    person=person,
+                    on_behalf=on_behalf,
+                    source=source,
+                    all_sources=all_sources,
+                    regions=region,
+                ),
+            )
+
+    if not run(work()):
+        echo(f"没有客户端“{name}” / there is no client {name!r}", err=True)
+        raise typer.Exit(1)
+    echo(f"{name} bound")
+
+
+def _binding(
+    role: "Role",
+    name: str,
+    *,
+    person: str,
+    on_behalf: bool,
+    source: str,
+    all_sources: bool,
+    regions: list[str] | None,
+) -> "Binding":
+    """Read what a client is to speak for. Raises typer.BadParameter."""
+    from bus.gateway.auth.binding import Binding, check_binding
+    from bus.gateway.auth.roles import Role
+    from bus.intake.command_bodies import plain_name
+
+    if role is Role.SOURCE and not all_sources:
+        source = source or name
+    made = Binding(
+        bound=True,
+        source=source,
+        all_sources=all_sources,
+        person=plain_name(person.strip()),
+        on_behalf=on_behalf,
+        regions=tuple(regions or ()),
+    )
+    if wrong := check_binding(role, made):
+        raise typer.BadParameter(wrong)
+    return made
 
 
 @commands.command("list")
@@ -77,7 +173,18 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
             echo_json(asdict(one))
         else:
             state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else ""
-            echo(f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {state}".rstrip())
+            speaks = _speaks_for(one.role, one.binding)
+            echo(f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {speaks}  {state}".rstrip())
+
+
+def _speaks_for(role: "Role", binding: "Binding") -> str:
+    from bus.gateway.auth.binding import BOUND_ROLES
+
+    if role in BOUND_ROLES and not binding.bound:
+        return "未绑定 unbound: it reaches all tickets; use client bind"
+    persons = "代表他人 on behalf of persons" if binding.on_behalf else binding.person
+    sources = "全部来源 all sources" if binding.all_sources else binding.source
+    return "  ".join(filter(None, (persons, sources, "、".join(binding.regions)))) or "-"
 
 
 @commands.command()

@@ -132,13 +132,15 @@ async def _run_scenario(
 
     from adapters.simulators.demo.scenario import DemoSystem, play
     from bus.app import open_core, require
-    from bus.gateway.auth.clients import ensure_client
+    from bus.gateway.auth.binding import Binding
+    from bus.gateway.auth.clients import bind_client, ensure_client
     from bus.gateway.auth.roles import Role
 
     tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER)}
     async with ears, open_core(settings, connections=1) as core:
         for role, token in tokens.items():
             await ensure_client(core.pool, f"demo-{role.value}", role, token)
+            await bind_client(core.pool, f"demo-{role.value}", Binding(bound=True, on_behalf=True))
         stage = DemoSystem(
             url=require(settings, "url"),
             crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bus.docgen import commands, events, metrics, settings, states, topics
+from bus.docgen import access, commands, events, metrics, settings, states, topics
 from bus.docgen.markdown import replace_drawn
 from schemas.topics import load_contract
 
@@ -16,6 +16,7 @@ def pages() -> Mapping[str, str]:
         "docs/commands.md": commands.page(),
         "docs/events.md": events.page(contract),
         "docs/topics.md": topics.page(contract),
+        "docs/access.md": access.page(),
         "docs/settings.md": settings.page(),
         "docs/metrics.md": metrics.page(),
     }

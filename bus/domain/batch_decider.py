@@ -12,6 +12,7 @@ from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.rules import Rules
+from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number
@@ -69,7 +70,8 @@ Outcome = Accepted | Refused
 class ReadSet:
     """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number.
 
-    `trace_ids` are those that openings bring: one that is another ticket's is not taken over.
+    `trace_ids` are those that openings bring: one that is another ticket's is not taken over. `reported`: tickets and
+    sources of which it is to be known whether the source has an event there.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -78,6 +80,7 @@ class ReadSet:
     command_ids: tuple[CommandId, ...]
     openings: tuple[CommandId, ...]
     trace_ids: tuple[TraceId, ...] = ()
+    reported: tuple[tuple[TicketId, str], ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class LoadedState:
     done: dict[CommandId, ProcessedCommand]
     numbers: list[int]
     traces: set[TraceId] = field(default_factory=set)
+    reported: set[tuple[TicketId, str]] = field(default_factory=set)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +128,9 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
         command_ids=tuple(sorted({r.command_id for r in requests})),
         openings=tuple(openings),
         trace_ids=tuple(sorted(traces)),
+        reported=tuple(
+            sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})
+        ),
     )
 
 
@@ -225,8 +232,16 @@ def _decided(
     known = loaded.tickets.get(ticket_id) if ticket_id else None
     if known is None:
         raise refusals.no_such_ticket(request)
+    if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
+        raise refusals.not_yours(known.ticket_id)
     events = decide(request, known, rules)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
+
+
+def _reported(request: Request, scope: Scope, ticket: Ticket, loaded: LoadedState) -> bool:
+    """Say whether the scope's source reported on a ticket: it has an event there, or the ticket bears its number."""
+    by_own_number = not request.ticket_id and request.source == scope.source
+    return by_own_number or (ticket.ticket_id, scope.source) in loaded.reported
 
 
 def _opening_number(request: Request, loaded: LoadedState) -> TicketId:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from bus.domain.scope import Scope
 from bus.domain.terms import ClockName, CommandId, EvidenceKind, Substate, Tick, TicketId, TraceId, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
 
@@ -233,6 +234,7 @@ class Request:
 
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.
+    `scope`: the tickets that the sender reaches, None for every one.
     """
 
     command_id: CommandId
@@ -248,3 +250,4 @@ class Request:
     historic: bool = False
     implied: bool = False
     waives: tuple[str, ...] = ()
+    scope: Scope | None = None

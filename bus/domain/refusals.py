@@ -21,6 +21,16 @@ def no_such_ticket(request: Request) -> CommandRefused:
     )
 
 
+def not_yours(ticket_id: TicketId) -> CommandRefused:
+    """Refuse a command on a ticket that the sender does not reach."""
+    return CommandRefused(
+        "not_yours",
+        "ticket_id",
+        f"工单 {ticket_id} 不在此令牌的范围内",
+        f"ticket {ticket_id} is not one that this token reaches",
+    )
+
+
 def not_now(
     ticket_id: TicketId, state: State, command: type[Command], legal: Iterable[type[Command]]
 ) -> CommandRefused:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
-from bus.gateway.auth.roles import Role
+from bus.gateway.auth.binding import Client
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
 from schemas.messages import RequestReceived
 
@@ -29,14 +30,6 @@ Probe = Callable[[], Awaitable[None]]
 """Touch a part; raises whatever it likes when the part is away."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """A client, as proven by its token."""
-
-    name: str
-    role: Role
-
-
 class Clients(Protocol):
     """The clients of the gateway."""
 
@@ -49,9 +42,18 @@ class TicketReader(Protocol):
     """The read model of tickets."""
 
     async def page(
-        self, *, state: State | None, assignee: str | None, before: TicketId | None, limit: int
+        self,
+        *,
+        state: State | None,
+        assignee: str | None,
+        before: TicketId | None,
+        limit: int,
+        scope: Scope | None = None,
     ) -> Sequence[Mapping[str, Any]]:
-        """Read up to `limit` tickets, newest number first, below `before`. Raises StoreUnavailable."""
+        """Read up to `limit` tickets that a scope reaches, newest number first, below `before`.
+
+        Raises StoreUnavailable.
+        """
         ...
 
 

@@ -56,7 +56,8 @@ def within_limits(value: T, path: str = "") -> T:
             refuse_unstorable(value, path)
             if not value.isprintable():
                 _check_characters(value, path)
-            return plain_name(value) if path.rpartition(".")[2] in _PERSONS else value  # type: ignore[return-value]
+            person = path.rpartition(".")[2] in _PERSONS
+            return plain_name(value) if person else value  # type: ignore[return-value]  # a str in, a str out
         case datetime():
             return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
         case int() if abs(value) > NUMBER_MAX:

@@ -42,6 +42,10 @@ class MemoryStore:
         """Read a ticket's events in order."""
         return tuple(self.log.get(ticket_id, ())[after:])
 
+    async def reported(self, ticket_id: TicketId, source: str) -> bool:
+        """Look through the events."""
+        return any(one.source == source for one in self.log.get(ticket_id, ()))
+
     async def events_page(
         self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
     ) -> EventsPage | None:
@@ -70,6 +74,7 @@ class MemoryTransaction:
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
+            reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             traces={t.trace_id for t in store._tickets.values()} & {*wanted.trace_ids},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],
         )

@@ -34,6 +34,10 @@ class Store(Protocol):
         """Read the folded state as last committed."""
         ...
 
+    async def reported(self, ticket_id: TicketId, source: str) -> bool:
+        """Say whether a source opened a ticket or has any other event there."""
+        ...
+
     async def events_page(
         self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
     ) -> EventsPage | None:

@@ -31,6 +31,9 @@ _READ_DONE = """
 SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
 FROM commands WHERE command_id = ANY(%b)"""
 _READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
+_READ_REPORTED = """
+SELECT w.ticket_id, w.source FROM unnest(%b::text[], %b::text[]) AS w (ticket_id, source)
+WHERE EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = w.ticket_id AND e.source = w.source)"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
 _EVENTS_PAGE = """
@@ -90,6 +93,11 @@ class PostgresStore:
     async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
         return await self._decoded(await self._read(_EVENTS_AFTER, (ticket_id, after)))
 
+    async def reported(self, ticket_id: TicketId, source: str) -> bool:
+        return bool(
+            await self._read("SELECT 1 FROM events WHERE ticket_id = %s AND source = %s LIMIT 1", (ticket_id, source))
+        )
+
     async def events_page(
         self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
     ) -> EventsPage | None:
@@ -127,7 +135,12 @@ class PostgresTransaction:
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
         done = {one.command_id: one for one in map(_done, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
+        reported = set[tuple[TicketId, str]]()
+        if wanted.reported:
+            rows = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
+            reported = {(TicketId(ticket_id), source) for ticket_id, source in await rows.fetchall()}
         return LoadedState(
+            reported=reported,
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
             done=done,

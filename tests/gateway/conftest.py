@@ -14,10 +14,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.gateway.app import make_app
+from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.routing import Feature
-from bus.gateway.ports import Client, DeadLetterService
+from bus.gateway.ports import DeadLetterService
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
@@ -129,7 +130,7 @@ class Gateway:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
-        return {"name": anything, "after": after, "most": most} if anything == "known" else None
+        return {"name": anything, "after": after, "most": most, "ticket_id": None} if anything == "known" else None
 
     async def _probe_store(self) -> None:
         self.store._there()

@@ -11,11 +11,13 @@ from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
 from bus.domain.rules import Rules
+from bus.domain.scope import Scope
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import KeyKind, State, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
-from bus.gateway.ports import Client, SentEvent
+from bus.gateway.auth.binding import Client
+from bus.gateway.ports import SentEvent
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
@@ -181,7 +183,13 @@ class FakeReadModel:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     async def page(
-        self, *, state: State | None, assignee: str | None, before: TicketId | None, limit: int
+        self,
+        *,
+        state: State | None,
+        assignee: str | None,
+        before: TicketId | None,
+        limit: int,
+        scope: Scope | None = None,
     ) -> Sequence[Mapping[str, Any]]:
         """Give a page, newest first."""
         found = [
@@ -190,6 +198,9 @@ class FakeReadModel:
             if (state is None or row["state"] == state)
             and (assignee is None or row["assignee"] == assignee)
             and (before is None or row["ticket_id"] < before)
+            and (scope is None or not scope.person or row["assignee"] == scope.person)
+            and (scope is None or not scope.source or row["source"] == scope.source)
+            and (scope is None or not scope.regions or row["region"] in scope.regions)
         ]
         return found[:limit]
 

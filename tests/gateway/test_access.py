@@ -7,10 +7,10 @@ import pytest
 
 from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
+from bus.gateway.auth.binding import Client
 from bus.gateway.auth.client_cache import RELOAD_GAP_S, ClientCache
 from bus.gateway.auth.clients import token_hash
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
-from bus.gateway.ports import Client
 from bus.programs.sources import sources
 from bus.settings import Settings, SettingsInvalid
 from tests.gateway.conftest import OPENING, PERSON, Gateway

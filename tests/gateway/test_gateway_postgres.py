@@ -10,9 +10,10 @@ from structlog.testing import capture_logs
 
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.terms import State, TicketId
+from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
 from bus.gateway.auth.roles import Role
-from bus.gateway.ports import Client, SentEvent
+from bus.gateway.ports import SentEvent
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.local.stack import Urls
@@ -124,3 +125,29 @@ async def test_gateway_postgres_lists_are_filtered_and_paged_by_their_indexes(bu
         below = await reader.page(state=State.ASSIGNED, assignee="王工", before=TicketId(numbers[0]), limit=2)
         assert [row["ticket_id"] for row in below] == ["T20261122-000005", "T20261122-000003"]
         assert await reader.page(state=State.CLOSED, assignee=None, before=None, limit=5) == []
+
+
+async def test_gateway_postgres_clients_are_bound_by_the_command_and_old_ones_marked(bus: Bus) -> None:
+    engineer = ("client", "add", "wang", "--role", "engineer")
+    refused = bus.run(*engineer)
+    assert (refused.returncode, "--on-behalf" in refused.stderr) == (2, True)
+    assert bus.run(*engineer, "--person", "王\u200b磊").returncode == 0
+    assert bus.run("client", "add", "crm-api", "--role", "source").returncode == 0
+    assert (
+        bus.run("client", "add", "desk", "--role", "dispatcher", "--region", "华东", "--region", "华北").returncode == 0
+    )
+    assert bus.settings.database_url is not None
+    async with open_pool(bus.settings.database_url, size=1) as pool:
+        token = await add_client(pool, "old-app", Role.ENGINEER)  # as a version before made them
+        shown = bus.run("client", "list").stdout
+        assert ["未绑定 unbound" in line for line in shown.splitlines() if "old-app" in line or "wang" in line] == [
+            True,
+            False,
+        ]
+        bindings = {one.name: one.binding for one in await list_clients(pool)}
+        assert bindings["wang"] == Binding(bound=True, person="王磊")
+        assert bindings["crm-api"] == Binding(bound=True, source="crm-api")
+        assert bindings["desk"] == Binding(bound=True, regions=("华东", "华北"))
+        assert bus.run("client", "bind", "nobody", "--on-behalf").returncode == 1
+        assert bus.run("client", "bind", "old-app", "--on-behalf").returncode == 0
+        assert (await load_tokens(pool))[token_hash(token)].binding == Binding(bound=True, on_behalf=True)

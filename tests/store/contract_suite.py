@@ -23,6 +23,7 @@ from bus.domain.batch_decider import (
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
 from bus.domain.events import Recorded
+from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.ticket_keys import TicketKey, key_name, source_name
 from bus.domain.values import IncidentKey
@@ -80,6 +81,29 @@ class StoreContract:
             assert isinstance(one, Accepted)
             [event] = await store.events(one.ticket_id)
             assert event.trace_id == one.trace_id
+
+    async def test_a_scope_holds_on_the_loaded_ticket(self, store: Store, dispatcher: Dispatcher) -> None:
+        command = opening()
+        ticket_id = await self.opened(dispatcher, command)
+        own, other = Scope(source="crm"), Scope(source="erp")
+
+        async def noted(scope: Scope, **named: Any) -> Outcome:
+            (outcome,) = await dispatcher.dispatch([fresh(Note(text="x"), scope=scope, **named)])
+            return outcome
+
+        assert isinstance(await noted(own, ticket_id=ticket_id), Accepted)
+        refused = await noted(other, ticket_id=ticket_id)
+        assert isinstance(refused, Refused)
+        assert refused.error.code == "not_yours"
+        assert not await store.reported(ticket_id, "erp")
+        report = replace(command, source_no="E-1")
+        (joined,) = await dispatcher.dispatch([fresh(report, source="erp", scope=other)])
+        assert isinstance(joined, Accepted)
+        assert joined.ticket_id == ticket_id
+        assert isinstance(await noted(other, ticket_id=ticket_id), Accepted)
+        assert isinstance(await noted(other, source="erp", source_no="E-1"), Accepted)
+        assert await store.reported(ticket_id, "erp")
+        assert await store.reported(ticket_id, "crm")
 
     async def test_events_come_in_pages_by_number_and_by_bytes(self, store: Store, dispatcher: Dispatcher) -> None:
         ticket_id = await self.opened(dispatcher)

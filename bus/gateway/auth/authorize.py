@@ -5,10 +5,10 @@ from starlette.requests import HTTPConnection
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
 from bus.domain.text import Text
-from bus.gateway.auth.roles import Access, allows
+from bus.gateway.auth.binding import Client, may
+from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.ports import Client
 
 SUBPROTOCOL = "ticketbus.v1"  # what a handshake is answered with
 SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
@@ -21,7 +21,7 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
     if client is None:
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
         raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
-    if not allows(client.role, wanted):
+    if not may(client, wanted):
         what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
         zh, en = f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}"
         raise HttpProblem(403, "not_allowed", "role", Text(zh, en), role=client.role.value, wanted=what)

@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from bus.domain.errors import StoreUnavailable
+from bus.gateway.auth.binding import Client
 from bus.gateway.auth.clients import token_hash
-from bus.gateway.ports import Client
 
 REFRESH_S = 5.0
 RELOAD_GAP_S = 0.05  # unknown tokens cannot make us ask the database more often than this

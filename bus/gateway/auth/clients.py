@@ -4,20 +4,23 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from psycopg.errors import UniqueViolation
 
 from bus.domain.errors import CommandRefused
+from bus.gateway.auth.binding import UNBOUND, Binding, Client
 from bus.gateway.auth.roles import Role
-from bus.gateway.ports import Client
 from bus.intake.reserved_names import refuse_reserved
 from bus.postgres.pool import Pool, connected
 
 TOKEN_BYTES = 32
 _ADD = """
-insert into clients (name, role, token_sha256) values (%s, %s, %s)
+insert into clients (name, role, token_sha256, bound, source, all_sources, person, on_behalf, regions)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+_BINDING = "bound, source, all_sources, person, on_behalf, regions"
 _ENSURE = """
 insert into clients (name, role, token_sha256) values (%s, %s, %s)
 on conflict (name) do update set token_sha256 = excluded.token_sha256
@@ -34,6 +37,7 @@ class ListedClient:
     role: Role
     created_at: datetime
     revoked_at: datetime | None
+    binding: Binding
 
 
 def token_hash(token: str) -> bytes:
@@ -41,8 +45,8 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
-async def add_client(pool: Pool, name: str, role: Role) -> str:
-    """Add a client and give its token, this once.
+async def add_client(pool: Pool, name: str, role: Role, binding: Binding = UNBOUND) -> str:
+    """Add a client that speaks for what it is bound to, and give its token, this once.
 
     Raises CommandRefused for a name taken, MalformedInput for the bus's own, StoreUnavailable.
     """
@@ -50,11 +54,32 @@ async def add_client(pool: Pool, name: str, role: Role) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
         async with connected(pool) as connection:
-            await connection.execute(_ADD, (name, role.value, token_hash(token)))
+            await connection.execute(_ADD, (name, role.value, token_hash(token), *_columns(binding)))
     except UniqueViolation:
         zh, en = f"客户端“{name}”已存在", f"there is a client {name!r} already"
         raise CommandRefused("already", "name", zh, en) from None
     return token
+
+
+async def bind_client(pool: Pool, name: str, binding: Binding) -> bool:
+    """Bind a standing client anew; False when there is none. Its token stays. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        done = await connection.execute(
+            f"update clients set ({_BINDING}) = row(%s, %s, %s, %s, %s, %s) where name = %s".encode(),  # noqa: S608 - our own columns
+            (*_columns(binding), name),
+        )
+        return done.rowcount > 0
+
+
+def _columns(binding: Binding) -> tuple[object, ...]:
+    return (binding.bound, binding.source, binding.all_sources, binding.person, binding.on_behalf, [*binding.regions])
+
+
+def _binding(row: tuple[Any, ...]) -> Binding:
+    bound, source, all_sources, person, on_behalf, regions = row
+    return Binding(
+        bound=bound, source=source, all_sources=all_sources, person=person, on_behalf=on_behalf, regions=tuple(regions)
+    )
 
 
 async def ensure_client(pool: Pool, name: str, role: Role, token: str) -> None:
@@ -93,15 +118,26 @@ async def revoke_client(pool: Pool, name: str) -> bool:
 async def list_clients(pool: Pool) -> list[ListedClient]:
     """List all clients by name. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        rows = await connection.execute("select name, role, created_at, revoked_at from clients order by name")
+        query = f"select name, role, created_at, revoked_at, {_BINDING} from clients order by name"  # noqa: S608 - our own columns
         return [
-            ListedClient(name=name, role=Role(role), created_at=created_at, revoked_at=revoked_at)
-            for name, role, created_at, revoked_at in await rows.fetchall()
+            ListedClient(
+                name=name,
+                role=Role(role),
+                created_at=created_at,
+                revoked_at=revoked_at,
+                binding=_binding(tuple(binding)),
+            )
+            for name, role, created_at, revoked_at, *binding in await (
+                await connection.execute(query.encode())
+            ).fetchall()
         ]
 
 
 async def load_tokens(pool: Pool) -> dict[bytes, Client]:
     """Load the client of each live token, by the token's hash. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        rows = await connection.execute("select token_sha256, name, role from clients where revoked_at is null")
-        return {bytes(digest): Client(name=name, role=Role(role)) for digest, name, role in await rows.fetchall()}
+        query = f"select token_sha256, name, role, {_BINDING} from clients where revoked_at is null"  # noqa: S608 - our own columns
+        return {
+            bytes(digest): Client(name=name, role=Role(role), binding=_binding(tuple(binding)))
+            for digest, name, role, *binding in await (await connection.execute(query.encode())).fetchall()
+        }

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
+from bus.domain.scope import Scope
 from bus.domain.terms import State, TicketId
 from bus.gateway.read.ticket_view import with_snapshot
 from bus.postgres.pool import Pool, connected
@@ -20,6 +21,9 @@ _CONDITIONS: Mapping[str, SQL] = {
     "state": SQL("state = %(state)s"),
     "assignee": SQL("assignee = %(assignee)s"),
     "before": SQL("ticket_id < %(before)s"),
+    "person": SQL("assignee = %(person)s"),
+    "source": SQL("source = %(source)s"),
+    "regions": SQL("region = ANY(%(regions)s)"),
 }
 
 
@@ -31,10 +35,23 @@ class PostgresTicketReader:
         self._pool = pool
 
     async def page(
-        self, *, state: State | None, assignee: str | None, before: TicketId | None, limit: int
+        self,
+        *,
+        state: State | None,
+        assignee: str | None,
+        before: TicketId | None,
+        limit: int,
+        scope: Scope | None = None,
     ) -> Sequence[Mapping[str, Any]]:
         """Read a page by its keyset; every filter has its index."""
-        asked = {"state": state.value if state else None, "assignee": assignee, "before": before}
+        asked = {
+            "state": state.value if state else None,
+            "assignee": assignee,
+            "before": before,
+            "person": (scope and scope.person) or None,
+            "source": (scope and scope.source) or None,
+            "regions": list(scope.regions) if scope and scope.regions else None,
+        }
         given = {name: value for name, value in asked.items() if value is not None}
         async with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(_page(given), {**given, "limit": limit})

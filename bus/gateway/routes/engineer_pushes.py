@@ -12,10 +12,11 @@ from bus.domain.commands import Accept
 from bus.domain.errors import Refusal, Transient
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.binding import Client
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
-from bus.gateway.ports import Client
 from bus.gateway.stream.websocket import Sending, accept, denied, goodbye, until_unwelcome
+from bus.intake.command_bodies import plain_name
 from bus.push.frames import read_ack, read_person, ready_frame
 from bus.push.sessions import PushSession, PushSessions
 
@@ -32,7 +33,7 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
             if sessions is None:
                 zh, en = "没有配置 engineer-app 投递目标", "no target with the adapter engineer-app is declared"
                 raise HttpProblem(404, "no_such_target", "path", Text(zh, en))
-            person = read_person(ws.query_params.get("person"), client.name)
+            person = _person(client, ws.query_params.get("person"))
         except (Refusal, HttpProblem, Transient) as error:
             await denied(ws, error)
             return
@@ -45,6 +46,13 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
             return
 
     return [StreamRoute(path="/v1/engineer/pushes", run=pushes)]
+
+
+def _person(client: Client, named: str | None) -> str:
+    """Give whose pushes are taken and answered: the client's own person, or the one named. Raises Refusal."""
+    if client.binding.bound:
+        named = client.acts_as(plain_name(named) if named else None, "person")
+    return read_person(named, client.name)
 
 
 async def _attached(ws: WebSocket, client: Client, sessions: PushSessions, person: str) -> None:

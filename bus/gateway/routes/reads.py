@@ -8,9 +8,13 @@ from starlette.responses import Response
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest, state_named
+from bus.domain.scope import Scope
+from bus.domain.terms import TicketId
 from bus.domain.text import Text
+from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
-from bus.gateway.auth.roles import Access
+from bus.gateway.auth.binding import Client
+from bus.gateway.auth.roles import Access, Role
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
@@ -18,13 +22,13 @@ from bus.gateway.ports import JourneyOf, TicketReader
 from bus.gateway.read.page_cursor import read_page_cursor, write_page_cursor
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
-from bus.intake.command_bodies import within_limits
+from bus.intake.command_bodies import plain_name, within_limits
 from bus.intake.store_port import Store
 from bus.wire.json_body import joined
 from schemas.topics import Contract
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
-PAGING = ("cursor", "limit")
+PAGING = ("cursor", "limit", "person")
 FILTERS = ("state", "assignee", *PAGING)
 _PAGED = [
     {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before"},
@@ -34,6 +38,12 @@ _PAGED = [
         "schema": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     },
 ]
+_PERSON = {
+    "name": "person",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "for whom an app reads that speaks for persons",
+}
 _FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
 
 
@@ -41,10 +51,17 @@ def read_routes(*, store: Store, tickets: TicketReader, journey: JourneyOf, cont
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
     handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract)
     return [
-        reading("/v1/tickets", handlers.list_tickets, "List tickets", parameters=[*_FILTERED, *_PAGED]),
-        reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket"),
-        reading("/v1/tickets/{ticket_id}/events", handlers.show_events, "Show a ticket's events", parameters=_PAGED),
-        reading("/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?", parameters=_PAGED),
+        reading("/v1/tickets", handlers.list_tickets, "List tickets", parameters=[*_FILTERED, *_PAGED, _PERSON]),
+        reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket", parameters=[_PERSON]),
+        reading(
+            "/v1/tickets/{ticket_id}/events",
+            handlers.show_events,
+            "Show a ticket's events",
+            parameters=[*_PAGED, _PERSON],
+        ),
+        reading(
+            "/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?", parameters=[*_PAGED, _PERSON]
+        ),
         reading("/v1/topics", handlers.show_topics, "Show the topic contract"),
     ]
 
@@ -58,27 +75,27 @@ class _ReadHandlers:
 
     async def show_ticket(self, http: HttpRequest) -> Response:
         """Show a ticket as committed: whoever wrote reads its own write."""
-        await admit(http, Access.READ)
+        client = await admit(http, Access.READ)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
         ticket = await self.store.ticket(ticket_id)
-        if ticket is None:
+        if ticket is None or not await self._reaches(http, client, ticket):
             raise no_such_ticket(ticket_id)
         return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
 
     async def show_events(self, http: HttpRequest) -> Response:
         """Show a ticket's events in order of version; `next` is the cursor of the following page."""
-        await admit(http, Access.READ)
+        client = await admit(http, Access.READ)
         after, limit = _versions(http)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
         page = await self.store.events_page(ticket_id, after=after, most=limit)
-        if page is None:
+        if page is None or not await self._reaches_number(http, client, ticket_id):
             raise no_such_ticket(ticket_id)
         content = {"ticket_id": ticket_id, "events": events_view(page.events), "next": _cursor(page.following)}
         return json_response(content, headers={"Ticket-Trace-Id": page.trace_id})
 
     async def list_tickets(self, http: HttpRequest) -> Response:
         """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
-        await admit(http, Access.READ)
+        client = await admit(http, Access.READ)
         _refuse_unknown_filters(http, FILTERS)
         query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
         limit = _limit(query.get("limit"))
@@ -87,6 +104,7 @@ class _ReadHandlers:
             assignee=query.get("assignee"),
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
+            scope=_scope(http, client),
         )
         page = rows[:limit]
         following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
@@ -94,14 +112,28 @@ class _ReadHandlers:
 
     async def show_journey(self, http: HttpRequest) -> Response:
         """Show where a ticket is stuck, by any of its names; `next` is the cursor of the events that follow."""
-        await admit(http, Access.READ)
+        client = await admit(http, Access.READ)
         after, limit = _versions(http)
         name = within_limits(http.path_params["any"], "any")
         journey = await self.journey(name, after=after, most=limit)
-        if journey is None:
+        if journey is None or not await self._reaches_number(http, client, journey["ticket_id"]):
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
         return json_response(journey)
+
+    async def _reaches_number(self, http: HttpRequest, client: Client, ticket_id: str | None) -> bool:
+        """Say whether a client reaches a ticket; what belongs to no ticket is for those who reach all."""
+        if _scope(http, client) is None:
+            return True
+        ticket = await self.store.ticket(TicketId(ticket_id)) if ticket_id else None
+        return ticket is not None and await self._reaches(http, client, ticket)
+
+    async def _reaches(self, http: HttpRequest, client: Client, ticket: Ticket) -> bool:
+        scope = _scope(http, client)
+        if scope is None or scope.reaches(ticket):
+            return True
+        reported = bool(scope.source) and await self.store.reported(ticket.ticket_id, scope.source)
+        return reported and scope.reaches(ticket, reported=True)
 
     async def show_topics(self, http: HttpRequest) -> Response:
         """Show the topic contract."""
@@ -113,6 +145,14 @@ class _ReadHandlers:
                 for name, topic in topics.items()
             ]
         )
+
+
+def _scope(http: HttpRequest, client: Client) -> Scope | None:
+    """Give the tickets that a client reads; an app that speaks for persons names one in `person`."""
+    if client.role is not Role.ENGINEER or not client.binding.bound:
+        return client.scope("")
+    person = http.query_params.get("person")
+    return client.scope(client.acts_as(plain_name(person) if person else None, "person"))
 
 
 def _versions(http: HttpRequest) -> tuple[int, int]:

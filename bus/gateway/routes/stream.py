@@ -14,12 +14,13 @@ from bus.domain.errors import KafkaUnavailable, Refusal, Transient
 from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
-from bus.gateway.ports import Client, SentEvent, SentEventLog
+from bus.gateway.ports import SentEvent, SentEventLog
 from bus.gateway.stream.cursor import read_cursor
 from bus.gateway.stream.event_frame import Frame
 from bus.gateway.stream.hub import StreamHub, begin_again

@@ -14,12 +14,12 @@ from bus.domain.naming import kebab, nearest
 from bus.domain.terms import TicketId, TraceId
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.binding import Client, check_opening
 from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
 from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_response, keep
 from bus.gateway.http.routing import Handler, HttpRoute
-from bus.gateway.ports import Client
 from bus.gateway.read.ticket_ids import read_ticket_id
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.spool_request import spooled
@@ -63,7 +63,7 @@ class _TicketHandlers:
         client = await admit(http, OpenTicket)
         received = _received(http, client)
         try:
-            return await self._decided(OpenTicket, received, None)
+            return await self._decided(OpenTicket, received, None, client)
         except StoreUnavailable:
             return await spooled(self.writes.spool, received)
 
@@ -73,22 +73,27 @@ class _TicketHandlers:
         async def command_ticket(http: HttpRequest) -> Response:
             client = await admit(http, cls)
             received = _received(http, client)
-            return await self._decided(cls, received, read_ticket_id(http.path_params["ticket_id"]))
+            return await self._decided(cls, received, read_ticket_id(http.path_params["ticket_id"]), client)
 
         return command_ticket
 
-    async def _decided(self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None) -> Response:
+    async def _decided(
+        self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None, client: Client
+    ) -> Response:
         writes = self.writes
         try:
-            request = command_request(
-                cls,
-                client=received.client,
-                path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
-                headers=received.headers,
-                body=received.body,
-                received_at=received.received_at,
-                trace_id=TraceId(received.trace_id),
-                ticket_id=ticket_id,
+            request = _bound(
+                client,
+                command_request(
+                    cls,
+                    client=received.client,
+                    path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
+                    headers=received.headers,
+                    body=received.body,
+                    received_at=received.received_at,
+                    trace_id=TraceId(received.trace_id),
+                    ticket_id=ticket_id,
+                ),
             )
             async with writes.in_flight.claim(request.command_id, writes.store, [request.command_id]):
                 return accepted_response(await _committed(writes.group, request))
@@ -96,6 +101,16 @@ class _TicketHandlers:
             await _keep(writes.refused, refusal, received, ticket_id)
             await _name_trace(writes.store, refusal, ticket_id)
             raise
+
+
+def _bound(client: Client, request: Request) -> Request:
+    """Let a request come from whom its client speaks for, and reach its tickets alone. Raises Refusal."""
+    if not client.binding.bound:
+        return request
+    actor = client.acts_as(None if request.actor == client.name else request.actor)
+    scope = client.scope(actor)
+    check_opening(scope, request.command)
+    return replace(request, actor=actor, source=client.source, scope=scope)
 
 
 async def _no_command(http: HttpRequest) -> Response:

@@ -13,10 +13,10 @@ from bus.domain.errors import BusError, StoreUnavailable
 from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import SUBPROTOCOL, bearer
+from bus.gateway.auth.binding import Client
 from bus.gateway.deps import deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
 from bus.gateway.http.routing import StreamRoute
-from bus.gateway.ports import Client
 from bus.gateway.stream.hub import slow_reader
 
 SEND_SECONDS_MAX = 20.0

@@ -1,0 +1,64 @@
+"""The page of who may do what, drawn from the table of roles and what tokens are bound to."""
+
+from bus.docgen.markdown import codes, document, table
+from bus.domain.naming import kebab
+from bus.gateway.auth.binding import BOUND_ROLES
+from bus.gateway.auth.roles import GRANTS, Role
+
+_ABOUT = """\
+Every client has a token with one role, and the token is bound to what it speaks for. The role says which commands and
+reads are allowed, the binding says whose tickets they reach and who acts. Both are decided on the ticket as it stands
+when the command takes effect. What is not allowed is 403 and kept as rejected input; a ticket that a read does not
+reach answers as one that is not there.
+
+```sh
+ticketbus client add crm --role source                            # the tickets of the source crm
+ticketbus client add etl --role source --all-sources
+ticketbus client add wang --role engineer --person 王磊           # the tickets of 王磊, who acts
+ticketbus client add engineer-app --role engineer --on-behalf     # each request names the person: `actor`, `?person=`
+ticketbus client add desk-east --role dispatcher --region 华东
+ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays
+ticketbus client list
+```
+
+A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
+`client bind` binds it. Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
+whoever may write that topic is believed."""
+_HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")
+_BOUND: dict[Role, tuple[str, str]] = {
+    Role.SOURCE: (
+        "a source (`--source`, else its own name), or `--all-sources`",
+        "those that the source opened or reported on",
+    ),
+    Role.ENGINEER: (
+        "a person (`--person`), or the person each request names (`--on-behalf`)",
+        "those of which the person is assignee or backup; the stream is for apps, a person's own come as pushes",
+    ),
+    Role.DISPATCHER: (
+        "regions (`--region`), a person, or the person each request names",
+        "those of the regions, else all",
+    ),
+    Role.LEAD: ("as a dispatcher", "those of the regions, else all"),
+}
+
+
+def page() -> str:
+    """Draw docs/access.md. Pure."""
+    assert set(_BOUND) == BOUND_ROLES
+    return document(
+        "Who may do what 谁可以做什么",
+        "bus/gateway/auth/roles.py and binding.py",
+        _ABOUT,
+        table(_HEADS, (_row(role) for role in Role)),
+    )
+
+
+def _row(role: Role) -> tuple[str, ...]:
+    grant, (bound, whose) = GRANTS[role], _BOUND.get(role, ("nothing", "all"))
+    return (
+        f"`{role.value}`",
+        bound,
+        whose,
+        codes(sorted(map(kebab, grant.commands))),
+        codes(sorted(one.value for one in grant.accesses)),
+    )

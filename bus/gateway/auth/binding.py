@@ -1,0 +1,99 @@
+"""What a token speaks for: as whom a client acts, and which tickets it reaches. Pure."""
+
+from dataclasses import dataclass
+
+from bus.domain.commands import Command, OpenTicket
+from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.scope import Scope
+from bus.gateway.auth.roles import Access, Role, allows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A source, a person, persons named per request (`on_behalf`), or regions.
+
+    A token that is not `bound` is of an earlier version, and reaches all that its role may.
+    """
+
+    bound: bool = False
+    source: str = ""
+    all_sources: bool = False
+    person: str = ""
+    on_behalf: bool = False
+    regions: tuple[str, ...] = ()
+
+
+UNBOUND = Binding()
+BOUND_ROLES = frozenset({Role.SOURCE, Role.ENGINEER, Role.DISPATCHER, Role.LEAD})
+"""Whose tickets these reach depends on what the token is bound to; the others reach all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A client, as proven by its token."""
+
+    name: str
+    role: Role
+    binding: Binding = UNBOUND
+
+    @property
+    def source(self) -> str:
+        """Name the source that its commands come from."""
+        return self.binding.source or self.name
+
+    def acts_as(self, named: str | None, field: str = "actor") -> str:
+        """Give who acts: the person that it is bound to, or that an app which speaks for persons names.
+
+        Raises MalformedInput when an app names nobody, CommandRefused when another person than its own is named.
+        """
+        binding = self.binding
+        if binding.on_behalf and not named:
+            raise MalformedInput("missing", field, f"请在 {field} 写明代表谁", f"say in {field} for whom this is done")
+        if binding.person and named and named != binding.person:
+            zh, en = f"此令牌只代表“{binding.person}”", f"this token speaks for {binding.person!r} alone"
+            raise CommandRefused("not_yours", field, zh, en)
+        return binding.person or named or self.name
+
+    def scope(self, actor: str) -> Scope | None:
+        """Give which tickets it reaches, acting as that person; None for every ticket."""
+        binding = self.binding
+        if not binding.bound:
+            return None
+        match self.role:
+            case Role.SOURCE:
+                return None if binding.all_sources else Scope(source=self.source)
+            case Role.ENGINEER:
+                return Scope(person=actor)
+            case Role.DISPATCHER | Role.LEAD:
+                return Scope(regions=binding.regions) if binding.regions else None
+            case _:
+                return None
+
+
+def check_opening(scope: Scope | None, command: Command) -> None:
+    """Refuse an opening outside the regions that a client is bound to. Raises CommandRefused."""
+    if scope and isinstance(command, OpenTicket) and scope.regions and command.region not in scope.regions:
+        zh, en = f"此令牌只限区域:{'、'.join(scope.regions)}", f"this token is for {', '.join(scope.regions)}"
+        raise CommandRefused("not_yours", "region", zh, en)
+
+
+def check_binding(role: Role, binding: Binding) -> str | None:
+    """Say what a new token of a role lacks or cannot have; None when it may be made."""
+    if role is Role.ENGINEER and bool(binding.person) == binding.on_behalf:
+        return "an engineer's token is of one person (--person), or of an app that names the person (--on-behalf)"
+    if binding.on_behalf and role not in (Role.ENGINEER, Role.DISPATCHER, Role.LEAD):
+        return f"a token of role {role} speaks for no persons; leave --on-behalf out"
+    if (binding.source or binding.all_sources) and role is not Role.SOURCE:
+        return f"a token of role {role} is of no source; leave --source and --all-sources out"
+    if binding.source and binding.all_sources:
+        return "give --source or --all-sources, not both"
+    if binding.regions and role not in (Role.DISPATCHER, Role.LEAD):
+        return f"a token of role {role} is of no region; leave --region out"
+    return None
+
+
+def may(client: Client, wanted: type[Command] | Access) -> bool:
+    """Say whether the client's role allows a command or an access; which tickets it then reaches is its scope's."""
+    if wanted is Access.STREAM and client.role is Role.ENGINEER and client.binding.person:
+        return False  # the stream tells of everybody's tickets; a person's own come as pushes
+    return allows(client.role, wanted)

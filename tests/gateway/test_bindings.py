@@ -1,0 +1,180 @@
+"""What a token speaks for: as whom it acts, and whose tickets it reaches; nobody acts or reads for others."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bus.domain.commands import OUTSIDE, Command
+from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.scope import Scope
+from bus.domain.values import Assignee
+from bus.gateway.auth.binding import Binding, Client, check_binding, may
+from bus.gateway.auth.roles import GRANTS, Access, Role
+from tests.domain.given import given
+from tests.domain.people import OPEN
+from tests.gateway.conftest import OPENING, PERSON, Gateway
+
+CRM, ERP = "crm", "erp"
+TICKET = replace(given(OPEN).ticket, source=CRM, region="east", assignee=Assignee(person="王工", backup_person="李工"))
+CLIENTS: Mapping[str, Client] = {
+    "crm": Client(name="crm-api", role=Role.SOURCE, binding=Binding(bound=True, source=CRM)),
+    "erp": Client(name="erp-api", role=Role.SOURCE, binding=Binding(bound=True, source=ERP)),
+    "all": Client(name="etl", role=Role.SOURCE, binding=Binding(bound=True, all_sources=True)),
+    "wang": Client(name="wang", role=Role.ENGINEER, binding=Binding(bound=True, person="王工")),
+    "zhao": Client(name="zhao", role=Role.ENGINEER, binding=Binding(bound=True, person="赵工")),
+    "app": Client(name="app", role=Role.ENGINEER, binding=Binding(bound=True, on_behalf=True)),
+    "east": Client(name="east", role=Role.DISPATCHER, binding=Binding(bound=True, regions=("east",))),
+    "west": Client(name="west", role=Role.LEAD, binding=Binding(bound=True, regions=("west",))),
+    "anywhere": Client(name="desk", role=Role.DISPATCHER, binding=Binding(bound=True)),
+    "old": Client(name="old", role=Role.ENGINEER),
+}
+REACHES = {
+    "crm": True,
+    "erp": False,
+    "all": True,
+    "wang": True,
+    "zhao": False,
+    "east": True,
+    "west": False,
+    "anywhere": True,
+}
+
+
+@pytest.mark.parametrize("name", REACHES)
+@pytest.mark.parametrize("wanted", [*OUTSIDE, *Access])
+def test_bindings_role_scope_command_and_whose_ticket(name: str, wanted: type[Command] | Access) -> None:
+    client = CLIENTS[name]
+    granted = wanted in GRANTS[client.role].commands or wanted in GRANTS[client.role].accesses
+    streams = wanted is Access.STREAM and client.role is Role.ENGINEER  # everybody's tickets
+    assert may(client, wanted) is (granted and not streams)
+    scope = client.scope(client.binding.person or client.name)
+    assert (scope is None or scope.reaches(TICKET)) is REACHES[name]
+
+
+def test_bindings_a_source_reaches_what_it_reported_on_and_the_backup_what_is_theirs() -> None:
+    assert not Scope(source=ERP).reaches(TICKET)
+    assert Scope(source=ERP).reaches(TICKET, reported=True)
+    assert Scope(person="李工").reaches(TICKET)
+    assert not Scope(person="李工", regions=("west",)).reaches(TICKET)
+    assert Scope().reaches(TICKET)
+
+
+def test_bindings_who_acts_is_the_person_bound_or_named_by_an_app() -> None:
+    assert CLIENTS["wang"].acts_as(None) == CLIENTS["wang"].acts_as("王工") == "王工"
+    with pytest.raises(CommandRefused, match="speaks for '王工' alone"):
+        CLIENTS["wang"].acts_as("赵工")
+    assert CLIENTS["app"].acts_as("赵工") == "赵工"
+    with pytest.raises(MalformedInput, match="for whom"):
+        CLIENTS["app"].acts_as(None)
+    assert (CLIENTS["old"].acts_as("谁"), CLIENTS["old"].acts_as(None), CLIENTS["old"].scope("谁")) == (
+        "谁",
+        "old",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "binding", "fits"),
+    [
+        (Role.ENGINEER, Binding(), False),
+        (Role.ENGINEER, Binding(person="王工"), True),
+        (Role.ENGINEER, Binding(person="王工", on_behalf=True), False),
+        (Role.ENGINEER, Binding(on_behalf=True), True),
+        (Role.ENGINEER, Binding(person="王工", source=CRM), False),
+        (Role.SOURCE, Binding(source=CRM), True),
+        (Role.SOURCE, Binding(source=CRM, all_sources=True), False),
+        (Role.SOURCE, Binding(on_behalf=True), False),
+        (Role.DISPATCHER, Binding(regions=("east",)), True),
+        (Role.SUBSCRIBER, Binding(regions=("east",)), False),
+        (Role.ADMIN, Binding(), True),
+    ],
+)
+def test_bindings_a_token_is_made_for_what_its_role_speaks_for(role: Role, binding: Binding, fits: bool) -> None:
+    assert (check_binding(role, binding) is None) is fits
+
+
+@pytest.fixture
+def bound(gateway: Gateway) -> Gateway:
+    """Give a gateway that knows the bound clients, too."""
+    gateway.clients.known = {**gateway.clients.known, **CLIENTS}
+    return gateway
+
+
+async def assigned(gateway: Gateway, person: str, role: str = "crm", serial: str = "SN-1") -> str:
+    opening = {**OPENING, "incident_key": {"kind": "serial", "value": serial}}
+    ticket = (await gateway.post("/v1/tickets", opening, role=role)).json()["ticket_id"]
+    assignee = {**PERSON, "person": person}
+    assert (await gateway.post(f"/v1/tickets/{ticket}/assign", {"assignee": assignee}, role="admin")).status_code == 200
+    return str(ticket)
+
+
+async def test_bindings_commands_reach_ones_own_tickets_alone(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    for who, path, body in (
+        ("zhao", "accept", {}),
+        ("erp", "note", {"text": "x"}),
+        ("west", "note", {"text": "x"}),
+        ("app", "accept", {"actor": "赵工"}),
+    ):
+        refused = await bound.post(f"/v1/tickets/{ticket}/{path}", body, role=who)
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (403, "not_yours", "ticket_id")
+    for who, path, body in (
+        ("crm", "note", {"text": "x"}),
+        ("east", "note", {"text": "x"}),
+        ("app", "accept", {"actor": "王工"}),
+        ("wang", "start", {}),
+    ):
+        answer = await bound.post(f"/v1/tickets/{ticket}/{path}", body, role=who)
+        assert answer.status_code == 200, answer.text
+    events = (await bound.get(f"/v1/tickets/{ticket}/events")).json()["events"]
+    assert [(one["source"], one["actor"]) for one in events[-4:]] == [
+        ("crm", "crm-api"), ("east", "east"), ("app", "王工"), ("wang", "王工"),
+    ]  # fmt: skip
+
+
+async def test_bindings_a_forged_actor_is_403_and_kept(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    before = len(bound.refused.kept)
+    forged = await bound.post(f"/v1/tickets/{ticket}/accept", {"actor": "赵工"}, role="wang")
+    assert (forged.status_code, forged.json()["code"], forged.json()["field"]) == (403, "not_yours", "actor")
+    nobody = await bound.post(f"/v1/tickets/{ticket}/accept", {}, role="app")
+    assert (nobody.status_code, nobody.json()["code"], nobody.json()["field"]) == (400, "missing", "actor")
+    assert len(bound.refused.kept) == before + 2
+    outside = await bound.post("/v1/tickets", {**OPENING, "region": "north"}, role="east")
+    assert (outside.status_code, outside.json()["field"]) == (403, "region")
+
+
+async def test_bindings_a_source_that_joined_reaches_the_ticket_and_its_note_is_taken(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    assert (await bound.get(f"/v1/tickets/{ticket}", "erp")).status_code == 404
+    joined = await bound.post("/v1/tickets", OPENING, role="erp")
+    assert joined.json()["ticket_id"] == ticket
+    assert (await bound.get(f"/v1/tickets/{ticket}", "erp")).status_code == 200
+    assert (await bound.post(f"/v1/tickets/{ticket}/note", {"text": "x"}, role="erp")).status_code == 200
+
+
+async def test_bindings_reads_show_ones_own_tickets_alone(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    reads: list[tuple[str, str, int]] = [
+        ("wang", "", 200), ("zhao", "", 404), ("crm", "", 200), ("erp", "", 404), ("east", "", 200), ("west", "", 404),
+        ("app", "?person=王工", 200), ("app", "?person=赵工", 404), ("app", "", 400), ("wang", "?person=赵工", 403),
+        ("old", "", 200), ("subscriber", "", 200),
+    ]  # fmt: skip
+    for who, query, status in reads:
+        for path in (f"/v1/tickets/{ticket}", f"/v1/tickets/{ticket}/events"):
+            assert (await bound.get(f"{path}{query}", who)).status_code == status, (who, query, path)
+    assert (await bound.get("/v1/journeys/known", "zhao")).status_code == 404
+    row: dict[str, Any] = {
+        "ticket_id": ticket,
+        "state": "assigned",
+        "assignee": "王工",
+        "source": CRM,
+        "region": "east",
+    }
+    snapshot = {"creator": "", "assigner": "", "handler": "", "last_at": None, "last_action": ""}
+    bound.tickets.rows = [{**row, **snapshot}]
+    for who, seen in REACHES.items():
+        listed = (await bound.get("/v1/tickets", who)).json()["tickets"]
+        assert bool(listed) is seen, who
