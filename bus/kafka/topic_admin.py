@@ -1,20 +1,24 @@
 """Topic administration by the contract: create, alter, compare; nothing is ever deleted."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
 
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from bus.domain.errors import KafkaUnavailable
 from bus.kafka.broker_topic import BrokerTopic, TopicRefused, check, describe, set_configs
 from bus.kafka.clients import RECORD_BYTES_MAX, admin
 from bus.settings import Settings
 from schemas.topics import Contract, Topic, physical
 
+TOLD_LOOKS_MAX, TOLD_EVERY_S = 600, 0.05
+
 
 async def apply_topics(settings: Settings, contract: Contract, *, replication: int) -> list[str]:
-    """Create the contract's topics that are missing; idempotent. Gives the names made.
+    """Create the contract's topics that are missing, and wait until a broker tells of them; idempotent.
 
-    Raises KafkaUnavailable, TopicRefused.
+    Gives the names made. Raises KafkaUnavailable, TopicRefused.
     """
     async with admin(settings) as client:
         there = set(await client.list_topics())
@@ -26,7 +30,17 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
         made = [one for one in answers if for_code(one[1]) is not TopicAlreadyExistsError]  # else another applied it
         for name, code, *rest in made:
             check(name, code, *rest)
+        await _until_told(client, {one.name for one in new})
         return [name for name, *_ in made]
+
+
+async def _until_told(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """Wait until a broker tells of topics that were just made: who writes before that finds none."""
+    for _ in range(TOLD_LOOKS_MAX):
+        if not set(names) - set(await client.list_topics()):
+            return
+        await asyncio.sleep(TOLD_EVERY_S)
+    raise KafkaUnavailable("the topics were made, and no broker tells of them")
 
 
 async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
