@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     connections_per_address: int = Field(
         500, ge=1, description="HTTP connections of one address; behind a proxy all have its address"
     )
+    client_rate_per_s: float = Field(
+        1000,
+        gt=0,
+        allow_inf_nan=False,
+        description="requests a second of one client, with a burst of two seconds' worth",
+    )
+    streams_per_client: int = Field(500, ge=1, description="WebSocket streams of one client at once")
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
     metrics_port: int | None = Field(

@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from bus.gateway.auth.quota import Quota
 from bus.gateway.http.trace_context import TraceContext
 from bus.gateway.ports import Clients
 from bus.intake.dispatch import utc_now
@@ -14,10 +15,11 @@ from bus.intake.dispatch import utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDeps:
-    """Clients, the body limit and the clock; what one feature alone needs is given to its routes."""
+    """Clients and their quota, the body limit and the clock; what one feature alone needs is given to its routes."""
 
     clients: Clients
     body_bytes_max: int
+    quota: Quota
     now: Callable[[], datetime] = utc_now
 
 

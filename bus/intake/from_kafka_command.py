@@ -1,5 +1,6 @@
 """A command that came over Kafka to its request: pure, by the rules of the commands that come over HTTP."""
 
+import re
 from datetime import datetime
 
 from bus.domain.commands import OpenTicket, Request
@@ -12,6 +13,7 @@ from bus.intake.reserved_names import refuse_reserved
 from schemas.messages import CommandSent
 
 ORIGIN = "KAFKA"
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # as `client add` takes names: ids and addresses are made of it
 
 
 def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
@@ -23,6 +25,12 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
     check_key(sent.idempotency_key, "idempotency_key")
     for field in ("source", "actor"):
         _check_name(getattr(sent, field), field)
+    if not _SOURCE.fullmatch(sent.source):
+        zh, en = (
+            "“source”须为小写字母、数字、点、横线的名称",
+            "source is a name of lower case letters, digits, dots and dashes",
+        )
+        raise MalformedInput("malformed_name", "source", zh, en)
     _check_address(sent)
     own = command_id(sent.source, sent.idempotency_key)
     at = sent.at or received_at

@@ -16,6 +16,7 @@ from bus.domain.errors import BusError
 from bus.gateway.app import make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens
+from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
@@ -136,12 +137,16 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
         ),
         source_routes(known, writes, spool.waits),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
-        stream_routes(hub, core.contract, sent_events),
+        stream_routes(hub, core.contract, sent_events, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),
     ]
     runs = (hub.run_for_ever, clients.refresh_for_ever, sent_events.write_for_ever, core.relay.run)
     return make_app(
-        GatewayDeps(clients=clients, body_bytes_max=core.settings.body_bytes_max),
+        GatewayDeps(
+            clients=clients,
+            body_bytes_max=core.settings.body_bytes_max,
+            quota=Quota(core.settings.client_rate_per_s),
+        ),
         features,
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from urllib.parse import quote
 from uuid import UUID
 
 Headers = list[tuple[str, bytes]]
@@ -21,7 +22,7 @@ def event_headers(  # one argument a header
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),
-        ("ce_source", f"/sources/{source}".encode()),
+        ("ce_source", f"/sources/{quote(source, safe='')}".encode()),
         ("ce_type", ce_type.encode()),
         ("ce_subject", ticket_id.encode()),
         ("ce_time", occurred_at.astimezone(UTC).isoformat().encode()),

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
+from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.routing import Feature
@@ -74,6 +75,7 @@ class Gateway:
     stream_log: LogSource | None = None
     codec: Codec = CODEC
     waiting_max: int = 1000
+    streams_per_client: int = 500
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     url: str = ""
 
@@ -83,7 +85,7 @@ class Gateway:
         self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
         self.hub = StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max)
         self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
-        self.deps = GatewayDeps(clients=self.clients, body_bytes_max=BODY_BYTES_MAX)
+        self.deps = GatewayDeps(clients=self.clients, body_bytes_max=BODY_BYTES_MAX, quota=Quota(1e9))
         self.app: Starlette = make_app(self.deps, self.features(), group=self.group, tasks=[self.hub.run_for_ever])
         self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
 
@@ -98,7 +100,7 @@ class Gateway:
             deadletter_routes(self.dead_letters),
             source_routes(self.sources, writes, self.spool.waits),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
-            stream_routes(self.hub, CONTRACT, self.pushes),
+            stream_routes(self.hub, CONTRACT, self.pushes, per_client=self.streams_per_client),
             engineer_push_routes(None),
         ]
 

@@ -132,3 +132,11 @@ async def test_commands_a_record_that_breaks_the_translator_is_a_letter_and_stop
         "translator_failed", "ticket.commands/0@0", CODEC.encode_record(sent()),
     )  # fmt: skip
     assert "13800001111" not in str(letter)
+
+
+@pytest.mark.parametrize("source", ["CRM 上海", "a b", "crm%zz", "Mes", "mes|a", "", "-x"])
+async def test_commands_a_source_has_a_name_that_ids_and_addresses_are_made_of(source: str) -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
+    await handler_on(store, refused).handle(NO_CONNECTION, [record(CODEC.encode_record(sent(source=source)))])
+    [letter] = refused.kept.values()
+    assert (letter.field, letter.code) == ("source", "malformed_name" if source else "missing")

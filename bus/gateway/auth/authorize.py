@@ -15,12 +15,13 @@ SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
 
 
 async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:
-    """Give the client of a request that is allowed. Raises HttpProblem (401, 403) and StoreUnavailable."""
+    """Give the client of a request that is allowed. Raises HttpProblem (401, 403, 429) and StoreUnavailable."""
     token = bearer(connection)
     client = await deps_of(connection).clients.find(token) if token else None
     if client is None:
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
         raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
+    deps_of(connection).quota.take(client.name)
     if not may(client, wanted):
         what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
         zh, en = f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}"

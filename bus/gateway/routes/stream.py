@@ -1,9 +1,10 @@
 """The WebSocket route: subscribe to declared topics, resume by cursor, be cut when too slow."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 import structlog
@@ -30,14 +31,17 @@ from bus.kafka.tail_reader import OffsetGone, Positions
 from schemas.topics import Contract
 
 FROM_START = "start"
+PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
 log = structlog.get_logger()
 
 
-def stream_routes(hub: StreamHub, contract: Contract, sent_events: SentEventLog) -> Sequence[StreamRoute]:
-    """Make the route; what is sent is noted in `sent_events`. Pure."""
-    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events).stream)]
+def stream_routes(
+    hub: StreamHub, contract: Contract, sent_events: SentEventLog, *, per_client: int = PER_CLIENT
+) -> Sequence[StreamRoute]:
+    """Make the route; what is sent is noted in `sent_events`, one client has at most `per_client` streams. Pure."""
+    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, per_client).stream)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,20 @@ class _StreamHandlers:
     hub: StreamHub
     contract: Contract
     sent_events: SentEventLog
+    per_client: int
+    _open: Counter[str] = field(default_factory=Counter)
 
     async def stream(self, ws: WebSocket) -> None:
         """Serve one subscriber until it goes, is cut, or Kafka is away; every frame of an event carries its cursor."""
         try:
             client = await admit(ws, Access.STREAM)
+            if self._open[client.name] >= self.per_client:
+                raise _too_many(self.per_client)
         except (HttpProblem, Transient) as error:
             await denied(ws, error)
             return
         cursor = ""
+        self._open[client.name] += 1
         try:
             await accept(ws)
             topics = _topics(ws, self.contract)
@@ -70,6 +79,8 @@ class _StreamHandlers:
             await goodbye(ws, begin_again(), cursor)
         except (WebSocketDisconnect, RuntimeError, OSError):  # it went while we wrote
             return
+        finally:
+            self._open[client.name] -= 1
 
     async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
         cursor = ws.query_params.get("cursor", "")
@@ -163,3 +174,8 @@ async def _until_gone(ws: WebSocket) -> None:
     if message.get("code") == PING_UNANSWERED:
         metrics.STREAM_CUT.inc()
         log.warning("a subscriber that answers no ping is cut")
+
+
+def _too_many(most: int) -> HttpProblem:
+    text = Text(f"同一客户端最多 {most} 条事件流", f"one client has at most {most} streams at once")
+    return HttpProblem(429, "too_many_streams", "Authorization", text, {"Retry-After": "10"})
