@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import psutil
 from pydantic import Field, SecretStr, ValidationError
@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )
 
+    keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
+        default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
+    )
     host_role: str = Field(
         "", max_length=100, description="what the host that `watch` runs on is for, as `hosts list` shows it"
     )

@@ -10,9 +10,11 @@ from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, Pool, connected
+from bus.wire import metrics
 from bus.wire.record_reader import ORIGIN
 from bus.wire.rejected_input import RejectedInput
 from deadletter import store as letters
+from deadletter.daily_cap import DailyCap
 from deadletter.dead_letter import NewDeadLetter, of_input
 from deadletter.records import Encode
 
@@ -32,8 +34,16 @@ class PostgresRejectedInputs:
 
     def __init__(self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink) -> None:
         self._pool, self._encode, self._now, self._report = pool, encode, now, report
+        self._cap = DailyCap()
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
+        """Keep input; of what its sender heard of, no more than the day's share of its source."""
+        at = self._now()
+        kept = [one for one in inputs if not one.heard or self._cap.allows(one.source, at)]
+        metrics.REFUSED_NOT_KEPT.inc(len(inputs) - len(kept))
+        await self._keep(kept, at)
+
+    async def _keep(self, inputs: Sequence[RejectedInput], at: datetime) -> None:
         if not inputs:
             return
         rows = [
@@ -41,7 +51,6 @@ class PostgresRejectedInputs:
              Jsonb(dict(i.headers)), i.trace_id, i.ticket_id)
             for i in inputs
         ]  # fmt: skip
-        at = self._now()
         dead = [of_input(one, at) for one in inputs if not one.heard]
         async with connected(self._pool) as connection:
             async with connection.cursor() as cursor:

@@ -18,6 +18,7 @@ from bus.cli import (
     projection,
     settings,
     stack,
+    storage,
     ticket,
     topics,
     trace,
@@ -50,6 +51,7 @@ for commands in (
     delivery.commands,
     deadletter.commands,
     topics.commands,
+    storage.commands,
     client.commands,
     docs.commands,
 ):

@@ -19,6 +19,7 @@ one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` name
 _COMPUTED: Mapping[str, str] = {
     "data": "`$XDG_DATA_HOME/ticketbus` or `~/.local/share/ticketbus`",
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
+    "keep_days": "{}",
     "webhook_secrets": "",
 }
 _SHAPES: Mapping[Any, str] = {Path: "path", timedelta: "ISO 8601 duration", SecretStr: "secret"}

@@ -12,7 +12,7 @@ from bus.kafka.clients import RECORD_BYTES_MAX, admin
 from bus.settings import Settings
 from schemas.topics import Contract, Topic, physical
 
-TOLD_LOOKS_MAX, TOLD_EVERY_S = 600, 0.05
+KNOWN_LOOKS_MAX, KNOWN_EVERY_S = 600, 0.05
 
 
 async def apply_topics(settings: Settings, contract: Contract, *, replication: int) -> list[str]:
@@ -30,16 +30,16 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
         made = [one for one in answers if for_code(one[1]) is not TopicAlreadyExistsError]  # else another applied it
         for name, code, *rest in made:
             check(name, code, *rest)
-        await _until_told(client, {one.name for one in new})
+        await _until_known(client, {one.name for one in new})
         return [name for name, *_ in made]
 
 
-async def _until_told(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+async def _until_known(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """Wait until a broker tells of topics that were just made: who writes before that finds none."""
-    for _ in range(TOLD_LOOKS_MAX):
+    for _ in range(KNOWN_LOOKS_MAX):
         if not set(names) - set(await client.list_topics()):
             return
-        await asyncio.sleep(TOLD_EVERY_S)
+        await asyncio.sleep(KNOWN_EVERY_S)
     raise KafkaUnavailable("the topics were made, and no broker tells of them")
 
 

@@ -1,31 +1,124 @@
-"""Retention: deletes old rows of pushes, idempotency keys and settled deliveries."""
+"""Retention: how long rows are kept that no ticket needs any more, and their deletion in small batches."""
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 import structlog
 
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
+from bus.settings import SettingsInvalid
 
 EVERY_S: Final = 3600.0
-_OLD: Final = (
-    "DELETE FROM pushes WHERE pushed_at < now() - interval '30 days'",
-    "DELETE FROM idempotency_keys WHERE done_at < now() - interval '7 days'",
-    # A replay of older events is held back by the stage's offsets alone.
-    "DELETE FROM deliveries WHERE settled_at < now() - interval '90 days'",
-)
-
+BATCH: Final = 5_000
+PAUSE_S: Final = 0.05  # between batches: others get at the disk
+_ONE_WORKER: Final = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus retention'))"
 log = structlog.get_logger()
 
 
-async def delete_old_rows(pool: Pool) -> None:
-    """Delete what is old, now and every hour, until cancelled; several workers may."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowLifetime:
+    """A table whose rows are deleted `days` after the time in the column `since`; `only` says which may go."""
+
+    days: int
+    since: str
+    only: str = "true"
+    what: str
+
+
+TABLES: Final[Mapping[str, RowLifetime]] = {
+    "pushes": RowLifetime(days=30, since="pushed_at", what="which event was sent to which subscriber"),
+    "idempotency_keys": RowLifetime(days=7, since="done_at", what="what was answered to requests about dead letters"),
+    # A replay of older events is held back by the stage's offsets alone.
+    "deliveries": RowLifetime(days=90, since="settled_at", what="deliveries that are settled"),
+    "refused_inputs": RowLifetime(days=90, since="last_at", what="refused input, by when it last came"),
+    "commands": RowLifetime(days=400, since="received_at", what="command ids: a repeat after that has a second effect"),
+    "letters": RowLifetime(
+        days=365,
+        since="died_at",
+        only="""state <> 'open'
+            AND NOT EXISTS (SELECT FROM letter_decisions d WHERE d.letter = t.id AND d.decided_at >= %(before)s)
+            AND NOT EXISTS (SELECT FROM letters e WHERE e.edited_from = t.id)""",
+        what="dead letters that were decided, with their decisions",
+    ),
+}
+"""Events, states, names and open letters are kept for ever; published records beside events go at once."""
+
+_DELETE: Final = """
+DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table} t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED))"""
+_DELETE_LETTERS: Final = """
+WITH old AS (SELECT id FROM letters t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED),
+     decisions AS (DELETE FROM letter_decisions WHERE letter IN (SELECT id FROM old))
+DELETE FROM letters WHERE id IN (SELECT id FROM old)"""
+_STORAGE: Final = """
+SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
+FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY 3 DESC"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A table: rows as PostgreSQL estimates them, bytes with indexes, the oldest row and how long rows are kept."""
+
+    table: str
+    rows: int
+    bytes: int
+    oldest: datetime | None
+    days: int | None
+
+
+def days_kept(settings: Mapping[str, int]) -> dict[str, int]:
+    """Give how many days the rows of each table are kept, by the settings where they say so. Raises SettingsInvalid."""
+    if unknown := sorted(settings.keys() - TABLES.keys()):
+        names = ", ".join(TABLES)
+        raise SettingsInvalid(f"TICKETBUS_KEEP_DAYS: {unknown[0]!r} is not kept by days; there are {names}")
+    return {table: settings.get(table, kept.days) for table, kept in TABLES.items()}
+
+
+async def delete_old_rows(pool: Pool, days: Mapping[str, int]) -> None:
+    """Delete what is old, now and every hour, until cancelled; of several workers one does."""
     while True:
         try:
-            for query in _OLD:
-                async with connected(pool) as connection:
-                    await connection.execute(query.encode())
+            for table in TABLES:
+                deleted = BATCH
+                while deleted == BATCH:
+                    deleted = await delete_batch(pool, table, days[table])
+                    await asyncio.sleep(PAUSE_S)
         except StoreUnavailable as error:
             log.warning("old_not_forgotten", cause=str(error))
         await asyncio.sleep(EVERY_S)
+
+
+async def delete_batch(pool: Pool, table: str, days: int) -> int:
+    """Delete at most BATCH old rows of a table; gives how many. Rows that others hold are left for the next time."""
+    kept = TABLES[table]
+    query = _DELETE_LETTERS if table == "letters" else _DELETE
+    async with connected(pool) as connection:
+        if not (await _one(connection, _ONE_WORKER))[0]:
+            return 0
+        ((before,),) = await (await connection.execute("SELECT now() - make_interval(days => %s)", (days,))).fetchall()
+        text = query.format(table=table, since=kept.since, only=kept.only)
+        return (await connection.execute(text.encode(), {"before": before, "most": BATCH})).rowcount
+
+
+async def storage(pool: Pool, days: Mapping[str, int]) -> list[Stored]:
+    """Say what is stored, the largest table first; the oldest rows of tables with retention are looked for."""
+    async with connected(pool) as connection:
+        rows = await (await connection.execute(_STORAGE)).fetchall()
+        oldest = {
+            table: (await _one(connection, f"SELECT min({kept.since}) FROM {table}"))[0]  # noqa: S608 - our own names
+            for table, kept in TABLES.items()
+        }
+    return [
+        Stored(table=table, rows=count, bytes=size, oldest=oldest.get(table), days=days.get(table))
+        for table, count, size in rows
+    ]
+
+
+async def _one(connection: Connection, query: str) -> tuple[Any, ...]:
+    row = await (await connection.execute(query.encode())).fetchone()
+    assert row is not None
+    return row

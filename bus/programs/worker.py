@@ -17,7 +17,7 @@ from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.postgres.retention import delete_old_rows
+from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.health_server import ProgramHealth, serve_health
@@ -49,6 +49,7 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     """
     names, targets = frozenset(wanted), targets_config_of(settings)
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
+    days_kept(settings.keep_days)
     if DELIVERY in names:
         await check_targets(settings, targets)
     health = ProgramHealth()
@@ -79,7 +80,7 @@ async def _serve(
         "redrives": lambda: unless(
             stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts)
         ),
-        "retention": lambda: unless(stopping, delete_old_rows(core.pool)),
+        "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
     if SLA in names:
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)

@@ -18,7 +18,7 @@ from bus.journey import journey as journey_module
 from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
-from bus.postgres.retention import delete_old_rows
+from bus.postgres.retention import days_kept, delete_old_rows
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.consistency.test_two_stores import opening, request
@@ -163,7 +163,7 @@ async def test_journey_notes_of_pushes_are_forgotten_after_a_month(core: Core) -
     now = datetime.now(UTC)
     for version, age in ((1, timedelta(days=31)), (2, timedelta(days=29))):
         await write(core, "INSERT INTO pushes VALUES ('T1', %s, 'ticket.status', 'c', %s)", version, now - age)
-    forgetting = asyncio.create_task(delete_old_rows(core.pool))
+    forgetting = asyncio.create_task(delete_old_rows(core.pool, days_kept({})))
 
     async def forgotten() -> bool:
         async with connected(core.pool) as connection:
