@@ -24,7 +24,7 @@ def start_detached(data: Path, *, arguments: list[str], say: Say) -> None:
 
     Raises AlreadyRunning or LocalStackError. Ctrl-C while waiting stops it again.
     """
-    (data / "logs").mkdir(parents=True, exist_ok=True)
+    (data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     state = states.load(data)
     if state and (living := state.living_supervisor()):
         raise AlreadyRunning(str(data), living.pid)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from bus.local import state as states
 from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
 from bus.local.leftovers import stop_leftovers
 from bus.local.parts import LocalPart, Program
+from bus.local.permissions import close_to_others
 from bus.local.ports import PortClaims
 from bus.local.process import Child, myself, stop_all
 from bus.settings import Settings, borrow
@@ -142,7 +144,9 @@ class LocalStack:
                 self.say(f"{each.part.name} started again")
 
     def _take_directory(self) -> None:
+        os.umask(0o077)  # Kafka's segments and the logs hold names and phones
         self.data.mkdir(parents=True, exist_ok=True)
+        close_to_others(self.data)
         lock = FileLock(self.data / _LOCK_FILE, timeout=0, is_singleton=False)
         try:
             lock.acquire()

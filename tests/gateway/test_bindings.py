@@ -120,6 +120,7 @@ async def test_bindings_commands_reach_ones_own_tickets_alone(bound: Gateway) ->
     ):
         refused = await bound.post(f"/v1/tickets/{ticket}/{path}", body, role=who)
         assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (403, "not_yours", "ticket_id")
+        assert "ticket_trace_id" not in refused.json()
     for who, path, body in (
         ("crm", "note", {"text": "x"}),
         ("east", "note", {"text": "x"}),

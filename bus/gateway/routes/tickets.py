@@ -99,7 +99,8 @@ class _TicketHandlers:
                 return accepted_response(await _committed(writes.group, request))
         except Refusal as refusal:
             await _keep(writes.refused, refusal, received, ticket_id)
-            await _name_trace(writes.store, refusal, ticket_id)
+            if refusal.code != "not_yours":  # whose it is not learns nothing of it
+                await _name_trace(writes.store, refusal, ticket_id)
             raise
 
 

@@ -1,0 +1,24 @@
+"""Other users of the host read nothing: names and phones stand in Kafka's segments and in logs."""
+
+from pathlib import Path
+
+from bus.local.permissions import close_to_others
+from bus.local.stack import Urls
+
+
+def test_permissions_what_a_version_before_left_open_is_closed(tmp_path: Path) -> None:
+    for name in ("kafka", "logs", "postgres"):
+        (tmp_path / name).mkdir(mode=0o755)
+    (tmp_path / "stack.json").write_text("{}")
+    (tmp_path / "stack.json").chmod(0o644)
+    tmp_path.chmod(0o755)
+    close_to_others(tmp_path)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in (tmp_path, *tmp_path.iterdir())}
+    own = {"kafka": 0o700, "logs": 0o700, "stack.json": 0o600, "postgres": 0o755}
+    assert modes == {**own, tmp_path.name: 0o701}
+
+
+def test_permissions_of_a_running_stack_let_nobody_in(embedded: tuple[Path, Urls]) -> None:
+    data, _ = embedded
+    open_to_others = [one for one in data.iterdir() if one.name != "postgres" and one.stat().st_mode & 0o077]
+    assert open_to_others == []
