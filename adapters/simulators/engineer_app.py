@@ -188,7 +188,8 @@ class EngineerApp:
 
     async def ticket(self, ticket_id: str) -> BusResponse:
         """Look a ticket up. Raises NoAnswer."""
-        answer, _ = await ask(self._http, "GET", f"/v1/tickets/{ticket_id}", pause_s=self._pause_s)
+        path = f"/v1/tickets/{ticket_id}?{urlencode({'person': self._person})}"
+        answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
         return BusResponse(status=answer.status_code, body=json_object(answer))
 
     async def tap(self, label: str, ticket_id: str, **values: Any) -> BusResponse:
