@@ -8,7 +8,7 @@ TEST_ARGS ?=
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults bench check lock clean
+.PHONY: help setup demo test peers faults bench check lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ demo: $(STAMP) ## tell the story on the real local stack
 test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
 	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 2)
+
+peers: $(STAMP) ## tests with peers of other languages (Node); what is missing is skipped and said
+	@$(BIN)/ticketbus fetch
+	@if command -v npm > /dev/null; then cd tests/peers/kafkajs && npm ci --ignore-scripts --no-audit --no-fund --silent; \
+		else echo "npm is not installed: what needs Node is skipped"; fi
+	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
 	@$(BIN)/ticketbus fetch
@@ -45,6 +51,7 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf tests/peers/kafkajs/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests start many programs: compiled once, wherever the environment says that nothing is to be.

@@ -1,0 +1,1 @@
+"""Tests with peers of other languages; `make peers` installs what they need, and says what is missing."""
