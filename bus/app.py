@@ -33,6 +33,7 @@ from deadletter.upgrade import queue_unpublished
 from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"
+TOKEN_CHARS_MIN = 43  # 32 bytes in base64
 
 
 class NotConfigured(BusError):
@@ -86,6 +87,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
     """
     contract = load_contract()
+    _check_token(settings)
     for change in await alter_topics(settings, contract):
         say(change)
     await migrate(require(settings, "database_url"))
@@ -102,6 +104,16 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
             say(f"{queued} records of dead letters queued, that were not published yet")
         if settings.token:
             await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, settings.token.get_secret_value())
+
+
+def _check_token(settings: Settings) -> None:
+    """Refuse a token of somebody's own making that can be guessed. Raises NotConfigured, before anything is touched."""
+    token = settings.token.get_secret_value() if settings.token else None
+    if token is not None and len(token) < TOKEN_CHARS_MIN:
+        raise NotConfigured(
+            f"TICKETBUS_TOKEN has {len(token)} characters, and needs {TOKEN_CHARS_MIN}: 32 random bytes, "
+            "as from `python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
+        )
 
 
 def require(settings: Settings, name: str) -> str:

@@ -15,7 +15,7 @@ from bus.app import prepare
 from bus.local.stack import Urls
 from bus.settings import Settings
 
-ADMIN_TOKEN = "test-admin-token"
+ADMIN_TOKEN = "test-admin-token-of-at-least-32-random-bytes"
 # Workers of one run share a template; another run may meet another registry, with other ids.
 _RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
 _ONE_AT_A_TIME = 0x7E57

@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from pydantic import SecretStr
 
+from bus.app import NotConfigured, prepare
 from bus.kafka.broker_topic import BrokerTopic, TopicRefused, describe
 from bus.kafka.clients import admin
 from bus.kafka.topic_admin import alter_topics, apply_topics, topic_differences
@@ -159,3 +161,12 @@ async def test_topics_apply_says_each_change_once_and_both_numbers_of_partitions
     assert f"{log} has 8 partitions, the contract says 6" in refused.stderr
     assert name not in refused.stderr
     assert (await standing(bus.settings, LOG)).partitions == 8
+
+
+async def test_topics_and_all_else_stay_untouched_by_a_token_that_can_be_guessed(settings: Settings) -> None:
+    weak = settings.model_copy(
+        update={"token": SecretStr("letmein"), "database_url": "postgresql://nobody@127.0.0.1:1/x"}
+    )
+    with pytest.raises(NotConfigured, match="TICKETBUS_TOKEN has 7 characters, and needs 43"):
+        await prepare(weak)
+    await apply_topics(settings, CONTRACT, replication=1)
