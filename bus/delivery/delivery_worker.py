@@ -80,6 +80,7 @@ class DeliveryWorker:
             for task in self._under_way:
                 task.cancel()
             await asyncio.gather(*self._under_way, return_exceptions=True)
+            self._under_way.clear()
 
     async def _until_something_ends(self, stopping: asyncio.Event) -> None:
         if not self._under_way:

@@ -9,7 +9,8 @@ _ABOUT = """\
 Every client has a token with one role, and the token is bound to what it speaks for. The role says which commands and
 reads are allowed, the binding says whose tickets they reach and who acts. Both are decided on the ticket as it stands
 when the command takes effect. What is not allowed is 403 and kept as rejected input; a ticket that a read does not
-reach answers as one that is not there.
+reach answers as one that is not there. Lists are narrower: a person's show the tickets assigned to the person, a
+source's those that it opened.
 
 ```sh
 ticketbus client add crm --role source                            # the tickets of the source crm
@@ -36,7 +37,7 @@ _BOUND: dict[Role, tuple[str, str]] = {
     ),
     Role.DISPATCHER: (
         "regions (`--region`), a person, or the person each request names",
-        "those of the regions, else all",
+        "those of the regions, and no stream then, else all",
     ),
     Role.LEAD: ("as a dispatcher", "those of the regions, else all"),
 }

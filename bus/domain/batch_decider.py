@@ -226,6 +226,8 @@ def _decided(
         if known_as is None:
             return CommandResult.OPENED, None, open_ticket(request, rules)
         ticket, cause = known_as
+        if request.scope and request.scope.regions and ticket.region not in request.scope.regions:
+            raise refusals.not_your_region()
         return CommandResult.JOINED, ticket, join_ticket(request, ticket, cause, rules)
     found = loaded.names.get(source_name(request.source, request.source_no))
     ticket_id = request.ticket_id or (found.ticket_id if found else None)

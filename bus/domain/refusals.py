@@ -31,6 +31,15 @@ def not_yours(ticket_id: TicketId) -> CommandRefused:
     )
 
 
+def not_your_region() -> CommandRefused:
+    """Refuse a report that would join a ticket of a region that the sender does not reach; which one is not said."""
+    zh, en = (
+        "同一事件已有其他区域的工单,请其调度员处理",
+        "the incident has a ticket of another region; ask its dispatchers",
+    )
+    return CommandRefused("not_yours", "incident_key", zh, en)
+
+
 def not_now(
     ticket_id: TicketId, state: State, command: type[Command], legal: Iterable[type[Command]]
 ) -> CommandRefused:

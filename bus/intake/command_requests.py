@@ -12,6 +12,7 @@ from bus.intake.reserved_names import refuse_reserved
 from bus.wire.json_body import read_object
 
 OPEN_PATH = "/v1/tickets"
+ACTOR = ":actor"  # beside the headers of a request: the person to whom its client is bound
 
 
 def command_request(
@@ -24,16 +25,20 @@ def command_request(
     received_at: datetime,
     trace_id: TraceId,
     ticket_id: TicketId | None = None,
+    source: str = "",
 ) -> Request:
-    """Read what a client wants. `at` in the body is when it happened, `actor` who did it. Raises MalformedInput."""
+    """Read what a client wants, or the source that it speaks for.
+
+    `at` in the body is when it happened, `actor` who did it. Raises MalformedInput.
+    """
     key = read_key(headers)
     data = read_object(body)
     inner = {name: value for name, value in data.items() if name not in ("at", "actor")}
     return Request(
         command_id=command_id(client, key),
         command=build(cls, inner),
-        source=client,
-        actor=_actor(data["actor"]) if data.get("actor") is not None else client,
+        source=source or client,
+        actor=_actor(data["actor"]) if data.get("actor") is not None else headers.get(ACTOR, client),
         at=read_time(data["at"], "at") if data.get("at") is not None else received_at,
         received_at=received_at,
         trace_id=trace_id,
@@ -43,7 +48,7 @@ def command_request(
 
 
 def opening_request(
-    *, client: str, headers: Mapping[str, str], body: bytes, received_at: datetime, trace_id: TraceId
+    *, client: str, source: str, headers: Mapping[str, str], body: bytes, received_at: datetime, trace_id: TraceId
 ) -> Request:
     """Read a report of an incident. Raises MalformedInput."""
     return command_request(
@@ -54,13 +59,14 @@ def opening_request(
         body=body,
         received_at=received_at,
         trace_id=trace_id,
+        source=source,
     )
 
 
 def _actor(value: object) -> str:
+    value = plain_name(value) if isinstance(value, str) else value
     if not isinstance(value, str) or not value.strip() or len(value) > SHORT_MAX:
         zh, en = "“actor”须为非空文字", "actor is the name of who did it"
         raise MalformedInput("wrong_type", "actor", zh, en)
-    value = plain_name(value)
     refuse_reserved(value, "actor")
     return value

@@ -21,6 +21,7 @@ def requests_of(received: RequestReceived, sources: Mapping[str, Source]) -> Seq
         return translated(sources, received)
     request = opening_request(
         client=received.client,
+        source=received.source,
         headers=received.headers,
         body=received.body,
         received_at=received.received_at,

@@ -37,8 +37,9 @@ SELECT state FROM ticket_states JOIN (
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 _REFUSED = """
-SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
-WHERE ticket_id = %(ticket)s ORDER BY last_at"""
+SELECT * FROM (
+    SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
+    WHERE ticket_id = %(ticket)s ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
 # Handlers that stand still before a record of the ticket, each with the versions that wait there.
 _STOPPED = """
 SELECT s.handler, array_agg(o.version ORDER BY o.version), s.failure FROM stage_offsets s

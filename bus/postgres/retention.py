@@ -15,7 +15,7 @@ from bus.settings import SettingsInvalid
 EVERY_S: Final = 3600.0
 BATCH: Final = 5_000
 PAUSE_S: Final = 0.05  # between batches: others get at the disk
-_ONE_WORKER: Final = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus retention'))"
+_ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtext('ticketbus retention'))"
 log = structlog.get_logger()
 
 
@@ -79,7 +79,7 @@ def days_kept(settings: Mapping[str, int]) -> dict[str, int]:
 
 
 async def delete_old_rows(pool: Pool, days: Mapping[str, int]) -> None:
-    """Delete what is old, now and every hour, until cancelled; of several workers one does."""
+    """Delete what is old, now and every hour, until cancelled; several workers take turns."""
     while True:
         try:
             for table in TABLES:
@@ -97,8 +97,7 @@ async def delete_batch(pool: Pool, table: str, days: int) -> int:
     kept = TABLES[table]
     query = _DELETE_LETTERS if table == "letters" else _DELETE
     async with connected(pool) as connection:
-        if not (await _one(connection, _ONE_WORKER))[0]:
-            return 0
+        await connection.execute(_ONE_AT_A_TIME)
         ((before,),) = await (await connection.execute("SELECT now() - make_interval(days => %s)", (days,))).fetchall()
         text = query.format(table=table, since=kept.since, only=kept.only)
         return (await connection.execute(text.encode(), {"before": before, "most": BATCH})).rowcount

@@ -44,13 +44,16 @@ class ProcessTimer:
         parameters = {"now": now, "lease_until": now + LEASE, "most": CLAIM}
         async with connected(self.pool) as connection:
             claimed = await (await connection.execute(self.manager.claim, parameters)).fetchall()
+        alone = [one for one in claimed if self._failed and _place(one) in self._failed]
+        together = [one for one in claimed if one not in alone]
         try:
-            await self._carry_out(claimed, now)
+            await self._carry_out(together, now)
         except Transient:
             raise
         except Exception:  # noqa: BLE001 - it is told below, where it is known whose it is
-            for one in claimed:
-                await self._carry_out_alone(one, now)
+            alone = claimed
+        for one in alone:
+            await self._carry_out_alone(one, now)
         return len(claimed)
 
     async def _carry_out(self, claimed: Iterable[tuple[str, str]], now: datetime) -> None:
@@ -70,9 +73,9 @@ class ProcessTimer:
         except Transient:
             raise
         except Exception as error:
-            ticket_id = str(orjson.loads(claimed[0])["ticket_id"])  # PostgreSQL has it as JSON, whatever else is wrong
-            if (ticket_id, claimed[1]) not in self._failed:
-                self._failed.add((ticket_id, claimed[1]))
+            ticket_id, _ = place = _place(claimed)
+            if place not in self._failed:
+                self._failed.add(place)
                 log.exception("deadline_failed", process=self.manager.name, ticket_id=ticket_id, deadline=claimed[1])
                 self.report(_failing(self.manager.name, ticket_id, error))
 
@@ -86,6 +89,11 @@ class ProcessTimer:
                 log.warning("process_timer_waits", process=self.manager.name, error=str(error))
             if claimed < CLAIM:
                 await wait(stopping, EVERY_S)
+
+
+def _place(claimed: tuple[str, str]) -> tuple[str, str]:
+    """Name a deadline by its ticket and its own name; PostgreSQL has the state as JSON, whatever else is wrong."""
+    return str(orjson.loads(claimed[0])["ticket_id"]), claimed[1]
 
 
 def _failing(process: str, ticket_id: str, error: Exception) -> Alert:

@@ -50,9 +50,13 @@ def serve_health(health: ProgramHealth, host: str, port: int) -> None:
         if path not in ("/livez", "/readyz"):
             content: Iterable[bytes] = metrics(environ, start)
             return content
+        if loop.is_closed():
+            return _answer(start, 503, {"live": False})
+        asked = asyncio.run_coroutine_threadsafe(health.troubles(), loop)
         try:
-            found = asyncio.run_coroutine_threadsafe(health.troubles(), loop).result(LOOP_S_MAX)
+            found = asked.result(LOOP_S_MAX)
         except TimeoutError:
+            asked.cancel()
             return _answer(start, 503, {"live": False})
         if path == "/livez":
             return _answer(start, 200, {"live": True})

@@ -52,7 +52,8 @@ async def run_until_stopped(tasks: Mapping[str, Coroutine[Any, Any, None]], stop
         await asyncio.wait((*running, halt), return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done() and not stopping.is_set():
-                log.error("task_ended", task=task.get_name(), cause=repr(task.exception()))
+                cause = "cancelled" if task.cancelled() else repr(task.exception())
+                log.error("task_ended", task=task.get_name(), cause=cause)
         stopping.set()
         await asyncio.wait(running, timeout=STOP_S_MAX)
     finally:

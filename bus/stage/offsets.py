@@ -1,6 +1,6 @@
 """The offsets in PostgreSQL: how far each handler is on each partition, and when each batch took effect."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +31,9 @@ DELETE FROM stage_batches WHERE handler = %(handler)s AND partition = %(partitio
     ORDER BY first_offset DESC OFFSET %(kept)s LIMIT 1)"""
 _STOP = "UPDATE stage_offsets SET failure = %s WHERE handler = %s AND partition = %s"
 _REVIVE = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND failure IS NOT NULL"
-_STALL = "UPDATE stage_offsets SET failure = %s WHERE handler = ANY(%s) AND failure IS NULL"
+_STALL = """
+UPDATE stage_offsets SET failure = %s
+WHERE handler = ANY(%s) AND failure IS NULL AND (partition = ANY(%s) OR %s)"""
 _UNSTALL = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND starts_with(failure, %s)"
 _POSITIONS = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
 
@@ -108,15 +110,17 @@ async def stop(connection: Connection, handler: str, partition: int, why: str) -
     await connection.execute(_STOP, (why, handler, partition))
 
 
-async def stall(connection: Connection, handlers: Sequence[str], why: str | None) -> None:
+async def stall(
+    connection: Connection, handlers: Sequence[str], why: str | None, partitions: Collection[int] = ()
+) -> None:
     """Write down that handlers stand still with their whole stage, or with None that they do no more.
 
-    What a handler stopped at by itself stays written.
+    Of these partitions, or of all where none is known to be held. What a handler stopped at by itself stays written.
     """
     if why is None:
         await connection.execute(_UNSTALL, (list(handlers), STALLED))
     else:
-        await connection.execute(_STALL, (why, list(handlers)))
+        await connection.execute(_STALL, (why, list(handlers), sorted(partitions), not partitions))
 
 
 async def revive(connection: Connection, handlers: Sequence[str]) -> None:

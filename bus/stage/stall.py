@@ -1,6 +1,6 @@
 """A stage that fails again and again without getting on: noticed, and said wherever people look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -8,7 +8,7 @@ import structlog
 
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.errors import BusError
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Stage
@@ -21,13 +21,15 @@ log = structlog.get_logger()
 class Stall:
     """Counts a stage's failures since it last got on. `why` is what it fails on once it counts as stopped, else None.
 
-    Its handlers' offsets say so too, where `projection list`, `status`, `doctor` and `trace` read it.
+    Its handlers' offsets of the partitions `held` say so too, where `projection list`, `status`, `doctor` and `trace`
+    read it.
     """
 
     stage: Stage
     pool: Pool
     report: AlertSink
     why: str | None = None
+    held: Callable[[], Collection[int]] = tuple
     clock: Callable[[], float] = monotonic
     _failures: int = 0
     _since: float = 0.0
@@ -48,6 +50,12 @@ class Stall:
         self._failures, self.why = 0, None
         await self._write()
 
+    async def heed(self, rows: Iterable[offsets.HandlerPosition]) -> None:
+        """Take back what a worker that is gone wrote about partitions that this one holds now and works on."""
+        if self.why is None and any((row.failure or "").startswith(offsets.STALLED) for row in rows):
+            async with connected(self.pool) as connection:
+                await offsets.stall(connection, [handler.name for handler in self.stage.handlers], None)
+
     async def _write(self) -> None:
         """Let the offsets say what holds now, unless they do; while PostgreSQL is away the next call tries again."""
         if self._written == self.why:
@@ -55,10 +63,12 @@ class Stall:
         metrics.STALLED.labels(self.stage.name).set(self.why is not None)
         try:
             async with connected(self.pool) as connection:
-                await offsets.stall(connection, [handler.name for handler in self.stage.handlers], self.why)
+                await offsets.stall(
+                    connection, [handler.name for handler in self.stage.handlers], self.why, self.held()
+                )
             self._written = self.why
-        except StoreUnavailable as error:
-            log.warning("stall_not_written", stage=self.stage.name, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a standby that takes no writes, a right that is gone: the stage goes on
+            log.warning("stall_not_written", stage=self.stage.name, error=f"{type(error).__name__}")
 
 
 def _stalled(stage: str, what: str) -> Alert:

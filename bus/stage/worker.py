@@ -48,7 +48,7 @@ class StageWorker:
         report: AlertSink,
     ) -> None:
         self._stage, self._runner, self._pool, self._reader, self._kafka = stage, runner, pool, reader, kafka
-        self._stall = Stall(stage=stage, pool=pool, report=report)
+        self._stall = Stall(stage=stage, pool=pool, report=report, held=lambda: {p for _, p in runner.positions})
         self._looked = False
         self._inbox = asyncio.Queue[Batch]()
         self._apart: dict[str, asyncio.Task[None]] = {}
@@ -154,6 +154,7 @@ class StageWorker:
             return True
         rows = await self._read_rows(partitions)
         ends = self._ends = await self._reader.ends(self._stage.topic, partitions)
+        await self._stall.heed(rows)
         for row in rows:
             lag = ends[row.partition] - row.next_offset
             self._runner.heed(row)

@@ -35,7 +35,12 @@ def test_a_field_that_is_not_there_is_named_in_few_words(name: str, field: str) 
     body = orjson.dumps({**OPENING, name: 1})
     with pytest.raises(MalformedInput) as refused:
         opening_request(
-            client="c", headers={"idempotency-key": "k"}, body=body, received_at=NOW, trace_id=TraceId("ab" * 16)
+            source="crm",
+            client="c",
+            headers={"idempotency-key": "k"},
+            body=body,
+            received_at=NOW,
+            trace_id=TraceId("ab" * 16),
         )
     assert (refused.value.code, refused.value.field) == ("unknown_field", field)
 

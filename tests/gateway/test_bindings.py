@@ -9,9 +9,11 @@ import pytest
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.scope import Scope
+from bus.domain.terms import TicketId
 from bus.domain.values import Assignee
 from bus.gateway.auth.binding import Binding, Client, check_binding, may
 from bus.gateway.auth.roles import GRANTS, Access, Role
+from bus.intake.from_raw_request import requests_of
 from tests.domain.given import given
 from tests.domain.people import OPEN
 from tests.gateway.conftest import OPENING, PERSON, Gateway
@@ -47,7 +49,8 @@ REACHES = {
 def test_bindings_role_scope_command_and_whose_ticket(name: str, wanted: type[Command] | Access) -> None:
     client = CLIENTS[name]
     granted = wanted in GRANTS[client.role].commands or wanted in GRANTS[client.role].accesses
-    streams = wanted is Access.STREAM and client.role is Role.ENGINEER  # everybody's tickets
+    narrow = client.binding.person or client.binding.regions
+    streams = wanted is Access.STREAM and bool(narrow)  # everybody's tickets
     assert may(client, wanted) is (granted and not streams)
     scope = client.scope(client.binding.person or client.name)
     assert (scope is None or scope.reaches(TICKET)) is REACHES[name]
@@ -179,3 +182,26 @@ async def test_bindings_reads_show_ones_own_tickets_alone(bound: Gateway) -> Non
     for who, seen in REACHES.items():
         listed = (await bound.get("/v1/tickets", who)).json()["tickets"]
         assert bool(listed) is seen, who
+
+
+async def test_bindings_hold_for_openings_that_waited_on_kafka(bound: Gateway) -> None:
+    desk = Client(name="desk-li", role=Role.DISPATCHER, binding=Binding(bound=True, person="李调度"))
+    bound.clients.known = {**bound.clients.known, "desk": desk}
+    bound.store.away = True
+    for who in ("crm", "desk"):
+        assert (await bound.post("/v1/tickets", OPENING, role=who)).status_code == 202
+    bound.store.away = False
+    crm, own = (requests_of(received, {})[0] for received in bound.spool.spooled)
+    assert (crm.source, crm.actor, own.source, own.actor) == ("crm", "crm-api", "desk-li", "李调度")
+
+
+async def test_bindings_who_does_not_reach_a_ticket_learns_nothing_of_it(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    malformed = await bound.post(f"/v1/tickets/{ticket}/note", {"txt": 1}, role="erp")
+    assert (malformed.status_code, "ticket_trace_id" in malformed.json()) == (400, False)
+    mine = await bound.post(f"/v1/tickets/{ticket}/note", {"txt": 1}, role="crm")
+    assert mine.json()["ticket_trace_id"]
+    joined = await bound.post("/v1/tickets", {**OPENING, "region": "west"}, role="west")
+    assert (joined.status_code, joined.json()["code"], joined.json()["field"]) == (403, "not_yours", "incident_key")
+    assert ticket not in joined.text
+    assert len(bound.store.log[TicketId(ticket)]) == 2

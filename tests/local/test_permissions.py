@@ -8,7 +8,8 @@ from bus.local.stack import Urls
 
 def test_permissions_what_a_version_before_left_open_is_closed(tmp_path: Path) -> None:
     for name in ("kafka", "logs", "postgres"):
-        (tmp_path / name).mkdir(mode=0o755)
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
     (tmp_path / "stack.json").write_text("{}")
     (tmp_path / "stack.json").chmod(0o644)
     tmp_path.chmod(0o755)

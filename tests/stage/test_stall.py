@@ -94,3 +94,16 @@ async def test_stall_that_could_not_be_written_is_written_by_the_next_failure_or
     assert await rig.ask(written) == [(3,)]
     await one.got_on()
     assert await rig.ask(written) == [(0,)]
+
+
+async def test_stall_is_of_the_partitions_held_and_taken_back_by_who_holds_them_next(rig: Rig) -> None:
+    stage, times = Stage(name="rig", topic=rig.topic, group="g", handlers=(Counting(),)), iter((0.0, *[WITHIN_S] * 9))
+    await rig.begin("counting")
+    gone = Stall(stage=stage, pool=rig.pool, report=rig.found.append, held=lambda: {1}, clock=lambda: next(times))
+    for _ in range(FAILURES):
+        await gone.failed(KafkaUnavailable("away"))
+    standing = await rig.standing()
+    assert [bool(standing[one].failure) for one in range(3)] == [False, True, False]
+    heir = Stall(stage=stage, pool=rig.pool, report=rig.found.append)
+    await heir.heed(standing.values())
+    assert {one.failure for one in (await rig.standing()).values()} == {None}

@@ -94,6 +94,7 @@ def check_binding(role: Role, binding: Binding) -> str | None:
 
 def may(client: Client, wanted: type[Command] | Access) -> bool:
     """Say whether the client's role allows a command or an access; which tickets it then reaches is its scope's."""
-    if wanted is Access.STREAM and client.role is Role.ENGINEER and client.binding.person:
+    binding = client.binding
+    if wanted is Access.STREAM and (binding.regions or (client.role is Role.ENGINEER and binding.person)):
         return False  # the stream tells of everybody's tickets; a person's own come as pushes
     return allows(client.role, wanted)

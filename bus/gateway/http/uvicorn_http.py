@@ -47,17 +47,23 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
         self._leave_address()
-        if self._draining is not None:
-            self._draining.cancel()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over; it is the stream's from now on."""
         self._leave_address()
+        self._stop_watching()
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._watch_drain()
+
+    def resume_writing(self) -> None:
+        """Begin to watch anew: who took so much is reading, whatever is written since."""
+        super().resume_writing()
+        self._stop_watching()
         self._watch_drain()
 
     def on_response_complete(self) -> None:
@@ -115,6 +121,11 @@ class HttpProtocol(HttpToolsProtocol):
         left = self.transport.get_write_buffer_size()
         if left and self._draining is None:
             self._draining = self.loop.call_later(UNDRAINED_S_MAX, self._drained, left)
+
+    def _stop_watching(self) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
 
     def _drained(self, before: int) -> None:
         self._draining, left = None, self.transport.get_write_buffer_size()

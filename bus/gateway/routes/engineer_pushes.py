@@ -50,8 +50,9 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
 
 def _person(client: Client, named: str | None) -> str:
     """Give whose pushes are taken and answered: the client's own person, or the one named. Raises Refusal."""
+    named = plain_name(named) if named else named
     if client.binding.bound:
-        named = client.acts_as(plain_name(named) if named else None, "person")
+        named = client.acts_as(named, "person")
     return read_person(named, client.name)
 
 

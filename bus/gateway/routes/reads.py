@@ -101,7 +101,7 @@ class _ReadHandlers:
         limit = _limit(query.get("limit"))
         rows = await self.tickets.page(
             state=state_named(query["state"]) if "state" in query else None,
-            assignee=query.get("assignee"),
+            assignee=plain_name(query["assignee"]) if "assignee" in query else None,
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
             scope=_scope(http, client),
@@ -119,7 +119,8 @@ class _ReadHandlers:
         if journey is None or not await self._reaches_number(http, client, journey["ticket_id"]):
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
-        return json_response(journey)
+        # Who does not reach all tickets is not told which others have that name.
+        return json_response(journey if _scope(http, client) is None else {**journey, "also": []})
 
     async def _reaches_number(self, http: HttpRequest, client: Client, ticket_id: str | None) -> bool:
         """Say whether a client reaches a ticket; what belongs to no ticket is for those who reach all."""

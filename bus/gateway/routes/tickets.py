@@ -25,7 +25,7 @@ from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.command_bodies import COMMANDS
-from bus.intake.command_requests import OPEN_PATH, command_request
+from bus.intake.command_requests import ACTOR, OPEN_PATH, command_request
 from bus.intake.from_raw_request import refused_delivery
 from bus.intake.outcomes import count
 from bus.intake.store_port import Store
@@ -98,9 +98,9 @@ class _TicketHandlers:
             async with writes.in_flight.claim(request.command_id, writes.store, [request.command_id]):
                 return accepted_response(await _committed(writes.group, request))
         except Refusal as refusal:
-            await _keep(writes.refused, refusal, received, ticket_id)
-            if refusal.code != "not_yours":  # whose it is not learns nothing of it
-                await _name_trace(writes.store, refusal, ticket_id)
+            about = None if refusal.code == "not_yours" else ticket_id  # whose it is not adds nothing to its journey
+            await _keep(writes.refused, refusal, received, about)
+            await _name_trace(writes.store, refusal, about, client)
             raise
 
 
@@ -123,9 +123,11 @@ async def _no_command(http: HttpRequest) -> Response:
 def _received(http: HttpRequest, client: Client) -> RequestReceived:
     sent = raw_headers(http.scope)
     headers = {name: sent[raw].decode("latin-1") for raw, name in KEPT_HEADERS.items() if raw in sent}
+    if client.binding.person:
+        headers[ACTOR] = client.binding.person  # no client can send a header of that name
     return RequestReceived(
         delivery_id=headers.get("idempotency-key", "").strip()[:200],
-        source=client.name,
+        source=client.source,
         client=client.name,
         method="POST",
         path=http.scope["path"],
@@ -136,11 +138,12 @@ def _received(http: HttpRequest, client: Client) -> RequestReceived:
     )
 
 
-async def _name_trace(store: Store, refusal: Refusal, ticket_id: TicketId | None) -> None:
-    """Add the trace of the ticket that the refusal is about, when there is one."""
+async def _name_trace(store: Store, refusal: Refusal, ticket_id: TicketId | None, client: Client) -> None:
+    """Add the trace of the ticket that the refusal is about, when there is one that the client reaches."""
     with suppress(StoreUnavailable):
         ticket = await store.ticket(ticket_id) if ticket_id else None
-        if ticket is not None:
+        scope = client.scope(client.binding.person)
+        if ticket is not None and (scope is None or scope.reaches(ticket)):
             refusal.context["ticket_trace_id"] = ticket.trace_id
 
 
