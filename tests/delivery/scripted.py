@@ -104,12 +104,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def delivery_workers(
-    pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any
-) -> AsyncIterator[None]:
-    """Run couriers to a target for as long as the block lasts."""
-    stopping, terms = asyncio.Event(), plan(**own)
+def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any) -> DeliveryWorker:
+    """Make a worker that calls a target."""
+    terms = plan(**own)
     caller = AttemptRunner(
         name=name,
         target=target,
@@ -121,17 +118,25 @@ async def delivery_workers(
         refused=MemoryRejectedInputs(),
         now=utc_now,
     )
-    own = {
-        "name": name,
-        "config": terms,
-        "caller": caller,
-        "pool": pool,
-        "park": functools.partial(letters.post_deliveries, encode=CODEC.encode_record),
-        "now": utc_now,
-    }
-    running = [
-        asyncio.create_task(DeliveryWorker(**own, report=target.found.append).run(stopping)) for _ in range(count)
-    ]
+    return DeliveryWorker(
+        name=name,
+        config=terms,
+        caller=caller,
+        pool=pool,
+        park=functools.partial(letters.post_deliveries, encode=CODEC.encode_record),
+        now=utc_now,
+        report=target.found.append,
+    )
+
+
+@asynccontextmanager
+async def delivery_workers(
+    pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any
+) -> AsyncIterator[None]:
+    """Run couriers to a target for as long as the block lasts."""
+    stopping = asyncio.Event()
+    workers = [delivery_worker(pool, target, name=name, **own) for _ in range(count)]
+    running = [asyncio.create_task(worker.run(stopping)) for worker in workers]
     try:
         yield
     finally:

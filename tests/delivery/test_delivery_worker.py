@@ -8,10 +8,11 @@ import pytest
 from bus.alerts.alert_rules import AlertRule
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.domain.errors import InvariantBroken
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, DeliveryQueue
-from tests.delivery.scripted import Scripted, delivery_workers, fails, utc_now
+from tests.delivery.scripted import Scripted, delivery_worker, delivery_workers, fails, utc_now
 
 EVENTS = [(f"T{ticket}", version) for version in range(1, 6) for ticket in range(8)]
 
@@ -204,3 +205,28 @@ async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order
     assert await delivery_queue.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]
+
+
+async def test_delivery_worker_that_failed_with_calls_under_way_runs_again(delivery_queue: DeliveryQueue) -> None:
+    under_way, stopping = asyncio.Event(), asyncio.Event()
+
+    async def hang_or_refuse(call: Call) -> None:
+        if call.event.ticket_id == "T0":
+            raise DeliveryFailed(FailureKind.REJECTED, "no")
+        under_way.set()
+        await asyncio.sleep(3600)
+
+    async def broken(*_: object) -> None:
+        await under_way.wait()
+        raise InvariantBroken("row 7")
+
+    worker = delivery_worker(delivery_queue.pool, Scripted(before=hang_or_refuse), attempt_timeout=timedelta(minutes=1))
+    parks, worker.park = worker.park, broken
+    await delivery_queue.add(("T0", 1), ("T1", 1), now=utc_now())
+    async with asyncio.timeout(60):
+        with pytest.raises(InvariantBroken):
+            await worker.run(stopping)
+        worker.park = parks
+        stopping.set()
+        await worker.run(stopping)
+    assert await delivery_queue.rows("SELECT ticket_id FROM letters") == [("T0",)]
