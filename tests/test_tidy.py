@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).parent.parent
 FILE_LINES_MAX = 300
 FILE_LINES_MEDIAN_MAX = 120
@@ -75,7 +77,7 @@ def test_tidy_no_function_is_longer_than_the_limit() -> None:
     long = {
         f"{path}:{node.lineno} {node.name}": lines
         for path, source in SOURCES.items()
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
     }
@@ -83,7 +85,7 @@ def test_tidy_no_function_is_longer_than_the_limit() -> None:
 
 
 def test_tidy_every_module_says_what_lives_in_it() -> None:
-    assert [path for path, source in SOURCES.items() if not ast.get_docstring(ast.parse(source))] == []
+    assert [path for path, source in SOURCES.items() if not ast.get_docstring(parsed(source))] == []
 
 
 def test_tidy_no_module_or_package_has_a_name_that_says_nothing() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bus", "schemas", "projections", "adapters", "deadletter", "ticketbus")
 # Words of our own that stood where the field has one, and what is said instead.
@@ -46,7 +48,7 @@ def definitions() -> Iterator[tuple[str, str, bool]]:
         for path in sorted((ROOT / package).rglob("*.py")):
             where = path.relative_to(ROOT).as_posix()
             yield where, path.parent.name if path.stem == "__init__" else path.stem, False
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     yield where, node.name, isinstance(node, ast.ClassDef)
                 elif isinstance(node, ast.arg):
@@ -84,7 +86,7 @@ def test_words_of_our_own_are_banned_where_the_field_has_one() -> None:
 
 
 def test_words_of_a_docstring_name_only_errors_that_are_there() -> None:
-    modules = {path: ast.parse(path.read_text(encoding="utf-8"))
+    modules = {path: parsed(path.read_text(encoding="utf-8"))
                for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}  # fmt: skip
     known = {name for name, value in vars(builtins).items() if isinstance(value, type)}
     said = set()

@@ -6,7 +6,7 @@ from datetime import datetime
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId, TraceId
-from bus.intake.command_bodies import SHORT_MAX, build, plain_name, read_time
+from bus.intake.command_bodies import SHORT_MAX, build, read_time, within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.intake.reserved_names import refuse_reserved
 from bus.wire.json_body import read_object
@@ -64,9 +64,11 @@ def opening_request(
 
 
 def _actor(value: object) -> str:
-    value = plain_name(value) if isinstance(value, str) else value
     if not isinstance(value, str) or not value.strip() or len(value) > SHORT_MAX:
         zh, en = "“actor”须为非空文字", "actor is the name of who did it"
         raise MalformedInput("wrong_type", "actor", zh, en)
-    refuse_reserved(value, "actor")
-    return value
+    name = within_limits(value, "actor")
+    if not name.strip():
+        raise MalformedInput("missing", "actor", "“actor”没有可见字符", "nothing of actor can be seen")
+    refuse_reserved(name, "actor")
+    return name

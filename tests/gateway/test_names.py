@@ -39,3 +39,12 @@ async def test_names_of_who_acts_are_spelled_one_way(gateway: Gateway) -> None:
     assert answer.status_code in (200, 201), answer.text
     events = (await gateway.get(f"/v1/tickets/{ticket}/events")).json()["events"]
     assert events[-1]["actor"] == "张伟"
+
+
+@pytest.mark.parametrize(
+    ("actor", "code"), [("\u200b\ufeff", "missing"), ("a\u202eb", "control_character"), (" ", "wrong_type")]
+)
+async def test_names_of_nobody_to_be_seen_act_for_nobody(gateway: Gateway, actor: str, code: str) -> None:
+    ticket = await gateway.opened()
+    answer = await gateway.post(f"/v1/tickets/{ticket}/note", {"text": "x", "actor": actor})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, code, "actor")
