@@ -9,7 +9,7 @@ import structlog
 from bus.aio import Backoff
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import BusError, StoreUnavailable, Transient
+from bus.domain.errors import StoreUnavailable, Transient, cause_of
 from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store
 from deadletter.records import Encode
@@ -44,7 +44,7 @@ async def _step(pool: Pool, number: int, now: datetime, encode: Encode) -> str |
     except Transient:
         raise
     except Exception as error:
-        why = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+        why = cause_of(error)
         log.exception("redrive_failed", redrive=number)
         await in_transaction(pool, redrive_store.end, number, done=False, why=why, now=now)
         return why

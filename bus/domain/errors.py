@@ -82,3 +82,8 @@ class VersionMissing(InvariantBroken):
         """Keep the last version known; 0 for a ticket that is not known at all."""
         super().__init__(f"{ticket_id}: version {version} follows {known}")
         self.known = known
+
+
+def cause_of(error: Exception) -> str:
+    """Say what failed: an error of ours in its words; of others the kind alone, their words may hold personal data."""
+    return str(error) if isinstance(error, BusError) else type(error).__name__

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, LiteralString, TypeVar
 
 from bus.observability.masking import mask_text
+from bus.postgres.store import IN_PAGE
 
 Hop = dict[str, Any]
 Row = TypeVar("Row")
@@ -158,12 +159,10 @@ def _died(row: DeadLetterRow) -> Iterable[tuple[int, Hop]]:
 EVENTS = HopSource(
     query="""
 SELECT e.version, e.source, e.occurred_at, c.received_at, e.recorded_at, e.value
-FROM events e LEFT JOIN commands c USING (command_id) JOIN (
-    SELECT version, sum(bytes) OVER (ORDER BY version) - bytes AS before FROM (
-        SELECT version, octet_length(value) AS bytes FROM events
-        WHERE ticket_id = %(ticket)s AND version > %(after)s ORDER BY version LIMIT %(events)s) first
-    ) page ON page.version = e.version
-WHERE e.ticket_id = %(ticket)s AND page.before < %(bytes)s ORDER BY e.version""",
+FROM events e LEFT JOIN commands c USING (command_id)"""
+    + IN_PAGE
+    + """
+WHERE e.ticket_id = %(ticket)s ORDER BY e.version""",
     row=EventRow,
     hops=_stored,
     follows={"received": "occurred", "committed": "received"},

@@ -1,8 +1,8 @@
 """The PostgreSQL store: a batch is loaded and locked in three queries and appended in one round trip."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import errors
 
@@ -36,12 +36,14 @@ SELECT w.ticket_id, w.source FROM unnest(%b::text[], %b::text[]) AS w (ticket_id
 WHERE EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = w.ticket_id AND e.source = w.source)"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
-_EVENTS_PAGE = """
-SELECT e.value FROM events e JOIN (
+# The events of a page, as a join: so many after a version, and no more once they hold so many bytes, but at least one.
+IN_PAGE: LiteralString = """
+JOIN (
     SELECT version, sum(bytes) OVER (ORDER BY version) - bytes AS before FROM (
         SELECT version, octet_length(value) AS bytes FROM events
-        WHERE ticket_id = %s AND version > %s ORDER BY version LIMIT %s) first) page USING (version)
-WHERE e.ticket_id = %s AND page.before < %s ORDER BY e.version"""
+        WHERE ticket_id = %(ticket)s AND version > %(after)s ORDER BY version LIMIT %(events)s) first
+) page ON page.version = e.version AND page.before < %(bytes)s"""
+_EVENTS_PAGE = "SELECT e.value FROM events e" + IN_PAGE + " WHERE e.ticket_id = %(ticket)s ORDER BY e.version"  # noqa: S608 - of constants alone
 _ADD_EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
@@ -104,14 +106,15 @@ class PostgresStore:
         heads = await self._read("SELECT version, trace_id FROM ticket_states WHERE ticket_id = %s", (ticket_id,))
         if not heads:
             return None
-        (head, trace_id), asked = heads[0], (ticket_id, after, most, ticket_id, bytes_max)
+        head, trace_id = heads[0]
+        asked = {"ticket": ticket_id, "after": after, "events": most, "bytes": bytes_max}
         return page_of(trace_id, await self._decoded(await self._read(_EVENTS_PAGE, asked)), head)
 
     async def _decoded(self, rows: Iterable[tuple[Any, ...]]) -> Sequence[Recorded]:
         values = [value for (value,) in rows]
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 
-    async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    async def _read(self, query: str, parameters: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
         async with guard(), self._pool.connection() as connection:
             return await (await connection.execute(query.encode(), parameters)).fetchall()
 

@@ -13,7 +13,7 @@ from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
 from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
-from bus.domain.errors import BusError, Transient
+from bus.domain.errors import Transient, cause_of
 from bus.postgres.pool import Pool, connected
 from bus.process.process_manager import Due, ProcessManager, request_of
 from bus.wire.codec import ticket_from_json
@@ -44,8 +44,9 @@ class ProcessTimer:
         parameters = {"now": now, "lease_until": now + LEASE, "most": CLAIM}
         async with connected(self.pool) as connection:
             claimed = await (await connection.execute(self.manager.claim, parameters)).fetchall()
-        alone = [one for one in claimed if self._failed and _place(one) in self._failed]
-        together = [one for one in claimed if one not in alone]
+        alone, together = list[tuple[str, str]](), list[tuple[str, str]]()
+        for one in claimed:
+            (alone if self._failed and _place(one) in self._failed else together).append(one)
         try:
             await self._carry_out(together, now)
         except Transient:
@@ -97,7 +98,7 @@ def _place(claimed: tuple[str, str]) -> tuple[str, str]:
 
 
 def _failing(process: str, ticket_id: str, error: Exception) -> Alert:
-    why = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+    why = cause_of(error)
     return Alert(
         rule=AlertRule.TASK_FAILED,
         about=f"{process} {ticket_id}",

@@ -11,7 +11,7 @@ import structlog
 from bus.aio import Backoff, wait
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import BusError
+from bus.domain.errors import cause_of
 
 PAUSE_S_MIN, PAUSE_S_MAX = 1.0, 60.0
 STEADY_S = 120.0  # who ran this long since its last failure works again
@@ -47,7 +47,7 @@ class KeptUp:
             await wait(stopping, pause.pause_s())
 
     def _failed(self, error: Exception) -> None:
-        why = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+        why = cause_of(error)
         log.error("task_failed", task=self.name, exc_info=error)
         if self.trouble() != why:
             self.report(

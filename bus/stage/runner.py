@@ -12,7 +12,7 @@ import structlog
 
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient
+from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient, cause_of
 from bus.kafka.range_reader import Chunk, RangeReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
@@ -147,12 +147,10 @@ class Runner:
 
     async def stop(self, handler: str, partition: int, offset: int, error: Exception) -> None:
         """Stop a handler on a partition and raise an alert; other handlers and partitions go on."""
-        known = isinstance(error, BusError)
-        what = str(error) if known else type(error).__name__  # others' messages may hold personal data
-        why = f"offset {offset}: {what}"
+        why = f"offset {offset}: {cause_of(error)}"
         self._stopped[handler, partition] = why
         metrics.STOPPED.labels(handler, partition).set(1)
-        if not known:
+        if not isinstance(error, BusError):
             log.error("stage_failed", handler=handler, partition=partition, offset=offset, exc_info=error)
         self._report(_stopped(handler, partition, why))
         async with connected(self._pool) as connection:

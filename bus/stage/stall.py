@@ -8,7 +8,7 @@ import structlog
 
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.errors import BusError
+from bus.domain.errors import cause_of
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Stage
@@ -40,7 +40,7 @@ class Stall:
         self._since = self._since if self._failures else self.clock()
         self._failures += 1
         if self.why is None and self._failures >= FAILURES and self.clock() - self._since >= WITHIN_S:
-            what = str(error) if isinstance(error, BusError) else type(error).__name__  # others may show personal data
+            what = cause_of(error)
             self.why = offsets.STALLED + what
             self.report(_stalled(self.stage.name, what))
         await self._write()

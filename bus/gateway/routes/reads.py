@@ -19,7 +19,12 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.ports import JourneyOf, TicketReader
-from bus.gateway.read.page_cursor import read_page_cursor, write_page_cursor
+from bus.gateway.read.page_cursor import (
+    read_page_cursor,
+    read_version_cursor,
+    write_page_cursor,
+    write_version_cursor,
+)
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import plain_name, within_limits
@@ -78,7 +83,7 @@ class _ReadHandlers:
         client = await admit(http, Access.READ)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
         ticket = await self.store.ticket(ticket_id)
-        if ticket is None or not await self._reaches(http, client, ticket):
+        if ticket is None or not await self._reaches(_scope(http, client), ticket):
             raise no_such_ticket(ticket_id)
         return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
 
@@ -88,9 +93,13 @@ class _ReadHandlers:
         after, limit = _versions(http)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
         page = await self.store.events_page(ticket_id, after=after, most=limit)
-        if page is None or not await self._reaches_number(http, client, ticket_id):
+        if page is None or not await self._reaches_number(_scope(http, client), ticket_id):
             raise no_such_ticket(ticket_id)
-        content = {"ticket_id": ticket_id, "events": events_view(page.events), "next": _cursor(page.following)}
+        content = {
+            "ticket_id": ticket_id,
+            "events": events_view(page.events),
+            "next": write_version_cursor(page.following),
+        }
         return json_response(content, headers={"Ticket-Trace-Id": page.trace_id})
 
     async def list_tickets(self, http: HttpRequest) -> Response:
@@ -116,21 +125,21 @@ class _ReadHandlers:
         after, limit = _versions(http)
         name = within_limits(http.path_params["any"], "any")
         journey = await self.journey(name, after=after, most=limit)
-        if journey is None or not await self._reaches_number(http, client, journey["ticket_id"]):
+        scope = _scope(http, client) if journey is not None else None
+        if journey is None or not await self._reaches_number(scope, journey["ticket_id"]):
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
         # Who does not reach all tickets is not told which others have that name.
-        return json_response(journey if _scope(http, client) is None else {**journey, "also": []})
+        return json_response(journey if scope is None else {**journey, "also": []})
 
-    async def _reaches_number(self, http: HttpRequest, client: Client, ticket_id: str | None) -> bool:
-        """Say whether a client reaches a ticket; what belongs to no ticket is for those who reach all."""
-        if _scope(http, client) is None:
+    async def _reaches_number(self, scope: Scope | None, ticket_id: str | None) -> bool:
+        """Say whether a scope reaches a ticket; what belongs to no ticket is for those who reach all."""
+        if scope is None:
             return True
         ticket = await self.store.ticket(TicketId(ticket_id)) if ticket_id else None
-        return ticket is not None and await self._reaches(http, client, ticket)
+        return ticket is not None and await self._reaches(scope, ticket)
 
-    async def _reaches(self, http: HttpRequest, client: Client, ticket: Ticket) -> bool:
-        scope = _scope(http, client)
+    async def _reaches(self, scope: Scope | None, ticket: Ticket) -> bool:
         if scope is None or scope.reaches(ticket):
             return True
         reported = bool(scope.source) and await self.store.reported(ticket.ticket_id, scope.source)
@@ -159,15 +168,8 @@ def _scope(http: HttpRequest, client: Client) -> Scope | None:
 def _versions(http: HttpRequest) -> tuple[int, int]:
     """Read which events are wanted: those after a version, and how many."""
     _refuse_unknown_filters(http, PAGING)
-    cursor = http.query_params.get("cursor", "0")
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        zh, en = "cursor 无效,请用上一页返回的 next", "not a cursor of ours; use `next` of the page before"
-        raise MalformedInput("cursor_malformed", "cursor", zh, en)
-    return int(cursor), _limit(http.query_params.get("limit"))
-
-
-def _cursor(version: int | None) -> str | None:
-    return None if version is None else str(version)
+    cursor = http.query_params.get("cursor")
+    return 0 if cursor is None else read_version_cursor(cursor), _limit(http.query_params.get("limit"))
 
 
 def _limit(text: str | None) -> int:
