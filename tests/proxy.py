@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from adapters.simulators.closing import close_server
+
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
@@ -15,7 +17,7 @@ class Proxy:
     to_port: int
     port: int = 0
     _server: asyncio.Server | None = None
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def mend(self) -> None:
         """Listen, on the same port as before."""
@@ -27,35 +29,56 @@ class Proxy:
         """Go away."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
+            await close_server(server)
+        for each in tuple(self._open):
+            each.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            to_reader, to_writer = await asyncio.open_connection(self.host, self.to_port)
-        except OSError:
+        serving = asyncio.current_task()
+        assert serving is not None
+        if self._server is None:  # accepted in the moment of the cut
             writer.transport.abort()
             return
-        self._open |= {writer, to_writer}
-        await asyncio.gather(self._pump(reader, to_writer), self._pump(to_reader, writer))
-        self._open -= {writer, to_writer}
+        self._open.add(serving)
+        try:
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await self._forward(reader, writer)
+        finally:
+            self._open.discard(serving)
+            writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self.host, self.to_port)
+        try:
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        finally:
+            back.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until the one side has ended, then end the other."""
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+    await writer.wait_closed()
 
 
 @asynccontextmanager
 async def proxy_to(host: str, port: int) -> AsyncIterator[Proxy]:
     """Run a proxy, up at first."""
+    async with unreachable(host, port) as proxy:
+        await proxy.mend()
+        yield proxy
+
+
+@asynccontextmanager
+async def unreachable(host: str, port: int) -> AsyncIterator[Proxy]:
+    """Run a proxy that has a port and refuses everybody until it is mended."""
     proxy = Proxy(host=host, to_port=port)
     await proxy.mend()
+    await proxy.cut()
     try:
         yield proxy
     finally:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import urlsplit, urlunsplit
 
+from adapters.simulators.closing import close_server
+
 HOST = "127.0.0.1"
 TRICKLE_S = 0.05
 _END = b"\r\n\r\n"
@@ -104,13 +106,15 @@ def _closing(message: bytes) -> bytes:
 async def listening(serve: Serve) -> AsyncIterator[str]:
     """Serve each connection until it or the block ends; gives host:port."""
     open_now = set[asyncio.Task[None]]()
+    ended = False
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         open_now.add(task)
         try:
-            await serve(reader, writer)
+            if not ended:
+                await serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the caller has left, or the block has ended
         finally:
@@ -121,7 +125,8 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
     try:
         yield f"{HOST}:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.close()
+        await close_server(server)
+        ended = True
         for task in list(open_now):
             task.cancel()
         await asyncio.gather(*open_now, return_exceptions=True)

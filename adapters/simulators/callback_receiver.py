@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import orjson
 
 from adapters.crm import signature
+from adapters.simulators.closing import close_server
 from bus.domain.errors import MalformedInput
 
 HEAD_BYTES_MAX: Final = 65_536
@@ -141,7 +142,7 @@ class CallbackReceiver:
         """Go away, with all connections. Idempotent."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            await close_server(server)
         for each in tuple(self._open):
             each.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)

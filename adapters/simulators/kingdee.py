@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import orjson
 
+from adapters.simulators.closing import close_server
 from adapters.simulators.kingdee_books import Account, Answer, Books, Failed
 
 LOGIN: Final = "LoginByAppSecret"
@@ -116,7 +117,7 @@ class KingdeeSimulator:
             yield self
         finally:
             self._down.set()  # also for who was let in and has not begun
-            server.close()
+            await close_server(server)
             for writer in self._open.values():
                 writer.transport.abort()
             await server.wait_closed()

@@ -26,9 +26,9 @@ from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, load_contract
 from tests.bus_under_test import eventually
 from tests.deadletter.letters import BEGAN, DECIDED, DECISION, DIED, LetterStore, dead, relaying, told
+from tests.proxy import unreachable
 from tests.schemas.codecs import CODEC
 from tests.store.kafka_log import records
-from tests.store.relay_gate import door_to
 
 TICKET = "T20261122-000001"
 TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=100)
@@ -159,14 +159,16 @@ async def test_publishing_while_kafka_is_away_everything_waits_and_then_is_told(
 ) -> None:
     (number,) = await letter_store.put(dead())
     await in_transaction(letter_store.pool, letters.discard, [number], DECISION, CODEC.encode_record)
-    async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
+    host, _, port = (settings.kafka_bootstrap or "").rpartition(":")
+    async with unreachable(host, int(port)) as proxy:
+        address = f"127.0.0.1:{proxy.port}"
         away = settings.model_copy(update={"kafka_bootstrap": address})
         async with relaying(letter_store, away) as relay:
             with pytest.raises(KafkaUnavailable):
                 await relay.publish_once()
             running = asyncio.create_task(relay.run())
             assert await waiting(letter_store) == {shard_of(DEADLETTER): 2}
-            await open_door()
+            await proxy.mend()
             await until_waiting(letter_store, {})
             running.cancel()
             await asyncio.wait([running])

@@ -29,9 +29,9 @@ from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
 from tests.domain.people import ASSIGN, RULES, START
+from tests.proxy import unreachable
 from tests.store.contract_suite import fresh, opening
 from tests.store.kafka_log import records
-from tests.store.relay_gate import door_to
 from tests.store.relay_watch import PATIENCE_S, of_tickets, read, until, versions, waiting
 
 CONTRACT = load_contract()
@@ -249,7 +249,9 @@ async def test_relay_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
 ) -> None:
     ids = await worked_on(dispatcher, tickets=2, notes=1)
     rows = await waiting(pool)
-    async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
+    host, _, port = (settings.kafka_bootstrap or "").rpartition(":")
+    async with unreachable(host, int(port)) as proxy:
+        address = f"127.0.0.1:{proxy.port}"
         shut_out = settings.model_copy(update={"kafka_bootstrap": address})
         async with relaying(pool, shut_out) as other:
             with pytest.raises(KafkaUnavailable):
@@ -258,7 +260,7 @@ async def test_relay_while_kafka_is_away_rows_wait_and_go_out_when_it_is_back(
             with capture_logs() as logs:
                 running = asyncio.create_task(other.run())
                 await until(lambda: [one for one in logs if one["event"] == "relay_waits"])
-            await open_door()
+            await proxy.mend()
 
             async def all_out() -> bool:
                 return await waiting(pool) == 0

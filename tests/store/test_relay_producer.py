@@ -13,7 +13,7 @@ from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import INTAKE, load_contract, physical
-from tests.store.relay_gate import door_to
+from tests.proxy import unreachable
 
 
 @pytest.fixture
@@ -52,11 +52,13 @@ async def test_relay_producer_after_a_failure_the_next_call_gets_a_new_producer(
 async def test_relay_producer_while_nobody_answers_it_says_so_and_goes_on_when_somebody_does(
     settings: Settings,
 ) -> None:
-    async with door_to(settings.kafka_bootstrap or "") as (address, open_door):
+    host, _, port = (settings.kafka_bootstrap or "").rpartition(":")
+    async with unreachable(host, int(port)) as proxy:
+        address = f"127.0.0.1:{proxy.port}"
         held = HeldProducer(settings.model_copy(update={"kafka_bootstrap": address}))
         with pytest.raises(KafkaUnavailable):
             await send(held, settings)
-        await open_door()
+        await proxy.mend()
         await send(held, settings)
         await held.close()
 
