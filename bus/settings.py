@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )
 
+    two_persons: bool = Field(False, description="whoever lets a redrive be sent is not who froze it")
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )

@@ -52,8 +52,8 @@ SELECT made.id AS redrive, m.id AS letter, m.event, m.origin, m.ticket_id, m.tra
 FROM matching m LEFT JOIN made ON true ORDER BY m.id"""  # noqa: S608 - no part of it is input
 LIST_MAX = 100
 _COLUMNS = """
-r.id, r.query, r.canary, r.watch_s, r.rate_per_s, r.approved_by, r.approved_why, r.frozen_at, r.state, r.ended_at,
-r.ended_why, r.letters, r.released, r.delivered, r.failed, r.first_released_at,
+r.id, r.query, r.canary, r.watch_s, r.rate_per_s, r.approved_by, r.approved_why, r.run_by, r.frozen_at, r.state,
+r.ended_at, r.ended_why, r.letters, r.released, r.delivered, r.failed, r.first_released_at,
 coalesce(r.unsent, (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.state = 'open')) AS left"""
 _READ = f"""
 SELECT {_COLUMNS} FROM redrives r
@@ -72,7 +72,10 @@ _RELEASED = """
 UPDATE redrives SET released = released + %(sent)s, allowance = %(left)s,
     first_released_at = coalesce(first_released_at, %(at)s), released_at = clock_timestamp()
 WHERE id = %(id)s"""
-_BEGIN = "UPDATE redrives SET state = 'running' WHERE id = %s AND state IN ('frozen', 'running')"
+_BEGIN = """
+UPDATE redrives SET state = 'running', run_by = CASE WHEN state = 'frozen' THEN %(by)s ELSE run_by END
+WHERE id = %(id)s AND state IN ('frozen', 'running')
+    AND NOT (state = 'frozen' AND %(two_persons)s AND %(by)s IN ('', approved_by))"""
 _RUNNING = "SELECT id FROM redrives WHERE state = 'running' ORDER BY id"
 _END = """
 UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s,
@@ -87,6 +90,10 @@ class NothingMatches(Conflict):
 
 class RedriveGone(Conflict):
     """There is no such redrive, or it is over; nothing was changed."""
+
+
+class SecondPersonNeeded(Conflict):
+    """Two persons are asked for, and this is the one who froze the redrive; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,7 @@ class Redrive:
     rate_per_s: float
     approved_by: str
     approved_why: str
+    run_by: str
     frozen_at: datetime
     state: str
     ended_at: datetime | None
@@ -184,11 +192,18 @@ async def read(connection: Connection, number: int) -> Redrive:
     return found[0]
 
 
-async def begin(connection: Connection, number: int) -> None:
-    """Let the workers carry a frozen set out; harmless while they do. Raises RedriveGone."""
-    if (await connection.execute(_BEGIN, (number,))).rowcount:
+async def begin(connection: Connection, number: int, *, by: str = "", two_persons: bool = False) -> None:
+    """Let the workers carry a frozen set out; harmless while they do.
+
+    Raises RedriveGone, and SecondPersonNeeded when two persons are asked for and `by` is nobody, or who froze it.
+    """
+    if (await connection.execute(_BEGIN, {"id": number, "by": by, "two_persons": two_persons})).rowcount:
         return
     one = await read(connection, number)
+    if one.state == "frozen":
+        zh = f"重发 {number} 由“{one.approved_by}”冻结,须由另一人执行"
+        en = f"redrive {number} was frozen by {one.approved_by!r}; another person must let it be sent (--by)"
+        raise SecondPersonNeeded(Text(zh, en))
     en = f"redrive {number} cannot go on: {one.state}: {one.ended_why}"
     raise RedriveGone(Text(f"重发 {number} 不能继续", en))
 
@@ -215,7 +230,7 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
         match step:
             case Release(count=count):
                 why = f"重发 redrive {number}: {redrive.approved_why}"
-                decision = Decision(by=redrive.approved_by, why=why, at=now, redrive=number)
+                decision = Decision(by=redrive.run_by or redrive.approved_by, why=why, at=now, redrive=number)
                 rows = await (await connection.execute(_NEXT, (number, count))).fetchall()
                 await send_again(connection, [LockedLetter(*row) for row in rows], decision, encode)
                 if rows:

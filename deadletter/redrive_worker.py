@@ -1,6 +1,7 @@
 """Runs redrives; after a crash another worker goes on, and no letter is sent twice."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from datetime import datetime
 
@@ -51,9 +52,11 @@ async def _step(pool: Pool, number: int, now: datetime, encode: Encode) -> str |
     return step.why if isinstance(step, End) and not step.done else None
 
 
-async def watch(pool: Pool, number: int, *, say: Callable[[Redrive], None]) -> Redrive:
-    """Begin a frozen set and follow it to its end. Raises RedriveGone, StoreUnavailable."""
-    await in_transaction(pool, redrive_store.begin, number)
+async def watch(
+    pool: Pool, number: int, *, say: Callable[[Redrive], None], by: str = "", two_persons: bool = False
+) -> Redrive:
+    """Begin a frozen set and follow it to its end. Raises RedriveGone, SecondPersonNeeded, StoreUnavailable."""
+    await in_transaction(pool, functools.partial(redrive_store.begin, by=by, two_persons=two_persons), number)
     while (redrive := await in_transaction(pool, redrive_store.read, number)).state == "running":
         say(redrive)
         await asyncio.sleep(LOOK_S)

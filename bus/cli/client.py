@@ -19,6 +19,9 @@ OnBehalf = Annotated[bool, typer.Option("--on-behalf", help="It names the person
 Source = Annotated[str, typer.Option("--source", help="The source whose tickets it reaches.")]
 AllSources = Annotated[bool, typer.Option("--all-sources", help="It reaches the tickets of every source.")]
 Region = Annotated[list[str] | None, typer.Option("--region", help="A region it is for; again for another.")]
+ExpiresDays = Annotated[
+    int | None, typer.Option("--expires-days", min=1, max=3660, help="Days until the token ends; without, it does not.")
+]
 NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 
 
@@ -32,6 +35,7 @@ def add(
     source: Source = "",
     all_sources: AllSources = False,
     region: Region = None,
+    expires_days: ExpiresDays = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +66,7 @@ def add(
 
     async def work() -> str:
         async with open_pool(url, size=1) as pool:
-            return await add_client(pool, name, Role(role), binding)
+            return await add_client(pool, name, Role(role), binding, expires_days=expires_days)
 
     token = run(work())
     if as_json:
@@ -151,7 +155,7 @@ def _binding(
 
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
-    """List the clients, revoked ones too.
+    """List the clients, revoked ones too: what each speaks for, when it was used last (to the minute), when it expires.
 
     Example: ticketbus client list --json
     """
@@ -172,16 +176,28 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         if as_json:
             echo_json(asdict(one))
         else:
-            state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else ""
-            speaks = _speaks_for(one.role, one.binding)
-            echo(f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {speaks}  {state}".rstrip())
+            echo(_line(one))
+
+
+def _line(one: "ListedClient") -> str:
+    speaks = _speaks_for(one.role, one.binding)
+    times = (
+        ("用于 used", one.last_used_at),
+        ("到期 expires", one.expires_at),
+        ("revoked", one.revoked_at),
+    )
+    state = "  ".join(f"{name} {at:%Y-%m-%d %H:%M}" for name, at in times if at)
+    return f"{one.name:<32} {one.role:<12} {one.created_at:%Y-%m-%d %H:%M}  {speaks}  {state}".rstrip()
 
 
 def _speaks_for(role: "Role", binding: "Binding") -> str:
     from bus.gateway.auth.binding import BOUND_ROLES
+    from bus.gateway.auth.roles import Role
 
     if role in BOUND_ROLES and not binding.bound:
         return "未绑定 unbound: it reaches all tickets; use client bind"
+    if role in (Role.SRE, Role.ADMIN) and not binding.bound:
+        return "未绑定 unbound: it decides about dead letters under its own name; use client bind"
     persons = "代表他人 on behalf of persons" if binding.on_behalf else binding.person
     sources = "全部来源 all sources" if binding.all_sources else binding.source
     return "  ".join(filter(None, (persons, sources, "、".join(binding.regions)))) or "-"

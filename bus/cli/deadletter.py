@@ -23,7 +23,7 @@ Numbers = Annotated[
     list[int],
     typer.Argument(metavar="LETTER…", max=redrive.NUMBER_MAX, help="Numbers of letters, as `list` shows them."),
 ]
-By = Annotated[str, typer.Option("--by", callback=redrive.not_blank, help="Who decides this.")]
+By = Annotated[str, typer.Option("--by", callback=redrive.person, help="Who decides this.")]
 Why = Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why; it is kept with the letter.")]
 
 

@@ -18,10 +18,17 @@ NUMBER_MAX = 2**63 - 1
 
 
 def not_blank(text: str) -> str:
-    """Refuse a name, or a reason, that says nothing. Raises typer.BadParameter."""
+    """Refuse a reason that says nothing. Raises typer.BadParameter."""
     if not text.strip():
         raise typer.BadParameter("不能为空 / say who, and why")
     return text.strip()
+
+
+def person(text: str | None) -> str | None:
+    """Read a person's name, in one spelling; refuse one that says nothing. Raises typer.BadParameter."""
+    from bus.intake.command_bodies import plain_name
+
+    return text if text is None else plain_name(not_blank(text))
 
 
 def finite(number: float) -> float:
@@ -38,7 +45,7 @@ Number = Annotated[int, typer.Argument(metavar="REDRIVE", max=NUMBER_MAX, help="
 def freeze(
     *,
     target: Annotated[str, typer.Option("--target", help="Letters of this target.")],
-    by: Annotated[str, typer.Option("--by", callback=not_blank, help="Who approves it.")],
+    by: Annotated[str, typer.Option("--by", callback=person, help="Who approves it.")],
     why: Annotated[str, typer.Option("--why", callback=not_blank, help="What was mended; kept with every letter.")],
     cause: Annotated[str | None, typer.Option("--cause", help="Of this cause, as `deadletter list` shows it.")] = None,
     event: Annotated[str | None, typer.Option("--event", help="Of this event class.")] = None,
@@ -87,13 +94,23 @@ def freeze(
 
 
 @commands.command()
-def run(number: Number, data: Data = None, as_json: Json = False) -> None:
+def run(
+    number: Number,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", callback=person, help="Who lets it be sent; with TICKETBUS_TWO_PERSONS=1 not who froze it."
+        ),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Let the workers send a frozen set: the first few, a look at them, then the rest at its rate; watch them do it.
 
     Whoever is killed meanwhile, a worker goes on; run again to watch again. It stops by itself when one of the first or
     more than 20 % of all fail again. Exits 1 when it did not go through.
 
-    Example: ticketbus deadletter redrive run 3
+    Example: ticketbus deadletter redrive run 3 --by 李工
     """
     from dataclasses import asdict
 
@@ -102,7 +119,16 @@ def run(number: Number, data: Data = None, as_json: Json = False) -> None:
 
     progress, show = counting(f"redrive {number}")
     with progress:
-        ended = with_core(data, lambda core: watch(core.pool, number, say=lambda one: show(one.released)))
+        ended = with_core(
+            data,
+            lambda core: watch(
+                core.pool,
+                number,
+                say=lambda one: show(one.released),
+                by=by or "",
+                two_persons=core.settings.two_persons,
+            ),
+        )
     if as_json:
         echo_json(asdict(ended))
     else:
@@ -153,4 +179,5 @@ def stop(
 def _line(one: "Redrive") -> str:
     counts = f"{one.letters} 封, 已发 sent {one.released}, 到达 arrived {one.delivered}, 又失败 failed {one.failed}"
     over = f"  {one.ended_why}" if one.ended_why else ""
-    return f"{one.id:>5}  {one.state:<8} {counts}  {one.approved_by}: {one.approved_why}{over}"
+    run_by = f"  执行 run by {one.run_by}" if one.run_by else ""
+    return f"{one.id:>5}  {one.state:<8} {counts}  {one.approved_by}: {one.approved_why}{run_by}{over}"

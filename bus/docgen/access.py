@@ -18,12 +18,16 @@ ticketbus client add etl --role source --all-sources
 ticketbus client add wang --role engineer --person 王磊           # the tickets of 王磊, who acts
 ticketbus client add engineer-app --role engineer --on-behalf     # each request names the person: `actor`, `?person=`
 ticketbus client add desk-east --role dispatcher --region 华东
+ticketbus client add zhang --role sre --person 张工 --expires-days 90   # reads dead letters, and decides about them
+ticketbus client add dashboards --role sre                        # reads them
 ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays
 ticketbus client list
 ```
 
 A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
-`client bind` binds it. Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
+`client bind` binds it. About dead letters a person decides: a token of role `sre` or `admin` that is bound to nobody
+reads them, and no more; with `TICKETBUS_TWO_PERSONS=1` a redrive is let go by another person than the one who froze it.
+Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
 whoever may write that topic is believed."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")
 _BOUND: dict[Role, tuple[str, str]] = {
@@ -41,6 +45,11 @@ _BOUND: dict[Role, tuple[str, str]] = {
     ),
     Role.LEAD: ("as a dispatcher", "those of the regions, else all"),
 }
+_PERSON_FOR_LETTERS = ("a person (`--person`), for `decide-letters`", "all")
+_UNBOUND: dict[Role, tuple[str, str]] = {
+    Role.SRE: _PERSON_FOR_LETTERS,
+    Role.ADMIN: _PERSON_FOR_LETTERS,
+}
 
 
 def page() -> str:
@@ -55,7 +64,7 @@ def page() -> str:
 
 
 def _row(role: Role) -> tuple[str, ...]:
-    grant, (bound, whose) = GRANTS[role], _BOUND.get(role, ("nothing", "all"))
+    grant, (bound, whose) = GRANTS[role], (_BOUND | _UNBOUND).get(role, ("nothing", "all"))
     return (
         f"`{role.value}`",
         bound,

@@ -36,7 +36,7 @@ from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
 from deadletter.edit import edit
 from deadletter.redrive_policy import RedriveLimits
-from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone
+from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone, SecondPersonNeeded
 from deadletter.replay import kind_of_origin
 from deadletter.view import as_json
 
@@ -45,6 +45,7 @@ _CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
     LetterKept: ("letter_kept", "letter"),
     NothingMatches: ("nothing_matches", "target"),
     RedriveGone: ("redrive_gone", "redrive"),
+    SecondPersonNeeded: ("second_person", "redrive"),
 }
 
 
@@ -56,6 +57,7 @@ class PostgresDeadLetterService:
     codec: Codec
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
     sources: Mapping[str, Source]
+    two_persons: bool = False
 
     async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         if listing.target and listing.origin:
@@ -99,7 +101,7 @@ class PostgresDeadLetterService:
                     )
                 )
             case RunRedrive(redrive=number):
-                await redrive_store.begin(connection, number)
+                await redrive_store.begin(connection, number, by=request.by, two_persons=self.two_persons)
                 return asdict(await redrive_store.read(connection, number))
             case StopRedrive(redrive=number, why=why):
                 if not await redrive_store.end(

@@ -15,7 +15,7 @@ from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
 from bus.gateway.app import make_app
 from bus.gateway.auth.client_cache import ClientCache
-from bus.gateway.auth.clients import load_tokens
+from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.routing import Feature
@@ -120,7 +120,8 @@ class _Server(uvicorn.Server):
 
 
 def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
-    clients, known = ClientCache(functools.partial(load_tokens, core.pool)), sources(core.settings)
+    clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
+    known = sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
     hub, sent_events = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
@@ -134,7 +135,13 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
             contract=core.contract,
         ),
         deadletter_routes(
-            PostgresDeadLetterService(pool=core.pool, codec=core.codec, know=core.schemas.know, sources=known)
+            PostgresDeadLetterService(
+                pool=core.pool,
+                codec=core.codec,
+                know=core.schemas.know,
+                sources=known,
+                two_persons=core.settings.two_persons,
+            )
         ),
         source_routes(known, writes, spool.waits),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),

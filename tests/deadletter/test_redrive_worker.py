@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -13,11 +14,11 @@ from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction, open_pool
 from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
-from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, freeze
+from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, SecondPersonNeeded, freeze
 from deadletter.redrive_worker import carry_out_running, watch
 from tests.bus_under_test import eventually
 from tests.deadletter.letters import DECISION
-from tests.deadletter.test_redrive_store import ERP, letters, once_in_order, released
+from tests.deadletter.test_redrive_store import ERP, TERMS, carried_out, letters, once_in_order, released
 from tests.deadletter.test_store import deliver, rejecting
 from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
@@ -194,3 +195,21 @@ async def test_redrive_worker_a_set_that_no_longer_fits_its_queue_is_stopped_and
     assert "stand at the head of their queue" in (
         (await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)).ended_why or ""
     )
+
+
+async def test_redrive_with_two_persons_another_lets_it_go_than_who_froze_it(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    pool = delivery_queue.pool
+    await letters(delivery_queue, 1)
+    frozen = await in_transaction(pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    for by in ("", DECISION.by):
+        with pytest.raises(SecondPersonNeeded, match=DECISION.by):
+            await watch(pool, frozen.id, say=print, by=by, two_persons=True)
+    assert (await in_transaction(pool, redrive_store.read, frozen.id)).state == "frozen"
+    for by in ("李工", "赵工"):  # who comes second finds it running
+        await in_transaction(pool, partial(redrive_store.begin, by=by, two_persons=True), frozen.id)
+    ended = await carried_out(delivery_queue, frozen.id, Scripted())
+    assert (ended.state, ended.approved_by, ended.run_by) == ("done", DECISION.by, "李工")
+    who = "SELECT decision, decided_by FROM letter_decisions ORDER BY id"
+    assert await delivery_queue.rows(who) == [("frozen", DECISION.by), ("retried", "李工")]

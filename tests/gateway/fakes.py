@@ -169,7 +169,7 @@ def headers_of(recorded: Recorded) -> list[tuple[str, bytes]]:
 class FakeClients:
     """Tokens read as `ROLE-anything`; the client is named by the token."""
 
-    known: Mapping[str, Client]
+    known: dict[str, Client]
 
     async def find(self, token: str) -> Client | None:
         """Look it up."""

@@ -2,20 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
 from bus.gateway.auth.binding import Client
-from bus.gateway.auth.client_cache import RELOAD_GAP_S, ClientCache
-from bus.gateway.auth.clients import token_hash
+from bus.gateway.auth.client_cache import RELOAD_GAP_S, USE_GAP, ClientCache
+from bus.gateway.auth.clients import add_client, list_clients, load_tokens, note_use, token_hash
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
+from bus.postgres.pool import Pool
 from bus.programs.sources import sources
 from bus.settings import Settings, SettingsInvalid
 from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.store.conftest import database, pool
 
 ADA = Client(name="ada", role=Role.SRE)
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+__all__ = ["database", "pool"]
 
 
 async def test_access_without_a_valid_token_nothing_is_answered(gateway: Gateway) -> None:
@@ -119,3 +126,38 @@ async def test_access_guesses_load_no_more_often_than_the_gap_and_at_once_they_s
     before = tokens.loads
     assert await asyncio.gather(*(clients.find(f"other {n}") for n in range(50))) == [None] * 50
     assert tokens.loads <= before + 2
+
+
+async def test_access_a_token_that_expired_is_refused_also_while_the_store_is_away_and_uses_are_written() -> None:
+    tokens, now, clock = Tokens(), [NOON], [0.0]
+    tokens.rows[token_hash("t")] = replace(ADA, expires_at=NOON + timedelta(days=1))
+    written = list[Mapping[str, datetime]]()
+
+    async def note_use(used: Mapping[str, datetime]) -> None:
+        written.append(used)
+        now[0] += timedelta(seconds=1)  # so that a second write at once would show
+
+    clients = ClientCache(tokens, note_use, now=lambda: now[0], clock=lambda: clock[0])
+    assert await clients.find("t")
+    assert await clients.find("t")
+    await clients.write_uses()
+    assert written == [], "not more than once a minute"
+    now[0] += USE_GAP
+    await clients.write_uses()
+    await clients.write_uses()
+    assert written == [{"ada": NOON}]
+    tokens.away, now[0] = True, NOON + timedelta(days=1)
+    assert await clients.find("t") is None
+
+
+async def test_access_a_token_s_end_and_last_use_are_stored(pool: Pool) -> None:
+    await add_client(pool, "brief", Role.SRE, expires_days=3)
+    await add_client(pool, "lasting", Role.SRE)
+    before = {one.name: one for one in await list_clients(pool)}
+    end = before["brief"].created_at + timedelta(days=3)
+    assert (before["brief"].expires_at, before["lasting"].expires_at) == (end, None)
+    assert {one.name: one.expires_at for one in (await load_tokens(pool)).values()}["brief"] == end
+    await note_use(pool, {"brief": NOON, "gone": NOON})
+    await note_use(pool, {"brief": NOON - timedelta(minutes=1)})
+    after = {one.name: one.last_used_at for one in await list_clients(pool)}
+    assert (after["brief"], after["lasting"]) == (NOON, None)

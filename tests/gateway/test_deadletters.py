@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from bus.delivery import target_state
 from bus.domain.commands import Note
+from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from schemas.messages import CommandSent
 from tests.deadletter.test_store import deliver, rejecting
@@ -151,6 +152,24 @@ async def test_deadletters_no_other_role_sees_or_does_anything(api: DeadLetterAp
     ):
         assert refused(await api.gateway.post(f"/v1/{path}", body, role=role)) == (403, "not_allowed", "role")
     assert await api.everything() == before
+
+
+async def test_deadletters_who_decides_is_the_person_of_the_token_and_a_token_of_nobody_reads_alone(
+    api: DeadLetterApi,
+) -> None:
+    number = await api.letter()
+    clients = api.gateway.clients.known
+    clients["ops-token"] = Client(name="ops", role=Role.SRE, binding=Binding(bound=True))
+    clients["li-token"] = Client(name="li", role=Role.SRE, binding=Binding(bound=True, person="李工"))
+    ops, li = ({"Authorization": f"Bearer {one}-token"} for one in ("ops", "li"))
+    assert (await api.gateway.http.get(f"/v1/deadletters/{number}", headers=ops)).status_code == 200
+    wanted = {"letters": [number], **WHY}
+    answer = await api.gateway.http.post("/v1/deadletters/retry", json=wanted, headers={**ops, "Idempotency-Key": "k"})
+    assert refused(answer) == (403, "not_allowed", "role")
+    assert "client bind ops --person" in answer.json()["detail"]
+    answer = await api.gateway.http.post("/v1/deadletters/retry", json=wanted, headers={**li, "Idempotency-Key": "k"})
+    assert answer.json() == {"retried": 1}
+    assert [one["by"] for one in (await api.get(f"/v1/deadletters/{number}"))["decisions"]] == ["李工"]
 
 
 async def test_deadletters_nothing_of_a_letter_is_logged(api: DeadLetterApi) -> None:

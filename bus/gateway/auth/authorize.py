@@ -5,8 +5,8 @@ from starlette.requests import HTTPConnection
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
 from bus.domain.text import Text
-from bus.gateway.auth.binding import Client, may
-from bus.gateway.auth.roles import Access
+from bus.gateway.auth.binding import Client, lacks, may
+from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 
@@ -24,8 +24,9 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
     deps_of(connection).quota.take(client.name)
     if not may(client, wanted):
         what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
-        zh, en = f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}"
-        raise HttpProblem(403, "not_allowed", "role", Text(zh, en), role=client.role.value, wanted=what)
+        text = Text(f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}")
+        text = (allows(client.role, wanted) and lacks(client, wanted)) or text
+        raise HttpProblem(403, "not_allowed", "role", text, role=client.role.value, wanted=what)
     return client
 
 

@@ -1,10 +1,12 @@
 """What a token speaks for: as whom a client acts, and which tickets it reaches. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bus.domain.commands import Command, OpenTicket
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.scope import Scope
+from bus.domain.text import Text
 from bus.gateway.auth.roles import Access, Role, allows
 
 
@@ -35,6 +37,7 @@ class Client:
     name: str
     role: Role
     binding: Binding = UNBOUND
+    expires_at: datetime | None = None
 
     @property
     def source(self) -> str:
@@ -94,7 +97,16 @@ def check_binding(role: Role, binding: Binding) -> str | None:
 
 def may(client: Client, wanted: type[Command] | Access) -> bool:
     """Say whether the client's role allows a command or an access; which tickets it then reaches is its scope's."""
+    return allows(client.role, wanted) and lacks(client, wanted) is None
+
+
+def lacks(client: Client, wanted: type[Command] | Access) -> Text | None:
+    """Say what the client's binding lacks for an access that its role allows."""
     binding = client.binding
     if wanted is Access.STREAM and (binding.regions or (client.role is Role.ENGINEER and binding.person)):
-        return False  # the stream tells of everybody's tickets; a person's own come as pushes
-    return allows(client.role, wanted)
+        zh, en = "此令牌只限部分工单,不能订阅全部", "the stream is of all tickets, this token of some"
+        return Text(zh, en)
+    if wanted is Access.DECIDE_LETTERS and binding.bound and not binding.person:
+        how = f"ticketbus client bind {client.name} --person …"
+        return Text(f"处理死信须署名:{how}", f"a person decides about dead letters, and this token is of none: {how}")
+    return None

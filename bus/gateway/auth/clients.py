@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,18 @@ from bus.postgres.pool import Pool, connected
 
 TOKEN_BYTES = 32
 _ADD = """
-insert into clients (name, role, token_sha256, bound, source, all_sources, person, on_behalf, regions)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+insert into clients (name, role, token_sha256, expires_at, bound, source, all_sources, person, on_behalf, regions)
+values (%s, %s, %s, now() + %s * interval '1 day', %s, %s, %s, %s, %s, %s)
 """
 _BINDING = "bound, source, all_sources, person, on_behalf, regions"
+_LIST = f"""
+select name, role, created_at, revoked_at, expires_at, last_used_at, {_BINDING} from clients order by name
+"""  # noqa: S608 - our own columns
+_USED = """
+update clients set last_used_at = used.at
+from unnest(%(names)s::text[], %(times)s::timestamptz[]) used (name, at)
+where clients.name = used.name and (last_used_at is null or last_used_at < used.at)
+"""
 _ENSURE = """
 insert into clients (name, role, token_sha256) values (%s, %s, %s)
 on conflict (name) do update set token_sha256 = excluded.token_sha256
@@ -37,6 +46,8 @@ class ListedClient:
     role: Role
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
     binding: Binding
 
 
@@ -45,8 +56,12 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
-async def add_client(pool: Pool, name: str, role: Role, binding: Binding = UNBOUND) -> str:
+async def add_client(
+    pool: Pool, name: str, role: Role, binding: Binding = UNBOUND, *, expires_days: int | None = None
+) -> str:
     """Add a client that speaks for what it is bound to, and give its token, this once.
+
+    The token is refused `expires_days` from now on; without, it does not expire.
 
     Raises CommandRefused for a name taken, MalformedInput for the bus's own, StoreUnavailable.
     """
@@ -54,7 +69,7 @@ async def add_client(pool: Pool, name: str, role: Role, binding: Binding = UNBOU
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
         async with connected(pool) as connection:
-            await connection.execute(_ADD, (name, role.value, token_hash(token), *_columns(binding)))
+            await connection.execute(_ADD, (name, role.value, token_hash(token), expires_days, *_columns(binding)))
     except UniqueViolation:
         zh, en = f"客户端“{name}”已存在", f"there is a client {name!r} already"
         raise CommandRefused("already", "name", zh, en) from None
@@ -118,26 +133,32 @@ async def revoke_client(pool: Pool, name: str) -> bool:
 async def list_clients(pool: Pool) -> list[ListedClient]:
     """List all clients by name. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        query = f"select name, role, created_at, revoked_at, {_BINDING} from clients order by name"  # noqa: S608 - our own columns
-        return [
-            ListedClient(
-                name=name,
-                role=Role(role),
-                created_at=created_at,
-                revoked_at=revoked_at,
-                binding=_binding(tuple(binding)),
-            )
-            for name, role, created_at, revoked_at, *binding in await (
-                await connection.execute(query.encode())
-            ).fetchall()
-        ]
+        rows = await (await connection.execute(_LIST.encode())).fetchall()
+    return [
+        ListedClient(
+            name=name,
+            role=Role(role),
+            created_at=created_at,
+            revoked_at=revoked_at,
+            expires_at=expires_at,
+            last_used_at=last_used_at,
+            binding=_binding(tuple(binding)),
+        )
+        for name, role, created_at, revoked_at, expires_at, last_used_at, *binding in rows
+    ]
 
 
 async def load_tokens(pool: Pool) -> dict[bytes, Client]:
     """Load the client of each live token, by the token's hash. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        query = f"select token_sha256, name, role, {_BINDING} from clients where revoked_at is null"  # noqa: S608 - our own columns
+        query = f"select token_sha256, name, role, expires_at, {_BINDING} from clients where revoked_at is null"  # noqa: S608 - our own columns
         return {
-            bytes(digest): Client(name=name, role=Role(role), binding=_binding(tuple(binding)))
-            for digest, name, role, *binding in await (await connection.execute(query.encode())).fetchall()
+            bytes(digest): Client(name=name, role=Role(role), binding=_binding(tuple(binding)), expires_at=expires_at)
+            for digest, name, role, expires_at, *binding in await (await connection.execute(query.encode())).fetchall()
         }
+
+
+async def note_use(pool: Pool, used: Mapping[str, datetime]) -> None:
+    """Store when clients were seen last; an earlier time changes nothing. Raises StoreUnavailable."""
+    async with connected(pool) as connection:
+        await connection.execute(_USED, {"names": list(used), "times": list(used.values())})

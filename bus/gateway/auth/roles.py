@@ -50,6 +50,7 @@ class Access(StrEnum):
     STREAM = "stream"
     METRICS = "metrics"
     LETTERS = "letters"
+    DECIDE_LETTERS = "decide-letters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def request_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
     parameters = [in_path(name, schema["properties"][name]) for name in named]
     schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in named}
     schema["required"] = [name for name in schema["required"] if name not in named]
-    about = _posting(cls, schema, [role.value for role, grant in GRANTS.items() if Access.LETTERS in grant.accesses])
+    roles = [role.value for role, grant in GRANTS.items() if Access.DECIDE_LETTERS in grant.accesses]
+    about = _posting(cls, schema, roles)
     return {**about, "parameters": [*about["parameters"], *parameters]}
 
 

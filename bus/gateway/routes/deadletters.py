@@ -96,11 +96,11 @@ class _DeadLetterHandlers:
         """Make what carries a request out in the name of the client, once per idempotency key."""
 
         async def act(http: HttpRequest) -> Response:
-            client = await admit(http, Access.LETTERS)
+            client = await admit(http, Access.DECIDE_LETTERS)
             key, data = read_key(http.headers), read_object(body_of(http))
             wanted = read(cls, data, _path(http))
             request = IdempotentRequest(
-                by=client.name,
+                by=client.acts_as(None),
                 at=deps_of(http).now(),
                 command_id=command_id(client.name, key),
                 fingerprint=fingerprint("POST", http.scope["path"], data),
