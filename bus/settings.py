@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     )
 
     two_persons: bool = Field(False, description="whoever lets a redrive be sent is not who froze it")
+    intake_secrets: list[Annotated[SecretStr, Field(min_length=32)]] = Field(
+        default_factory=list,
+        description="JSON list: records of ticket.intake carry a MAC by the first, workers take any; unset: none",
+    )
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )
@@ -105,6 +109,11 @@ class Settings(BaseSettings):
 
 class SettingsInvalid(BusError):
     """A variable of the environment has a value that its setting cannot take."""
+
+
+def secret_bytes(secrets: Iterable[SecretStr]) -> list[bytes]:
+    """Give secrets as keys."""
+    return [one.get_secret_value().encode() for one in secrets]
 
 
 def load() -> Settings:

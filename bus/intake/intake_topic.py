@@ -8,6 +8,7 @@ from bus.domain.errors import MalformedInput, Refusal
 from bus.intake.from_raw_request import refused_delivery, requests_of
 from bus.intake.source_adapter import Source
 from bus.wire.codec import Codec
+from bus.wire.mac import MAC, is_authentic
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput
 from bus.wire.undecodable import read_value, unreadable
@@ -22,14 +23,20 @@ class IntakeTranslator:
 
     codec: Codec
     sources: Mapping[str, Source]
+    secrets: Sequence[bytes] = ()
 
     def requests(self, record: Record) -> Sequence[Request]:
+        if record.value and not is_authentic(self.secrets, record.value, record.headers):
+            zh, en = "记录不是网关所写", "no gateway of this bus wrote this record"
+            raise MalformedInput("not_authentic", MAC, zh, en)
         return requests_of(self._received(record), self.sources)
 
     def refused(self, refusal: Refusal, record: Record, step: int) -> RejectedInput:
         try:
             received = self._received(record)
         except MalformedInput:
+            received = None
+        if received is None or refusal.code == "not_authentic":  # what it says of its source is not proven
             return unreadable(refusal, record, origin=INTAKE_HANDLER)
         return refused_delivery(refusal, received, step)
 

@@ -21,10 +21,11 @@ from bus.outbox.stopped_shards import StoppedShards, Unpublishable
 from bus.outbox.topic_check import find_topics
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
-from bus.settings import Settings
+from bus.settings import Settings, secret_bytes
 from bus.wire.headers import event_headers, traceparent
+from bus.wire.mac import MAC, mac_headers
 from bus.wire.partitioner import partition_of
-from schemas.topics import LOG, Contract, physical
+from schemas.topics import INTAKE, LOG, Contract, physical
 
 # A subscriber that drops repeats must remember this many records of a partition: one pass of one shard.
 SHARD_ROWS_MAX = 500
@@ -111,9 +112,11 @@ class Relay:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: StoppedShards = field(default_factory=StoppedShards)
     _held: HeldProducer = field(init=False)
+    _intake_secrets: Sequence[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self._held = HeldProducer(self.settings)
+        self._intake_secrets = secret_bytes(self.settings.intake_secrets)
 
     def wake(self) -> None:
         """Signal that something was committed; cheap, never blocks."""
@@ -215,7 +218,9 @@ class Relay:
             if row.topic not in self.contract.topics:
                 raise Unpublishable(row.shard, row.name, f"{row.topic} is no topic of the contract", lasting=True)
             partition = partition_of(row.key, self.contract.topics[row.topic].partitions)
-            key, headers = row.key, [(name, value.encode()) for name, value in row.headers]
+            key, headers = row.key, [(name, value.encode()) for name, value in row.headers if name != MAC]
+            if row.topic == INTAKE:
+                headers += mac_headers(self._intake_secrets, row.value)  # somebody decided to replay it
         else:
             partition, key = row.shard, row.ticket_id
             headers = event_headers(

@@ -25,7 +25,7 @@ from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
-from bus.settings import Settings
+from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
@@ -104,8 +104,9 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
     """Make every stage that reads Kafka."""
     namespace = core.settings.namespace
     events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
+    secrets = secret_bytes(core.settings.intake_secrets)
     translators: dict[str, tuple[str, RecordTranslator]] = {
-        INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings))),
+        INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings), secrets=secrets)),
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)

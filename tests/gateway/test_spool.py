@@ -7,18 +7,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bus.alerts.log_sink import log_alert
 from bus.domain.errors import KafkaUnavailable
 from bus.gateway.write.spool import NEAR_RECORDS, STILL_S_MAX, KafkaSpool, _Behind
 from bus.local.stack import Urls
+from bus.outbox.record import OutboxRecord, queue
+from bus.outbox.relay import Relay
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.settings import Settings
 from bus.stage import offsets
+from bus.wire.mac import is_authentic
 from schemas.messages import RequestReceived
 from schemas.topics import INTAKE, load_contract
 from tests.bus_under_test import Bus, bus_on
 from tests.gateway.fakes import CODEC
+from tests.store.kafka_log import records
 
 PARTITIONS = load_contract().topics[INTAKE].partitions
 
@@ -108,6 +114,25 @@ async def test_spool_while_postgres_is_away_a_source_waits_and_a_stage_that_stan
         await spool(received("crm"))
         await pool.close()
         assert await spool.waits("crm")
+
+
+async def test_spool_records_of_a_gateway_and_replays_of_a_person_are_authentic(bus: Bus) -> None:
+    settings = bus.settings.model_copy(update={"intake_secrets": [SecretStr("n" * 32), SecretStr("o" * 32)]})
+    async with spool_on(settings, [0.0]) as (spool, pool):
+        await spool(received("crm"))
+        again = received("erp")
+        value, foreign = CODEC.encode_record(again), (("ticketbus-mac", "ff"),)
+        async with connected(pool) as connection:
+            replay = OutboxRecord(topic=INTAKE, key="erp", value=value, headers=foreign, timestamp=again.received_at)
+            await queue(connection, [replay])
+        relay = Relay(pool=pool, contract=load_contract(), settings=settings, report=log_alert)
+        await relay.publish_once()
+        await relay.close()
+    found = {one.key: one for one in await records(settings, INTAKE)}
+    assert found.keys() == {b"crm", b"erp"}
+    for one in found.values():
+        assert is_authentic([b"n" * 32], one.value, one.headers)
+        assert [name for name, _ in one.headers] == ["ticketbus-mac"]
 
 
 async def test_spool_kafka_that_is_not_there_is_told() -> None:

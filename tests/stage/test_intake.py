@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+import pytest
+
+from bus.domain.errors import MalformedInput
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.postgres.pool import Connection
+from bus.wire.mac import mac_headers
 from bus.wire.record import Record
 from bus.wire.record_reader import nothing_more
 from deadletter.rejected_inputs import MemoryRejectedInputs
@@ -29,6 +34,11 @@ def spooled(words: str, delivery: str) -> bytes:
         headers={}, body=words.encode(), received_at=NOON, trace_id="ab" * 16,
     )  # fmt: skip
     return CODEC.encode_record(received)
+
+
+def record_of(value: bytes, headers: Sequence[tuple[str, bytes]]) -> Record:
+    """Make a record of the intake topic."""
+    return Record(topic="t", partition=0, offset=1, key=b"fake", value=value, headers=tuple(headers), timestamp_ms=0)
 
 
 def handler_on(store: StoreThatMayBeAway, refused: MemoryRejectedInputs) -> DispatchHandler:
@@ -61,6 +71,23 @@ async def test_intake_a_batch_is_one_transaction_in_order_and_each_refusal_is_ke
         ("webhook:fake", "d2"): "unknown_type",
         ("webhook:fake", "d3"): "not_now",
     }
+
+
+def test_intake_only_what_a_gateway_wrote_is_believed_and_secrets_can_be_changed() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    translator = IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()}, secrets=[new, old])
+    value = spooled("open", "d1")
+    for secret in (old, new):
+        assert translator.requests(record_of(value, mac_headers([secret], value)))
+    assert IntakeTranslator(codec=CODEC, sources={"fake": FakeSource()}).requests(record_of(value, []))
+    of_another = mac_headers([new], spooled("open", "d2"))
+    for headers in ([], [("ticketbus-mac", b"\xff")], mac_headers([b"x" * 32], value), of_another):
+        record = record_of(value, headers)
+        with pytest.raises(MalformedInput) as refused:
+            translator.requests(record)
+        assert (refused.value.code, refused.value.field) == ("not_authentic", "ticketbus-mac")
+        kept = translator.refused(refused.value, record, 0)
+        assert (kept.origin, kept.body) == ("intake", value), "what it says of its source is not believed"
 
 
 async def test_intake_the_stage_waits_for_the_database_then_takes_everything_in_once(rig: Rig) -> None:

@@ -11,9 +11,10 @@ from bus.domain.errors import StoreUnavailable
 from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka.clients import HeldProducer
 from bus.postgres.pool import Pool, connected
-from bus.settings import Settings
+from bus.settings import Settings, secret_bytes
 from bus.stage import offsets
 from bus.wire.codec import Codec
+from bus.wire.mac import mac_headers
 from schemas.messages import RequestReceived
 from schemas.topics import INTAKE, physical
 
@@ -46,13 +47,15 @@ class KafkaSpool:
         """Connect to nothing yet."""
         self._topic, self._held = physical(settings.namespace, INTAKE), HeldProducer(settings)
         self._codec, self._pool, self._clock = codec, pool, clock
+        self._secrets = secret_bytes(settings.intake_secrets)
         self._behind: dict[str, _Behind] = {}
 
     async def __call__(self, received: RequestReceived) -> None:
         """Have a request acknowledged by all replicas. Raises KafkaUnavailable: it may or may not be there."""
         value = self._codec.encode_record(received)
         async with self._held.sending(SPOOL_S_MAX) as producer:
-            sent = await producer.send_and_wait(self._topic, value, key=received.source.encode())
+            headers = mac_headers(self._secrets, value)
+            sent = await producer.send_and_wait(self._topic, value, key=received.source.encode(), headers=headers)
         known = self._behind.get(received.source)
         if known is None or known.partition != sent.partition:
             self._behind[received.source] = _Behind(partition=sent.partition, offset=sent.offset)
