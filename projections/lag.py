@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from bus.kafka.range_reader import RangeReader
-from bus.stage.offsets import ENDS_BEFORE, HandlerPosition
+from bus.stage.offsets import HandlerPosition, misplaced
 
 
 class Health(StrEnum):
@@ -49,7 +50,8 @@ def from_the_start(rows: Sequence[HandlerPosition], handlers: Mapping[str, tuple
 async def lags(reader: RangeReader, rows: Sequence[HandlerPosition]) -> list[Lag]:
     """Hold rows against the ends of their partitions. Raises KafkaUnavailable."""
     ends = await log_ends(reader, rows)
-    return [_lag(row, ends[row.topic, row.partition]) for row in rows]
+    ids = {topic: await reader.topic_id(topic) for topic in {row.topic for row in rows}}
+    return [_lag(row, ends[row.topic, row.partition], ids[row.topic]) for row in rows]
 
 
 async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapping[tuple[str, int], int]:
@@ -64,9 +66,9 @@ async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapp
     }
 
 
-def _lag(row: HandlerPosition, end: int) -> Lag:
+def _lag(row: HandlerPosition, end: int, topic_id: UUID) -> Lag:
     lag = end - row.next_offset
-    failure = row.failure or (ENDS_BEFORE.format(end=end, handler=row.handler) if lag < 0 else None)
+    failure = row.failure or misplaced(row, topic_id, end)
     health = Health.STOPPED if failure else Health.BEHIND if lag > 0 else Health.LIVE
     return Lag(
         handler=row.handler,

@@ -15,7 +15,6 @@ from projections.store import ProjectionHandler
 LOCK_TIMEOUT_S = 20
 
 _LOCK = "SELECT 1 FROM stage_offsets WHERE handler = %s ORDER BY partition FOR UPDATE"
-_REWIND = "UPDATE stage_offsets SET next_offset = 0, failure = NULL WHERE handler = %s"
 
 
 class RebuildStopped(BusError):
@@ -61,4 +60,4 @@ async def _empty(model: ReadModel[Any, Any], *, topic: str, partitions: int, poo
         await offsets.begin(connection, [model.name], topic, range(partitions))
         await connection.execute(_LOCK, (model.name,))  # the offsets first, as every batch does: no deadlock
         await connection.execute(f"TRUNCATE {tables}".encode())
-        await connection.execute(_REWIND, (model.name,))
+        await offsets.rewind(connection, model.name)

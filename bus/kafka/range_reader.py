@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.clients import make_consumer
+from bus.kafka.topic_ids import topic_id
 from bus.settings import Settings
 from bus.wire.headers import present
 from bus.wire.record import Record
@@ -51,6 +53,11 @@ class RangeReader:
         async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):
             found = await consumer.end_offsets(wanted)
         return {one.partition: offset for one, offset in found.items()}
+
+    async def topic_id(self, topic: str) -> UUID:
+        """Give the id of a topic as it is now. Raises KafkaUnavailable."""
+        async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):
+            return await topic_id(consumer, topic)
 
     async def read(self, topic: str, partition: int, start: int, end: int, *, most: int) -> AsyncGenerator[Chunk]:
         """Read [start, end) of one partition in chunks of at most `most` records; otherwise like `read_together`."""

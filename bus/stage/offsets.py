@@ -1,8 +1,11 @@
 """The offsets in PostgreSQL: how far each handler is on each partition, and when each batch took effect."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from bus.domain.errors import InvariantBroken
 from bus.postgres.pool import Connection
@@ -35,12 +38,16 @@ _STALL = """
 UPDATE stage_offsets SET failure = %s
 WHERE handler = ANY(%s) AND failure IS NULL AND (partition = ANY(%s) OR %s)"""
 _UNSTALL = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND starts_with(failure, %s)"
-_POSITIONS = "SELECT handler, partition, topic, next_offset, moved_at, failure FROM stage_offsets"
+_POSITIONS = "SELECT handler, partition, topic, topic_id, next_offset, moved_at, failure FROM stage_offsets"
+_ADOPT = "UPDATE stage_offsets SET topic_id = %s WHERE handler = ANY(%s) AND topic_id IS NULL"
+_REWIND = """
+UPDATE stage_offsets SET next_offset = coalesce((%(ends)s::jsonb ->> partition::text)::bigint, 0), topic_id = NULL,
+    failure = NULL
+WHERE handler = %(handler)s"""
+_FORGET = "DELETE FROM stage_batches WHERE handler = %s"
 
 
-# A handler whose log ends before its offset is stopped: the next records would have offsets that count as done.
 STALLED = "fails again and again: "  # how the failure of a stage as a whole begins
-ENDS_BEFORE = "the log ends at {end}, before what took effect: was the topic made anew? rebuild {handler}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ class HandlerPosition:
     next_offset: int
     moved_at: datetime | None
     failure: str | None
+    topic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,19 @@ class Move:
     partition: int
     start: int
     end: int
+
+
+def misplaced(row: HandlerPosition, topic_id: UUID, end: int) -> str | None:
+    """Say why a handler cannot go on where it stands in the topic that is there now; None if it can. Pure.
+
+    The records of another topic, or after an end that lies before, have offsets that count as done.
+    """
+    how = f"read it again: ticketbus stage reset {row.handler}"
+    if row.topic_id not in {None, topic_id}:
+        return f"the topic was made anew, and its offsets count anew; {how}"
+    if end < row.next_offset:
+        return f"the log ends at {end}, before what took effect; {how}"
+    return None
 
 
 async def begin(connection: Connection, handlers: Sequence[str], topic: str, partitions: Sequence[int]) -> None:
@@ -77,8 +98,8 @@ async def positions(connection: Connection, handlers: Sequence[str] | None = Non
     query = f"{_POSITIONS}{named} ORDER BY handler, partition"
     rows = await (await connection.execute(query.encode(), None if handlers is None else (list(handlers),))).fetchall()
     return [
-        HandlerPosition(handler=h, partition=p, topic=t, next_offset=n, moved_at=at, failure=failure)
-        for h, p, t, n, at, failure in rows
+        HandlerPosition(handler=h, partition=p, topic=t, topic_id=i, next_offset=n, moved_at=at, failure=failure)
+        for h, p, t, i, n, at, failure in rows
     ]
 
 
@@ -121,6 +142,26 @@ async def stall(
         await connection.execute(_UNSTALL, (list(handlers), STALLED))
     else:
         await connection.execute(_STALL, (why, list(handlers), sorted(partitions), not partitions))
+
+
+async def adopt(connection: Connection, handlers: Sequence[str], topic_id: UUID) -> None:
+    """Write down which topic handlers' offsets count in, where that is not known yet."""
+    await connection.execute(_ADOPT, (topic_id, list(handlers)))
+
+
+async def rewind(connection: Connection, handler: str, ends: Mapping[int, int] | None = None) -> int:
+    """Set a handler to the start of its topic as it is now, or to `ends` by partition; gives how many partitions."""
+    by_partition = Jsonb({str(partition): end for partition, end in (ends or {}).items()})
+    return (await connection.execute(_REWIND, {"ends": by_partition, "handler": handler})).rowcount
+
+
+async def reset(connection: Connection, handler: str, ends: Mapping[int, int] | None = None) -> int:
+    """Rewind a handler whose topic is another now: when the old topic's batches took effect is forgotten.
+
+    Safe while workers run. What took effect does not again: effects are idempotent by event, command or delivery.
+    """
+    await connection.execute(_FORGET, (handler,))
+    return await rewind(connection, handler, ends)
 
 
 async def revive(connection: Connection, handlers: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, assert_never
+from uuid import UUID
 
 import faust
 import structlog
@@ -152,15 +153,16 @@ class StageWorker:
         if not partitions:
             self._looked = True
             return True
-        rows = await self._read_rows(partitions)
+        topic_id = await self._reader.topic_id(self._stage.topic)
+        rows = await self._read_rows(partitions, topic_id)
         ends = self._ends = await self._reader.ends(self._stage.topic, partitions)
         await self._stall.heed(rows)
         for row in rows:
             lag = ends[row.partition] - row.next_offset
             self._runner.heed(row)
             metrics.LAG.labels(row.handler, row.partition).set(max(lag, 0))
-            if lag < 0 and not self._runner.stopped(row.handler, row.partition):
-                why = offsets.ENDS_BEFORE.format(end=ends[row.partition], handler=row.handler)
+            why = offsets.misplaced(row, topic_id, ends[row.partition])
+            if why and not self._runner.stopped(row.handler, row.partition):
                 await self._runner.stop(row.handler, row.partition, row.next_offset, InvariantBroken(why))
         for name in far_behind(self._positions(), ends):
             self._set_apart(app, name)
@@ -168,14 +170,19 @@ class StageWorker:
         self._looked = True
         return all(one.next_offset >= ends.get(one.partition, 0) for one in self._positions())
 
-    async def _read_rows(self, partitions: Collection[int]) -> list[offsets.HandlerPosition]:
+    async def _read_rows(self, partitions: Collection[int], topic_id: UUID) -> list[offsets.HandlerPosition]:
         """Read the rows of these partitions; handlers start at 0 on those that they never saw."""
+
+        async def read() -> list[offsets.HandlerPosition]:
+            return [row for row in await offsets.positions(connection, names) if row.partition in partitions]
+
         names = [handler.name for handler in self._stage.handlers]
         async with connected(self._pool) as connection:
-            rows = [row for row in await offsets.positions(connection, names) if row.partition in partitions]
-            if len(rows) < len(names) * len(partitions):
+            rows = await read()
+            if len(rows) < len(names) * len(partitions) or any(row.topic_id is None for row in rows):
                 await offsets.begin(connection, names, self._stage.topic, sorted(partitions))
-                rows = [row for row in await offsets.positions(connection, names) if row.partition in partitions]
+                await offsets.adopt(connection, names, topic_id)
+                rows = await read()
         return rows
 
     def _positions(self) -> list[Position]:

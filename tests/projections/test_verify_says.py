@@ -139,3 +139,24 @@ async def test_verify_says_a_log_that_ends_before_where_a_read_model_stands_is_b
     done = verified(bus, "tickets")
     assert done.returncode == 1
     assert done.stdout.count(" before offset 99: 0 records are not in it; the log ends at ") == PARTITIONS
+
+
+async def test_stage_reset_sets_a_handler_of_another_topic_to_its_start_or_its_end(bus: Bus, core: Core) -> None:
+    await become_true(core, many(3))
+    await keep(core)
+    async with connected(core.pool) as connection:
+        await connection.execute("UPDATE stage_offsets SET topic_id = gen_random_uuid()")
+    listed = bus.run("projection", "list")
+    assert (listed.returncode, listed.stdout.count("made anew")) == (1, len(TICKET_MODELS) * PARTITIONS)
+
+    async def standing(handler: str) -> set[int]:
+        async with connected(core.pool) as connection:
+            return {one.next_offset for one in await offsets.positions(connection, [handler])}
+
+    before = await standing("tickets")
+    assert bus.run("stage", "reset", "tickets", "--to", "end").returncode == 0
+    assert await standing("tickets") == before
+    assert bus.run("stage", "reset", "tickets").stdout.startswith("tickets: 6 ")
+    assert await standing("tickets") == {0}
+    assert bus.run("stage", "reset", "deliveries").returncode == 2
+    assert "did you mean tickets" in bus.run("stage", "reset", "ticket").stderr

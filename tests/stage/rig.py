@@ -1,6 +1,7 @@
 """A rig for stages: a database and a topic of the test's own, and a handler whose every effect can be counted."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bus.alerts.alert import Alert
 from bus.alerts.log_sink import log_alert
-from bus.domain.errors import MalformedInput
+from bus.domain.errors import KafkaUnavailable, MalformedInput
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.local.stack import Urls
@@ -25,6 +26,7 @@ from bus.stage.handler import Handler, Stage
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.wire.record import Record
+from tests.bus_under_test import eventually
 from tests.databases import make_database
 
 PARTITIONS = 3
@@ -98,6 +100,24 @@ class Rig:
         async with connected(self.pool) as connection:
             await offsets.begin(connection, handlers, self.topic, range(PARTITIONS))
 
+    async def make_topic_anew(self) -> None:
+        """Delete the topic with its records, and make another of its name."""
+        before = await self.reader.topic_id(self.topic)
+        admin = AIOKafkaAdminClient(**kafka_options(self.settings))
+        await admin.start()
+        await admin.delete_topics([self.topic])
+
+        async def another() -> bool:
+            await admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)])
+            with contextlib.suppress(KafkaUnavailable):
+                return await self.reader.topic_id(self.topic) != before
+            return False
+
+        await eventually(another, what="the new topic")
+        await admin.close()
+        await self.producer.stop()
+        self.producer = await started_producer(self.settings)
+
     async def records(self, partition: int) -> list[Record]:
         """Read all records of a partition."""
         end = (await self.reader.ends(self.topic, [partition]))[partition]
@@ -157,6 +177,13 @@ async def _stop(stopping: asyncio.Event, task: asyncio.Task[None]) -> None:
         await task
 
 
+async def started_producer(settings: Settings) -> AIOKafkaProducer:
+    """Start a producer; the caller stops it."""
+    producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    return producer
+
+
 @asynccontextmanager
 async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     """Make a rig on the parts; what it started is stopped afterwards."""
@@ -167,8 +194,7 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
     await admin.start()
     await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
     await admin.close()
-    producer = AIOKafkaProducer(**kafka_options(settings), enable_idempotence=True, linger_ms=5)
-    await producer.start()
+    producer = await started_producer(settings)
     async with open_reader(settings) as reader, open_pool(url, size=6) as pool:
         async with connected(pool) as connection:
             await connection.execute(EFFECTS.encode())
@@ -178,4 +204,4 @@ async def rig_on(parts: Urls) -> AsyncIterator[Rig]:
         finally:
             for running in rig.running:
                 await _stop(*running)
-            await producer.stop()
+            await rig.producer.stop()

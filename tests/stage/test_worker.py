@@ -225,19 +225,6 @@ async def test_worker_while_kafka_is_away_at_the_start_a_stage_waits_and_stops_w
             await stop()
 
 
-async def test_worker_a_topic_that_was_made_anew_stops_the_stage_and_says_so(rig: Rig) -> None:
-    await rig.produce_many(3)
-    await rig.begin("counting")
-    await rig.ask("UPDATE stage_offsets SET next_offset = 99 WHERE partition = 1 RETURNING 1")
-    rig.work(Counting())
-
-    async def said() -> bool:
-        return "the log ends at 3" in ((await rig.standing())[1].failure or "")
-
-    await eventually(said)
-    await eventually(has(rig, 6))
-
-
 async def test_worker_a_stop_stays_when_the_app_crashes_and_ends_when_a_worker_starts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
