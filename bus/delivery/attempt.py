@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -45,6 +45,10 @@ class _Doubtful(Exception):
         self.failure, self.unsure = failure, unsure
 
 
+class _LeaseOver(Exception):
+    """Another worker may call by the time this call would end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRunner:
     """Calls one target. `within_s` is the time for one call; an attempt may make two.
@@ -62,8 +66,11 @@ class AttemptRunner:
     refused: RejectedInputStore
     now: Callable[[], datetime]
 
-    async def attempt(self, claim: Claim) -> FinishedAttempt:
-        """Make one attempt; never raises but CancelledError."""
+    async def attempt(self, claim: Claim) -> FinishedAttempt | None:
+        """Make one attempt; never raises but CancelledError.
+
+        None: our own stores were away for so long that the claim is another worker's by now, and no call was begun.
+        """
         await self._patiently(lambda: self.know([claim.value]))
         try:
             recorded = self.decode(claim.value)
@@ -76,6 +83,9 @@ class AttemptRunner:
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
             return FinishedAttempt(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
+        except _LeaseOver:
+            log.warning("delivery_left", target=self.name, ticket_id=claim.ticket_id, version=claim.version)
+            return None
         metrics.CALLS.labels(self.name, "done").inc()
         if effect.commands:
             await self._patiently(lambda: self._tell(call, effect))
@@ -86,11 +96,11 @@ class AttemptRunner:
         unsure = claim.unsure
         try:
             if unsure and not self.target.idempotent:
-                found = await self._bounded(self.target.confirm(call))
+                found = await self._bounded(claim, lambda: self.target.confirm(call))
                 if found is not None:
                     return found
             unsure = False
-            return await self._bounded(self.target.send(call))
+            return await self._bounded(claim, lambda: self.target.send(call))
         except DeliveryFailed as failure:
             raise _Doubtful(failure, unsure=unsure or failure.kind is FailureKind.UNKNOWN) from failure
 
@@ -113,12 +123,15 @@ class AttemptRunner:
             mended=claim.mended,
         )
 
-    async def _bounded(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Hold an adapter to its contract: an end in time, and no exception but DeliveryFailed."""
+    async def _bounded(self, claim: Claim, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Hold an adapter to its contract: an end in time, and no exception but DeliveryFailed. Raises _LeaseOver."""
+        within_s = self.within_s + GRACE_S
+        if claim.until and self.now() + timedelta(seconds=within_s) > claim.until:
+            raise _LeaseOver
         try:
             with metrics.CALL_SECONDS.labels(self.name).time():
-                async with asyncio.timeout(self.within_s + GRACE_S):
-                    return await work
+                async with asyncio.timeout(within_s):
+                    return await work()
         except (DeliveryFailed, Transient):
             raise
         except TimeoutError as error:

@@ -45,7 +45,7 @@ class DeliveryWorker:
     now: Callable[[], datetime]
     chance: Callable[[], float] = random
     report: AlertSink
-    _under_way: dict[asyncio.Task[FinishedAttempt], Claim] = field(default_factory=dict)
+    _under_way: dict[asyncio.Task[FinishedAttempt | None], Claim] = field(default_factory=dict)
     _finished: list[FinishedAttempt] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _due_at: datetime | None = None  # the next delivery that is known, or the breaker's probe
@@ -93,7 +93,8 @@ class DeliveryWorker:
         ended, _ = await asyncio.wait(self._under_way, timeout=UNDER_WAY_S, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             del self._under_way[task]
-            self._finished.append(task.result())
+            if finished := task.result():
+                self._finished.append(finished)
 
     async def _turn(self, stopping: asyncio.Event) -> list[Claim]:
         """Settle what came back and claim anew. Raises Transient, then all of it is done again."""

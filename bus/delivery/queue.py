@@ -128,6 +128,7 @@ class Claim:
     its mended copy.
 
     `unsure`: an earlier attempt may have taken effect; its outcome is unknown. `failures`: its first and last ones.
+    `until`: the end of the lease, where it was claimed for a call.
     """
 
     ticket_id: TicketId
@@ -137,6 +138,7 @@ class Claim:
     failures: Sequence[Mapping[str, Any]]
     value: bytes
     mended: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,7 @@ async def claim(
             failures=failures,
             value=value,
             mended=mended,
+            until=now + lease,
         )
         for ticket_id, version, attempt, unsure, failures, value, mended in rows
     ]

@@ -189,7 +189,9 @@ async def test_inbound_what_a_target_answers_and_the_core_refuses_is_a_letter(le
         ticket_id=TicketId(asked.ticket_id), version=1, attempt=1, unsure=False, failures=(), value=CODEC.encode(asked)
     )
     for _ in range(2):  # the worker was killed before it settled
-        assert (await caller.attempt(claim)).effect is not None
+        finished = await caller.attempt(claim)
+        assert finished
+        assert finished.effect
     letters = await letter_store.letters()
     assert [(one.origin, one.kind, one.reason, one.attempts) for one in letters] == [
         ("answer:erp", "malformed", "nul", 2),

@@ -1,9 +1,13 @@
 """Couriers on a real database: whatever the target does, each event has one effect there, in order per ticket (R37)."""
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bus.alerts.alert_rules import AlertRule
 from bus.delivery import target_state
@@ -205,6 +209,53 @@ async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order
     assert await delivery_queue.rows("SELECT target, paused FROM delivery_targets") == [(ERP, None)]
+
+
+async def test_delivery_worker_whose_lease_ran_out_while_a_store_was_away_does_not_call_beside_another(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    late, registry, released, stopping = timedelta(0), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    claimed = asyncio.Event()
+
+    async def away(_values: Iterable[bytes | None]) -> None:
+        claimed.set()
+        await registry.wait()
+
+    async def hang(_call: Call) -> None:
+        await released.wait()
+
+    target = Scripted(before=hang)
+    first, second = (delivery_worker(delivery_queue.pool, target) for _ in range(2))
+    for worker in (first, second):
+        worker.now = lambda: utc_now() + late
+        worker.caller = replace(worker.caller, now=worker.now)
+    first.caller = replace(first.caller, know=away)
+    await delivery_queue.add(("T0", 1), now=utc_now())
+    running = [asyncio.create_task(first.run(stopping))]
+    async with asyncio.timeout(60):
+        await claimed.wait()
+        late = timedelta(minutes=5)  # the first one's lease is over
+        running.append(asyncio.create_task(second.run(stopping)))
+        await eventually(lambda: under_way(target))
+        with capture_logs() as logs:
+            registry.set()
+            await eventually(lambda: left(logs))
+        assert (target.calls, target.under_way) == (1, 1)
+        released.set()
+        await eventually(lambda: settled(delivery_queue))
+        stopping.set()
+        await asyncio.gather(*running)
+    await delivered(delivery_queue, target, [("T0", 1)])
+
+
+async def under_way(target: Scripted) -> bool:
+    """Say whether a call is."""
+    return target.under_way > 0
+
+
+async def left(logs: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a delivery was left to another worker."""
+    return any(one["event"] == "delivery_left" for one in logs)
 
 
 async def test_delivery_worker_that_failed_with_calls_under_way_runs_again(delivery_queue: DeliveryQueue) -> None:
