@@ -190,6 +190,19 @@ async def test_bindings_reads_show_ones_own_tickets_alone(bound: Gateway) -> Non
         assert bool(listed) is seen, who
 
 
+async def test_bindings_a_journey_by_a_shared_name_is_of_ones_own_ticket_also_where_a_newer_one_has_it(
+    bound: Gateway,
+) -> None:
+    newest = await assigned(bound, "赵工", serial="SN-9")
+    own, other = await assigned(bound, "王工"), await assigned(bound, "钱工", serial="SN-8")
+    bound.known_by = {"SN-1": [newest, own, other], own: [own]}
+    assert (await bound.get("/v1/journeys/SN-1", "wang")).json() == {"ticket_id": own, "also": []}
+    assert (await bound.get("/v1/journeys/SN-1", "zhao")).json()["ticket_id"] == newest
+    assert (await bound.get("/v1/journeys/SN-1", "erp")).status_code == 404
+    everybody = (await bound.get("/v1/journeys/SN-1", "subscriber")).json()
+    assert everybody == {"ticket_id": newest, "also": [own, other]}
+
+
 async def test_bindings_hold_for_openings_that_waited_on_kafka(bound: Gateway) -> None:
     desk = Client(name="desk-li", role=Role.DISPATCHER, binding=Binding(bound=True, person="李调度"))
     bound.clients.known = {**bound.clients.known, "desk": desk}

@@ -64,6 +64,7 @@ async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> Non
         "after": 7,
         "most": 9,
         "ticket_id": None,
+        "also": [],
     }
     assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
     topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}

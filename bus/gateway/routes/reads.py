@@ -124,13 +124,18 @@ class _ReadHandlers:
         client = await admit(http, Access.READ)
         after, limit = _versions(http)
         name = within_limits(http.path_params["any"], "any")
-        journey = await self.journey(name, after=after, most=limit)
-        scope = _scope(http, client) if journey is not None else None
-        if journey is None or not await self._reaches_number(scope, journey["ticket_id"]):
+        scope, journey = _scope(http, client), await self.journey(name, after=after, most=limit)
+        if scope and journey:
+            # Of the tickets that have the name it sees those that it reaches, and hears of no other.
+            known = [journey["ticket_id"], *journey["also"]]
+            reached = [one for one in known if await self._reaches_number(scope, one)]
+            if reached and reached[0] != journey["ticket_id"]:
+                journey = await self.journey(reached[0], after=after, most=limit)
+            journey = {**journey, "also": reached[1:]} if reached and journey else None
+        if journey is None:
             zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
-        # Who does not reach all tickets is not told which others have that name.
-        return json_response(journey if scope is None else {**journey, "also": []})
+        return json_response(journey)
 
     async def _reaches_number(self, scope: Scope | None, ticket_id: str | None) -> bool:
         """Say whether a scope reaches a ticket; what belongs to no ticket is for those who reach all."""
