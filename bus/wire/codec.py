@@ -8,6 +8,7 @@ from typing import Any
 
 import fastavro
 from fastavro import parse_schema
+from fastavro.schema import to_parsing_canonical_form
 from fastavro.types import Schema
 from pydantic import TypeAdapter, ValidationError
 
@@ -64,13 +65,15 @@ class Codec:
         known = BY_SUBJECT.get(one.subject)
         if known is None:
             return False
+        wanted = self._current[one.subject]
         try:
-            writer, wanted = parse_schema(one.schema), self._current[one.subject]
+            writer = parse_schema(one.schema)
+            # Docs and defaults make no other bytes, and some registries keep the text that they have for one id.
+            same = to_parsing_canonical_form(writer) == to_parsing_canonical_form(wanted)
         except Exception:  # noqa: BLE001 - anybody may have registered it, and fastavro fails in many ways
             return False
-        same = one.schema == known.schema
-        self._readers[one.schema_id] = _Reader(known, writer, None if same else wanted)
-        if same:
+        self._readers[one.schema_id] = _Reader(known, wanted, None) if same else _Reader(known, writer, wanted)
+        if same and (known.cls not in self._writers or one.schema == known.schema):
             self._writers[known.cls] = (_HEADER.pack(0, one.schema_id), wanted)
         return True
 

@@ -146,6 +146,16 @@ def test_codec_a_host_reading_written_before_hosts_had_roles_has_none() -> None:
     assert codec.decode_record(struct.pack(">bI", 0, 900) + value.getvalue()) == host
 
 
+@pytest.mark.parametrize("ids", [(900, 800), (800, 900)])
+def test_codec_writes_under_the_text_that_is_ours_or_else_under_one_of_the_same_bytes(ids: tuple[int, int]) -> None:
+    ours = BY_CLASS[NoteAdded]
+    plain = {**ours.schema, "fields": [{**one, "doc": "as it was"} for one in ours.schema["fields"]]}
+    before, now = RegisteredSchema(800, ours.subject, plain), RegisteredSchema(900, ours.subject, ours.schema)
+    alone, both = Codec({800: before}), Codec({one: {800: before, 900: now}[one] for one in ids})
+    assert [alone.encode(NOTE)[:5], both.encode(NOTE)[:5]] == [struct.pack(">bI", 0, 800), struct.pack(">bI", 0, 900)]
+    assert [both.decode(each.encode(NOTE)) for each in (alone, both)] == [NOTE, NOTE]
+
+
 def test_codec_a_word_outside_its_list_is_refused_by_its_field() -> None:
     solved = recorded(TicketResolved(photos=("p",), summary="s", root_cause="leakage"))
     value = CODEC.encode(solved)
