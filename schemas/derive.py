@@ -1,12 +1,15 @@
-"""The Avro schema that a frozen dataclass corresponds to; the tests hold the .avsc files against it, both ways."""
+"""The Avro schema that a frozen dataclass corresponds to; `ticketbus docs draw` writes it, tests hold both together."""
 
 import inspect
 import types
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
+
+from typing_extensions import Doc
 
 Schema = dict[str, Any]
 _PLAIN: dict[type, Any] = {
@@ -33,20 +36,48 @@ def record_schema(cls: type, *, namespace: str, within: tuple[type, str] | None 
     }
 
 
+def field_docs(cls: type) -> Mapping[str, str]:
+    """Give what each field of a class means, by its `Doc`; a field without one is left out. Pure."""
+    hints = get_type_hints(cls, include_extras=True)
+    notes = ((name, note) for name, hint in hints.items() for note in getattr(hint, "__metadata__", ()))
+    return {name: note.documentation for name, note in notes if isinstance(note, Doc)}
+
+
 def _fields(cls: type, seen: set[type], but: str = "") -> list[Schema]:
-    hints = get_type_hints(cls)
+    hints, docs = get_type_hints(cls), field_docs(cls)
     assert is_dataclass(cls)
     found: list[Schema] = []
     for one in fields(cls):
         if one.name == but:
             continue
-        column: Schema = {"name": one.name, "type": _type(hints[one.name], seen)}
-        if isinstance(column["type"], list):
-            column["default"] = None
-        elif one.default is not MISSING and isinstance(one.default, str | int | bool):
-            column["default"] = one.default
-        found.append(column)
+        column: Schema = {"name": one.name, "doc": docs[one.name] + _words(hints[one.name])}
+        column["type"] = _type(hints[one.name], seen)
+        found.append({**column, **_default(one, column["type"])})
     return found
+
+
+def _default(one: Field[Any], avro: Any) -> Schema:
+    """Give the entry of a field that may be left out; Avro takes a union's default from its first branch, null."""
+    if isinstance(avro, list):
+        return {"default": None}
+    match one.default:
+        case str() | int() | bool():
+            return {"default": one.default}
+        case tuple():
+            return {"default": [*one.default]}
+        case record if is_dataclass(record) and not isinstance(record, type):
+            return {"default": asdict(record)}
+        case _:
+            assert one.default is MISSING, one
+            return {}
+
+
+def _words(hint: Any) -> str:
+    """Name the words of a closed list, which is a string in Avro so that readers go on when one is added."""
+    for kind in (hint, *get_args(hint)):
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return f"; one of: {', '.join(kind)}"
+    return ""
 
 
 def _type(hint: Any, seen: set[type]) -> Any:

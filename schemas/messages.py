@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from typing_extensions import Doc
 
 from bus.domain.commands import Command
 
@@ -12,87 +15,82 @@ class CommandSent:
     """A command of a system that speaks Kafka itself; the broker's access list says who may write it.
 
     The ticket is named by `ticket_id`, or by `ticket_source_no` as `source` numbers it; OpenTicket names none.
-    `idempotency_key` is the sender's, a new one per action and the same to repeat it. `at` None: when it was written.
     """
 
-    idempotency_key: str
-    source: str
-    actor: str
-    at: datetime | None = None
-    ticket_id: str = ""
-    ticket_source_no: str = ""
+    idempotency_key: Annotated[
+        str, Doc("1 to 200 visible ASCII characters; a new one per action, the same to repeat it")
+    ]
+    source: Annotated[str, Doc("the system, as it stands in events; its numbers are known by it")]
+    actor: Annotated[str, Doc("the person or program that asks, by name")]
+    at: Annotated[datetime | None, Doc("when it happened, UTC; null: when the record was written")] = None
+    ticket_id: Annotated[str, Doc("the bus's number of the ticket; empty: `ticket_source_no` names it")] = ""
+    ticket_source_no: Annotated[
+        str, Doc("the source's number of the ticket; empty, as `ticket_id` is, to open one")
+    ] = ""
     command: Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReceived:
-    """A raw request as it came, to be dispatched when PostgreSQL is back. `client` is who proved to have sent it."""
+    """A raw request as it came, to be dispatched when PostgreSQL is back."""
 
-    delivery_id: str
-    source: str
-    client: str
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-    trace_id: str
+    delivery_id: Annotated[str, Doc("what the sender repeats it under: webhook-id, or Idempotency-Key")]
+    source: Annotated[str, Doc("the system or client whose request it is")]
+    client: Annotated[str, Doc("who proved to have sent it: the name of the source or token")]
+    method: Annotated[str, Doc("the HTTP method")]
+    path: Annotated[str, Doc("the request's path")]
+    headers: Annotated[Mapping[str, str], Doc("the headers that its meaning depends on, by name; no credentials")]
+    body: Annotated[bytes, Doc("the body as it came, at most 256 KiB")]
+    received_at: Annotated[datetime, Doc("when the gateway took it, UTC")]
+    trace_id: Annotated[str, Doc("the trace that the request came with or was given, 32 hex digits")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRead:
-    """A sign of life of a host, with the disk that holds the path, and free memory; bytes.
+    """A sign of life of a host, with the disk that holds the path, and free memory."""
 
-    `role` is what the host is for, in its operator's words.
-    """
-
-    host: str
-    read_at: datetime
-    path: str
-    disk_total_bytes: float
-    disk_free_bytes: float
-    memory_free_bytes: float
-    role: str = ""
+    host: Annotated[str, Doc("the host's name, as its operating system gives it")]
+    read_at: Annotated[datetime, Doc("when it was read, by the host's clock, UTC")]
+    path: Annotated[str, Doc("the data directory, whose disk is read")]
+    disk_total_bytes: Annotated[float, Doc("size of the disk that holds `path`, in bytes")]
+    disk_free_bytes: Annotated[float, Doc("what is free on it for programs without root, in bytes")]
+    memory_free_bytes: Annotated[float, Doc("memory that programs can have without swapping, in bytes")]
+    role: Annotated[str, Doc("what the host is for, in its operator's words")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterPosted:
-    """A dead letter: a delivery that was given up, or input that had no effect; `letter` is its number.
+    """A dead letter: a delivery that was given up, or input that had no effect."""
 
-    `origin` is delivery:TARGET or where input came in, `origin_ref` which one there; `value` its bytes as they were,
-    cut where `value_bytes` is more; `failures` are attempts as JSON, the first and the last; `edited_from` the letter
-    that it mends.
-    """
-
-    letter: int
-    origin: str
-    origin_ref: str
-    ticket_id: str
-    trace_id: str
-    event: str
-    reason: str
-    kind: str
-    cause: str
-    detail: str
-    attempts: int
-    failures: tuple[str, ...]
-    headers: Mapping[str, str]
-    value: bytes
-    value_bytes: int
-    began_at: datetime
-    died_at: datetime
-    edited_from: int | None = None
+    letter: Annotated[int, Doc("the letter's number")]
+    origin: Annotated[str, Doc("where it comes from: delivery:TARGET, webhook:SOURCE, commands and so on")]
+    origin_ref: Annotated[str, Doc("which one there: ticket and version of a delivery, the sender's key of input")]
+    ticket_id: Annotated[str, Doc("the bus's number of the ticket; empty: the input reached none")]
+    trace_id: Annotated[str, Doc("the trace of the ticket or input, 32 hex digits")]
+    event: Annotated[str, Doc("the kind of event that was delivered, as TicketAssigned; empty: no event")]
+    reason: Annotated[str, Doc("why it was given up, as a code")]
+    kind: Annotated[str, Doc("the kind of failure, as a code")]
+    cause: Annotated[str, Doc("a digest of what failed: letters of one cause are mended by one repair")]
+    detail: Annotated[str, Doc("the failure in words, at most 4,096 characters")]
+    attempts: Annotated[int, Doc("how often it was tried")]
+    failures: Annotated[tuple[str, ...], Doc("attempts as JSON, the first and the last; none beyond 64 KiB")]
+    headers: Annotated[Mapping[str, str], Doc("the headers that it came with; none beyond 64 Ki characters")]
+    value: Annotated[bytes, Doc("its bytes as they were, cut off at 512 KiB")]
+    value_bytes: Annotated[int, Doc("how many bytes there were before it was cut")]
+    began_at: Annotated[datetime, Doc("when what died came about, UTC")]
+    died_at: Annotated[datetime, Doc("when it was given up, UTC; also the record's timestamp")]
+    edited_from: Annotated[int | None, Doc("the number of the letter that this one mends; null: none")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterDecided:
     """What somebody decided about a letter: frozen for a redrive, retried, edited or discarded."""
 
-    letter: int
-    ticket_id: str
-    trace_id: str
-    decision: str
-    decided_by: str
-    decided_why: str
-    decided_at: datetime
-    redrive: int | None = None
+    letter: Annotated[int, Doc("the letter's number")]
+    ticket_id: Annotated[str, Doc("the bus's number of the letter's ticket; empty: none")]
+    trace_id: Annotated[str, Doc("the letter's trace, 32 hex digits")]
+    decision: Annotated[str, Doc("what became of it: frozen (into a redrive), retried, edited or discarded")]
+    decided_by: Annotated[str, Doc("who decided, by name")]
+    decided_why: Annotated[str, Doc("why, in their words")]
+    decided_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
+    redrive: Annotated[int | None, Doc("the number of the redrive that it is part of; null: none")] = None

@@ -1,4 +1,4 @@
-"""`ticketbus docs`: the reference pages, drawn from the code's tables."""
+"""`ticketbus docs`: the reference pages and schema files, drawn from the code's tables and classes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from bus.cli.echo import echo
 
 commands = typer.Typer(
-    name="docs", help="Draw the reference pages of docs/ from the code's tables.", no_args_is_help=True
+    name="docs", help="Draw the reference pages of docs/ and the schema files from the code.", no_args_is_help=True
 )
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="The checkout.", file_okay=False, exists=True)]
@@ -16,7 +16,7 @@ Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="The checkout.
 
 @commands.command()
 def draw(root: Root = Path()) -> None:
-    """Draw every reference page and the state diagram of ARCHITECTURE.md anew; names what changed.
+    """Draw reference pages, schema files and the diagram of ARCHITECTURE.md anew; names what changed.
 
     Example: ticketbus docs draw
     """
@@ -31,7 +31,7 @@ def draw(root: Root = Path()) -> None:
 
 @commands.command()
 def check(root: Root = Path()) -> None:
-    """Name the pages that do not say what the code says. Exits 1 when there are any.
+    """Name the pages and schema files that do not say what the code says. Exits 1 when there are any.
 
     Example: ticketbus docs check
     """

@@ -1,10 +1,12 @@
-"""The reference pages of docs/, drawn from the tables that the code itself runs on; a test says when they are stale."""
+"""The reference pages and schema files, drawn from what the code itself runs on; a test says when they are stale."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from bus.docgen import access, commands, events, metrics, settings, states, topics
 from bus.docgen.markdown import replace_drawn
+from schemas.catalogue import RECORD_TYPES
 from schemas.topics import load_contract
 
 
@@ -22,11 +24,19 @@ def pages() -> Mapping[str, str]:
     }
 
 
+def schema_files() -> Mapping[str, str]:
+    """Draw the schema file of every record, by its path from the root of the checkout."""
+    return {
+        f"schemas/{one.file_name}": json.dumps(one.derived, indent=2, ensure_ascii=False) + "\n" for one in RECORD_TYPES
+    }
+
+
 def drawn(root: Path) -> Mapping[Path, str]:
     """Give what every drawn file under `root` should hold. Raises MarkerMissing, OSError."""
     architecture = root / "ARCHITECTURE.md"
     marked = replace_drawn(architecture.read_text(encoding="utf-8"), "states", states.diagram())
-    return {**{root / name: text for name, text in pages().items()}, architecture: marked}
+    files = {**pages(), **schema_files()}
+    return {**{root / name: text for name, text in files.items()}, architecture: marked}
 
 
 def stale(root: Path) -> list[Path]:

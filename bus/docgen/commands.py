@@ -1,14 +1,13 @@
 """The command reference: what may be asked over HTTP, by whom, in which state, and the words to ask with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from importlib import resources
-from typing import get_type_hints
 
 import yaml
 
 from bus.docgen.markdown import code, codes, document, table
-from bus.docgen.shapes import field_rows, record_section, records, sentence, spelled
+from bus.docgen.shapes import field_table, record_section, records, sentence
 from bus.domain.commands import OUTSIDE, Command, OpenTicket
 from bus.domain.naming import kebab
 from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
@@ -31,14 +30,6 @@ on, as it stands under `schemas/commands/`. Each begins with the fields below, t
 `traceparent` gives a new ticket its trace. There is no answer: what took effect is an event on `ticket.events` with the
 command's id, what was refused is kept with its bytes and reason (origin `commands`). The broker's access list says who
 may write; what stands in `source` is believed."""
-_SENT: Mapping[str, str] = {
-    "idempotency_key": "1 to 200 visible ASCII characters; a new one per action, the same to repeat it",
-    "source": "the system, as it stands in events; its numbers are known by it",
-    "actor": "who did it",
-    "at": "when it happened; nothing: when it was written",
-    "ticket_id": "the bus's number, or empty",
-    "ticket_source_no": "the source's number, or empty; one of the two, and neither to open a ticket",
-}
 _CAUSES = """\
 `resolve` names one of these (R14); they stand in `schemas/root_causes.yaml`."""
 _TYPES = """\
@@ -50,11 +41,11 @@ def page() -> str:
     """Draw docs/commands.md. Reads the rules' YAML files."""
     return document(
         "Commands 命令",
-        "bus/domain/commands.py, bus/domain/transitions.py, bus/gateway/auth/roles.py and schemas/",
+        "commands.py, fields.py and transitions.py of bus/domain, bus/gateway/auth/roles.py and schemas/",
         _ABOUT,
         "## Who may what\n\n" + table(("Role", "Commands", "Reading"), map(_role, Role)),
         *(_section(cls) for cls in OUTSIDE),
-        "## Over Kafka\n\n" + _KAFKA + "\n\n" + table(("Field", "Type", "Meaning"), _sent()),
+        "## Over Kafka\n\n" + _KAFKA + "\n\n" + field_table(CommandSent, but="command"),
         "## Records inside commands",
         *(record_section(cls) for cls in records(iter(OUTSIDE))),
         f"## Root causes 根因\n\n{_CAUSES}\n\n" + table(("Code", "中文", "English"), _causes()),
@@ -78,14 +69,9 @@ def _section(cls: type[Command]) -> str:
             f"## {kebab(cls)}",
             f"{sentence(cls)}{legal}",
             f"`{path}` · {roles}",
-            table(("Field", "Type", ""), field_rows(cls)),
+            field_table(cls, asked=True),
         )
     )
-
-
-def _sent() -> Iterator[tuple[str, str, str]]:
-    hints = get_type_hints(CommandSent)
-    return ((code(name), spelled(hints[name]), meaning) for name, meaning in _SENT.items())
 
 
 def _role(role: Role) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from bus.docgen.markdown import code, codes, table
+from schemas.derive import field_docs
 
 _PLAIN: dict[Any, str] = {
     str: "string",
@@ -39,11 +40,15 @@ def spelled(hint: Any) -> str:
     return f"[{hint.__name__}](#{hint.__name__.lower()})"
 
 
-def field_rows(cls: type) -> Iterator[tuple[str, str, str]]:
-    """List a class's fields: name, type, and whether a value must be given. Pure."""
-    hints = get_type_hints(cls)
-    for one in fields(cls):
-        yield code(one.name), spelled(hints[one.name]), "" if _optional(one) else "required"
+def field_table(cls: type, *, but: str = "", asked: bool = False) -> str:
+    """Draw a class's fields: name, type, meaning; where they are `asked` for, whether a value must be given. Pure."""
+    hints, docs = get_type_hints(cls), field_docs(cls)
+    rows = [
+        (code(one.name), spelled(hints[one.name]), *_needed(one, asked), docs[one.name])
+        for one in fields(cls)
+        if one.name != but
+    ]
+    return table(("Field", "Type", *([""] if asked else []), "Meaning"), rows)
 
 
 def records(classes: Iterator[type]) -> tuple[type, ...]:
@@ -59,8 +64,7 @@ def records(classes: Iterator[type]) -> tuple[type, ...]:
 
 def record_section(cls: type) -> str:
     """Describe a record: heading, sentence, fields. Pure."""
-    rows = [(name, shape) for name, shape, _ in field_rows(cls)]
-    return f"### {cls.__name__}\n\n{sentence(cls)}\n\n{table(('Field', 'Type'), rows)}"
+    return f"### {cls.__name__}\n\n{sentence(cls)}\n\n{field_table(cls)}"
 
 
 def sentence(cls: type) -> str:
@@ -68,5 +72,6 @@ def sentence(cls: type) -> str:
     return " ".join(inspect.cleandoc(cls.__doc__ or "").split())
 
 
-def _optional(one: Field[Any]) -> bool:
-    return one.default is not MISSING or one.default_factory is not MISSING
+def _needed(one: Field[Any], asked: bool) -> tuple[str, ...]:
+    optional = one.default is not MISSING or one.default_factory is not MISSING
+    return ("" if optional else "required",) if asked else ()

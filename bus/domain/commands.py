@@ -2,186 +2,191 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import Annotated, get_args
 
+from typing_extensions import Doc
+
+from bus.domain import fields
 from bus.domain.scope import Scope
-from bus.domain.terms import ClockName, CommandId, EvidenceKind, Substate, Tick, TicketId, TraceId, WaitingFor
-from bus.domain.values import Assignee, Customer, IncidentKey, Part
+from bus.domain.terms import ClockName, CommandId, Substate, TicketId, TraceId
+from bus.domain.values import Assignee, Customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTicket:
     """Report an incident: opens a ticket or joins the one that is already there."""
 
-    incident_key: IncidentKey
-    title: str
-    type: str
-    region: str = ""
-    source_no: str = ""
-    description: str = ""
-    skills: tuple[str, ...] = ()
-    priority: str = ""
-    serial: str = ""
-    customer: Customer = Customer()
-    opened_at: datetime | None = None
+    incident_key: fields.IncidentKey
+    title: fields.Title
+    type: fields.Type
+    region: fields.Region = ""
+    source_no: fields.SourceNo = ""
+    description: fields.Description = ""
+    skills: fields.Skills = ()
+    priority: fields.Priority = ""
+    serial: Annotated[str, Doc("the device's serial number; empty: not known, or the incident key")] = ""
+    customer: fields.Customer = Customer()
+    opened_at: Annotated[
+        datetime | None, Doc("when it was reported at the source, UTC; null: the command's own time")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign:
     """Make a person responsible."""
 
-    assignee: Assignee
-    reason: str = ""
+    assignee: Annotated[Assignee, Doc("who is to be responsible")]
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
     """Give the ticket back to the queue."""
 
-    reason: str = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
     """Claim the assignment."""
 
-    note: str = ""
+    note: fields.Remark = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depart:
     """Set out for the customer."""
 
-    expected_at: datetime | None = None
+    expected_at: fields.ExpectedAt = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrive:
     """Be on site."""
 
-    place: str = ""
+    place: fields.Place = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """Start work, or go on in another substate."""
 
-    substate: Substate | None = Substate.REMOTE_DIAGNOSIS
-    reason: str = ""
+    substate: Annotated[Substate | None, Doc("what is done now; null: imported past only")] = Substate.REMOTE_DIAGNOSIS
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Wait for somebody else."""
 
-    waiting_for: WaitingFor
-    reason: str = ""
+    waiting_for: fields.WaitingFor
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
     """Stop waiting."""
 
-    reason: str = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestParts:
     """Ask for spare parts; the ticket waits for them."""
 
-    parts: tuple[Part, ...]
-    request_no: str = ""
-    reason: str = ""
+    parts: fields.PartsWanted
+    request_no: Annotated[str, Doc("a number for this request; empty: the bus takes the command's id")] = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueParts:
     """Report that parts were issued."""
 
-    document_no: str
-    parts: tuple[Part, ...]
-    request_no: str = ""
+    document_no: fields.DocumentNo
+    parts: fields.PartsGiven
+    request_no: fields.PartsRequestNo = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseParts:
     """Report that parts cannot be issued."""
 
-    reason: str
-    request_no: str = ""
+    reason: fields.Reason
+    request_no: fields.PartsRequestNo = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddEvidence:
     """Attach a proof by reference."""
 
-    kind: EvidenceKind
-    uri: str
-    sha256: str = ""
-    caption: str = ""
+    kind: fields.EvidenceKind
+    uri: fields.Uri
+    sha256: fields.Sha256 = ""
+    caption: fields.Caption = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Remark something."""
 
-    text: str = ""
-    changed: tuple[str, ...] = ()
+    text: fields.Text = ""
+    changed: fields.Changed = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskProgress:
     """The customer asks how it goes."""
 
-    asked_by: str = ""
-    text: str = ""
+    asked_by: fields.AskedBy = ""
+    text: fields.Question = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
     """Declare the problem solved; photos given here are added to those already in evidence."""
 
-    summary: str = ""
-    root_cause: str = ""
-    photos: tuple[str, ...] = ()
+    summary: fields.Summary = ""
+    root_cause: fields.RootCause = ""
+    photos: Annotated[tuple[str, ...], Doc("URIs of photos, beside those already in evidence; at most 50 in all")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestClosure:
     """Ask the customer's contact to confirm."""
 
-    note: str = ""
+    note: fields.Remark = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmClosure:
     """Confirm on the customer's behalf, with the three ticks."""
 
-    confirmed_by: str = ""
-    ticks: tuple[Tick, ...] = ()
+    confirmed_by: fields.ConfirmedBy = ""
+    ticks: fields.Ticks = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectClosure:
     """Decline on the customer's behalf."""
 
-    rejected_by: str = ""
-    reason: str = ""
+    rejected_by: fields.RejectedBy = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
     """Open again what was solved or closed."""
 
-    reason: str = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
     """Put the ticket on a role's board."""
 
-    to: str = ""
-    reason: str = ""
+    to: fields.Board = ""
+    reason: fields.Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,240 +2,232 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
-from bus.domain.terms import (
-    ClockName,
-    CommandId,
-    EventId,
-    EvidenceKind,
-    JoinCause,
-    State,
-    Substate,
-    Tick,
-    TicketId,
-    TraceId,
-    WaitingFor,
-)
-from bus.domain.values import Assignee, Customer, IncidentKey, Part
+from typing_extensions import Doc
+
+from bus.domain import fields
+from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
+from bus.domain.values import Assignee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketOpened:
     """A report became a ticket. The SLA limits granted are part of the fact, in seconds."""
 
-    source_no: str
-    incident_key: IncidentKey
-    title: str
-    description: str
-    type: str
-    region: str
-    skills: tuple[str, ...]
-    priority: str
-    serial: str
-    customer: Customer
-    opened_at: datetime
-    response_limit_s: int
-    resolution_limit_s: int
+    source_no: fields.SourceNo
+    incident_key: fields.IncidentKey
+    title: fields.Title
+    description: fields.Description
+    type: fields.Type
+    region: fields.Region
+    skills: fields.Skills
+    priority: fields.Priority
+    serial: Annotated[str, Doc("the device's serial number, as reported or as the incident key; empty: not known")]
+    customer: fields.Customer
+    opened_at: Annotated[datetime, Doc("when it was reported at the source, UTC; both SLA clocks begin here")]
+    response_limit_s: Annotated[int, Doc("promised time until the first response, in seconds")]
+    resolution_limit_s: Annotated[int, Doc("promised time until it is resolved, in seconds; pauses do not count")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportJoined:
     """A later report of the same incident joined its master ticket (R2)."""
 
-    cause: JoinCause
-    source_no: str
-    incident_key: IncidentKey
-    title: str
-    description: str
-    customer: Customer
-    reported_at: datetime
+    cause: Annotated[JoinCause, Doc("what it has in common with its master")]
+    source_no: fields.SourceNo
+    incident_key: fields.IncidentKey
+    title: fields.Title
+    description: fields.Description
+    customer: fields.Customer
+    reported_at: Annotated[datetime, Doc("when it was reported at the source, UTC")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketAssigned:
     """The ticket has a responsible person; while 处理中 this is a handover."""
 
-    assignee: Assignee
-    previous_person: str
-    reason: str
+    assignee: Annotated[Assignee, Doc("who is responsible from now on")]
+    previous_person: Annotated[str, Doc("who was responsible until now, by name; empty: nobody")]
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReturned:
     """The ticket lost its handler and is back in the queue, in the state named."""
 
-    state: State
-    previous_person: str
-    reason: str
+    state: Annotated[State, Doc("the state that the ticket is in from now on")]
+    previous_person: Annotated[str, Doc("who was responsible until now, by name; empty: nobody")]
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentAccepted:
     """The person assigned claimed the ticket: the first response."""
 
-    note: str
+    note: fields.Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineerDeparted:
     """The engineer is on the way."""
 
-    expected_at: datetime | None
+    expected_at: fields.ExpectedAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineerArrived:
     """The engineer is on site; 现场勘查 begins."""
 
-    place: str
+    place: fields.Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkStarted:
     """Work goes on in the substate named; an imported past may not know it."""
 
-    substate: Substate | None
-    reason: str
+    substate: Annotated[Substate | None, Doc("what is being done; null: an imported past does not say")]
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPaused:
     """Work waits for somebody else; the resolution clock stands still."""
 
-    waiting_for: WaitingFor
-    reason: str
+    waiting_for: fields.WaitingFor
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseReasonChanged:
     """A paused ticket now waits for somebody else; the pause goes on."""
 
-    waiting_for: WaitingFor
-    reason: str
+    waiting_for: fields.WaitingFor
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkResumed:
     """The wait is over; the resolution clock runs again."""
 
-    reason: str
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsRequested:
     """Spare parts were asked for."""
 
-    request_no: str
-    parts: tuple[Part, ...]
-    reason: str
+    request_no: Annotated[str, Doc("the number of this request: the asker's own, or else the command's id")]
+    parts: fields.PartsWanted
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsIssued:
     """The store issued spare parts against a document."""
 
-    request_no: str
-    document_no: str
-    parts: tuple[Part, ...]
+    request_no: fields.PartsRequestNo
+    document_no: fields.DocumentNo
+    parts: fields.PartsGiven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsRefused:
     """The store cannot issue the parts."""
 
-    request_no: str
-    reason: str
+    request_no: fields.PartsRequestNo
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceAdded:
     """A proof of work, by reference."""
 
-    kind: EvidenceKind
-    uri: str
-    sha256: str
-    caption: str
+    kind: fields.EvidenceKind
+    uri: fields.Uri
+    sha256: fields.Sha256
+    caption: fields.Caption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAdded:
     """A remark; `changed` names the columns of a source row that the domain does not know."""
 
-    text: str
-    changed: tuple[str, ...]
+    text: fields.Text
+    changed: fields.Changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressAsked:
     """The customer asked how it goes (R28 counts these)."""
 
-    asked_by: str
-    text: str
+    asked_by: fields.AskedBy
+    text: fields.Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketResolved:
     """Solved in the handler's eyes, with photos, summary and root cause (R14)."""
 
-    photos: tuple[str, ...]
-    summary: str
-    root_cause: str
+    photos: Annotated[tuple[str, ...], Doc("URIs of all photos of the ticket, at most 50")]
+    summary: fields.Summary
+    root_cause: fields.RootCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRequested:
     """The handler signed; the customer's contact is asked to (R20)."""
 
-    note: str
+    note: fields.Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureConfirmed:
     """The customer's contact signed with the three ticks; the ticket is closed (R20)."""
 
-    confirmed_by: str
-    ticks: tuple[Tick, ...]
+    confirmed_by: fields.ConfirmedBy
+    ticks: fields.Ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRejected:
     """The customer's contact did not sign; work goes on."""
 
-    rejected_by: str
-    reason: str
+    rejected_by: fields.RejectedBy
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReopened:
     """What was solved or closed is open again."""
 
-    reason: str
+    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaWarned:
     """80 % of a promise is spent."""
 
-    clock: ClockName
-    due_at: datetime
-    limit_s: int
+    clock: fields.ClockName
+    due_at: fields.DueAt
+    limit_s: fields.LimitS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaBreached:
     """A promise was not kept; `due_at` is when it fell due."""
 
-    clock: ClockName
-    due_at: datetime
-    limit_s: int
+    clock: fields.ClockName
+    due_at: fields.DueAt
+    limit_s: fields.LimitS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketEscalated:
     """The ticket is on the board of the role named."""
 
-    to: str
-    reason: str
+    to: fields.Board
+    reason: fields.Reason
 
 
 Event = (
@@ -269,22 +261,18 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Recorded:
-    """An event as it stands in the log: who, when, why known, and the event itself.
+    """An event as it stands in the log: who, when, why known, and the event itself."""
 
-    `historic`: imported past, never pushed or alerted. `implied`: a step its source jumped over.
-    `waived`: deliverables that the source's history cannot show. Times are aware and in UTC.
-    """
-
-    event_id: EventId
-    ticket_id: TicketId
-    version: int
-    trace_id: TraceId
-    occurred_at: datetime
-    recorded_at: datetime
-    source: str
-    actor: str
-    command_id: CommandId
-    historic: bool
-    implied: bool
-    waived: tuple[str, ...]
+    event_id: Annotated[EventId, Doc("the event's own id, UUIDv7; also the header `ce_id`")]
+    ticket_id: Annotated[TicketId, Doc("the bus's number of the ticket, as T20261122-000123; also the Kafka key")]
+    version: Annotated[int, Doc("1, 2, 3 … without a gap, per ticket; also the header `ticket-version`")]
+    trace_id: Annotated[TraceId, Doc("the ticket's trace for life, 32 hex digits; also in the header `traceparent`")]
+    occurred_at: Annotated[datetime, Doc("when it happened at its source, UTC; also the header `ce_time`")]
+    recorded_at: Annotated[datetime, Doc("when the bus decided it, UTC; also the record's timestamp")]
+    source: Annotated[str, Doc("the system or client that asked; also in the header `ce_source`")]
+    actor: Annotated[str, Doc("the person or program that asked, by name; `ticketbus`: nobody but the bus")]
+    command_id: Annotated[CommandId, Doc("what asked for it; several events may come of one command")]
+    historic: Annotated[bool, Doc("imported past: on `ticket.events` alone, nothing is pushed or alerted")]
+    implied: Annotated[bool, Doc("a step that the source jumped over, made up by the import")]
+    waived: Annotated[tuple[str, ...], Doc("deliverables that the source's history cannot show, by field name")]
     event: Event

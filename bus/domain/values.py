@@ -1,6 +1,9 @@
 """The small records that events, commands and tickets are made of."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from typing_extensions import Doc
 
 from bus.domain.terms import KeyKind
 
@@ -9,33 +12,33 @@ from bus.domain.terms import KeyKind
 class IncidentKey:
     """事件唯一标识: what tells two reports of one incident apart from two incidents (R1)."""
 
-    kind: KeyKind
-    value: str
+    kind: Annotated[KeyKind, Doc("what the key is")]
+    value: Annotated[str, Doc("the number or phone as the source wrote it; blanks and case do not matter")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """Who reported. Personal data: masked in every log and trace."""
 
-    name: str = ""
-    phone: str = ""
-    address: str = ""
+    name: Annotated[str, Doc("the reporter's name; empty: not known")] = ""
+    phone: Annotated[str, Doc("the reporter's phone as the source wrote it; empty: not known")] = ""
+    address: Annotated[str, Doc("where the device stands, in one or more lines; empty: not known")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignee:
     """Who is responsible (R6): a role and a person with a contact, and a backup; never a department."""
 
-    role: str = ""
-    person: str = ""
-    contact: str = ""
-    backup_person: str = ""
-    backup_contact: str = ""
+    role: Annotated[str, Doc("what the person is in this ticket, as the dispatcher names it")] = ""
+    person: Annotated[str, Doc("who is responsible, by name, which is also that of their app's pushes")] = ""
+    contact: Annotated[str, Doc("how the person is reached: phone or mail")] = ""
+    backup_person: Annotated[str, Doc("who stands in, by name: another person")] = ""
+    backup_contact: Annotated[str, Doc("how the one who stands in is reached: phone or mail")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A spare part and how many of it."""
 
-    part_no: str
-    quantity: int
+    part_no: Annotated[str, Doc("the part's number in the ERP, its material code")]
+    quantity: Annotated[int, Doc("pieces, 1 to 999,999")]

@@ -21,11 +21,11 @@ def test_drawn_no_drawn_page_is_stale() -> None:
 
 
 def test_drawn_a_page_that_was_changed_or_lost_is_noticed_and_drawing_mends_it(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
     (tmp_path / "ARCHITECTURE.md").write_text(
         "before\n<!-- drawn: states -->\n<!-- end of states -->\nafter\n", "utf-8"
     )
     for path, text in drawn(tmp_path).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     assert stale(tmp_path) == []
     changed, lost = tmp_path / "docs" / "states.md", tmp_path / "docs" / "events.md"

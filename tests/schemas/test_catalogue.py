@@ -1,6 +1,6 @@
 """The schema files and the classes are equal, both ways; topics, root causes and promises are what was agreed."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from importlib import resources
 from typing import Any, get_args
 
@@ -13,7 +13,7 @@ from bus.domain import events
 from bus.domain.commands import OUTSIDE
 from bus.rules_config import load_rules, load_sla
 from bus.settings import Settings
-from schemas.catalogue import BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
+from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND_TYPES, EVENT_NAMES, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.topics import Topic, load_contract, physical
 from tests.domain.people import HOUR, MINUTE
 from tests.schemas.codecs import recorded
@@ -57,6 +57,52 @@ def test_catalogue_the_class_has_the_fields_of_the_file_and_their_order(record: 
     names = [field["name"] for field in record.schema["fields"]]
     own = [field.name for field in fields(record.cls)]
     assert names[len(names) - len(own) :] == own
+
+
+def records_in(record: RecordType) -> list[dict[str, Any]]:
+    """List the records of a schema file, the outer one first."""
+    return [one for one in types_in(record.schema) if isinstance(one, dict) and one["type"] == "record"]
+
+
+@pytest.mark.parametrize("record", RECORD_TYPES, ids=named)
+def test_catalogue_every_field_says_what_it_is_and_times_and_sizes_their_unit(record: RecordType) -> None:
+    for inner in records_in(record):
+        for field in inner["fields"]:
+            doc, types = field.get("doc", ""), types_in(field["type"])
+            assert len(doc.split()) > 1, field
+            for unit, wanted in (
+                ("UTC", any("timestamp-micros" in one.values() for one in types if isinstance(one, dict))),
+                ("in seconds", field["name"].endswith("_s")),
+                ("bytes", field["name"].endswith("_bytes")),
+            ):
+                assert not wanted or unit in doc, field
+
+
+def test_catalogue_a_closed_list_is_named_word_by_word() -> None:
+    fields_of = {one["name"]: one for one in BY_CLASS[events.SlaWarned].schema["fields"]}
+    assert fields_of["clock"]["doc"].endswith("; one of: first_response, resolution")
+
+
+def test_catalogue_what_a_command_may_leave_out_has_its_default() -> None:
+    nobody = {"name": "", "phone": "", "address": ""}
+    nothing = {"skills": [], "customer": nobody, "photos": [], "changed": [], "ticks": []}
+    found = {
+        field["name"]: field.get("default")
+        for record in COMMAND_TYPES
+        for field in record.schema["fields"]
+        if field["name"] in nothing
+    }
+    assert found == nothing
+    for record in COMMAND_TYPES:
+        optional = {one.name for one in fields(record.cls) if one.default is not MISSING}
+        assert {one["name"] for one in record.schema["fields"] if "default" in one} >= optional
+
+
+def test_catalogue_a_name_that_stands_in_several_files_is_the_same_record_in_all() -> None:
+    known = dict[str, Any]()
+    for record in RECORD_TYPES:
+        for inner in records_in(record):
+            assert known.setdefault(f"{record.namespace}.{inner['name']}", inner) == inner
 
 
 def test_catalogue_every_file_has_its_class_and_every_event_its_file() -> None:

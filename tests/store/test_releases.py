@@ -3,10 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
+from uuid import uuid4
 
+import httpx2
 import psycopg
 import pytest
 
@@ -14,10 +17,12 @@ from bus.domain.ticket import Ticket, evolve
 from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import connected, in_transaction, open_pool
-from bus.schema_registry import load_codec
-from bus.wire.codec import ticket_from_json
+from bus.schema_registry import keep, load_codec, register
+from bus.wire.codec import RegisteredSchema, ticket_from_json
 from deadletter import redrive_store
 from deadletter.upgrade import queue_unpublished
+from schemas.catalogue import RECORD_TYPES
+from tests.schemas.codecs import ONE_OF_EACH
 from tests.store.releases import LAST_MIGRATION, restore, rows_of, schema_of
 
 RENAMED = {"deeds": "idempotency_keys"}
@@ -100,3 +105,29 @@ async def test_releases_its_events_fold_into_the_states_it_kept(released: str) -
         assert ticket is not None
         folded[ticket_id] = ticket
     assert folded == states
+
+
+async def test_releases_its_schemas_and_ours_are_compatible_and_ours_are_written_from_now_on(
+    released: str, parts: Urls
+) -> None:
+    await migrate(released)
+    apart, ours = f"t{uuid4().hex[:8]}", dict[int, RegisteredSchema]()
+    async with (
+        open_pool(released) as pool,
+        connected(pool) as connection,
+        httpx2.AsyncClient(base_url=parts.schema_registry_url, timeout=10, trust_env=False) as http,
+    ):
+        kept = await (await connection.execute("SELECT subject, definition FROM registered_schemas")).fetchall()
+        before = {subject: json.loads(definition) for subject, definition in kept}
+        await connection.execute("DELETE FROM registered_schemas")
+        for one in RECORD_TYPES:
+            subject = f"{apart}.{one.subject}"
+            first = await register(http, subject, before[one.subject])
+            second = await register(http, subject, one.schema)
+            ours[second.schema_id] = replace(second, subject=one.subject)
+            await keep(connection, {first.schema_id: replace(first, subject=one.subject)})
+        await keep(connection, ours)
+        codec = await load_codec(connection)
+    written = [codec.encode(event) for event in ONE_OF_EACH]
+    assert {int.from_bytes(value[1:5]) for value in written} <= ours.keys()
+    assert [codec.decode(value) for value in written] == ONE_OF_EACH

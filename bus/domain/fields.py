@@ -1,0 +1,57 @@
+"""Fields that commands and events share, each with its type and what it means; schemas and reference pages show it."""
+
+from datetime import datetime
+from typing import Annotated
+
+from typing_extensions import Doc
+
+from bus.domain import terms, values
+
+# The report.
+IncidentKey = Annotated[
+    values.IncidentKey, Doc("what the fault is about; within the dedupe window one key is one open ticket")
+]
+SourceNo = Annotated[str, Doc("the source's own number of the report, as a CRM's case number; empty: it has none")]
+Title = Annotated[str, Doc("what is wrong, in one line of the source's; at most 500 characters")]
+Description = Annotated[str, Doc("the report in full, as the source has it; at most 100,000 characters")]
+Type = Annotated[str, Doc("the ticket type, a name of the SLA file, which sets both promises")]
+Region = Annotated[str, Doc("the region as the source names it; dispatchers may be bound to some; empty: not known")]
+Skills = Annotated[tuple[str, ...], Doc("the skills that the work needs, as the source names them")]
+Priority = Annotated[str, Doc("the source's own word for the urgency; SLA clocks go by `type`, not by this")]
+Customer = Annotated[values.Customer, Doc("who reported, as the source has them; personal data")]
+
+# Who does the work, and where.
+Reason = Annotated[str, Doc("why, in the words of who asked; empty: nobody said")]
+Remark = Annotated[str, Doc("a remark of who asked; empty: none")]
+ExpectedAt = Annotated[datetime | None, Doc("when the engineer expects to be on site, UTC; null: nobody said")]
+Place = Annotated[str, Doc("where the engineer is, in the engineer's words; empty: nobody said")]
+WaitingFor = Annotated[terms.WaitingFor, Doc("whom the ticket waits for meanwhile")]
+
+# Spare parts.
+PartsRequestNo = Annotated[str, Doc("the `request_no` of the request that is answered; empty: the store names none")]
+DocumentNo = Annotated[str, Doc("the number of the store's document, such as the ERP's stock transfer")]
+PartsWanted = Annotated[tuple[values.Part, ...], Doc("the parts that are asked for")]
+PartsGiven = Annotated[tuple[values.Part, ...], Doc("the parts that the store issued, not always those asked for")]
+
+# Evidence and talk.
+Uri = Annotated[str, Doc("where the proof lies, at most 2,000 characters; the bus never fetches it")]
+EvidenceKind = Annotated[terms.EvidenceKind, Doc("what the proof is")]
+Sha256 = Annotated[str, Doc("SHA-256 of the proof's bytes in hex, as whoever added it reckoned; empty: not known")]
+Caption = Annotated[str, Doc("what the proof shows; empty: nobody said")]
+Text = Annotated[str, Doc("the remark, at most 100,000 characters; empty where `changed` says it all")]
+Changed = Annotated[tuple[str, ...], Doc("columns of a row of an imported history that changed and have no field here")]
+AskedBy = Annotated[str, Doc("who of the customer's side asked, by name; empty: not known")]
+Question = Annotated[str, Doc("what the customer asked, in their words, at most 100,000 characters; empty: not known")]
+
+# The end.
+Summary = Annotated[str, Doc("what was found and done, in the handler's words, at most 100,000 characters")]
+RootCause = Annotated[str, Doc("why it failed: a code of schemas/root_causes.yaml (R14)")]
+ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name")]
+Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
+RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name")]
+Board = Annotated[str, Doc("the role whose board the ticket is put on; the bus itself names team_lead")]
+
+# Promises.
+ClockName = Annotated[terms.ClockName, Doc("which of the two promises it is")]
+DueAt = Annotated[datetime, Doc("when the promise falls or fell due, UTC; later than granted where there were pauses")]
+LimitS = Annotated[int, Doc("the time promised, in seconds, as granted when the ticket was opened")]
