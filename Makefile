@@ -22,7 +22,7 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
 	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 2)
 
-peers: $(STAMP) ## tests with peers of other languages (Node); what is missing is skipped and said
+peers: $(STAMP) ## tests with peers of other languages (Node, Java); what is missing is skipped and said
 	@$(BIN)/ticketbus fetch
 	@if command -v npm > /dev/null; then cd tests/peers/kafkajs && npm ci --ignore-scripts --no-audit --no-fund --silent; \
 		else echo "npm is not installed: what needs Node is skipped"; fi
