@@ -49,6 +49,14 @@ class RecordType:
         return f"{dotted(self.cls)}.v{self.version}"
 
     @property
+    def dataschema(self) -> str:
+        """Give the CloudEvents dataschema: an absolute URI of the subject, the same at every registry and for good.
+
+        An incompatible schema would be another subject; the very text is that of the id in the record's bytes.
+        """
+        return f"urn:ticketbus:schema:{self.subject}"
+
+    @property
     def file_name(self) -> str:
         """Give the name of the schema file under schemas/."""
         folder = "commands" if self.envelope is COMMAND else "records"

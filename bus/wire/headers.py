@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from uuid import UUID
 
+from schemas.catalogue import EVENT_TYPES
+
 Headers = list[tuple[str, bytes]]
 RETURNED = "ticketbus-letter"  # on replayed input: the number of its dead letter
+_DATASCHEMAS = {one.ce_type: one.dataschema.encode() for one in EVENT_TYPES}
 VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
 
 
@@ -18,7 +21,11 @@ def traceparent(trace_id: str, event_id: UUID) -> str:
 def event_headers(  # one argument a header
     *, event_id: UUID, source: str, ce_type: str, ticket_id: str, occurred_at: datetime, trace_id: str, version: int
 ) -> Headers:
-    """Give the headers in a fixed order, so that a repeat of the record is the same bytes."""
+    """Give the headers in a fixed order, so that a repeat of the record is the same bytes.
+
+    An event of a newer release, whose kind is not known here, has no `ce_dataschema`.
+    """
+    schema = _DATASCHEMAS.get(ce_type)
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),
@@ -26,6 +33,7 @@ def event_headers(  # one argument a header
         ("ce_type", ce_type.encode()),
         ("ce_subject", ticket_id.encode()),
         ("ce_time", occurred_at.astimezone(UTC).isoformat().encode()),
+        *([("ce_dataschema", schema)] if schema else ()),
         ("content-type", b"application/avro"),
         ("traceparent", traceparent(trace_id, event_id).encode()),
         ("ticket-version", str(version).encode()),

@@ -1,5 +1,6 @@
 """The schema files and the classes are equal, both ways; topics, root causes and promises are what was agreed."""
 
+import re
 from dataclasses import MISSING, fields
 from importlib import resources
 from typing import Any, get_args
@@ -76,6 +77,13 @@ def test_catalogue_every_field_says_what_it_is_and_times_and_sizes_their_unit(re
                 ("bytes", field["name"].endswith("_bytes")),
             ):
                 assert not wanted or unit in doc, field
+
+
+@pytest.mark.parametrize("record", EVENT_TYPES, ids=named)
+def test_catalogue_a_dataschema_is_an_absolute_uri_with_the_subject(record: RecordType) -> None:
+    urn = re.fullmatch(r"urn:[a-z0-9][a-z0-9-]{1,31}:schema:([A-Za-z0-9.]+)", record.dataschema)  # RFC 8141
+    assert urn is not None
+    assert urn[1] == f"{record.schema['namespace']}.{record.schema['name']}"
 
 
 def test_catalogue_a_closed_list_is_named_word_by_word() -> None:
