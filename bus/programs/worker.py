@@ -37,7 +37,7 @@ from schemas.topics import COMMANDS, INTAKE, LOG
 
 DELIVERY, SLA = "delivery", "sla"
 STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
-CONNECTIONS = 14
+CONNECTIONS = 14  # more than there are handlers: each holds one and may take a second, so one more is always free
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:

@@ -9,7 +9,7 @@ from bus.delivery.targets_config import TargetsConfig
 from bus.gateway.write import spool
 from bus.local.stack import Urls
 from bus.programs import host_watch
-from bus.programs.worker import stages_of
+from bus.programs.worker import CONNECTIONS, stages_of
 from deadletter import records, replay
 from schemas.topics import LOG, load_contract, physical
 from tests.bus_under_test import Bus, bus_on
@@ -36,6 +36,8 @@ async def test_readers_writers_of_every_topic_are_the_stages_that_run(bus: Bus) 
             for topic in CONTRACT.topics
         }
     assert {topic: set(one.readers) - OTHER_READERS for topic, one in CONTRACT.topics.items()} == reading
+    handlers = [handler.name for stage in stages for handler in stage.handlers]
+    assert len(handlers) < CONNECTIONS, "each holds a connection and may take a second: one has to be left"
 
 
 def test_readers_writers_of_every_topic_are_the_parts_that_name_it() -> None:
