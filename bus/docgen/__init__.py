@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bus.docgen import access, commands, events, metrics, settings, states, topics
+from bus.docgen import access, commands, events, metrics, retention, settings, states, topics
 from bus.docgen.markdown import replace_drawn
 from schemas.catalogue import RECORD_TYPES
 from schemas.topics import load_contract
@@ -21,6 +21,7 @@ def pages() -> Mapping[str, str]:
         "docs/access.md": access.page(),
         "docs/settings.md": settings.page(),
         "docs/metrics.md": metrics.page(),
+        "docs/retention.md": retention.page(contract),
     }
 
 

@@ -29,14 +29,15 @@ def _row(name: str, topic: Topic) -> tuple[str, ...]:
         topic.about,
         code(topic.key),
         str(topic.partitions),
-        _kept(topic),
+        retention_of(topic),
         ", ".join(topic.writers),
         ", ".join(topic.readers),
         "yes" if topic.public else "no",
     )
 
 
-def _kept(topic: Topic) -> str:
+def retention_of(topic: Topic) -> str:
+    """Say how long a topic's records stay. Pure."""
     if topic.compacted:
         return "compacted: the last of each key"
     return "for ever" if topic.retention is None else f"{topic.retention.days} days"
