@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         description="requests a second of one client, with a burst of two seconds' worth",
     )
     streams_per_client: int = Field(500, ge=1, description="WebSocket streams of one client at once")
+    cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]] = Field(
+        default_factory=list, description='JSON list of origins whose pages may call: ["https://desk.example"]'
+    )
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
     metrics_port: int | None = Field(

@@ -19,6 +19,7 @@ one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` name
 _COMPUTED: Mapping[str, str] = {
     "data": "`$XDG_DATA_HOME/ticketbus` or `~/.local/share/ticketbus`",
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
+    "cors_origins": "",
     "intake_secrets": "",
     "keep_days": "{}",
     "webhook_secrets": "",
@@ -61,5 +62,5 @@ def _shape(hint: Any) -> str:
     if get_origin(hint) is dict:
         return "JSON object of lists of secrets" if get_origin(args[1]) is list else "JSON object of integers"
     if get_origin(hint) is list:
-        return "JSON list of secrets"
+        return "JSON list of secrets" if SecretStr in get_args(args[0]) else "JSON list"
     return _SHAPES.get(hint) or spelled(hint)

@@ -7,6 +7,7 @@ from itertools import chain
 
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from bus.aio import cancel_all
@@ -26,7 +27,18 @@ class Gateway(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         deps: GatewayDeps = self.state.deps
-        return RequestMiddleware(self.router, deps.body_bytes_max)
+        whole: ASGIApp = RequestMiddleware(self.router, deps.body_bytes_max)
+        if not deps.cors_origins:
+            return whole
+        # Around all of it, so that a page of another origin also reads what went wrong. A token is no cookie: a
+        # browser sends none by itself.
+        return CORSMiddleware(
+            whole,
+            allow_origins=tuple(deps.cors_origins),
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "traceparent"),
+            expose_headers=("Idempotent-Replayed", "Location", "Retry-After", "Ticket-Trace-Id", "traceparent"),
+        )
 
 
 def make_app(

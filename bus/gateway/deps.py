@@ -1,6 +1,6 @@
 """What every route of the gateway needs, handed in by the composition root, and what the middleware found out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,12 +15,16 @@ from bus.intake.dispatch import utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDeps:
-    """Clients and their quota, the body limit and the clock; what one feature alone needs is given to its routes."""
+    """Clients and their quota, the body limit and the clock; what one feature alone needs is given to its routes.
+
+    `cors_origins`: whose pages may call from a browser.
+    """
 
     clients: Clients
     body_bytes_max: int
     quota: Quota
     now: Callable[[], datetime] = utc_now
+    cors_origins: Collection[str] = ()
 
 
 def deps_of(connection: HTTPConnection) -> GatewayDeps:

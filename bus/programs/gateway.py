@@ -153,6 +153,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
         GatewayDeps(
             clients=clients,
             body_bytes_max=core.settings.body_bytes_max,
+            cors_origins=core.settings.cors_origins,
             quota=Quota(core.settings.client_rate_per_s),
         ),
         features,

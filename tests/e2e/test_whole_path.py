@@ -14,6 +14,7 @@ from bus.kafka.clients import make_consumer
 from bus.wire.headers import header
 from schemas.topics import LOG, physical
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually
+from tests.gateway.described import Described
 
 ASSIGNEE = {
     "role": "现场工程师",
@@ -28,6 +29,20 @@ async def command(bus: Bus, ticket_id: str, name: str, body: dict[str, Any], key
     async with bus.client() as http:
         headers = {"Idempotency-Key": key or uuid4().hex}
         return await http.post(f"/v1/tickets/{ticket_id}/{name}", json=body, headers=headers)
+
+
+async def answers_as_described(bus: Bus, ticket_id: str) -> None:
+    """Hold what the gateway reads out against the description that it serves itself."""
+    of_ticket = f"/v1/tickets/{ticket_id}"
+    async with bus.client() as http:
+        served = (await http.get("/openapi.json")).json()
+        described = Described(lambda: served)
+        others = ["topics", "deadletters", "deadletters/redrives", "deliveries", "tickets?limit=500"]
+        paths = [of_ticket, f"{of_ticket}/events", f"/v1/journeys/{ticket_id}", "/livez", "/readyz", "/metrics"]
+        for path in (*paths, *(f"/v1/{one}" for one in others)):
+            answer = await http.get(path)
+            assert answer.status_code == 200, (path, answer.text)
+            await described(answer)
 
 
 async def test_whole_path_a_webhook_reaches_kafka_read_model_websocket_and_trace(running: Bus, tmp_path: Path) -> None:
@@ -68,6 +83,7 @@ async def test_whole_path_a_webhook_reaches_kafka_read_model_websocket_and_trace
     await _shown_in_the_read_model(running, ticket_id)
     await _is_on_kafka_with_its_headers(running, ticket_id, receipt.trace_id)
     await _is_told_by_trace(running, ticket_id, serial)
+    await answers_as_described(running, ticket_id)
 
 
 async def _shown_in_the_read_model(bus: Bus, ticket_id: str) -> None:

@@ -18,7 +18,9 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
-from bus.gateway.http.routing import Feature
+from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.openapi import document
+from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import DeadLetterService
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -35,6 +37,7 @@ from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
+from tests.gateway.described import Described, blank
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fakes import (
     CODEC,
@@ -79,6 +82,7 @@ class Gateway:
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which tickets a name is of, newest first."""
+    cors_origins: Sequence[str] = ()
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -87,9 +91,16 @@ class Gateway:
         self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
         self.hub = StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max)
         self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
-        self.deps = GatewayDeps(clients=self.clients, body_bytes_max=BODY_BYTES_MAX, quota=Quota(1e9))
-        self.app: Starlette = make_app(self.deps, self.features(), group=self.group, tasks=[self.hub.run_for_ever])
-        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://bus")
+        self.deps = GatewayDeps(
+            clients=self.clients, body_bytes_max=BODY_BYTES_MAX, quota=Quota(1e9), cors_origins=self.cors_origins
+        )
+        features = self.features()
+        self.app: Starlette = make_app(self.deps, features, group=self.group, tasks=[self.hub.run_for_ever])
+        routes = [route for feature in features for route in feature if isinstance(route, HttpRoute)]
+        described = Described(lambda: document(routes))
+        self.hooks: dict[str, list[Callable[..., Any]]] = {"response": [described]}
+        transport = httpx2.ASGITransport(app=self.app)
+        self.http = httpx2.AsyncClient(transport=transport, base_url="http://bus", event_hooks=self.hooks)
 
     def features(self) -> Sequence[Feature]:
         """Make the routes that the program serves, on these parts."""
@@ -135,9 +146,9 @@ class Gateway:
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
         if anything == "known":
-            return {"name": anything, "after": after, "most": most, "ticket_id": None, "also": []}
+            return {**blank(JourneyAnswer), "name": anything, "after": after, "most": most}
         found = self.known_by.get(anything)
-        return {"ticket_id": found[0], "also": found[1:]} if found else None
+        return {**blank(JourneyAnswer), "ticket_id": found[0], "also": found[1:]} if found else None
 
     async def _probe_store(self) -> None:
         self.store._there()

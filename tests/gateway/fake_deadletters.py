@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bus.gateway.ports import IdempotentRequest, StoredResponse
+from bus.gateway.routes.deadletter_answers import EditedAnswer, FrozenAnswer, RedriveAnswer
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
+from tests.gateway.described import blank
 
 
 @dataclass
@@ -30,4 +32,6 @@ class FakeDeadLetters:
     async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         """Keep the order."""
         self.done.append((order, deed))
-        return StoredResponse(content={}, repeated=False)
+        return StoredResponse(
+            content={**blank(FrozenAnswer), **blank(RedriveAnswer), **blank(EditedAnswer)}, repeated=False
+        )

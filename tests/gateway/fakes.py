@@ -17,6 +17,7 @@ from bus.domain.terms import KeyKind, State, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
 from bus.gateway.auth.binding import Client
+from bus.gateway.http.answers import TicketRow
 from bus.gateway.ports import SentEvent
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
@@ -29,6 +30,7 @@ from bus.wire.record import Record
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract
+from tests.gateway.described import blank
 
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
@@ -202,7 +204,7 @@ class FakeReadModel:
             and (scope is None or not scope.source or row["source"] == scope.source)
             and (scope is None or not scope.regions or row["region"] in scope.regions)
         ]
-        return found[:limit]
+        return [{**blank(TicketRow), **row} for row in found[:limit]]
 
 
 @dataclass

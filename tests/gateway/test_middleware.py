@@ -11,11 +11,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from bus.domain.errors import MalformedInput
 from bus.gateway.http import trace_context
 from bus.gateway.http.trace_context import parent_of, parse
+from bus.settings import Settings
 from bus.wire.json_body import read_object
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
 
@@ -155,3 +157,40 @@ async def test_middleware_requests_are_counted_by_route_and_never_by_path(gatewa
     assert REGISTRY.get_sample_value("ticketbus_http_requests_total", labels) == before + 1
     text = (await gateway.get("/metrics")).text
     assert "13800000001" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/tickets", "GET, HEAD, POST"),
+        ("/v1/tickets/T20261122-000001", "GET, HEAD"),
+        ("/v1/tickets/T20261122-000001/events", "GET, HEAD"),
+        ("/v1/tickets/T20261122-000001/assign", "POST"),
+        ("/v1/deadletters/redrives", "GET, HEAD, POST"),
+        ("/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_middleware_allow_names_every_method_of_a_path(gateway: Gateway, path: str, methods: str) -> None:
+    answer = await gateway.http.request("PUT", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+async def test_middleware_pages_of_named_origins_may_call_and_read_what_went_wrong() -> None:
+    gateway = Gateway(cors_origins=("https://desk.example",))
+    page = {"Origin": "https://desk.example"}
+    asked = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
+    async with gateway.http as http:
+        preflight = await http.options("/v1/tickets", headers=asked)
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, page["Origin"])
+        refused = await http.get("/v1/tickets", headers=page)
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, page["Origin"])
+        assert "access-control-allow-credentials" not in refused.headers
+        other = {**asked, "Origin": "https://elsewhere.example"}
+        assert (await http.options("/v1/tickets", headers=other)).status_code == 400
+        assert "access-control-allow-origin" not in (await http.get("/livez", headers=other)).headers
+    async with Gateway().http as http:
+        assert (await http.options("/v1/tickets", headers=asked)).status_code == 405
+        assert "access-control-allow-origin" not in (await http.get("/livez", headers=page)).headers
+    for wrong in ("*", "https://desk.example/page", "desk.example"):
+        with pytest.raises(ValidationError):
+            Settings.model_validate({"cors_origins": [wrong]})

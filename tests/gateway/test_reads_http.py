@@ -59,13 +59,8 @@ async def test_reads_http_filters_that_will_not_do_are_refused(
 
 
 async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> None:
-    assert (await gateway.get("/v1/journeys/known?cursor=7&limit=9")).json() == {
-        "name": "known",
-        "after": 7,
-        "most": 9,
-        "ticket_id": None,
-        "also": [],
-    }
+    shown = (await gateway.get("/v1/journeys/known?cursor=7&limit=9")).json()
+    assert (shown["name"], shown["after"], shown["most"], shown["ticket_id"]) == ("known", 7, 9, None)
     assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
     topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}
     assert topics["ticket.assign"]["event_types"] == ["TicketAssigned", "TicketReturned", "AssignmentAccepted"]

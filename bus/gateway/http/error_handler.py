@@ -1,5 +1,7 @@
 """What a request that failed is answered: every error, ours or theirs, as a problem; each is logged once."""
 
+from collections.abc import Collection
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,11 +15,16 @@ _CALLERS_WORDS = frozenset({"unknown_field", "nul", "lone_surrogate"})  # their 
 log = structlog.get_logger()
 
 
-def failed(error: Exception, *, method: str, path: str, route: str, trace_id: str) -> Response:
-    """Answer an error, and log it: a refusal as one, a failure of ours with its stack."""
+def failed(
+    error: Exception, *, method: str, path: str, route: str, allowed: Collection[str], trace_id: str
+) -> Response:
+    """Answer an error, and log it: a refusal as one, a failure of ours with its stack.
+
+    `allowed` are the methods that the path has, for whoever came with another.
+    """
     match error:
         case HTTPException():
-            return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN]), trace_id)
+            return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN], allowed), trace_id)
         case Refusal() | HttpProblem() | Transient():
             response = problem(error, trace_id)
             code, field = getattr(error, "code", type(error).__name__), getattr(error, "field", "")
@@ -31,12 +38,12 @@ def failed(error: Exception, *, method: str, path: str, route: str, trace_id: st
     return internal(trace_id)
 
 
-def _not_routed(error: HTTPException, method: str, path: str) -> HttpProblem:
+def _not_routed(error: HTTPException, method: str, path: str, allowed: Collection[str]) -> HttpProblem:
     """Turn Starlette's 404 and 405 into problems."""
     if error.status_code == 404:
         zh, en = f"没有地址 {path!r},见 /docs", f"there is no {path!r}; see /docs"
         return HttpProblem(404, "no_such_path", "path", Text(zh, en))
     if error.status_code == 405:
         zh, en = f"{path!r} 不支持 {method}", f"{path!r} does not take {method}"
-        return HttpProblem(405, "method_not_allowed", "method", Text(zh, en), error.headers)
+        return HttpProblem(405, "method_not_allowed", "method", Text(zh, en), {"Allow": ", ".join(sorted(allowed))})
     return HttpProblem(error.status_code, "http", "request", Text(error.detail, error.detail), error.headers)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from opentelemetry import trace
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
@@ -13,6 +14,7 @@ from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.trace_context import TraceContext, context_of, parent_of, span_under
 from bus.wire.json_body import WHOLE
 
@@ -85,7 +87,7 @@ class RequestMiddleware:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
-            answer = failed(error, **about, trace_id=context.trace_id)
+            answer = failed(error, **about, allowed=_allowed(scope), trace_id=context.trace_id)
             if status == 0:
                 await answer(scope, receive, send_traced)
         finally:
@@ -128,6 +130,16 @@ class RequestMiddleware:
         limit = self.body_bytes_max
         zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
         return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), {"Connection": "close"}, limit_bytes=limit)
+
+
+def _allowed(scope: Scope) -> set[str]:
+    """Give the methods that the routes of a path take; a route for names that are none does not count."""
+    methods = set[str]()
+    for route in scope["app"].router.routes if "app" in scope else ():
+        endpoint = getattr(route, "endpoint", None)
+        if isinstance(endpoint, HttpRoute) and not endpoint.stray and route.matches(scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return methods
 
 
 def _name(span: trace.Span, scope: Scope) -> None:

@@ -19,6 +19,7 @@ from swagger_ui_bundle import swagger_ui_path
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
 from bus.gateway.auth.roles import GRANTS, Access
+from bus.gateway.http.answers import Problem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
@@ -28,6 +29,20 @@ _STRING = {"type": "string"}
 _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # dialects of patterns differ in what they call blank: not one of any
 _SUMMARY = "工单事件总线 / the ticket event bus"
 _PROBLEM = "application/problem+json"
+_ABOUT = (
+    "Every change of a ticket is a command; every answer names the trace that leads through the bus. Errors are "
+    "RFC 9457 problems with a stable `code`, the `field`, and what to do, in Chinese and English."
+)
+_OPERATIONS = "operations"
+_TAGS = {
+    "tickets": "工单 / tickets: open, change, read",
+    "journeys": "轨迹 / where a ticket is stuck",
+    "sources": "来源 / signed webhooks of source systems",
+    "topics": "主题 / the topic contract",
+    "deadletters": "死信 / dead letters and redrives",
+    "deliveries": "投递 / queues towards other systems",
+    _OPERATIONS: "运维 / health and metrics",
+}
 _PAGE = """<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>ticketbus</title>
 <link rel="stylesheet" href="/docs/files/swagger-ui.css"></head><body><div id="swagger-ui"></div>
 <script src="/docs/files/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
@@ -56,28 +71,57 @@ def _showing(path: str, content: bytes, kind: str) -> HttpRoute:
 
 def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
     """Describe the interface as OpenAPI. Pure."""
+    described = [route for route in routes if route.about]
+    kinds = list({id(kind): kind for route in described for kind in (Problem, *route.answers.values())}.values())
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(id(kind), "serialization", TypeAdapter(kind)) for kind in kinds], ref_template="#/components/schemas/{model}"
+    )
+    answers = {key: schema for (key, _), schema in schemas.items()}
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        if route.about:
-            path = route.path.replace(":path}", "}")
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+    for route in described:
+        path = route.path.replace(":path}", "}")
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, answers)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "ticketbus", "summary": _SUMMARY, "version": version("ticketbus")},
+        "info": {
+            "title": "ticketbus",
+            "summary": _SUMMARY,
+            "description": _ABOUT,
+            "version": version("ticketbus"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": about} for name, about in _TAGS.items()],
         "paths": paths,
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": definitions["$defs"],
+        },
     }
 
 
-def _operation(route: HttpRoute, path: str) -> dict[str, Any]:
-    about = {"description": inspect.getdoc(route.run) or "", **route.about}
+def _operation(route: HttpRoute, path: str, schemas: Mapping[int, Any]) -> dict[str, Any]:
+    name = getattr(route.run, "__name__", "").strip("_").replace("_", "-")
+    about = {"operationId": name, "description": inspect.getdoc(route.run) or "", "security": [], **route.about}
     documented = {one["name"] for one in about.get("parameters", ())}
     named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in documented]
     answers = {
-        "2XX": {"description": "Done", "content": {"application/json": {}}},
-        "default": {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: {}}},
+        str(status): {"description": _first_line(kind), "content": {"application/json": {"schema": schemas[id(kind)]}}}
+        for status, kind in route.answers.items()
     }
-    return {**about, "parameters": [*about.get("parameters", ()), *named], "responses": answers}
+    problem = {"schema": schemas[id(Problem)]}
+    failed = {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: problem}}
+    tag = next(one for one in _TAGS if path.startswith(f"/v1/{one}") or one == _OPERATIONS)
+    return {
+        **about,
+        "tags": [tag],
+        "parameters": [*about.get("parameters", ()), *named],
+        "responses": {**answers, **about.get("responses", {}), "default": failed},
+    }
+
+
+def _first_line(kind: Any) -> str:
+    return (inspect.getdoc(kind) or "").splitlines()[0]
 
 
 def in_path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

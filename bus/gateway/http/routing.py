@@ -15,12 +15,17 @@ Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRoute:
-    """One method of one path; `about` is its OpenAPI operation, without it the route is not described."""
+    """One method of one path; `about` is its OpenAPI operation, without it the route is not described.
+
+    `answers` gives by status what it answers in JSON. `stray`: it is there to say that a name in the path is none.
+    """
 
     method: str
     path: str
     run: Handler
     about: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[int, Any] = field(default_factory=dict)
+    stray: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what goes wrong is the middleware's to answer."""
@@ -52,8 +57,12 @@ Feature = Sequence[HttpRoute | StreamRoute]
 """The routes of one feature; of two that fit a request the first serves it."""
 
 
-def reading(path: str, run: Handler, summary: str, **about: Any) -> HttpRoute:
-    """Make a GET route that takes a bearer token; `about` is what else its OpenAPI operation has. Pure."""
+def reading(path: str, run: Handler, summary: str, answer: Any = None, **about: Any) -> HttpRoute:
+    """Make a GET route that takes a bearer token and answers in JSON; `about` is what else its operation has. Pure."""
     return HttpRoute(
-        method="GET", path=path, run=run, about={"summary": summary, "security": [{"bearer": []}], **about}
+        method="GET",
+        path=path,
+        run=run,
+        about={"summary": summary, "security": [{"bearer": []}], **about},
+        answers={200: answer} if answer else {},
     )

@@ -16,6 +16,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
+from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
     NUMBER_MAX,
     DeadLetterRequest,
@@ -34,16 +35,17 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
 
-_REQUESTS: Final[Mapping[str, type[DeadLetterRequest]]] = {
-    "/v1/deadletters/retry": RetryLetters,
-    "/v1/deadletters/discard": DiscardLetters,
-    "/v1/deadletters/{letter}/edit": EditLetter,
-    "/v1/deadletters/redrives": FreezeRedrive,
-    "/v1/deadletters/redrives/{redrive}/run": RunRedrive,
-    "/v1/deadletters/redrives/{redrive}/stop": StopRedrive,
-    "/v1/deliveries/{target}/pause": PauseDelivery,
-    "/v1/deliveries/{target}/resume": ResumeDelivery,
+_REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
+    "/v1/deadletters/retry": (RetryLetters, answers.RetriedAnswer),
+    "/v1/deadletters/discard": (DiscardLetters, answers.DiscardedAnswer),
+    "/v1/deadletters/{letter}/edit": (EditLetter, answers.EditedAnswer),
+    "/v1/deadletters/redrives": (FreezeRedrive, answers.FrozenAnswer),
+    "/v1/deadletters/redrives/{redrive}/run": (RunRedrive, answers.RedriveAnswer),
+    "/v1/deadletters/redrives/{redrive}/stop": (StopRedrive, answers.RedriveAnswer),
+    "/v1/deliveries/{target}/pause": (PauseDelivery, answers.PausedAnswer),
+    "/v1/deliveries/{target}/resume": (ResumeDelivery, answers.PausedAnswer),
 }
+"""What each request is, and what it answers."""
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
@@ -52,14 +54,30 @@ def deadletter_routes(dead_letters: DeadLetterService) -> Sequence[HttpRoute]:
     """Make the routes: what can be read, and each request that changes something. Pure."""
     handlers = _DeadLetterHandlers(dead_letters)
     requests = [
-        HttpRoute(method="POST", path=path, run=handlers.requesting(cls), about=request_docs(cls, path))
-        for path, cls in _REQUESTS.items()
+        HttpRoute(
+            method="POST",
+            path=path,
+            run=handlers.requesting(cls),
+            about=request_docs(cls, path),
+            answers={_status(cls): answer},
+        )
+        for path, (cls, answer) in _REQUESTS.items()
     ]
     return [
-        reading("/v1/deadletters", handlers.list_letters, "List the open letters by cause", parameters=_OF_LIST),
-        reading("/v1/deadletters/redrives", handlers.list_redrives, "List the redrives"),
-        reading("/v1/deadletters/{letter}", handlers.show_letter, "Show a letter", parameters=_LETTER),
-        reading("/v1/deliveries", handlers.list_deliveries, "List the queues towards other systems"),
+        reading(
+            "/v1/deadletters",
+            handlers.list_letters,
+            "List the open letters by cause",
+            answers.LetterList,
+            parameters=_OF_LIST,
+        ),
+        reading("/v1/deadletters/redrives", handlers.list_redrives, "List the redrives", answers.RedriveList),
+        reading(
+            "/v1/deadletters/{letter}", handlers.show_letter, "Show a letter", answers.LetterAnswer, parameters=_LETTER
+        ),
+        reading(
+            "/v1/deliveries", handlers.list_deliveries, "List the queues towards other systems", answers.TargetList
+        ),
         *requests,
     ]
 
@@ -107,9 +125,13 @@ class _DeadLetterHandlers:
             )
             response = await self.service.act(wanted, request)
             headers = {"Idempotent-Replayed": "true"} if response.repeated else {}
-            return json_response(response.content, 201 if cls is FreezeRedrive else 200, headers)
+            return json_response(response.content, _status(cls), headers)
 
         return act
+
+
+def _status(cls: type[DeadLetterRequest]) -> int:
+    return 201 if cls is FreezeRedrive else 200
 
 
 def _path(http: HttpRequest) -> dict[str, int | str]:

@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
+from bus.gateway.http.answers import LiveAnswer, ReadyAnswer
 from bus.gateway.http.problems import RETRY_AFTER_S
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.ports import Probe
 
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
 PROBE_SECONDS_MAX, PROBE_EVERY_S = 2.0, 1.0
 
 
@@ -33,9 +35,26 @@ def health_routes(probes: Mapping[str, Probe]) -> Sequence[HttpRoute]:
         return json_response(content, 200 if ready else 503, {} if ready else {"Retry-After": str(RETRY_AFTER_S)})
 
     return [
-        HttpRoute(method="GET", path="/livez", run=_livez, about={"summary": "Say that the process runs"}),
-        HttpRoute(method="GET", path="/readyz", run=readyz, about={"summary": "Say which parts are up"}),
-        reading("/metrics", _show_metrics, "Prometheus metrics"),
+        HttpRoute(
+            method="GET",
+            path="/livez",
+            run=_livez,
+            about={"summary": "Say that the process runs"},
+            answers={200: LiveAnswer},
+        ),
+        HttpRoute(
+            method="GET",
+            path="/readyz",
+            run=readyz,
+            about={"summary": "Say which parts are up"},
+            answers={200: ReadyAnswer, 503: ReadyAnswer},
+        ),
+        reading(
+            "/metrics",
+            _show_metrics,
+            "Prometheus metrics",
+            responses={"200": {"description": "Metrics as text", "content": _TEXT}},
+        ),
     ]
 
 

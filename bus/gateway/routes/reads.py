@@ -15,6 +15,7 @@ from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access, Role
+from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage, TopicAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
@@ -56,18 +57,25 @@ def read_routes(*, store: Store, tickets: TicketReader, journey: JourneyOf, cont
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
     handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract)
     return [
-        reading("/v1/tickets", handlers.list_tickets, "List tickets", parameters=[*_FILTERED, *_PAGED, _PERSON]),
-        reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket", parameters=[_PERSON]),
+        reading(
+            "/v1/tickets", handlers.list_tickets, "List tickets", TicketPage, parameters=[*_FILTERED, *_PAGED, _PERSON]
+        ),
+        reading("/v1/tickets/{ticket_id}", handlers.show_ticket, "Show a ticket", TicketAnswer, parameters=[_PERSON]),
         reading(
             "/v1/tickets/{ticket_id}/events",
             handlers.show_events,
             "Show a ticket's events",
+            EventPage,
             parameters=[*_PAGED, _PERSON],
         ),
         reading(
-            "/v1/journeys/{any:path}", handlers.show_journey, "Where is my ticket stuck?", parameters=[*_PAGED, _PERSON]
+            "/v1/journeys/{any:path}",
+            handlers.show_journey,
+            "Where is my ticket stuck?",
+            JourneyAnswer,
+            parameters=[*_PAGED, _PERSON],
         ),
-        reading("/v1/topics", handlers.show_topics, "Show the topic contract"),
+        reading("/v1/topics", handlers.show_topics, "Show the topic contract", list[TopicAnswer]),
     ]
 
 

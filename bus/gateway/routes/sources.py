@@ -13,6 +13,7 @@ from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
 from bus.domain.text import Text
 from bus.gateway.deps import body_of, deps_of, trace_of
+from bus.gateway.http.answers import DeliveryAnswer, SpooledAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
 from bus.gateway.http.routing import HttpRoute
@@ -26,18 +27,39 @@ from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
 KEPT_HEADERS = ("content-type", "traceparent", "user-agent", "webhook-id", "webhook-timestamp")
+_SIGNED = {
+    "webhook-id": "the delivery's id: the same again is the same delivery",
+    "webhook-timestamp": "when it was signed, in seconds since 1970; at most five minutes ago",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 of id, timestamp and body, in base64 (Standard Webhooks)",
+}
 _WEBHOOK = {
+    "operationId": "take-delivery",
     "summary": "Take a signed delivery",
+    "parameters": [
+        {"name": name, "in": "header", "required": True, "description": about, "schema": {"type": "string"}}
+        for name, about in _SIGNED.items()
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "What the source's adapter reads: docs/adapters.md",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
     "description": "Take a signed delivery: 201 when it opened a ticket, 200 otherwise.\n\n"
     "202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: "
     "a\nnote must not overtake the opening of its ticket.",
 }
 
+_ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
+
 
 def source_routes(sources: Mapping[str, Source], writes: WriteSide, waits: Waits) -> Sequence[HttpRoute]:
     """Make the route; `sources` by the name in the path, `waits` for those whose deliveries lie on Kafka. Pure."""
     handlers = _SourceHandlers(sources, writes, waits)
-    return [HttpRoute(method="POST", path="/v1/sources/{source}/webhook", run=handlers.webhook, about=_WEBHOOK)]
+    return [
+        HttpRoute(
+            method="POST", path="/v1/sources/{source}/webhook", run=handlers.webhook, about=_WEBHOOK, answers=_ANSWERS
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True)

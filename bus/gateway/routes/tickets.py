@@ -16,6 +16,7 @@ from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.binding import Client, check_opening
 from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
+from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
 from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_response, keep
@@ -46,12 +47,13 @@ def ticket_routes(writes: WriteSide) -> Sequence[HttpRoute]:
     return [
         _posting("/v1/tickets", handlers.open_ticket, OpenTicket),
         *commands,
-        HttpRoute(method="POST", path="/v1/tickets/{ticket_id}/{command}", run=_no_command),
+        HttpRoute(method="POST", path="/v1/tickets/{ticket_id}/{command}", run=_no_command, stray=True),
     ]
 
 
 def _posting(path: str, run: Handler, cls: type[Command]) -> HttpRoute:
-    return HttpRoute(method="POST", path=path, run=run, about=command_docs(cls))
+    opens = {201: CommandAnswer, 202: SpooledAnswer} if cls is OpenTicket else {}
+    return HttpRoute(method="POST", path=path, run=run, about=command_docs(cls), answers={200: CommandAnswer, **opens})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,256 @@
+"""What the gateway answers, as types for its description; tests hold every answer that they get against them."""
+
+from datetime import datetime
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from bus.domain.terms import State
+from bus.domain.values import Customer, IncidentKey
+
+
+class Problem(TypedDict):
+    """What went wrong (RFC 9457): a stable code, the field at fault, and what to do, in Chinese and English."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    field: str
+    detail: str
+    detail_en: str
+    trace_id: str
+
+
+class CommandAnswer(TypedDict):
+    """What a command came to; a report that joined a ticket gets that ticket's number."""
+
+    ticket_id: str
+    master: str
+    answer: str
+    version: int
+    trace_id: str
+
+
+class RefusedCommand(TypedDict):
+    """A command of a delivery that was refused; it is kept with the reason."""
+
+    answer: Literal["refused"]
+    code: str
+    field: str
+
+
+class DeliveryAnswer(TypedDict):
+    """What the commands of a webhook delivery came to, in order."""
+
+    delivery_id: str
+    results: list[CommandAnswer | RefusedCommand]
+
+
+class SpooledAnswer(TypedDict):
+    """A request that waits on Kafka for PostgreSQL, and takes effect once."""
+
+    answer: Literal["spooled"]
+    delivery_id: str
+    trace_id: str
+
+
+class Responsibility(TypedDict):
+    """Who did what last (R8)."""
+
+    creator: str
+    assigner: str
+    handler: str
+    last_at: datetime | None
+    last_action: str
+
+
+class PromiseClock(TypedDict):
+    """A promise: its length in seconds, and when it falls due."""
+
+    limit_s: int
+    running: bool
+    due_at: datetime | None
+    warned: bool
+    breached_at: datetime | None
+    settled_at: datetime | None
+
+
+class Promises(TypedDict):
+    """The two promises of a ticket."""
+
+    first_response: PromiseClock
+    resolution: PromiseClock
+
+
+class TicketHead(TypedDict):
+    """What a ticket and a row of a list have in common."""
+
+    ticket_id: str
+    source: str
+    source_no: str
+    incident_key: IncidentKey
+    title: str
+    type: str
+    region: str
+    serial: str
+    state: State
+    state_zh: str
+    substate: str | None
+    paused: bool
+    waiting_for: str | None
+    assignee: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    root_cause: str
+    reports: int
+    pauses: int
+    reassignments: int
+    reopens: int
+    asked: int
+    historic: bool
+    responsibility: Responsibility
+    version: int
+    trace_id: str
+
+
+class TicketRow(TicketHead):
+    """A ticket in a list, from the read model."""
+
+
+class TicketAnswer(TicketHead):
+    """A ticket as committed."""
+
+    customer: Customer
+    accepted_at: datetime | None
+    closure_requested: bool
+    photos: list[str]
+    summary: str
+    sla: Promises
+
+
+class TicketPage(TypedDict):
+    """Tickets, newest number first; `next` is the cursor of the following page, null on the last."""
+
+    tickets: list[TicketRow]
+    next: str | None
+
+
+class EventAnswer(TypedDict):
+    """An event: its envelope, and beside it the fields of its type."""
+
+    event_id: str
+    event_type: str
+    ticket_id: str
+    version: int
+    occurred_at: datetime
+    actor: str
+    source: str
+    trace_id: str
+
+
+class EventPage(TypedDict):
+    """Events in order of version; `next` is the cursor of the following page, null on the last."""
+
+    ticket_id: str
+    events: list[EventAnswer]
+    next: str | None
+
+
+class HopAnswer(TypedDict):
+    """A step of an event's way: when, and how long after the step that it followed."""
+
+    hop: str
+    where: str | None
+    at: datetime | None
+    lag_ms: float | None
+
+
+class JourneyEvent(TypedDict):
+    """An event of a journey, with its hops."""
+
+    version: int
+    event_type: str
+    event_id: str
+    actor: str
+    source: str
+    hops: list[HopAnswer]
+
+
+class RefusalAnswer(TypedDict):
+    """Input about the ticket that was refused."""
+
+    code: str
+    field: str
+    detail: str
+    detail_en: str
+    origin: str
+    at: datetime
+    times: int
+
+
+class JourneyLetter(TypedDict):
+    """A dead letter of the ticket; free text is masked."""
+
+    number: int
+    origin: str
+    state: str
+    reason: str
+    kind: str
+    detail: str
+    attempts: int
+    died_at: datetime
+
+
+class VerdictLine(TypedDict):
+    """Where a ticket is stuck and what to do next."""
+
+    zh: str
+    en: str
+
+
+class JourneyAnswer(TypedDict):
+    """A ticket's way, found by any of its names; all but letters and verdict is null where no ticket is known."""
+
+    ticket_id: str | None
+    trace_id: str
+    source: str | None
+    source_no: str | None
+    title: str | None
+    state: State | None
+    state_zh: str | None
+    version: int | None
+    opened_at: datetime | None
+    also: list[str]
+    events: list[JourneyEvent]
+    refusals: list[RefusalAnswer]
+    letters: list[JourneyLetter]
+    verdict: list[VerdictLine]
+    next: str | None
+
+
+class TopicAnswer(TypedDict):
+    """A topic of the contract; `retention` is an ISO 8601 duration, null for ever."""
+
+    name: str
+    about: str
+    key: str
+    partitions: int
+    retention: str | None
+    event_types: list[str]
+    public: bool
+
+
+class LiveAnswer(TypedDict):
+    """That the process runs."""
+
+    live: bool
+
+
+class ReadyAnswer(TypedDict):
+    """Whether requests can be taken, and which parts are up."""
+
+    ready: bool
+    postgres: NotRequired[Literal["up", "down"]]
+    kafka: NotRequired[Literal["up", "down"]]

@@ -1,0 +1,67 @@
+"""Every answer of a gateway, held against its own description."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cached_property
+from typing import Any, get_args, get_origin, get_type_hints
+
+import httpx2
+import jsonschema_rs
+from typing_extensions import is_typeddict
+
+
+def blank(kind: Any) -> Any:
+    """Make an answer of a type that says nothing, for fakes to fill in what their test is about."""
+    if is_typeddict(kind) or is_dataclass(kind):
+        return {name: blank(hint) for name, hint in get_type_hints(kind).items()}
+    if type(None) in get_args(kind):
+        return None
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind)).value
+    if kind is datetime:
+        return "2026-11-22T12:00:00Z"
+    return (get_origin(kind) or kind)()
+
+
+class Described:
+    """The description of some routes; call it with each response."""
+
+    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
+        """Ask for the OpenAPI document when it is needed."""
+        self._describe = describe
+        self._validators: dict[str, Any] = {}
+
+    async def __call__(self, response: httpx2.Response) -> None:
+        """Hold a response to its schema; raises ValidationError, or KeyError for a status that is not described."""
+        method, path = response.request.method.lower(), response.request.url.path
+        operation = next((one[method] for place, one in self._paths if place.fullmatch(path) and method in one), None)
+        if operation is None:
+            return  # not described: the docs themselves, and what is no path
+        await response.aread()
+        answers = operation["responses"]
+        default = answers["default"] if response.status_code >= 400 else None
+        (kind, content), *_ = answers.get(str(response.status_code), default)["content"].items()
+        assert response.headers["content-type"].startswith(kind), (path, response.headers["content-type"])
+        if "json" in kind:
+            self._validator(content["schema"]).validate(response.json())
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return self._describe()
+
+    @cached_property
+    def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+        """List the paths, those without parameters first, as the routes are."""
+        named = sorted(self._document["paths"].items(), key=lambda one: "{" in one[0])
+        return [(re.compile(re.sub(r"{\w+}", ".+" if "any" in path else "[^/]+", path)), one) for path, one in named]
+
+    def _validator(self, schema: dict[str, Any]) -> Any:
+        key = json.dumps(schema, sort_keys=True)
+        if key not in self._validators:
+            whole = {**schema, "components": self._document["components"]}
+            self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+        return self._validators[key]
