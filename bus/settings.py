@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
+    kafka_password_file: Path | None = Field(
+        None, description="file that holds the password, where the variable is unset"
+    )
     kafka_ca_file: Path | None = Field(None, description="PEM of the authority that signed the brokers' certificates")
 
     http_host: str = Field("127.0.0.1", description="where the gateway listens")

@@ -1,11 +1,22 @@
 """`ticketbus topics`: the topic contract and the broker."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from schemas.acls import Acl
+
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME", help="A system that writes ticket.commands; repeatable.")
+]
+Subscribers = Annotated[
+    list[str] | None, typer.Option("--subscriber", metavar="NAME", help="A reader of the public topics; repeatable.")
+]
 
 commands = typer.Typer(name="topics", help="The topic contract.", no_args_is_help=True)
 
@@ -28,19 +39,68 @@ def show(as_json: Json = False) -> None:
 
 
 @commands.command()
-def apply(data: Data = None) -> None:
+def apply(
+    acl: Annotated[bool, typer.Option("--acl", help="Set the ACLs that `topics acl` lists, too.")] = False,
+    source: Sources = None,
+    subscriber: Subscribers = None,
+    data: Data = None,
+) -> None:
     """Create missing topics, set configs that differ, register every schema, migrate the database; harmless to repeat.
 
     Says each change, from what to what. What the contract does not name stays.
     A number of partitions is never changed: where it differs no topic is
     touched, and it exits 1 with both numbers.
 
+    With --acl, as one of Kafka's super users: ACLs that are missing are added,
+    others stay and are listed.
+
     Example: ticketbus topics apply
     """
     from bus.app import prepare
     from bus.cli.run import resolved, run
 
-    run(prepare(resolved(data), echo))
+    if (source or subscriber) and not acl:
+        raise typer.BadParameter("--source and --subscriber go with --acl")
+    settings = resolved(data)
+    if acl:
+        from bus.kafka.acls import apply_acls
+
+        applied = run(apply_acls(settings, _acls(settings.namespace, source, subscriber)))
+        for one in applied.added:
+            echo(f"ACL added: {one}")
+        for one in applied.others:
+            echo(f"ACL stays, not the contract's: {one}")
+        echo(f"{len(applied.added)} ACLs added")
+    run(prepare(settings, echo))
+
+
+@commands.command("acl")
+def list_acls(
+    source: Sources = None,
+    subscriber: Subscribers = None,
+    as_commands: Annotated[bool, typer.Option("--commands", help="As calls of kafka-acls.sh.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the ACLs that the contract means: of each program, of the sources and the subscribers named. Asks no broker.
+
+    Example: ticketbus topics acl --source mes --subscriber bi --commands
+    """
+    import dataclasses
+
+    from bus.cli.run import echo_json
+    from bus.settings import load
+    from schemas import acls
+
+    derived = _acls(load().namespace, source, subscriber)
+    if as_commands:
+        for line in acls.commands(derived):
+            echo(line)
+        return
+    for one in derived:
+        if as_json:
+            echo_json(dataclasses.asdict(one))
+        else:
+            echo(str(one))
 
 
 @commands.command()
@@ -63,3 +123,13 @@ def check(
     if differences:
         raise typer.Exit(1)
     echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))
+
+
+def _acls(namespace: str, sources: Iterable[str] | None, subscribers: Iterable[str] | None) -> "tuple[Acl, ...]":
+    from schemas.acls import acls_of
+    from schemas.topics import load_contract
+
+    try:
+        return acls_of(load_contract(), namespace=namespace, sources=sources or (), subscribers=subscribers or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -28,7 +28,7 @@ A client of an earlier version is not bound: it reaches all tickets that its rol
 `client bind` binds it. About dead letters a person decides: a token of role `sre` or `admin` that is bound to nobody
 reads them, and no more; with `TICKETBUS_TWO_PERSONS=1` a redrive is let go by another person than the one who froze it.
 Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
-whoever may write that topic is believed."""
+whoever may write that topic is believed ([what is proven](securing.md#what-is-proven-and-what-is-not))."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")
 _BOUND: dict[Role, tuple[str, str]] = {
     Role.SOURCE: (

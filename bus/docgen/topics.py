@@ -1,6 +1,9 @@
 """The topics page, drawn from the contract schemas/topics.yaml."""
 
+from collections.abc import Iterator
+
 from bus.docgen.markdown import code, codes, document, table
+from schemas.acls import Acl, acls_of
 from schemas.topics import Contract, Topic
 
 _ABOUT = """\
@@ -8,6 +11,10 @@ _ABOUT = """\
 differ, never a number of partitions; `ticketbus topics check --live` says where the broker differs. The broker never
 makes a topic by itself. With `TICKETBUS_NAMESPACE=t1` its names read `t1.ticket.events` and so on. A subscriber topic
 is a filtered view of `ticket.events` with the very same bytes."""
+_RIGHTS = """\
+On a [secured cluster](securing.md) each program has a user of its own; `ticketbus topics acl` lists what it may,
+`ticketbus topics apply --acl` sets it. `name` stands for each source and subscriber; a
+namespace stands before every name."""
 _HEADS = ("Topic", "Holds", "Key", "Partitions", "Retention", "Written by", "Read by", "For subscribers")
 
 
@@ -20,7 +27,26 @@ def page(contract: Contract) -> str:
         table(_HEADS, (_row(name, topic) for name, topic in contract.topics.items())),
         "## What goes where",
         *(f"### {name}\n\n{topic.about}\n\n{_holds(topic)}" for name, topic in contract.topics.items()),
+        "## Who may do what on the broker",
+        _RIGHTS,
+        table(("User", "Reads", "Writes", "Else"), _rights(contract)),
     )
+
+
+def _rights(contract: Contract) -> Iterator[tuple[str, ...]]:
+    acls = acls_of(contract, namespace="", sources=("name",), subscribers=("name",))
+
+    for principal in sorted({one.principal for one in acls}):
+        own = [one for one in acls if one.principal == principal]
+        on = {how: [x.name for x in own if (x.resource, x.operation) == ("topic", how)] for how in ("Read", "Write")}
+        rest = sorted({_else(one) for one in own} - {""})
+        yield (code(principal.removeprefix("User:")), codes(on["Read"]), codes(on["Write"]), "; ".join(rest))
+
+
+def _else(acl: Acl) -> str:
+    if acl.resource != "topic":
+        return f"{acl.resource} {code(acl.name + ('…' if acl.prefixed else ''))}"
+    return "" if acl.operation in {"Read", "Write"} else f"{acl.operation} of all topics here"
 
 
 def _row(name: str, topic: Topic) -> tuple[str, ...]:

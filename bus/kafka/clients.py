@@ -17,7 +17,7 @@ from aiokafka.errors import (
 )
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
-from bus.settings import Settings
+from bus.settings import Settings, SettingsInvalid
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -27,17 +27,26 @@ STOP_S_MAX = 1.0
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
-    """Give the connection arguments that every aiokafka client takes."""
+    """Give the connection arguments that every Kafka client takes. Raises SettingsInvalid."""
     protocol = settings.kafka_security_protocol
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap, "security_protocol": protocol}
     if protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.kafka_sasl_mechanism
         options["sasl_plain_username"] = settings.kafka_username
-        secret = settings.kafka_password
-        options["sasl_plain_password"] = secret.get_secret_value() if secret else None
+        options["sasl_plain_password"] = _password(settings)
     if protocol.endswith("SSL"):
         options["ssl_context"] = create_default_context(cafile=settings.kafka_ca_file)
     return options
+
+
+def _password(settings: Settings) -> str | None:
+    if settings.kafka_password is not None:
+        return settings.kafka_password.get_secret_value()
+    path = settings.kafka_password_file
+    try:
+        return None if path is None else path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsInvalid(f"TICKETBUS_KAFKA_PASSWORD_FILE: cannot read {path} ({error.strerror})") from error
 
 
 def make_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:

@@ -16,7 +16,7 @@ from tests.bus_under_test import Bus, bus_on
 
 CONTRACT = load_contract()
 OTHER_READERS = {"stream", "operators"}  # no stages: the gateway's stream, and people
-OUTSIDE = {"sources"}  # writers that are no program of the bus
+OUTSIDE = {"sources", "operators"}  # writers that are no program of the bus: systems, and people by `hosts remove`
 # Modules that name the topics that they write: records beside events go out by the relay.
 WRITING = {spool: "gateway", host_watch: "watch", records: "relay", replay: "relay"}
 
