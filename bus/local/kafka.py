@@ -100,11 +100,11 @@ def answers(*, port: int, timeout_s: float = 1.0) -> bool:
         return False
 
 
-def format_log(home: Path, *, jars: Sequence[Path], cluster: str) -> None:
+def format_log(home: Path, *, jars: Sequence[Path], cluster: str, options: Sequence[str] = ()) -> None:
     """Make the log directory of the configured broker. Idempotent; blocks for about 2 s."""
     tool = java_command(home, jars=jars, main="kafka.tools.StorageTool", options=["-XX:TieredStopAtLevel=1"])
     done = subprocess.run(
-        [*tool, "format", "--ignore-formatted", "-t", cluster, "-c", str(home / "server.properties")],
+        [*tool, "format", "--ignore-formatted", "-t", cluster, "-c", str(home / "server.properties"), *options],
         capture_output=True,
         text=True,
         check=False,

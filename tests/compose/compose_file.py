@@ -18,6 +18,21 @@ COMPOSE: Mapping[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: Mapping[str, Mapping[str, Any]] = COMPOSE["services"]
 
 
+NOT_PROPERTIES = {"KAFKA_HEAP_OPTS"}
+
+
+def properties(broker: str) -> dict[str, str]:
+    """Give a broker's settings as its image reads them: KAFKA_A_B is a.b, A__B a_b, A___B a-b."""
+    given = environment(broker)
+    names = (name for name in given if name.startswith("KAFKA_") and name not in NOT_PROPERTIES)
+    return {_property(name): given[name] for name in names}
+
+
+def _property(name: str) -> str:
+    dotted = name.removeprefix("KAFKA_").lower().replace("_", ".")
+    return dotted.replace("...", "-").replace("..", "_")
+
+
 def environment(service: str) -> dict[str, str]:
     """Give a service's environment with every variable filled in."""
     return {name: _filled(str(value)) for name, value in SERVICES[service].get("environment", {}).items()}

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from adapters.crm.adapter import CrmAdapter
 from bus.cli import app
 from bus.settings import Settings, load, variables
-from tests.compose.compose_file import BROKERS, COMPOSE, FILE, OURS, ROOT, SERVICES, VARIABLE, environment
+from tests.compose.compose_file import BROKERS, COMPOSE, FILE, OURS, ROOT, SERVICES, VARIABLE, environment, properties
 
 SCHEMA = Path(__file__).with_name("compose-spec.json")
 
@@ -62,8 +63,7 @@ def test_compose_the_gateway_listens_where_its_port_is_published(monkeypatch: py
 def test_compose_every_program_is_a_command_of_ours_in_the_image_of_this_version(service: str) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert SERVICES[service]["image"] == f"ticketbus:{version}"
-    [command] = SERVICES[service]["command"]
-    assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+    assert CliRunner().invoke(app, [*SERVICES[service]["command"], "--help"]).exit_code == 0
 
 
 def test_compose_no_secret_has_a_default() -> None:
@@ -80,7 +80,7 @@ def test_compose_every_published_port_is_published_on_loopback_once() -> None:
 
 
 def test_compose_whatever_stays_is_restarted_and_whatever_has_a_port_has_a_health_check() -> None:
-    once = {"prepare", "registry-database"}
+    once = {"prepare", "registry-database", "kafka-users"}
     assert {name for name, one in SERVICES.items() if one["restart"] == "on-failure"} == once
     assert {name for name, one in SERVICES.items() if one["restart"] == "unless-stopped"} == set(SERVICES) - once
     assert [name for name, one in SERVICES.items() if one.get("ports") and not one.get("healthcheck")] == []
@@ -91,7 +91,64 @@ def test_compose_programs_start_after_the_preparation_and_that_after_every_part_
         name: {"prepare": {"condition": "service_completed_successfully"}} for name in OURS[1:]
     }
     healthy = {"condition": "service_healthy"}
-    assert SERVICES["prepare"]["depends_on"] == dict.fromkeys(("postgres", "registry", *BROKERS), healthy)
+    assert SERVICES["prepare"]["depends_on"] == {
+        **dict.fromkeys(("postgres", "registry", *BROKERS), healthy),
+        "kafka-users": {"condition": "service_completed_successfully"},
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_compose_no_service_has_a_right_of_roots(service: str) -> None:
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in SERVICES[service]
+    user = SERVICES[service].get("user")
+    ours = service in OURS  # their Dockerfile says so, and the registry's image is said to
+    assert user in ({"appuser", "postgres"} if not ours and service != "registry" else {None})
+
+
+def test_compose_kafka_has_no_listener_without_tls_and_no_client_without_rights() -> None:
+    protocols = dict(
+        one.split(":") for one in environment("kafka-1")["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    )
+    assert protocols == {"CONTROLLER": "SSL", "BROKERS": "SSL", "INSIDE": "SASL_SSL", "HOST": "SASL_SSL"}
+    for broker in BROKERS:
+        given = properties(broker)
+        assert {one.partition(":")[0] for one in given["listeners"].split(",")} == set(protocols)
+        for listener in ("controller", "brokers"):
+            assert given[f"listener.name.{listener}.ssl.client.auth"] == "required"
+        assert given["authorizer.class.name"].endswith(".StandardAuthorizer")
+        assert "allow.everyone.if.no.acl.found" not in given
+        assert set(given["super.users"].split(";")) == {f"User:CN={one}" for one in BROKERS} | {"User:admin"}
+
+
+def test_compose_every_program_has_a_user_of_its_own_and_only_the_preparation_is_a_super_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = {}
+    for service in OURS:
+        settings = _settings_of(service, monkeypatch)
+        users[service] = settings.kafka_username
+        assert (settings.kafka_security_protocol, settings.kafka_sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-256")
+        mounted = {f"/run/secrets/{one}" for one in SERVICES[service]["secrets"]}
+        assert {str(settings.kafka_ca_file), str(settings.kafka_password_file)} == mounted
+        assert str(settings.kafka_password_file) == f"/run/secrets/{settings.kafka_username}.password"
+    assert users == {
+        "prepare": "admin", "gateway": "ticketbus.gateway", "worker": "ticketbus.worker", "watch": "ticketbus.watch",
+    }  # fmt: skip
+
+
+def test_compose_the_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
+    made = tmp_path / "kafka-secrets"
+    subprocess.run([ROOT / "ops" / "kafka-secrets.sh", made], check=True, capture_output=True, timeout=60)
+    assert {f"./{one['file']}" for one in COMPOSE["secrets"].values()} == {
+        f"./kafka-secrets/{one.name}" for one in made.iterdir() if one.name not in {"ca.key", "ca.srl"}
+    }
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert (made / "ca.key").stat().st_mode & 0o777 == 0o600
+    users = {one.removesuffix(".password") for one in COMPOSE["secrets"] if one.endswith(".password")}
+    listed = {one for one in SERVICES["kafka-users"]["secrets"] if isinstance(one, str) and one.endswith(".password")}
+    assert listed == {f"{one}.password" for one in users}
 
 
 def test_compose_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> None:

@@ -11,16 +11,7 @@ import pytest
 
 from bus.local import jars, kafka
 from bus.settings import load
-from tests.compose.compose_file import BROKERS, COMPOSE, SERVICES, environment
-
-NOT_PROPERTIES = {"KAFKA_HEAP_OPTS"}
-
-
-def properties(broker: str) -> dict[str, str]:
-    """Read a broker's settings the way its image does: KAFKA_A_B is a.b."""
-    given = environment(broker)
-    names = (name for name in given if name.startswith("KAFKA_") and name not in NOT_PROPERTIES)
-    return {name.removeprefix("KAFKA_").lower().replace("_", "."): given[name] for name in names}
+from tests.compose.compose_file import BROKERS, COMPOSE, SERVICES, environment, properties
 
 
 def test_parts_three_brokers_keep_three_copies_and_need_two() -> None:
@@ -48,8 +39,8 @@ def test_parts_brokers_differ_in_their_names_and_volumes_and_agree_on_the_quorum
 
 def test_parts_a_broker_is_reached_from_the_host_where_it_says_and_its_port_is_published() -> None:
     for broker in BROKERS:
-        inside, host = properties(broker)["advertised.listeners"].split(",")
-        assert inside == f"INSIDE://{broker}:9092"
+        inside, brokers, host = properties(broker)["advertised.listeners"].split(",")
+        assert (inside, brokers) == (f"INSIDE://{broker}:9092", f"BROKERS://{broker}:9094")
         published = host.removeprefix("HOST://")
         assert SERVICES[broker]["ports"] == [f"{published}:{published.rpartition(':')[2]}"]
 
