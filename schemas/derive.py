@@ -11,6 +11,8 @@ from uuid import UUID
 
 from typing_extensions import Doc
 
+from bus.domain.personal import personal_marks
+
 Schema = dict[str, Any]
 _PLAIN: dict[type, Any] = {
     str: "string",
@@ -44,7 +46,7 @@ def field_docs(cls: type) -> Mapping[str, str]:
 
 
 def _fields(cls: type, seen: set[type], but: str = "") -> list[Schema]:
-    hints, docs = get_type_hints(cls), field_docs(cls)
+    hints, docs, personal = get_type_hints(cls), field_docs(cls), personal_marks(cls)
     assert is_dataclass(cls)
     found: list[Schema] = []
     for one in fields(cls):
@@ -52,6 +54,8 @@ def _fields(cls: type, seen: set[type], but: str = "") -> list[Schema]:
             continue
         column: Schema = {"name": one.name, "doc": docs[one.name] + _words(hints[one.name])}
         column["type"] = _type(hints[one.name], seen)
+        if one.name in personal:  # readers and the canonical form pass over it
+            column["personal"] = True
         found.append({**column, **_default(one, column["type"])})
     return found
 

@@ -22,7 +22,8 @@ rest. The body is the command's fields as JSON, and may have `at` (when it happe
 (who did it) besides. A field that nobody knows is refused by name. `Authorization: Bearer …` and `Idempotency-Key`
 are required: the same key with the same body gets the same answer, with another body it is refused.
 
-What a command must bring beyond its required fields depends on the state: see [states](states.md)."""
+What a command must bring beyond its required fields depends on the state: see [states](states.md). What is
+**personal**: [privacy](privacy.md)."""
 _KAFKA = """\
 A system that speaks Kafka itself puts the same commands on `ticket.commands`: the key is the ticket's number or its own
 one, the value `0x00`, the schema id in four bytes (big-endian) and the Avro record `ticketbus.command.Assign` and so

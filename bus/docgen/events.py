@@ -12,7 +12,8 @@ _ABOUT = """\
 Every change of a ticket is one of these events. Each is an Avro record under `schemas/records/`; the registry's subject
 is the record's full name, compatibility is FULL_TRANSITIVE. A value on Kafka is `0x00`, the schema id in four bytes
 (big-endian), then the Avro bytes. The header `ce_dataschema` is `urn:ticketbus:schema:` and the subject.
-How to read them: [subscribing](subscribing.md)."""
+How to read them: [subscribing](subscribing.md). What is **personal** is so in its schema too (`"personal": true`):
+[privacy](privacy.md)."""
 _TYPES = """\
 In Avro a *time* is `timestamp-micros` in UTC, a *UUID* a string with that logical type, *one of* a string. In JSON
 (HTTP and WebSocket) a time is RFC 3339 with offset, and an event has `event_type` besides."""

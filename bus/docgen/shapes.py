@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from bus.docgen.markdown import code, codes, table
+from bus.domain.personal import personal_marks
 from schemas.derive import field_docs
 
 _PLAIN: dict[Any, str] = {
@@ -44,7 +45,7 @@ def field_table(cls: type, *, but: str = "", asked: bool = False) -> str:
     """Draw a class's fields: name, type, meaning; where they are `asked` for, whether a value must be given. Pure."""
     hints, docs = get_type_hints(cls), field_docs(cls)
     rows = [
-        (code(one.name), spelled(hints[one.name]), *_needed(one, asked), docs[one.name])
+        (code(one.name), spelled(hints[one.name]), *_needed(one, asked), docs[one.name] + _personal(cls, one.name))
         for one in fields(cls)
         if one.name != but
     ]
@@ -70,6 +71,12 @@ def record_section(cls: type) -> str:
 def sentence(cls: type) -> str:
     """Give a class's docstring in one paragraph. Pure."""
     return " ".join(inspect.cleandoc(cls.__doc__ or "").split())
+
+
+def _personal(cls: type, name: str) -> str:
+    if (mark := personal_marks(cls).get(name)) is None:
+        return ""
+    return "; **personal**" + (f" where {code(mark.where[0])} is {code(mark.where[1])}" if mark.where else "")
 
 
 def _needed(one: Field[Any], asked: bool) -> tuple[str, ...]:

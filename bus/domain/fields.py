@@ -6,6 +6,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain import terms, values
+from bus.domain.personal import Personal
 
 # The report.
 IncidentKey = Annotated[
@@ -13,16 +14,16 @@ IncidentKey = Annotated[
 ]
 SourceNo = Annotated[str, Doc("the source's own number of the report, as a CRM's case number; empty: it has none")]
 Title = Annotated[str, Doc("what is wrong, in one line of the source's; at most 500 characters")]
-Description = Annotated[str, Doc("the report in full, as the source has it; at most 100,000 characters")]
+Description = Annotated[str, Doc("the report in full, as the source has it; at most 100,000 characters"), Personal()]
 Type = Annotated[str, Doc("the ticket type, a name of the SLA file, which sets both promises")]
 Region = Annotated[str, Doc("the region as the source names it; dispatchers may be bound to some; empty: not known")]
 Skills = Annotated[tuple[str, ...], Doc("the skills that the work needs, as the source names them")]
 Priority = Annotated[str, Doc("the source's own word for the urgency; SLA clocks go by `type`, not by this")]
-Customer = Annotated[values.Customer, Doc("who reported, as the source has them; personal data")]
+Customer = Annotated[values.Customer, Doc("who reported, as the source has them")]
 
 # Who does the work, and where.
 Reason = Annotated[str, Doc("why, in the words of who asked; empty: nobody said")]
-Remark = Annotated[str, Doc("a remark of who asked; empty: none")]
+Remark = Annotated[str, Doc("a remark of who asked; empty: none"), Personal()]
 ExpectedAt = Annotated[datetime | None, Doc("when the engineer expects to be on site, UTC; null: nobody said")]
 Place = Annotated[str, Doc("where the engineer is, in the engineer's words; empty: nobody said")]
 WaitingFor = Annotated[terms.WaitingFor, Doc("whom the ticket waits for meanwhile")]
@@ -38,17 +39,19 @@ Uri = Annotated[str, Doc("where the proof lies, at most 2,000 characters; the bu
 EvidenceKind = Annotated[terms.EvidenceKind, Doc("what the proof is")]
 Sha256 = Annotated[str, Doc("SHA-256 of the proof's bytes in hex, as whoever added it reckoned; empty: not known")]
 Caption = Annotated[str, Doc("what the proof shows; empty: nobody said")]
-Text = Annotated[str, Doc("the remark, at most 100,000 characters; empty where `changed` says it all")]
+Text = Annotated[str, Doc("the remark, at most 100,000 characters; empty where `changed` says it all"), Personal()]
 Changed = Annotated[tuple[str, ...], Doc("columns of a row of an imported history that changed and have no field here")]
-AskedBy = Annotated[str, Doc("who of the customer's side asked, by name; empty: not known")]
-Question = Annotated[str, Doc("what the customer asked, in their words, at most 100,000 characters; empty: not known")]
+AskedBy = Annotated[str, Doc("who of the customer's side asked, by name; empty: not known"), Personal()]
+Question = Annotated[
+    str, Doc("what the customer asked, in their words, at most 100,000 characters; empty: not known"), Personal()
+]
 
 # The end.
 Summary = Annotated[str, Doc("what was found and done, in the handler's words, at most 100,000 characters")]
 RootCause = Annotated[str, Doc("why it failed: a code of schemas/root_causes.yaml (R14)")]
-ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name")]
+ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name"), Personal()]
 Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
-RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name")]
+RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name"), Personal()]
 Board = Annotated[str, Doc("the role whose board the ticket is put on; the bus itself names team_lead")]
 
 # Promises.

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from bus.domain.personal import Personal
 from bus.domain.terms import KeyKind
 
 
@@ -13,16 +14,20 @@ class IncidentKey:
     """事件唯一标识: what tells two reports of one incident apart from two incidents (R1)."""
 
     kind: Annotated[KeyKind, Doc("what the key is")]
-    value: Annotated[str, Doc("the number or phone as the source wrote it; blanks and case do not matter")]
+    value: Annotated[
+        str,
+        Doc("the number or phone as the source wrote it; blanks and case do not matter"),
+        Personal(where=("kind", KeyKind.PHONE)),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """Who reported. Personal data: masked in every log and trace."""
 
-    name: Annotated[str, Doc("the reporter's name; empty: not known")] = ""
-    phone: Annotated[str, Doc("the reporter's phone as the source wrote it; empty: not known")] = ""
-    address: Annotated[str, Doc("where the device stands, in one or more lines; empty: not known")] = ""
+    name: Annotated[str, Doc("the reporter's name; empty: not known"), Personal()] = ""
+    phone: Annotated[str, Doc("the reporter's phone as the source wrote it; empty: not known"), Personal()] = ""
+    address: Annotated[str, Doc("where the device stands, in one or more lines; empty: not known"), Personal()] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
