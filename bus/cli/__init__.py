@@ -14,6 +14,7 @@ from bus.cli import (
     hosts,
     import_,
     log,
+    privacy,
     programs,
     projection,
     settings,
@@ -54,6 +55,7 @@ for commands in (
     deadletter.commands,
     topics.commands,
     storage.commands,
+    privacy.commands,
     client.commands,
     docs.commands,
 ):

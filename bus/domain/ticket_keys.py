@@ -32,7 +32,7 @@ def source_name(source: str, source_no: str) -> TicketKey:
     return TicketKey(f"source:{source}", source_no)
 
 
-def key_name(command: OpenTicket | TicketOpened) -> TicketKey:
+def key_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKey:
     """Name a ticket by its incident key, however that was spelled."""
     kind, value = command.incident_key.kind, command.incident_key.value
     return TicketKey(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))

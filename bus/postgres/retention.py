@@ -45,7 +45,10 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="dead letters that were decided, with their decisions",
     ),
 }
-"""Events, states, names and open letters are kept for ever; published records beside events go at once."""
+"""Events, states, names, open letters and reads of personal data are kept for ever.
+
+Published records beside events go at once.
+"""
 
 _DELETE: Final = """
 DELETE FROM {table} WHERE ctid = ANY(ARRAY(

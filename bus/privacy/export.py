@@ -1,0 +1,106 @@
+"""All that is held of a person as one JSON document, line by line: one ticket is in memory at a time."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg.rows import dict_row
+
+from bus.domain.personal import personal_fields
+from bus.domain.terms import TicketId
+from bus.postgres.pool import Pool, connected
+from bus.privacy.bodies import decoded
+from bus.privacy.search import BATCH, PersonRecords
+from bus.schema_registry import SchemaLearner
+from bus.wire.codec import event_json
+
+_STATE: LiteralString = "SELECT state FROM ticket_states WHERE ticket_id = %s"
+_EVENTS: LiteralString = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
+_DELIVERIES: LiteralString = """
+SELECT target, version, state, attempts, reference, enqueued_at, settled_at FROM deliveries
+WHERE ticket_id = %s ORDER BY target, version"""
+_PUSHES: LiteralString = """
+SELECT client, topic, version, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY client, pushed_at"""
+_LETTERS: LiteralString = """
+SELECT l.id AS letter, origin, origin_ref, target, version, event, trace_id, state, reason, kind, detail, attempts,
+       failures, headers, began_at, died_at, edited_from, value AS body,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by,
+                 'why', d.decided_why, 'at', d.decided_at) ORDER BY d.id)
+                 FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions
+FROM letters l"""
+_REFUSED: LiteralString = """
+SELECT origin, origin_ref, source, code, field, detail_zh, detail_en, trace_id, headers, first_at, last_at, times, body
+FROM refused_inputs"""
+_OF_TICKET: LiteralString = " WHERE ticket_id = %s ORDER BY id"
+_BY_ID: LiteralString = " WHERE id = ANY(%s) ORDER BY id"
+Row = dict[str, Any]
+
+
+async def document(pool: Pool, schemas: SchemaLearner, held: PersonRecords, now: datetime) -> AsyncIterator[str]:
+    """Give the lines of one JSON object: `phone`, `exported_at`, `tickets`; `letters` and `refused_inputs` of none.
+
+    A ticket has its `state`, `events` (as on HTTP, each with the paths of its `personal` fields), `letters`,
+    `refused_inputs`, and to whom it was given: `deliveries` by target, `pushes` by client. Raises as `find` does.
+    """
+    parts = {
+        "tickets": _tickets(pool, schemas, held.tickets),
+        "letters": _of_no_ticket(pool, schemas, _LETTERS, held.letters),
+        "refused_inputs": _of_no_ticket(pool, schemas, _REFUSED, held.refused),
+    }
+    yield f'{{"phone": {json_text(held.phone)}, "exported_at": {json_text(now)}'
+    for name, values in parts.items():
+        yield f',"{name}": ['
+        comma = ""
+        async for value in values:
+            yield comma + json_text(value)
+            comma = ","
+        yield "]"
+    yield "}"
+
+
+async def _tickets(pool: Pool, schemas: SchemaLearner, ticket_ids: Sequence[TicketId]) -> AsyncIterator[Row]:
+    for ticket_id in ticket_ids:
+        yield await _ticket(pool, schemas, ticket_id)
+
+
+async def _of_no_ticket(
+    pool: Pool, schemas: SchemaLearner, query: LiteralString, numbers: Sequence[int]
+) -> AsyncIterator[Row]:
+    for first in range(0, len(numbers), BATCH):
+        for row in await _inputs(pool, schemas, query + _BY_ID, numbers[first : first + BATCH]):
+            yield row
+
+
+async def _ticket(pool: Pool, schemas: SchemaLearner, ticket_id: TicketId) -> Row:
+    (state,) = await _rows(pool, _STATE, ticket_id)
+    events = await schemas.events([row["value"] for row in await _rows(pool, _EVENTS, ticket_id)])
+    return {
+        "ticket_id": ticket_id,
+        "state": state["state"],
+        "events": [{**event_json(one), "personal": list(personal_fields(one.event))} for one in events],
+        "letters": await _inputs(pool, schemas, _LETTERS + _OF_TICKET, ticket_id),
+        "refused_inputs": await _inputs(pool, schemas, _REFUSED + _OF_TICKET, ticket_id),
+        "deliveries": await _rows(pool, _DELIVERIES, ticket_id),
+        "pushes": await _rows(pool, _PUSHES, ticket_id),
+    }
+
+
+async def _inputs(pool: Pool, schemas: SchemaLearner, query: LiteralString, which: str | Sequence[int]) -> list[Row]:
+    rows = await _rows(pool, query, which)
+    await schemas.know([row["body"] for row in rows])
+    return [{**row, "body": decoded(row["body"], schemas.codec)} for row in rows]
+
+
+async def _rows(pool: Pool, query: LiteralString, which: str | Sequence[int]) -> list[Row]:
+    async with connected(pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(query, (which,))).fetchall()
+
+
+def json_text(value: object) -> str:
+    """Write a value as JSON on one line, times as RFC 3339. Pure."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,90 @@
+"""Finds all that PostgreSQL holds of the person with a phone: by every report, not by the newest ticket of a name."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from bus.domain.events import Recorded, ReportJoined, TicketOpened
+from bus.domain.terms import KeyKind, TicketId
+from bus.domain.ticket_keys import CUSTOMER, TicketKey, customer_name, key_name
+from bus.postgres.pool import Pool, connected
+from bus.privacy.bodies import decoded, texts
+from bus.privacy.phones import mentions
+from bus.schema_registry import SchemaLearner
+from schemas.catalogue import BY_CLASS
+
+BATCH: Final = 100  # rows in memory at once; of one the bytes are at most 1 MiB
+_REPORTS: LiteralString = """
+SELECT ticket_id, version, value FROM events
+WHERE ce_type = ANY(%(types)s) AND (ticket_id, version) > (%(ticket)s, %(version)s)
+ORDER BY ticket_id, version LIMIT %(most)s"""
+# Of no ticket: those of one are given with it.
+_LETTERS: LiteralString = """
+SELECT id, value FROM letters t
+WHERE id > %(id)s AND NOT EXISTS (SELECT FROM ticket_states s WHERE s.ticket_id = t.ticket_id)
+ORDER BY id LIMIT %(most)s"""
+_REFUSED: LiteralString = """
+SELECT id, body FROM refused_inputs t
+WHERE id > %(id)s AND NOT EXISTS (SELECT FROM ticket_states s WHERE s.ticket_id = t.ticket_id)
+ORDER BY id LIMIT %(most)s"""
+_TYPES: Final = [BY_CLASS[cls].ce_type for cls in (TicketOpened, ReportJoined)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRecords:
+    """What is held of a phone: ticket numbers, and the ids of letters and refused inputs that belong to no ticket."""
+
+    phone: str
+    tickets: list[TicketId]
+    letters: list[int]
+    refused: list[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.tickets or self.letters or self.refused)
+
+
+async def find(pool: Pool, schemas: SchemaLearner, phone: str) -> PersonRecords:
+    """Find all that is held of a phone, in its one spelling; reads every report, letter and refused input once.
+
+    Raises StoreUnavailable, RegistryUnavailable, and InvariantBroken when an event cannot be read: none is left out.
+    """
+    return PersonRecords(
+        phone=phone,
+        tickets=await _tickets(pool, schemas, phone),
+        letters=[one async for one in _mentioning(pool, schemas, phone, _LETTERS)],
+        refused=[one async for one in _mentioning(pool, schemas, phone, _REFUSED)],
+    )
+
+
+def reported_by(recorded: Recorded, phone: str) -> bool:
+    """Say whether an event is a report of the customer with that phone, or about that phone. Pure."""
+    event = recorded.event
+    if not isinstance(event, TicketOpened | ReportJoined):
+        return False
+    wanted = {TicketKey(CUSTOMER, phone), TicketKey(KeyKind.PHONE.value, phone)}
+    return bool(wanted & {customer_name(event), key_name(event)})
+
+
+async def _tickets(pool: Pool, schemas: SchemaLearner, phone: str) -> list[TicketId]:
+    found = dict[TicketId, None]()
+    after: dict[str, Any] = {"ticket": "", "version": 0}
+    while rows := await _rows(pool, _REPORTS, {"types": _TYPES, **after}):
+        events = await schemas.events([value for _, _, value in rows])
+        found.update({one.ticket_id: None for one in events if reported_by(one, phone)})
+        after = {"ticket": rows[-1][0], "version": rows[-1][1]}
+    return list(found)
+
+
+async def _mentioning(pool: Pool, schemas: SchemaLearner, phone: str, query: LiteralString) -> AsyncIterator[int]:
+    after = 0
+    while rows := await _rows(pool, query, {"id": after}):
+        await schemas.know([body for _, body in rows])
+        for number, body in rows:
+            if any(mentions(text, phone) for text in texts(decoded(body, schemas.codec))):
+                yield number
+        after = rows[-1][0]
+
+
+async def _rows(pool: Pool, query: LiteralString, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async with connected(pool) as connection:
+        return await (await connection.execute(query, {**asked, "most": BATCH})).fetchall()
