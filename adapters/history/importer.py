@@ -15,15 +15,21 @@ from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
 from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Note, Request
-from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.domain.errors import BusError, MalformedInput, Refusal, StoreUnavailable
+from bus.intake.dead_letter_limit import IN_A_ROW, LAST, above_limit
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
 
 T = TypeVar("T")
 
 BATCH_COMMANDS = 1000
+BATCH_BYTES = 8 << 20
 PATIENCE_S = 60.0
 ROWS_PER_TURN = 50  # so that the commit of the batch before moves on while this one is translated
+
+
+class ImportStopped(BusError):
+    """Too many rows in a row were refused; what was accepted before stays in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,14 @@ class _Batch:
     requests: list[Request] = field(default_factory=list)
     origins: list[Row] = field(default_factory=list)  # of each request, the row it comes from
     refused: list[RejectedInput] = field(default_factory=list)
-    rows: int = 0
+    lines: list[int] = field(default_factory=list)  # of each row, the line it begins in
+    refused_lines: set[int] = field(default_factory=set)  # of rows that are refused, in whole or in part
+    bytes: int = 0
+
+    def full(self, size: int) -> bool:
+        """Say whether it is to be committed; refused rows fill it sooner, so that the limit of them holds."""
+        commands = len(self.requests) + len(self.refused)
+        return commands >= size or len(self.refused) >= IN_A_ROW or self.bytes >= BATCH_BYTES
 
 
 async def import_history(
@@ -70,24 +83,28 @@ async def import_history(
     """Import a file's rows in order; the next batch is translated while the one before commits.
 
     Idempotent: rows imported before are repeats, so a run that stopped is simply run again. Waits `patience_s` for a
-    store that is away, then raises StoreUnavailable; raises HistoryUnreadable when the file cannot be read further.
-    Memory holds one batch and under a kilobyte per incident: an incident that comes back later in the file goes on
-    where it stood.
+    store that is away, then raises StoreUnavailable; raises HistoryUnreadable when the file cannot be read further, and
+    ImportStopped above the dead-letter limit: 100 refused rows in a row, or 20 % of the last 500. Memory holds two
+    batches and under a kilobyte per incident: an incident that comes back later in the file goes on where it stood.
     """
     header, rows = read_rows(lines)
     table = BoundTable(mapped, header)
     aim = _Aim(source=mapped.source, dispatcher=dispatcher, refused=refused, patience_s=patience_s)
     done = Summary()
+    recent: list[bool] = []  # of the last rows: refused or not
     committing: asyncio.Task[Summary] | None = None
+    before: _Batch | None = None
     try:
         async for batch in _batches(table, rows, batch_size, dispatcher.now()):
-            if committing:
+            if committing and before:
                 done = await committing
                 on_progress(done)
-            committing = asyncio.create_task(_commit(batch, done, aim))
-        if committing:
+                _stop_above_limit(before, recent, done)
+            committing, before = asyncio.create_task(_commit(batch, done, aim)), batch
+        if committing and before:
             done = await committing
             on_progress(done)
+            _stop_above_limit(before, recent, done)
     finally:
         if committing and not committing.done():
             committing.cancel()
@@ -95,24 +112,39 @@ async def import_history(
     return done
 
 
+def _stop_above_limit(batch: _Batch, recent: list[bool], done: Summary) -> None:
+    """Raise ImportStopped when the rows up to one of this committed batch are above the dead-letter limit."""
+    for line in batch.lines:
+        recent.append(line in batch.refused_lines)
+        if recent[-1] and (why := above_limit(recent)):
+            raise ImportStopped(
+                f"{why.zh}(至第 {line} 行),导入已停止,已导入的保留。用 deadletter list 查看原因,修正对照表或这些行,"
+                f"再运行同一命令即可继续 / {why.en} up to line {line}: the import stopped with {done.rows:,} rows "
+                "read, and what is in stays in. `ticketbus deadletter list` shows why they are refused; mend the map "
+                "or these rows, then run the same command again to go on"
+            )
+    del recent[:-LAST]
+
+
 async def _batches(table: BoundTable, rows: Iterator[Row], size: int, received_at: datetime) -> AsyncIterator[_Batch]:
     incidents: dict[str, IncidentProgress] = {}
     batch = _Batch()
     for row in rows:
         _take(row, table, incidents, batch, received_at)
-        if len(batch.requests) + len(batch.refused) >= size:
+        if batch.full(size):
             yield batch
             batch = _Batch()
-        elif batch.rows % ROWS_PER_TURN == 0:
+        elif len(batch.lines) % ROWS_PER_TURN == 0:
             await asyncio.sleep(0)
-    if batch.rows:
+    if batch.lines:
         yield batch
 
 
 def _take(
     row: Row, table: BoundTable, incidents: dict[str, IncidentProgress], batch: _Batch, received_at: datetime
 ) -> None:
-    batch.rows += 1
+    batch.lines.append(row.line)
+    batch.bytes += len(row.raw)
     source = table.map.source
     try:
         if row.fault:
@@ -121,10 +153,12 @@ def _take(
     except MalformedInput as fault:
         content = blake2b(row.raw, digest_size=8).hexdigest()
         batch.refused.append(_kept(fault, row, source, source, f"line {row.line} {content}"))
+        batch.refused_lines.add(row.line)
         return
     incidents[number], answer = step(table, incidents.get(number, IncidentProgress()), row, received_at=received_at)
     if isinstance(answer, MalformedInput):
         batch.refused.append(_kept(answer, row, source, number, f"{number}#{incidents[number].ordinal}"))
+        batch.refused_lines.add(row.line)
     else:
         batch.requests += answer
         batch.origins += [row] * len(answer)
@@ -133,10 +167,11 @@ def _take(
 async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
     outcomes = await _patiently(lambda: aim.dispatcher.dispatch(batch.requests), done, aim.patience_s)
     kept = list(batch.refused)
-    done = replace(done, rows=done.rows + batch.rows, refused_rows=done.refused_rows + len(kept))
+    done = replace(done, rows=done.rows + len(batch.lines), refused_rows=done.refused_rows + len(kept))
     for request, row, outcome in zip(batch.requests, batch.origins, outcomes, strict=True):
         done = _counted(done, request, outcome)
         if isinstance(outcome, Refused):
+            batch.refused_lines.add(row.line)
             kept.append(_kept(outcome.error, row, aim.source, request.source_no, str(request.command_id)))
     if kept:
         await _patiently(lambda: aim.refused.keep(kept), done, aim.patience_s)

@@ -11,7 +11,8 @@ from typing import IO, BinaryIO
 
 from bus.domain.errors import BusError, MalformedInput
 
-LINE_BYTES_MAX = 262_144
+ROW_BYTES_MAX = 262_144  # its quoted line breaks included
+UNPACKED_BYTES_MAX = 1 << 30  # a few megabytes of gzip can hold as much as a disk
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -42,7 +43,8 @@ def open_lines(path: Path) -> Iterator[tuple[Iterator[bytes], BinaryIO]]:
     with file:
         zipped = file.read(2) == _GZIP_MAGIC
         file.seek(0)
-        yield _lines(gzip.GzipFile(fileobj=file) if zipped else file, path), file
+        lines = _lines(gzip.GzipFile(fileobj=file) if zipped else file, path)
+        yield _bounded(lines, path) if zipped else lines, file
 
 
 def read_rows(lines: Iterable[bytes]) -> tuple[tuple[str, ...], Iterator[Row]]:
@@ -56,28 +58,40 @@ def read_rows(lines: Iterable[bytes]) -> tuple[tuple[str, ...], Iterator[Row]]:
         header = tuple(next(reader))
     except (StopIteration, csv.Error) as error:
         raise HistoryUnreadable("the file has no header line") from error
-    text.taken.clear()
+    text.take()
     return header, _rows(reader, text, len(header))
 
 
 class _Text:
-    """Decodes lines for the csv module and remembers those that the row at hand was made of."""
+    """Decodes lines for the csv module and remembers those that the row at hand was made of, at most ROW_BYTES_MAX."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
         self._first = True
-        self.taken: list[bytes] = []
+        self._taken: list[bytes] = []
+        self._bytes = 0
+        self._line = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.taken.append(line)
+        self._line += 1
+        self._bytes += len(line)
+        if self._bytes > ROW_BYTES_MAX:
+            begin = self._line - len(self._taken)
+            raise HistoryUnreadable(f"the row that begins in line {begin} is longer than {ROW_BYTES_MAX} bytes")
+        self._taken.append(line)
         if self._first:
             self._first = False
             return line.decode("utf-8-sig", "surrogateescape")
         return line.decode("utf-8", "surrogateescape")
+
+    def take(self) -> list[bytes]:
+        """Give the lines since the last call."""
+        taken, self._taken, self._bytes = self._taken, [], 0
+        return taken
 
 
 def _rows(reader: Iterator[list[str]], text: _Text, columns: int) -> Iterator[Row]:
@@ -91,9 +105,9 @@ def _rows(reader: Iterator[list[str]], text: _Text, columns: int) -> Iterator[Ro
             return
         except csv.Error as error:
             fault = MalformedInput("bad_csv", "row", f"这一行不是合法的 CSV:{error}", f"the row is not CSV: {error}")
-        raw = b"".join(text.taken)
-        first, line = line, line + len(text.taken)
-        text.taken.clear()
+        taken = text.take()
+        raw = b"".join(taken)
+        first, line = line, line + len(taken)
         if values or fault:  # an empty line is no row
             yield Row(first, raw, tuple(values), fault or _fault(raw, len(values), columns))
 
@@ -114,10 +128,22 @@ def _fault(raw: bytes, found: int, columns: int) -> MalformedInput | None:
 def _lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]:
     number = 0
     try:
-        while line := file.readline(LINE_BYTES_MAX + 1):
+        while line := file.readline(ROW_BYTES_MAX + 1):
             number += 1
-            if len(line) > LINE_BYTES_MAX:
-                raise HistoryUnreadable(f"{path}: line {number} is longer than {LINE_BYTES_MAX} bytes")
             yield line
     except (OSError, EOFError, zlib.error) as error:
         raise HistoryUnreadable(f"{path}: cannot be read beyond line {number}: {error}") from error
+
+
+def _bounded(lines: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Give lines of a packed file, up to UNPACKED_BYTES_MAX bytes. Raises HistoryUnreadable above."""
+    unpacked = 0
+    for number, line in enumerate(lines, 1):
+        unpacked += len(line)
+        if unpacked > UNPACKED_BYTES_MAX:
+            raise HistoryUnreadable(
+                f"{path}: unpacks to more than {UNPACKED_BYTES_MAX >> 20} MiB, reached in line {number}; what is in "
+                "stays in. If the file is what it should be, unpack it (gunzip) and import the plain file, which has "
+                "no such limit"
+            )
+        yield line

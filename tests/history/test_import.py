@@ -4,6 +4,7 @@ import asyncio
 import csv
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 
@@ -11,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.history.importer import Summary
+from adapters.history.importer import ImportStopped, Summary
 from adapters.history.rows import open_lines
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import State
+from bus.intake.dead_letter_limit import IN_A_ROW, LAST, SHARE_MAX
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput
 from tests.history.oracle import Expected, compare, expected
@@ -128,6 +130,37 @@ async def test_import_what_the_domain_declines_is_kept_with_its_row() -> None:
     }
     await bus.take(file)
     assert len(bus.refused.kept) == 2
+
+
+async def test_import_stops_after_a_hundred_refused_rows_in_a_row_and_goes_on_when_they_are_mended() -> None:
+    header, good, after = lines([row("New"), row("New", number="INC2")])
+    bad = (f"half a row {number}\n".encode() for number in range(10**6))  # in memory, this many would take minutes
+    bus = Bus()
+    with pytest.raises(ImportStopped, match=r"100 letters in a row up to line 102: .* mend the map or these rows"):
+        await bus.take(chain([header, good], bad))
+    assert (len(bus.refused.kept), [ticket.source_no for ticket in await bus.tickets()]) == (IN_A_ROW, ["INC1"])
+    summary = await bus.take([header, good, after])
+    assert (summary.opened, summary.repeated) == (1, 2)
+
+
+async def test_import_stops_when_a_fifth_of_the_last_rows_is_refused_and_not_before() -> None:
+    header, *good = lines(row("New", number=f"INC{number}") for number in range(LAST))
+    most, half, bad = int(LAST * SHARE_MAX), IN_A_ROW // 2, b"half a row\n"
+
+    def mixed(refused: int) -> list[bytes]:
+        return [header, *[bad] * half, *good[refused:], *[bad] * (refused - half)]
+
+    assert (await Bus().take(mixed(most))).refused_rows == most
+    with pytest.raises(ImportStopped, match=f"{most + 1} of the last {LAST} are letters up to line {LAST + 1}"):
+        await Bus().take(mixed(most + 1))
+
+
+async def test_import_stops_when_the_domain_declines_a_hundred_rows_in_a_row() -> None:
+    bus = Bus()
+    future = lines(row("New", number=f"INC{number}", sys_updated_at="1/3/2099 09:00") for number in range(3000))
+    with pytest.raises(ImportStopped, match="up to line 101"):
+        await bus.take(future, batch_size=200)
+    assert len(bus.refused.kept) == 200  # two commands a row: the batch at hand
 
 
 class Absent(Dispatcher):

@@ -1,5 +1,6 @@
 """The import command on the real parts: it agrees with the oracle in PostgreSQL, and a second run adds nothing."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,3 +67,15 @@ def test_import_real_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, 
     assert (absent.returncode, wrong.returncode) == (2, 2)
     assert "absent.csv: No such file" in absent.stderr
     assert "not YAML" in wrong.stderr
+
+
+def test_import_real_a_bomb_of_rows_stops_after_a_hundred_letters(bus: Bus, tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.csv.gz"
+    header = gzip.decompress(SAMPLE.read_bytes()).split(b"\n", 1)[0] + b"\n"
+    bomb.write_bytes(gzip.compress(header + b"x\n" * 1_000_000, compresslevel=1))
+    stopped = bus.run("import", "history", "--map", MAP, str(bomb))
+    assert stopped.returncode == 1
+    assert "100 letters in a row up to line 101" in stopped.stderr
+    assert bus.query(
+        "SELECT count(*) FROM letters JOIN refused_inputs USING (origin, origin_ref) WHERE code = 'wrong_columns'"
+    ) == [(100,)]

@@ -1,11 +1,13 @@
 """Reading files: line numbers, bytes, and what a row can be broken by."""
 
 import gzip
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import pytest
 
-from adapters.history.rows import LINE_BYTES_MAX, HistoryUnreadable, Row, open_lines, read_rows
+from adapters.history import rows
+from adapters.history.rows import ROW_BYTES_MAX, HistoryUnreadable, Row, open_lines, read_rows
 from tests.history.uci import SAMPLE
 
 
@@ -63,9 +65,29 @@ def test_rows_a_gzip_file_that_breaks_off_says_where(tmp_path: Path) -> None:
 
 def test_rows_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
-    path.write_bytes(b"a,b\n" + b"x" * (LINE_BYTES_MAX + 1))
-    with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match="line 2 is longer"):
-        list(lines)
+    path.write_bytes(b"a,b\n" + b"x" * (ROW_BYTES_MAX + 1))
+    with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match="begins in line 2 is longer"):
+        list(read_rows(lines)[1])
+
+
+def test_rows_a_row_of_endless_short_lines_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(HistoryUnreadable, match="begins in line 3 is longer"):
+        list(read_rows(chain([b"a,b\n", b"1,2\n", b'"\n'], repeat(b'","\n', 10**6)))[1])
+
+
+def test_rows_a_packed_file_is_unpacked_up_to_a_limit_and_a_plain_one_is_not_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "UNPACKED_BYTES_MAX", 1 << 20)
+    plain = b"a,b\n" + b"1,2\n" * (1 << 18)
+    (tmp_path / "bomb").write_bytes(gzip.compress(plain))
+    (tmp_path / "plain").write_bytes(plain)
+    with open_lines(tmp_path / "bomb") as (lines, _):
+        assert len(list(islice(lines, 1 << 18))) == 1 << 18
+        with pytest.raises(HistoryUnreadable, match=r"more than 1 MiB.*gunzip"):
+            next(lines)
+    with open_lines(tmp_path / "plain") as (lines, _):
+        assert sum(map(len, lines)) == len(plain)
 
 
 def test_rows_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
