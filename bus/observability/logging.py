@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from bus.observability.masking import mask_event
+from bus.observability.repeats import Repeats, RepeatsFilter
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -38,14 +39,15 @@ def _configure_logs(program: str, level: str) -> None:
         structlog.processors.format_exc_info,
         mask_event,
     ]
+    structlog.contextvars.bind_contextvars(program=program)
+    repeats = Repeats()
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(_json)],
+        processors=[repeats.sum_stacks, *shared, structlog.processors.JSONRenderer(_json)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(program=program)
-    # The libraries' own lines take the same form and the same masks.
+    # The libraries' own lines take the same form and the same masks, and are summed.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -56,6 +58,7 @@ def _configure_logs(program: str, level: str) -> None:
             ],
         )
     )
+    handler.addFilter(RepeatsFilter(repeats, handler))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
 
 

@@ -7,6 +7,7 @@ from asyncio import TimerHandle
 from collections import Counter
 from typing import ClassVar
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bus.domain.text import Text
@@ -30,6 +31,7 @@ class HttpProtocol(HttpToolsProtocol):
     _unread = 0
     _deadline: TimerHandle | None = None
     _draining: TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None  # the request being answered: with pipelining not the last one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the request-head timeout, and bound the kernel's buffer; one address too often is turned away."""
@@ -45,10 +47,15 @@ class HttpProtocol(HttpToolsProtocol):
             self._cut_off(HttpProblem(429, "too_many_connections", "connection", Text(zh, en), headers))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End; uvicorn tells the last request alone that its client has gone, not the one being answered."""
         self._in_time()
         self._leave_address()
         self._stop_watching()
         super().connection_lost(exc)
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+        self.pipeline.clear()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over; it is the stream's from now on."""
@@ -103,6 +110,10 @@ class HttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed in the shape of all problems."""
         self._cut_off(HttpProblem(400, "not_http", "request", Text("不是合法的 HTTP 请求", msg)))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _in_time(self) -> None:
         if self._deadline is not None:

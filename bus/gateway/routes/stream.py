@@ -151,7 +151,7 @@ def _topics(ws: WebSocket, contract: Contract) -> list[str]:
             metrics.STREAM_UNKNOWN_TOPIC.inc()
             close = contract.nearest(name)
             shown = name[:SHOWN_CHARS_MAX]
-            log.warning("subscription to an unknown topic", topic=shown, nearest=close)
+            log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
             zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
             zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
             raise HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=contract.public())
