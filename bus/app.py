@@ -24,10 +24,11 @@ from bus.outbox.relay import Relay
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
+from bus.registry_check import Kind, schema_differences
 from bus.rules_config import load_rules
-from bus.schema_registry import SchemaLearner, keep, load_codec, register_all
+from bus.schema_registry import SchemaLearner, keep, load_codec, register_all, registry_of
 from bus.settings import Settings
-from bus.wire.codec import Codec
+from bus.wire.codec import Codec, RegisteredSchema
 from deadletter.rejected_inputs import PostgresRejectedInputs
 from deadletter.upgrade import queue_unpublished
 from schemas.topics import Contract, load_contract
@@ -63,7 +64,7 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
     contract, rules = load_contract(), load_rules(settings)
     async with open_pool(url, size=connections) as pool:
         codec = await _codec(pool, patience_s)
-        schemas = SchemaLearner(codec=codec, pool=pool, url=settings.schema_registry_url)
+        schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
         store = PostgresStore(pool, codec, contract, schemas.events)
         relay = Relay(pool=pool, settings=settings, contract=contract, report=log_alert)
         yield Core(
@@ -95,7 +96,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
         brokers = len((await client.describe_cluster())["brokers"])
     for name in await apply_topics(settings, contract, replication=min(3, brokers)):
         say(f"topic {name} created")
-    registered = await register_all(require(settings, "schema_registry_url"))
+    registered = await _register(settings, say)
     async with open_pool(require(settings, "database_url"), size=1) as pool:
         async with connected(pool) as connection:
             await keep(connection, registered)
@@ -104,6 +105,18 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
             say(f"{queued} records of dead letters queued, that were not published yet")
         if settings.token:
             await ensure_client(pool, FIRST_ADMIN, Role.ADMIN, settings.token.get_secret_value())
+
+
+async def _register(settings: Settings, say: Callable[[str], None]) -> dict[int, RegisteredSchema]:
+    """Register the catalogue, and say what somebody else has changed in the registry: levels, latest versions."""
+    require(settings, "schema_registry_url")
+    registry = registry_of(settings)
+    assert registry is not None, "its URL is there"
+    before = [one for one in await schema_differences(registry) if one.kind is Kind.LEVEL]  # registering mends them
+    registered = await register_all(registry)
+    for one in [*before, *await schema_differences(registry)]:
+        say(str(one.text))
+    return registered
 
 
 def _check_token(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
+from bus.settings import Settings
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import RECORD_TYPES
 
@@ -32,24 +33,46 @@ class SchemaRefused(BusError):
     """The registry holds a schema to be incompatible with its earlier versions."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Where the registry is, and the `user:password` that it asks of who writes, where it asks for one."""
+
+    url: str
+    basic_auth: str | None = field(default=None, repr=False)
+
+    def client(self) -> httpx2.AsyncClient:
+        """Make an HTTP client of the Confluent API."""
+        user, _, password = (self.basic_auth or "").partition(":")
+        auth = httpx2.BasicAuth(user, password) if self.basic_auth else None
+        return httpx2.AsyncClient(
+            base_url=self.url.rstrip("/"), headers=_CONTENT_TYPE, timeout=10, trust_env=False, auth=auth
+        )
+
+
+def registry_of(settings: Settings) -> Registry | None:
+    """Give the registry that the settings name, if they name one."""
+    if settings.schema_registry_url is None:
+        return None
+    secret = settings.schema_registry_basic_auth
+    return Registry(url=settings.schema_registry_url, basic_auth=secret.get_secret_value() if secret else None)
+
+
 @retry(
     retry=retry_if_exception_type(RegistryUnavailable),
     wait=wait_random_exponential(multiplier=0.2, max=2),
     stop=stop_after_delay(20),
     reraise=True,
 )
-async def register_all(url: str) -> dict[int, RegisteredSchema]:
+async def register_all(registry: Registry) -> dict[int, RegisteredSchema]:
     """Register every record of the catalogue, compatibility set; idempotent.
 
     Raises RegistryUnavailable, SchemaRefused.
     """
     try:
-        async with httpx2.AsyncClient(
-            base_url=url.rstrip("/"), headers=_CONTENT_TYPE, timeout=10, trust_env=False
-        ) as http:
+        async with registry.client() as http:
             found = [await register(http, one.subject, one.schema) for one in RECORD_TYPES]
     except httpx2.TransportError as error:
-        raise RegistryUnavailable(f"the schema registry at {url} is away: {type(error).__name__}") from error
+        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {type(error).__name__}") from error
     return {one.schema_id: one for one in found}
 
 
@@ -59,6 +82,10 @@ async def register(http: httpx2.AsyncClient, subject: str, schema: dict[str, Any
     level = await http.put(f"/config/{subject}", json={"compatibility": COMPATIBILITY})
     if level.status_code >= 500:
         raise RegistryUnavailable(f"the schema registry answered {level.status_code}")
+    if level.status_code in (401, 403):
+        raise SchemaRefused(
+            f"the registry lets nobody write without a credential ({level.status_code}): set SCHEMA_REGISTRY_BASIC_AUTH"
+        )
     if level.status_code >= 400:
         raise SchemaRefused(f"{subject}: the registry takes no level {COMPATIBILITY}: {level.status_code}")
     answer = await http.post(f"/subjects/{subject}/versions", json={"schema": json.dumps(schema, ensure_ascii=False)})
@@ -93,7 +120,7 @@ class SchemaLearner:
 
     codec: Codec
     pool: Pool
-    url: str | None
+    registry: Registry | None
     _strangers: dict[int, float] = field(default_factory=dict)
 
     async def know(self, values: Iterable[bytes | None]) -> None:
@@ -128,11 +155,11 @@ class SchemaLearner:
             raise InvariantBroken(f"an event in PostgreSQL cannot be read: {error}") from error
 
     async def _asked(self, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:
-        if self.url is None or not schema_ids:
+        if self.registry is None or not schema_ids:
             return {}
         found = {}
         try:
-            async with httpx2.AsyncClient(base_url=self.url.rstrip("/"), timeout=5, trust_env=False) as http:
+            async with self.registry.client() as http:
                 for schema_id in schema_ids:
                     answer = await http.get(f"/schemas/ids/{schema_id}")
                     if answer.status_code >= 500 or answer.status_code == 429:
@@ -140,7 +167,9 @@ class SchemaLearner:
                     if answer.status_code == 200 and (one := _registered(schema_id, _definition(answer))):
                         found[schema_id] = one
         except httpx2.TransportError as error:
-            raise RegistryUnavailable(f"the schema registry at {self.url} is away: {type(error).__name__}") from error
+            raise RegistryUnavailable(
+                f"the schema registry at {self.registry.url} is away: {type(error).__name__}"
+            ) from error
         return found
 
 

@@ -20,8 +20,8 @@ STATE_FILE: Final = "stack.json"
 MASK: Final = "********"
 # What a local stack may fill in; its state file holds these under "lends".
 LENT: Final = (
-    "database_url", "kafka_bootstrap", "schema_registry_url", "url", "token", "webhook_secrets", "sla_file",
-    "dedupe_window",
+    "database_url", "kafka_bootstrap", "schema_registry_url", "schema_registry_basic_auth", "url", "token",
+    "webhook_secrets", "sla_file", "dedupe_window",
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     kafka_bootstrap: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP", description="host:port[,host:port]")
     schema_registry_url: str | None = Field(
         None, validation_alias="SCHEMA_REGISTRY_URL", description="root of the Confluent API"
+    )
+    schema_registry_basic_auth: SecretStr | None = Field(
+        None,
+        validation_alias="SCHEMA_REGISTRY_BASIC_AUTH",
+        description="user:password for a registry that asks for them, at least of who writes",
     )
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -144,19 +149,23 @@ def resolve(settings: Settings, data: Path | None = None) -> Settings:
     """
     if data is not None:
         return borrow(settings.model_copy(update={"data": data}), lent_by(data))
+    lent = lent_by(settings.data)
     wanted = {
         name: value
-        for name, value in lent_by(settings.data).items()
+        for name, value in lent.items()
         if name not in settings.model_fields_set or getattr(settings, name) is None
     }
+    if settings.schema_registry_url not in (None, lent.get("schema_registry_url")):
+        wanted.pop("schema_registry_basic_auth", None)  # it is for the stack's own registry alone
     return borrow(settings, wanted)
 
 
 def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
     """Answer the settings with these plain values in place of their own; secrets become secret again."""
     update = dict(lent)
-    if "token" in update:
-        update["token"] = SecretStr(update["token"])
+    for name in ("token", "schema_registry_basic_auth"):
+        if update.get(name) is not None:
+            update[name] = SecretStr(update[name])
     if "webhook_secrets" in update:
         update["webhook_secrets"] = {
             source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()

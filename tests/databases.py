@@ -66,6 +66,7 @@ def template_on(parts: Urls) -> str:
                 "database_url": url_of(parts, half),
                 "kafka_bootstrap": parts.kafka_bootstrap,
                 "schema_registry_url": parts.schema_registry_url,
+                "schema_registry_basic_auth": parts.schema_registry_basic_auth,
                 "namespace": name.replace("_", ""),
                 "token": ADMIN_TOKEN,
             }

@@ -14,3 +14,4 @@ class AlertRule(StrEnum):
     SHARD_STOPPED = "shard_stopped"  # the relay stands still before a record that Kafka never takes
     TASK_FAILED = "task_failed"  # a part of a worker fails on something that no retry mends; the others go on
     REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself
+    SCHEMA_DIFFERS = "schema_differs"  # the registry's latest version, or a subject's level, is not the bus's

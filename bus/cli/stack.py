@@ -147,6 +147,8 @@ def env(data: Data = None) -> None:
         "KAFKA_BOOTSTRAP": lent["kafka_bootstrap"],
         "SCHEMA_REGISTRY_URL": lent["schema_registry_url"],
     }
+    if auth := lent.get("schema_registry_basic_auth"):
+        exports["SCHEMA_REGISTRY_BASIC_AUTH"] = auth
     if "url" in lent:
         exports |= {"TICKETBUS_URL": lent["url"], "TICKETBUS_TOKEN": lent["token"]}
     for source, secrets in lent.get("webhook_secrets", {}).items():

@@ -105,19 +105,29 @@ def list_acls(
 
 @commands.command()
 def check(
-    live: Annotated[bool, typer.Option("--live", help="Hold the broker's topics against the contract too.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Hold the broker's topics and the registry's schemas against it too.")
+    ] = False,
     data: Data = None,
 ) -> None:
-    """Check the contract itself; with --live, the broker as well. Exits 1 on a difference.
+    """Check the contract itself; with --live, the broker and the schema registry as well. Exits 1 on a difference.
+
+    In the registry each record's latest version is to be this program's schema, and its compatibility level the
+    bus's own.
 
     Example: ticketbus topics check --live
     """
     from bus.cli.run import resolved, run
     from bus.kafka.topic_admin import topic_differences
+    from bus.registry_check import schema_differences
+    from bus.schema_registry import registry_of
     from schemas.topics import load_contract
 
     contract = load_contract()
-    differences = run(topic_differences(resolved(data), contract)) if live else []
+    settings = resolved(data) if live else None
+    differences = run(topic_differences(settings, contract)) if settings else []
+    if settings and (registry := registry_of(settings)):
+        differences += [str(one.text) for one in run(schema_differences(registry))]
     for one in differences:
         echo(one)
     if differences:

@@ -70,6 +70,8 @@ def without_own(settings: Settings, state: StackState) -> Settings:
     }
     port_of = {setting: ports.get(name, 0) for name, setting in REPLACED_BY.items()}
     gone = {setting: None for setting, is_own in own.items() if is_own and not port_answers(port_of[setting])}
+    if "schema_registry_url" in gone:
+        gone["schema_registry_basic_auth"] = None
     return settings.model_copy(update=gone)
 
 
@@ -92,6 +94,11 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         "kafka_bootstrap": settings.kafka_bootstrap or kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": settings.schema_registry_url or schema_registry.url(port=ports["registry"]),
     }
+    given_auth = settings.schema_registry_basic_auth
+    if settings.schema_registry_url is None:
+        values["schema_registry_basic_auth"] = schema_registry.basic_auth(secrets.registry_password)
+    else:
+        values["schema_registry_basic_auth"] = given_auth.get_secret_value() if given_auth else None
     if programs:
         given = {
             source: [each.get_secret_value() for each in all_] for source, all_ in settings.webhook_secrets.items()
@@ -112,6 +119,7 @@ def environment(state: StackState, data: Path) -> dict[str, str]:
         "DATABASE_URL": lent["database_url"],
         "KAFKA_BOOTSTRAP": lent["kafka_bootstrap"],
         "SCHEMA_REGISTRY_URL": lent["schema_registry_url"],
+        "SCHEMA_REGISTRY_BASIC_AUTH": lent["schema_registry_basic_auth"] or "",
         "TICKETBUS_HTTP_PORT": str(state.ports["http"]),
         "TICKETBUS_URL": lent["url"],
         "TICKETBUS_TOKEN": lent["token"],
@@ -140,6 +148,7 @@ def wanted_parts(
                 data,
                 home=_required(jars).registry_home,
                 port=ports["registry"],
+                password=state.secrets.registry_password,
                 database=(ports["postgres"], password) if postgres.NAME in names else None,
                 quick_start=quick.registry if quick else None,
                 logs=logs,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import socket
 import tempfile
 import time
@@ -66,7 +67,8 @@ def _train(scratch: Path, jars: Jars, paths: dict[str, Path]) -> None:
                 schema_registry.java_command(options=[_output(paths[schema_registry.NAME])]),
                 log=scratch / "registry.out",
                 cwd=jars.registry_home,
-                env=dict(os.environ) | schema_registry.environment_of(scratch, port=http, database=None),
+                env=dict(os.environ)
+                | schema_registry.environment_of(scratch, port=http, password=secrets.token_urlsafe(), database=None),
             )
         )
         _wait(children, broker=broker, http=http)

@@ -12,6 +12,7 @@ from bus.local.process import Child, spawn
 
 NAME: Final = "registry"
 HEAP_MB: Final = 384
+USER: Final = "ticketbus"
 _ROOT: Final = "/apis/ccompat/v7"
 
 
@@ -20,15 +21,28 @@ def url(*, port: int) -> str:
     return f"http://127.0.0.1:{port}{_ROOT}"
 
 
+def basic_auth(password: str) -> str:
+    """Answer the credential that writes ask for."""
+    return f"{USER}:{password}"
+
+
 def start(
-    data: Path, *, home: Path, port: int, database: tuple[int, str] | None, quick_start: Path | None, logs: Path
+    data: Path,
+    *,
+    home: Path,
+    port: int,
+    password: str,
+    database: tuple[int, str] | None,
+    quick_start: Path | None,
+    logs: Path,
 ) -> Child:
     """Start the registry unpacked in `home`. Does not wait until it answers.
 
+    Who knows `password` may write; whoever reaches the port may read.
     `database` is the port and password of the embedded PostgreSQL. Without it the schemas live in a file under `data`:
     an outside database is the bus's alone, and both storages keep schema ids over restarts.
     """
-    environment = environment_of(data, port=port, database=database)
+    environment = environment_of(data, port=port, password=password, database=database)
     command = java_command(quick_start=quick_start)
     return spawn(NAME, command, log=logs / "registry.log", cwd=home, env=dict(os.environ) | environment)
 
@@ -43,14 +57,14 @@ def java_command(*, quick_start: Path | None = None, options: Sequence[str] = ()
     )
 
 
-def environment_of(data: Path, *, port: int, database: tuple[int, str] | None) -> dict[str, str]:
-    """Answer the settings it reads from its environment, the database's password among them."""
+def environment_of(data: Path, *, port: int, password: str, database: tuple[int, str] | None) -> dict[str, str]:
+    """Answer the settings it reads from its environment, passwords among them."""
     if database is None:
         directory = data / "registry"
         directory.mkdir(parents=True, exist_ok=True)
-        kind, source, user, password = "h2", f"jdbc:h2:file:{directory / 'schemas'}", "sa", ""
+        kind, source, user, secret = "h2", f"jdbc:h2:file:{directory / 'schemas'}", "sa", ""
     else:
-        database_port, password = database
+        database_port, secret = database
         kind, user = "postgresql", postgres.USER
         source = f"jdbc:postgresql://127.0.0.1:{database_port}/{postgres.REGISTRY_DATABASE}"
     return {
@@ -64,7 +78,15 @@ def environment_of(data: Path, *, port: int, database: tuple[int, str] | None) -
         "APICURIO_STORAGE_SQL_KIND": kind,
         "APICURIO_DATASOURCE_URL": source,
         "APICURIO_DATASOURCE_USERNAME": user,
-        "APICURIO_DATASOURCE_PASSWORD": password,
+        "APICURIO_DATASOURCE_PASSWORD": secret,
+        "APICURIO_STORAGE_ORPHAN_CLEANUP_EVERY": "off",  # else an hour after a subject is deleted its ids mean nothing
+        # It knows no list of hosts; who comes by another name or from another origin can read, as all can.
+        "QUARKUS_HTTP_AUTH_BASIC": "true",
+        "QUARKUS_SECURITY_USERS_EMBEDDED_PLAIN_TEXT": "true",
+        f"QUARKUS_SECURITY_USERS_EMBEDDED_USERS_{USER.upper()}": password,
+        f"QUARKUS_SECURITY_USERS_EMBEDDED_ROLES_{USER.upper()}": "sr-admin",
+        "APICURIO_AUTH_ANONYMOUS_READ_ACCESS_ENABLED": "true",
+        "APICURIO_RULES_GLOBAL_COMPATIBILITY": "FULL_TRANSITIVE",  # of subjects that nobody gave a level
     }
 
 

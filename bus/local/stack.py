@@ -261,6 +261,7 @@ class Urls:
     database_url: str
     kafka_bootstrap: str
     schema_registry_url: str
+    schema_registry_basic_auth: str | None
 
 
 @contextlib.contextmanager
@@ -274,6 +275,7 @@ def running_parts(data: Path, *, settings: Settings | None = None, say: Say = la
             database_url=lent["database_url"],
             kafka_bootstrap=lent["kafka_bootstrap"],
             schema_registry_url=lent["schema_registry_url"],
+            schema_registry_basic_auth=lent["schema_registry_basic_auth"],
         )
     finally:
         stack.stop()

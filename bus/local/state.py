@@ -29,6 +29,7 @@ class Secrets:
     """Made once per data directory; the database and the broker's log are bound to them."""
 
     database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    registry_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     kafka_cluster: str = field(default_factory=cluster_id)
     token: str = field(default_factory=lambda: "tb_" + secrets.token_urlsafe(32))
     webhook_crm: str = field(default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())

@@ -5,14 +5,13 @@ import struct
 from typing import Any
 from uuid import uuid4
 
-import httpx2
-
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import start_producer
+from bus.schema_registry import registry_of
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from schemas.messages import CommandSent, HostRead
@@ -80,9 +79,11 @@ async def test_command_under_a_newer_schema_is_read_once_the_registry_was_asked(
     bus, number, key = running, f"S-{uuid4().hex[:8]}", uuid4().hex
     newer = json.loads(json.dumps(BY_CLASS[Note].schema))
     newer["fields"].append({"name": "mood", "type": "string", "default": ""})
-    url = f"{bus.settings.schema_registry_url}/subjects/ticketbus.command.Note/versions"
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    url, registry = "/subjects/ticketbus.command.Note/versions", registry_of(bus.settings)
+    assert registry is not None
+    async with registry.client() as http:
         answer = await http.post(url, json={"schema": json.dumps(newer)})
+        (await http.delete(f"{url}/latest")).raise_for_status()  # its id stays; other tests look at the latest
     assert answer.status_code == 200, answer.text
     async with bus.core() as core:
         first = core.codec.encode_record(opened(number, f"{key}o"))

@@ -4,7 +4,6 @@ import asyncio
 import json
 import struct
 
-import httpx2
 import orjson
 import pytest
 from websockets.asyncio.client import connect
@@ -18,7 +17,7 @@ from bus.intake.dispatch import Dispatcher
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.store import PostgresStore
-from bus.schema_registry import keep
+from bus.schema_registry import Registry, keep
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import BY_CLASS
 from tests.bus_under_test import TOKEN, Bus
@@ -41,11 +40,16 @@ class NewerCodec(Codec):
         return struct.pack(">bI", 0, self.note_id) + value[5:] + b"\x06sad"
 
 
-async def registered(url: str) -> RegisteredSchema:
-    """Register the later version, as its program does before anything else."""
+async def registered(parts: Urls) -> RegisteredSchema:
+    """Register the later version, as its program does before anything else.
+
+    Its id stays in a registry that forgets the version: other tests hold the latest against the catalogue.
+    """
     schema = {**NOTE.schema, "fields": [*NOTE.schema["fields"], MOOD]}
-    async with httpx2.AsyncClient(base_url=url.rstrip("/"), trust_env=False) as http:
+    registry = Registry(url=parts.schema_registry_url, basic_auth=parts.schema_registry_basic_auth)
+    async with registry.client() as http:
         answer = await http.post(f"/subjects/{NOTE.subject}/versions", json={"schema": json.dumps(schema)})
+        (await http.delete(f"/subjects/{NOTE.subject}/versions/latest")).raise_for_status()
     return RegisteredSchema(schema_id=answer.raise_for_status().json()["id"], subject=NOTE.subject, schema=schema)
 
 
@@ -69,7 +73,7 @@ async def test_newer_schema_an_older_gateway_shows_the_events_of_a_newer_program
     bus.start("gateway")
     await bus.ready()
     async with bus.core() as core:
-        schema = await registered(parts.schema_registry_url)
+        schema = await registered(parts)
         if kept:
             async with connected(core.pool) as connection:
                 await keep(connection, {schema.schema_id: schema})

@@ -76,6 +76,7 @@ class FaultStack:
     database: Database
     cluster: Cluster
     registry_urls: str
+    registry_password: str
     start_registry: Callable[[], Child]
     children: list[Child] = field(default_factory=list)
 
@@ -86,6 +87,7 @@ class FaultStack:
             database_url=self.database.url,
             kafka_bootstrap=self.cluster.bootstrap,
             schema_registry_url=self.registry_urls,
+            schema_registry_basic_auth=schema_registry.basic_auth(self.registry_password),
         )
 
     def begin(self) -> None:
@@ -130,14 +132,17 @@ def running_stack(*, brokers: int) -> Iterator[FaultStack]:
     with fresh_data() as data:
         ports = claims.claim(("postgres", "registry"), {}, fixed={})
         database = Database(data=data, port=ports["postgres"])
+        registry_password = Secrets().registry_password
         stack = FaultStack(
             database=database,
             cluster=make_cluster(data, count=brokers, jars=archives, quick=quick, claims=claims),
             registry_urls=schema_registry.url(port=ports["registry"]),
+            registry_password=registry_password,
             start_registry=lambda: schema_registry.start(
                 data,
                 home=archives.registry_home,
                 port=ports["registry"],
+                password=registry_password,
                 database=(ports["postgres"], database.password),
                 quick_start=quick.registry,
                 logs=data / "logs",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bus.local.parts import REPLACED_BY
 from bus.local.parts import embedded as embedded_parts
@@ -25,7 +26,7 @@ def embedded(request: pytest.FixtureRequest) -> Iterator[tuple[Path, Urls]]:
 
 def only_embedded() -> Settings:
     """Answer settings that name no outside part."""
-    return Settings().model_copy(update=dict.fromkeys(("database_url", "kafka_bootstrap", "schema_registry_url")))
+    return Settings().model_copy(update=dict.fromkeys((*REPLACED_BY.values(), "schema_registry_basic_auth")))
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def outside(embedded: tuple[Path, Urls]) -> Callable[..., Settings]:
             "database_url": urls.database_url,
             "kafka_bootstrap": urls.kafka_bootstrap,
             "schema_registry_url": urls.schema_registry_url,
+            "schema_registry_basic_auth": SecretStr(urls.schema_registry_basic_auth or ""),
         }
         return Settings().model_copy(update=named | changes)
 

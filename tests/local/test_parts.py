@@ -1,5 +1,6 @@
 """The parts for real: each answers its own protocol, keeps what it was given, and says how it is."""
 
+import base64
 import http.client
 import json
 import stat
@@ -60,6 +61,10 @@ def test_parts_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(em
     connection = http.client.HTTPConnection(root.hostname or "", root.port, timeout=60)
     body = json.dumps({"schema": json.dumps({"type": "record", "name": "example.Kept", "fields": []})})
     headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+    connection.request("POST", root.path + "/subjects/example.Kept/versions", body, headers)
+    refused = connection.getresponse()
+    assert (refused.status, b"not authenticated" in refused.read()) == (401, True)
+    headers["Authorization"] = f"Basic {base64.b64encode((urls.schema_registry_basic_auth or '').encode()).decode()}"
     connection.request("POST", root.path + "/subjects/example.Kept/versions", body, headers)
     answer = connection.getresponse()
     assert answer.status == 200

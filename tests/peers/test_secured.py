@@ -62,6 +62,7 @@ def bus(kafka: Secured, parts: Urls, tmp_path_factory: pytest.TempPathFactory) -
         **os.environ,
         "DATABASE_URL": databases.make_database(parts, f"t{uuid4().hex[:10]}"),
         "SCHEMA_REGISTRY_URL": parts.schema_registry_url,
+        "SCHEMA_REGISTRY_BASIC_AUTH": parts.schema_registry_basic_auth or "",
         "TICKETBUS_NAMESPACE": "",
         "TICKETBUS_HTTP_PORT": str(ports[0]),
         "TICKETBUS_METRICS_PORT": str(ports[1]),

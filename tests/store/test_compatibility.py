@@ -5,14 +5,13 @@ import json
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 from fastavro import parse_schema
 from fastavro.schema import to_parsing_canonical_form
 
 from bus.domain.events import TicketOpened
 from bus.local.stack import Urls
-from bus.schema_registry import COMPATIBILITY, SchemaRefused, register
+from bus.schema_registry import COMPATIBILITY, Registry, SchemaRefused, register
 from schemas.catalogue import BY_CLASS
 
 
@@ -33,7 +32,8 @@ async def test_compatibility_is_full_from_the_first_version_on(parts: Urls) -> N
     name = f"N{uuid4().hex[:8]}"
     first = {"type": "record", "name": name, "namespace": "t", "fields": [{"name": "n", "type": "int"}]}
     subject = f"t.{name}"
-    async with httpx2.AsyncClient(base_url=parts.schema_registry_url, timeout=10, trust_env=False) as http:
+    registry = Registry(url=parts.schema_registry_url, basic_auth=parts.schema_registry_basic_auth)
+    async with registry.client() as http:
         own = await register(http, subject, first)
         assert (await http.get(f"/config/{subject}")).json() == {"compatibilityLevel": COMPATIBILITY}
         assert (await register(http, subject, first)).schema_id == own.schema_id

@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import psycopg
 import pytest
 
@@ -17,7 +16,7 @@ from bus.domain.ticket import Ticket, evolve
 from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import connected, in_transaction, open_pool
-from bus.schema_registry import keep, load_codec, register
+from bus.schema_registry import Registry, keep, load_codec, register
 from bus.wire.codec import RegisteredSchema, ticket_from_json
 from deadletter import redrive_store
 from deadletter.upgrade import queue_unpublished
@@ -115,7 +114,7 @@ async def test_releases_its_schemas_and_ours_are_compatible_and_ours_are_written
     async with (
         open_pool(released) as pool,
         connected(pool) as connection,
-        httpx2.AsyncClient(base_url=parts.schema_registry_url, timeout=10, trust_env=False) as http,
+        Registry(url=parts.schema_registry_url, basic_auth=parts.schema_registry_basic_auth).client() as http,
     ):
         kept = await (await connection.execute("SELECT subject, definition FROM registered_schemas")).fetchall()
         before = {subject: json.loads(definition) for subject, definition in kept}

@@ -28,7 +28,7 @@ async def test_schemas_learnt_a_newer_schema_is_found_behind_any_number_of_made_
     kept = [(NEWER, NOTE.subject, json.dumps(NOTE.schema)), (PROTOBUF, "theirs", 'syntax = "proto3"; message Note {}')]
     async with connected(pool) as connection, connection.cursor() as cursor:
         await cursor.executemany("INSERT INTO registered_schemas VALUES (%s, %s, %s)", kept)
-    learner = SchemaLearner(codec=codec, pool=pool, url=None)
+    learner = SchemaLearner(codec=codec, pool=pool, registry=None)
     made_up = range(70_000, 70_000 + 2 * ASKED_MAX)
     values = under([*made_up, PROTOBUF, NEWER], CODEC.encode(EVENT))
     await learner.know(values)

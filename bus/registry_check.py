@@ -1,0 +1,106 @@
+"""What a schema registry tells of the catalogue's subjects, held against the catalogue: latest versions and levels."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import httpx2
+
+from bus.domain.text import Text
+from bus.schema_registry import COMPATIBILITY, Registry, RegistryUnavailable
+from schemas.catalogue import RECORD_TYPES
+
+AT_ONCE = 8
+CATALOGUE: Mapping[str, Mapping[str, Any]] = {one.subject: one.schema for one in RECORD_TYPES}
+
+
+class Kind(StrEnum):
+    """In what a subject differs."""
+
+    MISSING = "missing"
+    LATEST = "latest"
+    LEVEL = "level"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaDifference:
+    """A difference of one subject, as a sentence that says what to do."""
+
+    subject: str
+    kind: Kind
+    text: Text
+
+
+async def schema_differences(
+    registry: Registry, wanted: Mapping[str, Mapping[str, Any]] = CATALOGUE
+) -> list[SchemaDifference]:
+    """Compare subjects with the schemas that they should have; reads alone. Raises RegistryUnavailable."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def of(subject: str, schema: Mapping[str, Any]) -> list[SchemaDifference]:
+        async with turns:
+            latest = await _asked(http, f"/subjects/{subject}/versions/latest")
+            level = await _asked(http, f"/config/{subject}") if latest is not None else None
+        return differences(subject, schema, latest, level)
+
+    async with registry.client() as http:
+        found = await asyncio.gather(*(of(subject, schema) for subject, schema in wanted.items()))
+    return [one for each in found for one in each]
+
+
+def differences(
+    subject: str, schema: Mapping[str, Any], latest: Mapping[str, Any] | None, level: Mapping[str, Any] | None
+) -> list[SchemaDifference]:
+    """Judge the registry's answers about a subject; None where it has none. Pure."""
+    if latest is None:
+        zh = f"{subject} 不在 schema registry 中:请运行 ticketbus prepare 重新注册;总线仍按已保存的 id 读写"
+        en = f"{subject} is not in the registry: run `ticketbus prepare`; the bus goes on by the ids that it has kept"
+        return [SchemaDifference(subject=subject, kind=Kind.MISSING, text=Text(zh, en))]
+    found = []
+    if not _same(latest.get("schema"), schema):
+        version = latest.get("version")
+        zh = f"{subject} 的最新版本 {version} 不是本版本的 schema:若非更新版 ticketbus 所注册,请查明来源并删除该版本"
+        en = (
+            f"{subject}: the latest version {version} is not this program's schema. Unless a newer ticketbus has "
+            f"registered it, find out who has, and delete it: DELETE /subjects/{subject}/versions/{version}"
+        )
+        found.append(SchemaDifference(subject=subject, kind=Kind.LATEST, text=Text(zh, en)))
+    actual = (level or {}).get("compatibilityLevel", "unset")
+    if actual != COMPATIBILITY:
+        zh = f"{subject} 的兼容级别是 {actual},应为 {COMPATIBILITY}:请运行 ticketbus prepare 恢复"
+        en = f"{subject}: the compatibility level is {actual}, not {COMPATIBILITY}; `ticketbus prepare` sets it"
+        found.append(SchemaDifference(subject=subject, kind=Kind.LEVEL, text=Text(zh, en)))
+    return found
+
+
+async def _asked(http: httpx2.AsyncClient, path: str) -> Mapping[str, Any] | None:
+    try:
+        answer = await http.get(path)
+    except httpx2.TransportError as error:
+        raise RegistryUnavailable(f"the schema registry is away: {type(error).__name__}") from error
+    if answer.status_code == 404:
+        return None
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if answer.status_code != 200 or not isinstance(content, dict):
+        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to GET {path}")
+    return content
+
+
+def _same(text: object, schema: Mapping[str, Any]) -> bool:
+    """Say whether a text is this schema, but for what some registries pass over when they give out ids."""
+    try:
+        return bool(_plain(json.loads(str(text))) == _plain(schema))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _plain(schema: Any) -> Any:
+    if isinstance(schema, Mapping):
+        return {name: _plain(value) for name, value in schema.items() if name not in ("doc", "aliases")}
+    return [_plain(value) for value in schema] if isinstance(schema, list | tuple) else schema
