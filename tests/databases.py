@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
@@ -24,8 +24,9 @@ _ONE_AT_A_TIME = 0x7E57
 def make_database(parts: Urls, name: str) -> str:
     """Make a migrated database that knows the registered schemas and the first admin's token; gives its URL."""
     template = template_on(parts)
-    with psycopg.connect(parts.database_url, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    with psycopg.connect(parts.admin_url, autocommit=True) as server:
+        names = sql.Identifier(name), sql.Identifier(template), _owner(parts)
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
     return url_of(parts, name)
 
 
@@ -33,8 +34,8 @@ def make_database(parts: Urls, name: str) -> str:
 def empty_database(parts: Urls) -> Iterator[str]:
     """Make a database without tables; it is gone after the block."""
     name = f"empty_{uuid4().hex[:10]}"
-    with psycopg.connect(parts.database_url, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with psycopg.connect(parts.admin_url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), _owner(parts)))
     try:
         yield url_of(parts, name)
     finally:
@@ -43,7 +44,7 @@ def empty_database(parts: Urls) -> Iterator[str]:
 
 def drop_database(parts: Urls, name: str) -> None:
     """Drop a database, whoever is connected to it."""
-    with psycopg.connect(parts.database_url, autocommit=True) as server:
+    with psycopg.connect(parts.admin_url, autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -52,16 +53,26 @@ def url_of(parts: Urls, name: str) -> str:
     return urlunsplit(urlsplit(parts.database_url)._replace(path=f"/{name}"))
 
 
+def admin_url_of(parts: Urls, url: str) -> str:
+    """Answer the superuser's URL of a database of a test."""
+    return urlunsplit(urlsplit(parts.admin_url)._replace(path=urlsplit(url).path))
+
+
+def _owner(parts: Urls) -> sql.Identifier:
+    """Name the role that programs connect as, which is no superuser on parts of our own."""
+    return sql.Identifier(unquote(urlsplit(parts.database_url).username or ""))
+
+
 @functools.cache
 def template_on(parts: Urls) -> str:
     """Make the database that others are copied from, unless another worker of this run has; gives its name."""
     name = f"template_{_RUN[:16]}"
-    with psycopg.connect(parts.database_url, autocommit=True) as server:
+    with psycopg.connect(parts.admin_url, autocommit=True) as server:
         server.execute("SELECT pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))  # let go with the connection
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             half = f"{name}_half"
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(half)))
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half)))
+            server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(half), _owner(parts)))
             settings = {
                 "database_url": url_of(parts, half),
                 "kafka_bootstrap": parts.kafka_bootstrap,

@@ -30,7 +30,7 @@ def parts_for_tests(settings: Settings | None = None) -> Iterator[Running]:
     settings = settings or load()
     with fresh_data() as data, running_parts(data, settings=settings) as urls:
         if settings.database_url is None:
-            _write_without_waiting(urls.database_url)
+            _write_without_waiting(urls.admin_url)
         yield Running(urls=urls, data=data)
 
 

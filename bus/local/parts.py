@@ -62,8 +62,7 @@ def without_own(settings: Settings, state: StackState) -> Settings:
     """
     ports = state.ports
     own = {
-        "database_url": "postgres" in ports
-        and settings.database_url == postgres.url(port=ports["postgres"], password=state.secrets.database_password),
+        "database_url": "postgres" in ports and settings.database_url in _own_database_urls(state),
         "kafka_bootstrap": "kafka" in ports and settings.kafka_bootstrap == kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": "registry" in ports
         and settings.schema_registry_url == schema_registry.url(port=ports["registry"]),
@@ -73,6 +72,15 @@ def without_own(settings: Settings, state: StackState) -> Settings:
     if "schema_registry_url" in gone:
         gone["schema_registry_basic_auth"] = None
     return settings.model_copy(update=gone)
+
+
+def _own_database_urls(state: StackState) -> tuple[str, str]:
+    """Answer the URL that the stack lends, and the superuser's, which versions before did."""
+    port, secrets = state.ports["postgres"], state.secrets
+    return (
+        postgres.url(port=port, password=secrets.bus_database_password),
+        postgres.admin_url(port=port, password=secrets.database_password, database=postgres.DATABASE),
+    )
 
 
 def ports_wanted(names: Sequence[str], *, programs: bool) -> list[str]:
@@ -90,7 +98,7 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
     ports, secrets = state.ports, state.secrets
     values: dict[str, Any] = {
         "database_url": settings.database_url
-        or postgres.url(port=ports["postgres"], password=secrets.database_password),
+        or postgres.url(port=ports["postgres"], password=secrets.bus_database_password),
         "kafka_bootstrap": settings.kafka_bootstrap or kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": settings.schema_registry_url or schema_registry.url(port=ports["registry"]),
     }
@@ -149,7 +157,9 @@ def wanted_parts(
                 home=_required(jars).registry_home,
                 port=ports["registry"],
                 password=state.secrets.registry_password,
-                database=(ports["postgres"], password) if postgres.NAME in names else None,
+                database=(ports["postgres"], state.secrets.registry_database_password)
+                if postgres.NAME in names
+                else None,
                 quick_start=quick.registry if quick else None,
                 logs=logs,
             ),

@@ -11,22 +11,33 @@ from typing import Final
 from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 
 from bus.local.failures import LocalStackError
 from bus.local.process import Child, spawn
 
 NAME: Final = "postgres"
-USER: Final = "ticketbus"
+USER: Final = "ticketbus"  # the superuser, for the stack alone
+ADMIN_DATABASE: Final = "postgres"
 DATABASE: Final = "ticketbus"
+BUS_ROLE: Final = "bus"
 REGISTRY_DATABASE: Final = "registry"
+REGISTRY_ROLE: Final = "registry"
 CONNECTIONS_MAX: Final = 200
 POLITE: Final = signal.SIGINT  # "fast": open transactions roll back, a checkpoint is written
 
 
-def url(*, port: int, password: str, database: str = DATABASE) -> str:
-    """Answer the connection URL, password included."""
-    return f"postgresql://{USER}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"
+def url(*, port: int, password: str) -> str:
+    """Answer the connection URL of the bus's own database, password included."""
+    return _url(BUS_ROLE, password, port, DATABASE)
+
+
+def admin_url(*, port: int, password: str, database: str = ADMIN_DATABASE) -> str:
+    """Answer the superuser's connection URL, password included."""
+    return _url(USER, password, port, database)
+
+
+def _url(user: str, password: str, port: int, database: str) -> str:
+    return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"
 
 
 def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
@@ -59,9 +70,9 @@ def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
 
 
 def answers(*, port: int, password: str) -> bool:
-    """Say whether the server takes connections with this password."""
+    """Say whether the server takes connections with the superuser's password."""
     try:
-        psycopg.connect(url(port=port, password=password, database="postgres"), connect_timeout=2).close()
+        psycopg.connect(admin_url(port=port, password=password), connect_timeout=2).close()
     except psycopg.OperationalError as error:
         if "authentication failed" in str(error):
             raise LocalStackError(
@@ -70,15 +81,6 @@ def answers(*, port: int, password: str) -> bool:
             ) from error
         return False
     return True
-
-
-def make_databases(*, port: int, password: str) -> None:
-    """Create the bus's and the registry's database. Idempotent."""
-    with psycopg.connect(url(port=port, password=password, database="postgres"), autocommit=True) as connection:
-        there = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
-        for name in (DATABASE, REGISTRY_DATABASE):
-            if name not in there:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def _wheel(data: Path) -> tuple[Path, str | None]:

@@ -39,8 +39,8 @@ def start(
     """Start the registry unpacked in `home`. Does not wait until it answers.
 
     Who knows `password` may write; whoever reaches the port may read.
-    `database` is the port and password of the embedded PostgreSQL. Without it the schemas live in a file under `data`:
-    an outside database is the bus's alone, and both storages keep schema ids over restarts.
+    `database` is the embedded PostgreSQL's port and the password of the registry's role. Without it the schemas live in
+    a file under `data`: an outside database is the bus's alone, and both storages keep schema ids over restarts.
     """
     environment = environment_of(data, port=port, password=password, database=database)
     command = java_command(quick_start=quick_start)
@@ -65,7 +65,7 @@ def environment_of(data: Path, *, port: int, password: str, database: tuple[int,
         kind, source, user, secret = "h2", f"jdbc:h2:file:{directory / 'schemas'}", "sa", ""
     else:
         database_port, secret = database
-        kind, user = "postgresql", postgres.USER
+        kind, user = "postgresql", postgres.REGISTRY_ROLE
         source = f"jdbc:postgresql://127.0.0.1:{database_port}/{postgres.REGISTRY_DATABASE}"
     return {
         "QUARKUS_HTTP_HOST": "127.0.0.1",

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from bus.local import jars, logs, parts, postgres, quick_start, schema_registry
 from bus.local import state as states
+from bus.local.databases import make_databases
 from bus.local.failures import AlreadyRunning, LocalStackError, StartInterrupted
 from bus.local.leftovers import stop_leftovers
 from bus.local.parts import LocalPart, Program
@@ -193,7 +194,7 @@ class LocalStack:
         started = [self._launch(part) for part in early]
         if postgres.NAME in names:  # the registry needs its database; Kafka comes up meanwhile
             self._await([each for each in started if each.part.name == postgres.NAME])
-            postgres.make_databases(port=self.state.ports["postgres"], password=self.state.secrets.database_password)
+            make_databases(port=self.state.ports["postgres"], secrets=self.state.secrets)
         started += [self._launch(part) for part in late]
         self._await([each for each in started if each.part.name != postgres.NAME])
 
@@ -256,8 +257,9 @@ class LocalStack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Urls:
-    """Where the parts of a running stack are."""
+    """Where the parts of a running stack are; `admin_url` is the superuser's, or where there is none the bus's own."""
 
+    admin_url: str
     database_url: str
     kafka_bootstrap: str
     schema_registry_url: str
@@ -270,8 +272,12 @@ def running_parts(data: Path, *, settings: Settings | None = None, say: Say = la
     stack = LocalStack(data=data, settings=settings or Settings(), say=say)
     stack.start()
     try:
-        lent = stack.state.lends
+        lent, ports = stack.state.lends, stack.state.ports
+        embedded = postgres.NAME not in stack.state.outside
         yield Urls(
+            admin_url=postgres.admin_url(port=ports["postgres"], password=stack.state.secrets.database_password)
+            if embedded
+            else lent["database_url"],
             database_url=lent["database_url"],
             kafka_bootstrap=lent["kafka_bootstrap"],
             schema_registry_url=lent["schema_registry_url"],

@@ -28,7 +28,9 @@ def cluster_id() -> str:
 class Secrets:
     """Made once per data directory; the database and the broker's log are bound to them."""
 
-    database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # the superuser's
+    bus_database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    registry_database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     registry_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     kafka_cluster: str = field(default_factory=cluster_id)
     token: str = field(default_factory=lambda: "tb_" + secrets.token_urlsafe(32))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from bus.local import jars, postgres, quick_start, schema_registry
+from bus.local.databases import make_databases
 from bus.local.ports import PortClaims
 from bus.local.process import Child, stop_all
 from bus.local.stack import Urls
@@ -33,18 +34,24 @@ class Database:
 
     data: Path
     port: int
-    password: str = field(default_factory=lambda: Secrets().database_password)
+    secrets: Secrets = field(default_factory=Secrets)
     child: Child | None = None
 
     @property
     def url(self) -> str:
         """Name the database that tests make theirs beside."""
-        return postgres.url(port=self.port, password=self.password)
+        return postgres.url(port=self.port, password=self.secrets.bus_database_password)
+
+    @property
+    def admin_url(self) -> str:
+        """Name the superuser's."""
+        return postgres.admin_url(port=self.port, password=self.secrets.database_password)
 
     def start(self) -> None:
         """Start the server unless it runs, and wait until it answers."""
         if self.child is None or self.child.ended() is not None:
-            self.child = postgres.start(self.data, port=self.port, password=self.password, logs=self.data / "logs")
+            password, logs = self.secrets.database_password, self.data / "logs"
+            self.child = postgres.start(self.data, port=self.port, password=password, logs=logs)
         _await(self._answers, self.child)
 
     def stop(self) -> None:
@@ -62,11 +69,11 @@ class Database:
     def terminate_backends(self, bus: Bus) -> int:
         """Cut every connection to a bus's database from the server's side; answers how many there were."""
         name = urlsplit(bus.settings.database_url or "").path.removeprefix("/")
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
             return len(connection.execute(_TERMINATE, (name,)).fetchall())
 
     def _answers(self) -> bool:
-        return postgres.answers(port=self.port, password=self.password)
+        return postgres.answers(port=self.port, password=self.secrets.database_password)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +91,7 @@ class FaultStack:
     def urls(self) -> Urls:
         """Say where the parts are."""
         return Urls(
+            admin_url=self.database.admin_url,
             database_url=self.database.url,
             kafka_bootstrap=self.cluster.bootstrap,
             schema_registry_url=self.registry_urls,
@@ -94,7 +102,7 @@ class FaultStack:
         """Start all parts and wait until they answer."""
         self.cluster.begin()  # it comes up meanwhile
         self.database.start()
-        postgres.make_databases(port=self.database.port, password=self.database.password)
+        make_databases(port=self.database.port, secrets=self.database.secrets)
         self.heal()
 
     def heal(self) -> None:
@@ -132,18 +140,17 @@ def running_stack(*, brokers: int) -> Iterator[FaultStack]:
     with fresh_data() as data:
         ports = claims.claim(("postgres", "registry"), {}, fixed={})
         database = Database(data=data, port=ports["postgres"])
-        registry_password = Secrets().registry_password
         stack = FaultStack(
             database=database,
             cluster=make_cluster(data, count=brokers, jars=archives, quick=quick, claims=claims),
             registry_urls=schema_registry.url(port=ports["registry"]),
-            registry_password=registry_password,
+            registry_password=database.secrets.registry_password,
             start_registry=lambda: schema_registry.start(
                 data,
                 home=archives.registry_home,
                 port=ports["registry"],
-                password=registry_password,
-                database=(ports["postgres"], database.password),
+                password=database.secrets.registry_password,
+                database=(ports["postgres"], database.secrets.registry_database_password),
                 quick_start=quick.registry,
                 logs=data / "logs",
             ),

@@ -70,7 +70,7 @@ def test_parts_the_registry_speaks_the_confluent_api_and_stores_in_postgresql(em
     assert answer.status == 200
     assert json.loads(answer.read())["id"] > 0
     connection.close()
-    database = urlsplit(urls.database_url)._replace(path=f"/{postgres.REGISTRY_DATABASE}").geturl()
+    database = urlsplit(urls.admin_url)._replace(path=f"/{postgres.REGISTRY_DATABASE}").geturl()
     with psycopg.connect(database) as stored:
         assert stored.execute("SELECT count(*) FROM artifacts WHERE artifactid = 'example.Kept'").fetchone() == (1,)
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
 
+from bus.local.stack import Urls
 from bus.postgres.pool import Connection
 from bus.stage import runner as runner_module
 from bus.stage import worker as worker_module
@@ -198,12 +199,11 @@ async def test_worker_two_workers_share_and_take_over_without_loss_or_repeat(rig
     await eventually(has(rig, produced))
 
 
-async def test_worker_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig) -> None:
+async def test_worker_while_postgres_is_away_a_stage_waits_and_then_loses_nothing(rig: Rig, parts: Urls) -> None:
     rig.work(Counting())
     await rig.produce_many(10)
     await eventually(has(rig, 30))
-    server = (rig.settings.database_url or "").replace(rig.database, "postgres")
-    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(parts.admin_url, autocommit=True) as connection:
         await connection.execute(f"ALTER DATABASE {rig.database} ALLOW_CONNECTIONS false".encode())
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (rig.database,)

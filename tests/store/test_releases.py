@@ -21,6 +21,7 @@ from bus.wire.codec import RegisteredSchema, ticket_from_json
 from deadletter import redrive_store
 from deadletter.upgrade import queue_unpublished
 from schemas.catalogue import RECORD_TYPES
+from tests.databases import admin_url_of
 from tests.schemas.codecs import ONE_OF_EACH
 from tests.store.releases import LAST_MIGRATION, restore, rows_of, schema_of
 
@@ -35,7 +36,7 @@ Rows = Mapping[str, list[dict[str, Any]]]
 async def released(request: pytest.FixtureRequest, parts: Urls) -> AsyncIterator[str]:
     """Give a database as a release left it, with rows in every table."""
     async with schema_of(request.param, parts) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(admin_url_of(parts, url), autocommit=True) as connection:
             restore(request.param, connection)
         yield url
 
