@@ -76,9 +76,7 @@ def fetch() -> None:
 
     settings, _ = _settings(None)
     archives = jars.provide(settings.cache, watch=DownloadBar())
-    if quick_start.missing(settings.cache, archives):
-        _say("teaching Java to start quickly (once on this machine, about 20 s)")
-    quick_start.provide(settings.cache, archives)
+    quick_start.provide(settings.cache, archives, say=_say)
 
 
 @commands.command()

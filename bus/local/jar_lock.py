@@ -1,5 +1,6 @@
 """The lock file of the local stack's Java archives: what is fetched, in which version, with which SHA-256."""
 
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ LOCK_FILE: Final = Path(__file__).with_name("jars.lock")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """One line of the lock file."""
+    """One line of the lock file; `unpacked` is the SHA-256 of all files of an archive that is unpacked, else empty."""
 
     part: str
     group: str
@@ -21,6 +22,7 @@ class Archive:
     packaging: str
     size: int
     sha256: str
+    unpacked: str = ""
 
     @property
     def filename(self) -> str:
@@ -31,7 +33,7 @@ class Archive:
     def line(self) -> str:
         """Answer its line of the lock file."""
         coordinate = f"{self.group}:{self.artifact}:{self.packaging}:{self.classifier}:{self.version}"
-        return f"{self.part} {coordinate} {self.size} {self.sha256}"
+        return " ".join(filter(None, (self.part, coordinate, str(self.size), self.sha256, self.unpacked)))
 
 
 def read_lock(path: Path = LOCK_FILE) -> tuple[Archive, ...]:
@@ -41,14 +43,22 @@ def read_lock(path: Path = LOCK_FILE) -> tuple[Archive, ...]:
         if not line or line.startswith("#"):
             continue
         try:
-            part, coordinate, size, sha256 = line.split(" ")
+            part, coordinate, size, sha256, *unpacked = line.split(" ")
             group, artifact, packaging, classifier, version = coordinate.split(":")
+            if len(unpacked) != (packaging == "tar.gz"):
+                raise ValueError(line)
         except ValueError as error:
             raise LocalStackError(f"{path.name}, line {number}: cannot be read; make the file anew") from error
         archives.append(
             Archive(
                 part=part, group=group, artifact=artifact, version=version, classifier=classifier, packaging=packaging,
-                size=int(size), sha256=sha256,
+                size=int(size), sha256=sha256, unpacked="".join(unpacked),
             )
         )  # fmt: skip
     return tuple(archives)
+
+
+def unpack(packed: Path, folder: Path) -> None:
+    """Unpack a tar.gz into a folder; nothing of it can lie outside."""
+    with tarfile.open(packed) as tar:
+        tar.extractall(folder, filter="data")

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -14,10 +13,12 @@ from typing import Final, Protocol
 from filelock import FileLock
 
 from bus.local.failures import ChecksumMismatch, LocalStackError
-from bus.local.jar_lock import LOCK_FILE, Archive, read_lock
+from bus.local.hashes import folder_sha256, sha256_of
+from bus.local.jar_lock import LOCK_FILE, Archive, read_lock, unpack
 
 _PARALLEL: Final = 6
 _TRIES_MAX: Final = 3
+_SIZES: Final = "unpacked.txt"  # versions before wrote it there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,13 @@ def provide(
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "jars.busy"):
         home = cache / f"registry-{registry.version}-{registry.sha256[:12]}"
-        missing = [each for each in jars if not _sound(cache / "jars" / each.filename, each)]
-        if not _unpacked_whole(home):
+        missing = _damaged(cache, jars)
+        if not _unpacked_whole(home, registry):
             missing.append(registry)
         if missing:
             _fetch_all(missing, cache, watch=watch, fetch=fetch or from_maven)
         if registry in missing:
-            _unpack(cache / "jars" / registry.filename, home)
+            _unpack(cache / "jars" / registry.filename, home, registry)
     return Jars(
         kafka=tuple(cache / "jars" / each.filename for each in jars),
         registry_home=home,
@@ -72,9 +73,9 @@ def provide(
 def damaged(cache: Path, lock: Path = LOCK_FILE) -> list[str]:
     """Name what `provide` would fetch; empty when all is there and sound."""
     archives = read_lock(lock)
-    names = [a.filename for a in archives if a.packaging == "jar" and not _sound(cache / "jars" / a.filename, a)]
-    homes = [cache / f"registry-{a.version}-{a.sha256[:12]}" for a in archives if a.packaging == "tar.gz"]
-    return names + [home.name for home in homes if not _unpacked_whole(home)]
+    names = [each.filename for each in _damaged(cache, [a for a in archives if a.packaging == "jar"])]
+    homes = {cache / f"registry-{a.version}-{a.sha256[:12]}": a for a in archives if a.packaging == "tar.gz"}
+    return names + [home.name for home, archive in homes.items() if not _unpacked_whole(home, archive)]
 
 
 def from_maven(archive: Archive, directory: Path, progress: Progress) -> Path:
@@ -126,7 +127,7 @@ def _fetch_one(archive: Archive, target: Path, directory: Path, progress: Progre
                     f"{archive.filename} cannot be fetched ({error}); check the network or the proxy and try again"
                 ) from error
             continue
-        found = _sha256(got)
+        (found,) = sha256_of([got])
         if found != archive.sha256:
             got.unlink()
             raise ChecksumMismatch(
@@ -137,35 +138,24 @@ def _fetch_one(archive: Archive, target: Path, directory: Path, progress: Progre
         return
 
 
-def _sound(path: Path, archive: Archive) -> bool:
-    try:
-        return path.stat().st_size == archive.size and _sha256(path) == archive.sha256
-    except OSError:
-        return False
+def _damaged(cache: Path, jars: Sequence[Archive]) -> list[Archive]:
+    found = sha256_of(cache / "jars" / each.filename for each in jars)
+    return [each for each, sha256 in zip(jars, found, strict=True) if sha256 != each.sha256]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _unpack(packed: Path, home: Path) -> None:
+def _unpack(packed: Path, home: Path, archive: Archive) -> None:
     shutil.rmtree(home, ignore_errors=True)
     half = home.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
-    with tarfile.open(packed) as tar:
-        tar.extractall(half, filter="data")
-    sizes = [f"{path.stat().st_size} {path.relative_to(half)}" for path in sorted(half.rglob("*")) if path.is_file()]
-    (half / "unpacked.txt").write_text("\n".join(sizes))
+    unpack(packed, half)
+    if (found := folder_sha256(half)) != archive.unpacked:
+        raise ChecksumMismatch(
+            f"{archive.filename} unpacks to files with the SHA-256 {found}, the lock file names {archive.unpacked}"
+        )
     half.rename(home)
     packed.unlink()
 
 
-def _unpacked_whole(home: Path) -> bool:
-    """Say whether every file is there with the size it was unpacked with."""
-    try:
-        lines = (home / "unpacked.txt").read_text().splitlines()
-        pairs = (line.split(" ", 1) for line in lines)
-        return bool(lines) and all((home / name).stat().st_size == int(size) for size, name in pairs)
-    except (OSError, ValueError):
-        return False
+def _unpacked_whole(home: Path, archive: Archive) -> bool:
+    """Say whether the files are those that the lock file names, and no others: Java would read settings out of them."""
+    return home.is_dir() and folder_sha256(home, but=_SIZES) == archive.unpacked

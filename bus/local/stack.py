@@ -170,14 +170,6 @@ class LocalStack:
     def _start_parts(self) -> None:
         self.settings = parts.without_own(self.settings, self.state)
         names = parts.embedded(self.settings)
-        archives, quick = None, None
-        if set(names) - {postgres.NAME}:
-            self._interruptible = True
-            archives = jars.provide(self.settings.cache, watch=self.watch)
-            if quick_start.missing(self.settings.cache, archives):
-                self.say("teaching Java to start quickly (once on this machine, about 20 s)")
-            quick = quick_start.provide(self.settings.cache, archives)
-            self._interruptible = False
         self._check_interrupted()
         self._claims = PortClaims(self.settings.cache)
         wanted = parts.ports_wanted(names, programs=bool(self.programs))
@@ -188,15 +180,26 @@ class LocalStack:
             self.say(f"{name} is not started: {parts.REPLACED_BY[name].upper()} names an outside one")
         self.state.lends = parts.lends(self.settings, self.state, programs=bool(self.programs))
         self._save()
-        local_parts = parts.wanted_parts(self.data, names, self.state, archives, quick)
-        early = [part for part in local_parts if part.name != schema_registry.NAME]
-        late = [part for part in local_parts if part.name == schema_registry.NAME]
-        started = [self._launch(part) for part in early]
-        if postgres.NAME in names:  # the registry needs its database; Kafka comes up meanwhile
-            self._await([each for each in started if each.part.name == postgres.NAME])
+        at_once = [name for name in names if name == postgres.NAME]  # it needs no archives, and comes up meanwhile
+        started = [self._launch(part) for part in parts.wanted_parts(self.data, at_once, self.state, None, None)]
+        java = [name for name in names if name != postgres.NAME]
+        archives, quick = self._provide() if java else (None, None)
+        local_parts = parts.wanted_parts(self.data, java, self.state, archives, quick)
+        later = [self._launch(part) for part in local_parts if part.name != schema_registry.NAME]
+        if started:  # the registry needs its database
+            self._await(started)
             make_databases(port=self.state.ports["postgres"], secrets=self.state.secrets)
-        started += [self._launch(part) for part in late]
-        self._await([each for each in started if each.part.name != postgres.NAME])
+        later += [self._launch(part) for part in local_parts if part.name == schema_registry.NAME]
+        self._await(later)
+
+    def _provide(self) -> tuple[jars.Jars, quick_start.QuickStart]:
+        """Fetch or check what Java is started from; a signal ends it at once."""
+        self._interruptible = True
+        archives = jars.provide(self.settings.cache, watch=self.watch)
+        quick = quick_start.provide(self.settings.cache, archives, say=self.say)
+        self._interruptible = False
+        self._check_interrupted()
+        return archives, quick
 
     def _start_all(self, wanted: Sequence[LocalPart]) -> None:
         self._await([self._launch(part) for part in wanted])

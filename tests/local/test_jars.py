@@ -14,6 +14,7 @@ from bus.local.jar_lock import Archive, read_lock
 from bus.local.jars import Progress
 
 JAR = b"a jar"
+UNPACKED = hashlib.sha256(f"{hashlib.sha256(JAR).hexdigest()} lib/registry.jar\n".encode()).hexdigest()
 
 
 def packed() -> bytes:
@@ -29,6 +30,7 @@ def archive(part: str, packaging: str, content: bytes) -> Archive:
     return Archive(
         part=part, group="org.example", artifact=part, version="1", classifier="", packaging=packaging,
         size=len(content), sha256=hashlib.sha256(content).hexdigest(),
+        unpacked=UNPACKED if packaging == "tar.gz" else "",
     )  # fmt: skip
 
 
@@ -89,6 +91,41 @@ def test_jars_a_damaged_or_missing_file_is_fetched_again(
     assert len(fetched) == 4
 
 
+def same_size(path: Path) -> None:
+    path.write_bytes(b"A jar")
+
+
+def settings_beside(path: Path) -> None:
+    (path.parent.parent / "config").mkdir()
+    (path.parent.parent / "config" / "application.properties").write_text("quarkus.http.auth.basic=false")
+
+
+def linked(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.rename(path.parent.parent.parent / "elsewhere.jar")
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("change", [same_size, settings_beside, linked, lambda path: path.unlink()])
+def test_jars_an_unpacked_file_that_was_changed_added_or_linked_is_found_and_unpacked_anew(
+    tmp_path: Path, lock: Path, fetch: jars.Fetch, change: Callable[[Path], object]
+) -> None:
+    home = jars.provide(tmp_path / "cache", lock=lock, fetch=fetch).registry_home
+    change(home / "lib" / "registry.jar")
+    assert jars.damaged(tmp_path / "cache", lock) == [home.name]
+    jars.provide(tmp_path / "cache", lock=lock, fetch=fetch)
+    assert [path.relative_to(home).as_posix() for path in home.rglob("*")] == ["lib", "lib/registry.jar"]
+    assert (home / "lib" / "registry.jar").read_bytes() == JAR
+    (home / "unpacked.txt").write_text("5 lib/registry.jar")  # as versions before left it
+    assert jars.damaged(tmp_path / "cache", lock) == []
+
+
+def test_jars_an_archive_that_unpacks_to_other_files_is_refused(tmp_path: Path, lock: Path, fetch: jars.Fetch) -> None:
+    lock.write_text(lock.read_text().replace(UNPACKED, "0" * 64))
+    with pytest.raises(ChecksumMismatch, match="unpacks to files"):
+        jars.provide(tmp_path / "cache", lock=lock, fetch=fetch)
+
+
 def test_jars_a_file_that_is_not_the_locked_one_is_refused_and_not_kept(
     tmp_path: Path, lock: Path, fetch: jars.Fetch, contents: dict[str, bytes]
 ) -> None:
@@ -124,6 +161,7 @@ def test_jars_the_lock_file_names_the_parts_once_each() -> None:
     assert versions["kafka-clients"] == versions["kafka_2.13"] == "4.4.0"
     assert versions["apicurio-registry-app"] == "3.3.3"
     assert all(len(each.sha256) == 64 and each.size > 0 for each in archives)
+    assert {each.artifact for each in archives if each.unpacked} == {"apicurio-registry-app"}
 
 
 def test_jars_a_lock_file_that_cannot_be_read_is_told_by_line(tmp_path: Path) -> None:
