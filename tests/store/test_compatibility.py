@@ -56,7 +56,7 @@ async def test_compatibility_marks_of_personal_fields_are_taken_and_change_no_by
     marked = {**BY_CLASS[TicketOpened].schema, "namespace": f"t{uuid4().hex[:8]}"}
     before, subject = unmarked(marked), f"{marked['namespace']}.TicketOpened"
     assert before != marked
-    async with httpx2.AsyncClient(base_url=parts.schema_registry_url, timeout=10, trust_env=False) as http:
+    async with Registry(url=parts.schema_registry_url, basic_auth=parts.schema_registry_basic_auth).client() as http:
         await register(http, subject, before)
         now = await register(http, subject, marked)
         text = (await http.get(f"/schemas/ids/{now.schema_id}")).json()["schema"]
