@@ -24,7 +24,8 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 
 peers: $(STAMP) ## tests with peers of other languages (Node, Java); what is missing is skipped and said
 	@$(BIN)/ticketbus fetch
-	@if command -v npm > /dev/null; then cd tests/peers/kafkajs && npm ci --ignore-scripts --no-audit --no-fund --silent; \
+	@if command -v npm > /dev/null; then for one in tests/peers/kafkajs tests/peers/openapi; do \
+		npm ci --prefix $$one --ignore-scripts --no-audit --no-fund --silent || exit 1; done; \
 		else echo "npm is not installed: what needs Node is skipped"; fi
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
@@ -51,7 +52,7 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
-	rm -rf tests/peers/kafkajs/node_modules
+	rm -rf tests/peers/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests start many programs: compiled once, wherever the environment says that nothing is to be.

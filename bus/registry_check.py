@@ -102,5 +102,5 @@ def _same(text: object, schema: Mapping[str, Any]) -> bool:
 
 def _plain(schema: Any) -> Any:
     if isinstance(schema, Mapping):
-        return {name: _plain(value) for name, value in schema.items() if name not in ("doc", "aliases")}
+        return {name: _plain(value) for name, value in schema.items() if name not in ("doc", "aliases", "personal")}
     return [_plain(value) for value in schema] if isinstance(schema, list | tuple) else schema

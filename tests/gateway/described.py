@@ -42,9 +42,8 @@ class Described:
         if operation is None:
             return  # not described: the docs themselves, and what is no path
         await response.aread()
-        answers = operation["responses"]
-        default = answers["default"] if response.status_code >= 400 else None
-        (kind, content), *_ = answers.get(str(response.status_code), default)["content"].items()
+        answers, status = operation["responses"], response.status_code
+        ((kind, content),) = (answers.get(str(status)) or answers[f"{status // 100}XX"])["content"].items()
         assert response.headers["content-type"].startswith(kind), (path, response.headers["content-type"])
         if "json" in kind:
             self._validator(content["schema"]).validate(response.json())

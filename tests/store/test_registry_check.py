@@ -109,7 +109,7 @@ def test_registry_check_docs_and_aliases_are_no_difference_and_a_default_is() ->
         latest = {"version": 1, "schema": json.dumps({**schema, "fields": [{**field, **changes}]})}
         return [one.kind for one in differences("N", schema, latest, {"compatibilityLevel": COMPATIBILITY})]
 
-    assert kinds(doc="another", aliases=["m"]) == []
+    assert kinds(doc="another", aliases=["m"], personal=True) == []
     assert kinds(default=2) == kinds(type="long") == [Kind.LATEST]
     assert [one.kind for one in differences("N", {}, {"schema": "[" * 10**5}, None)] == [Kind.LATEST, Kind.LEVEL]
 

@@ -116,7 +116,7 @@ def _operation(route: HttpRoute, path: str, schemas: Mapping[int, Any]) -> dict[
         **about,
         "tags": [tag],
         "parameters": [*about.get("parameters", ()), *named],
-        "responses": {**answers, **about.get("responses", {}), "default": failed},
+        "responses": {**answers, **about.get("responses", {}), "4XX": failed, "5XX": failed},
     }
 
 
@@ -181,7 +181,8 @@ def _inlined(schema: Mapping[str, Any]) -> Any:
                 return walk(definitions[node["$ref"].rpartition("/")[2]])
             closed = {"additionalProperties": False} if "properties" in node else {}  # unknown fields are refused
             bound = {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX} if node.get("type") == "integer" else {}
-            return {**closed, **bound, **{key: walk(value) for key, value in node.items() if key != "$defs"}}
+            left_out = {"$defs", "default"} if node.get("minLength") and node.get("default") == "" else {"$defs"}
+            return {**closed, **bound, **{key: walk(value) for key, value in node.items() if key not in left_out}}
         return [walk(one) for one in node] if isinstance(node, list) else node
 
     return walk(schema)
