@@ -11,6 +11,7 @@ import httpx2
 
 from bus.domain.text import Text
 from bus.schema_registry import COMPATIBILITY, Registry, RegistryUnavailable
+from bus.wire.schema_equality import same_schema
 from schemas.catalogue import RECORD_TYPES
 
 AT_ONCE = 8
@@ -95,12 +96,6 @@ async def _asked(http: httpx2.AsyncClient, path: str) -> Mapping[str, Any] | Non
 def _same(text: object, schema: Mapping[str, Any]) -> bool:
     """Say whether a text is this schema, but for what some registries pass over when they give out ids."""
     try:
-        return bool(_plain(json.loads(str(text))) == _plain(schema))
+        return same_schema(json.loads(str(text)), schema)
     except (ValueError, RecursionError):
         return False
-
-
-def _plain(schema: Any) -> Any:
-    if isinstance(schema, Mapping):
-        return {name: _plain(value) for name, value in schema.items() if name not in ("doc", "aliases", "personal")}
-    return [_plain(value) for value in schema] if isinstance(schema, list | tuple) else schema

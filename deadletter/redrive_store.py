@@ -39,8 +39,10 @@ WITH matching AS (
     ORDER BY l.id FOR UPDATE
 ), free AS (SELECT * FROM matching WHERE NOT taken AND NOT worn
 ), made AS (
-    INSERT INTO redrives (query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at, letters)
-    SELECT %(query)s, %(canary)s, %(watch_s)s, %(rate_per_s)s, %(by)s, %(why)s, %(at)s, count(*) FROM free
+    INSERT INTO redrives (
+        query, canary, watch_s, rate_per_s, approved_by, approved_why, frozen_at, two_persons, letters)
+    SELECT %(query)s, %(canary)s, %(watch_s)s, %(rate_per_s)s, %(by)s, %(why)s, %(at)s, %(two_persons)s, count(*)
+    FROM free
     HAVING count(*) > 0 RETURNING id
 ), kept AS (
     UPDATE letters l SET redrive = made.id FROM free, made WHERE l.id = free.id
@@ -75,7 +77,7 @@ WHERE id = %(id)s"""
 _BEGIN = """
 UPDATE redrives SET state = 'running', run_by = CASE WHEN state = 'frozen' THEN %(by)s ELSE run_by END
 WHERE id = %(id)s AND state IN ('frozen', 'running')
-    AND NOT (state = 'frozen' AND %(two_persons)s AND %(by)s IN ('', approved_by))"""
+    AND NOT (state = 'frozen' AND (two_persons OR %(two_persons)s) AND %(by)s IN ('', approved_by))"""
 _RUNNING = "SELECT id FROM redrives WHERE state = 'running' ORDER BY id"
 _END = """
 UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s,
@@ -158,12 +160,21 @@ class Redrive:
 
 
 async def freeze(
-    connection: Connection, query: DeadLetterQuery, terms: RedriveLimits, decision: Decision, encode: Encode
+    connection: Connection,
+    query: DeadLetterQuery,
+    terms: RedriveLimits,
+    decision: Decision,
+    encode: Encode,
+    *,
+    two_persons: bool = False,
 ) -> FrozenSet:
-    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches."""
+    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches.
+
+    `two_persons`: another person lets it be sent, whatever the process says that is asked to.
+    """
     decided = {"by": decision.by, "why": decision.why, "at": decision.at}
     approved = {"canary": terms.canary, "watch_s": terms.watch.total_seconds(), "rate_per_s": terms.rate_per_s}
-    asked = {**asdict(query), "query": Jsonb(asdict(query)), **approved, **decided}
+    asked = {**asdict(query), "query": Jsonb(asdict(query)), **approved, **decided, "two_persons": two_persons}
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_FREEZE, asked)).fetchall()
     frozen = [row for row in rows if not row["taken"] and not row["worn"]]

@@ -10,6 +10,7 @@ set -eu
 umask 077
 mkdir -p "$1"
 cd "$1"
+chmod 700 .
 
 cat > openssl.cnf << 'END'
 [req]

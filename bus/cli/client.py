@@ -1,5 +1,6 @@
 """`ticketbus client`: the clients of the gateway and their tokens."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +75,33 @@ def add(
     else:
         echo(token)
         echo("令牌只显示这一次 / this token is shown once", err=True)
+
+
+@commands.command()
+def renew(name: str, expires_days: ExpiresDays = None, data: Data = None) -> None:
+    """Give a client a new token; gateways refuse the old one within seconds, and the client stays the same.
+
+    Exits 1 when there is no such client, or it is revoked.
+
+    Example: ticketbus client renew zhang --expires-days 90
+    """
+    from bus.app import require
+    from bus.cli.run import resolved, run
+    from bus.gateway.auth.clients import renew_client
+    from bus.postgres.pool import open_pool
+
+    url = require(resolved(data), "database_url")
+
+    async def work() -> str | None:
+        async with open_pool(url, size=1) as pool:
+            return await renew_client(pool, name, expires_days=expires_days)
+
+    token = run(work())
+    if token is None:
+        echo(f"没有客户端“{name}”或已吊销 / there is no client {name!r}, or it is revoked", err=True)
+        raise typer.Exit(1)
+    echo(token)
+    echo("令牌只显示这一次 / this token is shown once", err=True)
 
 
 @commands.command()
@@ -181,9 +209,10 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 def _line(one: "ListedClient") -> str:
     speaks = _speaks_for(one.role, one.binding)
+    expired = one.expires_at is not None and one.expires_at <= datetime.now(UTC)
     times = (
         ("用于 used", one.last_used_at),
-        ("到期 expires", one.expires_at),
+        ("已到期 expired" if expired else "到期 expires", one.expires_at),
         ("revoked", one.revoked_at),
     )
     state = "  ".join(f"{name} {at:%Y-%m-%d %H:%M}" for name, at in times if at)

@@ -80,7 +80,16 @@ def freeze(
     terms = RedriveLimits(canary=canary, watch=timedelta(seconds=watch_s), rate_per_s=rate)
     decision = Decision(by=by, why=why, at=utc_now())
     frozen = with_core(
-        data, lambda core: in_transaction(core.pool, freeze_now, query, terms, decision, core.codec.encode_record)
+        data,
+        lambda core: in_transaction(
+            core.pool,
+            freeze_now,
+            query,
+            terms,
+            decision,
+            core.codec.encode_record,
+            two_persons=core.settings.two_persons,
+        ),
     )
     if as_json:
         echo_json(asdict(frozen))

@@ -1,6 +1,5 @@
 """`ticketbus stage`: the handlers of the stages."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,9 +35,10 @@ def reset(
     """Let a handler that stands still go on in a topic that was made anew, as when Kafka lost its disks.
 
     It goes on at the start: what took effect before does not again, effects go by event and command. Of `deliveries`
-    say which: from the start, each event without a delivery is delivered (one that was settled more than
+    say where: from the start, each event without a delivery is delivered (one that was settled more than
     90 days ago has none, nor has one from before its target was added); from the end, an event that
-    was on the log and not yet queued is delivered to nobody. Safe while workers run.
+    was on the log and not yet queued is delivered to nobody. Safe while workers run. A handler that stands where it
+    can go on is left alone: exit 1.
 
     Example: ticketbus stage reset intake
     """
@@ -47,7 +47,14 @@ def reset(
 
     if to is None and handler == DELIVERIES_HANDLER:
         raise typer.BadParameter("请用 --to 指明 start 或 end / say with --to where deliveries go on: start or end")
+    if to is Where.END and handler != DELIVERIES_HANDLER:
+        raise typer.BadParameter(
+            "--to end 只用于 deliveries / only deliveries go on at the end: others lose nothing by the start"
+        )
     partitions = with_core(data, lambda core: _reset(core, handler, to or Where.START))
+    if not partitions:
+        echo(f"{handler} 位置无误,不需重置 / {handler} stands where it can go on; nothing is reset", err=True)
+        raise typer.Exit(1)
     echo(f"{handler}: {partitions} 个分区 partitions → {to or Where.START}")
 
 
@@ -63,9 +70,10 @@ async def _reset(core: "Core", handler: str, to: Where) -> int:
     rows = [row for row in rows if row.handler == handler]
     if not rows:
         raise typer.BadParameter(f"no such handler; did you mean {nearest(handler, known) or ', '.join(known)}?")
-    ends: Mapping[int, int] = {}
-    if to is Where.END:
-        async with open_reader(core.settings) as reader:
-            ends = await reader.ends(rows[0].topic, [row.partition for row in rows])
+    topic = rows[0].topic
+    async with open_reader(core.settings) as reader:
+        topic_id, ends = await reader.topic_id(topic), await reader.ends(topic, [row.partition for row in rows])
+    if not any(offsets.misplaced(row, topic_id, ends[row.partition]) for row in rows):
+        return 0
     async with connected(core.pool) as connection:
-        return await offsets.reset(connection, handler, ends)
+        return await offsets.reset(connection, handler, ends if to is Where.END else None)

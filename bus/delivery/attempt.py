@@ -69,9 +69,14 @@ class AttemptRunner:
     async def attempt(self, claim: Claim) -> FinishedAttempt | None:
         """Make one attempt; never raises but CancelledError.
 
-        None: our own stores were away for so long that the claim is another worker's by now, and no call was begun.
+        None: our own stores were away for so long that the claim is another worker's by now. Nothing is settled: the
+        row stays unsure, and whoever claims it next asks first.
         """
-        await self._patiently(lambda: self.know([claim.value]))
+        try:
+            await self._patiently(claim, lambda: self.know([claim.value]))
+        except _LeaseOver:
+            self._tell_left(claim)
+            return None
         try:
             recorded = self.decode(claim.value)
         except MalformedInput as error:
@@ -79,16 +84,16 @@ class AttemptRunner:
             return FinishedAttempt(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
         call = self._call(claim, recorded)
         try:
-            effect = await self._patiently(lambda: self._effect(call, claim))
+            effect = await self._patiently(claim, lambda: self._effect(call, claim))
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
             return FinishedAttempt(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
         except _LeaseOver:
-            log.warning("delivery_left", target=self.name, ticket_id=claim.ticket_id, version=claim.version)
+            self._tell_left(claim)
             return None
         metrics.CALLS.labels(self.name, "done").inc()
         if effect.commands:
-            await self._patiently(lambda: self._tell(call, effect))
+            await self._patiently(None, lambda: self._tell(call, effect))
         return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
@@ -104,14 +109,26 @@ class AttemptRunner:
         except DeliveryFailed as failure:
             raise _Doubtful(failure, unsure=unsure or failure.kind is FailureKind.UNKNOWN) from failure
 
-    async def _patiently(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do it again for as long as our own stores are away: that is no failure of the target's."""
+    def _tell_left(self, claim: Claim) -> None:
+        log.warning("delivery_left", target=self.name, ticket_id=claim.ticket_id, version=claim.version)
+
+    async def _patiently(self, claim: Claim | None, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Do it again while our own stores are away: that is no failure of the target's.
+
+        Raises _LeaseOver once a claim's lease is too short for another call.
+        """
         while True:
             try:
                 return await work()
             except Transient as error:
                 log.warning("delivery_waits", target=self.name, error=str(error))
+                if claim:
+                    self._check_lease(claim)
                 await asyncio.sleep(_RETRY_S)
+
+    def _check_lease(self, claim: Claim) -> None:
+        if claim.until and self.now() + timedelta(seconds=self.within_s + GRACE_S) > claim.until:
+            raise _LeaseOver
 
     def _call(self, claim: Claim, recorded: Recorded) -> Call:
         return Call(
@@ -125,12 +142,10 @@ class AttemptRunner:
 
     async def _bounded(self, claim: Claim, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         """Hold an adapter to its contract: an end in time, and no exception but DeliveryFailed. Raises _LeaseOver."""
-        within_s = self.within_s + GRACE_S
-        if claim.until and self.now() + timedelta(seconds=within_s) > claim.until:
-            raise _LeaseOver
+        self._check_lease(claim)
         try:
             with metrics.CALL_SECONDS.labels(self.name).time():
-                async with asyncio.timeout(within_s):
+                async with asyncio.timeout(self.within_s + GRACE_S):
                     return await work()
         except (DeliveryFailed, Transient):
             raise

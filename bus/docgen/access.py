@@ -19,6 +19,7 @@ ticketbus client add wang --role engineer --person 王磊           # the ticket
 ticketbus client add engineer-app --role engineer --on-behalf     # each request names the person: `actor`, `?person=`
 ticketbus client add desk-east --role dispatcher --region 华东
 ticketbus client add zhang --role sre --person 张工 --expires-days 90   # reads dead letters, and decides about them
+ticketbus client renew zhang --expires-days 90                    # a new token for the same client
 ticketbus client add dashboards --role sre                        # reads them
 ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays
 ticketbus client list
@@ -26,7 +27,8 @@ ticketbus client list
 
 A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
 `client bind` binds it. About dead letters a person decides: a token of role `sre` or `admin` that is bound to nobody
-reads them, and no more; with `TICKETBUS_TWO_PERSONS=1` a redrive is let go by another person than the one who froze it.
+reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is bound.
+With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them.
 Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
 whoever may write that topic is believed ([what is proven](securing.md#what-is-proven-and-what-is-not))."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")

@@ -78,9 +78,13 @@ class SentEventLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotentRequest:
-    """A request under an idempotency key: its client, its time and its content's fingerprint."""
+    """A request under an idempotency key: its client, its time and its content's fingerprint.
+
+    `person` is whom the client's token is bound to; empty for one that is bound to nobody.
+    """
 
     by: str
+    person: str = ""
     at: datetime
     command_id: CommandId
     fingerprint: str

@@ -26,19 +26,17 @@ class IntakeTranslator:
     secrets: Sequence[bytes] = ()
 
     def requests(self, record: Record) -> Sequence[Request]:
-        if record.value and not is_authentic(self.secrets, record.value, record.headers):
-            zh, en = "记录不是网关所写", "no gateway of this bus wrote this record"
-            raise MalformedInput("not_authentic", MAC, zh, en)
         return requests_of(self._received(record), self.sources)
 
     def refused(self, refusal: Refusal, record: Record, step: int) -> RejectedInput:
         try:
             received = self._received(record)
-        except MalformedInput:
-            received = None
-        if received is None or refusal.code == "not_authentic":  # what it says of its source is not proven
+        except MalformedInput:  # also of a record that nobody proved: what it says of its source is not believed
             return unreadable(refusal, record, origin=INTAKE_HANDLER)
         return refused_delivery(refusal, received, step)
 
     def _received(self, record: Record) -> RequestReceived:
+        if record.value and not is_authentic(self.secrets, record.value, record.headers):
+            zh, en = "记录不是网关所写", "no gateway of this bus wrote this record"
+            raise MalformedInput("not_authentic", MAC, zh, en)
         return read_value(self.codec, record, RequestReceived)

@@ -80,7 +80,7 @@ def _connected(settings: Settings) -> Iterator[KafkaAdminClient]:
         if getattr(error, "retriable", True):
             raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
         raise AclsRefused(
-            f"the broker refused ({type(error).__name__}): it needs an authorizer, and a super user's name"
+            f"the broker refused: {error}; ACLs want a broker with an authorizer, and a super user's name and password"
         ) from error
     finally:
         if client is not None:

@@ -87,6 +87,9 @@ class PostgresDeadLetterService:
         self, connection: Connection, asked: DeadLetterRequest, request: IdempotentRequest
     ) -> Mapping[str, Any]:
         encode = self.codec.encode_record
+        if self.two_persons and isinstance(asked, FreezeRedrive | RunRedrive) and not request.person:
+            zh, en = "须由署名的人冻结和执行:此令牌未绑定人员", "persons freeze and run it; this token is bound to none"
+            raise SecondPersonNeeded(Text(zh, en))
         match asked:
             case RetryLetters(letters=numbers, why=why):
                 return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode)}
@@ -97,7 +100,12 @@ class PostgresDeadLetterService:
             case FreezeRedrive(why=why):
                 return asdict(
                     await redrive_store.freeze(
-                        connection, _query(asked), _terms(asked), _decision(request, why), encode
+                        connection,
+                        _query(asked),
+                        _terms(asked),
+                        _decision(request, why),
+                        encode,
+                        two_persons=self.two_persons,
                     )
                 )
             case RunRedrive(redrive=number):

@@ -41,8 +41,8 @@ _UNSTALL = "UPDATE stage_offsets SET failure = NULL WHERE handler = ANY(%s) AND 
 _POSITIONS = "SELECT handler, partition, topic, topic_id, next_offset, moved_at, failure FROM stage_offsets"
 _ADOPT = "UPDATE stage_offsets SET topic_id = %s WHERE handler = ANY(%s) AND topic_id IS NULL"
 _REWIND = """
-UPDATE stage_offsets SET next_offset = coalesce((%(ends)s::jsonb ->> partition::text)::bigint, 0), topic_id = NULL,
-    failure = NULL
+UPDATE stage_offsets SET next_offset = coalesce((%(ends)s::jsonb ->> partition::text)::bigint, 0), failure = NULL,
+    topic_id = CASE WHEN %(anew)s THEN NULL ELSE topic_id END
 WHERE handler = %(handler)s"""
 _FORGET = "DELETE FROM stage_batches WHERE handler = %s"
 
@@ -149,19 +149,21 @@ async def adopt(connection: Connection, handlers: Sequence[str], topic_id: UUID)
     await connection.execute(_ADOPT, (topic_id, list(handlers)))
 
 
-async def rewind(connection: Connection, handler: str, ends: Mapping[int, int] | None = None) -> int:
-    """Set a handler to the start of its topic as it is now, or to `ends` by partition; gives how many partitions."""
-    by_partition = Jsonb({str(partition): end for partition, end in (ends or {}).items()})
-    return (await connection.execute(_REWIND, {"ends": by_partition, "handler": handler})).rowcount
+async def rewind(connection: Connection, handler: str) -> None:
+    """Set a handler to the start of its topic."""
+    await connection.execute(_REWIND, {"ends": Jsonb({}), "handler": handler, "anew": False})
 
 
 async def reset(connection: Connection, handler: str, ends: Mapping[int, int] | None = None) -> int:
-    """Rewind a handler whose topic is another now: when the old topic's batches took effect is forgotten.
+    """Let a handler go on in the topic that is there now, at its start, or at `ends` by partition; gives how many.
 
-    Safe while workers run. What took effect does not again: effects are idempotent by event, command or delivery.
+    When batches of the old topic took effect is forgotten. What took effect does not again: effects are idempotent by
+    event, command or delivery.
     """
+    by_partition = Jsonb({str(partition): end for partition, end in (ends or {}).items()})
+    done = await connection.execute(_REWIND, {"ends": by_partition, "handler": handler, "anew": True})
     await connection.execute(_FORGET, (handler,))
-    return await rewind(connection, handler, ends)
+    return done.rowcount
 
 
 async def revive(connection: Connection, handlers: Sequence[str]) -> None:

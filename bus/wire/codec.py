@@ -8,7 +8,6 @@ from typing import Any
 
 import fastavro
 from fastavro import parse_schema
-from fastavro.schema import to_parsing_canonical_form
 from fastavro.types import Schema
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +15,7 @@ from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
+from bus.wire.schema_equality import NO_BYTES, same_schema
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
 from schemas.messages import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 
@@ -69,7 +69,7 @@ class Codec:
         try:
             writer = parse_schema(one.schema)
             # Docs and defaults make no other bytes, and some registries keep the text that they have for one id.
-            same = to_parsing_canonical_form(writer) == to_parsing_canonical_form(wanted)
+            same = same_schema(one.schema, known.schema, without=(*NO_BYTES, "default"))
         except Exception:  # noqa: BLE001 - anybody may have registered it, and fastavro fails in many ways
             return False
         self._readers[one.schema_id] = _Reader(known, wanted, None) if same else _Reader(known, writer, wanted)

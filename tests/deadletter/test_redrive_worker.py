@@ -202,10 +202,10 @@ async def test_redrive_with_two_persons_another_lets_it_go_than_who_froze_it(
 ) -> None:
     pool = delivery_queue.pool
     await letters(delivery_queue, 1)
-    frozen = await in_transaction(pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record)
+    frozen = await in_transaction(pool, freeze, ERP, TERMS, DECISION, CODEC.encode_record, two_persons=True)
     for by in ("", DECISION.by):
         with pytest.raises(SecondPersonNeeded, match=DECISION.by):
-            await watch(pool, frozen.id, say=print, by=by, two_persons=True)
+            await watch(pool, frozen.id, say=print, by=by)  # also in a process that asks for one person alone
     assert (await in_transaction(pool, redrive_store.read, frozen.id)).state == "frozen"
     for by in ("李工", "赵工"):  # who comes second finds it running
         await in_transaction(pool, partial(redrive_store.begin, by=by, two_persons=True), frozen.id)

@@ -11,7 +11,7 @@ from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.client_cache import RELOAD_GAP_S, USE_GAP, ClientCache
-from bus.gateway.auth.clients import add_client, list_clients, load_tokens, note_use, token_hash
+from bus.gateway.auth.clients import add_client, list_clients, load_tokens, note_use, renew_client, token_hash
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.postgres.pool import Pool
 from bus.programs.sources import sources
@@ -131,9 +131,11 @@ async def test_access_guesses_load_no_more_often_than_the_gap_and_at_once_they_s
 async def test_access_a_token_that_expired_is_refused_also_while_the_store_is_away_and_uses_are_written() -> None:
     tokens, now, clock = Tokens(), [NOON], [0.0]
     tokens.rows[token_hash("t")] = replace(ADA, expires_at=NOON + timedelta(days=1))
-    written = list[Mapping[str, datetime]]()
+    written, refuse = list[Mapping[str, datetime]](), list[Exception]()
 
     async def note_use(used: Mapping[str, datetime]) -> None:
+        if refuse:
+            raise refuse.pop()
         written.append(used)
         now[0] += timedelta(seconds=1)  # so that a second write at once would show
 
@@ -146,6 +148,13 @@ async def test_access_a_token_that_expired_is_refused_also_while_the_store_is_aw
     await clients.write_uses()
     await clients.write_uses()
     assert written == [{"ada": NOON}]
+    await clients.find("t")
+    now[0] += USE_GAP
+    refuse.append(StoreUnavailable("away for a test"))
+    await clients.write_uses()
+    now[0] += USE_GAP
+    await clients.write_uses()
+    assert len(written) == 2, "what could not be written is written later"
     tokens.away, now[0] = True, NOON + timedelta(days=1)
     assert await clients.find("t") is None
 
@@ -159,5 +168,10 @@ async def test_access_a_token_s_end_and_last_use_are_stored(pool: Pool) -> None:
     assert {one.name: one.expires_at for one in (await load_tokens(pool)).values()}["brief"] == end
     await note_use(pool, {"brief": NOON, "gone": NOON})
     await note_use(pool, {"brief": NOON - timedelta(minutes=1)})
+    renewed = await renew_client(pool, "brief")
+    assert renewed
+    assert [one.name for key, one in (await load_tokens(pool)).items() if key == token_hash(renewed)] == ["brief"]
+    assert await renew_client(pool, "nobody") is None
+    assert {one.name: one.expires_at for one in await list_clients(pool)}["brief"] is None
     after = {one.name: one.last_used_at for one in await list_clients(pool)}
     assert (after["brief"], after["lasting"]) == (NOON, None)

@@ -1,16 +1,24 @@
 """The dead-letter room over HTTP on a real database: what the commands do, under the client's name (R38)."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 from structlog.testing import capture_logs
 
 from bus.delivery import target_state
 from bus.domain.commands import Note
+from bus.domain.terms import CommandId
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.ports import IdempotentRequest
+from bus.gateway.routes.deadletter_requests import FreezeRedrive, RunRedrive
+from bus.programs.deadletter_service import PostgresDeadLetterService
 from schemas.messages import CommandSent
 from tests.deadletter.test_store import deliver, rejecting
 from tests.delivery.scripted import Scripted
-from tests.gateway.real_deadletters import FREEZE, GONE, WHY, DeadLetterApi, api, put_input, refused
+from tests.gateway.real_deadletters import FREEZE, GONE, NOON, WHY, DeadLetterApi, api, put_input, refused
 from tests.schemas.codecs import CODEC
 from tests.store.conftest import database, pool
 
@@ -170,6 +178,27 @@ async def test_deadletters_who_decides_is_the_person_of_the_token_and_a_token_of
     answer = await api.gateway.http.post("/v1/deadletters/retry", json=wanted, headers={**li, "Idempotency-Key": "k"})
     assert answer.json() == {"retried": 1}
     assert [one["by"] for one in (await api.get(f"/v1/deadletters/{number}"))["decisions"]] == ["李工"]
+
+
+async def test_deadletters_where_two_persons_are_asked_for_a_token_of_nobody_freezes_and_runs_nothing(
+    api: DeadLetterApi,
+) -> None:
+    await api.letter()
+    assert isinstance(api.gateway.dead_letters, PostgresDeadLetterService)
+    service = replace(api.gateway.dead_letters, two_persons=True)
+
+    def by(client: str, person: str = "") -> IdempotentRequest:
+        return IdempotentRequest(by=client, person=person, at=NOON, command_id=CommandId(uuid4()), fingerprint="f")
+
+    freezing = FreezeRedrive(target="erp", why="x")
+    with pytest.raises(HttpProblem) as refused:
+        await service.act(freezing, by("shared"))
+    assert (refused.value.status, refused.value.code) == (409, "second_person")
+    frozen = (await service.act(freezing, by("张工", "张工"))).content["id"]
+    for request in (by("shared"), by("张工", "张工")):
+        with pytest.raises(HttpProblem, match="second_person"):
+            await service.act(RunRedrive(redrive=frozen), request)
+    assert (await service.act(RunRedrive(redrive=frozen), by("李工", "李工"))).content["run_by"] == "李工"
 
 
 async def test_deadletters_nothing_of_a_letter_is_logged(api: DeadLetterApi) -> None:

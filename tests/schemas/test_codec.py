@@ -1,6 +1,7 @@
 """Any event survives the way to bytes and back; whatever is no event is refused by name, and by nothing else."""
 
 import io
+import json
 import random
 import struct
 from dataclasses import replace
@@ -154,6 +155,21 @@ def test_codec_writes_under_the_text_that_is_ours_or_else_under_one_of_the_same_
     alone, both = Codec({800: before}), Codec({one: {800: before, 900: now}[one] for one in ids})
     assert [alone.encode(NOTE)[:5], both.encode(NOTE)[:5]] == [struct.pack(">bI", 0, 800), struct.pack(">bI", 0, 900)]
     assert [both.decode(each.encode(NOTE)) for each in (alone, both)] == [NOTE, NOTE]
+
+
+def test_codec_times_are_read_by_the_unit_that_they_were_written_in() -> None:
+    ours = BY_CLASS[NoteAdded]
+    millis = json.loads(json.dumps(ours.schema).replace("timestamp-micros", "timestamp-millis"))
+    codec = Codec(
+        {800: RegisteredSchema(800, ours.subject, millis), 900: RegisteredSchema(900, ours.subject, ours.schema)}
+    )
+    note = replace(NOTE, occurred_at=NOTE.occurred_at.replace(microsecond=0))
+    values = {**event_json(note), "occurred_at": note.occurred_at}
+    out = io.BytesIO(struct.pack(">bI", 0, 800))
+    out.seek(0, io.SEEK_END)
+    schemaless_writer(out, parse_schema(millis), values)
+    assert codec.decode(out.getvalue()).occurred_at == note.occurred_at
+    assert codec.encode(note)[:5] == struct.pack(">bI", 0, 900)
 
 
 def test_codec_a_word_outside_its_list_is_refused_by_its_field() -> None:

@@ -4,7 +4,6 @@ Which of them were used is written once a minute.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -91,5 +90,7 @@ class ClientCache:
         if not self._used or self._now() - self._written_at < USE_GAP:
             return
         used, self._used, self._written_at = self._used, {}, self._now()
-        with contextlib.suppress(StoreUnavailable):  # the next use tells it again
+        try:
             await self._note_use(used)
+        except StoreUnavailable:
+            self._used = used | self._used

@@ -25,9 +25,13 @@ _BINDING = "bound, source, all_sources, person, on_behalf, regions"
 _LIST = f"""
 select name, role, created_at, revoked_at, expires_at, last_used_at, {_BINDING} from clients order by name
 """  # noqa: S608 - our own columns
+_RENEW = """
+update clients set token_sha256 = %s, expires_at = now() + %s * interval '1 day' where name = %s and revoked_at is null
+"""
 _USED = """
+with locked as (select name from clients where name = any(%(names)s) order by name for update)
 update clients set last_used_at = used.at
-from unnest(%(names)s::text[], %(times)s::timestamptz[]) used (name, at)
+from unnest(%(names)s::text[], %(times)s::timestamptz[]) used (name, at) join locked using (name)
 where clients.name = used.name and (last_used_at is null or last_used_at < used.at)
 """
 _ENSURE = """
@@ -95,6 +99,17 @@ def _binding(row: tuple[Any, ...]) -> Binding:
     return Binding(
         bound=bound, source=source, all_sources=all_sources, person=person, on_behalf=on_behalf, regions=tuple(regions)
     )
+
+
+async def renew_client(pool: Pool, name: str, *, expires_days: int | None = None) -> str | None:
+    """Give a standing client a new token in place of its old one, this once; None when there is none, or it is revoked.
+
+    The client stays the same: its keys, its binding, what it did. Raises StoreUnavailable.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    async with connected(pool) as connection:
+        done = await connection.execute(_RENEW, (token_hash(token), expires_days, name))
+    return token if done.rowcount else None
 
 
 async def ensure_client(pool: Pool, name: str, role: Role, token: str) -> None:

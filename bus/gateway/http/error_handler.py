@@ -1,6 +1,6 @@
 """What a request that failed is answered: every error, ours or theirs, as a problem; each is logged once."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -16,15 +16,16 @@ log = structlog.get_logger()
 
 
 def failed(
-    error: Exception, *, method: str, path: str, route: str, allowed: Collection[str], trace_id: str
+    error: Exception, *, method: str, path: str, route: str, allowed: Callable[[], Collection[str]], trace_id: str
 ) -> Response:
     """Answer an error, and log it: a refusal as one, a failure of ours with its stack.
 
-    `allowed` are the methods that the path has, for whoever came with another.
+    `allowed` gives the methods that the path has, for whoever came with another.
     """
     match error:
         case HTTPException():
-            return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN], allowed), trace_id)
+            methods = allowed() if error.status_code == 405 else ()
+            return problem(_not_routed(error, method, path[:PATH_CHARS_SHOWN], methods), trace_id)
         case Refusal() | HttpProblem() | Transient():
             response = problem(error, trace_id)
             code, field = getattr(error, "code", type(error).__name__), getattr(error, "field", "")
@@ -40,7 +41,7 @@ def failed(
 
 def _not_routed(error: HTTPException, method: str, path: str, allowed: Collection[str]) -> HttpProblem:
     """Turn Starlette's 404 and 405 into problems."""
-    if error.status_code == 404:
+    if error.status_code == 404 or (error.status_code == 405 and not allowed):
         zh, en = f"没有地址 {path!r},见 /docs", f"there is no {path!r}; see /docs"
         return HttpProblem(404, "no_such_path", "path", Text(zh, en))
     if error.status_code == 405:

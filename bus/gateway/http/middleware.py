@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from opentelemetry import trace
 from starlette.routing import Match
@@ -87,7 +88,7 @@ class RequestMiddleware:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
-            answer = failed(error, **about, allowed=_allowed(scope), trace_id=context.trace_id)
+            answer = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
             if status == 0:
                 await answer(scope, receive, send_traced)
         finally:

@@ -119,6 +119,7 @@ class _DeadLetterHandlers:
             wanted = read(cls, data, _path(http))
             request = IdempotentRequest(
                 by=client.acts_as(None),
+                person=client.binding.person,
                 at=deps_of(http).now(),
                 command_id=command_id(client.name, key),
                 fingerprint=fingerprint("POST", http.scope["path"], data),

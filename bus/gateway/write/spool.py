@@ -60,7 +60,7 @@ class KafkaSpool:
         if known is None or known.partition != sent.partition:
             self._behind[received.source] = _Behind(partition=sent.partition, offset=sent.offset)
         else:
-            known.offset = max(known.offset, sent.offset)
+            known.offset = sent.offset  # a lower one is of a topic that was made anew
 
     async def waits(self, source: str) -> bool:
         """Say whether requests that this process spooled for a source still wait. Queries PostgreSQL only then.
