@@ -1,6 +1,7 @@
 """Lists, journeys, topics, health and the description of the interface."""
 
 import asyncio
+import hashlib
 
 import pytest
 from starlette.requests import Request as HttpRequest
@@ -113,5 +114,23 @@ async def test_reads_http_the_description_names_every_command_and_the_page_fetch
     page = await gateway.http.get("/docs")
     assert "://" not in page.text
     assert "default-src 'self'" in page.headers["content-security-policy"]
-    for path in ("/docs/start.js", "/docs/files/swagger-ui-bundle.js", "/docs/files/swagger-ui.css"):
-        assert (await gateway.http.get(path)).status_code == 200
+
+
+async def test_reads_http_swagger_ui_is_the_one_that_is_pinned_and_a_browser_guesses_no_type(gateway: Gateway) -> None:
+    kinds = {
+        "/openapi.json": "application/json",
+        "/docs": "text/html; charset=utf-8",
+        "/docs/start.js": "text/javascript; charset=utf-8",
+        "/docs/files/swagger-ui.css": "text/css; charset=utf-8",
+        "/docs/files/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    }
+    hashes = dict[str, str]()
+    for path, kind in kinds.items():
+        answer = await gateway.http.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind), path
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        hashes[path] = hashlib.sha256(answer.content).hexdigest()
+    assert hashes["/docs/files/swagger-ui.css"] == "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d"
+    assert (
+        hashes["/docs/files/swagger-ui-bundle.js"] == "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2"
+    )

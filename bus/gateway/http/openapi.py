@@ -14,7 +14,6 @@ import orjson
 from pydantic import TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from swagger_ui_bundle import swagger_ui_path
 
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
@@ -48,23 +47,30 @@ _PAGE = """<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>tic
 <script src="/docs/files/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
 _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});'
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+# As npm's swagger-ui-dist has it, pinned by tests/peers/openapi/package-lock.json.
+_SWAGGER_UI = Path(__file__).with_name("swagger_ui")
 
 
 def docs_routes(routes: Sequence[HttpRoute]) -> list[HttpRoute]:
     """Serve the description and its page; nothing is fetched from elsewhere, and no caller's path names a file."""
-    files = Path(swagger_ui_path)
     return [
         _showing("/openapi.json", orjson.dumps(document(routes)), "application/json"),
         _showing("/docs", _PAGE.encode(), "text/html"),
         _showing("/docs/start.js", _START.encode(), "text/javascript"),
-        _showing("/docs/files/swagger-ui.css", (files / "swagger-ui.css").read_bytes(), "text/css"),
-        _showing("/docs/files/swagger-ui-bundle.js", (files / "swagger-ui-bundle.js").read_bytes(), "text/javascript"),
+        _vendored("swagger-ui.css", "text/css"),
+        _vendored("swagger-ui-bundle.js", "text/javascript"),
     ]
 
 
+def _vendored(name: str, kind: str) -> HttpRoute:
+    return _showing(f"/docs/files/{name}", (_SWAGGER_UI / name).read_bytes(), kind)
+
+
 def _showing(path: str, content: bytes, kind: str) -> HttpRoute:
+    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+
     async def show(_http: HttpRequest) -> Response:
-        return Response(content, media_type=kind, headers={"Content-Security-Policy": _POLICY})
+        return Response(content, media_type=kind, headers=headers)
 
     return HttpRoute(method="GET", path=path, run=show)
 
