@@ -14,6 +14,7 @@ from tenacity import (
 
 from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
+from bus.consistency.registry_check import Kind, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
 from bus.gateway.auth.clients import ensure_client
 from bus.gateway.auth.roles import Role
@@ -24,7 +25,6 @@ from bus.outbox.relay import Relay
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
-from bus.registry_check import Kind, schema_differences
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep, load_codec, register_all, registry_of
 from bus.settings import Settings

@@ -118,8 +118,8 @@ def check(
     Example: ticketbus topics check --live
     """
     from bus.cli.run import resolved, run
+    from bus.consistency.registry_check import schema_differences
     from bus.kafka.topic_admin import topic_differences
-    from bus.registry_check import schema_differences
     from bus.schema_registry import registry_of
     from schemas.topics import load_contract
 

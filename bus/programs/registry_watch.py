@@ -6,7 +6,7 @@ import structlog
 
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.registry_check import SchemaDifference, schema_differences
+from bus.consistency.registry_check import SchemaDifference, schema_differences
 from bus.schema_registry import Registry, RegistryUnavailable
 
 PERIOD_S = 60.0

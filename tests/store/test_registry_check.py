@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from bus.alerts.alert import Alert
 from bus.alerts.alert_rules import AlertRule
 from bus.app import open_core, prepare
+from bus.consistency.registry_check import Kind, differences, schema_differences
 from bus.domain.events import NoteAdded
 from bus.local import jars, quick_start, schema_registry
 from bus.local.ports import PortClaims
 from bus.local.process import stop_all
 from bus.local.stack import Urls
 from bus.programs.registry_watch import watch_registry
-from bus.registry_check import Kind, differences, schema_differences
 from bus.schema_registry import COMPATIBILITY, Registry, SchemaRefused, register, register_all
 from bus.settings import Settings
 from schemas.catalogue import BY_CLASS
