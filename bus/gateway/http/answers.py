@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from bus.domain.terms import State
 from bus.domain.values import Customer, IncidentKey
+from bus.gateway.http.event_answers import EventAnswer
 
 
 class Problem(TypedDict):
@@ -135,19 +136,6 @@ class TicketPage(TypedDict):
 
     tickets: list[TicketRow]
     next: str | None
-
-
-class EventAnswer(TypedDict):
-    """An event: its envelope, and beside it the fields of its type."""
-
-    event_id: str
-    event_type: str
-    ticket_id: str
-    version: int
-    occurred_at: datetime
-    actor: str
-    source: str
-    trace_id: str
 
 
 class EventPage(TypedDict):

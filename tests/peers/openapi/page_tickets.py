@@ -6,8 +6,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 
 from generated import AuthenticatedClient
-from generated.api.tickets import list_tickets, show_ticket
-from generated.models import Problem, TicketAnswer, TicketPage
+from generated.api.tickets import list_tickets, show_events, show_ticket
+from generated.models import EventPage, Problem, TicketAnswer, TicketOpened, TicketPage
 
 client = AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3])
 pages, cursor = [], None
@@ -19,6 +19,9 @@ while True:
         break
 ticket = show_ticket.sync(client=client, ticket_id=pages[0][0])
 assert isinstance(ticket, TicketAnswer), ticket
+events = show_events.sync(client=client, ticket_id=pages[0][0])
+assert isinstance(events, EventPage), events
+assert isinstance(events.events[0], TicketOpened), events
 missing = show_ticket.sync_detailed(client=client, ticket_id="T20200101-000001")
 print(
     json.dumps(
