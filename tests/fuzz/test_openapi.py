@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
@@ -21,6 +22,7 @@ from tests.fuzz.in_process import InProcess, in_process
 from tests.fuzz.judge import faults
 from tests.fuzz.shots import Answer, Shot
 from tests.gateway.conftest import Gateway
+from tests.gateway.described import Described
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -36,6 +38,7 @@ SERVED = [route for feature in Gateway().features() for route in feature if isin
 OPERATIONS = [
     one.ok() for one in schemathesis.openapi.from_dict(document(SERVED)).get_all_operations() if isinstance(one, Ok)
 ]
+AS_DESCRIBED = Described(lambda: document(SERVED))
 
 
 def shot_of(case: Any) -> Shot:
@@ -91,7 +94,11 @@ def test_the_document_and_the_door_agree(
     @given(operation.as_strategy(generation_mode=mode, path_parameters=named))
     @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
     def agree(case: Any) -> None:
-        judge(shot_of(case), mode, lambda shot: runner.run(one.fire(shot)))
+        shot = shot_of(case)
+        answer = judge(shot, mode, lambda shot: runner.run(one.fire(shot)))
+        asked = httpx2.Request(shot.method, f"http://bus{shot.target.decode()}")
+        given = httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body, request=asked)
+        runner.run(AS_DESCRIBED(given))
 
     try:
         agree()
@@ -99,9 +106,10 @@ def test_the_document_and_the_door_agree(
         assert mode is GenerationMode.NEGATIVE  # it takes nothing that could be wrong
 
 
-def judge(shot: Shot, mode: GenerationMode, fire: Callable[[Shot], Answer]) -> None:
-    """Hold one answer against the judge, and against what the document promises."""
+def judge(shot: Shot, mode: GenerationMode, fire: Callable[[Shot], Answer]) -> Answer:
+    """Hold one answer against the judge, and against what the document promises; gives the answer."""
     answer = fire(shot)
     assert faults(shot, answer) == [], shot.told()
     if mode is GenerationMode.POSITIVE:
         assert (answer.status, answer.member("code")) not in NOT_AS_DESCRIBED, (shot.told(), answer.body)
+    return answer

@@ -2,12 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from bus.gateway.ports import IdempotentRequest, StoredResponse
-from bus.gateway.routes.deadletter_answers import EditedAnswer, FrozenAnswer, RedriveAnswer
-from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
-from tests.gateway.described import blank
+from bus.gateway.routes.deadletter_requests import (
+    DeadLetterRequest,
+    DiscardLetters,
+    EditLetter,
+    FreezeRedrive,
+    ListDeadLetters,
+    PauseDelivery,
+    ResumeDelivery,
+    RetryLetters,
+    RunRedrive,
+    StopRedrive,
+)
+
+_REDRIVE: Mapping[str, Any] = {
+    "query": {"target": "erp"}, "canary": 5, "watch_s": 10.0, "rate_per_s": 10.0, "approved_by": "sre",
+    "approved_why": "w", "run_by": "sre", "frozen_at": "2026-11-22T12:00:00Z", "state": "running", "ended_at": None,
+    "ended_why": None, "letters": 1, "released": 0, "left": 1, "delivered": 0, "failed": 0, "first_released_at": None,
+}  # fmt: skip
 
 
 @dataclass
@@ -32,6 +47,25 @@ class FakeDeadLetters:
     async def act(self, order: DeadLetterRequest, deed: IdempotentRequest) -> StoredResponse:
         """Keep the order."""
         self.done.append((order, deed))
-        return StoredResponse(
-            content={**blank(FrozenAnswer), **blank(RedriveAnswer), **blank(EditedAnswer)}, repeated=False
-        )
+        return StoredResponse(content=_answer(order), repeated=False)
+
+
+def _answer(order: DeadLetterRequest) -> Mapping[str, Any]:
+    """Answer in the shape of the real service, as if it were done."""
+    match order:
+        case RetryLetters(letters=letters):
+            return {"retried": len(letters)}
+        case DiscardLetters(letters=letters):
+            return {"discarded": len(letters)}
+        case EditLetter(letter=letter):
+            return {"letter": letter + 1, "edited_from": letter}
+        case FreezeRedrive():
+            return {"id": 1, "letters": 1, "events": {"TicketOpened": 1}, "taken": 0, "worn": 0}
+        case RunRedrive(redrive=number) | StopRedrive(redrive=number):
+            return {**_REDRIVE, "id": number}
+        case PauseDelivery(target=target, why=why):
+            return {"target": target, "paused": why}
+        case ResumeDelivery(target=target):
+            return {"target": target, "paused": None}
+        case _ as unknown:
+            assert_never(unknown)
