@@ -43,10 +43,17 @@ class Described:
             return  # not described: the docs themselves, and what is no path
         await response.aread()
         answers, status = operation["responses"], response.status_code
-        ((kind, content),) = (answers.get(str(status)) or answers[f"{status // 100}XX"])["content"].items()
+        answer = self._resolved(answers.get(str(status)) or answers[f"{status // 100}XX"])
+        ((kind, content),) = answer["content"].items()
         assert response.headers["content-type"].startswith(kind), (path, response.headers["content-type"])
         if "json" in kind:
             self._validator(content["schema"]).validate(response.json())
+
+    def _resolved(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Follow a reference to an answer that operations share."""
+        name = answer.get("$ref", "").removeprefix("#/components/responses/")
+        resolved: dict[str, Any] = self._document["components"]["responses"][name] if name else answer
+        return resolved
 
     @cached_property
     def _document(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _STRING = {"type": "string"}
 _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # dialects of patterns differ in what they call blank: not one of any
 _SUMMARY = "工单事件总线 / the ticket event bus"
 _PROBLEM = "application/problem+json"
+_FAILED = {status: {"$ref": "#/components/responses/Problem"} for status in ("4XX", "5XX")}
 _ABOUT = (
     "Every change of a ticket is a command; every answer names the trace that leads through the bus. Errors are "
     "RFC 9457 problems with a stable `code`, the `field`, and what to do, in Chinese and English."
@@ -83,6 +84,7 @@ def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
         [(id(kind), "serialization", TypeAdapter(kind)) for kind in kinds], ref_template="#/components/schemas/{model}"
     )
     answers = {key: schema for (key, _), schema in schemas.items()}
+    problem = {"schema": answers[id(Problem)]}
     paths: dict[str, dict[str, Any]] = {}
     for route in described:
         path = route.path.replace(":path}", "}")
@@ -102,6 +104,7 @@ def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": definitions["$defs"],
+            "responses": {"Problem": {"description": _first_line(Problem), "content": {_PROBLEM: problem}}},
         },
     }
 
@@ -115,14 +118,12 @@ def _operation(route: HttpRoute, path: str, schemas: Mapping[int, Any]) -> dict[
         str(status): {"description": _first_line(kind), "content": {"application/json": {"schema": schemas[id(kind)]}}}
         for status, kind in route.answers.items()
     }
-    problem = {"schema": schemas[id(Problem)]}
-    failed = {"description": "A problem: its code, the field, what to do", "content": {_PROBLEM: problem}}
     tag = next(one for one in _TAGS if path.startswith(f"/v1/{one}") or one == _OPERATIONS)
     return {
         **about,
         "tags": [tag],
         "parameters": [*about.get("parameters", ()), *named],
-        "responses": {**answers, **about.get("responses", {}), "4XX": failed, "5XX": failed},
+        "responses": {**answers, **about.get("responses", {}), **_FAILED},
     }
 
 
@@ -187,8 +188,13 @@ def _inlined(schema: Mapping[str, Any]) -> Any:
                 return walk(definitions[node["$ref"].rpartition("/")[2]])
             closed = {"additionalProperties": False} if "properties" in node else {}  # unknown fields are refused
             bound = {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX} if node.get("type") == "integer" else {}
-            left_out = {"$defs", "default"} if node.get("minLength") and node.get("default") == "" else {"$defs"}
-            return {**closed, **bound, **{key: walk(value) for key, value in node.items() if key not in left_out}}
+            # A title is the name of a class of ours; a property of that name is a schema.
+            shown = {key: walk(value) for key, value in node.items() if key != "$defs" and not _is_title(key, value)}
+            return {**closed, **bound, **shown}
         return [walk(one) for one in node] if isinstance(node, list) else node
 
     return walk(schema)
+
+
+def _is_title(key: str, value: Any) -> bool:
+    return key == "title" and isinstance(value, str)

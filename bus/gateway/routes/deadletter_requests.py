@@ -59,7 +59,7 @@ class EditLetter(RequestModel):
     letter: Number
     why: NotBlank
     changes: Annotated[dict[str, Any], Field(min_length=1)] = Field(default_factory=dict)
-    body: Annotated[str, Field(min_length=1)] = ""
+    body: Annotated[str, Field(min_length=1)] = Field(default_factory=str)  # the document names no default then
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> Self:
