@@ -146,7 +146,7 @@ class Gateway:
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
         if anything == "known":
-            return {**blank(JourneyAnswer), "name": anything, "after": after, "most": most}
+            return {**blank(JourneyAnswer), "title": f"{most} events after {after}"}
         found = self.known_by.get(anything)
         return {**blank(JourneyAnswer), "ticket_id": found[0], "also": found[1:]} if found else None
 

@@ -13,6 +13,8 @@ import httpx2
 import jsonschema_rs
 from typing_extensions import is_typeddict
 
+from tests.gateway.typed import closed
+
 
 def blank(kind: Any) -> Any:
     """Make an answer of a type that says nothing, for fakes to fill in what their test is about."""
@@ -68,6 +70,6 @@ class Described:
     def _validator(self, schema: dict[str, Any]) -> Any:
         key = json.dumps(schema, sort_keys=True)
         if key not in self._validators:
-            whole = {**schema, "components": self._document["components"]}
+            whole = {**schema, "components": closed(self._document["components"])}
             self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         return self._validators[key]

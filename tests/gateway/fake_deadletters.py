@@ -19,9 +19,10 @@ from bus.gateway.routes.deadletter_requests import (
 )
 
 _REDRIVE: Mapping[str, Any] = {
-    "query": {"target": "erp"}, "canary": 5, "watch_s": 10.0, "rate_per_s": 10.0, "approved_by": "sre",
-    "approved_why": "w", "run_by": "sre", "frozen_at": "2026-11-22T12:00:00Z", "state": "running", "ended_at": None,
-    "ended_why": None, "letters": 1, "released": 0, "left": 1, "delivered": 0, "failed": 0, "first_released_at": None,
+    "query": {"target": "erp", "cause": None, "event": None, "kind": None}, "canary": 5, "watch_s": 10.0,
+    "rate_per_s": 10.0, "approved_by": "sre", "approved_why": "w", "run_by": "sre",
+    "frozen_at": "2026-11-22T12:00:00Z", "state": "running", "ended_at": None, "ended_why": None,
+    "letters": 1, "released": 0, "left": 1, "delivered": 0, "failed": 0, "first_released_at": None,
 }  # fmt: skip
 
 

@@ -184,7 +184,7 @@ async def test_bindings_reads_show_ones_own_tickets_alone(bound: Gateway) -> Non
         "region": "east",
     }
     snapshot = {"creator": "", "assigner": "", "handler": "", "last_at": None, "last_action": ""}
-    bound.tickets.rows = [{**row, **snapshot}]
+    bound.tickets.rows = [{**row, "responsibility": snapshot}]
     for who, seen in REACHES.items():
         listed = (await bound.get("/v1/tickets", who)).json()["tickets"]
         assert bool(listed) is seen, who

@@ -13,8 +13,9 @@ from tests.gateway.conftest import Gateway
 
 def rows(count: int) -> list[dict[str, object]]:
     snapshot = {"creator": "crm", "assigner": "", "handler": "", "last_at": None, "last_action": "ticket.opened"}
+    row = {"assignee": "", "responsibility": snapshot}
     return [
-        {"ticket_id": f"T20261122-{n:06d}", "state": "pending" if n % 2 else "closed", "assignee": "", **snapshot}
+        {**row, "ticket_id": f"T20261122-{n:06d}", "state": "pending" if n % 2 else "closed"}
         for n in range(1, count + 1)
     ]
 
@@ -61,7 +62,7 @@ async def test_reads_http_filters_that_will_not_do_are_refused(
 
 async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> None:
     shown = (await gateway.get("/v1/journeys/known?cursor=7&limit=9")).json()
-    assert (shown["name"], shown["after"], shown["most"], shown["ticket_id"]) == ("known", 7, 9, None)
+    assert (shown["title"], shown["ticket_id"]) == ("9 events after 7", None)
     assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
     topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}
     assert topics["ticket.assign"]["event_types"] == ["TicketAssigned", "TicketReturned", "AssignmentAccepted"]

@@ -15,12 +15,13 @@ def type_faults(kind: Any, value: object) -> list[str]:
 
 @cache
 def _validator(kind: Any) -> jsonschema_rs.Draft202012Validator:
-    schema = _closed(TypeAdapter(kind).json_schema(mode="serialization"))
+    schema = closed(TypeAdapter(kind).json_schema(mode="serialization"))
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
-def _closed(schema: Any) -> Any:
+def closed(schema: Any) -> Any:
+    """Close a schema's types: a field that none names is not answered, unless a type says that it is open. Pure."""
     if isinstance(schema, dict):
-        closed = {"additionalProperties": False} if "properties" in schema else {}
-        return {**closed, **{name: _closed(one) for name, one in schema.items()}}
-    return [_closed(one) for one in schema] if isinstance(schema, list) else schema
+        limit = {"additionalProperties": False} if "properties" in schema else {}
+        return {**limit, **{name: closed(one) for name, one in schema.items()}}
+    return [closed(one) for one in schema] if isinstance(schema, list) else schema

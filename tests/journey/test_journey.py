@@ -14,6 +14,7 @@ from bus.app import Core
 from bus.domain.batch_decider import Refused
 from bus.domain.commands import Note
 from bus.domain.terms import CommandId, TraceId
+from bus.gateway.http.answers import JourneyAnswer
 from bus.journey import journey as journey_module
 from bus.journey.journey import journey
 from bus.local.stack import Urls
@@ -22,6 +23,7 @@ from bus.postgres.retention import days_kept, delete_old_rows
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.consistency.test_two_stores import opening, request
+from tests.gateway.typed import type_faults
 
 DEVICE = """
 INSERT INTO device_history (ticket_id, version, serial, type, title, opened_at, root_cause, summary, parts)
@@ -56,6 +58,7 @@ async def told(core: Core, anything: str) -> dict[str, Any]:
     """Tell the journey of what is known."""
     found = await journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
     assert found is not None
+    assert type_faults(JourneyAnswer, found) == []
     return found
 
 

@@ -18,6 +18,7 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewD
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
+from bus.gateway.http.answers import JourneyAnswer
 from bus.journey.journey import journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, in_transaction
@@ -27,6 +28,7 @@ from deadletter.dead_letter import Decision
 from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.consistency.test_two_stores import life, opening, request
+from tests.gateway.typed import type_faults
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -54,6 +56,7 @@ async def told(core: Core, anything: str, now: datetime = NOW) -> dict[str, Any]
     records = physical(core.settings.namespace, LOG)
     found = await journey(core.pool, core.schemas, records, anything, now=lambda: now)
     assert found is not None
+    assert type_faults(JourneyAnswer, found) == []
     return found
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal, NotRequired
 
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from bus.domain.terms import State
@@ -10,8 +11,12 @@ from bus.domain.values import Customer, IncidentKey
 from bus.gateway.http.event_answers import EventAnswer
 
 
+@with_config(ConfigDict(extra="allow"))
 class Problem(TypedDict):
-    """What went wrong (RFC 9457): a stable code, the field at fault, and what to do, in Chinese and English."""
+    """What went wrong (RFC 9457): a stable code, the field at fault, and what to do, in Chinese and English.
+
+    `nearest` is a known word that may have been meant; other fields are the code's own.
+    """
 
     type: str
     title: str
@@ -21,6 +26,8 @@ class Problem(TypedDict):
     detail: str
     detail_en: str
     trace_id: str
+    ticket_trace_id: NotRequired[str]
+    nearest: NotRequired[str | None]
 
 
 class CommandAnswer(TypedDict):
@@ -31,21 +38,6 @@ class CommandAnswer(TypedDict):
     answer: str
     version: int
     trace_id: str
-
-
-class RefusedCommand(TypedDict):
-    """A command of a delivery that was refused; it is kept with the reason."""
-
-    answer: Literal["refused"]
-    code: str
-    field: str
-
-
-class DeliveryAnswer(TypedDict):
-    """What the commands of a webhook delivery came to, in order."""
-
-    delivery_id: str
-    results: list[CommandAnswer | RefusedCommand]
 
 
 class SpooledAnswer(TypedDict):
@@ -126,7 +118,7 @@ class TicketAnswer(TicketHead):
     customer: Customer
     accepted_at: datetime | None
     closure_requested: bool
-    photos: list[str]
+    photos: tuple[str, ...]
     summary: str
     sla: Promises
 
@@ -147,12 +139,19 @@ class EventPage(TypedDict):
 
 
 class HopAnswer(TypedDict):
-    """A step of an event's way: when, and how long after the step that it followed."""
+    """A step of an event's way: when, and how long after the step that it followed. What follows is of deliveries."""
 
     hop: str
-    where: str | None
+    where: str
     at: datetime | None
     lag_ms: float | None
+    attempts: NotRequired[int | None]
+    next_at: NotRequired[datetime | None]
+    kind: NotRequired[str | None]
+    reference: NotRequired[str]
+    why: NotRequired[str]
+    behind: NotRequired[int | None]
+    letter: NotRequired[int | None]
 
 
 class JourneyEvent(TypedDict):
@@ -163,6 +162,9 @@ class JourneyEvent(TypedDict):
     event_id: str
     actor: str
     source: str
+    historic: bool
+    implied: bool
+    waived: list[str]
     hops: list[HopAnswer]
 
 
@@ -178,17 +180,32 @@ class RefusalAnswer(TypedDict):
     times: int
 
 
+class DecisionAnswer(TypedDict):
+    """What a person decided about a dead letter."""
+
+    decision: str
+    by: str
+    why: str
+    at: datetime
+    redrive: int | None
+
+
 class JourneyLetter(TypedDict):
-    """A dead letter of the ticket; free text is masked."""
+    """A dead letter of the ticket; free text is masked. `version` and `event` are those of a delivery."""
 
     number: int
     origin: str
+    ticket_id: str | None
+    version: int | None
+    event: str | None
     state: str
     reason: str
     kind: str
     detail: str
     attempts: int
     died_at: datetime
+    edited_from: int | None
+    decisions: list[DecisionAnswer]
 
 
 class VerdictLine(TypedDict):
@@ -226,19 +243,11 @@ class TopicAnswer(TypedDict):
     key: str
     partitions: int
     retention: str | None
+    compacted: bool
+    events: Literal["all"] | list[str]
     event_types: list[str]
+    records: Literal["commands"] | list[str]
+    historic: bool
+    writers: list[str]
+    readers: list[str]
     public: bool
-
-
-class LiveAnswer(TypedDict):
-    """That the process runs."""
-
-    live: bool
-
-
-class ReadyAnswer(TypedDict):
-    """Whether requests can be taken, and which parts are up."""
-
-    ready: bool
-    postgres: NotRequired[Literal["up", "down"]]
-    kafka: NotRequired[Literal["up", "down"]]

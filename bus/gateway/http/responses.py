@@ -1,13 +1,13 @@
 """Responses to accepted and refused commands."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 from starlette.responses import Response
 
 from bus.domain.batch_decider import Accepted, CommandResult
 from bus.domain.errors import StoreUnavailable, Transient
+from bus.gateway.http.answers import CommandAnswer
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore
 
 
@@ -16,7 +16,7 @@ def json_response(content: object, status: int = 200, headers: Mapping[str, str]
     return Response(orjson.dumps(content), status, dict(headers or {}), "application/json")
 
 
-def accepted_json(accepted: Accepted) -> dict[str, Any]:
+def accepted_json(accepted: Accepted) -> CommandAnswer:
     """Describe what a command came to; a joined report gets its master's number as ticket id. Pure."""
     return {
         "ticket_id": accepted.ticket_id,

@@ -7,12 +7,13 @@ from bus.domain.events import Recorded
 from bus.domain.sla_clock import Clock, due_at
 from bus.domain.terms import State
 from bus.domain.ticket import Ticket
+from bus.gateway.http.answers import PromiseClock, TicketAnswer
 from bus.wire.codec import event_json
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
 
 
-def ticket_view(ticket: Ticket) -> dict[str, Any]:
+def ticket_view(ticket: Ticket) -> TicketAnswer:
     """Show a ticket as of its last event."""
     return {
         "ticket_id": ticket.ticket_id,
@@ -24,7 +25,7 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "region": ticket.region,
         "serial": ticket.serial,
         "customer": ticket.customer,
-        "state": ticket.state.value,
+        "state": ticket.state,
         "state_zh": ticket.state.zh,
         "substate": ticket.substate.value if ticket.substate else None,
         "paused": ticket.paused_for is not None,
@@ -72,7 +73,7 @@ def events_view(events: Sequence[Recorded]) -> list[dict[str, Any]]:
     return [event_json(one) for one in events]
 
 
-def _clock(clock: Clock) -> dict[str, Any]:
+def _clock(clock: Clock) -> PromiseClock:
     return {
         "limit_s": clock.limit_s,
         "running": clock.running_since is not None,

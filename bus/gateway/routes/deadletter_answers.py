@@ -5,6 +5,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from bus.delivery.status import TargetStatus
+from bus.gateway.http.answers import DecisionAnswer
+
 
 class LettersOfCause(TypedDict):
     """Open dead letters that one repair would mend."""
@@ -34,14 +37,36 @@ class LetterAnswer(TypedDict):
 
     id: int
     origin: str
-    state: str
+    origin_ref: str
+    target: str
+    ticket_id: str
+    version: int
+    event: str
+    trace_id: str
     reason: str
     kind: str
+    cause: str
     detail: str
+    attempts: int
+    failures: list[dict[str, Any]]
+    headers: dict[str, str]
     value: str
     decoded: dict[str, Any]
-    failures: list[dict[str, Any]]
-    decisions: list[dict[str, Any]]
+    began_at: datetime
+    died_at: datetime
+    state: str
+    edited_from: int | None
+    behind: int
+    decisions: list[DecisionAnswer]
+
+
+class RedriveQuery(TypedDict):
+    """Which letters a set was frozen of; null: of any."""
+
+    target: str
+    cause: str | None
+    event: str | None
+    kind: str | None
 
 
 class RedriveAnswer(TypedDict):
@@ -49,6 +74,10 @@ class RedriveAnswer(TypedDict):
 
     id: int
     state: str
+    query: RedriveQuery
+    canary: int
+    watch_s: float
+    rate_per_s: float
     approved_by: str
     approved_why: str
     run_by: str
@@ -58,12 +87,13 @@ class RedriveAnswer(TypedDict):
     left: int
     delivered: int
     failed: int
+    first_released_at: datetime | None
     ended_at: datetime | None
     ended_why: str | None
 
 
 class RedriveList(TypedDict):
-    """The redrives, oldest first."""
+    """The redrives, newest first, a hundred at most."""
 
     redrives: list[RedriveAnswer]
 
@@ -78,25 +108,10 @@ class FrozenAnswer(TypedDict):
     worn: int
 
 
-class TargetAnswer(TypedDict):
-    """What waits for a target, and whether it is called."""
-
-    target: str
-    waiting: int
-    parked: int
-    failing: int
-    attempts: int
-    overdue: int
-    oldest_at: datetime | None
-    paused: str | None
-    failures: int
-    not_before: datetime | None
-
-
 class TargetList(TypedDict):
     """The queues towards other systems."""
 
-    deliveries: list[TargetAnswer]
+    deliveries: list[TargetStatus]
 
 
 class RetriedAnswer(TypedDict):

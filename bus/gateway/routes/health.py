@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from time import monotonic
+from typing import Literal, NotRequired
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.http.answers import LiveAnswer, ReadyAnswer
 from bus.gateway.http.problems import RETRY_AFTER_S
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
@@ -18,6 +19,20 @@ from bus.gateway.ports import Probe
 
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 PROBE_SECONDS_MAX, PROBE_EVERY_S = 2.0, 1.0
+
+
+class LiveAnswer(TypedDict):
+    """That the process runs."""
+
+    live: bool
+
+
+class ReadyAnswer(TypedDict):
+    """Whether requests can be taken, and which parts are up."""
+
+    ready: bool
+    postgres: NotRequired[Literal["up", "down"]]
+    kafka: NotRequired[Literal["up", "down"]]
 
 
 def health_routes(probes: Mapping[str, Probe]) -> Sequence[HttpRoute]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
@@ -13,7 +14,7 @@ from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest
 from bus.domain.text import Text
 from bus.gateway.deps import body_of, deps_of, trace_of
-from bus.gateway.http.answers import DeliveryAnswer, SpooledAnswer
+from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
 from bus.gateway.http.routing import HttpRoute
@@ -48,6 +49,22 @@ _WEBHOOK = {
     "202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: "
     "a\nnote must not overtake the opening of its ticket.",
 }
+
+
+class RefusedCommand(TypedDict):
+    """A command of a delivery that was refused; it is kept with the reason."""
+
+    answer: Literal["refused"]
+    code: str
+    field: str
+
+
+class DeliveryAnswer(TypedDict):
+    """What the commands of a webhook delivery came to, in order."""
+
+    delivery_id: str
+    results: list[CommandAnswer | RefusedCommand]
+
 
 _ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
 
@@ -141,11 +158,11 @@ def _answer(received: RequestReceived, accepted: list[Accepted]) -> Response:
     headers: dict[str, str] = {"Ticket-Trace-Id": accepted[0].trace_id} if accepted else {}
     if accepted and all(one.repeated for one in accepted):
         headers["Idempotent-Replayed"] = "true"
-    content = {"delivery_id": received.delivery_id, "results": [_result(one) for one in accepted]}
+    content: DeliveryAnswer = {"delivery_id": received.delivery_id, "results": [_result(one) for one in accepted]}
     return json_response(content, 201 if opened else 200, headers)
 
 
-def _result(outcome: Outcome) -> dict[str, object]:
+def _result(outcome: Outcome) -> CommandAnswer | RefusedCommand:
     match outcome:
         case Accepted():
             return accepted_json(outcome)

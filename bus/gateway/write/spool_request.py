@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.gateway import metrics
+from bus.gateway.http.answers import SpooledAnswer
 from bus.gateway.http.responses import json_response
 from bus.gateway.ports import Spool
 from schemas.messages import RequestReceived
@@ -21,5 +22,5 @@ async def spooled(spool: Spool, received: RequestReceived) -> Response:
         log.error("intake turned away: neither PostgreSQL nor Kafka takes it", source=received.source)
         raise StoreUnavailable("neither store takes requests now") from None
     metrics.INTAKE_SPOOLED.labels(received.source).inc()
-    content = {"answer": "spooled", "delivery_id": received.delivery_id, "trace_id": received.trace_id}
+    content: SpooledAnswer = {"answer": "spooled", "delivery_id": received.delivery_id, "trace_id": received.trace_id}
     return json_response(content, 202, {"Ticket-Trace-Id": received.trace_id})
