@@ -11,6 +11,7 @@ from uuid import UUID
 
 from typing_extensions import Doc
 
+from bus.domain.annotations import notes_of
 from bus.domain.personal import personal_marks
 
 Schema = dict[str, Any]
@@ -40,9 +41,7 @@ def record_schema(cls: type, *, namespace: str, within: tuple[type, str] | None 
 
 def field_docs(cls: type) -> Mapping[str, str]:
     """Give what each field of a class means, by its `Doc`; a field without one is left out. Pure."""
-    hints = get_type_hints(cls, include_extras=True)
-    notes = ((name, note) for name, hint in hints.items() for note in getattr(hint, "__metadata__", ()))
-    return {name: note.documentation for name, note in notes if isinstance(note, Doc)}
+    return {name: note.documentation for name, note in notes_of(cls, Doc).items()}
 
 
 def _fields(cls: type, seen: set[type], but: str = "") -> list[Schema]:

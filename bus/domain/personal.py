@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
+
+from bus.domain.annotations import notes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +17,9 @@ class Personal:
     where: tuple[str, str] | None = None
 
 
-@cache
 def personal_marks(cls: type) -> Mapping[str, Personal]:
     """Give the marks of a class's own fields by name; those of records inside it stand in their classes."""
-    hints = get_type_hints(cls, include_extras=True)
-    notes = ((name, note) for name, hint in hints.items() for note in getattr(hint, "__metadata__", ()))
-    return {name: note for name, note in notes if isinstance(note, Personal)}
+    return notes_of(cls, Personal)
 
 
 def personal_fields(value: Any, within: str = "") -> dict[str, Any]:
