@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
-from bus.domain.errors import InvariantBroken, MalformedInput, VersionMissing
+from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket, evolve
 from bus.postgres.pool import Connection
-from bus.stage import metrics
+from bus.stage.missing_versions import missing_versions
 from bus.wire.codec import Codec, ticket_from_json
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
@@ -18,9 +16,6 @@ from projections.read_model import Key, ReadModel, Row, Table, Written
 from schemas.topics import LOG
 
 FOLDED = "folded::text"  # the ticket as JSON text: read at once, not by way of Python's own lists and dicts
-_VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
-
-log = structlog.get_logger()
 
 
 def ticket_model(
@@ -43,7 +38,7 @@ def ticket_model(
         stored=stored,
         read=read,
         write=write,
-        heal=_missing_versions,
+        heal=_heal,
     )
 
 
@@ -51,7 +46,7 @@ def _event_reader(codec: Codec, know: Know, keep: Keep) -> EventReader:
     return EventReader(decode=codec.decode, know=know, keep=keep)
 
 
-async def _missing_versions(
+async def _heal(
     connection: Connection,
     reader: RecordReader[Recorded],
     handler: str,
@@ -62,20 +57,11 @@ async def _missing_versions(
 
     Raises what is broken when PostgreSQL holds the very event and nothing before it is missing.
     """
-    record, one = read
-    known = broken.known if isinstance(broken, VersionMissing) else one.version - 1
-    found = await connection.execute(_VERSIONS, (one.ticket_id, known + 1, one.version))
-    values = [value for (value,) in await found.fetchall()]
-    if not values or values[-1] != record.value:
-        zh, en = "数据库中没有这个事件", "PostgreSQL holds no such event"
-        await reader.pass_over([(record, MalformedInput("stray_event", "version", zh, en))])
-        return ()
-    if len(values) == 1:
+    known = broken.known if isinstance(broken, VersionMissing) else read[1].version - 1
+    found = await missing_versions(connection, reader, handler, read, known)
+    if len(found) == 1:
         raise broken
-    await reader.know(values)
-    metrics.HEALED.labels(handler).inc(len(values) - 1)
-    log.error("versions_not_told", handler=handler, ticket_id=one.ticket_id, after=known, healed=len(values) - 1)
-    return [reader.decode(value) for value in values]
+    return found
 
 
 def fold(ticket: Ticket | None, recorded: Recorded) -> Ticket:

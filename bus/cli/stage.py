@@ -59,6 +59,7 @@ def reset(
 
 
 async def _reset(core: "Core", handler: str, to: Where) -> int:
+    from bus.delivery.enqueue_handler import skip_unread
     from bus.domain.naming import nearest
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
@@ -76,4 +77,6 @@ async def _reset(core: "Core", handler: str, to: Where) -> int:
     if not any(offsets.misplaced(row, topic_id, ends[row.partition]) for row in rows):
         return 0
     async with connected(core.pool) as connection:
+        if to is Where.END:
+            await skip_unread(connection)
         return await offsets.reset(connection, handler, ends if to is Where.END else None)

@@ -34,15 +34,20 @@ class DeliveryQueue:
         """Forget all deliveries."""
         async with connected(self.pool) as connection:
             await connection.execute(
-                "TRUNCATE deliveries, delivery_heads, delivery_targets, letter_decisions, redrives, letters, events, "
-                "outbox"
+                "TRUNCATE deliveries, delivery_heads, delivery_targets, delivery_versions, letter_decisions, redrives, "
+                "letters, events, ticket_states, outbox"
             )
 
-    async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:
-        """Let events wait."""
+    async def hold(self, *events: tuple[str, int]) -> None:
+        """Let PostgreSQL hold events."""
         async with connected(self.pool) as connection:
             values = [CODEC.encode(event(*one)) for one in events]
             await connection.execute(_EVENTS, ([one[0] for one in events], [one[1] for one in events], values))
+
+    async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:
+        """Let events wait."""
+        await self.hold(*events)
+        async with connected(self.pool) as connection:
             some = [
                 NewDelivery(target=target, ticket_id=TicketId(ticket), version=version) for ticket, version in events
             ]
