@@ -13,7 +13,7 @@ from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.intake.dispatch import Dispatcher
 from bus.intake.outcomes import OUTCOMES, count
 from bus.postgres.pool import Connection
-from bus.wire.headers import RETURNED, header
+from bus.wire.headers import RETURNED, check_names, header
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore
 from bus.wire.undecodable import place_of, unreadable
@@ -98,6 +98,7 @@ class DispatchHandler:
     def _translated(self, record: Record) -> Sequence[Request]:
         """Translate a record. Raises Refusal, whatever the translator fails with: one record stops no other."""
         try:
+            check_names(record.headers)
             return self.translator.requests(record)
         except Refusal:
             raise

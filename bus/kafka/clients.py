@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
+from bus.kafka.header_names import tolerate_header_names
 from bus.settings import Settings, SettingsInvalid
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 
@@ -147,6 +148,7 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:
     """Make a consumer of raw bytes from the beginning that commits nothing by itself; start and stop it yourself."""
+    tolerate_header_names()
     return AIOKafkaConsumer(
         *topics,
         **kafka_options(settings),

@@ -16,6 +16,7 @@ from faust.types import TP, ChannelT, EventT, StreamT
 from faust.types.transports import ConsumerT, TransportT
 from yarl import URL
 
+from bus.kafka.header_names import tolerate_header_names
 from bus.stage.handler import Stage
 from bus.wire.headers import present
 from bus.wire.record import Record
@@ -52,6 +53,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):
     """Faust reads uncommitted records except where it writes transactions itself; nobody's aborted ones take effect."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        tolerate_header_names()
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # it is handed to the fetches when the consumer starts
         return consumer

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from uuid import UUID
 
+from bus.domain.errors import MalformedInput
 from schemas.catalogue import EVENT_TYPES
 
 Headers = list[tuple[str, bytes]]
@@ -49,6 +50,21 @@ def version_of(headers: Iterable[tuple[str, bytes]]) -> int | None:
 def present(pairs: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
     """Take over a Kafka client's headers: one whose value is null is absent."""
     return tuple([(name, value) for name, value in pairs if value is not None])
+
+
+def check_names(headers: Iterable[tuple[str, bytes]]) -> None:
+    """Refuse headers whose name is not UTF-8; a name comes with such bytes escaped. Pure. Raises MalformedInput."""
+    for name, _ in headers:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            zh, en = f"头名 {name_text(name)} 不是 UTF-8", f"the header name {name_text(name)} is not UTF-8"
+            raise MalformedInput("malformed_header", "headers", zh, en) from None
+
+
+def name_text(name: str) -> str:
+    r"""Spell a header's name for people, bytes that are not UTF-8 as \xff. Pure."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:

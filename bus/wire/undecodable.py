@@ -7,7 +7,7 @@ from typing import TypeVar
 from bus.domain.errors import MalformedInput, Refusal
 from bus.observability.trace_links import trace_of
 from bus.wire.codec import Codec
-from bus.wire.headers import header
+from bus.wire.headers import header, name_text
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput, refused_input
 
@@ -52,7 +52,7 @@ def unreadable(refusal: Refusal, record: Record, *, origin: str) -> RejectedInpu
 
 def headers_kept(record: Record) -> Mapping[str, str]:
     """Give a record's headers as text that PostgreSQL takes, and the place where it stands. Pure."""
-    own = {_text(name.encode(errors="replace")): _text(value) for name, value in record.headers}
+    own = {_text(name_text(name).encode()): _text(value) for name, value in record.headers}
     return {**own, ":place": place_of(record)}
 
 

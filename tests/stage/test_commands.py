@@ -134,6 +134,17 @@ async def test_commands_a_record_that_breaks_the_translator_is_a_letter_and_stop
     assert "13800001111" not in str(letter)
 
 
+async def test_commands_a_header_name_that_is_not_utf_8_is_a_letter_that_keeps_its_bytes() -> None:
+    store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()
+    values = [CODEC.encode_record(sent(idempotency_key=key)) for key in ("k1", "k9")]
+    name = b"\xff\xfename\xe4\xbb\xb7".decode(errors="surrogateescape")
+    odd = record(values[0], headers=(("traceparent", TRACE.encode()), (name, b"v")))
+    await handler_on(store, refused).handle(NO_CONNECTION, [odd, record(values[1], 1)])
+    assert len(store.log) == 1
+    [letter] = refused.kept.values()
+    assert (letter.code, letter.body, letter.headers["\\xff\\xfename价"]) == ("malformed_header", values[0], "v")
+
+
 @pytest.mark.parametrize("source", ["CRM 上海", "a b", "crm%zz", "Mes", "mes|a", "", "-x"])
 async def test_commands_a_source_has_a_name_that_ids_and_addresses_are_made_of(source: str) -> None:
     store, refused = StoreThatMayBeAway(), MemoryRejectedInputs()

@@ -6,8 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
+from bus.kafka.clients import kafka_options
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
 from tests.stage.test_worker import has
@@ -106,3 +109,41 @@ async def test_strangers_a_header_without_a_value_is_absent(rig: Rig) -> None:
     await eventually(has(rig, 1))
     assert seen == [(("kept", b""),)]
     assert [one.headers for one in await rig.records(1)] == seen
+
+
+class NotUtf8(str):
+    """A header's name as C and Go send it: bytes, whatever they are."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfename"
+
+
+@pytest.mark.parametrize("codec", [0, 1], ids=["none", "gzip"])
+async def test_strangers_a_header_name_that_is_not_utf_8_holds_nothing_up(rig: Rig, codec: int) -> None:
+    seen = list[Any]()
+
+    class Looking(Counting):
+        async def handle(self, connection: Any, records: Any) -> None:
+            seen.extend(records)
+            await super().handle(connection, records)
+
+    rig.work(Looking())
+    async with AIOKafkaProducer(**kafka_options(rig.settings)) as producer:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, codec, False, -1, -1, -1, 16_384)
+        for number, name in enumerate(("a", NotUtf8("b"), "c")):
+            value, headers = f"v{number}".encode(), [(name, b"1"), ("ok", b"2")]
+            batch.append(timestamp=None, key=b"k", value=value, headers=headers)
+        batch.close()
+        await producer.send_batch(batch, rig.topic, partition=0)
+    await rig.produce(0, b"after")
+    await eventually(has(rig, 4))
+    assert [(one.value, one.headers) for one in seen] == [
+        (b"v0", (("a", b"1"), ("ok", b"2"))),
+        (b"v1", (("\udcff\udcfename", b"1"), ("ok", b"2"))),
+        (b"v2", (("c", b"1"), ("ok", b"2"))),
+        (b"after", ()),
+    ]
+    assert await rig.records(0) == seen
