@@ -26,7 +26,7 @@ from bus.postgres.migrate import migrate
 from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
-from bus.schema_registry import SchemaLearner, keep, load_codec, register_all, registry_of
+from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
 from bus.settings import Settings
 from bus.wire.codec import Codec, RegisteredSchema
 from deadletter.rejected_inputs import PostgresRejectedInputs
@@ -99,7 +99,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     registered = await _register(settings, say)
     async with open_pool(require(settings, "database_url"), size=1) as pool:
         async with connected(pool) as connection:
-            await keep(connection, registered)
+            await keep_registered(connection, registered)
             codec = await load_codec(connection)
         if queued := await queue_unpublished(pool, codec.encode_record):
             say(f"{queued} records of dead letters queued, that were not published yet")

@@ -22,6 +22,9 @@ STRANGERS_MAX = 10_000
 COMPATIBILITY = "FULL_TRANSITIVE"  # a subscriber reads on with the schema that it compiled
 _KEEP = """
 INSERT INTO registered_schemas (schema_id, subject, definition) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"""
+_REGISTERED = "UPDATE registered_schemas SET registered_at = now() WHERE (schema_id, subject) = (%s, %s)"
+_LOAD = """
+SELECT schema_id, subject, definition FROM registered_schemas ORDER BY registered_at NULLS FIRST, schema_id"""
 _CONTENT_TYPE = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
 
 
@@ -108,9 +111,16 @@ async def keep(connection: Connection, registered: Mapping[int, RegisteredSchema
         )
 
 
+async def keep_registered(connection: Connection, registered: Mapping[int, RegisteredSchema]) -> None:
+    """Keep the numbers that the registry gave just now: of one schema under several numbers these are written."""
+    await keep(connection, registered)
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_REGISTERED, [(one.schema_id, one.subject) for one in registered.values()])
+
+
 async def load_codec(connection: Connection) -> Codec:
-    """Build the codec from the numbers kept in PostgreSQL."""
-    rows = await (await connection.execute("SELECT schema_id, subject, definition FROM registered_schemas")).fetchall()
+    """Build the codec from the numbers kept in PostgreSQL; it writes those that were registered last."""
+    rows = await (await connection.execute(_LOAD)).fetchall()
     return Codec({i: RegisteredSchema(schema_id=i, subject=s, schema=json.loads(d)) for i, s, d in rows})
 
 

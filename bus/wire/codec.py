@@ -56,12 +56,16 @@ class Codec:
         """Compile once; KeyError-free: a catalogue record without an id is an InvariantBroken when first encoded."""
         self._readers: dict[int, _Reader] = {}
         self._writers: dict[type, tuple[bytes, Any]] = {}
+        self._exact: set[type] = set()  # whose writer's schema is the catalogue's to the letter
         self._current = {one.subject: parse_schema(one.schema) for one in RECORD_TYPES}
         for one in registered.values():
             self.learn(one)
 
     def learn(self, one: RegisteredSchema) -> bool:
-        """Take in a registered schema; says whether it is one of the catalogue's records, else it is left out."""
+        """Take in a registered schema; says whether it is one of the catalogue's records, else it is left out.
+
+        Of several that make the same bytes the last one is written, and the catalogue's very own before others.
+        """
         known = BY_SUBJECT.get(one.subject)
         if known is None:
             return False
@@ -73,8 +77,10 @@ class Codec:
         except Exception:  # noqa: BLE001 - anybody may have registered it, and fastavro fails in many ways
             return False
         self._readers[one.schema_id] = _Reader(known, wanted, None) if same else _Reader(known, writer, wanted)
-        if same and (known.cls not in self._writers or one.schema == known.schema):
+        exact = one.schema == known.schema
+        if same and (exact or known.cls not in self._exact):
             self._writers[known.cls] = (_HEADER.pack(0, one.schema_id), wanted)
+            self._exact |= {known.cls} if exact else set()
         return True
 
     def unknown(self, values: Iterable[bytes | None]) -> set[int]:
