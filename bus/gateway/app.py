@@ -19,6 +19,16 @@ from bus.gateway.stream.websocket import no_stream_but
 from bus.gateway.write.group_commit import GroupCommit
 
 Task = Callable[[], Awaitable[None]]
+# What a page of another origin may read beside the body.
+EXPOSED = (
+    "Allow",
+    "Idempotent-Replayed",
+    "Location",
+    "Retry-After",
+    "Ticket-Trace-Id",
+    "WWW-Authenticate",
+    "traceparent",
+)
 log = structlog.get_logger()
 
 
@@ -36,8 +46,8 @@ class Gateway(Starlette):
             whole,
             allow_origins=tuple(deps.cors_origins),
             allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "traceparent"),
-            expose_headers=("Idempotent-Replayed", "Location", "Retry-After", "Ticket-Trace-Id", "traceparent"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "traceparent", "tracestate"),
+            expose_headers=EXPOSED,
         )
 
 

@@ -179,13 +179,17 @@ async def test_middleware_allow_names_every_method_of_a_path(gateway: Gateway, p
 async def test_middleware_pages_of_named_origins_may_call_and_read_what_went_wrong() -> None:
     gateway = Gateway(cors_origins=("https://desk.example",))
     page = {"Origin": "https://desk.example"}
-    asked = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
+    headers = "idempotency-key, traceparent, tracestate"
+    asked = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
     async with gateway.http as http:
         preflight = await http.options("/v1/tickets", headers=asked)
         assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, page["Origin"])
         refused = await http.get("/v1/tickets", headers=page)
         assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, page["Origin"])
         assert "access-control-allow-credentials" not in refused.headers
+        exposed = {one.strip().lower() for one in refused.headers["access-control-expose-headers"].split(",")}
+        assert exposed >= {"allow", "www-authenticate", "retry-after", "traceparent"}
+        assert {"www-authenticate", "traceparent"} <= {*refused.headers}
         other = {**asked, "Origin": "https://elsewhere.example"}
         assert (await http.options("/v1/tickets", headers=other)).status_code == 400
         assert "access-control-allow-origin" not in (await http.get("/livez", headers=other)).headers
