@@ -15,7 +15,7 @@ from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number
+from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number, trace_key
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
@@ -70,8 +70,9 @@ Outcome = Accepted | Refused
 class ReadSet:
     """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number.
 
-    `trace_ids` are those that openings bring: one that is another ticket's is not taken over. `reported`: tickets and
-    sources of which it is to be known whether the source has an event there.
+    `trace_ids` are those that openings bring: one that is another ticket's is not taken over, nor by two openings at
+    once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
+    an event there.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -116,6 +117,7 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
         if isinstance(request.command, OpenTicket):
             openings.append(request.command_id)
             traces.add(request.trace_id)
+            opening.add(trace_key(request.trace_id))
             opening.update(filter(None, (key_name(request.command), customer_name(request.command))))
             if request.command.source_no:
                 opening.add(source_name(request.source, request.command.source_no))

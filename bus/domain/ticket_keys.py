@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
-from bus.domain.terms import KeyKind, TicketId
+from bus.domain.terms import KeyKind, TicketId, TraceId
 
 CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins a report
 _NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII | re.IGNORECASE)
@@ -42,6 +42,11 @@ def customer_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKe
     """Name a ticket by its reporter's phone, so that it is found by it; this name joins no reports."""
     phone = plain_phone(command.customer.phone)
     return TicketKey(CUSTOMER, phone) if phone else None
+
+
+def trace_key(trace_id: TraceId) -> TicketKey:
+    """Name the trace that an opening brings: locked while it is decided whose it is, and borne by no ticket."""
+    return TicketKey("trace", trace_id)
 
 
 def plain_number(text: str) -> str:

@@ -25,8 +25,8 @@ from bus.domain.errors import BusError, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
-from bus.domain.ticket_keys import TicketKey, key_name, source_name
-from bus.domain.values import IncidentKey
+from bus.domain.ticket_keys import TicketKey, key_name, source_name, trace_key
+from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher, new_event_id
 from bus.intake.store_port import Store
 from tests.domain.any_value import AWKWARD
@@ -81,6 +81,15 @@ class StoreContract:
             assert isinstance(one, Accepted)
             [event] = await store.events(one.ticket_id)
             assert event.trace_id == one.trace_id
+
+    async def test_openings_at_once_with_one_trace_have_traces_of_their_own(
+        self, store: Store, dispatcher: Dispatcher
+    ) -> None:
+        trace = TraceId(uuid4().hex)
+        nobody = Customer()  # else its phone is what the openings wait for
+        openings = [[fresh(opening(customer=nobody), trace_id=trace)] for _ in range(8)]
+        traces = [one.trace_id for one in await at_once(dispatcher, openings)]
+        assert (len({*traces}), traces.count(trace), await self.names(store, trace_key(trace))) == (8, 1, set())
 
     async def test_a_scope_holds_on_the_loaded_ticket(self, store: Store, dispatcher: Dispatcher) -> None:
         command = opening()
