@@ -35,6 +35,7 @@ def list_all(
     from bus.cli.run import echo_json, resolved, run
     from bus.domain.naming import state_named
     from bus.domain.terms import State, TicketId
+    from bus.gateway.ports import TicketQuery
     from bus.gateway.read.ticket_rows import PostgresTicketReader
     from bus.postgres.pool import open_pool
 
@@ -57,7 +58,8 @@ def list_all(
         async with open_pool(url, size=1) as pool:
             while left is None or left > 0:
                 size = min(PAGE, left or PAGE)
-                page = await PostgresTicketReader(pool).page(state=wanted, assignee=assignee, before=before, limit=size)
+                query = TicketQuery(state=wanted, assignee=assignee, before=before, limit=size)
+                page = await PostgresTicketReader(pool).page(query)
                 for row in page:
                     show(row)
                 if len(page) < size:

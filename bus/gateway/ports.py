@@ -38,22 +38,25 @@ class Clients(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketQuery:
+    """A page of tickets: at most `limit`, below the number `before`; of a state, of whom it is assigned to, in scope.
+
+    None: of any.
+    """
+
+    limit: int
+    before: TicketId | None = None
+    state: State | None = None
+    assignee: str | None = None
+    scope: Scope | None = None
+
+
 class TicketReader(Protocol):
     """The read model of tickets."""
 
-    async def page(
-        self,
-        *,
-        state: State | None,
-        assignee: str | None,
-        before: TicketId | None,
-        limit: int,
-        scope: Scope | None = None,
-    ) -> Sequence[Mapping[str, Any]]:
-        """Read up to `limit` tickets that a scope reaches, newest number first, below `before`.
-
-        Raises StoreUnavailable.
-        """
+    async def page(self, query: TicketQuery) -> Sequence[Mapping[str, Any]]:
+        """Read the tickets asked for, newest number first. Raises StoreUnavailable."""
         ...
 
 

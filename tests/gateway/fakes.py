@@ -11,14 +11,13 @@ from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
 from bus.domain.rules import Rules
-from bus.domain.scope import Scope
 from bus.domain.sla_clock import SlaLimit
-from bus.domain.terms import KeyKind, State, TicketId, TraceId
+from bus.domain.terms import KeyKind, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
 from bus.gateway.auth.binding import Client
 from bus.gateway.http.answers import TicketRow
-from bus.gateway.ports import SentEvent
+from bus.gateway.ports import SentEvent, TicketQuery
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
@@ -184,16 +183,9 @@ class FakeReadModel:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    async def page(
-        self,
-        *,
-        state: State | None,
-        assignee: str | None,
-        before: TicketId | None,
-        limit: int,
-        scope: Scope | None = None,
-    ) -> Sequence[Mapping[str, Any]]:
+    async def page(self, query: TicketQuery) -> Sequence[Mapping[str, Any]]:
         """Give a page, newest first."""
+        state, assignee, before, scope = query.state, query.assignee, query.before, query.scope
         found = [
             row
             for row in sorted(self.rows, key=lambda row: str(row["ticket_id"]), reverse=True)
@@ -204,7 +196,7 @@ class FakeReadModel:
             and (scope is None or not scope.source or row["source"] == scope.source)
             and (scope is None or not scope.regions or row["region"] in scope.regions)
         ]
-        return [{**blank(TicketRow), **row} for row in found[:limit]]
+        return [{**blank(TicketRow), **row} for row in found[: query.limit]]
 
 
 @dataclass

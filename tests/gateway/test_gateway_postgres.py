@@ -13,7 +13,7 @@ from bus.domain.terms import State, TicketId
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.clients import add_client, ensure_client, list_clients, load_tokens, revoke_client, token_hash
 from bus.gateway.auth.roles import Role
-from bus.gateway.ports import SentEvent
+from bus.gateway.ports import SentEvent, TicketQuery
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.local.stack import Urls
@@ -117,14 +117,15 @@ async def test_gateway_postgres_lists_are_filtered_and_paged_by_their_indexes(bu
                     "INSERT INTO tickets SELECT * FROM jsonb_populate_record(null::tickets, %s)", (text,)
                 )
         reader = PostgresTicketReader(pool)
-        whole = await reader.page(state=None, assignee=None, before=None, limit=100)
+        whole = await reader.page(TicketQuery(limit=100))
         numbers = [row["ticket_id"] for row in whole]
         assert numbers == sorted(numbers, reverse=True)
         assert whole[0]["responsibility"]["handler"] == "王工"
         assert whole[0]["opened_at"] == NOON
-        below = await reader.page(state=State.ASSIGNED, assignee="王工", before=TicketId(numbers[0]), limit=2)
+        query = TicketQuery(state=State.ASSIGNED, assignee="王工", before=TicketId(numbers[0]), limit=2)
+        below = await reader.page(query)
         assert [row["ticket_id"] for row in below] == ["T20261122-000005", "T20261122-000003"]
-        assert await reader.page(state=State.CLOSED, assignee=None, before=None, limit=5) == []
+        assert await reader.page(TicketQuery(state=State.CLOSED, limit=5)) == []
 
 
 async def test_gateway_postgres_clients_are_bound_by_the_command_and_old_ones_marked(bus: Bus) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from bus.domain.scope import Scope
-from bus.domain.terms import State, TicketId
+from bus.gateway.ports import TicketQuery
 from bus.gateway.read.ticket_view import with_snapshot
 from bus.postgres.pool import Pool, connected
 
@@ -34,27 +33,20 @@ class PostgresTicketReader:
         """Read by this pool."""
         self._pool = pool
 
-    async def page(
-        self,
-        *,
-        state: State | None,
-        assignee: str | None,
-        before: TicketId | None,
-        limit: int,
-        scope: Scope | None = None,
-    ) -> Sequence[Mapping[str, Any]]:
+    async def page(self, query: TicketQuery) -> Sequence[Mapping[str, Any]]:
         """Read a page by its keyset; every filter has its index."""
+        scope = query.scope
         asked = {
-            "state": state.value if state else None,
-            "assignee": assignee,
-            "before": before,
+            "state": query.state.value if query.state else None,
+            "assignee": query.assignee,
+            "before": query.before,
             "person": (scope and scope.person) or None,
             "source": (scope and scope.source) or None,
             "regions": list(scope.regions) if scope and scope.regions else None,
         }
         given = {name: value for name, value in asked.items() if value is not None}
         async with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(_page(given), {**given, "limit": limit})
+            await cursor.execute(_page(given), {**given, "limit": query.limit})
             return [with_snapshot(row) for row in await cursor.fetchall()]
 
 

@@ -19,7 +19,7 @@ from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, Tic
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.ports import JourneyOf, TicketReader
+from bus.gateway.ports import JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
     read_version_cursor,
@@ -116,13 +116,14 @@ class _ReadHandlers:
         _refuse_unknown_filters(http, FILTERS)
         query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
         limit = _limit(query.get("limit"))
-        rows = await self.tickets.page(
+        asked = TicketQuery(
             state=state_named(query["state"]) if "state" in query else None,
             assignee=plain_name(query["assignee"]) if "assignee" in query else None,
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
             scope=_scope(http, client),
         )
+        rows = await self.tickets.page(asked)
         page = rows[:limit]
         following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
         return json_response({"tickets": page, "next": following})
