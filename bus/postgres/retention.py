@@ -11,6 +11,7 @@ import structlog
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import SettingsInvalid
+from schemas.topics import LOG
 
 EVERY_S: Final = 3600.0
 BATCH: Final = 5_000
@@ -21,10 +22,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowLifetime:
-    """A table whose rows are deleted `days` after the time in the column `since`; `only` says which may go."""
+    """A table whose rows are deleted `days` after the time in the column `since`.
+
+    `of`: the rows that are not kept for ever. `only`: which of them may go now.
+    """
 
     days: int
     since: str
+    of: str = "true"
     only: str = "true"
     what: str
 
@@ -34,6 +39,12 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     "idempotency_keys": RowLifetime(days=7, since="done_at", what="what was answered to requests about dead letters"),
     # A replay of older events is held back by the stage's offsets alone.
     "deliveries": RowLifetime(days=90, since="settled_at", what="deliveries that are settled"),
+    "outbox": RowLifetime(
+        days=90,
+        since="published_at",
+        of=f"topic <> '{LOG}'",
+        what=f"what was published, but on `{LOG}`: by that the log is compared",
+    ),
     "refused_inputs": RowLifetime(days=90, since="last_at", what="refused input, by when it last came"),
     "commands": RowLifetime(days=400, since="received_at", what="command ids: a repeat after that has a second effect"),
     "letters": RowLifetime(
@@ -45,14 +56,14 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="dead letters that were decided, with their decisions",
     ),
 }
-"""Events, states, names, open letters and reads of personal data are kept for ever.
+"""Events with their place on the log, states, names, open letters and reads of personal data are kept for ever.
 
 Published records beside events go at once.
 """
 
 _DELETE: Final = """
 DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM {table} t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED))"""
+    SELECT ctid FROM {table} t WHERE {since} < %(before)s AND {of} AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED))"""
 _DELETE_LETTERS: Final = """
 WITH old AS (SELECT id FROM letters t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED),
      decisions AS (DELETE FROM letter_decisions WHERE letter IN (SELECT id FROM old))
@@ -102,7 +113,7 @@ async def delete_batch(pool: Pool, table: str, days: int) -> int:
     async with connected(pool) as connection:
         await connection.execute(_ONE_AT_A_TIME)
         ((before,),) = await (await connection.execute("SELECT now() - make_interval(days => %s)", (days,))).fetchall()
-        text = query.format(table=table, since=kept.since, only=kept.only)
+        text = query.format(table=table, since=kept.since, of=kept.of, only=kept.only)
         return (await connection.execute(text.encode(), {"before": before, "most": BATCH})).rowcount
 
 
@@ -111,7 +122,7 @@ async def storage(pool: Pool, days: Mapping[str, int]) -> list[Stored]:
     async with connected(pool) as connection:
         rows = await (await connection.execute(_STORAGE)).fetchall()
         oldest = {
-            table: (await _one(connection, f"SELECT min({kept.since}) FROM {table}"))[0]  # noqa: S608 - our own names
+            table: (await _one(connection, f"SELECT min({kept.since}) FROM {table} WHERE {kept.of}"))[0]  # noqa: S608 - our own names
             for table, kept in TABLES.items()
         }
     return [

@@ -33,6 +33,8 @@ INSERT INTO letters (origin, origin_ref, target, ticket_id, version, event, trac
 SELECT 'http', 'r' || n, '', '', 0, '', '', 'x', 'x', 'x', 'x', 1, '[]', '{}', '', %s, %s, %s
 FROM generate_series(%s::int, %s::int) n RETURNING id"""
 
+PUBLISHED = """
+INSERT INTO outbox (shard, topic, ticket_id, version, published_at) VALUES (0, %s, 'T', 1, %s) RETURNING id"""
 PUSHED = b"INSERT INTO pushes VALUES ('N' || %s, 1, 'ticket.assign', 'c', now())"
 DECIDED = """
 INSERT INTO letter_decisions (letter, decision, decided_by, decided_why, decided_at)
@@ -107,6 +109,22 @@ async def test_retention_of_letters_spares_what_is_open_or_lately_decided_or_ref
     assert await delete_batch(own, "letters", TABLES["letters"].days) == 1
     assert [n for (n,) in await ask(own, "SELECT id FROM letters ORDER BY id")] == [2, 3, 4, 5, 6]
     assert await ask(own, "SELECT count(*) FROM letter_decisions WHERE letter = 1") == [(0,)]
+
+
+async def test_retention_of_the_outbox_spares_what_waits_and_where_events_stand_on_the_log(own: Pool) -> None:
+    now = datetime.now(UTC)
+    old = now - timedelta(days=91)
+    rows = [("ticket.assign", old), ("ticket.events", old), ("ticket.assign", None), ("ticket.assign", now)]
+    numbers = [(await ask(own, PUBLISHED, *row))[0][0] for row in rows]
+    shown = {one.table: one for one in await storage(own, days_kept({}))}["outbox"]
+    assert (shown.oldest, shown.days) == (old, 90)
+    assert await delete_batch(own, "outbox", 90) == 1
+    assert [n for (n,) in await ask(own, "SELECT id FROM outbox ORDER BY id")] == numbers[1:]
+    async with connected(own) as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        asked = b"EXPLAIN SELECT id FROM outbox WHERE published_at < now() AND topic <> 'ticket.events'"
+        plan = await (await connection.execute(asked)).fetchall()
+    assert any("outbox_published" in line for (line,) in plan)
 
 
 async def test_retention_is_shown_and_set_by_table(own: Pool) -> None:
