@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )
 
-    two_persons: bool = Field(False, description="whoever lets a redrive be sent is not who froze it")
+    two_persons: bool = Field(
+        False, description="whoever lets a redrive be sent is not who froze it; letters are retried one at a time"
+    )
     intake_secrets: list[Annotated[SecretStr, Field(min_length=32)]] = Field(
         default_factory=list,
         description="JSON list: records of ticket.intake carry a MAC by the first, workers take any; unset: none",

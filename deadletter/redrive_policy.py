@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bus.domain.text import Text
+
 FAILED_SHARE_MAX = 0.2
 JUDGED_MIN = 10  # fewer settled letters than this tell nothing of a share
 
@@ -25,6 +27,16 @@ class RedriveProgress:
     delivered: int
     failed: int
     first_released_at: datetime | None
+
+
+def retry_refusal(letters: int, *, two_persons: bool) -> Text | None:
+    """Say why one person may not retry so many letters at once, or None: two send many, by a redrive. Pure."""
+    if letters <= 1 or not two_persons:
+        return None
+    return Text(
+        "一次重发多封须由两人:请用 redrive 冻结,由另一人执行;不属于投递的死信逐封重发",
+        "more than one letter is for two persons: freeze a redrive, which another runs; input, one letter at a time",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,8 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """Send letters again; what waits behind each follows in order. All or none: a letter that is gone changes nothing.
 
-    Input is replayed to the topic that its stage reads; if it is refused again, that is a new letter.
+    Input is replayed to the topic that its stage reads; if it is refused again, that is a new letter. With
+    TICKETBUS_TWO_PERSONS=1 one letter at a time: many are for `redrive`.
 
     Example: ticketbus deadletter retry 17 18 --by 张工 --why "物料 M-17 已建档"
     """
@@ -113,12 +114,18 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     from bus.intake.dispatch import utc_now
     from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
+    from deadletter.redrive_policy import retry_refusal
+    from deadletter.redrive_store import SecondPersonNeeded
     from deadletter.store import retry as send_again
 
     decision = Decision(by=by, why=why, at=utc_now())
-    count = with_core(
-        data, lambda core: in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record)
-    )
+
+    async def work(core: "Core") -> int:
+        if refusal := retry_refusal(len({*numbers}), two_persons=core.settings.two_persons):
+            raise SecondPersonNeeded(refusal)
+        return await in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record)
+
+    count = with_core(data, work)
     echo(f"{count} 封重发 / sent again")
 
 

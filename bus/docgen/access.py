@@ -28,7 +28,8 @@ ticketbus client list
 A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
 `client bind` binds it. About dead letters a person decides: a token of role `sre` or `admin` that is bound to nobody
 reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is bound.
-With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them.
+With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them, and
+letters are retried one at a time.
 Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
 whoever may write that topic is believed ([what is proven](securing.md#what-is-proven-and-what-is-not))."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")

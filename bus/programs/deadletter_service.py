@@ -35,7 +35,7 @@ from deadletter import redrive_store
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
 from deadletter.edit import edit
-from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_policy import RedriveLimits, retry_refusal
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone, SecondPersonNeeded
 from deadletter.replay import kind_of_origin
 from deadletter.view import as_json
@@ -92,6 +92,8 @@ class PostgresDeadLetterService:
             raise SecondPersonNeeded(Text(zh, en))
         match asked:
             case RetryLetters(letters=numbers, why=why):
+                if refusal := retry_refusal(len({*numbers}), two_persons=self.two_persons):
+                    raise HttpProblem(409, "second_person", "letters", refusal)
                 return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode)}
             case DiscardLetters(letters=numbers, why=why):
                 return {"discarded": await letters.discard(connection, numbers, _decision(request, why), encode)}

@@ -103,6 +103,16 @@ def letters(bus: Bus) -> dict[str, str]:
     return dict(zip(LETTERS, map(str, asyncio.run(put())), strict=True))
 
 
+def test_cli_with_two_persons_one_retries_one_letter_and_a_redrive_sends_many(
+    wrong: Wrong, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETBUS_TWO_PERSONS", "1")
+    before = wrong.bus.query(STANDING)
+    code, shown = wrong.said(*wrong.arguments("retry ERP COMMAND BY"))
+    assert (code, "redrive" in shown) == (1, True)
+    assert wrong.bus.query(STANDING) == before
+
+
 @pytest.mark.parametrize(("asked", "code", "word"), [
     (f"show {GONE}", 1, GONE),
     ("show 99999999999999999999", 2, "LETTER"),

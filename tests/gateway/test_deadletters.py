@@ -13,7 +13,7 @@ from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import IdempotentRequest
-from bus.gateway.routes.deadletter_requests import FreezeRedrive, RunRedrive
+from bus.gateway.routes.deadletter_requests import FreezeRedrive, RetryLetters, RunRedrive
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from schemas.messages import CommandSent
 from tests.deadletter.test_store import deliver, rejecting
@@ -199,6 +199,25 @@ async def test_deadletters_where_two_persons_are_asked_for_a_token_of_nobody_fre
         with pytest.raises(HttpProblem, match="second_person"):
             await service.act(RunRedrive(redrive=frozen), request)
     assert (await service.act(RunRedrive(redrive=frozen), by("李工", "李工"))).content["run_by"] == "李工"
+
+
+async def test_deadletters_where_two_persons_are_asked_for_one_retries_one_letter_and_a_redrive_sends_many(
+    api: DeadLetterApi,
+) -> None:
+    one, other = await api.letter(), await put_input(api, "commands", b"junk")
+    assert isinstance(api.gateway.dead_letters, PostgresDeadLetterService)
+    service = replace(api.gateway.dead_letters, two_persons=True)
+
+    def request() -> IdempotentRequest:
+        return IdempotentRequest(by="张工", person="张工", at=NOON, command_id=CommandId(uuid4()), fingerprint="f")
+
+    before = await api.everything()
+    with pytest.raises(HttpProblem) as error:
+        await service.act(RetryLetters(letters=[one, other], why="x"), request())
+    assert (error.value.status, error.value.code, error.value.field) == (409, "second_person", "letters")
+    assert "redrive" in str(error.value.text)
+    assert await api.everything() == before
+    assert (await service.act(RetryLetters(letters=[one], why="x"), request())).content == {"retried": 1}
 
 
 async def test_deadletters_nothing_of_a_letter_is_logged(api: DeadLetterApi) -> None:
