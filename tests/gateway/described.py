@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, get_args, get_origin, get_type_hints
 
 import httpx2
@@ -35,7 +35,6 @@ class Described:
     def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
         """Ask for the OpenAPI document when it is needed."""
         self._describe = describe
-        self._validators: dict[str, Any] = {}
 
     async def __call__(self, response: httpx2.Response) -> None:
         """Hold a response to its schema; raises ValidationError, or KeyError for a status that is not described."""
@@ -67,9 +66,16 @@ class Described:
         named = sorted(self._document["paths"].items(), key=lambda one: "{" in one[0])
         return [(re.compile(re.sub(r"{\w+}", ".+" if "any" in path else "[^/]+", path)), one) for path, one in named]
 
+    @cached_property
+    def _components(self) -> str:
+        return json.dumps(closed(self._document["components"]), sort_keys=True)
+
     def _validator(self, schema: dict[str, Any]) -> Any:
-        key = json.dumps(schema, sort_keys=True)
-        if key not in self._validators:
-            whole = {**schema, "components": closed(self._document["components"])}
-            self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-        return self._validators[key]
+        return _compiled(json.dumps(schema, sort_keys=True), self._components)
+
+
+@cache
+def _compiled(schema: str, components: str) -> Any:
+    """Compile a schema once for all gateways that are described alike."""
+    whole = {**json.loads(schema), "components": json.loads(components)}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)

@@ -6,6 +6,7 @@ Open to all: it describes the interface alone and holds no data, and a browser s
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,9 @@ def _showing(path: str, content: bytes, kind: str) -> HttpRoute:
 def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
     """Describe the interface as OpenAPI. Pure."""
     described = [route for route in routes if route.about]
-    kinds = list({id(kind): kind for route in described for kind in (Problem, *route.answers.values())}.values())
-    schemas, definitions = TypeAdapter.json_schemas(
-        [(id(kind), "serialization", TypeAdapter(kind)) for kind in kinds], ref_template="#/components/schemas/{model}"
-    )
-    answers = {key: schema for (key, _), schema in schemas.items()}
-    problem = {"schema": answers[id(Problem)]}
+    kinds = dict.fromkeys((Problem, *(kind for route in described for kind in route.answers.values())))
+    answers, definitions = _answer_schemas(tuple(kinds))
+    problem = {"schema": answers[Problem]}
     paths: dict[str, dict[str, Any]] = {}
     for route in described:
         path = route.path.replace(":path}", "}")
@@ -103,19 +101,28 @@ def document(routes: Sequence[HttpRoute]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": definitions["$defs"],
+            "schemas": definitions,
             "responses": {"Problem": {"description": _first_line(Problem), "content": {_PROBLEM: problem}}},
         },
     }
 
 
-def _operation(route: HttpRoute, path: str, schemas: Mapping[int, Any]) -> dict[str, Any]:
+@cache
+def _answer_schemas(kinds: tuple[Any, ...]) -> tuple[Mapping[Any, Any], Mapping[str, Any]]:
+    """Answer the schema of each type, and by name what they refer to; the same types cost their 0.15 s once. Pure."""
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(kind, "serialization", TypeAdapter(kind)) for kind in kinds], ref_template="#/components/schemas/{model}"
+    )
+    return {kind: schema for (kind, _), schema in schemas.items()}, definitions["$defs"]
+
+
+def _operation(route: HttpRoute, path: str, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     name = getattr(route.run, "__name__", "").strip("_").replace("_", "-")
     about = {"operationId": name, "description": inspect.getdoc(route.run) or "", "security": [], **route.about}
     documented = {one["name"] for one in about.get("parameters", ())}
     named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in documented]
     answers = {
-        str(status): {"description": _first_line(kind), "content": {"application/json": {"schema": schemas[id(kind)]}}}
+        str(status): {"description": _first_line(kind), "content": {"application/json": {"schema": schemas[kind]}}}
         for status, kind in route.answers.items()
     }
     tag = next(one for one in _TAGS if path.startswith(f"/v1/{one}") or one == _OPERATIONS)
