@@ -1,4 +1,4 @@
-"""The bus of the tests, for one measurement: its database is gone afterwards, and waiting in vain is a time-out."""
+"""The bus of the tests, for one measurement: programs of its own imports, and waiting in vain is a time-out."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -8,7 +8,7 @@ from tests.bus_under_test import TOKEN, Bus
 
 __all__ = ("TOKEN", "Bus", "bus_on", "until")
 
-bus_on = partial(bus_under_test.bus_on, database_kept=False)
+bus_on = partial(bus_under_test.bus_on, database_kept=False, fork=False)
 
 
 async def until(holds: Callable[[], Awaitable[object]], *, within_s: float, each_s: float = 0.02) -> None:

@@ -24,7 +24,7 @@ from bus.local.ports import PortClaims
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import load_contract
-from tests import databases
+from tests import databases, preloaded
 
 TOKEN = databases.ADMIN_TOKEN
 PATIENCE_S = 120.0  # for what is there in a moment, on a machine that has much else to do
@@ -67,9 +67,10 @@ class Bus:
     environment: dict[str, str]
     folder: Path
     questions: Questions
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes] | preloaded.Forked] = field(default_factory=dict)
     began_at: dict[str, int] = field(default_factory=dict)  # byte of its log where a process began
     module: str = "bus"
+    fork: bool = True  # start `python -m bus` from a process that has imported it
 
     @property
     def url(self) -> str:
@@ -92,10 +93,14 @@ class Bus:
 
     def start_process(self, name: str, module: str, *arguments: str, python: Path = Path(sys.executable)) -> int:
         """Start any module under a name; gives the process id."""
-        command = [str(python), "-m", module, *arguments]
+        env = self.environment
         with (self.folder / f"{name}.log").open("ab") as log:
             self.began_at[name] = log.tell()
-            self.processes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+            if self.fork and module == preloaded.MODULE and python == Path(sys.executable):
+                self.processes[name] = preloaded.start(arguments, env=env, stdout=log, stderr=log)
+            else:
+                command = [str(python), "-m", module, *arguments]
+                self.processes[name] = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         return self.processes[name].pid
 
     def stop(self, program: str, how: signal.Signals = signal.SIGTERM) -> int:
@@ -123,6 +128,8 @@ class Bus:
 
     def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a command of `ticketbus` to its end."""
+        if self.fork and self.module == preloaded.MODULE:
+            return preloaded.run(arguments, env=self.environment, timeout_s=timeout_s)
         command = [sys.executable, "-m", self.module, *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -175,7 +182,7 @@ async def eventually(
 
 
 @contextmanager
-def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator[Bus]:
+def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True, fork: bool = True) -> Iterator[Bus]:
     """Make a bus on the parts; prepared, without programs; everything it started is gone afterwards.
 
     Its database stays for as long as the parts do, unless told otherwise: a test may look at it later.
@@ -200,7 +207,7 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True) -> Iterator
     }
     settings = settings_from(environment)
     questions = Questions(environment["DATABASE_URL"])
-    bus = Bus(settings=settings, environment=environment, folder=folder, questions=questions)
+    bus = Bus(settings=settings, environment=environment, folder=folder, questions=questions, fork=fork)
     try:
         asyncio.run(make_topics(settings))
         yield bus
