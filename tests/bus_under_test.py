@@ -1,6 +1,7 @@
 """A bus for one test or measurement: its own database and namespace on shared parts, its programs as real processes."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,9 +17,10 @@ from uuid import uuid4
 
 import httpx2
 import psycopg
+from kafka.admin import KafkaAdminClient, MemberToRemove
 
 from bus.app import Core, open_core, require
-from bus.kafka.clients import admin
+from bus.kafka.clients import admin, kafka_options
 from bus.kafka.topic_admin import apply_topics
 from bus.local.ports import PortClaims
 from bus.local.stack import Urls
@@ -113,6 +115,19 @@ class Bus:
             process.kill()
             process.wait()
             raise AssertionError(f"{program} did not stop: {self.last_words(program)}") from None
+
+    def end_sessions(self) -> None:
+        """Remove the members of this bus's groups, as Kafka does once a killed worker was silent for 10 s.
+
+        Only while no worker runs: those who start next need not wait for the dead.
+        """
+        options = kafka_options(self.settings)
+        with contextlib.closing(KafkaAdminClient(**options)) as kafka:
+            prefix = f"{self.settings.namespace}."
+            names = [one["group_id"] for one in kafka.list_groups() if one["group_id"].startswith(prefix)]
+            for name, group in kafka.describe_groups(names).items():
+                members = [MemberToRemove(member_id=one["member_id"]) for one in group["members"]]
+                kafka.remove_group_members(name, members)
 
     def log_of(self, program: str) -> str:
         """Read what a program logged."""

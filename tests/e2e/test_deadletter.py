@@ -179,6 +179,7 @@ async def test_deadletter_a_redrive_whose_worker_is_killed_is_carried_on_by_anot
         bus.query(
             "UPDATE delivery_heads SET next_at = now() - interval '1 s' WHERE NOT parked RETURNING 1"
         )  # the lease
+        await asyncio.to_thread(bus.end_sessions)
         bus.start_process("other", "bus", "worker")
 
         async def over() -> bool:

@@ -170,6 +170,7 @@ async def test_delivery_a_worker_killed_while_it_delivers_repeats_no_effect(bus:
         await eventually(saved, what=lambda: bus.log_of("worker")[-2000:])
         bus.stop("worker", signal.SIGKILL)
         bus.query("UPDATE delivery_heads SET next_at = now() - interval '1 s' RETURNING 1")  # the lease, over early
+        await asyncio.to_thread(bus.end_sessions)
         bus.start("worker")
         await world.happened(ticket_id, "parts.issued.v1")
         await world.told(ticket_id)

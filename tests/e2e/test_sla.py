@@ -91,6 +91,7 @@ async def test_sla_a_worker_that_was_dead_at_the_deadline_rings_once_after_it_is
 
     await eventually(known, what="the clocks of the ticket")
     quick.stop("worker", signal.SIGKILL)
+    await asyncio.to_thread(bus.end_sessions)
     opened = (await history(bus, ticket_id))[0]
 
     async def both_due() -> bool:

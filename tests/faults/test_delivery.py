@@ -43,8 +43,10 @@ async def test_a_worker_killed_at_a_step_of_a_delivery(
             bus.stop("worker", signal.SIGKILL)
             bus.query("UPDATE delivery_targets SET paused = NULL RETURNING 1")
             for _ in range(times):
+                await asyncio.to_thread(bus.end_sessions)
                 armed(bus, f"kill:{step}:{rng.randint(1, STEPS[step])}").start("worker")
                 await ended(bus, "worker", within_s=START_S_MAX)
+            await asyncio.to_thread(bus.end_sessions)
             bus.start("worker")
         world.judge()
 

@@ -1,5 +1,6 @@
 """Programs killed at every step of their work, under load: nothing is lost and nothing happens twice (R35)."""
 
+import asyncio
 import signal
 from random import Random
 
@@ -24,8 +25,10 @@ async def test_a_worker_killed_at_a_step_of_a_batch(bus: Bus, rng: Random, step:
     async with trial(bus, rng, rate=40):
         bus.stop("worker", signal.SIGKILL)
         for _ in range(times):
+            await asyncio.to_thread(bus.end_sessions)
             armed(bus, f"kill:{step}{rng.choice(handlers)}:{rng.randint(1, 12)}").start("worker")
             await ended(bus, "worker")
+        await asyncio.to_thread(bus.end_sessions)
         bus.start("worker")
 
 

@@ -31,4 +31,5 @@ async def test_killed_worker_leaves_no_directory_of_its_own(bus: Bus) -> None:
 
         await eventually(started, what=lambda: bus.log_of("worker")[-2000:])
         bus.stop("worker", signal.SIGKILL)
+        bus.end_sessions()
     assert list(scratch.iterdir()) == []
