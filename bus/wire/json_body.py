@@ -1,7 +1,9 @@
-"""Reading a JSON body: objects only, not too deep, no text that no store can hold; of equal keys the last counts."""
+"""Reading a JSON body: objects only, not too deep, no key twice, no text that no store can hold."""
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -38,6 +40,7 @@ def read_object(body: bytes, root: str = "") -> dict[str, Any]:
         ) from None
     if not isinstance(parsed, dict):
         raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
+    _refuse_equal_keys(body, root)
     if b"\\u0000" in body:  # a NUL comes in no other way: raw ones are no JSON
         refuse_unstorable(parsed, root)
     return parsed
@@ -63,6 +66,47 @@ def joined(path: str, key: str) -> str:
     """Give the path of a member; an empty name is quoted, a long one cut. Pure."""
     shown = key[:NAME_CHARS_SHOWN] or "''"
     return f"{path}.{shown}" if path else shown
+
+
+class _Twice:
+    """Stands in a parsed value for an object that has a key twice."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def _refuse_equal_keys(body: bytes, root: str) -> None:
+    """Refuse a key that an object has twice, naming it: which of its values counts, every reader decides otherwise."""
+    found = False
+
+    def members(pairs: list[tuple[str, Any]]) -> Any:
+        nonlocal found
+        unlike = dict(pairs)
+        if len(unlike) == len(pairs):
+            return unlike
+        found = True
+        return _Twice(next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1))
+
+    parsed = json.loads(body.decode(), object_pairs_hook=members, parse_int=str, parse_float=str)
+    if found:
+        path = next(_twice(parsed, root))
+        zh, en = f"“{path}”出现多次", f"{path} is there more than once"
+        raise MalformedInput("repeated_key", path, zh, en)
+
+
+def _twice(value: object, path: str) -> Iterator[str]:
+    """Give the paths of keys that are there twice."""
+    match value:
+        case _Twice(key=key):
+            yield joined(path, key)
+        case dict():
+            for key, inner in value.items():
+                yield from _twice(inner, joined(path, key))
+        case list():
+            for index, inner in enumerate(value):
+                yield from _twice(inner, f"{path}[{index}]")
+        case _:
+            return
 
 
 def _name_surrogate(body: bytes, root: str) -> None:

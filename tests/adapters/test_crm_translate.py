@@ -150,6 +150,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (b'{"type":', "not_json", "$"),
         (b"\xff\xfe", "not_json", "$"),
         (b'{"type":"\\ud800"}', "lone_surrogate", "$.type"),
+        (b'{"type":"a","type":"b"}', "repeated_key", "$.type"),
         (b'{"n":NaN}', "not_json", "$"),
         (b"[" * 900 + b"]" * 900, "too_deep", "$"),
         (b"[]", "not_an_object", "$"),

@@ -11,7 +11,9 @@ from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem, internal, problem
 
 PATH_CHARS_SHOWN = 200
-_CALLERS_WORDS = frozenset({"unknown_field", "nul", "lone_surrogate"})  # their field may be anything, even a person
+_CALLERS_WORDS = frozenset(
+    {"unknown_field", "repeated_key", "nul", "lone_surrogate"}
+)  # their field may be anything, even a person
 log = structlog.get_logger()
 
 
