@@ -78,6 +78,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="requests a second of one client, with a burst of two seconds' worth",
     )
+    reads_per_client: int = Field(
+        64, ge=1, description="reads of one client at once, those included whose answer it has not taken"
+    )
+    answer_bytes_max: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes of answers that wait for their readers; one client may have a quarter of them",
+    )
     streams_per_client: int = Field(500, ge=1, description="WebSocket streams of one client at once")
     cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]] = Field(
         default_factory=list, description='JSON list of origins whose pages may call: ["https://desk.example"]'

@@ -37,7 +37,7 @@ class Gateway(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         deps: GatewayDeps = self.state.deps
-        whole: ASGIApp = RequestMiddleware(self.router, deps.body_bytes_max)
+        whole: ASGIApp = RequestMiddleware(self.router, deps.body_bytes_max, deps.answers)
         if not deps.cors_origins:
             return whole
         # Around all of it, so that a page of another origin also reads what went wrong. A token is no cookie: a

@@ -1,13 +1,14 @@
 """What every route of the gateway needs, handed in by the composition root, and what the middleware found out."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from bus.gateway.auth.quota import Quota
+from bus.gateway.http.answer_budget import Answer, AnswerBudget
 from bus.gateway.http.trace_context import TraceContext
 from bus.gateway.ports import Clients
 from bus.intake.dispatch import utc_now
@@ -15,7 +16,7 @@ from bus.intake.dispatch import utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDeps:
-    """Clients and their quota, the body limit and the clock; what one feature alone needs is given to its routes.
+    """Clients, quota, limits of bodies and answers, the clock; what one feature alone needs is given to its routes.
 
     `cors_origins`: whose pages may call from a browser.
     """
@@ -23,6 +24,7 @@ class GatewayDeps:
     clients: Clients
     body_bytes_max: int
     quota: Quota
+    answers: AnswerBudget = field(default_factory=AnswerBudget)
     now: Callable[[], datetime] = utc_now
     cors_origins: Collection[str] = ()
 
@@ -37,6 +39,12 @@ def trace_of(connection: HTTPConnection) -> TraceContext:
     """Find the trace context that the middleware gave this request."""
     context: TraceContext = connection.scope["state"]["trace"]
     return context
+
+
+def answer_of(connection: HTTPConnection) -> Answer | None:
+    """Find the answer that the middleware counts; a WebSocket has none."""
+    answer: Answer | None = connection.scope["state"].get("answer")
+    return answer
 
 
 def body_of(connection: HTTPConnection) -> bytes:

@@ -18,6 +18,7 @@ from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
@@ -155,6 +156,9 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
             body_bytes_max=core.settings.body_bytes_max,
             cors_origins=core.settings.cors_origins,
             quota=Quota(core.settings.client_rate_per_s),
+            answers=AnswerBudget(
+                bytes_max=core.settings.answer_bytes_max, reads_per_client=core.settings.reads_per_client
+            ),
         ),
         features,
         group=group,

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import uvicorn
 
-from bus.gateway.http import uvicorn_http
+from bus.gateway.http import sockets
 from bus.gateway.http.uvicorn_http import UNREAD_BYTES_MAX, protocol_with
 from tests.bus_under_test import eventually
 from tests.fuzz.mutations import damaged
@@ -40,7 +40,7 @@ FLOODS: Sequence[tuple[str, bytes, bytes]] = (
 @pytest.fixture
 async def url(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """Serve a gateway in memory by the protocol of the real one, and give its address."""
-    monkeypatch.setattr(uvicorn_http, "UNDRAINED_S_MAX", 0.5)
+    monkeypatch.setattr(sockets, "UNREAD_S_MAX", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         http = protocol_with(PER_ADDRESS)
         server = Server(
@@ -155,10 +155,14 @@ async def test_connections_of_one_address_have_a_limit_and_are_counted_down(url:
         b"GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
         b"GET /livez HTTP/1.1\r\n\r\n",
         b"GET /livez HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost:\r\n\r\n",
+        b"GET /livez HTTP/1.0\r\nhost: \r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost: a\r\nauthorization: Bearer a\r\nAuthorization: Bearer a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\nidempotency-key: b\r\n\r\n",
         b"GET /livez\r\n\r\n",
         b"GET /livez HTTP/0.9\r\nhost: a\r\n\r\n",
     ],
 )
-async def test_a_request_has_one_host_and_a_version(url: str, head: bytes) -> None:
+async def test_a_request_has_one_host_one_token_and_a_version(url: str, head: bytes) -> None:
     assert (await sent_raw(url, head)).startswith(b"HTTP/1.1 400 ")
     assert (await livez(url)).status == 200

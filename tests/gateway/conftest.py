@@ -18,6 +18,7 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
@@ -83,6 +84,7 @@ class Gateway:
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which tickets a name is of, newest first."""
     cors_origins: Sequence[str] = ()
+    answers: AnswerBudget = field(default_factory=AnswerBudget)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -92,7 +94,11 @@ class Gateway:
         self.hub = StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max)
         self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
         self.deps = GatewayDeps(
-            clients=self.clients, body_bytes_max=BODY_BYTES_MAX, quota=Quota(1e9), cors_origins=self.cors_origins
+            clients=self.clients,
+            body_bytes_max=BODY_BYTES_MAX,
+            quota=Quota(1e9),
+            answers=self.answers,
+            cors_origins=self.cors_origins,
         )
         features = self.features()
         self.app: Starlette = make_app(self.deps, features, group=self.group, tasks=[self.hub.run_for_ever])

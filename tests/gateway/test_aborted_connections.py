@@ -66,7 +66,24 @@ def amid_pongs(connection: socket.socket) -> None:
     connection.sendall(b"\x89\x80abcd" * 50)
 
 
-ABORTED: tuple[Callable[[socket.socket], None], ...] = (amid_pipelined_answers, amid_a_body, amid_a_frame, amid_pongs)
+def amid_a_handshake(connection: socket.socket) -> None:
+    """Abort a WebSocket before its handshake is answered."""
+    connection.sendall(STREAM % b"ticket.status")
+
+
+def amid_a_denial(connection: socket.socket) -> None:
+    """Abort a WebSocket whose handshake is denied."""
+    connection.sendall(STREAM.replace(TOKEN.encode(), b"none") % b"ticket.status")
+
+
+ABORTED: tuple[Callable[[socket.socket], None], ...] = (
+    amid_pipelined_answers,
+    amid_a_body,
+    amid_a_frame,
+    amid_pongs,
+    amid_a_handshake,
+    amid_a_denial,
+)
 
 
 async def test_aborted_connections_leave_no_error_and_what_is_no_http_is_one_line(bus: Bus) -> None:

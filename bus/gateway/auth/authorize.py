@@ -7,7 +7,7 @@ from bus.domain.naming import kebab
 from bus.domain.text import Text
 from bus.gateway.auth.binding import Client, lacks, may
 from bus.gateway.auth.roles import Access, allows
-from bus.gateway.deps import deps_of
+from bus.gateway.deps import answer_of, deps_of
 from bus.gateway.http.problems import HttpProblem
 
 SUBPROTOCOL = "ticketbus.v1"  # what a handshake is answered with
@@ -15,7 +15,10 @@ SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
 
 
 async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:
-    """Give the client of a request that is allowed. Raises HttpProblem (401, 403, 429) and StoreUnavailable."""
+    """Give the client of a request that is allowed, once its answer has a place in the budget.
+
+    Raises HttpProblem (401, 403, 429, 503) and StoreUnavailable.
+    """
     token = bearer(connection)
     client = await deps_of(connection).clients.find(token) if token else None
     if client is None:
@@ -27,6 +30,8 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
         text = Text(f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}")
         text = (allows(client.role, wanted) and lacks(client, wanted)) or text
         raise HttpProblem(403, "not_allowed", "role", text, role=client.role.value, wanted=what)
+    if answer := answer_of(connection):
+        await answer.admit(client.name, reads=connection.scope["method"] in ("GET", "HEAD"))
     return client
 
 

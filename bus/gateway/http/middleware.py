@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
+from bus.gateway.http.answer_budget import Answer, AnswerBudget
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
@@ -36,6 +37,7 @@ class RequestMiddleware:
 
     app: ASGIApp
     body_bytes_max: int
+    answers: AnswerBudget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; never raises towards the server."""
@@ -72,38 +74,39 @@ class RequestMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         context: TraceContext = scope["state"]["trace"]
+        answer = scope["state"]["answer"] = Answer(self.answers)
         began, status = time.perf_counter(), 0
 
         async def send_traced(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                answer.made()
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"traceparent", context.traceparent.encode())]
-            await send(message)
+                metrics.REQUEST_SECONDS.labels(_route(scope)).observe(time.perf_counter() - began)
+                added = [(b"traceparent", context.traceparent.encode())]
+                if "body" not in scope["state"]:
+                    added.append((b"connection", b"close"))  # the rest of the body would be taken for a request
+                await send({**message, "headers": [*message["headers"], *added]})
+            else:
+                await _send_body(answer, message, send)
 
         try:
             scope["state"]["body"] = await self._body(scope, receive)
+            _refuse_encoded(scope)
             await self.app(scope, receive, send_traced)
         except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
-            answer = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
+            response = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
             if status == 0:
-                await answer(scope, receive, send_traced)
+                await response(scope, receive, send_traced)
         finally:
-            route = _route(scope)
-            metrics.REQUESTS.labels(_method(scope), route, str(status)).inc()
-            metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - began)
+            answer.end()
+            metrics.REQUESTS.labels(_method(scope), _route(scope), str(status)).inc()
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = raw_headers(scope)
-        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            zh, en = "请求体不接受压缩,请原样发送", "send the body as it is; encoded bodies are not taken"
-            raise HttpProblem(
-                415, "content_encoding", "Content-Encoding", Text(zh, en), {"Accept-Encoding": "identity"}
-            )
-        declared = headers.get(b"content-length", b"")
+        declared = raw_headers(scope).get(b"content-length", b"")
         if declared.isdigit() and (len(declared) > 12 or int(declared) > DRAINED_BYTES_MAX):
             raise self._too_large()
         try:
@@ -130,7 +133,22 @@ class RequestMiddleware:
     def _too_large(self) -> HttpProblem:
         limit = self.body_bytes_max
         zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
-        return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), {"Connection": "close"}, limit_bytes=limit)
+        return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), limit_bytes=limit)
+
+
+async def _send_body(answer: Answer, message: Message, send: Send) -> None:
+    """Send a part of a body, and come back when the kernel has it: a server waits with what follows until then."""
+    body = message.get("body", b"")
+    nothing: Message = {"type": "http.response.body", "body": b""}
+    with answer.sending(len(body)):
+        await send({**message, "more_body": True})
+        await send({**nothing, "more_body": message.get("more_body", False)})
+
+
+def _refuse_encoded(scope: Scope) -> None:
+    if raw_headers(scope).get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        zh, en = "请求体不接受压缩,请原样发送", "send the body as it is; encoded bodies are not taken"
+        raise HttpProblem(415, "content_encoding", "Content-Encoding", Text(zh, en), {"Accept-Encoding": "identity"})
 
 
 def _allowed(scope: Scope) -> set[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import socket
 from asyncio import TimerHandle
 from collections import Counter
 from typing import ClassVar
@@ -11,13 +10,14 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bus.domain.text import Text
+from bus.gateway.http import sockets
 from bus.gateway.http.problems import HttpProblem, problem
 
 HEAD_S_MAX = 10.0
-UNDRAINED_S_MAX, DRAINED_BYTES_MIN = 10.0, 64 * 1024  # who takes less than that in that time is not reading
-SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
+DRAINED_BYTES_MIN = 64 * 1024  # who takes less than that in UNREAD_S_MAX is not reading
 PIPELINED_MAX = 64  # requests that wait while another is answered
 CONNECTIONS_PER_ADDRESS = 500
+ONCE = (b"host", b"authorization", b"idempotency-key")  # who sends two of one is not guessed at
 UNREAD_BYTES_MAX = 64 * 1024
 """Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
 
@@ -31,27 +31,29 @@ class HttpProtocol(HttpToolsProtocol):
     _unread = 0
     _deadline: TimerHandle | None = None
     _draining: TimerHandle | None = None
+    _due: float | None = None  # when the answer under way is to be read whole, by the loop's clock
     _answered: RequestResponseCycle | None = None  # the request being answered: with pipelining not the last one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the request-head timeout, and bound the kernel's buffer; one address too often is turned away."""
+        """Start the request-head timeout, and bound the buffers; one address too often is turned away."""
         super().connection_made(transport)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        sockets.bound_send_buffer(transport)
+        transport.set_write_buffer_limits(0)  # who sends waits until the kernel has all of it
         self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
         self._address = self.client[0] if self.client else ""
         self._open[self._address] += 1
         if self._open[self._address] > self.per_address:
             most = self.per_address
             zh, en = f"同一地址的连接超过 {most} 个", f"more than {most} connections of one address"
-            headers = {"Retry-After": str(int(UNDRAINED_S_MAX))}
+            headers = {"Retry-After": str(int(sockets.UNREAD_S_MAX))}
             self._cut_off(HttpProblem(429, "too_many_connections", "connection", Text(zh, en), headers))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; uvicorn tells the last request alone that its client has gone, not the one being answered."""
         self._in_time()
-        self._leave_address()
         self._stop_watching()
         super().connection_lost(exc)
+        sockets.linger(self.transport, self._leave_address)
         if self._answered is not None and not self._answered.response_complete:
             self._answered.disconnected = True
             self._answered.message_event.set()
@@ -61,21 +63,25 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection over; it is the stream's from now on."""
         self._leave_address()
         self._stop_watching()
+        self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
+        """Watch the reader: the answer is to be read by a time that grows with what is written of it."""
         super().pause_writing()
-        self._watch_drain()
+        left = self.transport.get_write_buffer_size()
+        more_s = left / sockets.BYTES_PER_S_MIN if self._due else sockets.read_by_s(left)
+        self._due = (self._due or self.loop.time()) + more_s
+        self._watch_drain(left)
 
     def resume_writing(self) -> None:
-        """Begin to watch anew: who took so much is reading, whatever is written since."""
         super().resume_writing()
         self._stop_watching()
-        self._watch_drain()
 
     def on_response_complete(self) -> None:
+        if not self.transport.get_write_buffer_size():
+            self._due = None
         super().on_response_complete()
-        self._watch_drain()
 
     def data_received(self, data: bytes) -> None:
         """Parse; a sender beyond the limits without a request is answered 431 and disconnected."""
@@ -88,14 +94,16 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
 
     def on_headers_complete(self) -> None:
-        hosts, version = sum(name == b"host" for name, _ in self.headers), self.parser.get_http_version()
-        if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
-            raise ValueError("one Host, and HTTP 1.0 or 1.1")  # the parser ends here, and the answer is 400
+        version, seen = self.parser.get_http_version(), Counter(name for name, _ in self.headers)
+        if version not in ("1.0", "1.1") or any(seen[name] > 1 for name in ONCE):
+            raise ValueError("HTTP 1.0 or 1.1, and no header twice")  # the parser ends here, and the answer is 400
+        if (b"host", b"") in self.headers or (version == "1.1" and not seen[b"host"]):
+            raise ValueError("a Host")
         self._unread = 0
         self._in_time()
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED_MAX:
-            self.transport.abort()
+            sockets.reset(self.transport)
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
@@ -127,11 +135,11 @@ class HttpProtocol(HttpToolsProtocol):
                 del self._open[self._address]
             self._address = None
 
-    def _watch_drain(self) -> None:
-        """See, from time to time, that what was written is read."""
-        left = self.transport.get_write_buffer_size()
-        if left and self._draining is None:
-            self._draining = self.loop.call_later(UNDRAINED_S_MAX, self._drained, left)
+    def _watch_drain(self, left: int) -> None:
+        """See, from time to time, that what was written is read, and in time."""
+        assert self._due is not None
+        look_at = min(self.loop.time() + sockets.UNREAD_S_MAX, self._due)
+        self._draining = self.loop.call_at(look_at, self._drained, left)
 
     def _stop_watching(self) -> None:
         if self._draining is not None:
@@ -139,11 +147,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._draining = None
 
     def _drained(self, before: int) -> None:
-        self._draining, left = None, self.transport.get_write_buffer_size()
-        if left > max(before - DRAINED_BYTES_MIN, 0):
-            self.transport.abort()
+        left = self.transport.get_write_buffer_size()
+        if left > max(before - DRAINED_BYTES_MIN, 0) or self.loop.time() >= (self._due or 0):
+            self._stop_watching()
+            sockets.reset(self.transport)
         else:
-            self._watch_drain()
+            self._watch_drain(left)
 
     def _too_slow(self) -> None:
         self._deadline = None
@@ -160,7 +169,6 @@ class HttpProtocol(HttpToolsProtocol):
             head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
             self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (response.status_code, head, bytes(response.body)))
         self.transport.close()
-        self._watch_drain()
 
 
 def protocol_with(per_address: int) -> type[HttpProtocol]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import socket
 from asyncio import TimerHandle
 from typing import Any
 
@@ -12,12 +11,12 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
 from bus.domain.text import Text
+from bus.gateway.http import sockets
 from bus.gateway.http.problems import HttpProblem, problem
 
 WIRE = "ticketbus.wire"
 """The ASGI extension: a `websocket.send` may bring `wire`, bytes of whole frames that are written as they are."""
 
-SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
 HEARD_MAX = 100  # frames of a subscriber between two pings of ours: it has nothing to say but its own pings
 ANSWERS = 2  # frames that each of ours which may be answered allows for: some apps say everything twice
 ANSWERS_MAX = 1000
@@ -36,13 +35,14 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, with a bounded buffer in the kernel."""
         super().connection_made(transport)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        sockets.bound_send_buffer(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End, and leave no timer behind."""
+        """End, and leave no timer behind, nor the kernel with what nobody reads."""
         if self._leaving is not None:
             self._leaving.cancel()
         super().connection_lost(exc)
+        sockets.linger(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse in portions, so that a flood is stopped within the first."""
@@ -123,6 +123,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         wire = message.get("wire")
         if wire is None:
             await super().send(message)
+            if self.close_sent or self.transport.is_closing():
+                self.handshake_complete = True  # uvicorn takes a denial, or a client that went, for an app that forgot
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent:

@@ -1,0 +1,78 @@
+"""The gateway's sockets: a bounded send buffer, and an end after which the kernel holds nothing for who does not read.
+
+A socket that is closed with unsent bytes stays in the kernel, with them, until its peer reads or gives up: nobody
+counts it, and a peer that reads nothing may have thousands.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import struct
+import termios
+from asyncio.trsock import TransportSocket
+from collections.abc import Callable
+
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
+UNREAD_S_MAX, BYTES_PER_S_MIN = 10.0, 16 * 1024
+LOOK_S = 0.1
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+def read_by_s(unread: int) -> float:
+    """Give how long a reader may take for so many bytes, in seconds. Pure."""
+    return UNREAD_S_MAX + unread / BYTES_PER_S_MIN
+
+
+def bound_send_buffer(transport: asyncio.BaseTransport) -> None:
+    """Bound what the kernel takes from us before the peer reads."""
+    _socket_of(transport).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection at once by RST; what is unsent is dropped, the kernel's part too."""
+    if not transport.is_closing() or transport.get_write_buffer_size():  # else its socket may be closed already
+        _socket_of(transport).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
+
+
+def linger(transport: asyncio.BaseTransport, gone: Callable[[], None] = lambda: None) -> None:
+    """Hold a connection that is being closed until the peer has what was sent, or reset it when that takes too long.
+
+    Call it in `connection_lost`, on the loop; the peer sees the end of the answer at once. `gone` is called then.
+    """
+    loop, closing = asyncio.get_running_loop(), _socket_of(transport)
+    left = _unread(closing.fileno())
+    if not left or closing.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_AT_ONCE)) == _AT_ONCE:
+        gone()
+        return
+    due, held = loop.time() + read_by_s(left), os.dup(closing.fileno())
+
+    def look() -> None:
+        if _unread(held) and loop.time() < due:
+            loop.call_later(LOOK_S, look)
+            return
+        with socket.socket(fileno=held) as ending:
+            if _unread(held):
+                ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        gone()
+
+    try:
+        closing.shutdown(socket.SHUT_WR)
+    except OSError:  # the peer has reset it
+        due = loop.time()
+    look()
+
+
+def _unread(descriptor: int) -> int:
+    """Count the bytes that the peer has not acknowledged."""
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, struct.pack("i", 0)))
+    except OSError:
+        return 0
+    return int(count)
+
+
+def _socket_of(transport: asyncio.BaseTransport) -> TransportSocket:
+    found: TransportSocket = transport.get_extra_info("socket")
+    return found
