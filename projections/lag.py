@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from bus.domain.errors import KafkaUnavailable
 from bus.kafka.range_reader import RangeReader
-from bus.stage.offsets import HandlerPosition, misplaced
+from bus.stage.offsets import HandlerPosition, misplaced, no_topic
 
 
 class Health(StrEnum):
@@ -49,16 +50,19 @@ def from_the_start(rows: Sequence[HandlerPosition], handlers: Mapping[str, tuple
 
 async def lags(reader: RangeReader, rows: Sequence[HandlerPosition]) -> list[Lag]:
     """Hold rows against the ends of their partitions. Raises KafkaUnavailable."""
-    ends = await log_ends(reader, rows)
     ids = {topic: await reader.topic_id(topic) for topic in {row.topic for row in rows}}
-    return [_lag(row, ends[row.topic, row.partition], ids[row.topic]) for row in rows]
+    ends = await log_ends(reader, [row for row in rows if ids[row.topic]])
+    return [_lag(row, ends.get((row.topic, row.partition)), ids[row.topic]) for row in rows]
 
 
 async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapping[tuple[str, int], int]:
-    """Give the end of every partition that the rows name. Raises KafkaUnavailable."""
+    """Give the end of every partition that the rows name. Raises KafkaUnavailable, also when a topic is not there."""
     topics: dict[str, set[int]] = {}
     for row in rows:
         topics.setdefault(row.topic, set()).add(row.partition)
+    for topic in topics:
+        if await reader.topic_id(topic) is None:
+            raise KafkaUnavailable(no_topic(topic))
     return {
         (topic, partition): end
         for topic, partitions in sorted(topics.items())
@@ -66,7 +70,8 @@ async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapp
     }
 
 
-def _lag(row: HandlerPosition, end: int, topic_id: UUID) -> Lag:
+def _lag(row: HandlerPosition, found: int | None, topic_id: UUID | None) -> Lag:
+    end = row.next_offset if found is None else found  # a topic that is not there has none
     lag = end - row.next_offset
     failure = row.failure or misplaced(row, topic_id, end)
     health = Health.STOPPED if failure else Health.BEHIND if lag > 0 else Health.LIVE

@@ -60,6 +60,7 @@ def reset(
 
 async def _reset(core: "Core", handler: str, to: Where) -> int:
     from bus.delivery.enqueue_handler import skip_unread
+    from bus.domain.errors import KafkaUnavailable
     from bus.domain.naming import nearest
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
@@ -73,7 +74,10 @@ async def _reset(core: "Core", handler: str, to: Where) -> int:
         raise typer.BadParameter(f"no such handler; did you mean {nearest(handler, known) or ', '.join(known)}?")
     topic = rows[0].topic
     async with open_reader(core.settings) as reader:
-        topic_id, ends = await reader.topic_id(topic), await reader.ends(topic, [row.partition for row in rows])
+        topic_id = await reader.topic_id(topic)
+        if topic_id is None:
+            raise KafkaUnavailable(offsets.no_topic(topic))
+        ends = await reader.ends(topic, [row.partition for row in rows])
     if not any(offsets.misplaced(row, topic_id, ends[row.partition]) for row in rows):
         return 0
     async with connected(core.pool) as connection:

@@ -54,8 +54,8 @@ class RangeReader:
             found = await consumer.end_offsets(wanted)
         return {one.partition: offset for one, offset in found.items()}
 
-    async def topic_id(self, topic: str) -> UUID:
-        """Give the id of a topic as it is now. Raises KafkaUnavailable."""
+    async def topic_id(self, topic: str) -> UUID | None:
+        """Give the id of a topic as it is now; None where there is no such topic. Raises KafkaUnavailable."""
         async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):
             return await topic_id(consumer, topic)
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -106,11 +106,16 @@ class _AskTopics(Request[_MetadataRequest]):
         return request_struct_class(wanted, False, False, False, no_tags)
 
 
-async def topic_id(consumer: AIOKafkaConsumer, topic: str) -> UUID:
-    """Ask Kafka for a topic's id, through a consumer that has started. Raises KafkaError."""
+async def topic_id(consumer: AIOKafkaConsumer, topic: str) -> UUID | None:
+    """Ask Kafka for a topic's id, through a consumer that has started; None where no topic has the name.
+
+    Raises KafkaError.
+    """
     client = consumer._client
     answer = await client.send(client.get_random_node(), _AskTopics([topic]))
     ((error_code, _, found, *_),) = answer.topics
+    if error_code == UnknownTopicOrPartitionError.errno:
+        return None
     if error_code:
         raise for_code(error_code)(topic)
     return UUID(int=found.int)

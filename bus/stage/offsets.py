@@ -72,11 +72,18 @@ class Move:
     end: int
 
 
-def misplaced(row: HandlerPosition, topic_id: UUID, end: int) -> str | None:
-    """Say why a handler cannot go on where it stands in the topic that is there now; None if it can. Pure.
+def no_topic(topic: str) -> str:
+    """Say that a topic is not there, and what makes it. Pure."""
+    return f"no topic {topic}: ticketbus prepare, or topics apply"
+
+
+def misplaced(row: HandlerPosition, topic_id: UUID | None, end: int) -> str | None:
+    """Say why a handler cannot go on where it stands in the topic that is there now, if one is; None if it can. Pure.
 
     The records of another topic, or after an end that lies before, have offsets that count as done.
     """
+    if topic_id is None:
+        return no_topic(row.topic)
     how = f"read it again: ticketbus stage reset {row.handler}"
     if row.topic_id not in {None, topic_id}:
         return f"the topic was made anew, and its offsets count anew; {how}"

@@ -13,7 +13,7 @@ import structlog
 
 from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink
-from bus.domain.errors import InvariantBroken, Transient
+from bus.domain.errors import InvariantBroken, KafkaUnavailable, Transient
 from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
@@ -69,7 +69,7 @@ class StageWorker:
             began = monotonic()
             try:
                 # Asked first with a plain consumer: an App that finds no broker fails for good and leaves things open.
-                await unless(stopping, self._reader.ends(self._stage.topic, [0]))
+                await unless(stopping, self._topic_id())
                 if not stopping.is_set():
                     await self._run_app(stopping)
             except Exception as error:  # noqa: BLE001 - a stage that fails starts anew, whatever it was
@@ -150,10 +150,10 @@ class StageWorker:
         """
         partitions, before = assigned(app, self._stage.topic), self._ends
         self._forget_all_but(partitions)
+        topic_id = await self._topic_id()  # asked without partitions, too: those of a topic that is gone are nobody's
         if not partitions:
             self._looked = True
             return True
-        topic_id = await self._reader.topic_id(self._stage.topic)
         rows = await self._read_rows(partitions, topic_id)
         ends = self._ends = await self._reader.ends(self._stage.topic, partitions)
         await self._stall.heed(rows)
@@ -169,6 +169,13 @@ class StageWorker:
         await self._advance(app, ends, before)
         self._looked = True
         return all(one.next_offset >= ends.get(one.partition, 0) for one in self._positions())
+
+    async def _topic_id(self) -> UUID:
+        """Give the id of the stage's topic. Raises KafkaUnavailable, also when there is no such topic."""
+        found = await self._reader.topic_id(self._stage.topic)
+        if found is None:
+            raise KafkaUnavailable(offsets.no_topic(self._stage.topic))
+        return found
 
     async def _read_rows(self, partitions: Collection[int], topic_id: UUID) -> list[offsets.HandlerPosition]:
         """Read the rows of these partitions; handlers start at 0 on those that they never saw."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -100,23 +100,31 @@ class Rig:
         async with connected(self.pool) as connection:
             await offsets.begin(connection, handlers, self.topic, range(PARTITIONS))
 
-    async def make_topic_anew(self) -> None:
-        """Delete the topic with its records, and make another of its name."""
-        before = await self.reader.topic_id(self.topic)
+    async def delete_topic(self) -> AIOKafkaAdminClient:
+        """Delete the topic with its records; gives what makes another of its name."""
         admin = AIOKafkaAdminClient(**kafka_options(self.settings))
         await admin.start()
         await admin.delete_topics([self.topic])
+        return admin
+
+    async def create_topic(self, admin: AIOKafkaAdminClient, *, other_than: UUID | None) -> None:
+        """Make a topic of the name of one that was deleted, and close the client."""
 
         async def another() -> bool:
             await admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)])
             with contextlib.suppress(KafkaUnavailable):
-                return await self.reader.topic_id(self.topic) != before
+                return await self.reader.topic_id(self.topic) not in {None, other_than}
             return False
 
         await eventually(another, what="the new topic")
         await admin.close()
         await self.producer.stop()
         self.producer = await started_producer(self.settings)
+
+    async def make_topic_anew(self) -> None:
+        """Delete the topic with its records, and make another of its name."""
+        before = await self.reader.topic_id(self.topic)
+        await self.create_topic(await self.delete_topic(), other_than=before)
 
     async def records(self, partition: int) -> list[Record]:
         """Read all records of a partition."""

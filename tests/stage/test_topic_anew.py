@@ -1,9 +1,13 @@
 """A topic that was made anew: its offsets count anew, so its handlers stand still until they are reset."""
 
+from functools import partial
+
 import pytest
 
+from bus.domain.errors import KafkaUnavailable
 from bus.postgres.pool import connected
-from bus.stage import offsets
+from bus.stage import offsets, stall
+from projections.lag import Health, lags, log_ends
 from tests.bus_under_test import eventually
 from tests.stage.rig import PARTITIONS, Counting, Rig
 from tests.stage.test_worker import has
@@ -53,6 +57,32 @@ async def test_topic_anew_one_that_is_longer_already_stops_the_stage_until_it_is
         assert await offsets.reset(connection, "counting") == PARTITIONS
     await eventually(has(rig, 15), within_s=90)
     assert {one.next_offset for one in (await rig.standing()).values()} == {5}
+
+
+async def test_topic_that_is_gone_stops_the_stage_until_it_is_there_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "WITHIN_S", 1.0)
+    rig.work(Counting())
+    await rig.produce_many(3)
+    await eventually(has(rig, 9))
+    before = await rig.reader.topic_id(rig.topic)
+    admin = await rig.delete_topic()
+
+    async def failures(text: str) -> bool:
+        return all(text in (one.failure or "") for one in (await rig.standing()).values())
+
+    await eventually(partial(failures, f"again: no topic {rig.topic}: ticketbus"), within_s=60)
+    assert [(one.rule, one.about) for one in rig.found] == [("stage_stopped", "rig")]
+    listed = await lags(rig.reader, list((await rig.standing()).values()))
+    assert {(one.state, one.lag) for one in listed} == {(Health.STOPPED, 0)}
+    await rig.ask("UPDATE stage_offsets SET failure = NULL RETURNING 1")  # as where no worker has said it
+    listed = await lags(rig.reader, list((await rig.standing()).values()))
+    assert all((one.failure or "").startswith("no topic ") for one in listed)
+    with pytest.raises(KafkaUnavailable, match="no topic"):
+        await log_ends(rig.reader, list((await rig.standing()).values()))
+    await rig.create_topic(admin, other_than=before)
+    await eventually(partial(failures, "made anew"), within_s=60)
 
 
 async def test_topic_anew_offsets_of_an_earlier_version_count_in_the_topic_that_is_there(rig: Rig) -> None:
