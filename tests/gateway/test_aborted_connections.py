@@ -46,6 +46,12 @@ def amid_pipelined_answers(connection: socket.socket) -> None:
     connection.recv(1)
 
 
+def before_the_end_of_an_answer(connection: socket.socket) -> None:
+    """Abort when an answer is under way on a connection that ends with it."""
+    connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: bus\r\nConnection: close\r\n\r\n")
+    connection.recv(1)
+
+
 def amid_a_body(connection: socket.socket) -> None:
     """Abort when a part of a body is there."""
     connection.sendall(LIST + BODY)
@@ -78,6 +84,7 @@ def amid_a_denial(connection: socket.socket) -> None:
 
 ABORTED: tuple[Callable[[socket.socket], None], ...] = (
     amid_pipelined_answers,
+    before_the_end_of_an_answer,
     amid_a_body,
     amid_a_frame,
     amid_pongs,

@@ -46,7 +46,7 @@ def linger(transport: asyncio.BaseTransport, gone: Callable[[], None] = lambda: 
     if not left or closing.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_AT_ONCE)) == _AT_ONCE:
         gone()
         return
-    due, held = loop.time() + read_by_s(left), os.dup(closing.fileno())
+    held, due = os.dup(closing.fileno()), loop.time() + read_by_s(left)  # by its number: uvloop lends no more
 
     def look() -> None:
         if _unread(held) and loop.time() < due:
@@ -57,10 +57,13 @@ def linger(transport: asyncio.BaseTransport, gone: Callable[[], None] = lambda: 
                 ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         gone()
 
+    ending = socket.socket(fileno=held)
     try:
-        closing.shutdown(socket.SHUT_WR)
+        ending.shutdown(socket.SHUT_WR)
     except OSError:  # the peer has reset it
         due = loop.time()
+    finally:
+        ending.detach()
     look()
 
 
