@@ -30,9 +30,10 @@ def bound_send_buffer(transport: asyncio.BaseTransport) -> None:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End a connection at once by RST; what is unsent is dropped, the kernel's part too."""
-    if not transport.is_closing() or transport.get_write_buffer_size():  # else its socket may be closed already
-        _socket_of(transport).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    """End a connection at once, by RST where bytes wait for the peer: they are dropped, the kernel's too."""
+    found = _socket_of(transport)
+    if transport.get_write_buffer_size() or _unread(found.fileno()):
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
 
 
@@ -71,7 +72,7 @@ def _unread(descriptor: int) -> int:
     """Count the bytes that the peer has not acknowledged."""
     try:
         (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, struct.pack("i", 0)))
-    except OSError:
+    except (OSError, ValueError):  # it is closed
         return 0
     return int(count)
 

@@ -57,7 +57,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         """End with the server; a connection that is closing already is left alone, where uvicorn would fail."""
         if self.transport.is_closing():
             self.stop_keepalive()
-            self.transport.abort()
+            sockets.reset(self.transport)
         else:
             super().shutdown()
 
@@ -110,7 +110,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         """Give what is still to be read a moment; a peer that does not read cannot keep the socket."""
         super().on_task_complete(task)
         if not self.disconnected:
-            self._leaving = self.loop.call_later(LINGER_S, self.transport.abort)
+            self._leaving = self.loop.call_later(LINGER_S, sockets.reset, self.transport)
 
     async def send(self, message: Any) -> None:
         """Write whole frames as they are; the rest is uvicorn's. Raises ClientDisconnected.
