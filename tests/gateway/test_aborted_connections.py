@@ -79,7 +79,7 @@ def amid_a_handshake(connection: socket.socket) -> None:
 
 def amid_a_denial(connection: socket.socket) -> None:
     """Abort a WebSocket whose handshake is denied."""
-    connection.sendall(STREAM.replace(TOKEN.encode(), b"none") % b"ticket.status")
+    connection.sendall(STREAM.replace(b"Authorization", b"X") % b"ticket.status")
 
 
 ABORTED: tuple[Callable[[socket.socket], None], ...] = (
