@@ -19,7 +19,6 @@ from bench.redriven import redriven
 from bench.seed import seed
 from bus.app import Core
 from bus.delivery.target import delivery_key
-from bus.domain.events import Recorded
 from bus.domain.ticket import Ticket, evolve
 from bus.wire.headers import traceparent
 
@@ -60,8 +59,7 @@ async def _bodies(bus: Bus, core: Core) -> Path:
     rows = bus.query("SELECT value FROM events ORDER BY ticket_id, version LIMIT %s", max(EACH.values()))
     ticket: Ticket | None = None
     lines = []
-    for (value,) in rows:
-        recorded: Recorded = core.codec.decode(value)
+    for recorded in await core.clear.events([value for (value,) in rows]):
         ticket = evolve(ticket if recorded.version > 1 else None, recorded)
         told = {
             "key": delivery_key(recorded.event_id, "crm-1"),

@@ -22,13 +22,16 @@ from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import admin
 from bus.kafka.topic_admin import alter_topics, apply_topics
 from bus.outbox.relay import Relay
+from bus.postgres.clear_events import ClearEvents
 from bus.postgres.migrate import migrate
-from bus.postgres.pool import Pool, connected, open_pool
+from bus.postgres.personal_keys import PersonalKeys
+from bus.postgres.pool import APPLICATION, Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
 from bus.settings import Settings
 from bus.wire.codec import Codec, RegisteredSchema
+from bus.wire.sealing import MasterKey
 from deadletter.rejected_inputs import PostgresRejectedInputs
 from deadletter.upgrade import queue_unpublished
 from schemas.topics import Contract, load_contract
@@ -53,19 +56,26 @@ class Core:
     store: PostgresStore
     dispatcher: Dispatcher
     refused: PostgresRejectedInputs
+    keys: PersonalKeys
+    clear: ClearEvents
     relay: Relay
     alerts: AlertSink
 
 
 @asynccontextmanager
-async def open_core(settings: Settings, *, connections: int = 8, patience_s: float = 15.0) -> AsyncIterator[Core]:
-    """Open the pool and build what stands on it. Raises StoreUnavailable when the database stays away too long."""
+async def open_core(
+    settings: Settings, *, connections: int = 8, patience_s: float = 15.0, name: str = APPLICATION
+) -> AsyncIterator[Core]:
+    """Open the pool, its connections under a name, and build what stands on it.
+
+    Raises StoreUnavailable when the database stays away too long.
+    """
     url = require(settings, "database_url")
-    contract, rules = load_contract(), load_rules(settings)
-    async with open_pool(url, size=connections) as pool:
-        codec = await _codec(pool, patience_s)
+    contract, rules, keys = load_contract(), load_rules(settings), personal_keys(settings)
+    async with open_pool(url, size=connections, name=name) as pool:
+        codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
-        store = PostgresStore(pool, codec, contract, schemas.events)
+        store = PostgresStore(pool, codec, contract, keys, read=schemas.events)
         relay = Relay(pool=pool, settings=settings, contract=contract, report=log_alert)
         yield Core(
             settings=settings,
@@ -75,7 +85,9 @@ async def open_core(settings: Settings, *, connections: int = 8, patience_s: flo
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=PostgresRejectedInputs(pool, codec.encode_record, report=log_alert),
+            refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=log_alert),
+            keys=keys,
+            clear=ClearEvents(pool, keys, schemas),
             relay=relay,
             alerts=log_alert,
         )
@@ -87,7 +99,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     A topic of events whose number of partitions is not the contract's is refused before anything is touched.
     TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
     """
-    contract = load_contract()
+    contract, keys = load_contract(), personal_keys(settings)
     _check_token(settings)
     for change in await alter_topics(settings, contract):
         say(change)
@@ -100,6 +112,8 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     async with open_pool(require(settings, "database_url"), size=1) as pool:
         async with connected(pool) as connection:
             await keep_registered(connection, registered)
+            await keys.check(connection, begin=True)
+            await keys.seal_names(connection)
             codec = await load_codec(connection)
         if queued := await queue_unpublished(pool, codec.encode_record):
             say(f"{queued} records of dead letters queued, that were not published yet")
@@ -129,6 +143,22 @@ def _check_token(settings: Settings) -> None:
         )
 
 
+def personal_keys(settings: Settings) -> PersonalKeys:
+    """Make the keys of personal texts from the master key. Raises NotConfigured."""
+    secret = settings.master_key.get_secret_value() if settings.master_key else ""
+    if not secret and settings.master_key_file:
+        try:
+            secret = settings.master_key_file.read_text().strip()
+        except OSError as error:
+            raise NotConfigured(f"TICKETBUS_MASTER_KEY_FILE: {settings.master_key_file}: {error.strerror}") from error
+    if len(secret) < TOKEN_CHARS_MIN:
+        raise NotConfigured(
+            f"TICKETBUS_MASTER_KEY, which seals personal data, has {len(secret)} characters and needs "
+            f"{TOKEN_CHARS_MIN}: 32 random bytes, as from `openssl rand -base64 32`; keep it apart from the backups"
+        )
+    return PersonalKeys(MasterKey(secret.encode()))
+
+
 def require(settings: Settings, name: str) -> str:
     """Give a setting that must be there. Raises NotConfigured, naming the variable and the way out."""
     value = getattr(settings, name)
@@ -137,8 +167,8 @@ def require(settings: Settings, name: str) -> str:
     return str(value)
 
 
-async def _codec(pool: Pool, patience_s: float) -> Codec:
-    """Load the registered schemas; Postgres may still be starting."""
+async def _codec(pool: Pool, keys: PersonalKeys, patience_s: float) -> Codec:
+    """Load the registered schemas, and check the master key; Postgres may still be starting."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable) & retry_if_not_exception_type(DatabaseNotPrepared),
         wait=wait_random_exponential(multiplier=0.2, max=5),
@@ -147,5 +177,6 @@ async def _codec(pool: Pool, patience_s: float) -> Codec:
     ):
         with attempt:
             async with connected(pool) as connection:
+                await keys.check(connection)
                 return await load_codec(connection)
     raise AssertionError("tenacity gives a result or raises")

@@ -21,7 +21,7 @@ MASK: Final = "********"
 # What a local stack may fill in; its state file holds these under "lends".
 LENT: Final = (
     "database_url", "kafka_bootstrap", "schema_registry_url", "schema_registry_basic_auth", "url", "token",
-    "webhook_secrets", "sla_file", "dedupe_window",
+    "webhook_secrets", "sla_file", "dedupe_window", "master_key",
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
@@ -107,6 +107,10 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )
 
+    master_key: SecretStr | None = Field(
+        None, description="seals the keys of personal data: 32 random bytes; whoever loses it loses what it seals"
+    )
+    master_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     two_persons: bool = Field(
         False, description="whoever lets a redrive be sent is not who froze it; letters are retried one at a time"
     )
@@ -173,7 +177,7 @@ def resolve(settings: Settings, data: Path | None = None) -> Settings:
 def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
     """Answer the settings with these plain values in place of their own; secrets become secret again."""
     update = dict(lent)
-    for name in ("token", "schema_registry_basic_auth"):
+    for name in ("token", "schema_registry_basic_auth", "master_key"):
         if update.get(name) is not None:
             update[name] = SecretStr(update[name])
     if "webhook_secrets" in update:

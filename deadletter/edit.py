@@ -1,16 +1,19 @@
 """Editing a dead letter: the new bytes are validated against the schema before anything changes."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from bus.domain.errors import MalformedInput
+from bus.domain.events import Event
 from bus.domain.terms import TraceId
 from bus.domain.text import Text
 from bus.intake.command_bodies import build
 from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
 from bus.intake.source_adapter import Source
+from bus.postgres.clear_events import ClearEvents
+from bus.postgres.personal_keys import opened
 from bus.postgres.pool import Connection
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
@@ -19,6 +22,7 @@ from deadletter.dead_letter import DeadLetter, Decision, LetterKept
 from deadletter.replay import NO_WAY_BACK, kind_of_origin, request_of
 from schemas.messages import CommandSent
 
+_LOCK_TICKET = "SELECT FROM ticket_states WHERE ticket_id = %s FOR UPDATE"
 Payload = TypeVar("Payload")
 
 
@@ -28,30 +32,46 @@ async def edit(
     text: bytes,
     decision: Decision,
     *,
-    codec: Codec,
-    know: Callable[[Iterable[bytes | None]], Awaitable[None]],
+    clear: ClearEvents,
     sources: Mapping[str, Source],
 ) -> int:
     """Put a mended copy of an open letter in its place; gives the copy's number.
 
     Raises LetterGone, LetterKept, MalformedInput that names the field; then nothing is changed.
     """
-    letter = await letters.read(connection, number)
-    await know([letter.value])
-    mended = edited(letter, text, codec=codec, sources=sources)
+    keys, codec = clear.keys, clear.schemas.codec
+    letter = await letters.read_clear(connection, number, keys)
+    await clear.schemas.know([letter.value])
+    if letter.target:
+        recorded = codec.decode(letter.value)
+        await connection.execute(_LOCK_TICKET, (letter.ticket_id,))  # an erasure comes before it, or after
+        own = opened(await keys.load(connection, [letter.value]), letter.ticket_id, recorded.event)
+        sealing = await keys.of_ticket(connection, recorded.ticket_id)
+        event = sealing.seal(recorded.ticket_id, edited_event(letter, own, text))
+        await keys.put(connection, sealing)
+        mended = codec.encode(replace(recorded, event=event))
+    else:
+        (mended,) = await keys.sealed_inputs(connection, [edited_input(letter, text, codec=codec, sources=sources)])
     return await letters.replace(connection, number, mended, decision, codec.encode_record)
 
 
-def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, Source]) -> bytes:
-    """Give the bytes that replace a letter's own.
+def edited_event(letter: DeadLetter, own: Event, text: bytes) -> Event:
+    """Give the event that goes out in place of a delivery's own; `text` is a JSON object of the fields that change.
 
-    For an event and for a command on Kafka `text` is a JSON object of the fields that change; for a request it is the
-    new body, whole. Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.
+    Who and when, ticket and version stay. Pure. Raises MalformedInput, LetterKept.
+    """
+    mended = _changed(own, text)
+    if mended == own:
+        raise _unchanged(letter)
+    return mended
+
+
+def edited_input(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[str, Source]) -> bytes:
+    """Give the bytes that replace an input's own: of a command by the fields that change, of a request its new body.
+
+    Pure. Raises MalformedInput, LetterKept.
     """
     match kind_of_origin(letter.origin):
-        case "delivery":
-            recorded = codec.decode(letter.value)
-            mended = codec.encode(replace(recorded, event=_changed(recorded.event, text)))
         case "commands" | "answer":
             sent = codec.decode_record(letter.value)
             if not isinstance(sent, CommandSent):
@@ -65,7 +85,7 @@ def edited(letter: DeadLetter, text: bytes, *, codec: Codec, sources: Mapping[st
         case unknown:
             raise _no_edit(letter, NO_WAY_BACK.get(unknown, Text("字节无法识别", "its bytes are no record of the bus")))
     if mended == letter.value:
-        raise _no_edit(letter, Text("内容没有变化", "nothing in it is changed"))
+        raise _unchanged(letter)
     return mended
 
 
@@ -75,6 +95,10 @@ def _changed(payload: Payload, text: bytes) -> Payload:
         raise MalformedInput("missing", "body", "没有要改的字段", "name at least one field to change")
     own: dict[str, Any] = plain(payload)
     return build(type(payload), own | changes)
+
+
+def _unchanged(letter: DeadLetter) -> LetterKept:
+    return _no_edit(letter, Text("内容没有变化", "nothing in it is changed"))
 
 
 def _no_edit(letter: DeadLetter, why: Text) -> LetterKept:

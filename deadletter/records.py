@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from bus.outbox.record import OutboxRecord
+from bus.wire.sealing import plain_size
 from deadletter.dead_letter import DeadLetter, Decision, NewDeadLetter
 from deadletter.replay import way_back
 from schemas.messages import LetterDecided, LetterPosted, RequestReceived
@@ -14,8 +15,8 @@ from schemas.topics import DEADLETTER
 
 Encode = Callable[[LetterPosted | LetterDecided | RequestReceived], bytes]
 
-# Whatever a letter holds, its record gets into Kafka: at most 848 KiB of these. The row has all of it.
-VALUE_BYTES_MAX = 512 * 1024  # the rest is cut off
+# Whatever a letter holds, its record gets into Kafka: at most 1,016 KiB of these. The row has all of it.
+VALUE_BYTES_MAX = 680 * 1024  # the rest is cut off; of input, which is sealed, that is 510 KiB
 HEADERS_CHARS_MAX = 64 * 1024  # of more than that none is told
 FAILURES_BYTES_MAX = 64 * 1024  # likewise
 DETAIL_CHARS_MAX = 4 * 1024
@@ -40,7 +41,7 @@ def posted(
         failures=_failures(dead),
         headers=dead.headers if len(str(dead.headers)) <= HEADERS_CHARS_MAX else {},
         value=dead.value[:VALUE_BYTES_MAX],
-        value_bytes=len(dead.value),
+        value_bytes=plain_size(dead.value),
         began_at=dead.began_at,
         died_at=dead.died_at,
         edited_from=edited_from,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
@@ -9,6 +10,8 @@ from psycopg.types.json import Jsonb
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
 from bus.intake.dispatch import utc_now
+from bus.observability.masking import mask_text
+from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected
 from bus.wire import metrics
 from bus.wire.record_reader import ORIGIN
@@ -32,8 +35,16 @@ _CLOSED = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY
 class PostgresRejectedInputs:
     """Rejected input in its table; without a sender to answer also as a dead letter."""
 
-    def __init__(self, pool: Pool, encode: Encode, *, now: Callable[[], datetime] = utc_now, report: AlertSink) -> None:
-        self._pool, self._encode, self._now, self._report = pool, encode, now, report
+    def __init__(
+        self,
+        pool: Pool,
+        encode: Encode,
+        keys: PersonalKeys,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        report: AlertSink,
+    ) -> None:
+        self._pool, self._encode, self._keys, self._now, self._report = pool, encode, keys, now, report
         self._cap = DailyCap()
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
@@ -46,13 +57,15 @@ class PostgresRejectedInputs:
     async def _keep(self, inputs: Sequence[RejectedInput], at: datetime) -> None:
         if not inputs:
             return
-        rows = [
-            (i.origin, i.origin_ref, i.source, i.code, i.field, i.detail_zh, i.detail_en, i.body,
-             Jsonb(dict(i.headers)), i.trace_id, i.ticket_id)
-            for i in inputs
-        ]  # fmt: skip
-        dead = [of_input(one, at) for one in inputs if not one.heard]
         async with connected(self._pool) as connection:
+            sealed = await self._keys.sealed_inputs(connection, [one.body for one in inputs])
+            inputs = [_stored(one, body) for one, body in zip(inputs, sealed, strict=True)]
+            rows = [
+                (i.origin, i.origin_ref, i.source, i.code, i.field, i.detail_zh, i.detail_en, i.body,
+                 Jsonb(dict(i.headers)), i.trace_id, i.ticket_id)
+                for i in inputs
+            ]  # fmt: skip
+            dead = [of_input(one, at) for one in inputs if not one.heard]
             async with connection.cursor() as cursor:
                 await cursor.executemany(_KEEP, rows)
             dead = await _without_closed_records(connection, dead)
@@ -75,6 +88,12 @@ class PostgresRejectedInputs:
                 facts={"letters": fresh, "code": codes.most_common(1)[0][0]},
             )
         )
+
+
+def _stored(one: RejectedInput, sealed: bytes) -> RejectedInput:
+    """Give an input as it is stored: its body sealed, and phones masked where its sender's words are repeated."""
+    field, zh, en = map(mask_text, (one.field, one.detail_zh, one.detail_en))
+    return replace(one, body=sealed, field=field, detail_zh=zh, detail_en=en)
 
 
 async def _without_closed_records(connection: Connection, dead: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:

@@ -3,6 +3,7 @@
 Every change is a record on Kafka too, queued in the outbox in the same transaction.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
@@ -14,7 +15,9 @@ from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.outbox import record as outbox
+from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.sealing import ERASED, plain_size
 from deadletter import records
 from deadletter.dead_letter import (
     DeadLetter,
@@ -73,7 +76,7 @@ SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited
 FROM letters l"""  # noqa: S608 - no part of it is input
 _LOCK = """
 SELECT id, target, ticket_id, version, origin, CASE WHEN edited_from IS NULL THEN NULL ELSE value END,
-    octet_length(value) + octet_length(headers::text), state
+    substr(value, 1, 32), octet_length(value), octet_length(headers::text), state
 FROM letters WHERE id = ANY(%s) ORDER BY id FOR UPDATE"""
 _MOVE = "UPDATE letters SET state = %s WHERE id = ANY(%s)"
 _DECIDE = """
@@ -134,36 +137,56 @@ async def read(connection: Connection, number: int) -> DeadLetter:
     return found
 
 
-async def retry(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> int:
+async def read_clear(connection: Connection, number: int, keys: PersonalKeys) -> DeadLetter:
+    """Read a letter in this transaction, input in clear; an event has its texts sealed.
+
+    Raises LetterGone, LetterKept for input that was erased.
+    """
+    letter = await read(connection, number)
+    if letter.target:
+        return letter
+    (value,) = await keys.opened_inputs(connection, [letter.value])
+    if value == ERASED.encode():
+        raise _kept(number, Text("内容已删除", "what it held was erased"))
+    return dataclasses.replace(letter, value=value)
+
+
+async def retry(
+    connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode, keys: PersonalKeys
+) -> int:
     """Send letters again, as if for the first time but for what is unsure; what waits behind follows. All or none.
 
-    Raises LetterGone, LetterKept.
+    Input is replayed. Raises LetterGone, LetterKept.
     """
-    await send_again(connection, await lock(connection, numbers), decision, encode)
+    places = await lock(connection, numbers)
+    for place in places:
+        if why := no_way_back(place.origin, place.size):
+            raise _kept(place.id, why)
+    for place in places:  # one after the other: each may hold a megabyte
+        if not place.target:
+            await _send_back(connection, place.id, decision, encode, keys)
+    await send_again(connection, places, decision, encode)
     return len(set(numbers))
 
 
 async def send_again(
     connection: Connection, places: Sequence[LockedLetter], decision: Decision, encode: Encode
 ) -> None:
-    """Send open letters that are locked in this transaction again; input is replayed. Raises LetterKept."""
-    for place in places:
-        if why := no_way_back(place.origin, place.size):
-            raise _kept(place.id, why)
+    """Let deliveries whose letters are locked in this transaction go again, and have the letters stand as retried."""
     for target, some in _deliveries(places).items():
         parked = [(one.ticket_id, one.version, one.edited) for one in some]
         await queue.release(connection, target, parked, decision.at, redrive=decision.redrive)
-    await _send_back(connection, [place.id for place in places if not place.target], decision, encode)
     await move(connection, [place.id for place in places], "retried", decision, encode)
 
 
-async def _send_back(connection: Connection, numbers: Sequence[int], decision: Decision, encode: Encode) -> None:
-    for number in numbers:  # one after the other: each may hold a megabyte
-        letter = await read(connection, number)
-        try:
-            await outbox.queue(connection, [records.sent_back(letter, decision, encode)])
-        except InvariantBroken as error:
-            raise _kept(number, Text("Kafka 不收这么大的记录", str(error))) from error
+async def _send_back(
+    connection: Connection, number: int, decision: Decision, encode: Encode, keys: PersonalKeys
+) -> None:
+    letter = await read_clear(connection, number, keys)
+    try:
+        await outbox.queue(connection, [records.sent_back(letter, decision, encode)])
+    except InvariantBroken as error:
+        raise _kept(number, Text("Kafka 不收这么大的记录", str(error))) from error
 
 
 def _kept(number: int, why: Text) -> LetterKept:
@@ -206,7 +229,7 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLet
         raise LetterGone(
             Text(f"死信 {named} 不存在或已处理,什么都没有改变", f"no such open letter: {named}; nothing was changed")
         )
-    return [LockedLetter(*row[:-1]) for row in rows]
+    return [LockedLetter._make((*row[:6], plain_size(row[6], row[7]) + row[8])) for row in rows]
 
 
 async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision, encode: Encode) -> None:

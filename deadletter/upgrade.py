@@ -1,4 +1,4 @@
-"""Queues in the outbox the letters and decisions that the version before had not published."""
+"""Queues letters and decisions in the outbox: those that were not published, or all for a topic made anew."""
 
 import structlog
 
@@ -15,6 +15,11 @@ _ROWS = 100  # in one transaction: each may hold a megabyte
 _NEXT = f"SELECT id, letter, decision, returned FROM letters_to_publish ORDER BY id LIMIT {_ROWS} FOR UPDATE"  # noqa: S608 - no part of it is input
 _DECISION = "SELECT decision, decided_by, decided_why, decided_at, redrive FROM letter_decisions WHERE id = %s"
 _DONE = "DELETE FROM letters_to_publish WHERE id = ANY(%s)"
+_ALL = """
+INSERT INTO letters_to_publish (letter, decision, returned)
+SELECT letter, decision, false FROM (
+    SELECT id AS letter, NULL::bigint AS decision FROM letters UNION ALL SELECT letter, id FROM letter_decisions) a
+ORDER BY letter, decision NULLS FIRST"""
 
 log = structlog.get_logger()
 
@@ -30,6 +35,11 @@ async def queue_unpublished(pool: Pool, encode: Encode) -> int:
             await connection.execute(_DONE, ([row[0] for row in rows],))
         if not rows:
             return queued
+
+
+async def note_all(connection: Connection) -> None:
+    """Note every letter, each before its decisions, as not published yet; `queue_unpublished` queues them."""
+    await connection.execute(_ALL)
 
 
 async def _queue(connection: Connection, number: int, decision: int | None, returned: bool, encode: Encode) -> int:

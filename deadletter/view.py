@@ -1,20 +1,36 @@
 """A dead letter's bytes, decoded for people."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bus.domain.errors import MalformedInput
+from bus.postgres.clear_events import ClearEvents
+from bus.postgres.personal_keys import INPUT, Reader, opened
+from bus.postgres.pool import Pool, connected
 from bus.wire.codec import Codec, event_json, plain
+from bus.wire.sealing import opened_bytes
 from deadletter.dead_letter import DeadLetter
 from deadletter.replay import kind_of_origin
+from deadletter.store import read
 from schemas.messages import CommandSent
 
 TEXT_CHARS_MAX = 10_000
 
 
-def as_json(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
+async def show(pool: Pool, number: int, clear: ClearEvents, reader: Reader) -> tuple[DeadLetter, dict[str, Any]]:
+    """Read a letter and what its bytes say, in clear; that `reader` reads it is recorded. Raises LetterGone."""
+    async with connected(pool) as connection:
+        letter = await read(connection, number)
+        found = await clear.keys.load(connection, [letter.value], reader)
+    if not letter.target:
+        letter = replace(letter, value=opened_bytes(found, INPUT, letter.value))
+    await clear.schemas.know([letter.value])
+    return letter, opened(found, letter.ticket_id, decoded(letter, clear.schemas.codec))
+
+
+def as_json(letter: DeadLetter, content: dict[str, Any]) -> dict[str, Any]:
     """Give a letter for machines: its fields, its bytes in hex, and what they say. Pure."""
-    return {**asdict(letter), "value": letter.value.hex(), "decoded": decoded(letter, codec)}
+    return {**asdict(letter), "value": letter.value.hex(), "decoded": content}
 
 
 def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:

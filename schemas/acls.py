@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Final
 
-from schemas.topics import Contract, Topic, physical
+from schemas.topics import COMMANDS, INTAKE, Contract, Topic, physical
 
 STAGES: Final = ("projections", "delivery", "intake", "commands", "hosts")
 # The contract's readers and writers, by the program that they are part of. Sources and subscribers are named singly.
@@ -82,8 +82,10 @@ def _programs(topics: Mapping[str, Topic], namespace: str) -> Iterator[Acl]:
                 yield Acl(principal=principal, resource="topic", name=name, operation="Write")
             if set(parts) & set(topic.readers) or (topic.public and "stream" in parts):
                 yield Acl(principal=principal, resource="topic", name=name, operation="Read")
-            for operation in _SEE if program == "operator" else ():
-                yield Acl(principal=principal, resource="topic", name=name, operation=operation)
+            if program == "operator":  # `privacy erase` deletes what took effect, where a topic holds it in clear
+                in_clear = name in (physical(namespace, COMMANDS), physical(namespace, INTAKE))
+                for operation in (*_SEE, "Delete") if in_clear else _SEE:
+                    yield Acl(principal=principal, resource="topic", name=name, operation=operation)
         for stage in sorted(set(parts) & set(STAGES)):
             group = physical(namespace, f"ticketbus.{stage}")
             yield Acl(principal=principal, resource="group", name=group, operation="Read")

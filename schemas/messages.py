@@ -75,8 +75,8 @@ class LetterPosted:
     attempts: Annotated[int, Doc("how often it was tried")]
     failures: Annotated[tuple[str, ...], Doc("attempts as JSON, the first and the last; none beyond 64 KiB")]
     headers: Annotated[Mapping[str, str], Doc("the headers that it came with; none beyond 64 Ki characters")]
-    value: Annotated[bytes, Doc("its bytes as they were, cut off at 512 KiB")]
-    value_bytes: Annotated[int, Doc("how many bytes there were before it was cut")]
+    value: Annotated[bytes, Doc("an event's bytes as they were, input's sealed; cut off at 680 KiB")]
+    value_bytes: Annotated[int, Doc("how many bytes there were, before it was sealed and cut")]
     began_at: Annotated[datetime, Doc("when what died came about, UTC")]
     died_at: Annotated[datetime, Doc("when it was given up, UTC; also the record's timestamp")]
     edited_from: Annotated[int | None, Doc("the number of the letter that this one mends; null: none")] = None

@@ -24,6 +24,7 @@ from bus.kafka.clients import admin, kafka_options
 from bus.kafka.topic_admin import apply_topics
 from bus.local.ports import PortClaims
 from bus.local.stack import Urls
+from bus.postgres.pool import connected
 from bus.settings import Settings
 from schemas.topics import load_contract
 from tests import databases, preloaded
@@ -177,6 +178,11 @@ class Bus:
         async with open_core(self.settings, connections=connections) as core:
             yield core
 
+    async def opened_inputs(self, *bodies: bytes) -> list[bytes]:
+        """Open bodies of refused input, or of letters of input."""
+        async with self.core(connections=1) as core, connected(core.pool) as connection:
+            return await core.keys.opened_inputs(connection, bodies)
+
 
 async def eventually(
     holds: Callable[[], Awaitable[Value]],
@@ -215,6 +221,7 @@ def bus_on(parts: Urls, folder: Path, *, database_kept: bool = True, fork: bool 
         "TICKETBUS_HTTP_PORT": str(port),
         "TICKETBUS_URL": f"http://127.0.0.1:{port}",
         "TICKETBUS_TOKEN": TOKEN,
+        "TICKETBUS_MASTER_KEY": databases.MASTER_KEY,
         "TICKETBUS_CLIENT_RATE_PER_S": "1000000",  # one token speaks for all clients of a test or a measurement
         "TICKETBUS_WEBHOOK_SECRETS": json.dumps({"crm": [WEBHOOK_SECRET]}),
         "TICKETBUS_DATA": str(folder),
@@ -255,6 +262,7 @@ def settings_from(environment: dict[str, str]) -> Settings:
             "http_port": int(environment["TICKETBUS_HTTP_PORT"]),
             "url": environment["TICKETBUS_URL"],
             "token": environment["TICKETBUS_TOKEN"],
+            "master_key": environment["TICKETBUS_MASTER_KEY"],
             "webhook_secrets": json.loads(environment["TICKETBUS_WEBHOOK_SECRETS"]),
             "data": environment["TICKETBUS_DATA"],
         }

@@ -11,11 +11,20 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from bus.app import prepare
+from bus.app import Core, prepare
+from bus.domain.events import Recorded
 from bus.local.stack import Urls
+from bus.postgres.clear_events import ClearEvents
+from bus.postgres.personal_keys import PersonalKeys
+from bus.postgres.pool import Pool, connected
+from bus.schema_registry import SchemaLearner
 from bus.settings import Settings
+from bus.wire.sealing import MasterKey
+from tests.schemas.codecs import CODEC
 
 ADMIN_TOKEN = "test-admin-token-of-at-least-32-random-bytes"
+MASTER_KEY = "test-master-key-of-at-least-32-random-bytes"
+KEYS = PersonalKeys(MasterKey(MASTER_KEY.encode()))
 # Workers of one run share a template; another run may meet another registry, with other ids.
 _RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
 _ONE_AT_A_TIME = 0x7E57
@@ -80,7 +89,21 @@ def template_on(parts: Urls) -> str:
                 "schema_registry_basic_auth": parts.schema_registry_basic_auth,
                 "namespace": name.replace("_", ""),
                 "token": ADMIN_TOKEN,
+                "master_key": MASTER_KEY,
             }
             asyncio.run(prepare(Settings.model_validate(settings)))
             server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half), sql.Identifier(name)))
     return name
+
+
+async def clear_history(core: Core, ticket_id: str) -> list[Recorded]:
+    """Read a ticket's events in clear."""
+    async with connected(core.pool) as connection:
+        query = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
+        values = await (await connection.execute(query, (ticket_id,))).fetchall()
+    return await core.clear.events([value for (value,) in values])
+
+
+def clear_on(pool: Pool) -> ClearEvents:
+    """Read in clear what is stored by this pool, with the catalogue's own schemas."""
+    return ClearEvents(pool, KEYS, SchemaLearner(codec=CODEC, pool=pool, registry=None))

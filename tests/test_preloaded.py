@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests import preloaded
+from tests.databases import MASTER_KEY
 
 LIMIT_S = 120
 AWAY = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/d", "KAFKA_BOOTSTRAP": "127.0.0.1:9"}
-ENVIRONMENT = {**os.environ, **AWAY, "TICKETBUS_HTTP_PORT": "8123", "COLUMNS": "200"}
+ENVIRONMENT = {
+    **os.environ,
+    **AWAY,
+    "TICKETBUS_HTTP_PORT": "8123",
+    "COLUMNS": "200",
+    "TICKETBUS_MASTER_KEY": MASTER_KEY,
+}
 
 
 @pytest.mark.parametrize("arguments", [["settings"], ["no-such-command"], ["worker", "--stages", "x"]], ids="-".join)

@@ -69,19 +69,15 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus deadletter show 17 --json
     """
-    from bus.cli.run import echo_json, with_core
-    from bus.postgres.pool import in_transaction
+    from bus.cli.run import echo_json, shell_reader, with_core
     from deadletter import view as reading
-    from deadletter.store import read
 
     async def work(core: "Core") -> "tuple[DeadLetter, dict[str, Any]]":
-        letter = await in_transaction(core.pool, read, number)
-        await core.schemas.know([letter.value])
-        return letter, reading.as_json(letter, core.codec)
+        return await reading.show(core.pool, number, core.clear, shell_reader())
 
-    letter, as_shown = with_core(data, work)
+    letter, content = with_core(data, work)
     if as_json:
-        echo_json(as_shown)
+        echo_json(reading.as_json(letter, content))
         return
     echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
     echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
@@ -95,7 +91,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
         echo(f"  {header}: {text}")
     cut = "…" if len(letter.value) > BYTES_SHOWN else ""
     echo(f"  原文 bytes {len(letter.value)}: {letter.value[:BYTES_SHOWN].hex()}{cut}")
-    for name, value in as_shown["decoded"].items():
+    for name, value in content.items():
         echo(f"    {name}: {value}")
     for one in letter.decisions:
         echo(f"  {one['at']} {one['decision']} by {one['by']}: {one['why']}")
@@ -123,7 +119,7 @@ def retry(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     async def work(core: "Core") -> int:
         if refusal := retry_refusal(len({*numbers}), two_persons=core.settings.two_persons):
             raise SecondPersonNeeded(refusal)
-        return await in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record)
+        return await in_transaction(core.pool, send_again, numbers, decision, core.codec.encode_record, core.keys)
 
     count = with_core(data, work)
     echo(f"{count} 封重发 / sent again")
@@ -159,8 +155,7 @@ def edit(
             number,
             text,
             decision,
-            codec=core.codec,
-            know=core.schemas.know,
+            clear=core.clear,
             sources=sources(core.settings),
         )
 

@@ -177,20 +177,16 @@ class _Operator:
         from deadletter.dead_letter import Decision
         from deadletter.store import retry
 
-        await in_transaction(
-            self._core.pool, retry, [letter], Decision(by=by, why=why, at=utc_now()), self._core.codec.encode_record
-        )
+        core, decision = self._core, Decision(by=by, why=why, at=utc_now())
+        await in_transaction(core.pool, retry, [letter], decision, core.codec.encode_record, core.keys)
         return await self._shown(letter)
 
     async def _shown(self, number: int) -> Mapping[str, Any]:
-        from dataclasses import asdict
+        from bus.cli.run import shell_reader
+        from deadletter.view import as_json, show
 
-        from bus.postgres.pool import in_transaction
-        from deadletter.store import read
-        from deadletter.view import decoded
-
-        letter = await in_transaction(self._core.pool, read, number)
-        return {**asdict(letter), "decoded": decoded(letter, self._core.codec)}
+        core = self._core
+        return as_json(*await show(core.pool, number, core.clear, shell_reader()))
 
 
 def _last_words(scratch: Path, console: "Console") -> None:

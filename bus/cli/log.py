@@ -84,7 +84,7 @@ def restore(data: Data = None, as_json: Json = False) -> None:
 
     async def again(core: "Core") -> int:
         events = EventReader(decode=core.codec.decode, know=core.schemas.know)
-        return await fill(core.pool, core.settings, core.contract, events, tell)
+        return await fill(core.pool, core.settings, core.contract, events, core.keys, progress=tell)
 
     progress, tell = counting("events restored:")
     with progress:

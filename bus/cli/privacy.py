@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,12 +16,14 @@ from bus.domain.errors import BusError
 from bus.domain.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bus.app import Core
-    from bus.privacy.reads import PrivacyRead
+    from bus.privacy.reads import PrivacyRead, TicketRead
     from bus.privacy.search import PersonRecords
 
 commands = typer.Typer(
-    name="privacy", help="Personal data: give out what is held, list who read it.", no_args_is_help=True
+    name="privacy", help="Personal data: give out or erase what is held, list who read it.", no_args_is_help=True
 )
 
 
@@ -65,37 +67,104 @@ def export(
     from bus.privacy.search import find
 
     async def work(core: "Core") -> "PersonRecords":
-        held = await find(core.pool, core.schemas, phone)
+        held = await find(core.pool, core.clear, phone)
         if held:
             with written(out) as write:
-                await in_transaction(core.pool, record, held, by, utc_now())
-                async for line in document(core.pool, core.schemas, held, utc_now()):
+                await in_transaction(core.pool, record, held, by=by, at=utc_now(), what="export")
+                async for line in document(core.pool, core.clear, held, utc_now()):
                     write(line)
         return held
 
     held = with_core(data, work)
     if not held:
-        echo(str(Text("总线没有这个电话的数据", "nothing is held of this phone")), err=True)
-        raise typer.Exit(1)
+        _nothing_held()
     echo(_counts(len(held.tickets), len(held.letters), len(held.refused)), err=True)
 
 
-@commands.command("log")
-def log_of_reads(data: Data = None, as_json: Json = False) -> None:
-    """List who exported what and when, the phone masked; the oldest first.
+@commands.command()
+def erase(
+    phone: Annotated[str, typer.Argument(metavar="PHONE", callback=number_of, help="However it is spelled.")],
+    by: Annotated[str, typer.Option("--by", callback=redrive.person, help="Who has it erased; it is recorded.")],
+    why: Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why; it is recorded.")],
+    data: Data = None,
+) -> None:
+    """Erase for good all that is held of the person with a phone: their tickets' personal texts, and refused input.
 
-    Example: ticketbus privacy log --json
+    Tickets must be closed; they stay, with order and counts, and their personal texts read （已删除）. What took
+    effect is deleted from ticket.commands and ticket.intake too. Run it again after a crash.
+
+    Exits 1 when nothing is held, or a ticket is open.
+
+    Example: ticketbus privacy erase 13800000001 --by 张工 --why "客户要求"
+    """
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.privacy.erase import Erasure
+    from bus.privacy.erase import erase as erase_now
+    from bus.privacy.kafka_copies import delete_handled
+
+    erasure = Erasure(by=by, why=why, at=utc_now())
+
+    async def work(core: "Core") -> "PersonRecords":
+        await delete_handled(core.pool, core.settings)  # first: what is left undone is found again by the tickets
+        return await erase_now(core.pool, core.clear, core.dispatcher.dispatch, phone, erasure)
+
+    held = with_core(data, work)
+    if not held:
+        _nothing_held()
+    echo(f"已删除 erased: {_counts(len(held.tickets), len(held.letters), len(held.refused))}")
+
+
+@commands.command()
+def migrate(
+    by: Annotated[str, typer.Option("--by", callback=redrive.person, help="Who has it done; it is recorded.")],
+    data: Data = None,
+) -> None:
+    """Seal what an earlier version stored in clear: in PostgreSQL in place, on Kafka by topics made anew.
+
+    Stop gateways, workers and who writes to ticket.commands first: it refuses while one is connected, or something
+    has not taken effect. Subscribers begin anew and see every event again. Run it again after a crash, it goes on.
+
+    Example: ticketbus privacy migrate --by 张工
+    """
+    from bus.cli.run import with_core
+    from bus.privacy.new_log import NAME
+    from bus.programs.privacy_migration import migrate as migrate_now
+
+    if with_core(data, lambda core: migrate_now(core, by, echo), name=NAME):
+        echo(str(Text("完成;现在可以启动程序", "done; programs may be started")))
+    else:
+        echo(str(Text("没有未封存的数据", "nothing is left in clear")))
+
+
+@commands.command("log")
+def log_of_reads(
+    ticket: Annotated[str, typer.Option("--ticket", help="Who read this ticket in clear instead.")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List who had what exported or erased and when, the phone masked; or who read a ticket. The oldest first.
+
+    Example: ticketbus privacy log --ticket T20261122-000001 --json
     """
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.privacy.reads import reads
+    from bus.privacy.reads import PrivacyRead, reads, ticket_reads
 
-    for one in with_core(data, lambda core: reads(core.pool)):
+    async def work(core: "Core") -> "Sequence[PrivacyRead | TicketRead]":
+        return await ticket_reads(core.pool, ticket.upper()) if ticket else await reads(core.pool)
+
+    for one in with_core(data, work):
         if as_json:
             echo_json(asdict(one))
         else:
-            echo(_line(one))
+            echo(_line(one) if isinstance(one, PrivacyRead) else _ticket_line(one))
+
+
+def _nothing_held() -> NoReturn:
+    echo(str(Text("总线没有这个电话的数据", "nothing is held of this phone")), err=True)
+    raise typer.Exit(1)
 
 
 @contextmanager
@@ -126,7 +195,14 @@ def written(path: Path | None) -> "Iterator[Callable[[str], object]]":
 
 def _line(one: "PrivacyRead") -> str:
     counts = _counts(one.tickets, one.letters, one.refused_inputs)
-    return f"{one.read_at:%Y-%m-%d %H:%M:%S}  {one.read_by}  {one.phone_masked}  {counts}"
+    return (
+        f"{one.read_at:%Y-%m-%d %H:%M:%S}  {one.what}  {one.read_by}  {one.phone_masked}  {counts}  {one.why}".rstrip()
+    )
+
+
+def _ticket_line(one: "TicketRead") -> str:
+    who = f"{one.client} ({one.person})" if one.person else one.client
+    return f"{one.first_at:%Y-%m-%d %H:%M:%S} – {one.last_at:%H:%M:%S}  {who}  {one.times} 次 times"
 
 
 def _counts(tickets: int, letters: int, refused: int) -> str:

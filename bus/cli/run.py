@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import getpass
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -19,6 +20,7 @@ from bus.settings import Settings, lent_by, load, resolve
 
 if TYPE_CHECKING:
     from bus.app import Core
+    from bus.postgres.personal_keys import Reader
 
 CONNECTIONS = 4
 INTERRUPTED = 130
@@ -54,21 +56,32 @@ def run(main: Awaitable[Result], *, loop: Callable[[], asyncio.AbstractEventLoop
         raise typer.Exit(INTERRUPTED) from None
 
 
-def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]") -> Result:
+def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]", *, name: str = "") -> Result:
     """Run `work` on the core that the settings of `data` name; what it logs of errors goes to stderr, masked.
+
+    PostgreSQL shows its connections by `name`, where there is one.
 
     Raises typer.Exit(130) on Ctrl-C.
     """
     from bus.app import open_core
     from bus.observability.logging import configure
+    from bus.postgres.pool import APPLICATION
 
     configure("command", level="error")
 
     async def whole() -> Result:
-        async with open_core(resolved(data), connections=CONNECTIONS) as core:
+        async with open_core(resolved(data), connections=CONNECTIONS, name=name or APPLICATION) as core:
             return await work(core)
 
     return run(whole())
+
+
+def shell_reader() -> "Reader":
+    """Say who reads in clear from a shell: the user of the operating system."""
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.personal_keys import Reader
+
+    return Reader(client="shell", person=getpass.getuser(), at=utc_now())
 
 
 def counting(what: str) -> tuple[Progress, Callable[[int], None]]:
@@ -92,7 +105,7 @@ def echo_json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a datetime is one
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)

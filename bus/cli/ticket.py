@@ -132,12 +132,13 @@ def _lines(view: dict[str, Any]) -> dict[str, str]:
 
 def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":
     from bus.app import open_core
-    from bus.cli.run import run
+    from bus.cli.run import run, shell_reader
     from bus.domain.terms import TicketId
 
     async def work() -> "Sequence[Recorded]":
         async with open_core(settings, connections=2) as core:
-            return await core.store.events(TicketId(number))
+            events = await core.store.events(TicketId(number))
+            return await core.keys.shown(core.pool, [(number, one) for one in events], shell_reader())
 
     found = run(work())
     if not found:

@@ -48,9 +48,9 @@ def trace(
 
     async def work(core: "Core") -> "dict[str, Any] | None":
         records = physical(core.settings.namespace, LOG)
-        whole = page = await journey(core.pool, core.schemas, records, anything)
+        whole = page = await journey(core.pool, core.clear, records, anything)
         while whole and page and page["next"]:
-            page = await journey(core.pool, core.schemas, records, whole["ticket_id"], after=int(page["next"]))
+            page = await journey(core.pool, core.clear, records, whole["ticket_id"], after=int(page["next"]))
             whole["events"] += page["events"] if page else []
         return whole
 

@@ -1,21 +1,23 @@
 """Fills PostgreSQL from Kafka: events, folded states, keys and command ids, as far as the log holds them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bus.consistency.verify import CHUNK
 from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
-from bus.domain.events import Recorded, ReportJoined, TicketOpened
+from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name
+from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
 from bus.kafka.range_reader import open_reader
+from bus.postgres.personal_keys import Keys, PersonalKeys, opened
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
 from bus.settings import Settings
 from bus.wire.codec import ticket_from_json
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
+from bus.wire.sealing import is_clear
 from schemas.topics import LOG, Contract, physical
 
 _STATES = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%s) ORDER BY ticket_id FOR UPDATE"
@@ -40,11 +42,19 @@ class _Read(NamedTuple):
     record: Record
 
 
+class _Report(NamedTuple):
+    source: str
+    event: TicketOpened | ReportJoined
+    ticket: Ticket
+
+
 async def restore(
     pool: Pool,
     settings: Settings,
     contract: Contract,
     events: EventReader,
+    keys: PersonalKeys,
+    *,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> int:
     """Add every event of `ticket.events` that PostgreSQL lacks; gives how many. Safe to run again after a crash.
@@ -63,14 +73,14 @@ async def restore(
                     for record, recorded in await events.storable(await events.read(chunk.records))
                 ]
                 async with connected(pool) as connection:
-                    restored += await _restore_chunk(connection, contract, read)
+                    restored += await _restore_chunk(connection, contract, keys, read)
                 progress(restored)
     async with connected(pool) as connection:
         await connection.execute(_NUMBERS)
     return restored
 
 
-async def _restore_chunk(connection: Connection, contract: Contract, read: Sequence[_Read]) -> int:
+async def _restore_chunk(connection: Connection, contract: Contract, keys: PersonalKeys, read: Sequence[_Read]) -> int:
     ids = sorted({one.recorded.ticket_id for one in read})
     rows = await (await connection.execute(_STATES, (ids,))).fetchall()
     tickets: dict[TicketId, Ticket] = {
@@ -87,11 +97,17 @@ async def _restore_chunk(connection: Connection, contract: Contract, read: Seque
         return 0
     changed = {one.recorded.ticket_id: tickets[one.recorded.ticket_id] for one in new}
     settled = BatchDecision(tickets=changed, done=_done(one.recorded for one in new))
-    names = [(*name, *known) for name, known in sorted(_names(new, tickets).items())]
+    events = (one.recorded for one in new)
+    erased = {one.ticket_id: one.recorded_at for one in events if isinstance(one.event, PersonalDataErased)}
+    await keys.destroy_made_before(connection, erased)  # a backup from before the erasure has them again
+    found = await keys.load(connection, [one.record.value or b"" for one in new])
+    reports = list(_reports(new, tickets, found))
+    names, settled.phones = _names(reports), _phones(reports)
+    rows = [(*stored, *known) for stored, known in zip(keys.stored(names), names.values(), strict=True)]
     await add_events(connection, [(one.recorded, one.record.value or b"") for one in new])
-    await connection.execute(_NAMES, columns(names, 4))
+    await connection.execute(_NAMES, columns(sorted(rows), 4))
     await connection.execute(_FORGET, ([done.command_id for done in settled.done],))
-    await put_folds(connection, settled)
+    await put_folds(connection, settled, keys)
     await connection.execute(_PUBLISHED, columns(_outbox(contract, new), 6))
     return len(new)
 
@@ -124,17 +140,27 @@ def _done(events: Iterable[Recorded]) -> list[ProcessedCommand]:
     return list(found.values())
 
 
-def _names(read: Iterable[_Read], tickets: dict[TicketId, Ticket]) -> dict[TicketKey, KeyHolder]:
+def _names(reports: Iterable[_Report]) -> dict[TicketKey, KeyHolder]:
+    """Give the names that reports tell; a phone whose key is gone is no name any more."""
     names: dict[TicketKey, KeyHolder] = {}
-    for one in read:
-        event, ticket = one.recorded.event, tickets[one.recorded.ticket_id]
+    for source, event, ticket in reports:
         known = KeyHolder(ticket.ticket_id, ticket.opened_at)
-        if not isinstance(event, TicketOpened | ReportJoined):
-            continue
-        borne = [source_name(one.recorded.source, event.source_no)] if event.source_no else []
-        borne += [key_name(event)] if isinstance(event, TicketOpened) else []
-        borne += filter(None, [customer_name(event)])
+        borne = [source_name(source, event.source_no)] if event.source_no else []
+        if isinstance(event, TicketOpened) and is_clear(event.incident_key.value):
+            borne.append(key_name(event))
         for name in borne:
             if name not in names or names[name].opened_at <= known.opened_at:
                 names[name] = known
     return names
+
+
+def _phones(reports: Iterable[_Report]) -> set[tuple[str, TicketId]]:
+    return {(phone, one.ticket.ticket_id) for one in reports for phone in phones_of(one.event) if is_clear(phone)}
+
+
+def _reports(read: Iterable[_Read], tickets: dict[TicketId, Ticket], keys: Keys) -> Iterator[_Report]:
+    """Give the reports among events, in clear as far as their keys are there."""
+    for one in read:
+        if isinstance(one.recorded.event, TicketOpened | ReportJoined):
+            ticket = tickets[one.recorded.ticket_id]
+            yield _Report(one.recorded.source, opened(keys, ticket.ticket_id, one.recorded.event), ticket)

@@ -12,8 +12,11 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
+from bus.domain.events import Recorded
+from bus.domain.personal import personal_fields
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import LAST, above_limit
+from bus.observability.masking import MASK, mask_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,8 @@ def judge(
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
-        failed_attempt = written_down(one.failure, at=now, probe=is_open(breaker, config.breaker_limits))
+        probe = is_open(breaker, config.breaker_limits)
+        failed_attempt = written_down(one.failure, at=now, probe=probe, recorded=one.recorded)
         asked_s = asked_wait_s(failure, config.limits)
         breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
         match triage(failure, _tried(one.claim, failed_attempt, now), config.limits, now=now, jitter=chance()):
@@ -78,9 +82,18 @@ def _parked(
     )
 
 
-def written_down(failure: DeliveryFailed, *, at: datetime, probe: bool = False) -> dict[str, Any]:
-    """Give a failure as JSON values, for the row and for its dead letter."""
-    failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": failure.detail}
+def written_down(
+    failure: DeliveryFailed, *, at: datetime, probe: bool = False, recorded: Recorded | None = None
+) -> dict[str, Any]:
+    """Give a failure as JSON values, for the row and for its dead letter.
+
+    What a target repeats of the personal texts of `recorded` is masked: no row holds them in clear.
+    """
+    detail = failure.detail
+    for text in sorted(personal_fields(recorded.event).values() if recorded else (), key=len, reverse=True):
+        detail = detail.replace(text, MASK) if len(text) > 1 else detail
+    detail = mask_text(detail)
+    failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": detail}
     optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 

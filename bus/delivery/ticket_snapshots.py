@@ -1,7 +1,7 @@
 """A ticket's state as of an event: the same for every attempt, replay and redrive of that event."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bus.delivery.target import Call
@@ -15,9 +15,13 @@ KEPT = 1000  # tickets that are remembered: the next event wanted of one is most
 
 @dataclass(frozen=True, slots=True)
 class TicketSnapshots:
-    """Folds tickets from the last known version, by the log; a mended copy of an event changes no history."""
+    """Folds tickets from the last known version, by the log; a mended copy of an event changes no history.
+
+    What is remembered has its personal texts sealed; `in_clear` opens them for each call.
+    """
 
     store: Store
+    in_clear: Callable[[Ticket], Awaitable[Ticket]]
     _known: OrderedDict[TicketId, tuple[int, Ticket]] = field(default_factory=OrderedDict)
 
     async def ticket_at(self, call: Call) -> Ticket:
@@ -34,12 +38,15 @@ class TicketSnapshots:
         self._known.move_to_end(recorded.ticket_id)
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
-        return ticket
+        return await self.in_clear(ticket)
 
     async def _since(self, version: int, call: Call) -> Sequence[Recorded]:
-        """Give a ticket's events after a version, up to the call's; mostly that is the call's alone."""
+        """Give a ticket's events after a version, up to the call's; mostly that is the call's alone.
+
+        A state takes personal texts from its first event alone, which is read as it is stored: sealed.
+        """
         recorded = call.event
-        if version + 1 == recorded.version and not call.mended:
+        if version and version + 1 == recorded.version and not call.mended:
             return (recorded,)
         events = await self.store.events(recorded.ticket_id, after=version)
         return [one for one in events if one.version <= recorded.version]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bus.docgen.markdown import code, codes, document, table
-from bus.domain.commands import BreachSla, Command, Reopen, WarnSla
+from bus.domain.commands import INSIDE, Command, Reopen
 from bus.domain.naming import VAGUE, kebab
 from bus.domain.terms import State, Substate, WaitingFor
 from bus.domain.transitions import TRANSITIONS, TransitionRule
@@ -68,7 +68,7 @@ def _rows(*, historic: bool) -> Iterator[tuple[str, ...]]:
     """Give one row per command and duty, with all the states in which it is the same."""
     states: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for (state, command), duty in TRANSITIONS.items():
-        if duty.historic is historic and command not in (WarnSla, BreachSla):  # those the bus's own timer asks
+        if duty.historic is historic and command not in INSIDE:
             to = " or ".join(one.zh for one in _targets(state, command, duty))
             rest = (code(kebab(command)), to, codes(duty.needs), _time(duty.within), duty.action.zh, duty.action.en)
             states[rest].append(state.zh if state else "—")

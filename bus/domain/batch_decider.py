@@ -15,7 +15,7 @@ from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_name, key_name, source_name, ticket_number, trace_key
+from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number, trace_key
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
@@ -86,7 +86,7 @@ class ReadSet:
 
 @dataclass(slots=True, kw_only=True)
 class LoadedState:
-    """The store's answer to Wanted; deciding works on it in place."""
+    """The store's answer to ReadSet; deciding works on it in place. `seal` encrypts an event's personal texts (R50)."""
 
     tickets: dict[TicketId, Ticket]
     names: dict[TicketKey, KeyHolder]
@@ -94,6 +94,7 @@ class LoadedState:
     numbers: list[int]
     traces: set[TraceId] = field(default_factory=set)
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
+    seal: Callable[[TicketId, Event], Event] = lambda _, event: event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +105,7 @@ class BatchDecision:
     events: list[Recorded] = field(default_factory=list)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     names: dict[TicketKey, KeyHolder] = field(default_factory=dict)
+    phones: set[tuple[str, TicketId]] = field(default_factory=set)
     done: list[ProcessedCommand] = field(default_factory=list)
 
 
@@ -118,7 +120,7 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
             openings.append(request.command_id)
             traces.add(request.trace_id)
             opening.add(trace_key(request.trace_id))
-            opening.update(filter(None, (key_name(request.command), customer_name(request.command))))
+            opening.add(key_name(request.command))
             if request.command.source_no:
                 opening.add(source_name(request.source, request.command.source_no))
         elif not request.ticket_id:
@@ -191,7 +193,7 @@ def _settle_one(
             historic=request.historic,
             implied=request.implied,
             waived=request.waives,
-            event=event,
+            event=loaded.seal(ticket_id, event),
         )
         ticket = evolve(ticket, recorded)
         settled.events.append(recorded)
@@ -271,10 +273,7 @@ def _learn_names(
     stays = before and before.opened_at > known.opened_at and loaded.tickets[before.ticket_id].state is not State.CLOSED
     if answer is CommandResult.OPENED and not stays:
         learnt.append(key_name(request.command))
-    customer = customer_name(request.command)
-    newest = loaded.names.get(customer) if customer else None
-    if customer and (newest is None or newest.opened_at <= known.opened_at):
-        learnt.append(customer)
+    settled.phones.update((phone, ticket.ticket_id) for phone in phones_of(request.command))
     for name in learnt:
         loaded.names[name] = settled.names[name] = known
 

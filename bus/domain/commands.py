@@ -203,6 +203,13 @@ class BreachSla:
     clock: ClockName
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
+
+    reason: fields.Reason
+
+
 Command = (
     OpenTicket
     | Assign
@@ -227,10 +234,12 @@ Command = (
     | Escalate
     | WarnSla
     | BreachSla
+    | ErasePersonalData
 )
 
-# What may be asked from outside; the bus's own timer asks the other two.
-OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in (WarnSla, BreachSla))
+# What the bus's own programs ask, and nobody from outside.
+INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, ErasePersonalData)
+OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in INSIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

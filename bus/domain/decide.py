@@ -14,6 +14,7 @@ from bus.domain.commands import (
     Command,
     ConfirmClosure,
     Depart,
+    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -45,6 +46,7 @@ from bus.domain.events import (
     PartsRefused,
     PartsRequested,
     PauseReasonChanged,
+    PersonalDataErased,
     ProgressAsked,
     ReportJoined,
     TicketAssigned,
@@ -173,6 +175,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) ->
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
             return breach(ticket, name, request.at)
+        case ErasePersonalData(reason=reason):
+            return (PersonalDataErased(reason=reason),)
         case _ as unknown:
             assert_never(unknown)
 

@@ -230,6 +230,13 @@ class TicketEscalated:
     reason: fields.Reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalDataErased:
+    """The ticket's personal data was erased: no personal field of its events so far can be read any more (R50)."""
+
+    reason: fields.Reason
+
+
 Event = (
     TicketOpened
     | ReportJoined
@@ -256,6 +263,7 @@ Event = (
     | SlaWarned
     | SlaBreached
     | TicketEscalated
+    | PersonalDataErased
 )
 
 

@@ -20,6 +20,7 @@ from bus.domain.events import (
     PartsRefused,
     PartsRequested,
     PauseReasonChanged,
+    PersonalDataErased,
     ProgressAsked,
     Recorded,
     ReportJoined,
@@ -188,7 +189,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
         case SlaBreached(clock=name, due_at=due_at):
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
-        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | PersonalDataErased():
             return ticket
         case _ as unknown:
             assert_never(unknown)

@@ -8,7 +8,6 @@ from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.terms import KeyKind, TicketId, TraceId
 
-CUSTOMER = "customer"  # the kind of a name that finds a ticket and never joins a report
 _NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII | re.IGNORECASE)
 CHINA = timezone(timedelta(hours=8), "CST")
 
@@ -38,10 +37,10 @@ def key_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKey:
     return TicketKey(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))
 
 
-def customer_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKey | None:
-    """Name a ticket by its reporter's phone, so that it is found by it; this name joins no reports."""
-    phone = plain_phone(command.customer.phone)
-    return TicketKey(CUSTOMER, phone) if phone else None
+def phones_of(report: OpenTicket | TicketOpened | ReportJoined) -> set[str]:
+    """Give the phones that a ticket is found by, each in its one spelling: the reporter's, and a key that is one."""
+    key = report.incident_key
+    return {plain_phone(one) for one in (report.customer.phone, key.value if key.kind is KeyKind.PHONE else "") if one}
 
 
 def trace_key(trace_id: TraceId) -> TicketKey:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bus.domain.commands import (
+    INSIDE,
     Accept,
     AddEvidence,
     Arrive,
@@ -14,6 +15,7 @@ from bus.domain.commands import (
     Command,
     ConfirmClosure,
     Depart,
+    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -126,6 +128,9 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.CLOSED, Reopen): TransitionRule(
         to=None, action=Text("重新打开并说明原因", "reopen and say why"), needs=("reason",)
     ),
+    (State.CLOSED, ErasePersonalData): TransitionRule(
+        to=None, action=Text("删除个人信息并说明原因", "erase personal data and say why"), needs=("reason",)
+    ),
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},
 }
@@ -145,5 +150,5 @@ def legal_in(state: State) -> tuple[type[Command], ...]:
     return tuple(
         command
         for (start, command), duty in TRANSITIONS.items()
-        if start is state and not duty.historic and command not in (WarnSla, BreachSla)
+        if start is state and not duty.historic and command not in INSIDE
     )

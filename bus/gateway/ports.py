@@ -3,19 +3,32 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.binding import Client
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
+from bus.postgres.personal_keys import Reader
 from schemas.messages import RequestReceived
 
+Value = TypeVar("Value")
 Spool = Callable[[RequestReceived], Awaitable[None]]
 """Put a raw request on the intake topic, acknowledged by all replicas. Raises KafkaUnavailable."""
 
 Waits = Callable[[str], Awaitable[bool]]
 """Say whether earlier deliveries of a source still wait on Kafka; its later ones then go behind them. Never raises."""
+
+
+class InClear(Protocol):
+    """Gives what is shown of tickets in clear (R50)."""
+
+    async def __call__(self, items: Sequence[tuple[str, Value]], reader: Reader) -> list[Value]:
+        """Open the personal texts of values, each of the ticket named; who reads is recorded.
+
+        Raises StoreUnavailable.
+        """
+        ...
 
 
 class JourneyOf(Protocol):
@@ -108,8 +121,8 @@ class DeadLetterService(Protocol):
         """List the open letters by what one repair would mend."""
         ...
 
-    async def letter(self, number: int) -> Mapping[str, Any] | None:
-        """Show a letter, decoded and raw, with its attempts and decisions."""
+    async def letter(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
+        """Show a letter, decoded in clear and raw, with its attempts and decisions; who reads is recorded."""
         ...
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:

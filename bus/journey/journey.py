@@ -15,25 +15,28 @@ from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, OUTBOX, SO
 from bus.journey.hops import hops_of
 from bus.journey.verdict import StoppedHandler, verdict
 from bus.observability.masking import mask_text
+from bus.postgres.clear_events import ClearEvents
 from bus.postgres.pool import Connection, Pool, snapshot
-from bus.schema_registry import SchemaLearner
 from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
 
 LETTERS_MAX = 100
 EVENTS_MAX = 200  # told at once
 
-# By ticket no., trace id, any name (serial, order, phone, source no.), the device's serial, or the trace of a later
-# request that became a letter: what is the bus's own comes before what anybody may write; then the newest first.
+# By ticket no., trace id, a phone, serial or order, a source's number, or the trace of a later request that became a
+# letter: what is the bus's own comes before what anybody may write, and what has a form before what has none.
 _FIND: LiteralString = """
 SELECT state FROM ticket_states JOIN (
     SELECT ticket_id, min(rank) AS rank FROM (
         SELECT ticket_id, 1 AS rank FROM ticket_states WHERE ticket_id = ANY(%(any)s)
         UNION ALL SELECT ticket_id, 2 FROM ticket_states WHERE trace_id = ANY(%(any)s)
-        UNION ALL SELECT ticket_id, 3 FROM ticket_names WHERE value = ANY(%(any)s)
-        UNION ALL (SELECT ticket_id, 3 FROM device_history WHERE serial = ANY(%(any)s)
+        UNION ALL (SELECT ticket_id, 3 FROM ticket_phones WHERE phone = ANY(%(phones)s)
+                   ORDER BY ticket_id DESC LIMIT 20)
+        UNION ALL SELECT ticket_id, CASE WHEN kind LIKE 'source:%%' THEN 5 ELSE 4 END FROM ticket_names
+                  WHERE value = ANY(%(any)s)
+        UNION ALL (SELECT ticket_id, 4 FROM device_history WHERE serial = ANY(%(any)s)
                    ORDER BY opened_at DESC LIMIT 20)
-        UNION ALL (SELECT ticket_id, 4 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
+        UNION ALL (SELECT ticket_id, 6 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 _REFUSED = """
@@ -51,7 +54,7 @@ _Row = TypeVar("_Row")
 
 async def journey(
     pool: Pool,
-    schemas: SchemaLearner,
+    clear: ClearEvents,
     records: str,
     anything: str,
     *,
@@ -70,8 +73,10 @@ async def journey(
     Raises StoreUnavailable, and as `SchemaLearner.events` does.
     """
     names = spellings(anything)
+    phones = [clear.keys.lookup(one) for one in names if one.isdigit()]
     async with snapshot(pool) as connection:
-        found = [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, {"any": names})]
+        states = await _rows(connection, _FIND, {"any": names, "phones": phones})
+        found = [ticket_from_json(state) for (state,) in states]
         ticket = found[0] if found else None
         if ticket is None:
             asked = {"tickets": names, "traces": names, "most": LETTERS_MAX}
@@ -92,7 +97,7 @@ async def journey(
         refused = await _rows(connection, _REFUSED, asked)
         stopped = [StoppedHandler(*row) for row in await _rows(connection, _STOPPED, asked)]
     # Its look-ups need the connection that is free now.
-    events = await schemas.events([row.value for row in rows[EVENTS]])
+    events = await clear.schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
     unpublished = [row.version for row in rows[OUTBOX] if row.published_at is None]
     return {

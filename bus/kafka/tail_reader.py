@@ -22,6 +22,8 @@ FETCH_BYTES_MAX = 128 * 1024  # of a partition: so much waits in memory, for eac
 POLL_MS = 500
 CALL_S_MAX = 10.0
 
+LOG_APART = 10**12  # offsets that a log before the present one never reached
+
 Know = Callable[[Iterable[bytes | None]], Awaitable[None]]
 """Look up the schemas of values that were registered after this gateway started. Raises Transient."""
 
@@ -81,11 +83,16 @@ class LogSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaLog:
-    """Kafka by plain consumers: assigned partitions, no group, nothing committed."""
+    """Kafka by plain consumers: assigned partitions, no group, nothing committed.
+
+    `before`: how many logs there were before the present one. Offsets of each count from LOG_APART more than those of
+    the last, so that no cursor of an older one names a place here.
+    """
 
     settings: Settings
     contract: Contract
     know: Know = nothing_more
+    before: int = 0
 
     async def ping(self) -> None:
         """Touch the brokers. Raises KafkaUnavailable."""
@@ -98,7 +105,8 @@ class KafkaLog:
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 await consumer.start()
-            yield KafkaTailReader(consumer, self.settings.namespace, self.contract, self.know)
+            first = self.before * LOG_APART
+            yield KafkaTailReader(consumer, self.settings.namespace, self.contract, self.know, first)
         except OffsetOutOfRangeError as error:
             raise OffsetGone(str(error)) from error
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
@@ -109,12 +117,13 @@ class KafkaLog:
 
 @dataclass(frozen=True, slots=True)
 class KafkaTailReader:
-    """A consumer with its partitions under their logical names."""
+    """A consumer with its partitions under their logical names; its offsets count from `first`."""
 
     consumer: AIOKafkaConsumer
     namespace: str
     contract: Contract
     know: Know
+    first: int = 0
     _places: dict[TopicPartition, Partition] = field(default_factory=dict)
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
@@ -129,7 +138,10 @@ class KafkaTailReader:
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}") from error
         both = list(zip(places, partitions, strict=True))
-        return Bounds({place: first[one] for place, one in both}, {place: after[one] for place, one in both})
+        return Bounds(
+            {place: self.first + first[one] for place, one in both},
+            {place: self.first + after[one] for place, one in both},
+        )
 
     def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Assign and seek."""
@@ -137,21 +149,23 @@ class KafkaTailReader:
         self._places.update({self._physical(place): place for place in positions})
         self.consumer.assign(list(self._places))
         for partition, place in self._places.items():
-            self.consumer.seek(partition, positions[place])
+            self.consumer.seek(partition, positions[place] - self.first)
 
     async def read(self) -> Sequence[Record]:
         """Poll once."""
         found = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS_MAX)
         await self.know(one.value for records in found.values() for one in records)
         return [
-            replace(record_of(one), topic=self._places[partition].topic)
+            replace(record_of(one), topic=self._places[partition].topic, offset=self.first + one.offset)
             for partition, records in found.items()
             for one in records
         ]
 
     async def positions(self) -> Positions:
         """Ask the consumer, not the brokers."""
-        return {place: await self.consumer.position(partition) for partition, place in self._places.items()}
+        return {
+            place: self.first + await self.consumer.position(partition) for partition, place in self._places.items()
+        }
 
     def _physical(self, place: Partition) -> TopicPartition:
         return TopicPartition(physical(self.namespace, place.topic), place.partition)

@@ -1,4 +1,4 @@
-"""Topic administration by the contract: create, alter, compare; nothing is ever deleted."""
+"""Topic administration by the contract: create, alter, compare; deleted is only what is to be made anew."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
@@ -34,13 +34,26 @@ async def apply_topics(settings: Settings, contract: Contract, *, replication: i
         return [name for name, *_ in made]
 
 
-async def _until_known(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
-    """Wait until a broker tells of topics that were just made: who writes before that finds none."""
+async def delete_topics(settings: Settings, names: Collection[str]) -> None:
+    """Delete topics with all that they hold, and wait until no broker tells of them; idempotent.
+
+    Raises KafkaUnavailable, TopicRefused.
+    """
+    async with admin(settings) as client:
+        if there := sorted(set(names) & set(await client.list_topics())):
+            for name, code, *rest in (await client.delete_topics(there)).topic_error_codes:
+                check(name, code, *rest)
+            await _until_known(client, there, gone=True)
+
+
+async def _until_known(client: AIOKafkaAdminClient, names: Collection[str], *, gone: bool = False) -> None:
+    """Wait until a broker tells of topics that were just made, or no more of those that were deleted."""
     for _ in range(KNOWN_LOOKS_MAX):
-        if not set(names) - set(await client.list_topics()):
+        there = set(await client.list_topics())
+        if not (set(names) & there if gone else set(names) - there):
             return
         await asyncio.sleep(KNOWN_EVERY_S)
-    raise KafkaUnavailable("the topics were made, and no broker tells of them")
+    raise KafkaUnavailable(f"topics were {'deleted' if gone else 'made'}, and the brokers do not tell so")
 
 
 async def alter_topics(settings: Settings, contract: Contract) -> list[str]:

@@ -102,6 +102,8 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         "kafka_bootstrap": settings.kafka_bootstrap or kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": settings.schema_registry_url or schema_registry.url(port=ports["registry"]),
     }
+    if not settings.master_key_file:
+        values["master_key"] = settings.master_key.get_secret_value() if settings.master_key else secrets.master_key
     given_auth = settings.schema_registry_basic_auth
     if settings.schema_registry_url is None:
         values["schema_registry_basic_auth"] = schema_registry.basic_auth(secrets.registry_password)
@@ -124,6 +126,7 @@ def environment(state: StackState, data: Path) -> dict[str, str]:
     """Answer the environment of the programs."""
     lent = state.lends
     return dict(os.environ) | {
+        "TICKETBUS_MASTER_KEY": lent.get("master_key", ""),
         "DATABASE_URL": lent["database_url"],
         "KAFKA_BOOTSTRAP": lent["kafka_bootstrap"],
         "SCHEMA_REGISTRY_URL": lent["schema_registry_url"],

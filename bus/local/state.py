@@ -33,6 +33,7 @@ class Secrets:
     registry_database_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     registry_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     kafka_cluster: str = field(default_factory=cluster_id)
+    master_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     token: str = field(default_factory=lambda: "tb_" + secrets.token_urlsafe(32))
     webhook_crm: str = field(default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
 

@@ -1,9 +1,10 @@
 """Fills Kafka from PostgreSQL: events missing on a topic go back into the outbox, and the relay publishes them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from bus.kafka.range_reader import RangeReader, open_reader
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings
 from bus.wire.partitioner import partition_of
@@ -13,9 +14,14 @@ from schemas.topics import LOG, Contract, Topic, physical
 
 _NEVER = """
 SELECT ticket_id, version FROM events e
-WHERE ce_type = ANY(%s) AND (%s OR NOT historic) AND NOT EXISTS (
+WHERE ce_type = ANY(%s) AND (%s OR NOT historic) AND (%s::interval IS NULL OR recorded_at > now() - %s::interval)
+AND NOT EXISTS (
     SELECT FROM outbox o WHERE o.ticket_id = e.ticket_id AND o.version = e.version AND o.topic = %s)
 ORDER BY ticket_id, version"""
+# A clock may have run backwards: within a ticket the versions say what came first.
+_ALL = """
+SELECT ticket_id, version, ce_type, historic, now() - recorded_at FROM events
+ORDER BY max(recorded_at) OVER (PARTITION BY ticket_id ORDER BY version), ticket_id, version"""
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
@@ -77,13 +83,35 @@ async def _strike_out(
 
 
 async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:
-    """Queue what was never queued for the topic, in the order of each ticket."""
+    """Queue what was never queued for the topic and is not older than it keeps, in the order of each ticket."""
     wanted = [one.ce_type for one in EVENT_TYPES if one.cls.__name__ in topic.event_names]
     queued = 0
     async with connected(pool) as connection, connection.cursor("never_queued") as events:
-        await events.execute(_NEVER, (wanted, topic.historic, name))
+        await events.execute(_NEVER, (wanted, topic.historic, topic.retention, topic.retention, name))
         while found := await events.fetchmany(CHUNK):
             rows = [(partition_of(ticket_id, shards), name, ticket_id, version) for ticket_id, version in found]
             await connection.execute(_QUEUE, columns(rows, 4))
             queued += len(rows)
     return queued
+
+
+async def queue_all_anew(connection: Connection, contract: Contract) -> int:
+    """Queue every event for every topic that the contract names for it, in the order of time; gives the last row's id.
+
+    A topic that keeps records for a time gets no older ones. What was in the outbox is gone, published or not.
+    """
+    names = {one.ce_type: one.cls.__name__ for one in EVENT_TYPES}
+    kept = {name: topic.retention or timedelta.max for name, topic in contract.topics.items()}
+    await connection.execute("TRUNCATE outbox")
+    async with connection.cursor("all_events") as events:
+        await events.execute(_ALL)
+        while found := await events.fetchmany(CHUNK):
+            rows = [
+                (partition_of(ticket_id, contract.topics[LOG].partitions), topic, ticket_id, version)
+                for ticket_id, version, ce_type, historic, age in found
+                for topic in (contract.historic if historic else contract.live).get(names.get(ce_type, ""), (LOG,))
+                if age < kept[topic]
+            ]
+            await connection.execute(_QUEUE, columns(rows, 4))
+    ((last,),) = await (await connection.execute("SELECT coalesce(max(id), 0) FROM outbox")).fetchall()
+    return int(last)

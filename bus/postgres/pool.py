@@ -16,17 +16,21 @@ Pool = AsyncConnectionPool[Connection]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
+APPLICATION = "ticketbus"
 CONNECT_TIMEOUT_S = 5.0
 UNANSWERED_MS_MAX = 10_000
 _AWAY = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, size: int = 8) -> AsyncIterator[Pool]:
-    """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away."""
+async def open_pool(url: str, *, size: int = 8, name: str = APPLICATION) -> AsyncIterator[Pool]:
+    """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away.
+
+    The server shows them by `name`, which begins with APPLICATION.
+    """
     options: dict[str, Any] = {
         "connect_timeout": int(CONNECT_TIMEOUT_S),
-        "application_name": "ticketbus",
+        "application_name": name,
         # A server that vanished is noticed by unacknowledged data (TCP user timeout) or by keepalives.
         "tcp_user_timeout": UNANSWERED_MS_MAX,
         "keepalives_idle": 10,

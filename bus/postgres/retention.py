@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from bus.domain.errors import StoreUnavailable
+from bus.postgres.personal_keys import DESTROY
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import SettingsInvalid
 from schemas.topics import LOG
@@ -55,6 +56,15 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
             AND NOT EXISTS (SELECT FROM letters e WHERE e.edited_from = t.id)""",
         what="dead letters that were decided, with their decisions",
     ),
+    "personal_reads": RowLifetime(days=1095, since="last_at", what="who read which ticket in clear, by day"),
+    "personal_keys": RowLifetime(
+        days=1095,
+        since="made_at",
+        only="""wrapped IS NOT NULL AND (about = 'input' OR EXISTS (
+            SELECT FROM ticket_states s WHERE s.ticket_id = t.about AND s.state->>'state' = 'closed'
+            AND (s.state->>'closed_at')::timestamptz < %(before)s))""",
+        what="personal data: its keys are destroyed so long after they were made and the ticket was closed",
+    ),
 }
 """Events with their place on the log, states, names, open letters and reads of personal data are kept for ever.
 
@@ -68,6 +78,10 @@ _DELETE_LETTERS: Final = """
 WITH old AS (SELECT id FROM letters t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED),
      decisions AS (DELETE FROM letter_decisions WHERE letter IN (SELECT id FROM old))
 DELETE FROM letters WHERE id IN (SELECT id FROM old)"""
+_DESTROY_KEYS: Final = DESTROY.replace(
+    "{which}", "SELECT key_id, about FROM personal_keys t WHERE {since} < %(before)s AND {only} LIMIT %(most)s"
+)
+_HOW: Final[Mapping[str, str]] = {"letters": _DELETE_LETTERS, "personal_keys": _DESTROY_KEYS}
 _STORAGE: Final = """
 SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
 FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY 3 DESC"""
@@ -109,7 +123,7 @@ async def delete_old_rows(pool: Pool, days: Mapping[str, int]) -> None:
 async def delete_batch(pool: Pool, table: str, days: int) -> int:
     """Delete at most BATCH old rows of a table; gives how many. Rows that others hold are left for the next time."""
     kept = TABLES[table]
-    query = _DELETE_LETTERS if table == "letters" else _DELETE
+    query = _HOW.get(table, _DELETE)
     async with connected(pool) as connection:
         await connection.execute(_ONE_AT_A_TIME)
         ((before,),) = await (await connection.execute("SELECT now() - make_interval(days => %s)", (days,))).fetchall()

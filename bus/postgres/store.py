@@ -12,7 +12,8 @@ from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import CUSTOMER, KeyHolder, TicketKey
+from bus.domain.ticket_keys import KeyHolder, TicketKey
+from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys, TicketSealing
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
@@ -60,6 +61,8 @@ _PUT_NAMES = """
 UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
 WHERE n.kind = w.kind AND n.value = w.value"""
+_ADD_PHONES = """
+INSERT INTO ticket_phones (phone, ticket_id) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"""
 _ADD_DONE = """
 INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at)
 SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[])"""
@@ -74,17 +77,20 @@ Read = Callable[[Sequence[bytes]], Awaitable[Sequence[Recorded]]]
 class PostgresStore:
     """Where a change becomes true. Safe for many tasks at once; each transaction takes a connection of the pool.
 
-    `read` reads events back, also those whose schemas the codec was not taught; without it the codec does alone.
+    Personal texts of events and states are sealed, and phones stand as look-ups. `read` reads events back, also those
+    whose schemas the codec was not taught; without it the codec does alone.
     """
 
-    def __init__(self, pool: Pool, codec: Codec, contract: Contract, read: Read | None = None) -> None:
-        self._pool, self._codec, self._contract, self._read_events = pool, codec, contract, read
+    def __init__(
+        self, pool: Pool, codec: Codec, contract: Contract, keys: PersonalKeys, *, read: Read | None = None
+    ) -> None:
+        self._pool, self._codec, self._contract, self._keys, self._read_events = pool, codec, contract, keys, read
         self._shards = contract.topics[LOG].partitions
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
         async with connected(self._pool) as connection:
-            transaction = PostgresTransaction(connection, self._codec, self._contract, self._shards)
+            transaction = PostgresTransaction(connection, self._codec, self._contract, self._keys, self._shards)
             yield transaction
             await transaction.delete_unused_names()
 
@@ -122,19 +128,23 @@ class PostgresStore:
 class PostgresTransaction:
     """One transaction on one connection."""
 
-    def __init__(self, connection: Connection, codec: Codec, contract: Contract, shards: int) -> None:
+    def __init__(
+        self, connection: Connection, codec: Codec, contract: Contract, keys: PersonalKeys, shards: int
+    ) -> None:
         self._connection, self._codec, self._contract, self._shards = connection, codec, contract, shards
+        self._keys, self._sealing = keys, TicketSealing({})
         self._unused: set[TicketKey] = set()
 
     async def load(self, wanted: ReadSet) -> LoadedState:
         names = await self._names(_LOCK_NAMES, wanted.opening_names) | await self._names(_READ_NAMES, wanted.names)
         self._unused = {*wanted.opening_names} - {*names}
-        joined = (known.ticket_id for name, known in names.items() if name.kind != CUSTOMER)
-        ids = sorted({*wanted.ticket_ids, *joined})
+        ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in names.values())})
         async with self._connection.pipeline():
             tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
             rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
             traces = await self._connection.execute(_READ_TRACES, (list(wanted.trace_ids),))
+            keys = await self._connection.execute(KEYS_OF_TICKETS, (ids,))
+        self._sealing = self._keys.sealing(await keys.fetchall())
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
         done = {one.command_id: one for one in map(_done, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
@@ -149,6 +159,7 @@ class PostgresTransaction:
             done=done,
             numbers=await self._numbers(new) if new else [],
             traces={TraceId(trace_id) for (trace_id,) in await traces.fetchall()},
+            seal=self._sealing.seal,
         )
 
     async def _numbers(self, count: int) -> list[int]:
@@ -159,7 +170,8 @@ class PostgresTransaction:
         try:
             async with self._connection.pipeline():
                 await self._append_log(settled.events)
-                await put_folds(self._connection, settled)
+                await put_folds(self._connection, settled, self._keys)
+                await self._keys.put(self._connection, self._sealing)
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "commands_pkey":
                 raise CommandRaced("a command id was taken by a transaction that ran beside this one") from error
@@ -168,13 +180,16 @@ class PostgresTransaction:
     async def delete_unused_names(self) -> None:
         """Drop the lock rows of names that no ticket came to bear."""
         if self._unused:
-            await self._connection.execute(_FORGET_NAMES, columns(sorted(self._unused), 2))
+            await self._connection.execute(_FORGET_NAMES, columns(self._keys.stored(sorted(self._unused)), 2))
 
     async def _names(self, query: str, names: Sequence[TicketKey]) -> dict[TicketKey, KeyHolder]:
         if not names:
             return {}
-        rows = await (await self._connection.execute(query.encode(), columns(names, 2))).fetchall()
-        return {TicketKey(k, v): KeyHolder(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id}
+        by_stored = dict(zip(self._keys.stored(names), names, strict=True))
+        rows = await (await self._connection.execute(query.encode(), columns(by_stored, 2))).fetchall()
+        return {
+            by_stored[TicketKey(k, v)]: KeyHolder(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id
+        }
 
     async def _append_log(self, events: Sequence[Recorded]) -> None:
         await add_events(self._connection, [(event, self._codec.encode(event)) for event in events])
@@ -196,13 +211,16 @@ async def add_events(connection: Connection, events: Sequence[tuple[Recorded, by
     await connection.execute(_ADD_EVENTS, columns(rows, 11))
 
 
-async def put_folds(connection: Connection, settled: BatchDecision) -> None:
+async def put_folds(connection: Connection, settled: BatchDecision, keys: PersonalKeys) -> None:
     """Store what follows from the events: folded states, names, command ids."""
     states = [(t.ticket_id, t.version, t.trace_id, ticket_json(t).decode()) for t in settled.tickets.values()]
     await connection.execute(_PUT_STATES, columns(states, 4))
     if settled.names:
-        names = [(*name, *known) for name, known in sorted(settled.names.items())]
+        names = [(*keys.stored([name])[0], *known) for name, known in sorted(settled.names.items())]
         await connection.execute(_PUT_NAMES, columns(names, 4))
+    if settled.phones:
+        phones = sorted((keys.lookup(phone), ticket_id) for phone, ticket_id in settled.phones)
+        await connection.execute(_ADD_PHONES, columns(phones, 2))
     done = [
         (d.command_id, d.ticket_id, d.trace_id, d.fingerprint, d.answer.value, d.version, d.received_at)
         for d in settled.done

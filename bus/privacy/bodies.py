@@ -1,15 +1,29 @@
-"""The bytes of dead letters and refused inputs, decoded as JSON values. Pure."""
+"""What dead letters and refused inputs hold, in clear, as JSON values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
+from bus.postgres.clear_events import ClearEvents
+from bus.postgres.personal_keys import INPUT, opened
+from bus.postgres.pool import Pool, connected
 from bus.wire.codec import Codec, event_json, plain
+from bus.wire.sealing import opened_bytes
 from schemas.messages import CommandSent, RequestReceived
 
 _COMMAND = ("source", "actor", "at", "ticket_id", "ticket_source_no")
 _REQUEST = ("source", "client", "method", "path", "headers", "received_at")
+
+
+async def clear_bodies(pool: Pool, clear: ClearEvents, bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Read bodies of letters and refused inputs. Raises StoreUnavailable, RegistryUnavailable."""
+    async with connected(pool) as connection:
+        found = await clear.keys.load(connection, bodies)
+    inputs = [opened_bytes(found, INPUT, body) for body in bodies]
+    await clear.schemas.know(inputs)
+    values = [decoded(body, clear.schemas.codec) for body in inputs]
+    return [opened(found, str(value.get("ticket_id")), value) for value in values]  # an event that was delivered
 
 
 def decoded(body: bytes, codec: Codec) -> dict[str, Any]:

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
+import orjson
 from psycopg.rows import dict_row
 
 from bus.domain.personal import personal_fields
 from bus.domain.terms import TicketId
+from bus.postgres.clear_events import ClearEvents
 from bus.postgres.pool import Pool, connected
-from bus.privacy.bodies import decoded
+from bus.privacy.bodies import clear_bodies
 from bus.privacy.search import BATCH, PersonRecords
-from bus.schema_registry import SchemaLearner
-from bus.wire.codec import event_json
+from bus.wire.codec import event_json, ticket_from_json, ticket_json
 
 _STATE: LiteralString = "SELECT state FROM ticket_states WHERE ticket_id = %s"
 _EVENTS: LiteralString = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
@@ -37,16 +38,16 @@ _BY_ID: LiteralString = " WHERE id = ANY(%s) ORDER BY id"
 Row = dict[str, Any]
 
 
-async def document(pool: Pool, schemas: SchemaLearner, held: PersonRecords, now: datetime) -> AsyncIterator[str]:
+async def document(pool: Pool, clear: ClearEvents, held: PersonRecords, now: datetime) -> AsyncIterator[str]:
     """Give the lines of one JSON object: `phone`, `exported_at`, `tickets`; `letters` and `refused_inputs` of none.
 
     A ticket has its `state`, `events` (as on HTTP, each with the paths of its `personal` fields), `letters`,
     `refused_inputs`, and to whom it was given: `deliveries` by target, `pushes` by client. Raises as `find` does.
     """
     parts = {
-        "tickets": _tickets(pool, schemas, held.tickets),
-        "letters": _of_no_ticket(pool, schemas, _LETTERS, held.letters),
-        "refused_inputs": _of_no_ticket(pool, schemas, _REFUSED, held.refused),
+        "tickets": _tickets(pool, clear, held.tickets),
+        "letters": _of_no_ticket(pool, clear, _LETTERS, held.letters),
+        "refused_inputs": _of_no_ticket(pool, clear, _REFUSED, held.refused),
     }
     yield f'{{"phone": {json_text(held.phone)}, "exported_at": {json_text(now)}'
     for name, values in parts.items():
@@ -59,37 +60,38 @@ async def document(pool: Pool, schemas: SchemaLearner, held: PersonRecords, now:
     yield "}"
 
 
-async def _tickets(pool: Pool, schemas: SchemaLearner, ticket_ids: Sequence[TicketId]) -> AsyncIterator[Row]:
+async def _tickets(pool: Pool, clear: ClearEvents, ticket_ids: Sequence[TicketId]) -> AsyncIterator[Row]:
     for ticket_id in ticket_ids:
-        yield await _ticket(pool, schemas, ticket_id)
+        yield await _ticket(pool, clear, ticket_id)
 
 
 async def _of_no_ticket(
-    pool: Pool, schemas: SchemaLearner, query: LiteralString, numbers: Sequence[int]
+    pool: Pool, clear: ClearEvents, query: LiteralString, numbers: Sequence[int]
 ) -> AsyncIterator[Row]:
     for first in range(0, len(numbers), BATCH):
-        for row in await _inputs(pool, schemas, query + _BY_ID, numbers[first : first + BATCH]):
+        for row in await _inputs(pool, clear, query + _BY_ID, numbers[first : first + BATCH]):
             yield row
 
 
-async def _ticket(pool: Pool, schemas: SchemaLearner, ticket_id: TicketId) -> Row:
+async def _ticket(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> Row:
     (state,) = await _rows(pool, _STATE, ticket_id)
-    events = await schemas.events([row["value"] for row in await _rows(pool, _EVENTS, ticket_id)])
+    events = await clear.events([row["value"] for row in await _rows(pool, _EVENTS, ticket_id)])
+    shown = await clear.of_ticket(ticket_from_json(state["state"]))
     return {
         "ticket_id": ticket_id,
-        "state": state["state"],
+        "state": orjson.loads(ticket_json(shown)),
         "events": [{**event_json(one), "personal": list(personal_fields(one.event))} for one in events],
-        "letters": await _inputs(pool, schemas, _LETTERS + _OF_TICKET, ticket_id),
-        "refused_inputs": await _inputs(pool, schemas, _REFUSED + _OF_TICKET, ticket_id),
+        "letters": await _inputs(pool, clear, _LETTERS + _OF_TICKET, ticket_id),
+        "refused_inputs": await _inputs(pool, clear, _REFUSED + _OF_TICKET, ticket_id),
         "deliveries": await _rows(pool, _DELIVERIES, ticket_id),
         "pushes": await _rows(pool, _PUSHES, ticket_id),
     }
 
 
-async def _inputs(pool: Pool, schemas: SchemaLearner, query: LiteralString, which: str | Sequence[int]) -> list[Row]:
+async def _inputs(pool: Pool, clear: ClearEvents, query: LiteralString, which: str | Sequence[int]) -> list[Row]:
     rows = await _rows(pool, query, which)
-    await schemas.know([row["body"] for row in rows])
-    return [{**row, "body": decoded(row["body"], schemas.codec)} for row in rows]
+    bodies = await clear_bodies(pool, clear, [row["body"] for row in rows])
+    return [{**row, "body": body} for row, body in zip(rows, bodies, strict=True)]
 
 
 async def _rows(pool: Pool, query: LiteralString, which: str | Sequence[int]) -> list[Row]:

@@ -1,7 +1,7 @@
-"""The record of who read personal data in clear; kept for ever."""
+"""The record of who had personal data exported or erased, and of who read it in clear over HTTP or from a shell."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from psycopg.rows import class_row
 
@@ -10,14 +10,18 @@ from bus.privacy.phones import masked
 from bus.privacy.search import PersonRecords
 
 _ADD = """
-INSERT INTO privacy_reads (read_at, read_by, phone_masked, tickets, letters, refused_inputs)
-VALUES (%s, %s, %s, %s, %s, %s)"""
-_LIST = "SELECT read_at, read_by, phone_masked, tickets, letters, refused_inputs FROM privacy_reads ORDER BY id"
+INSERT INTO privacy_reads (read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+_LIST = """
+SELECT read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why FROM privacy_reads ORDER BY id"""
+_OF_TICKET = """
+SELECT read_on, client, person, what, first_at, last_at, times FROM personal_reads
+WHERE what = %s ORDER BY first_at, client, person"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyRead:
-    """An export: when, by whom, of which phone (masked), and how many of each it gave out."""
+    """An export or an erasure: when, by whom, of which phone (masked), how many of each, and why."""
 
     read_at: datetime
     read_by: str
@@ -25,15 +29,38 @@ class PrivacyRead:
     tickets: int
     letters: int
     refused_inputs: int
+    what: str
+    why: str
 
 
-async def record(connection: Connection, held: PersonRecords, by: str, at: datetime) -> None:
-    """Record that somebody is given what is held; commit it before anything is given out. Raises StoreUnavailable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRead:
+    """That a client read a ticket's personal texts on a day, for whom, from when to when and how often."""
+
+    read_on: date
+    client: str
+    person: str
+    what: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+async def record(
+    connection: Connection, held: PersonRecords, *, by: str, at: datetime, what: str, why: str = ""
+) -> None:
+    """Record an export or an erasure; commit it before anything is given out. Raises StoreUnavailable."""
     counts = (len(held.tickets), len(held.letters), len(held.refused))
-    await connection.execute(_ADD, (at, by, masked(held.phone), *counts))
+    await connection.execute(_ADD, (at, by, masked(held.phone), *counts, what, why))
 
 
 async def reads(pool: Pool) -> list[PrivacyRead]:
     """List what was read, the oldest first. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(PrivacyRead)) as cursor:
         return await (await cursor.execute(_LIST)).fetchall()
+
+
+async def ticket_reads(pool: Pool, ticket_id: str) -> list[TicketRead]:
+    """List who read a ticket in clear, the oldest first. Raises StoreUnavailable."""
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(TicketRead)) as cursor:
+        return await (await cursor.execute(_OF_TICKET, (ticket_id,))).fetchall()

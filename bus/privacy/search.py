@@ -6,11 +6,11 @@ from typing import Any, Final, LiteralString
 
 from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import KeyKind, TicketId
-from bus.domain.ticket_keys import CUSTOMER, TicketKey, customer_name, key_name
+from bus.domain.ticket_keys import phones_of
+from bus.postgres.clear_events import ClearEvents
 from bus.postgres.pool import Pool, connected
-from bus.privacy.bodies import decoded, texts
+from bus.privacy.bodies import clear_bodies, texts
 from bus.privacy.phones import mentions
-from bus.schema_registry import SchemaLearner
 from schemas.catalogue import BY_CLASS
 
 BATCH: Final = 100  # rows in memory at once; of one the bytes are at most 1 MiB
@@ -43,16 +43,16 @@ class PersonRecords:
         return bool(self.tickets or self.letters or self.refused)
 
 
-async def find(pool: Pool, schemas: SchemaLearner, phone: str) -> PersonRecords:
+async def find(pool: Pool, clear: ClearEvents, phone: str) -> PersonRecords:
     """Find all that is held of a phone, in its one spelling; reads every report, letter and refused input once.
 
     Raises StoreUnavailable, RegistryUnavailable, and InvariantBroken when an event cannot be read: none is left out.
     """
     return PersonRecords(
         phone=phone,
-        tickets=await _tickets(pool, schemas, phone),
-        letters=[one async for one in _mentioning(pool, schemas, phone, _LETTERS)],
-        refused=[one async for one in _mentioning(pool, schemas, phone, _REFUSED)],
+        tickets=await _tickets(pool, clear, phone),
+        letters=[one async for one in _mentioning(pool, clear, phone, _LETTERS)],
+        refused=[one async for one in _mentioning(pool, clear, phone, _REFUSED)],
     )
 
 
@@ -61,26 +61,30 @@ def reported_by(recorded: Recorded, phone: str) -> bool:
     event = recorded.event
     if not isinstance(event, TicketOpened | ReportJoined):
         return False
-    wanted = {TicketKey(CUSTOMER, phone), TicketKey(KeyKind.PHONE.value, phone)}
-    return bool(wanted & {customer_name(event), key_name(event)})
+    key = event.incident_key
+    return (
+        phone in phones_of(event)
+        or mentions(event.customer.phone, phone)  # of two in one field
+        or (key.kind is KeyKind.PHONE and mentions(key.value, phone))
+    )
 
 
-async def _tickets(pool: Pool, schemas: SchemaLearner, phone: str) -> list[TicketId]:
+async def _tickets(pool: Pool, clear: ClearEvents, phone: str) -> list[TicketId]:
     found = dict[TicketId, None]()
     after: dict[str, Any] = {"ticket": "", "version": 0}
     while rows := await _rows(pool, _REPORTS, {"types": _TYPES, **after}):
-        events = await schemas.events([value for _, _, value in rows])
+        events = await clear.events([value for _, _, value in rows])
         found.update({one.ticket_id: None for one in events if reported_by(one, phone)})
         after = {"ticket": rows[-1][0], "version": rows[-1][1]}
     return list(found)
 
 
-async def _mentioning(pool: Pool, schemas: SchemaLearner, phone: str, query: LiteralString) -> AsyncIterator[int]:
+async def _mentioning(pool: Pool, clear: ClearEvents, phone: str, query: LiteralString) -> AsyncIterator[int]:
     after = 0
     while rows := await _rows(pool, query, {"id": after}):
-        await schemas.know([body for _, body in rows])
-        for number, body in rows:
-            if any(mentions(text, phone) for text in texts(decoded(body, schemas.codec))):
+        bodies = await clear_bodies(pool, clear, [body for _, body in rows])
+        for (number, _), body in zip(rows, bodies, strict=True):
+            if any(mentions(text, phone) for text in texts(body)):
                 yield number
         after = rows[-1][0]
 

@@ -1,6 +1,6 @@
 """The dead-letter service of the gateway: carries requests out once per key, refusals as problems."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -29,8 +29,9 @@ from bus.gateway.routes.deadletter_requests import (
 )
 from bus.gateway.write.idempotency_store import act_idempotently
 from bus.intake.source_adapter import Source
-from bus.postgres.pool import Connection, Pool, in_transaction
-from bus.wire.codec import Codec
+from bus.postgres.clear_events import ClearEvents
+from bus.postgres.personal_keys import Reader
+from bus.postgres.pool import Connection, Pool
 from deadletter import redrive_store
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
@@ -38,7 +39,7 @@ from deadletter.edit import edit
 from deadletter.redrive_policy import RedriveLimits, retry_refusal
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone, SecondPersonNeeded
 from deadletter.replay import kind_of_origin
-from deadletter.view import as_json
+from deadletter.view import as_json, show
 
 _CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
     LetterGone: ("letter_gone", "letter"),
@@ -54,8 +55,7 @@ class PostgresDeadLetterService:
     """Meets bus.gateway.ports.DeadLetterService."""
 
     pool: Pool
-    codec: Codec
-    know: Callable[[Iterable[bytes | None]], Awaitable[None]]
+    clear: ClearEvents
     sources: Mapping[str, Source]
     two_persons: bool = False
 
@@ -65,13 +65,11 @@ class PostgresDeadLetterService:
         wanted = delivery_origin(listing.target) if listing.target else listing.origin
         return [asdict(one) for one in await letters.groups(self.pool, origin=wanted)]
 
-    async def letter(self, number: int) -> Mapping[str, Any] | None:
+    async def letter(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
         try:
-            letter = await in_transaction(self.pool, letters.read, number)
+            return as_json(*await show(self.pool, number, self.clear, reader))
         except LetterGone:
             return None
-        await self.know([letter.value])
-        return as_json(letter, self.codec)
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await redrive_store.redrives(self.pool)]
@@ -86,7 +84,7 @@ class PostgresDeadLetterService:
     async def _done(
         self, connection: Connection, asked: DeadLetterRequest, request: IdempotentRequest
     ) -> Mapping[str, Any]:
-        encode = self.codec.encode_record
+        encode, keys = self.clear.schemas.codec.encode_record, self.clear.keys
         if self.two_persons and isinstance(asked, FreezeRedrive | RunRedrive) and not request.person:
             zh, en = "须由署名的人冻结和执行:此令牌未绑定人员", "persons freeze and run it; this token is bound to none"
             raise SecondPersonNeeded(Text(zh, en))
@@ -94,7 +92,7 @@ class PostgresDeadLetterService:
             case RetryLetters(letters=numbers, why=why):
                 if refusal := retry_refusal(len({*numbers}), two_persons=self.two_persons):
                     raise HttpProblem(409, "second_person", "letters", refusal)
-                return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode)}
+                return {"retried": await letters.retry(connection, numbers, _decision(request, why), encode, keys)}
             case DiscardLetters(letters=numbers, why=why):
                 return {"discarded": await letters.discard(connection, numbers, _decision(request, why), encode)}
             case EditLetter(letter=number, why=why):
@@ -139,8 +137,7 @@ class PostgresDeadLetterService:
         if asked.changes and origin in ("webhook", "http"):
             raise CommandRefused("missing", "body", "请用 body 给出新的请求体", "give the new body, whole")
         text = asked.body.encode() or orjson.dumps(asked.changes)
-        codec, know, sources = self.codec, self.know, self.sources
-        return await edit(connection, asked.letter, text, decision, codec=codec, know=know, sources=sources)
+        return await edit(connection, asked.letter, text, decision, clear=self.clear, sources=self.sources)
 
 
 def _decision(request: IdempotentRequest, why: str) -> Decision:

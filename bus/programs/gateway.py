@@ -38,7 +38,8 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
-from bus.postgres.pool import connected
+from bus.postgres.pool import connected, in_transaction
+from bus.privacy import new_log
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
@@ -60,8 +61,9 @@ async def run_gateway(settings: Settings) -> None:
 
 async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
+    logs_before = await in_transaction(core.pool, new_log.made_before)
     config = uvicorn.Config(
-        _app(core, targets, spool),
+        _app(core, targets, spool, logs_before),
         host=core.settings.http_host,
         port=core.settings.http_port,
         log_config=None,
@@ -120,11 +122,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
+def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int) -> Starlette:
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
     known = sources(core.settings)
-    log = KafkaLog(settings=core.settings, contract=core.contract, know=core.schemas.know)
-    hub, sent_events = StreamHub(log, core.codec, core.contract.public()), PostgresSentEvents(core.pool)
+    log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
+    hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     writes = WriteSide(group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused)
     features: Sequence[Feature] = [
@@ -132,14 +134,14 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool) -> Starlette:
         read_routes(
             store=core.store,
             tickets=PostgresTicketReader(core.pool),
-            journey=functools.partial(journey, core.pool, core.schemas, physical(core.settings.namespace, LOG)),
+            journey=functools.partial(journey, core.pool, core.clear, physical(core.settings.namespace, LOG)),
             contract=core.contract,
+            in_clear=functools.partial(core.keys.shown, core.pool),
         ),
         deadletter_routes(
             PostgresDeadLetterService(
                 pool=core.pool,
-                codec=core.codec,
-                know=core.schemas.know,
+                clear=core.clear,
                 sources=known,
                 two_persons=core.settings.two_persons,
             )

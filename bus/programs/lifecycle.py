@@ -13,6 +13,8 @@ import structlog
 
 from bus.aio import unless
 from bus.app import Core, open_core
+from bus.postgres.pool import in_transaction
+from bus.privacy import new_log
 from bus.settings import Settings
 
 STOP_S_MAX = 12.0
@@ -31,13 +33,17 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 async def serve_until_stopped(
     settings: Settings, connections: int, serve: Callable[[Core, asyncio.Event], Coroutine[Any, Any, None]]
 ) -> None:
-    """Open the core, waiting for its database as long as it takes, and serve on it until SIGTERM or Ctrl-C."""
+    """Open the core, waiting for its database as long as it takes, and serve on it until SIGTERM or Ctrl-C.
+
+    Raises NotMigrated while `privacy migrate` has begun a new log and not ended it.
+    """
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with AsyncExitStack() as stack:
         opening = stack.enter_async_context(open_core(settings, connections=connections, patience_s=FOR_EVER))
         core = await unless(stopping, opening)
         if core is not None:
+            await in_transaction(core.pool, new_log.check_ended)
             await serve(core, stopping)
 
 

@@ -77,9 +77,9 @@ def push_sessions_of(core: Core, config: TargetsConfig) -> PushSessions | None:
                 name=name,
                 config=target,
                 pool=core.pool,
-                decode=core.codec.decode,
+                decode=core.clear.decode,
                 report=core.alerts,
-                know=core.schemas.know,
+                know=core.clear.know,
                 park=_park(core),
                 now=utc_now,
             )
@@ -95,7 +95,9 @@ def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Ru
     for name, target in config.targets.items():
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:
-                services = TargetServices(name=name, ticket_at=TicketSnapshots(core.store).ticket_at, now=utc_now)
+                services = TargetServices(
+                    name=name, ticket_at=TicketSnapshots(core.store, core.clear.of_ticket).ticket_at, now=utc_now
+                )
                 built = _built(core.settings, adapter, target, services)
                 serving[name] = (_delivery_worker(core, name, target, built), built)
             case PushAdapter():
@@ -124,8 +126,8 @@ def _delivery_worker(core: Core, name: str, config: TargetConfig, target: Target
         name=name,
         target=target,
         within_s=config.attempt_timeout.total_seconds(),
-        know=core.schemas.know,
-        decode=core.codec.decode,
+        know=core.clear.know,
+        decode=core.clear.decode,
         encode=core.codec.encode_record,
         dispatch=core.dispatcher.dispatch,
         refused=core.refused,

@@ -11,7 +11,11 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.kafka.yml"
 OURS = ("prepare", "gateway", "worker", "watch")
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
-FILLED = {"POSTGRES_PASSWORD": "letters0and0digits", "TICKETBUS_WEBHOOK_SECRET_CRM": "whsec_" + "MDEyMzQ1" * 4}
+FILLED = {
+    "POSTGRES_PASSWORD": "letters0and0digits",
+    "TICKETBUS_WEBHOOK_SECRET_CRM": "whsec_" + "MDEyMzQ1" * 4,
+    "TICKETBUS_MASTER_KEY": "MDEyMzQ1" * 6,
+}
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rule>:[-?][^}]*)?\}")
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.crm.adapter import CrmAdapter
+from bus.app import personal_keys
 from bus.cli import app
 from bus.settings import Settings, load, variables
 from tests.compose.compose_file import BROKERS, COMPOSE, FILE, OURS, ROOT, SERVICES, VARIABLE, environment, properties
@@ -45,6 +46,7 @@ def test_compose_every_program_gets_the_addresses_that_it_cannot_do_without(
     assert settings.database_url == "postgresql://ticketbus:letters0and0digits@postgres:5432/ticketbus?sslmode=disable"
     assert settings.kafka_bootstrap == "kafka-1:9092,kafka-2:9092,kafka-3:9092"
     assert settings.schema_registry_url == "http://registry:8080/apis/ccompat/v7"
+    assert personal_keys(settings).lookup("13800000000")
 
 
 @pytest.mark.parametrize("service", ["gateway", "worker"])
@@ -68,8 +70,8 @@ def test_compose_every_program_is_a_command_of_ours_in_the_image_of_this_version
 
 def test_compose_no_secret_has_a_default() -> None:
     found = {m["name"]: m["rule"] for m in VARIABLE.finditer(FILE.read_text(encoding="utf-8"))}
-    secrets = {name: rule for name, rule in found.items() if "PASSWORD" in name or "SECRET" in name}
-    assert set(secrets) == {"POSTGRES_PASSWORD", "TICKETBUS_WEBHOOK_SECRET_CRM"}
+    secrets = {name: rule for name, rule in found.items() if re.search("PASSWORD|SECRET|KEY", name)}
+    assert set(secrets) == {"POSTGRES_PASSWORD", "TICKETBUS_WEBHOOK_SECRET_CRM", "TICKETBUS_MASTER_KEY"}
     assert [name for name, rule in secrets.items() if not rule.startswith(":?")] == []
 
 

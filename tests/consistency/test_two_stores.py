@@ -162,8 +162,9 @@ async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None
     states = await _states(core)
     await execute(core, "TRUNCATE events, ticket_states, ticket_names, commands, outbox")
     await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
-    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 4 * TICKETS
-    assert await restore(core.pool, core.settings, core.contract, EventReader(decode=core.codec.decode)) == 0
+    events = EventReader(decode=core.codec.decode)
+    assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 4 * TICKETS
+    assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 0
     assert await _states(core) == states
     assert (await verified(core)).differences == 1  # the poison
     again = await core.dispatcher.dispatch(requests)

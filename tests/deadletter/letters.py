@@ -20,9 +20,10 @@ from bus.wire.record_reader import nothing_more
 from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import DeadLetter, Decision, NewDeadLetter
 from deadletter.rejected_inputs import MemoryRejectedInputs, PostgresRejectedInputs
-from deadletter.store import post, read
+from deadletter.store import post, read_clear
 from schemas.messages import CommandSent, RequestReceived
 from schemas.topics import load_contract
+from tests.databases import KEYS
 from tests.gateway.fakes import CODEC, RULES, StoreThatMayBeAway
 
 BEGAN = datetime(2026, 11, 22, 8, 29, tzinfo=UTC)
@@ -40,17 +41,17 @@ class LetterStore(MemoryRejectedInputs):
         """Begin with nothing found."""
         super().__init__()
         self.pool, self.found = pool, list[Alert]()
-        self._room = PostgresRejectedInputs(pool, CODEC.encode_record, now=lambda: DIED, report=self.found.append)
+        self._room = PostgresRejectedInputs(pool, CODEC.encode_record, KEYS, now=lambda: DIED, report=self.found.append)
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         await super().keep(inputs)
         await self._room.keep(inputs)
 
     async def letters(self) -> list[DeadLetter]:
-        """Read all letters, the oldest first."""
+        """Read all letters, the oldest first, input in clear."""
         async with connected(self.pool) as connection:
             rows = await (await connection.execute("SELECT id FROM letters ORDER BY id")).fetchall()
-        return [await in_transaction(self.pool, read, number) for (number,) in rows]
+        return [await in_transaction(self.pool, read_clear, number, KEYS) for (number,) in rows]
 
     async def put(self, *dead: NewDeadLetter) -> list[int]:
         """Post letters; gives their numbers."""

@@ -16,14 +16,15 @@ from bus.domain.events import NoteAdded, Recorded
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import in_transaction
 from bus.wire.codec import plain
-from bus.wire.record_reader import nothing_more
+from bus.wire.sealing import with_texts
 from deadletter import store as letters
 from deadletter.dead_letter import LetterGone, LetterKept
-from deadletter.edit import edit, edited
+from deadletter.edit import edit, edited_event, edited_input
 from deadletter.redrive_policy import RedriveLimits
 from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import CommandSent
 from tests.bus_under_test import eventually
+from tests.databases import KEYS, clear_on
 from tests.deadletter.letters import DECISION, LetterStore, dead, letter, noted, received
 from tests.deadletter.test_redrive_store import whole
 from tests.deadletter.test_store import deliver, letter_of
@@ -45,7 +46,7 @@ def mend(letter_store: LetterStore) -> Edit:
 
     async def edit_it(number: int, text: bytes) -> int:
         return await in_transaction(
-            letter_store.pool, edit, number, text, DECISION, codec=CODEC, know=nothing_more, sources=SOURCES
+            letter_store.pool, edit, number, text, DECISION, clear=clear_on(letter_store.pool), sources=SOURCES
         )
 
     return edit_it
@@ -77,7 +78,7 @@ async def test_edit_a_field_is_changed_for_one_target_alone_under_the_same_key(
     copy = await mend(original, b'{"text": "mended"}')
     assert (await in_transaction(delivery_queue.pool, letters.read, copy)).edited_from == original
     assert (await in_transaction(delivery_queue.pool, letters.read, original)).state == "edited"
-    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record, KEYS)
     await deliver(delivery_queue, taking(calls))
     await delivery_queue.add(("R1", 1), ("R1", 2), target="crm")
     async with delivery_workers(delivery_queue.pool, taking(others), name="crm"):
@@ -105,8 +106,8 @@ async def test_edit_of_a_chain_of_copies_the_newest_is_sent_and_the_others_stay(
         with pytest.raises(LetterGone, match=str(gone)):
             await mend(gone, b'{"text": "late"}')
         with pytest.raises(LetterGone, match=str(gone)):
-            await in_transaction(delivery_queue.pool, letters.retry, [gone], DECISION, CODEC.encode_record)
-    await in_transaction(delivery_queue.pool, letters.retry, [third], DECISION, CODEC.encode_record)
+            await in_transaction(delivery_queue.pool, letters.retry, [gone], DECISION, CODEC.encode_record, KEYS)
+    await in_transaction(delivery_queue.pool, letters.retry, [third], DECISION, CODEC.encode_record, KEYS)
     await deliver(delivery_queue, taking(calls))
     assert noted_in(calls) == [(1, "1"), (1, "best")]
     rows = "SELECT state, edited_from FROM letters ORDER BY id"
@@ -133,15 +134,16 @@ async def test_edit_a_copy_that_fails_again_is_a_letter_that_holds_the_copy_and_
     async def reject(_call: Call) -> None:
         raise DeliveryFailed(FailureKind.REJECTED, "still not")
 
-    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, letters.retry, [copy], DECISION, CODEC.encode_record, KEYS)
     await deliver(delivery_queue, Scripted(before=reject), parked=1)
     again = await in_transaction(delivery_queue.pool, letters.read, await letter_of(delivery_queue, "R1"))
-    assert CODEC.decode(again.value).event == NoteAdded(text="worse", changed=())
-    await in_transaction(delivery_queue.pool, letters.retry, [again.id], DECISION, CODEC.encode_record)
+    [copied] = await clear_on(delivery_queue.pool).events([again.value])
+    assert copied.event == NoteAdded(text="worse", changed=())
+    await in_transaction(delivery_queue.pool, letters.retry, [again.id], DECISION, CODEC.encode_record, KEYS)
     await deliver(delivery_queue, Scripted(before=sees("worse")), parked=1)
     again = await in_transaction(delivery_queue.pool, letters.read, await letter_of(delivery_queue, "R1"))
     last = await mend(again.id, b'{"text": "good"}')
-    await in_transaction(delivery_queue.pool, letters.retry, [last], DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, letters.retry, [last], DECISION, CODEC.encode_record, KEYS)
     await deliver(delivery_queue, taking(calls))
     assert noted_in(calls)[1:] == [(1, "good"), (2, "2")]
 
@@ -213,23 +215,26 @@ async def test_edit_that_breaks_the_schema_names_the_field_and_changes_nothing(
     assert [(one.state, list(one.decisions)) for one in await letter_store.letters()] == [("open", [])] * 2
 
 
-@pytest.mark.parametrize("one", ONE_OF_EACH, ids=lambda one: type(one.event).__name__)
+# Names of persons are read as people read them: without what cannot be seen.
+SEEN = [with_texts(one, lambda text: text.replace("\N{VARIATION SELECTOR-16}", "")) for one in ONE_OF_EACH]
+
+
+@pytest.mark.parametrize("one", SEEN, ids=lambda one: type(one.event).__name__)
 def test_edit_every_event_can_be_edited_and_what_is_not_named_stays(one: Recorded) -> None:
     of_erp = letter(origin="delivery:erp", target="erp", value=CODEC.encode(one))
     if not (own := plain(one.event)):
         return  # it says no more than that it happened
     with pytest.raises(LetterKept, match="nothing in it is changed"):
-        edited(of_erp, orjson.dumps(own), codec=CODEC, sources={})
+        edited_event(of_erp, one.event, orjson.dumps(own))
     for name, value in own.items():
-        if isinstance(value, str) and value == "冰箱❄️ fridge":
-            mended = CODEC.decode(edited(of_erp, orjson.dumps({name: "mended"}), codec=CODEC, sources={}))
-            assert plain(mended.event) == {**own, name: "mended"}
-            assert replace(mended, event=one.event) == one
+        if isinstance(value, str) and value == "冰箱❄ fridge":
+            mended = edited_event(of_erp, one.event, orjson.dumps({name: "mended"}))
+            assert plain(mended) == {**own, name: "mended"}
 
 
 def test_edit_of_a_command_the_words_change_and_neither_its_key_nor_its_ticket() -> None:
     was = noted("k1", "x")
-    mended = edited(letter(value=CODEC.encode_record(was)), b'{"text": "y"}', codec=CODEC, sources={})
+    mended = edited_input(letter(value=CODEC.encode_record(was)), b'{"text": "y"}', codec=CODEC, sources={})
     sent = CODEC.decode_record(mended)
     assert isinstance(sent, CommandSent)
     assert sent == replace(was, command=Note(text="y"))
@@ -238,19 +243,19 @@ def test_edit_of_a_command_the_words_change_and_neither_its_key_nor_its_ticket()
 def test_edit_a_request_is_written_anew_and_read_as_its_door_would_read_it() -> None:
     kept = {**received(b"").headers, ":path": "/v1/sources/fake/webhook", ":client": "fake"}
     webhook = letter(origin="webhook:fake", origin_ref="d1", value=b"bad", headers=kept)
-    assert edited(webhook, b"open note", codec=CODEC, sources=SOURCES) == b"open note"
+    assert edited_input(webhook, b"open note", codec=CODEC, sources=SOURCES) == b"open note"
     for wrong, code in ((b"worse bad", "unknown_type"), (b"nul", "nul")):
         with pytest.raises(MalformedInput, match=code):
-            edited(webhook, wrong, codec=CODEC, sources=SOURCES)
+            edited_input(webhook, wrong, codec=CODEC, sources=SOURCES)
     with pytest.raises(LetterKept, match="nothing in it is changed"):
-        edited(replace(webhook, value=b"open"), b"open", codec=CODEC, sources=SOURCES)
+        edited_input(replace(webhook, value=b"open"), b"open", codec=CODEC, sources=SOURCES)
     with pytest.raises(MalformedInput, match="no_such_source"):
-        edited(webhook, b"open", codec=CODEC, sources={})
+        edited_input(webhook, b"open", codec=CODEC, sources={})
     http = letter(**HTTP, value=b"{}")
     body = orjson.dumps(OPENING)
-    assert edited(http, body, codec=CODEC, sources={}) == body
+    assert edited_input(http, body, codec=CODEC, sources={}) == body
     with pytest.raises(MalformedInput, match="titel"):
-        edited(http, orjson.dumps({**OPENING, "titel": "?"}), codec=CODEC, sources={})
+        edited_input(http, orjson.dumps({**OPENING, "titel": "?"}), codec=CODEC, sources={})
 
 
 @pytest.mark.parametrize("own", [
@@ -258,7 +263,7 @@ def test_edit_a_request_is_written_anew_and_read_as_its_door_would_read_it() -> 
 ], ids=lambda own: str(own["origin"]))  # fmt: skip
 def test_edit_what_nobody_can_read_or_send_cannot_be_edited_and_is_told_why(own: dict[str, Any]) -> None:
     with pytest.raises(LetterKept, match="cannot be edited: "):
-        edited(letter(**own), b'{"text": "y"}', codec=CODEC, sources=SOURCES)
+        edited_input(letter(**own), b'{"text": "y"}', codec=CODEC, sources=SOURCES)
 
 
 @pytest.mark.parametrize("value", [b"junk", b"", b"\0\0\0\xff\xff", CODEC.encode(ONE_OF_EACH[0])])

@@ -18,8 +18,9 @@ from bus.kafka.range_reader import record_of
 from bus.postgres.pool import in_transaction
 from bus.wire.event_reader import EventReader
 from bus.wire.record_reader import nothing_more
+from bus.wire.sealing import is_sealed
 from deadletter.dead_letter import DeadLetter
-from deadletter.store import discard, groups
+from deadletter.store import discard, groups, read
 from schemas.messages import CommandSent
 from tests.deadletter.letters import (
     BEGAN,
@@ -66,6 +67,7 @@ async def test_inbound_a_webhook_that_cannot_be_translated_is_answered_and_is_on
     (letter,) = await letter_store.letters()
     assert gist([letter]) == [("webhook:fake", "d1", "malformed", "unknown_type")]
     assert (letter.value, letter.attempts, len(letter.failures)) == (b"bad words", 3, 3)
+    assert is_sealed((await in_transaction(letter_store.pool, read, letter.id)).value)
     assert letter.headers["webhook-id"] == "d1"
     assert letter.trace_id == answers[0].headers["traceparent"].split("-")[1]
     assert "webhook-signature" not in letter.headers

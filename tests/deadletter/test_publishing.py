@@ -25,6 +25,7 @@ from deadletter.redrive_store import DeadLetterQuery, freeze
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, load_contract
 from tests.bus_under_test import eventually
+from tests.databases import KEYS
 from tests.deadletter.letters import BEGAN, DECIDED, DECISION, DIED, LetterStore, dead, relaying, told
 from tests.proxy import unreachable
 from tests.schemas.codecs import CODEC
@@ -87,7 +88,9 @@ async def test_publishing_each_decision_is_told_after_its_letter_with_who_and_wh
     copy = await in_transaction(
         letter_store.pool, letters.replace, first, b"mended", replace(DECISION, why="料号录错"), encode
     )
-    await in_transaction(letter_store.pool, letters.retry, [copy], replace(DECISION, by="李工", why="再试"), encode)
+    await in_transaction(
+        letter_store.pool, letters.retry, [copy], replace(DECISION, by="李工", why="再试"), encode, KEYS
+    )
     (again,) = await letter_store.put(parked)
     await in_transaction(letter_store.pool, letters.discard, [again], replace(DECISION, why="线下处理"), encode)
     await told(letter_store, settings)
@@ -132,7 +135,7 @@ async def test_publishing_a_crash_between_send_and_commit_repeats_the_same_and_l
 ) -> None:
     seen = {place_of(record_of(one)) for one in await records(settings, COMMANDS)}
     numbers = await letter_store.put(*(dead(origin_ref=str(n)) for n in range(3)))
-    await in_transaction(letter_store.pool, letters.retry, numbers, DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, letters.retry, numbers, DECISION, CODEC.encode_record, KEYS)
     mark: Callable[..., Any] = relay_module._mark
 
     async def crash(*given: Any) -> None:

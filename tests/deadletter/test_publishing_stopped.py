@@ -23,6 +23,7 @@ from deadletter import store as letters
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER, LOG, Contract, load_contract, physical
 from tests.bus_under_test import eventually
+from tests.databases import KEYS
 from tests.deadletter.letters import DECISION, DIED, LetterStore, dead, relaying
 from tests.deadletter.test_publishing import about, until_waiting
 from tests.domain.people import RULES, START
@@ -53,7 +54,7 @@ async def make_small(settings: Settings, topic: str, partitions: int) -> None:
 
 async def open_tickets(letter_store: LetterStore, count: int) -> None:
     """Let tickets be opened, all over the partitions."""
-    store = PostgresStore(letter_store.pool, CODEC, CONTRACT)
+    store = PostgresStore(letter_store.pool, CODEC, CONTRACT, KEYS)
     await Dispatcher(store=store, rules=RULES, now=lambda: START).dispatch([fresh(opening()) for _ in range(count)])
 
 
@@ -62,7 +63,7 @@ async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters
 ) -> None:
     monkeypatch.setattr(stopped_shards, "RETRY_S", 0.2)
     (number,) = await letter_store.put(dead())
-    await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record, KEYS)
     async with without(settings, DEADLETTER) as (own, missing), relaying(letter_store, own) as relay:
         running = asyncio.create_task(relay.run())
         await open_tickets(letter_store, 30)
@@ -95,7 +96,7 @@ async def test_publishing_stopped_a_record_that_kafka_never_takes_stops_the_reco
             poison = OutboxRecord(topic=DEADLETTER, key="k", value=noise, timestamp=DIED)
             await outbox.queue(connection, [poison, replace(poison, value=b"behind it")])
         (number,) = await letter_store.put(dead())
-        await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record)
+        await in_transaction(letter_store.pool, letters.retry, [number], DECISION, CODEC.encode_record, KEYS)
         running = asyncio.create_task(relay.run())
         await open_tickets(letter_store, 30)
         await until_waiting(letter_store, {shard_of(DEADLETTER): 4})

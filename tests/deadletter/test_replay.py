@@ -19,6 +19,7 @@ from deadletter.dead_letter import LetterKept
 from deadletter.replay import NO_WAY_BACK, RETURN_BYTES_MAX, way_back
 from deadletter.store import retry
 from schemas.topics import COMMANDS, INTAKE
+from tests.databases import KEYS
 from tests.deadletter.letters import (
     BEGAN,
     DECISION,
@@ -100,7 +101,7 @@ async def test_replay_a_webhook_that_the_rules_allow_by_now_takes_effect_once(
     (letter,) = await letter_store.letters()
     assert letter.reason == "no_such_ticket"
     await take_in(INTAKE, store, letter_store, record(CODEC.encode_record(received(b"open", "d1")), 1, topic=INTAKE))
-    await in_transaction(letter_store.pool, retry, [letter.id], DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, retry, [letter.id], DECISION, CODEC.encode_record, KEYS)
     await told(letter_store, settings)
     (back,) = await came_back(settings, INTAKE)
     for _ in range(2):  # the stage, or the publisher, was killed in between
@@ -118,7 +119,7 @@ async def test_replay_a_command_goes_back_with_its_trace_and_what_is_refused_aga
     headers = (("traceparent", TRACEPARENT.encode()),)
     await take_in(COMMANDS, store, letter_store, record(CODEC.encode_record(noted("k2", "x")), headers=headers))
     (first,) = await letter_store.letters()
-    await in_transaction(letter_store.pool, retry, [first.id], DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, retry, [first.id], DECISION, CODEC.encode_record, KEYS)
     await told(letter_store, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert (back.value, back.headers[:-1], back.key) == (first.value, headers, b"commands")
@@ -126,7 +127,7 @@ async def test_replay_a_command_goes_back_with_its_trace_and_what_is_refused_aga
     second = (await letter_store.letters())[1]
     assert (second.state, second.origin_ref, second.attempts) == ("open", first.origin_ref, 1)
     await take_in(COMMANDS, store, letter_store, record(CODEC.encode_record(opened("k1")), 9, headers=headers))
-    await in_transaction(letter_store.pool, retry, [second.id], DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, retry, [second.id], DECISION, CODEC.encode_record, KEYS)
     await told(letter_store, settings)
     for one in await came_back(settings, COMMANDS, seen | {place_of(back)}):
         await take_in(COMMANDS, store, letter_store, one)
@@ -145,7 +146,7 @@ async def test_replay_what_a_target_answered_goes_back_and_takes_effect_once(
     answer = replace(noted("key-0", "已出库"), source="erp", ticket_id=ticket_id, ticket_source_no="")
     value = CODEC.encode_record(answer)
     (number,) = await letter_store.put(dead(origin="answer:erp", origin_ref="key-0", ticket_id=ticket_id, value=value))
-    await in_transaction(letter_store.pool, retry, [number], DECISION, CODEC.encode_record)
+    await in_transaction(letter_store.pool, retry, [number], DECISION, CODEC.encode_record, KEYS)
     await told(letter_store, settings)
     (back,) = await came_back(settings, COMMANDS, seen)
     assert back.key == ticket_id.encode()
@@ -161,7 +162,7 @@ async def test_replay_what_has_no_way_back_is_refused_with_what_to_do_and_nothin
     origin = f"{kind}:uci" if kind == "import" else kind
     numbers = await letter_store.put(dead(origin=origin), dead(origin_ref="another, that could go"))
     with pytest.raises(LetterKept, match=NO_WAY_BACK[kind].en):
-        await in_transaction(letter_store.pool, retry, numbers, DECISION, CODEC.encode_record)
+        await in_transaction(letter_store.pool, retry, numbers, DECISION, CODEC.encode_record, KEYS)
     assert [(one.state, list(one.decisions)) for one in await letter_store.letters()] == [("open", [])] * 2
     before = [await places(settings, topic) for topic in DOORS]
     assert await told(letter_store, settings) == 2, "the letters themselves"
@@ -175,6 +176,6 @@ async def test_replay_what_kafka_would_not_take_back_is_not_sent_again_and_stops
         dead(origin_ref="came packed", value=b"x" * (RETURN_BYTES_MAX + 1)), dead(origin_ref="small")
     )
     with pytest.raises(LetterKept, match=f"letter {packed} cannot be sent again"):
-        await in_transaction(letter_store.pool, retry, [packed, small], DECISION, CODEC.encode_record)
+        await in_transaction(letter_store.pool, retry, [packed, small], DECISION, CODEC.encode_record, KEYS)
     assert {one.state for one in await letter_store.letters()} == {"open"}
-    assert await in_transaction(letter_store.pool, retry, [small], DECISION, CODEC.encode_record) == 1
+    assert await in_transaction(letter_store.pool, retry, [small], DECISION, CODEC.encode_record, KEYS) == 1

@@ -1,6 +1,7 @@
 """Dead letters on a real database: grouped by cause, sent again or let go, all or none (R38)."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from bus.postgres.pool import Pool, in_transaction
 from deadletter.dead_letter import Decision, LetterGone
 from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
+from tests.databases import KEYS
 from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
@@ -64,7 +66,7 @@ async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follo
 ) -> None:
     target = await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("R2", 1), parked=2)
     number = await letter_of(delivery_queue, "R1")
-    assert await in_transaction(delivery_queue.pool, retry, [number], DECISION, CODEC.encode_record) == 1
+    assert await in_transaction(delivery_queue.pool, retry, [number], DECISION, CODEC.encode_record, KEYS) == 1
     mended = Scripted()
     await deliver(delivery_queue, mended, parked=1)
     assert mended.order == [("R1", 1), ("R1", 2)]
@@ -77,7 +79,7 @@ async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follo
 async def test_store_a_letter_that_fails_again_is_a_new_letter(delivery_queue: DeliveryQueue) -> None:
     await rejecting(delivery_queue, ("R1", 1), parked=1)
     first = await letter_of(delivery_queue, "R1")
-    await in_transaction(delivery_queue.pool, retry, [first], DECISION, CODEC.encode_record)
+    await in_transaction(delivery_queue.pool, retry, [first], DECISION, CODEC.encode_record, KEYS)
     await rejecting(delivery_queue, parked=1)
     second = await letter_of(delivery_queue, "R1")
     assert second != first
@@ -108,7 +110,7 @@ async def test_store_a_letter_let_go_is_never_delivered_and_what_waited_comes_fo
     assert await delivery_queue.claim() == [], "a replay does not bring it back"
 
 
-@pytest.mark.parametrize("decide", [retry, discard])
+@pytest.mark.parametrize("decide", [partial(retry, keys=KEYS), discard], ids=["retry", "discard"])
 async def test_store_one_letter_that_is_gone_and_nothing_is_changed(
     delivery_queue: DeliveryQueue, decide: object
 ) -> None:

@@ -17,9 +17,9 @@ from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.postgres.pool import Pool
-from bus.wire.record_reader import nothing_more
 from deadletter import store as letters
 from deadletter.rejected_inputs import MemoryRejectedInputs
+from tests.databases import clear_on
 from tests.delivery.deliveries import ERP
 from tests.schemas.codecs import CODEC
 
@@ -106,13 +106,13 @@ def utc_now() -> datetime:
 
 def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any) -> DeliveryWorker:
     """Make a worker that calls a target."""
-    terms = plan(**own)
+    terms, clear = plan(**own), clear_on(pool)
     caller = AttemptRunner(
         name=name,
         target=target,
         within_s=terms.attempt_timeout.total_seconds(),
-        know=nothing_more,
-        decode=CODEC.decode,
+        know=clear.know,
+        decode=clear.decode,
         encode=CODEC.encode_record,
         dispatch=unwanted,
         refused=MemoryRejectedInputs(),

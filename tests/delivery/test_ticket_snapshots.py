@@ -6,7 +6,7 @@ from bus.delivery.target import Call
 from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.commands import Accept, Note
 from bus.domain.events import Recorded, TicketAssigned
-from bus.domain.ticket import evolve
+from bus.domain.ticket import Ticket, evolve
 from bus.intake.memory_store import MemoryStore
 from tests.domain.given import given
 from tests.domain.people import ASSIGN, OPEN
@@ -19,7 +19,7 @@ async def test_ticket_snapshots_it_is_the_fold_up_to_the_event_in_whatever_order
     for one in events:
         ticket = evolve(ticket, one)
         folds.append(ticket)
-    tickets = TicketSnapshots(store)
+    tickets = TicketSnapshots(store, as_it_is)
     for version in (1, 2, 2, 3, 1, len(events), 3):
         assert await tickets.ticket_at(call(events[version - 1])) == folds[version - 1]
 
@@ -27,12 +27,16 @@ async def test_ticket_snapshots_it_is_the_fold_up_to_the_event_in_whatever_order
 async def test_ticket_snapshots_a_mended_copy_changes_no_history() -> None:
     store, events = MemoryStore(), given(OPEN, ASSIGN).log
     store.log[events[0].ticket_id] = list(events)
-    tickets = TicketSnapshots(store)
+    tickets = TicketSnapshots(store, as_it_is)
     opened = await tickets.ticket_at(call(events[0]))
     event = events[1].event
     assert isinstance(event, TicketAssigned)
     wrong = replace(events[1], event=replace(event, reason="改过"))
     assert await tickets.ticket_at(call(wrong, mended=True)) == evolve(opened, events[1])
+
+
+async def as_it_is(ticket: Ticket) -> Ticket:
+    return ticket
 
 
 def call(event: Recorded, *, mended: bool = False) -> Call:

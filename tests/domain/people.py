@@ -13,6 +13,7 @@ from bus.domain.commands import (
     Command,
     ConfirmClosure,
     Depart,
+    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -87,6 +88,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         Escalate(to="team_lead", reason="客户投诉"),
         WarnSla(clock=ClockName.RESOLUTION),
         BreachSla(clock=ClockName.RESOLUTION),
+        ErasePersonalData(reason="客户要求"),
     )
 }
 

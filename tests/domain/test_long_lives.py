@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 
 from bus.domain.batch_decider import Accepted, Outcome
-from bus.domain.commands import Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
+from bus.domain.commands import INSIDE, Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
 from bus.domain.events import Event, ReportJoined
 from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
-from bus.domain.transitions import legal_in
+from bus.domain.transitions import TRANSITIONS, legal_in
 from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
@@ -44,7 +44,7 @@ async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
 
 
 def _next(chance: Random, state: State) -> Command:
-    legal = [*legal_in(state), WarnSla, BreachSla]
+    legal = [*legal_in(state), *(one for one in INSIDE if (state, one) in TRANSITIONS)]
     kind = chance.choice(legal if chance.random() < 0.9 else [one for one in SAMPLES if one is not OpenTicket])
     match SAMPLES[kind]:
         case Assign() as assign:

@@ -9,9 +9,9 @@ from typing_extensions import Doc
 
 from bus.domain.commands import OUTSIDE
 from bus.domain.events import Event, TicketOpened
-from bus.domain.personal import Personal, personal_fields, personal_marks
+from bus.domain.personal import Personal, personal_fields, personal_marks, with_personal
 from bus.domain.terms import KeyKind
-from bus.domain.values import Assignee, IncidentKey
+from bus.domain.values import Assignee, Customer, IncidentKey
 from schemas.catalogue import EVENT_TYPES
 from tests.domain.given import given
 from tests.domain.people import CUSTOMER, OPEN
@@ -88,3 +88,18 @@ def test_personal_is_found_in_lists_of_records_and_in_a_ticket_s_state() -> None
     ticket = given(OPEN).ticket
     assert personal_fields(ticket).keys() == {f"customer.{one.name}" for one in fields(CUSTOMER)}
     assert personal_fields((CUSTOMER,)) == {f"0.{one.name}": getattr(CUSTOMER, one.name) for one in fields(CUSTOMER)}
+
+
+@pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
+def test_personal_all_that_is_found_is_changed_and_nothing_else(cls: type) -> None:
+    event = full(cls)
+    changed = with_personal(event, lambda text: f"sealed {text}")
+    found = personal_fields(event)
+    assert personal_fields(changed) == {path: f"sealed {text}" for path, text in found.items()}
+    assert with_personal(changed, lambda text: text.removeprefix("sealed ")) == event
+    assert changed is event or found
+
+
+def test_personal_an_empty_text_and_a_key_that_is_no_phone_stay() -> None:
+    opened = given(replace(OPEN, customer=Customer())).log[0].event
+    assert with_personal(opened, lambda _: "sealed") is opened

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from bus.domain.commands import (
+    INSIDE,
     Accept,
     Assign,
     BreachSla,
     Command,
     ConfirmClosure,
+    ErasePersonalData,
     OpenTicket,
     Reopen,
     Resolve,
@@ -88,9 +90,11 @@ def test_transitions_what_only_history_shows_is_taken_from_history_alone(state: 
     assert story.ticket.state is TRANSITIONS[state, command].to
 
 
-def test_transitions_the_clocks_commands_are_the_bus_s_own_and_never_offered() -> None:
-    assert not {WarnSla, BreachSla} & {command for state in State for command in legal_in(state)}
-    assert {state for state, command in TRANSITIONS if command is WarnSla} == set(State)
+def test_transitions_the_bus_s_own_commands_are_never_offered() -> None:
+    assert not {*INSIDE} & {command for state in State for command in legal_in(state)}
+    for own in (WarnSla, BreachSla):
+        assert {state for state, command in TRANSITIONS if command is own} == set(State)
+    assert {state for state, command in TRANSITIONS if command is ErasePersonalData} == {State.CLOSED}
 
 
 @pytest.mark.parametrize(("state", "command", "field"), NEEDS, ids=map(named, NEEDS))

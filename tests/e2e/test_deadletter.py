@@ -11,7 +11,9 @@ import yaml
 
 from adapters.simulators.callback_receiver import CallbackFault, CallbackReceiver
 from adapters.simulators.crm import Crm
+from bus.intake.command_ids import command_id
 from bus.kafka.clients import start_producer
+from bus.wire.sealing import is_sealed
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import DEADLETTER, LOG, physical
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
@@ -23,7 +25,7 @@ OPENING = {"title": "洗衣机漏水", "type": "hardware_fault"}
 
 
 async def letter_of(bus: Bus, origin: str, wanted: str = "true") -> tuple[int, bytes, dict[str, str], str, str]:
-    """Wait for the open letter of an origin, and read it."""
+    """Wait for the open letter of an origin, and read it, its input in clear."""
     query = (
         f"SELECT id, value, headers, trace_id, reason FROM letters WHERE state = 'open' AND origin = %s AND {wanted}"  # noqa: S608 - a test's own words
     )
@@ -33,7 +35,8 @@ async def letter_of(bus: Bus, origin: str, wanted: str = "true") -> tuple[int, b
 
     (found,) = await eventually(there, what=lambda: f"a letter of {origin}: {bus.log_of('worker')[-2000:]}")
     number, value, headers, trace_id, reason = found
-    return number, bytes(value), headers, trace_id, reason
+    (value,) = await bus.opened_inputs(value)
+    return number, value, headers, trace_id, reason
 
 
 async def told(bus: Bus, number: int, *wanted: str) -> list[LetterPosted | LetterDecided]:
@@ -73,7 +76,8 @@ async def test_deadletter_a_webhook_that_nobody_could_read_is_mended_and_opens_i
     assert (value, headers["webhook-id"], reason) == (message.body, message.delivery_id, "missing")
     (posted,) = await told(bus, letter, "posted")
     assert isinstance(posted, LetterPosted)
-    assert (posted.value, posted.trace_id) == (message.body, trace_id)
+    assert (await bus.opened_inputs(posted.value), posted.trace_id) == ([message.body], trace_id)
+    assert is_sealed(posted.value)
     mended = tmp_path / "mended.json"
     mended.write_bytes(message.body.replace(b"titel", b"title"))
     copy = (await ran(bus, "edit", str(letter), str(mended), *DECIDED)).split()[-1]
@@ -100,10 +104,11 @@ async def test_deadletter_a_command_on_kafka_goes_back_and_takes_effect_once_it_
         early = core.codec.encode_record(noted(number, key, "等待备件"))
         opening = core.codec.encode_record(opened(number, f"{key}o"))
     await put(bus, number, early)
-    letter, value, _, _, reason = await letter_of(bus, "commands", f"value = '\\x{early.hex()}'")
+    own = f"origin_ref = '{command_id('mes', key)}'"
+    letter, value, _, _, reason = await letter_of(bus, "commands", own)
     assert (value, reason) == (early, "no_such_ticket")
     await ran(bus, "retry", str(letter), *DECIDED)
-    second, *_ = await letter_of(bus, "commands", f"value = '\\x{early.hex()}' AND id > {letter}")
+    second, *_ = await letter_of(bus, "commands", f"{own} AND id > {letter}")
     await put(bus, number, opening)
     await took_effect(bus, f"{key}o")
     await ran(bus, "retry", str(second), *DECIDED)

@@ -58,7 +58,7 @@ async def written_by_a_newer_program(core: Core, schema: RegisteredSchema, numbe
     newer = NewerCodec({})
     newer.__dict__.update(core.codec.__dict__)
     newer.note_id = schema.schema_id
-    store = PostgresStore(core.pool, newer, core.contract)
+    store = PostgresStore(core.pool, newer, core.contract, core.keys)
     dispatcher = Dispatcher(store=store, rules=core.dispatcher.rules)
     (opened,) = await dispatcher.dispatch([request(number, opening(number), 0)])
     await dispatcher.dispatch([request(number, Note(text="later"), 1)])

@@ -46,8 +46,10 @@ async def test_a_storm_of_errors_opens_the_breaker_and_parks_nothing(
             storm_s = time.monotonic() - began
             calls = len(world.crm.ledger.arrivals) - calls
             probes = timedelta(seconds=storm_s) // LIMITS.probe_every + 1
-            print(f"{storm_s:.0f} s of 500: {calls} calls; at most {LIMITS.failures} and {probes} probes")
-            assert calls <= LIMITS.failures + probes
+            # A call that had arrived before, and is settled after the first failures, makes the count begin anew.
+            most = LIMITS.failures + LIMITS.failures - 1 + probes
+            print(f"{storm_s:.0f} s of 500: {calls} calls; at most {most}, of these {probes} probes")
+            assert calls <= most
             world.crm.behave()
             await load.answered(20)
         world.judge()

@@ -56,7 +56,7 @@ async def come(gateway: Gateway, query: str = "topics=ticket.events", **options:
 def event(size: int = 0, offset: int = 0) -> StreamEvent:
     record = Record(topic="ticket.events", partition=0, offset=offset, key=b"k", value=b"x" * size, headers=(),
                     timestamp_ms=0)  # fmt: skip
-    return StreamEvent(record, CODEC, {Partition("ticket.events", 0): offset + 1, Partition("ticket.sla", 0): 7})
+    return StreamEvent(record, CODEC.decode, {Partition("ticket.events", 0): offset + 1, Partition("ticket.sla", 0): 7})
 
 
 async def test_what_waits_is_bounded_in_bytes_and_taken_in_writes_of_a_bounded_size(
@@ -85,13 +85,13 @@ def test_a_frame_is_made_once_for_all_who_ask_for_the_same_topics() -> None:
 
 
 def replace_value(one: StreamEvent, value: bytes) -> StreamEvent:
-    return StreamEvent(replace(one.record, value=value), CODEC, one.after)
+    return StreamEvent(replace(one.record, value=value), CODEC.decode, one.after)
 
 
 @pytest.mark.parametrize("version", [b"", b"-1", b"1.5", "²".encode(), b"\xff", b"9" * 5000])
 def test_a_version_that_is_none_counts_as_unknown(version: bytes) -> None:
     record = replace(event().record, headers=(("ce_subject", b"T20261122-000001"), ("ticket-version", version)))
-    assert StreamEvent(record, CODEC).version == 0
+    assert StreamEvent(record, CODEC.decode).version == 0
 
 
 async def test_who_floods_with_frames_is_sent_away_after_the_first_of_them(served: Gateway) -> None:

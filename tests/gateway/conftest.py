@@ -39,6 +39,7 @@ from bus.kafka.tail_reader import LogSource
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.gateway.described import Described, blank
+from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fakes import (
     CODEC,
@@ -91,7 +92,7 @@ class Gateway:
         """Put it together."""
         self.dispatcher = dispatcher_on(self.store, self.log)
         self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
-        self.hub = StreamHub(self.stream_log or self.log, self.codec, CONTRACT.public(), self.waiting_max)
+        self.hub = StreamHub(self.stream_log or self.log, self.codec.decode, CONTRACT.public(), self.waiting_max)
         self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
         self.deps = GatewayDeps(
             clients=self.clients,
@@ -115,7 +116,13 @@ class Gateway:
         )
         return [
             ticket_routes(writes),
-            read_routes(store=self.store, tickets=self.tickets, journey=self._journey, contract=CONTRACT),
+            read_routes(
+                store=self.store,
+                tickets=self.tickets,
+                journey=self._journey,
+                contract=CONTRACT,
+                in_clear=FakeClear(),
+            ),
             deadletter_routes(self.dead_letters),
             source_routes(self.sources, writes, self.spool.waits),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),

@@ -17,6 +17,7 @@ from bus.gateway.routes.deadletter_requests import (
     RunRedrive,
     StopRedrive,
 )
+from bus.postgres.personal_keys import Reader
 
 _REDRIVE: Mapping[str, Any] = {
     "query": {"target": "erp", "cause": None, "event": None, "kind": None}, "canary": 5, "watch_s": 10.0,
@@ -36,8 +37,8 @@ class FakeDeadLetters:
         del listing
         return []
 
-    async def letter(self, number: int) -> None:
-        del number
+    async def letter(self, number: int, reader: Reader) -> None:
+        del number, reader
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:
         return []

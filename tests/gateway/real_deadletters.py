@@ -1,6 +1,6 @@
 """A gateway with the real dead-letter room behind it, on a database of the tests' own."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.wire.rejected_input import RejectedInput
 from deadletter.dead_letter import of_input
 from deadletter.store import post
+from tests.databases import clear_on
 from tests.deadletter.test_store import letter_of, rejecting
 from tests.delivery.deliveries import DeliveryQueue
 from tests.gateway.conftest import Gateway
@@ -67,14 +68,10 @@ async def api(pool: Pool) -> AsyncIterator[DeadLetterApi]:
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE idempotency_keys")
     gateway = Gateway(
-        dead_letters=PostgresDeadLetterService(pool=pool, codec=CODEC, know=_all_known, sources={"fake": FakeSource()})
+        dead_letters=PostgresDeadLetterService(pool=pool, clear=clear_on(pool), sources={"fake": FakeSource()})
     )
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield DeadLetterApi(gateway=gateway, delivery_queue=delivery_queue)
-
-
-async def _all_known(_values: Iterable[bytes | None]) -> None:
-    """Know all schemas: the catalogue's own."""
 
 
 async def put_input(api: DeadLetterApi, origin: str, body: bytes, headers: dict[str, str] | None = None) -> int:

@@ -43,9 +43,11 @@ async def settings(parts: Urls) -> Settings:
 
 
 @asynccontextmanager
-async def gateway_on(settings: Settings, know: Know = nothing_more, codec: Codec = CODEC) -> AsyncIterator[Gateway]:
-    """Serve a gateway whose stream reads Kafka."""
-    source = KafkaLog(settings=settings, contract=CONTRACT, know=know)
+async def gateway_on(
+    settings: Settings, know: Know = nothing_more, codec: Codec = CODEC, before: int = 0
+) -> AsyncIterator[Gateway]:
+    """Serve a gateway whose stream reads Kafka, the log after so many others."""
+    source = KafkaLog(settings=settings, contract=CONTRACT, know=know, before=before)
     async with behind_a_server(Gateway(stream_log=source, codec=codec)) as gateway:
         yield gateway
 
@@ -216,6 +218,25 @@ async def test_stream_kafka_a_cursor_that_kafka_never_reached_is_refused(setting
     async with gateway_on(settings) as gateway, subscribed(gateway, f"topics=ticket.events&cursor={ahead}") as ws:
         got, code, _ = await until_closed(ws)
     assert (got[-1]["code"], code) == ("cursor_expired", 4410)
+
+
+async def test_stream_kafka_a_cursor_of_the_log_before_is_refused_and_new_ones_go_on(settings: Settings) -> None:
+    *events, later = (await history())[:61]
+    await publish(settings, events)
+    async with gateway_on(settings) as gateway, subscribed(gateway, "topics=ticket.events&cursor=start") as ws:
+        old = (await frames(ws, 61))[30]["cursor"]
+    async with gateway_on(settings, before=1) as gateway:
+        async with subscribed(gateway, f"topics=ticket.events&cursor={old}") as ws:
+            got, code, _ = await until_closed(ws)
+        assert (got[-1]["code"], code) == ("cursor_expired", 4410)
+        async with subscribed(gateway, "topics=ticket.events&cursor=start") as ws:
+            _, *whole = await frames(ws, 61)
+        async with subscribed(gateway, f"topics=ticket.events&cursor={whole[29]['cursor']}") as ws:
+            _, *rest = await frames(ws, 31)
+            await publish(settings, [later])
+            rest += await frames(ws, 1)
+    got = [*whole[:30], *rest]
+    assert sorted(named(got)) == sorted((one.ticket_id, one.version) for one in [*events, later])
 
 
 async def test_stream_kafka_kafka_that_is_not_there_is_told_and_the_subscriber_may_try_again(

@@ -13,7 +13,8 @@ import pytest
 from bus.app import Core
 from bus.domain.batch_decider import Refused
 from bus.domain.commands import Note
-from bus.domain.terms import CommandId, TraceId
+from bus.domain.terms import CommandId, KeyKind, TraceId
+from bus.domain.values import Customer, IncidentKey
 from bus.gateway.http.answers import JourneyAnswer
 from bus.journey import journey as journey_module
 from bus.journey.journey import journey
@@ -56,7 +57,7 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 
 async def told(core: Core, anything: str) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    found = await journey(core.pool, core.schemas, physical(core.settings.namespace, LOG), anything)
+    found = await journey(core.pool, core.clear, physical(core.settings.namespace, LOG), anything)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []
     return found
@@ -91,6 +92,24 @@ async def test_journey_a_ticket_s_own_number_and_trace_come_before_names_that_ot
         assert (await told(core, name))["ticket_id"] == number
     refused = await core.dispatcher.dispatch([request(15, replace(opening(15), source_no=number.lower()), 60)])
     assert [one.error.code for one in refused if isinstance(one, Refused)] == ["like_a_ticket_number"]
+
+
+async def test_journey_of_a_phone_names_all_its_tickets_before_what_others_named_like_it(core: Core) -> None:
+    phone = "13800009911"
+    victim = replace(opening(21), customer=Customer(phone="+86 138-0000-9911"))
+    also = replace(opening(22), customer=Customer(phone=phone))
+    about = replace(opening(23), incident_key=IncidentKey(kind=KeyKind.PHONE, value=phone))
+    tricks = [
+        replace(opening(24), source_no=phone),
+        replace(opening(25), serial=phone),
+        replace(opening(26), incident_key=IncidentKey(kind=KeyKind.SERIAL, value=phone)),
+    ]
+    asked = [request(21 + n, one, 60 * n) for n, one in enumerate([victim, also, about, *tricks])]
+    asked[3] = replace(asked[3], source="other")
+    numbers = [getattr(one, "ticket_id", "") for one in await core.dispatcher.dispatch(asked)]
+    found = await told(core, "+86 138 0000 9911")
+    assert found["ticket_id"] == numbers[2]
+    assert {*numbers[:2]} <= {*found["also"]}
 
 
 async def test_journey_a_ticket_that_changes_while_it_is_told_is_told_as_it_was(
@@ -148,7 +167,7 @@ async def test_journey_comes_in_pages_and_its_verdict_is_of_the_whole(core: Core
     await write(core, DELIVERED)
     read, after = list[dict[str, Any]](), 0
     while True:
-        page = await journey(core.pool, core.schemas, "x", "O-6", after=after, most=4)
+        page = await journey(core.pool, core.clear, "x", "O-6", after=after, most=4)
         assert page is not None
         assert "v1…v10 (10) is committed and not on Kafka yet" in page["verdict"][0]["en"]
         read += page["events"]

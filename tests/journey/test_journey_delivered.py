@@ -54,7 +54,7 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 async def told(core: Core, anything: str, now: datetime = NOW) -> dict[str, Any]:
     """Tell the journey of what is known."""
     records = physical(core.settings.namespace, LOG)
-    found = await journey(core.pool, core.schemas, records, anything, now=lambda: now)
+    found = await journey(core.pool, core.clear, records, anything, now=lambda: now)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []
     return found
@@ -200,7 +200,7 @@ async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_ke
     number = await dies(core, "erp", ticket_id)
     copy = await in_transaction(core.pool, letters.replace, number, b"mended", MENDED, core.codec.encode_record)
     assert [hop.get("letter") for hop in at_target(await told(core, ticket_id), 1)] == [None, copy]
-    await in_transaction(core.pool, letters.retry, [copy], MENDED, core.codec.encode_record)
+    await in_transaction(core.pool, letters.retry, [copy], MENDED, core.codec.encode_record, core.keys)
     later = NOW + timedelta(seconds=1)
     await delivered(core, "erp", ticket_id, later)
     other = await dies(core, "erp", ticket_id, at=later)

@@ -68,6 +68,7 @@ def bus(kafka: Secured, parts: Urls, tmp_path_factory: pytest.TempPathFactory) -
         "TICKETBUS_METRICS_PORT": str(ports[1]),
         "TICKETBUS_URL": f"http://127.0.0.1:{ports[0]}",
         "TICKETBUS_TOKEN": TOKEN,
+        "TICKETBUS_MASTER_KEY": databases.MASTER_KEY,
         "TICKETBUS_WEBHOOK_SECRETS": "{}",
         "TICKETBUS_DATA": str(folder),
         "COLUMNS": "1000",

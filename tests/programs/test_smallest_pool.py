@@ -31,6 +31,7 @@ from projections.read_models import TICKET_MODELS
 from projections.store import ProjectionHandler
 from schemas.topics import load_contract
 from tests.bus_under_test import eventually
+from tests.databases import KEYS
 from tests.deadletter.letters import DECISION
 from tests.delivery.conftest import delivery_queue
 from tests.delivery.deliveries import DeliveryQueue
@@ -50,7 +51,7 @@ class KeptTogether:
 
     def __init__(self, pool: Pool) -> None:
         self.all = asyncio.Barrier(STAGES)
-        self._kept = PostgresRejectedInputs(pool, CODEC.encode_record, report=log_alert)
+        self._kept = PostgresRejectedInputs(pool, CODEC.encode_record, KEYS, report=log_alert)
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
         """Wait for the others, then keep."""
@@ -63,7 +64,7 @@ def handlers(pool: Pool) -> list[Handler]:
     """Make five handlers whose rejected input is kept by a connection of its own."""
     refused = KeptTogether(pool)
     events = EventReader(decode=CODEC.decode, keep=refused.keep)
-    dispatcher = Dispatcher(store=PostgresStore(pool, CODEC, load_contract()), rules=RULES)
+    dispatcher = Dispatcher(store=PostgresStore(pool, CODEC, load_contract(), KEYS), rules=RULES)
     config = TargetsConfig(targets={name: plan() for name in TARGETS})
     return [
         *(ProjectionHandler(model, events) for model in TICKET_MODELS.values()),

@@ -54,11 +54,13 @@ def test_acls_the_worker_has_its_stages_groups_and_the_gateway_none() -> None:
     assert {("Write", "topic", LOG), ("Write", "topic", INTAKE)} <= gateway
 
 
-def test_acls_nobody_deletes_alters_the_cluster_or_may_do_all() -> None:
+def test_acls_nobody_deletes_a_topic_alters_the_cluster_or_may_do_all() -> None:
     acls = acls_of(CONTRACT, namespace="", sources=["mes"], subscribers=["bi"])
     assert {one.operation for one in acls} == {
-        "Read", "Write", "Describe", "DescribeConfigs", "Create", "AlterConfigs",
+        "Read", "Write", "Describe", "DescribeConfigs", "Create", "AlterConfigs", "Delete",
     }  # fmt: skip
+    deleting = {(one.principal, one.name) for one in acls if one.operation == "Delete"}
+    assert deleting == {("User:ticketbus.operator", name) for name in (COMMANDS, INTAKE)}  # what `privacy erase` asks
     assert {one.principal for one in acls if one.operation in {"Create", "AlterConfigs"}} == {"User:ticketbus.prepare"}
 
 

@@ -9,7 +9,7 @@ from bus.local.stack import Urls
 from bus.postgres.pool import Pool, open_pool
 from bus.postgres.store import PostgresStore
 from schemas.topics import load_contract
-from tests.databases import drop_database, make_database
+from tests.databases import KEYS, drop_database, make_database
 from tests.schemas.codecs import CODEC
 
 
@@ -31,4 +31,4 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 @pytest.fixture(scope="module")
 def postgres_store(pool: Pool) -> PostgresStore:
     """Give the real store, with a codec that asks no registry."""
-    return PostgresStore(pool, CODEC, load_contract())
+    return PostgresStore(pool, CODEC, load_contract(), KEYS)

@@ -13,6 +13,7 @@ from bus.postgres.pool import Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.wire.partitioner import partition_of
 from schemas.topics import load_contract
+from tests.databases import KEYS
 from tests.domain.people import ASSIGN, RULES, START
 from tests.schemas.codecs import CODEC
 from tests.store.contract_suite import StoreContract, fresh, opening
@@ -80,7 +81,7 @@ async def test_postgres_a_database_that_is_away_is_an_outage_and_no_other_error(
         url = f"postgresql://nobody@127.0.0.1:{closed.getsockname()[1]}/nothing"
     async with open_pool(url, size=1) as away:
         away.timeout = 0.5
-        store = PostgresStore(away, CODEC, load_contract())
+        store = PostgresStore(away, CODEC, load_contract(), KEYS)
         dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: START)
         with pytest.raises(StoreUnavailable):
             await dispatcher.dispatch([fresh(opening())])

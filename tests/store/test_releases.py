@@ -67,7 +67,11 @@ async def test_releases_every_row_of_every_table_stands_after_the_migration(rele
             added = set(now[0]) - set(rows[0])
             dropped = DROPPED.get(table, set())
             assert set(rows[0]) - set(now[0]) == dropped, table
-            assert without(now, added) == without(rows, dropped), table
+            # A reporter's phone is a row of `ticket_phones` now.
+            stays = [row for row in rows if table != "ticket_names" or row["kind"] != "customer"]
+            assert without(now, added) == without(stays, dropped), table
+        reporters = {(row["value"], row["ticket_id"]) for row in before["ticket_names"] if row["kind"] == "customer"}
+        assert reporters <= {(row["phone"], row["ticket_id"]) for row in after["ticket_phones"]}
 
 
 async def test_releases_what_was_not_published_is_queued_once_and_a_redrive_stands_as_it_stood(released: str) -> None:
@@ -119,13 +123,15 @@ async def test_releases_its_schemas_and_ours_are_compatible_and_ours_are_written
     ):
         kept = await (await connection.execute("SELECT subject, definition FROM registered_schemas")).fetchall()
         before = {subject: json.loads(definition) for subject, definition in kept}
+        assert before.keys() < {one.subject for one in RECORD_TYPES}
         await connection.execute("DELETE FROM registered_schemas")
         for one in RECORD_TYPES:
             subject = f"{apart}.{one.subject}"
-            first = await register(http, subject, before[one.subject])
+            if one.subject in before:
+                first = await register(http, subject, before[one.subject])
+                await keep(connection, {first.schema_id: replace(first, subject=one.subject)})
             second = await register(http, subject, one.schema)
             ours[second.schema_id] = replace(second, subject=one.subject)
-            await keep(connection, {first.schema_id: replace(first, subject=one.subject)})
         await keep(connection, ours)
         codec = await load_codec(connection)
     written = [codec.encode(event) for event in ONE_OF_EACH]

@@ -19,7 +19,7 @@ from bus.settings import SettingsInvalid
 from bus.wire.rejected_input import refused_input
 from deadletter.rejected_inputs import PostgresRejectedInputs
 from tests.bus_under_test import eventually
-from tests.databases import drop_database, make_database
+from tests.databases import KEYS, drop_database, make_database
 from tests.schemas.codecs import CODEC
 
 ROWS = 200_000
@@ -148,7 +148,7 @@ async def test_retention_every_table_s_statement_runs(own: Pool) -> None:
 
 async def test_retention_of_refused_input_has_a_share_a_day_for_each_client(own: Pool) -> None:
     now, found = datetime(2026, 11, 28, 23, 59, tzinfo=UTC), list[Alert]()
-    store = PostgresRejectedInputs(own, CODEC.encode_record, now=lambda: now, report=found.append)
+    store = PostgresRejectedInputs(own, CODEC.encode_record, KEYS, now=lambda: now, report=found.append)
     store._cap.per_day = 3
     refusal = MalformedInput("x", "x", "x", "x")
 

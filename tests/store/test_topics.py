@@ -20,6 +20,7 @@ from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import COMMANDS, HOSTS, LOG, load_contract, physical
 from tests.bus_under_test import Bus, bus_on, eventually
+from tests.databases import MASTER_KEY
 
 CONTRACT = load_contract()
 OTHERWISE = {
@@ -165,7 +166,11 @@ async def test_topics_apply_says_each_change_once_and_both_numbers_of_partitions
 
 async def test_topics_and_all_else_stay_untouched_by_a_token_that_can_be_guessed(settings: Settings) -> None:
     weak = settings.model_copy(
-        update={"token": SecretStr("letmein"), "database_url": "postgresql://nobody@127.0.0.1:1/x"}
+        update={
+            "token": SecretStr("letmein"),
+            "master_key": SecretStr(MASTER_KEY),
+            "database_url": "postgresql://nobody@127.0.0.1:1/x",
+        }
     )
     with pytest.raises(NotConfigured, match="TICKETBUS_TOKEN has 7 characters, and needs 43"):
         await prepare(weak)

@@ -9,6 +9,7 @@ from bus.gateway.auth.binding import Client, lacks, may
 from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import answer_of, deps_of
 from bus.gateway.http.problems import HttpProblem
+from bus.postgres.personal_keys import Reader
 
 SUBPROTOCOL = "ticketbus.v1"  # what a handshake is answered with
 SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
@@ -33,6 +34,12 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
     if answer := answer_of(connection):
         await answer.admit(client.name, reads=connection.scope["method"] in ("GET", "HEAD"))
     return client
+
+
+def reader_of(connection: HTTPConnection, client: Client) -> Reader:
+    """Say who reads what an answer shows in clear."""
+    person = client.binding.person or (client.binding.on_behalf and connection.query_params.get("person")) or ""
+    return Reader(client=client.name, person=person, at=deps_of(connection).now())
 
 
 def bearer(connection: HTTPConnection) -> str | None:

@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.domain.text import Text
-from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, request_docs
@@ -94,8 +94,8 @@ class _DeadLetterHandlers:
 
     async def show_letter(self, http: HttpRequest) -> Response:
         """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
-        await admit(http, Access.LETTERS)
-        letter = await self.service.letter(_number(http, "letter"))
+        client = await admit(http, Access.LETTERS)
+        letter = await self.service.letter(_number(http, "letter"), reader_of(http, client))
         if letter is None:
             raise _gone("letter")
         return json_response(letter)

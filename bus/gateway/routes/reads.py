@@ -12,14 +12,14 @@ from bus.domain.scope import Scope
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
-from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access, Role
 from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage, TopicAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.ports import JourneyOf, TicketQuery, TicketReader
+from bus.gateway.ports import InClear, JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
     read_version_cursor,
@@ -53,9 +53,11 @@ _PERSON = {
 _FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
 
 
-def read_routes(*, store: Store, tickets: TicketReader, journey: JourneyOf, contract: Contract) -> Sequence[HttpRoute]:
+def read_routes(
+    *, store: Store, tickets: TicketReader, journey: JourneyOf, contract: Contract, in_clear: InClear
+) -> Sequence[HttpRoute]:
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
-    handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract)
+    handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract, in_clear=in_clear)
     return [
         reading(
             "/v1/tickets", handlers.list_tickets, "List tickets", TicketPage, parameters=[*_FILTERED, *_PAGED, _PERSON]
@@ -85,6 +87,7 @@ class _ReadHandlers:
     tickets: TicketReader
     journey: JourneyOf
     contract: Contract
+    in_clear: InClear
 
     async def show_ticket(self, http: HttpRequest) -> Response:
         """Show a ticket as committed: whoever wrote reads its own write."""
@@ -93,7 +96,8 @@ class _ReadHandlers:
         ticket = await self.store.ticket(ticket_id)
         if ticket is None or not await self._reaches(_scope(http, client), ticket):
             raise no_such_ticket(ticket_id)
-        return json_response(ticket_view(ticket), headers={"Ticket-Trace-Id": ticket.trace_id})
+        (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader_of(http, client))
+        return json_response(shown, headers={"Ticket-Trace-Id": ticket.trace_id})
 
     async def show_events(self, http: HttpRequest) -> Response:
         """Show a ticket's events in order of version; `next` is the cursor of the following page."""
@@ -105,7 +109,9 @@ class _ReadHandlers:
             raise no_such_ticket(ticket_id)
         content = {
             "ticket_id": ticket_id,
-            "events": events_view(page.events),
+            "events": await self.in_clear(
+                [(ticket_id, one) for one in events_view(page.events)], reader_of(http, client)
+            ),
             "next": write_version_cursor(page.following),
         }
         return json_response(content, headers={"Ticket-Trace-Id": page.trace_id})
@@ -124,7 +130,7 @@ class _ReadHandlers:
             scope=_scope(http, client),
         )
         rows = await self.tickets.page(asked)
-        page = rows[:limit]
+        page = await self.in_clear([(row["ticket_id"], row) for row in rows[:limit]], reader_of(http, client))
         following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
         return json_response({"tickets": page, "next": following})
 

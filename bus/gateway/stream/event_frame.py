@@ -1,5 +1,6 @@
 """An event for subscribers: decoded and serialized once, however many there are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,14 +10,16 @@ from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
 from bus.domain.errors import BusError, MalformedInput
+from bus.domain.events import Recorded
 from bus.gateway import metrics
 from bus.gateway.http.problems import body_of
 from bus.gateway.stream.cursor import write_cursor
-from bus.kafka.tail_reader import Partition, Positions
-from bus.wire.codec import Codec, event_json
+from bus.kafka.tail_reader import LOG_APART, Partition, Positions
+from bus.wire.codec import event_json
 from bus.wire.headers import header, version_of
 from bus.wire.record import Record
 
+Decode = Callable[[bytes], Recorded]
 log = structlog.get_logger()
 
 
@@ -35,9 +38,9 @@ class StreamEvent:
     `after` is the tail's position after this record, and that of every live subscriber.
     """
 
-    def __init__(self, record: Record, codec: Codec, after: Positions | None = None) -> None:
+    def __init__(self, record: Record, decode: Decode, after: Positions | None = None) -> None:
         """Read the headers alone."""
-        self.record, self.after, self._codec = record, after or {}, codec
+        self.record, self.after, self._decode = record, after or {}, decode
         self.place = Partition(record.topic, record.partition)
         self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
@@ -74,7 +77,7 @@ class StreamEvent:
             return "error", orjson.dumps(self._unreadable(malformed), default=str)[1:]
 
     def _content(self) -> dict[str, object]:
-        recorded = self._codec.decode(self.record.value or b"")
+        recorded = self._decode(self.record.value or b"")
         headers = self.record.headers
         return {
             "ce": {name: header(headers, f"ce_{name}") for name in ("id", "source", "type", "subject", "time")},
@@ -86,7 +89,6 @@ class StreamEvent:
     def _unreadable(self, malformed: BusError) -> dict[str, object]:
         """Make the frame that says that a record cannot be read: it is not dropped in silence."""
         metrics.STREAM_UNREADABLE.labels(self.place.topic).inc()
-        log.error("a record of the log cannot be read", topic=self.place.topic, partition=self.place.partition,
-                  offset=self.record.offset)  # fmt: skip
-        where = {"partition": self.place.partition, "offset": self.record.offset}
+        where = {"partition": self.place.partition, "offset": self.record.offset % LOG_APART}
+        log.error("a record of the log cannot be read", topic=self.place.topic, **where)
         return {**body_of(malformed, ""), **where}

@@ -11,9 +11,8 @@ from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Dedup
-from bus.gateway.stream.event_frame import StreamEvent
+from bus.gateway.stream.event_frame import Decode, StreamEvent
 from bus.kafka.tail_reader import Bounds, LogSource, OffsetGone, Partition, Positions, TailReader
-from bus.wire.codec import Codec
 from bus.wire.record import Record
 
 WAITING_MAX = 1000
@@ -74,10 +73,10 @@ class StreamHub:
     """Reads from now on; `positions` is where the tail stands, empty until it knows."""
 
     def __init__(
-        self, log_source: LogSource, codec: Codec, topics: Iterable[str], waiting_max: int = WAITING_MAX
+        self, log_source: LogSource, decode: Decode, topics: Iterable[str], waiting_max: int = WAITING_MAX
     ) -> None:
         """Begin without subscribers."""
-        self.log, self.codec, self.topics = log_source, codec, tuple(topics)
+        self.log, self.decode, self.topics = log_source, decode, tuple(topics)
         self.waiting_max = waiting_max
         self.positions: Positions = {}
         self.catching_up = asyncio.Semaphore(CATCHING_UP_MAX)
@@ -150,9 +149,9 @@ class StreamHub:
         place = Partition(record.topic, record.partition)
         if record.offset >= self.positions[place]:
             after = {**self.positions, place: record.offset + 1}
-            event, self.positions = StreamEvent(record, self.codec, after), after
+            event, self.positions = StreamEvent(record, self.decode, after), after
         else:
-            event = StreamEvent(record, self.codec)  # read again only to know repeats of it
+            event = StreamEvent(record, self.decode)  # read again only to know repeats of it
         repeated = self._repeats.repeated(place, event.ticket_id, event.version)
         if repeated and event.after:
             metrics.STREAM_REPEATS.labels(record.topic).inc()

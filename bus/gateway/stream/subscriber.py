@@ -86,7 +86,7 @@ class StreamSubscriber:
 
     def _fresh(self, record: Record, asked: Positions, reached: Positions) -> StreamEvent | None:
         """Give what the subscriber has not had; what the open queue has too is left to the queue."""
-        event = StreamEvent(record, self._hub.codec)
+        event = StreamEvent(record, self._hub.decode)
         repeated = self._repeats.repeated(event.place, event.ticket_id, event.version)
         reached[event.place] = max(reached[event.place], record.offset + 1)
         if record.offset < asked[event.place]:

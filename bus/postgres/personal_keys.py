@@ -1,0 +1,239 @@
+"""The keys of personal texts in PostgreSQL: loaded, made, destroyed; and who read in clear (R50)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, LiteralString, TypeVar
+
+from bus.domain.events import Event, PersonalDataErased
+from bus.domain.personal import with_personal
+from bus.domain.terms import KeyKind, TicketId
+from bus.domain.ticket_keys import TicketKey
+from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.sealing import (
+    DataKey,
+    MasterKey,
+    is_sealed,
+    key_ids,
+    new_key,
+    opened_bytes,
+    opener,
+    sealed_bytes,
+    sealed_texts,
+    sealer,
+    with_texts,
+)
+
+NAMES_AT_ONCE: Final = 10_000
+INPUT: Final = "input"  # what a key is about that is no ticket's
+KEYS_OF_TICKETS = """
+SELECT DISTINCT ON (about) about, key_id, wrapped FROM personal_keys
+WHERE about = ANY(%b) AND wrapped IS NOT NULL ORDER BY about, made_at DESC, key_id"""
+_BY_ID = "SELECT key_id, wrapped FROM personal_keys WHERE key_id = ANY(%b)"
+_READ = """
+WITH keys AS (SELECT key_id, about, wrapped FROM personal_keys WHERE key_id = ANY(%(ids)s)), noted AS (
+    INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
+    SELECT DISTINCT %(at)s::date, %(client)s, %(person)s, about, %(at)s::timestamptz, %(at)s::timestamptz, 1
+    FROM keys WHERE wrapped IS NOT NULL ORDER BY about -- in one order, so that two reads cannot deadlock
+    ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1)
+SELECT key_id, wrapped FROM keys"""
+_ADD = "INSERT INTO personal_keys (key_id, about, wrapped) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"
+_ADD_DESTROYED = """
+INSERT INTO personal_keys (key_id, about, ended_at) SELECT w.*, now() FROM unnest(%b::text[], %b::text[]) AS w"""
+_CLEAR_NAMES = """
+SELECT kind, value FROM ticket_names WHERE kind = 'phone' AND value NOT LIKE 'hmac:v1:%%' LIMIT %s"""
+_SEAL_NAMES = """
+WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (kind, value, lookup)),
+     gone AS (DELETE FROM ticket_names n USING clear c WHERE n.kind = c.kind AND n.value = c.value
+              RETURNING n.kind, c.lookup, n.ticket_id, n.opened_at)
+INSERT INTO ticket_names AS n SELECT * FROM gone
+ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_at = excluded.opened_at
+WHERE n.opened_at IS NULL OR n.opened_at <= excluded.opened_at"""
+_CLEAR_PHONES = "SELECT phone, ticket_id FROM ticket_phones WHERE phone NOT LIKE 'hmac:v1:%%' LIMIT %s"
+_SEAL_PHONES = """
+WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (phone, ticket_id, lookup)),
+     gone AS (DELETE FROM ticket_phones p USING clear c WHERE p.phone = c.phone AND p.ticket_id = c.ticket_id)
+INSERT INTO ticket_phones SELECT lookup, ticket_id FROM clear ON CONFLICT DO NOTHING"""
+# Gone with a ticket's keys: by which phone it is found, and digests of the bodies of its commands.
+DESTROY: LiteralString = """
+WITH old AS ({which} FOR UPDATE), names AS (
+    DELETE FROM ticket_names n USING old WHERE n.ticket_id = old.about AND n.kind = 'phone'
+), phones AS (
+    DELETE FROM ticket_phones p USING old WHERE p.ticket_id = old.about
+), digests AS (
+    UPDATE commands c SET fingerprint = '' FROM old JOIN events e ON e.ticket_id = old.about
+    WHERE c.command_id = e.command_id)
+UPDATE personal_keys k SET wrapped = NULL, ended_at = now() FROM old WHERE k.key_id = old.key_id"""
+_OF_TICKETS: LiteralString = "SELECT key_id, about FROM personal_keys WHERE about = ANY(%s) AND wrapped IS NOT NULL"
+_BY_IDS: LiteralString = "SELECT key_id, about FROM personal_keys WHERE key_id = ANY(%s) AND wrapped IS NOT NULL"
+_MADE_BEFORE: LiteralString = """
+SELECT key_id, about FROM personal_keys k WHERE wrapped IS NOT NULL AND EXISTS (
+    SELECT FROM unnest(%s::text[], %s::timestamptz[]) AS w (about, at) WHERE w.about = k.about AND k.made_at <= w.at)"""
+_DESTROY_OF_TICKETS, _DESTROY_BY_ID = DESTROY.format(which=_OF_TICKETS), DESTROY.format(which=_BY_IDS)
+_DESTROY_MADE_BEFORE = DESTROY.format(which=_MADE_BEFORE)
+_MASTER = "master"  # the key that tells whether the master key is this database's
+_CHECK = "SELECT key_id, wrapped FROM personal_keys WHERE about = 'master'"
+Value = TypeVar("Value")
+Keys = Mapping[str, DataKey | None]
+"""Keys by id, None for one that was destroyed; one that is not there is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who reads in clear over HTTP: a client, and the person that it speaks for."""
+
+    client: str
+    person: str
+    at: datetime
+
+
+class PersonalKeys:
+    """Opens and seals by the master key; each method works in the transaction that it is given."""
+
+    def __init__(self, master: MasterKey) -> None:
+        self._master = master
+
+    def stored(self, names: Iterable[TicketKey]) -> list[TicketKey]:
+        """Give names as their table has them: a phone by its look-up."""
+        return [TicketKey(n.kind, self.lookup(n.value)) if n.kind == KeyKind.PHONE else n for n in names]
+
+    def lookup(self, phone: str) -> str:
+        """Give what stands for a phone, in its one spelling, where tickets are found by it."""
+        return self._master.lookup(phone)
+
+    async def load(self, connection: Connection, values: Iterable[bytes], reader: Reader | None = None) -> Keys:
+        """Load the keys that values name, in one query; that `reader` reads them is recorded with it."""
+        ids = key_ids(values)
+        if not ids:
+            return {}
+        if reader is None:
+            rows = await connection.execute(_BY_ID, (ids,))
+        else:
+            asked = {"ids": ids, "client": reader.client, "person": reader.person, "at": reader.at}
+            rows = await connection.execute(_READ, asked)
+        return {key_id: wrapped and self._master.unwrap(key_id, wrapped) for key_id, wrapped in await rows.fetchall()}
+
+    async def shown(self, pool: Pool, items: Sequence[tuple[str, Value]], reader: Reader) -> list[Value]:
+        """Give values in clear, each of the ticket named, and record who reads. Raises StoreUnavailable."""
+        sealed = [text.encode() for _, value in items for text in sealed_texts(value)]
+        if not sealed:
+            return [value for _, value in items]
+        async with connected(pool) as connection:
+            keys = await self.load(connection, sealed, reader)
+        return [opened(keys, ticket_id, value) for ticket_id, value in items]
+
+    def sealing(self, rows: Iterable[tuple[str, str, bytes]]) -> "TicketSealing":
+        """Take the rows of KEYS_OF_TICKETS, for what is decided about these tickets."""
+        return TicketSealing({about: self._master.unwrap(key_id, wrapped) for about, key_id, wrapped in rows})
+
+    async def of_ticket(self, connection: Connection, ticket_id: TicketId) -> "TicketSealing":
+        """Load a ticket's key, to seal what is written about it beside the log."""
+        return self.sealing(await (await connection.execute(KEYS_OF_TICKETS, ([ticket_id],))).fetchall())
+
+    async def put(self, connection: Connection, sealing: "TicketSealing") -> None:
+        """Destroy what a batch erased, then keep the keys that it made."""
+        if sealing.erased:
+            await self.destroy(connection, sealing.erased)
+        if sealing.made:
+            await self._add(connection, sealing.made)
+
+    async def put_made(self, connection: Connection, sealing: "TicketSealing", *, destroyed: Collection[str]) -> None:
+        """Keep the keys that were made; of `destroyed` tickets only that there was one: nothing opens its texts."""
+        await self._add(connection, [one for one in sealing.made if one[0] not in destroyed])
+        await self._add_destroyed(connection, [one for one in sealing.made if one[0] in destroyed])
+
+    async def sealed_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
+        """Seal bodies that belong to no ticket, each under a key of its own."""
+        keys = [new_key() for _ in bodies]
+        await self._add(connection, [(INPUT, one) for one in keys])
+        return [sealed_bytes(one, INPUT, body) for one, body in zip(keys, bodies, strict=True)]
+
+    async def erased_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
+        """Seal bodies that belong to no ticket so that nothing opens them: views say that they are gone."""
+        keys = [new_key() for _ in bodies]
+        await self._add_destroyed(connection, [(INPUT, one) for one in keys])
+        return [sealed_bytes(one, INPUT, body) for one, body in zip(keys, bodies, strict=True)]
+
+    async def opened_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
+        """Open bodies that `sealed_inputs` sealed."""
+        keys = await self.load(connection, bodies)
+        return [opened_bytes(keys, INPUT, body) for body in bodies]
+
+    async def seal_names(self, connection: Connection) -> None:
+        """Put look-ups in the place of phones that an earlier version wrote as names; harmless to repeat."""
+        while rows := await (await connection.execute(_CLEAR_NAMES, (NAMES_AT_ONCE,))).fetchall():
+            names = [TicketKey(kind, value) for kind, value in rows]
+            columns = zip(*((*old, new.value) for old, new in zip(names, self.stored(names), strict=True)), strict=True)
+            await connection.execute(_SEAL_NAMES, [list(column) for column in columns])
+        while rows := await (await connection.execute(_CLEAR_PHONES, (NAMES_AT_ONCE,))).fetchall():
+            columns = zip(*((*row, self.lookup(row[0])) for row in rows), strict=True)
+            await connection.execute(_SEAL_PHONES, [list(column) for column in columns])
+
+    async def destroy(self, connection: Connection, ticket_ids: Sequence[TicketId]) -> None:
+        """Destroy all keys of tickets, and forget by which phone they are found."""
+        await connection.execute(_DESTROY_OF_TICKETS, (list(ticket_ids),))
+
+    async def destroy_made_before(self, connection: Connection, erased: Mapping[TicketId, datetime]) -> None:
+        """Destroy the keys that tickets had when they were erased, and forget by which phone they are found."""
+        if erased:
+            await connection.execute(_DESTROY_MADE_BEFORE, ([*erased], [*erased.values()]))
+
+    async def check(self, connection: Connection, *, begin: bool = False) -> None:
+        """See that the master key is this database's; with `begin` it becomes it, where there is none yet.
+
+        Raises InvariantBroken.
+        """
+        rows = await (await connection.execute(_CHECK)).fetchall()
+        for key_id, wrapped in rows:
+            self._master.unwrap(key_id, wrapped)
+        if begin and not rows:
+            await self._add(connection, [(_MASTER, new_key())])
+
+    async def destroy_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> None:
+        """Destroy the keys of bodies that `sealed_inputs` sealed."""
+        await connection.execute(_DESTROY_BY_ID, (key_ids(bodies),))
+
+    async def _add(self, connection: Connection, keys: Sequence[tuple[str, DataKey]]) -> None:
+        if not keys:
+            return
+        rows = [(one.key_id, about, self._master.wrap(one)) for about, one in keys]
+        await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+
+    async def _add_destroyed(self, connection: Connection, keys: Sequence[tuple[str, DataKey]]) -> None:
+        await connection.execute(_ADD_DESTROYED, ([one.key_id for _, one in keys], [about for about, _ in keys]))
+
+
+class TicketSealing:
+    """Seals the events of a batch: by the key of each ticket, or a new one where it has none."""
+
+    def __init__(self, keys: Mapping[str, DataKey]) -> None:
+        self._sealers = {about: sealer(one, about) for about, one in keys.items()}
+        self.made: list[tuple[str, DataKey]] = []
+        self.erased: list[TicketId] = []
+
+    def seal(self, ticket_id: TicketId, event: Event) -> Event:
+        """Give an event with its personal texts sealed."""
+        if isinstance(event, PersonalDataErased):
+            self._sealers.pop(ticket_id, None)
+            self.made = [one for one in self.made if one[0] != ticket_id]
+            self.erased.append(ticket_id)
+            return event
+        return with_personal(event, self._sealers.get(ticket_id) or partial(self._first, ticket_id))
+
+    def seal_clear(self, ticket_id: TicketId, event: Event) -> Event:
+        """Give an event with those of its personal texts sealed that are not yet."""
+        return with_personal(event, lambda text: text if is_sealed(text.encode()) else self._first(ticket_id, text))
+
+    def _first(self, ticket_id: TicketId, text: str) -> str:
+        """Seal a text of a ticket that may have no key yet."""
+        if ticket_id not in self._sealers:
+            one = new_key()
+            self.made.append((ticket_id, one))
+            self._sealers[ticket_id] = sealer(one, ticket_id)
+        return self._sealers[ticket_id](text)
+
+
+def opened(keys: Keys, ticket_id: str, value: Value) -> Value:
+    """Give a value of a ticket, an event or JSON, in clear."""
+    return with_texts(value, opener(keys, ticket_id)) if keys else value
