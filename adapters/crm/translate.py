@@ -12,7 +12,7 @@ from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
-from bus.intake.reserved_names import refuse_reserved
+from bus.intake.reserved_names import person_name
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
@@ -30,14 +30,13 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     if model is None:
         raise _unknown("unknown_type", "$.type", ("消息类型", "delivery type"), envelope.type, list(TYPES))
     about: About = _read(model, envelope.data, "$.data")
-    refuse_reserved(about.by, "$.data.by")
     command = about.command()
     return (
         Request(
             command_id=command_id(received.source, received.delivery_id, "0"),
             command=command,
             source=received.source,
-            actor=about.by or received.source,
+            actor=person_name(about.by, "$.data.by") or received.source,
             at=envelope.timestamp,
             received_at=received.received_at,
             trace_id=TraceId(received.trace_id),

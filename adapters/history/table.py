@@ -10,7 +10,7 @@ from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import State, WaitingFor
-from bus.intake.reserved_names import refuse_reserved
+from bus.intake.reserved_names import person_name
 
 TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it costs more than all else
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry
@@ -55,11 +55,11 @@ class BoundTable:
         return "" if value == self.map.missing else value
 
     def seen(self, values: Sequence[str]) -> Seen:
-        """Read what the row shows. Raises MalformedInput on a word that the map does not know."""
+        """Read what the row shows. Raises MalformedInput on a word that the map does not know, or no person's name."""
         shown = self._shown.get(values[self.word])
         if shown is None:
             raise self._unknown_word(values[self.word])
-        person = self.cell(values, self.assigned_to)
+        person = self._person(values, self.assigned_to)
         shows, waiting_for = shown
         match shows:
             case Shows.NEW:
@@ -123,9 +123,7 @@ class BoundTable:
         return tuple(name for name in differ if name not in self._bookkeeping) or differ
 
     def _person(self, values: Sequence[str], position: int) -> str:
-        name = self.cell(values, position)
-        refuse_reserved(name, self.header[position])
-        return name
+        return person_name(self.cell(values, position), self.header[position])
 
     def _read_time(self, text: str, column: str) -> datetime:
         try:

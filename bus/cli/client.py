@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli import redrive
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
@@ -23,7 +24,6 @@ Region = Annotated[list[str] | None, typer.Option("--region", help="A region it 
 ExpiresDays = Annotated[
     int | None, typer.Option("--expires-days", min=1, max=3660, help="Days until the token ends; without, it does not.")
 ]
-NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 
 
 @commands.command()
@@ -47,8 +47,6 @@ def add(
 
     Example: ticketbus client add wang --role engineer --person 王磊
     """
-    import re
-
     from bus.app import require
     from bus.cli.run import echo_json, resolved, run
     from bus.domain.naming import nearest
@@ -58,8 +56,7 @@ def add(
 
     if role not in list(Role):
         raise typer.BadParameter(f"no such role; did you mean {nearest(role, Role) or 'one of ' + ', '.join(Role)}?")
-    if not re.fullmatch(NAME, name):
-        raise typer.BadParameter(f"{name!r} is no name; use lower case letters, digits, dots and dashes")
+    _check_name(name)
     binding = _binding(
         Role(role), name, person=person, on_behalf=on_behalf, source=source, all_sources=all_sources, regions=region
     )
@@ -151,6 +148,17 @@ def bind(
     echo(f"{name} bound")
 
 
+def _check_name(name: str) -> None:
+    """Refuse what no client and no source is called. Raises typer.BadParameter and MalformedInput."""
+    import re
+
+    from bus.intake.reserved_names import CLIENT_NAME, refuse_reserved
+
+    if not re.fullmatch(CLIENT_NAME, name):
+        raise typer.BadParameter(f"{name!r} is no name; use lower case letters, digits, dots and dashes")
+    refuse_reserved(name, "name")
+
+
 def _binding(
     role: "Role",
     name: str,
@@ -161,18 +169,19 @@ def _binding(
     all_sources: bool,
     regions: list[str] | None,
 ) -> "Binding":
-    """Read what a client is to speak for. Raises typer.BadParameter."""
+    """Read what a client is to speak for. Raises typer.BadParameter and MalformedInput."""
     from bus.gateway.auth.binding import Binding, check_binding
     from bus.gateway.auth.roles import Role
-    from bus.intake.command_bodies import plain_name
 
     if role is Role.SOURCE and not all_sources:
         source = source or name
+    if source:
+        _check_name(source)
     made = Binding(
         bound=True,
         source=source,
         all_sources=all_sources,
-        person=plain_name(person.strip()),
+        person=redrive.person(person) or "" if person else "",
         on_behalf=on_behalf,
         regions=tuple(regions or ()),
     )

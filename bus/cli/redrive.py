@@ -25,10 +25,16 @@ def not_blank(text: str) -> str:
 
 
 def person(text: str | None) -> str | None:
-    """Read a person's name, in one spelling; refuse one that says nothing. Raises typer.BadParameter."""
-    from bus.intake.command_bodies import plain_name
+    """Read a person's name, in one spelling; refuse an empty one and the bus's. Raises typer.BadParameter."""
+    from bus.domain.errors import MalformedInput
+    from bus.intake.reserved_names import person_name
 
-    return text if text is None else plain_name(not_blank(text))
+    if text is None:
+        return None
+    try:
+        return not_blank(person_name(text, "name"))
+    except MalformedInput as error:
+        raise typer.BadParameter(str(error.text)) from None
 
 
 def finite(number: float) -> float:

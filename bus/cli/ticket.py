@@ -37,9 +37,10 @@ def list_all(
     from bus.domain.terms import State, TicketId
     from bus.gateway.ports import TicketQuery
     from bus.gateway.read.ticket_rows import PostgresTicketReader
+    from bus.intake.reserved_names import plain_name
     from bus.postgres.pool import open_pool
 
-    wanted = state_named(state) if state else None
+    wanted, assignee = state_named(state) if state else None, plain_name(assignee) if assignee else None
     url = require(resolved(data), "database_url")
 
     def show(row: Any) -> None:

@@ -246,7 +246,7 @@ def _parts_wait_over(ticket: Ticket, reason: str) -> tuple[Event, ...]:
 def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket) -> tuple[Event, ...]:
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
-            check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,))
+            check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos)
             return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256, caption=caption),)
         case Note(text=text, changed=changed):
             if not text.strip() and not changed:
@@ -270,7 +270,7 @@ def _closing(
         case Resolve(photos=photos, summary=summary, root_cause=root_cause):
             if root_cause not in rules.root_causes and "root_cause" not in request.waives:
                 raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
-            check_photos(photos)
+            check_photos(photos, ticket.photos)
             return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
         case RequestClosure(note=note):
             if ticket.closure_requested:

@@ -1,16 +1,15 @@
 """Preconditions of a command: its deliverables, real persons as assignees, times and lists within bounds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
 from bus.domain.commands import Command, Request
+from bus.domain.evidence_uri import may_be_followed
 from bus.domain.rules import Rules
 from bus.domain.transitions import TransitionRule
 from bus.domain.values import Assignee
 
 PHOTOS_MAX = 50
-_RUN_OR_LOCAL = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
-_LINK_LOCAL = ("169.254.", "[fe80:")
 URI_CHARS_MAX = 2000
 GROUPS = ("部", "部门", "组", "科", "处", "中心", "团队", "department", "dept", "team", "group", "desk", "center")
 
@@ -45,20 +44,13 @@ def check_person(assignee: Assignee) -> None:
         raise refusals.no_person("assignee.backup_person", assignee.backup_person)
 
 
-def _may_be_followed(uri: str) -> bool:
-    """Refuse an address that runs something or reads the reader's own machine or network."""
-    scheme, _, rest = "".join(uri.split()).lower().partition(":")
-    host = rest.removeprefix("//").partition("/")[0].rpartition("@")[2]
-    return scheme not in _RUN_OR_LOCAL and not host.startswith(_LINK_LOCAL)
-
-
-def check_photos(uris: Sequence[str]) -> None:
-    """Keep a ticket's list of photos within what one event can carry."""
+def check_photos(uris: Sequence[str], known: Collection[str] = ()) -> None:
+    """Keep a ticket's list of photos within what one event can carry; addresses `known` were taken before."""
     if len(uris) > PHOTOS_MAX:
         raise refusals.out_of_range("photos", f"最多 {PHOTOS_MAX} 张照片", f"at most {PHOTOS_MAX} photos")
-    if any(not _may_be_followed(uri) for uri in uris):
-        raise refusals.not_an_address("uri")
     if any(len(uri) > URI_CHARS_MAX for uri in uris):
         raise refusals.out_of_range(
             "uri", f"链接最长 {URI_CHARS_MAX} 字", f"a URI has at most {URI_CHARS_MAX} characters"
         )
+    if any(uri not in known and not may_be_followed(uri) for uri in uris):
+        raise refusals.not_an_address("uri")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
+from bus.domain.evidence_uri import SCHEMES
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import State, TicketId
 from bus.domain.text import Text
@@ -68,8 +69,9 @@ def not_an_address(field: str) -> CommandRefused:
     return CommandRefused(
         "not_an_address",
         field,
-        "证据地址不能是 javascript:、data:、file: 或链路本地地址,请用 https 或 s3",
-        "an address of evidence is none of javascript:, data:, file: or link-local; use https or s3",
+        f"证据地址须以 {'、'.join(sorted(SCHEMES))} 开头,且不能指向本机、链路本地或云元数据地址",
+        f"an address of evidence begins with one of {', '.join(sorted(SCHEMES))}, and is none of the reader's own "
+        "machine, of its link or of a cloud's metadata",
     )
 
 

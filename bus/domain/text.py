@@ -6,6 +6,17 @@ from unicodedata import category
 
 # What a terminal would obey instead of showing: controls, directions and other formats, separators of lines.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# What nobody sees: Unicode's Default_Ignorable_Code_Point, and the blank of Braille.
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_TURNING = "\u202a-\u202e\u2066-\u2069"  # turns the direction of what follows
+# What a line cannot hold: controls, ends of lines, marks of direction, annotations, tags.
+_NOT_IN_A_LINE = re.compile(
+    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\ufff9-\ufffb\U000e0000-\U000e007f{_TURNING}]"
+)
+_NOT_IN_A_TEXT = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +28,17 @@ class Text:
 
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
+
+
+def not_allowed_in(text: str, *, lines: bool) -> str:
+    """Give the first character that a text of one line, or of `lines`, cannot hold; nothing when there is none. Pure.
+
+    A text of many lines may hold tabs and ends of lines, and marks of direction, but nothing that turns it around.
+    """
+    if text.isprintable():
+        return ""
+    found = (_NOT_IN_A_TEXT if lines else _NOT_IN_A_LINE).search(text)
+    return found[0] if found else ""
 
 
 def visible(text: str) -> str:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
+from bus.domain.look_alikes import as_read
 from bus.domain.terms import KeyKind, TicketId, TraceId
 
-_NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII | re.IGNORECASE)
+# A ticket number as `as_read` gives it, where 0 is `o` and 1 is `i`; without its hyphen the day must be one.
+_NUMBER = re.compile(r"t(?:[oi2-9]{8}-|2o[oi2-9]{2}(?:o[i2-9]|i[oi2])(?:o[i2-9]|[i2][oi2-9]|3[oi]).?)[oi2-9]{6,12}")
 CHINA = timezone(timedelta(hours=8), "CST")
 
 
@@ -68,8 +70,8 @@ def ticket_number(opened_at: datetime, number: int) -> TicketId:
 
 
 def is_ticket_number(text: str) -> bool:
-    """Say whether a text, once normalized, has the form of a ticket number of the bus."""
-    return bool(_NUMBER.fullmatch(plain_number(text)))
+    """Say whether a reader would take a text for a ticket number of the bus: in other letters, dashes or digits too."""
+    return bool(_NUMBER.fullmatch(as_read(text)))
 
 
 def spellings(anything: str) -> list[str]:

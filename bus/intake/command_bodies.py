@@ -5,7 +5,6 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
-from unicodedata import category, normalize
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
+from bus.intake.reserved_names import person_name, refuse_control
 from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 
 COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
@@ -22,9 +22,8 @@ T = TypeVar("T")
 # Longer ones would not fit into an index; `text` and `description` may be as long as the body.
 SHORT_MAX, LONG_MAX = 500, 100_000
 _LONG = frozenset({"text", "description", "summary", "uri", "photos"})
-_MANY_LINES = _LONG | {"reason", "note", "caption"}
+_MANY_LINES = frozenset({"text", "description", "summary", "reason", "note", "caption", "address"})
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
-_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 NUMBER_MAX = 1_000_000
 YEARS = range(2000, 2100)
 
@@ -54,10 +53,11 @@ def within_limits(value: T, path: str = "") -> T:
             if len(value) > SHORT_MAX:
                 _check_length(value, path)
             refuse_unstorable(value, path)
-            if not value.isprintable():
-                _check_characters(value, path)
-            person = path.rpartition(".")[2] in _PERSONS
-            return plain_name(value) if person else value  # type: ignore[return-value]  # a str in, a str out
+            name = path.rpartition(".")[2]
+            if name in _PERSONS:
+                return person_name(value, path)  # type: ignore[return-value]  # a str in, a str out
+            refuse_control(value, path, lines=name in _MANY_LINES)
+            return value
         case datetime():
             return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
         case int() if abs(value) > NUMBER_MAX:
@@ -101,21 +101,6 @@ def _check_length(text: str, path: str) -> None:
         raise MalformedInput(
             "too_long", path, f"“{path}”超过 {limit} 个字符", f"{path} is longer than {limit} characters"
         )
-
-
-def plain_name(name: str) -> str:
-    """Spell a person's name one way: full width as half, and nothing that cannot be seen. Pure."""
-    return name if name.isascii() else "".join(one for one in normalize("NFKC", name) if category(one) != "Cf")
-
-
-def _check_characters(text: str, path: str) -> None:
-    """Refuse what would break a line or turn its direction, in a field that is one line."""
-    if path.rpartition(".")[2] in _MANY_LINES:
-        return
-    for one in text:
-        if category(one) == "Cc" or one in _DIRECTIONS:
-            zh, en = f"“{path}”含控制字符", f"{path} is one line, and holds a control character"
-            raise MalformedInput("control_character", path, f"{zh} U+{ord(one):04X}", f"{en}: U+{ord(one):04X}")
 
 
 def _refuse_unknown(cls: type, data: object, path: str) -> None:

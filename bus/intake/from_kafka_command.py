@@ -9,11 +9,10 @@ from bus.domain.naming import kebab
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
-from bus.intake.reserved_names import refuse_reserved
+from bus.intake.reserved_names import CLIENT_NAME, refuse_reserved
 from schemas.messages import CommandSent
 
 ORIGIN = "KAFKA"
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # as `client add` takes names: ids and addresses are made of it
 
 
 def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
@@ -25,7 +24,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
     check_key(sent.idempotency_key, "idempotency_key")
     for field in ("source", "actor"):
         _check_name(getattr(sent, field), field)
-    if not _SOURCE.fullmatch(sent.source):
+    if not re.fullmatch(CLIENT_NAME, sent.source):
         zh, en = (
             "“source”须为小写字母、数字、点、横线的名称",
             "source is a name of lower case letters, digits, dots and dashes",

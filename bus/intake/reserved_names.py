@@ -1,23 +1,23 @@
-"""Names reserved for the bus: an outside client with one would pass for the bus itself."""
+"""Names of persons, spelled one way, and the names that are the bus's own: a client with one would pass for the bus."""
 
-from unicodedata import category, normalize
+from functools import lru_cache
+from unicodedata import normalize
 
 from bus.domain.errors import MalformedInput
+from bus.domain.look_alikes import as_read
 from bus.domain.terms import BUS
+from bus.domain.text import IGNORABLE, not_allowed_in
 
 RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
-# Letters of other scripts that look like those of the reserved names (Unicode's confusables, lower case).
-_ALIKE = str.maketrans("тіıсϲкκеεьвβυսѕꜱτι", "tiicckkeebbbuussti")
+CLIENT_NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
+"""What a client, and so a source, is called: ids, addresses and CloudEvents sources are made of it."""
+_BRAILLE_BLANK = "\u2800"
 
 
+@lru_cache(maxsize=4096)
 def is_reserved(name: str) -> bool:
     """Say whether a name is the bus's own, or would be read as that: other widths, letters that look alike. Pure."""
-    return _as_read(name) in RESERVED
-
-
-def _as_read(name: str) -> str:
-    shown = "".join(one for one in normalize("NFKD", name).casefold() if category(one) not in ("Cf", "Mn", "Cc", "Zs"))
-    return shown.translate(_ALIKE)
+    return as_read(name) in RESERVED
 
 
 def refuse_reserved(name: str, field: str) -> None:
@@ -25,3 +25,33 @@ def refuse_reserved(name: str, field: str) -> None:
     if is_reserved(name):
         zh, en = f"“{name}”是总线自己的名字,请写实际操作者", f"{name!r} is the bus's own name; say who it really was"
         raise MalformedInput("reserved_name", field, zh, en)
+
+
+@lru_cache(maxsize=4096)
+def plain_name(name: str) -> str:
+    """Spell a person's name one way: full width as half, no blanks around it, and nothing that cannot be seen. Pure."""
+    if not name.isascii():
+        name = normalize("NFKC", IGNORABLE.sub("", name.replace(_BRAILLE_BLANK, " ")))
+    return " ".join(name.split())
+
+
+def person_name(name: str, field: str) -> str:
+    """Give a person's name in its one spelling; empty when nothing of it can be seen. Pure.
+
+    Raises MalformedInput for a control character, and for the bus's own name or one that would be read as that.
+    """
+    refuse_control(name, field)
+    plain = plain_name(name)
+    refuse_reserved(plain, field)
+    return plain
+
+
+def refuse_control(text: str, field: str, *, lines: bool = False) -> None:
+    """Refuse what would break a line, or turn its direction; `lines`: the text may have several. Pure.
+
+    Raises MalformedInput.
+    """
+    if found := not_allowed_in(text, lines=lines):
+        zh = f"“{field}”含控制字符" if lines else f"“{field}”是单行文字,含控制字符"
+        en = f"{field} holds a control character" if lines else f"{field} is one line, and holds a control character"
+        raise MalformedInput("control_character", field, f"{zh} U+{ord(found):04X}", f"{en}: U+{ord(found):04X}")

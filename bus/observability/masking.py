@@ -1,34 +1,88 @@
 """Takes personal data and secrets out of a log line before it is written."""
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
+from unicodedata import category, decimal, normalize
+
+from bus.domain.text import IGNORABLE
 
 MASK = "***"
 # Fields that hold a person or a secret, whatever is in them.
 _NAMED = re.compile(
     r"(phone|contact|customer|address|password|token|secret|authorization|signature|person|caller)", re.IGNORECASE
 )
-# A phone number in free text (mainland mobile or with a country code), a bearer token, a password inside a URL.
-# Digits inside a trace id or a UUID are none: those are met first, and left.
-_ID = r"(?P<id>\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
-_GAP = r"[-. ·]?"
-_MOBILE = rf"(?:(?:\+|00)?86{_GAP})?[1\uff11][3-9\uff13-\uff19]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"  # of any width
-_LANDLINE = r"(?:(?:\+|00)86[-. ]?\d{2,3}|0\d{2,3})[-. ]\d{7,8}|400[-. ]\d{3}[-. ]\d{4}"  # only as people write it
-_PHONE = re.compile(rf"{_ID}|(?<!\d)(?:{_MOBILE}|{_LANDLINE})(?!\d)")
+# A phone number in free text (mainland mobile or landline, also with the country's code), a bearer token, a password
+# inside a URL. Digits inside an id or a ticket number are none: those are met first, and left.
+_ID = (
+    r"(?P<id>\b(?:[0-9a-f]{16}){1,4}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b[Tt][0-9]{8}-[0-9]{6,12}\b)"
+)
+_GAP = "[-. /_()]{0,3}"
+_CHINA = rf"(?:\+|00)86{_GAP}"
+_MOBILE = rf"(?:(?:\+|00)?86{_GAP})?1[3-9][0-9]{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}"
+_LANDLINE = (  # bare digits only where they begin as an area's code does, and are no fraction
+    rf"{_CHINA}0?[1-9][0-9]{{1,2}}{_GAP}[2-9][0-9]{{2,3}}{_GAP}[0-9]{{4}}"
+    rf"|0[0-9]{{2,3}}[-. /_()]{{1,3}}[0-9]{{3,4}}{_GAP}[0-9]{{4}}"
+    rf"|(?<!\.)0(?:10|2[0-9]|[3-9][0-9]{{2}})[2-9][0-9]{{2,3}}{_GAP}[0-9]{{4}}"
+    r"|400[-. /_]{1,3}[0-9]{3}[-. /_]{1,3}[0-9]{4}"
+)
+_PHONE = re.compile(rf"{_ID}|(?<![0-9])(?:{_MOBILE}|{_LANDLINE})(?![0-9])")
 _BEARER = re.compile(r"(?i)(bearer\s+|whsec_)[A-Za-z0-9+/=._~-]+")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]{1,128}:)[^@\s]{1,512}@")  # bounded, so that no text takes long
 # What all three begin with: most texts hold none of it and are done after one look.
-_SUSPECT = re.compile(r"[1\uff11][3-9\uff13-\uff19]\d[-. ·]?\d{4}|\d[-. ]\d{3}|bearer|whsec_|://", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]{3}[-. /_()]{0,3}[0-9]{3}")
+_SECRET = re.compile(r"bearer|whsec_|://", re.IGNORECASE)
+_UNSEEN = "\0"
+
+
+class _Plain(dict[int, str]):
+    """Each character as ASCII where it is a digit, a sign of a phone number or a gap in one; else as it is."""
+
+    def __missing__(self, code: int) -> str:
+        one = chr(code)
+        if IGNORABLE.match(one):
+            plain = _UNSEEN
+        elif (digit := decimal(one, None)) is not None:
+            plain = str(digit)
+        elif category(one) == "Pd" or one == "\u2212":
+            plain = "-"
+        elif one in "\u00b7\u30fb\u2022":
+            plain = "."
+        else:
+            plain = normalize("NFKC", one)
+            plain = plain if len(plain) == 1 and plain.isascii() else one
+        self[code] = plain
+        return plain
+
+
+_PLAIN = _Plain()
 
 
 def mask_text(text: str) -> str:
     """Mask phones, tokens and passwords inside a text."""
-    if not _SUSPECT.search(text):
+    text = _phones_masked(text)
+    return _URL_PASSWORD.sub(r"\1***@", _BEARER.sub(r"\1***", text)) if _SECRET.search(text) else text
+
+
+def _phones_masked(text: str) -> str:
+    """Mask phones, which are found in the text's plain form, of which each character stands for one of the text."""
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    places: Sequence[int] = range(len(plain))
+    if _UNSEEN in plain:
+        places = [place for place, one in enumerate(plain) if one != _UNSEEN]
+        plain = plain.replace(_UNSEEN, "")
+    if not _DIGITS.search(plain):
         return text
-    masked = _PHONE.sub(lambda found: found[0] if found["id"] else found[0][:3] + "****" + found[0][-4:], text)
-    return _URL_PASSWORD.sub(r"\1***@", _BEARER.sub(r"\1***", masked))
+    parts, end = list[str](), 0
+    for found in _PHONE.finditer(plain):
+        if found["id"] is None:
+            phone = places[found.start() : found.end()]
+            first, last = ("".join(text[place] for place in some) for some in (phone[:3], phone[-4:]))
+            parts += (text[end : phone[0]], first, "****", last)
+            end = phone[-1] + 1
+    return "".join((*parts, text[end:]))
 
 
 def mask_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

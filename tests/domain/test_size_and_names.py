@@ -6,8 +6,11 @@ import pytest
 
 from bus.domain import decide
 from bus.domain.commands import AddEvidence, AskProgress, Note
-from bus.domain.events import NoteAdded, TicketAssigned
+from bus.domain.errors import CommandRefused
+from bus.domain.events import EvidenceAdded, NoteAdded, TicketAssigned
+from bus.domain.preconditions import check_photos
 from bus.domain.terms import EvidenceKind
+from bus.domain.ticket_keys import is_ticket_number
 from tests.domain.given import given
 from tests.domain.people import ASSIGN, OPEN
 
@@ -26,7 +29,13 @@ def test_size_and_names_takes_work_and_no_more_words(monkeypatch: pytest.MonkeyP
     story.when(Note(text="历史"), historic=True).then(NoteAdded)
 
 
-@pytest.mark.parametrize("number", ["T20261122-000001", " t20261122-123456789012 ", "T2026 1122-000001"])
+@pytest.mark.parametrize(
+    "number",
+    ["T20261122-000001", " t20261122-123456789012 ", "T2026 1122-000001", "\uff34\uff12\uff10261122\uff0d00000\uff11",
+     "T20261122\u2010000001", "T20261122\u2015000001", "T20261122\u2212000001", "T20261122\ufe63000001",
+     "T2026\u00ad1122-000001", "T20261122-000001\u3164", "\u042220261122-000001", "T20261122000123", "T2O26ll22-OOOOO1",
+     "T20261122-\u0660\u0660\u0660\u0660\u0660\u0661"],
+)  # fmt: skip
 def test_size_and_names_s_number_is_no_other_ticket_s_name(number: str) -> None:
     key = replace(OPEN.incident_key, value=number)
     customer = replace(OPEN.customer, phone=number)
@@ -42,7 +51,34 @@ def test_size_and_names_s_number_is_no_other_ticket_s_name(number: str) -> None:
 @pytest.mark.parametrize(
     "uri",
     ["javascript:alert(1)", " JavaScript:x", "java\tscript:x", "data:text/html,x", "file:///etc/passwd", "vbscript:x",
-     "http://169.254.169.254/latest", "https://a@169.254.1.1/", "http://[fe80::1]/"],
+     "http://169.254.169.254/latest", "https://a@169.254.1.1/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/",
+     "http://2852039166/", "http://0xa9fea9fe", "http://0251.0376.0251.0376/x", "http://169.254.43518/", "http://1.2.3.999",
+     "http://\uff11\uff16\uff19.\uff12\uff15\uff14.169.254/", "http://\u2460\u2465\u2468.254.169.254/",
+     "http://169\u3002254\u3002169\u3002254", "//169.254.169.254/x", "http:\\\\169.254.169.254\\x", "http:///169.254.169.254",
+     "http:169.254.169.254", "http://%31%36%39.254.169.254/", "http://169.254.169.254.?x", "http://[64:ff9b::a9fe:a9fe]/",
+     "http://[2002:a9fe:a9fe::1]/", "http://[fe80::1%25eth0]/", "http://1\u00ad69.254.169.254/", "http://127.1/x",
+     "http://metadata.google.internal/", "http://localhost:80/", "view-source:x", "ftp://x/y", "a.jpg", "http://"],
 )  # fmt: skip
 def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
     given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then_refused("not_an_address", "uri")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["https://x/y", "http://10.0.0.5:9000/a.jpg", "s3://a.jpg", "oss://1.jpg", "photo://1",
+     "https://图片.example/照片 1.jpg",
+     "https://[2001:db8::1]/x", "http://1.2.3.4/x", "https://a.b/c:d@169.254.169.254"],
+)  # fmt: skip
+def test_size_and_names_evidence_lies_where_a_reader_can_go(uri: str) -> None:
+    given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then(EvidenceAdded)
+
+
+def test_size_and_names_of_photos_that_were_taken_before_stop_nobody_from_resolving() -> None:
+    check_photos(("minio://old/1.jpg", "https://x/2.jpg"), known=("minio://old/1.jpg",))
+    with pytest.raises(CommandRefused):
+        check_photos(("minio://old/1.jpg", "minio://new/2.jpg"), known=("minio://old/1.jpg",))
+
+
+@pytest.mark.parametrize("name", ["SN-1", "T99999999000123", "T20261122-00012", "13800000000", "TV-20261122-000001"])
+def test_size_and_names_of_other_forms_are_names(name: str) -> None:
+    assert not is_ticket_number(name)

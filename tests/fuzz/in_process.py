@@ -16,7 +16,7 @@ from tests.gateway.conftest import PERSON, Gateway
 _WAY: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("assign", {"assignee": PERSON}),
     ("start", {}),
-    ("resolve", {"summary": "s", "root_cause": "fan", "photos": ["p"]}),
+    ("resolve", {"summary": "s", "root_cause": "fan", "photos": ["photo://p"]}),
     ("request-closure", {}),
 )
 

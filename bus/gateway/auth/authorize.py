@@ -9,6 +9,7 @@ from bus.gateway.auth.binding import Client, lacks, may
 from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import answer_of, deps_of
 from bus.gateway.http.problems import HttpProblem
+from bus.intake.reserved_names import plain_name
 from bus.postgres.personal_keys import Reader
 
 SUBPROTOCOL = "ticketbus.v1"  # what a handshake is answered with
@@ -38,7 +39,8 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
 
 def reader_of(connection: HTTPConnection, client: Client) -> Reader:
     """Say who reads what an answer shows in clear."""
-    person = client.binding.person or (client.binding.on_behalf and connection.query_params.get("person")) or ""
+    named = connection.query_params.get("person") if client.binding.on_behalf else None
+    person = client.binding.person or plain_name(named or "")
     return Reader(client=client.name, person=person, at=deps_of(connection).now())
 
 

@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 from bus.domain.errors import CommandRefused
 from bus.gateway.auth.binding import UNBOUND, Binding, Client
 from bus.gateway.auth.roles import Role
-from bus.intake.reserved_names import refuse_reserved
+from bus.intake.reserved_names import plain_name, refuse_reserved
 from bus.postgres.pool import Pool, connected
 
 TOKEN_BYTES = 32
@@ -97,7 +97,12 @@ def _columns(binding: Binding) -> tuple[object, ...]:
 def _binding(row: tuple[Any, ...]) -> Binding:
     bound, source, all_sources, person, on_behalf, regions = row
     return Binding(
-        bound=bound, source=source, all_sources=all_sources, person=person, on_behalf=on_behalf, regions=tuple(regions)
+        bound=bound,
+        source=source,
+        all_sources=all_sources,
+        person=plain_name(person),  # of an earlier version it may have blanks around it, or what nobody sees
+        on_behalf=on_behalf,
+        regions=tuple(regions),
     )
 
 

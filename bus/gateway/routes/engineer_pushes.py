@@ -16,7 +16,7 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
 from bus.gateway.stream.websocket import Sending, accept, denied, goodbye, until_unwelcome
-from bus.intake.command_bodies import plain_name
+from bus.intake.reserved_names import person_name
 from bus.push.frames import read_ack, read_person, ready_frame
 from bus.push.sessions import PushSession, PushSessions
 
@@ -50,7 +50,7 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
 
 def _person(client: Client, named: str | None) -> str:
     """Give whose pushes are taken and answered: the client's own person, or the one named. Raises Refusal."""
-    named = plain_name(named) if named else named
+    named = person_name(named, "person") if named else named
     if client.binding.bound:
         named = client.acts_as(named, "person")
     return read_person(named, client.name)

@@ -28,7 +28,8 @@ from bus.gateway.read.page_cursor import (
 )
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
-from bus.intake.command_bodies import plain_name, within_limits
+from bus.intake.command_bodies import within_limits
+from bus.intake.reserved_names import person_name
 from bus.intake.store_port import Store
 from bus.wire.json_body import joined
 from schemas.topics import Contract
@@ -124,7 +125,7 @@ class _ReadHandlers:
         limit = _limit(query.get("limit"))
         asked = TicketQuery(
             state=state_named(query["state"]) if "state" in query else None,
-            assignee=plain_name(query["assignee"]) if "assignee" in query else None,
+            assignee=person_name(query["assignee"], "assignee") if "assignee" in query else None,
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
             scope=_scope(http, client),
@@ -182,7 +183,7 @@ def _scope(http: HttpRequest, client: Client) -> Scope | None:
     if client.role is not Role.ENGINEER or not client.binding.bound:
         return client.scope("")
     person = http.query_params.get("person")
-    return client.scope(client.acts_as(plain_name(person) if person else None, "person"))
+    return client.scope(client.acts_as(person_name(person, "person") if person else None, "person"))
 
 
 def _versions(http: HttpRequest) -> tuple[int, int]:

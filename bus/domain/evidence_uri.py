@@ -1,0 +1,83 @@
+"""Where evidence may lie: addresses that lead whoever follows them to a proof, and nowhere else. Pure."""
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network, ip_address
+from unicodedata import normalize
+from urllib.parse import unquote
+
+from bus.domain.text import IGNORABLE
+
+SCHEMES = frozenset({"http", "https", "oss", "photo", "s3"})
+_WEB = frozenset({"http", "https"})
+# The machine of whoever follows it, and what a cloud tells a machine about itself beside 169.254.169.254.
+_NAMES = ("localhost", "metadata.google.internal", "metadata.goog")
+_METADATA = frozenset(map(ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254")))
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_MAX = 2**32 - 1
+
+
+def may_be_followed(uri: str) -> bool:
+    """Say whether an address has a scheme of the list, and no host of the reader's own machine or network link."""
+    plain = "".join(uri.split())  # a browser leaves out tabs and ends of lines
+    scheme, colon, rest = plain.partition(":")
+    if not colon or scheme.lower() not in SCHEMES or "\\" in plain:
+        return False
+    return scheme.lower() not in _WEB or _is_elsewhere(_host(rest))
+
+
+def _host(rest: str) -> str:
+    """Give the host as a browser reads it: whatever the count of slashes, the width and form of characters."""
+    authority = re.split(r"[/?#]", rest.lstrip("/"), maxsplit=1)[0].rpartition("@")[2]
+    shown = normalize("NFKC", IGNORABLE.sub("", unquote(authority))).lower().replace("\u3002", ".")
+    return shown.partition("]")[0] + "]" if shown.startswith("[") else shown.partition(":")[0].removesuffix(".")
+
+
+def _is_elsewhere(host: str) -> bool:
+    if host.startswith("["):
+        try:
+            return not _is_near(IPv6Address(host.strip("[]").partition("%")[0]))
+        except AddressValueError:
+            return False
+    if _NUMBER.fullmatch(host.rpartition(".")[2]):  # no domain ends in a number
+        address = _ipv4(host)
+        return address is not None and not _is_near(address)
+    return bool(host) and not any(host == name or host.endswith(f".{name}") for name in _NAMES)
+
+
+def _ipv4(host: str) -> IPv4Address | None:
+    """Read an address as inet_aton does: one to four numbers, decimal, octal or hex, the last one fills the rest."""
+    parts = host.split(".")
+    if len(parts) > 4 or not all(map(_NUMBER.fullmatch, parts)):
+        return None
+    try:
+        *first, last = [_number(part) for part in parts]
+    except ValueError:
+        return None
+    value = last
+    for place, one in enumerate(first):
+        if one > 255:
+            return None
+        value += one << (8 * (3 - place))
+    return IPv4Address(value) if last < 1 << (8 * (4 - len(first))) and value <= _MAX else None
+
+
+def _number(part: str) -> int:
+    if part.startswith("0x"):
+        return int(part[2:] or "0", 16)
+    return int(part, 8 if part.startswith("0") else 10)
+
+
+def _is_near(address: IPv4Address | IPv6Address) -> bool:
+    """Say whether an address, or one that it carries, is the reader's own machine, its link, or a cloud's metadata."""
+    if address.is_link_local or address.is_loopback or address.is_unspecified or address in _METADATA:
+        return True
+    return isinstance(address, IPv6Address) and any(map(_is_near, _carried(address)))
+
+
+def _carried(address: IPv6Address) -> list[IPv4Address]:
+    """List the IPv4 addresses in an IPv6 one: mapped, of 6to4, of Teredo, of NAT64, or its last 32 bits."""
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _NAT64) or int(address) <= _MAX:
+        found.append(IPv4Address(int(address) & _MAX))
+    return [one for one in found if one is not None]
