@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 @commands.command()
 def storage(data: Data = None, as_json: Json = False) -> None:
-    """Show each table: rows (as PostgreSQL estimates them), bytes with indexes, the oldest row, and how long rows stay.
+    """Show each table: rows (from 10,000 on an estimate), bytes with indexes, the oldest row, and how long rows stay.
 
     Example: ticketbus storage --json | jq 'select(.bytes > 1e9)'
     """

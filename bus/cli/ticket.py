@@ -111,7 +111,9 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
         else:
             marks = " ".join(name for name in ("historic", "implied") if one[name])
             at = f"{one['occurred_at']:%Y-%m-%d %H:%M:%S}"
-            echo(f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']}  {marks}".rstrip())
+            echo(
+                f"{one['version']:>4}  {at}  {one['event_type']:<28} {one['actor']} ({one['source']})  {marks}".rstrip()
+            )
 
 
 def _lines(view: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,9 @@ from bus.gateway.auth.roles import GRANTS, Role
 _ABOUT = """\
 Every client has a token with one role, and the token is bound to what it speaks for. The role says which commands and
 reads are allowed, the binding says whose tickets they reach and who acts. Both are decided on the ticket as it stands
-when the command takes effect. What is not allowed is 403 and kept as rejected input; a ticket that a read does not
+when the command takes effect. A request with a body that is not allowed, by role or binding, is 403 and kept as
+rejected input, as all refused input is (10,000 a client and day). A read has no body to keep: its 403 is a line of the
+log (`request_refused`) and counted (`ticketbus_http_requests_total` with status 403). A ticket that a read does not
 reach answers as one that is not there. Lists are narrower: a person's show the tickets assigned to the person, a
 source's those that it opened.
 
@@ -30,8 +32,19 @@ A client of an earlier version is not bound: it reaches all tickets that its rol
 reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is bound.
 With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them, and
 letters are retried one at a time.
-Webhooks act as their source; records on `ticket.commands` carry their source themselves, and
-whoever may write that topic is believed ([what is proven](securing.md#what-is-proven-and-what-is-not))."""
+
+Who acts (`actor`) is the person that a token is bound to. An app with `--on-behalf` names one in each request; any
+other bound token acts under its own name, and naming another is 403 (`not_yours`). A token that is not bound may still
+name anybody. Webhooks act as their source, which names its own people in `by`; records on `ticket.commands` carry
+source and actor themselves, and whoever may write that topic is believed
+([what is proven](securing.md#what-is-proven-and-what-is-not)). Such an actor is as the source says, not proven, and may
+have the name of a person of yours: read it with the `source` that stands beside it in every event. No name is the bus's
+own, or reads like it.
+
+A source reaches a ticket also when it reported on it, and a report joins the open ticket of its incident key. So a
+source that knows or guesses the serial, order or phone of another's open ticket can join it, and reads it from then on;
+its report stands in the ticket's events under its name. Sources that may not see each other's tickets want keys that
+nobody guesses, or a bus each."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")
 _BOUND: dict[Role, tuple[str, str]] = {
     Role.SOURCE: (

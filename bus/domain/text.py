@@ -30,7 +30,7 @@ class Text:
         return f"{self.zh} / {self.en}"
 
 
-def not_allowed_in(text: str, *, lines: bool) -> str:
+def refused_character(text: str, *, lines: bool) -> str:
     """Give the first character that a text of one line, or of `lines`, cannot hold; nothing when there is none. Pure.
 
     A text of many lines may hold tabs and ends of lines, and marks of direction, but nothing that turns it around.

@@ -6,7 +6,7 @@ from unicodedata import normalize
 from bus.domain.errors import MalformedInput
 from bus.domain.look_alikes import as_read
 from bus.domain.terms import BUS
-from bus.domain.text import IGNORABLE, not_allowed_in
+from bus.domain.text import IGNORABLE, refused_character
 
 RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
 CLIENT_NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
@@ -51,7 +51,7 @@ def refuse_control(text: str, field: str, *, lines: bool = False) -> None:
 
     Raises MalformedInput.
     """
-    if found := not_allowed_in(text, lines=lines):
+    if found := refused_character(text, lines=lines):
         zh = f"“{field}”含控制字符" if lines else f"“{field}”是单行文字,含控制字符"
         en = f"{field} holds a control character" if lines else f"{field} is one line, and holds a control character"
         raise MalformedInput("control_character", field, f"{zh} U+{ord(found):04X}", f"{en}: U+{ord(found):04X}")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
+from psycopg.sql import SQL, Identifier
 
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.personal_keys import DESTROY
@@ -16,6 +17,7 @@ from schemas.topics import LOG
 
 EVERY_S: Final = 3600.0
 BATCH: Final = 5_000
+COUNTED_MAX: Final = 10_000
 PAUSE_S: Final = 0.05  # between batches: others get at the disk
 _ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtext('ticketbus retention'))"
 log = structlog.get_logger()
@@ -89,7 +91,7 @@ FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::reg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A table: rows as PostgreSQL estimates them, bytes with indexes, the oldest row and how long rows are kept."""
+    """A table: rows (from COUNTED_MAX on an estimate), bytes with indexes, the oldest row and how long rows stay."""
 
     table: str
     rows: int
@@ -134,7 +136,10 @@ async def delete_batch(pool: Pool, table: str, days: int) -> int:
 async def storage(pool: Pool, days: Mapping[str, int]) -> list[Stored]:
     """Say what is stored, the largest table first; the oldest rows of tables with retention are looked for."""
     async with connected(pool) as connection:
-        rows = await (await connection.execute(_STORAGE)).fetchall()
+        rows = [
+            (table, await _counted(connection, table) if estimate < COUNTED_MAX else estimate, size)
+            for table, estimate, size in await (await connection.execute(_STORAGE)).fetchall()
+        ]
         oldest = {
             table: (await _one(connection, f"SELECT min({kept.since}) FROM {table} WHERE {kept.of}"))[0]  # noqa: S608 - our own names
             for table, kept in TABLES.items()
@@ -143,6 +148,14 @@ async def storage(pool: Pool, days: Mapping[str, int]) -> list[Stored]:
         Stored(table=table, rows=count, bytes=size, oldest=oldest.get(table), days=days.get(table))
         for table, count, size in rows
     ]
+
+
+async def _counted(connection: Connection, table: str) -> int:
+    """Count the rows of a small table: PostgreSQL has no estimate before it first looks at one."""
+    query = SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS counted").format(Identifier(table), COUNTED_MAX)
+    row = await (await connection.execute(query)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def _one(connection: Connection, query: str) -> tuple[Any, ...]:

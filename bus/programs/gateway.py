@@ -144,7 +144,8 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
                 clear=core.clear,
                 sources=known,
                 two_persons=core.settings.two_persons,
-            )
+            ),
+            core.refused,
         ),
         source_routes(known, writes, spool.waits),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),

@@ -1,5 +1,6 @@
 """The sources that gateway and intake stage serve, by the name in the path."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from adapters.adapter import SourceAdapter, SourceServices, building
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
 from bus.config_file import ConfigFileInvalid, FileModel, read_options, read_yaml
-from bus.intake.reserved_names import is_reserved
+from bus.intake.reserved_names import CLIENT_NAME, is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
 
@@ -37,6 +38,11 @@ def sources(settings: Settings) -> Mapping[str, Source]:
     """
     if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
         raise SettingsInvalid(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
+    if odd := [name for name in settings.webhook_secrets if not re.fullmatch(CLIENT_NAME, name)]:
+        raise SettingsInvalid(
+            f"TICKETBUS_WEBHOOK_SECRETS: {odd[0]!r} is no name of a source; use lower case letters, digits, dots and "
+            "dashes, at most 63, a letter or digit first"
+        )
     made: dict[str, Source] = {
         name: CrmAdapter(name=name, secrets=tuple(one.get_secret_value() for one in secrets))
         for name, secrets in settings.webhook_secrets.items()

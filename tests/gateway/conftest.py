@@ -123,7 +123,7 @@ class Gateway:
                 contract=CONTRACT,
                 in_clear=FakeClear(),
             ),
-            deadletter_routes(self.dead_letters),
+            deadletter_routes(self.dead_letters, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(self.hub, CONTRACT, self.pushes, per_client=self.streams_per_client),

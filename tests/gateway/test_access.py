@@ -63,6 +63,9 @@ def test_access_every_role_reads_and_every_command_has_somebody_beside_the_admin
 
 def test_access_a_webhook_source_may_not_be_called_as_the_bus_itself() -> None:
     secret = "whsec_" + "QUJD" * 12
+    for name in ("CRM 上海", "crm%zz", "-crm"):
+        with pytest.raises(SettingsInvalid, match=f"{name!r} is no name of a source; use lower case"):
+            sources(Settings.model_validate({"webhook_secrets": {name: [secret]}}))
     assert list(sources(Settings.model_validate({"webhook_secrets": {"crm": [secret]}}))) == ["crm"]
     for name in ("bus", "ticketbus", "Bus"):
         with pytest.raises(SettingsInvalid, match="own name"):

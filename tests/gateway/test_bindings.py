@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import CommandRefused, MalformedInput
@@ -77,6 +79,11 @@ def test_bindings_who_acts_is_the_person_bound_or_named_by_an_app() -> None:
     assert CLIENTS["app"].acts_as("赵工") == "赵工"
     with pytest.raises(MalformedInput, match="for whom"):
         CLIENTS["app"].acts_as(None)
+    for who in ("crm", "all", "east", "west", "anywhere", "ops"):  # nobody said that they speak for persons
+        client = CLIENTS[who]
+        assert client.acts_as(None) == client.acts_as(client.name) == client.name
+        with pytest.raises(CommandRefused, match=f"speaks for '{client.name}' alone"):
+            client.acts_as("王工")
     assert (CLIENTS["old"].acts_as("谁"), CLIENTS["old"].acts_as(None), CLIENTS["old"].scope("谁")) == (
         "谁",
         "old",
@@ -154,6 +161,49 @@ async def test_bindings_a_forged_actor_is_403_and_kept(bound: Gateway) -> None:
     assert len(bound.refused.kept) == before + 2
     outside = await bound.post("/v1/tickets", {**OPENING, "region": "north"}, role="east")
     assert (outside.status_code, outside.json()["field"]) == (403, "region")
+
+
+@pytest.mark.parametrize("who", ["crm", "east", "anywhere", "wang"])
+async def test_bindings_a_person_named_by_who_speaks_for_none_is_403_and_kept(bound: Gateway, who: str) -> None:
+    ticket = await assigned(bound, "王工")
+    for name in ("王磊", " 王磊\u3164"):
+        forged = await bound.post(f"/v1/tickets/{ticket}/note", {"text": "x", "actor": name}, role=who, key=f"k-{who}")
+        assert (forged.status_code, forged.json()["code"], forged.json()["field"]) == (403, "not_yours", "actor")
+    (kept,) = [one for one in bound.refused.kept.values() if one.code == "not_yours"]
+    assert (kept.heard, kept.source, b"actor" in kept.body) == (True, CLIENTS[who].source, True)
+
+
+async def test_bindings_what_a_role_may_not_is_403_and_kept(bound: Gateway) -> None:
+    ticket = await assigned(bound, "王工")
+    asked = (
+        ("wang", f"/v1/tickets/{ticket}/escalate", {"to": "team_lead"}),
+        ("zhao", "/v1/tickets", OPENING),
+        ("ops", "/v1/deadletters/retry", {"letters": [1], "why": "x"}),
+        ("wang", "/v1/deadletters/discard", {"letters": [1], "why": "x"}),
+    )
+    for number, (who, path, body) in enumerate(asked, 1):
+        answer = await bound.post(path, body, role=who)
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (403, "not_allowed", "role")
+        kept = list(bound.refused.kept.values())
+        assert len(kept) == number, path
+        last = kept[-1]
+        assert (last.code, last.kind, last.heard, last.origin) == ("not_allowed", "refused", True, "http")
+        assert (last.headers[":path"], last.headers[":client"], orjson.loads(last.body)) == (
+            path,
+            CLIENTS[who].name,
+            body,
+        )
+
+
+async def test_bindings_a_read_that_is_403_is_counted(bound: Gateway) -> None:
+    def counted() -> float:
+        labels = {"method": "GET", "route": "/v1/tickets/{ticket_id}", "status": "403"}
+        return REGISTRY.get_sample_value("ticketbus_http_requests_total", labels) or 0
+
+    before, ticket = counted(), await assigned(bound, "王工")
+    assert (await bound.get(f"/v1/tickets/{ticket}?person=赵工", "wang")).status_code == 403
+    assert counted() == before + 1
+    assert not bound.refused.kept
 
 
 async def test_bindings_a_source_that_joined_reaches_the_ticket_and_its_note_is_taken(bound: Gateway) -> None:

@@ -105,4 +105,4 @@ def test_fields_named_a_line_takes_no_control_character_and_a_text_its_lines(bad
         with pytest.raises(MalformedInput, match="control character") as refused:
             build(OpenTicket, {**OPENING, field: f"a{bad}b"})
         assert (refused.value.code, refused.value.field) == ("control_character", field)
-    assert build(Return, {"reason": f"a{bad}b"}).reason == f"a{bad}b"
+    assert build(Return, {"reason": "a\nb"}).reason == "a\nb"

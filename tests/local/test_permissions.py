@@ -1,12 +1,19 @@
 """Other users of the host read nothing: names and phones stand in Kafka's segments and in logs."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from bus.local.permissions import close_to_others
 from bus.local.stack import Urls
 
 
-def test_permissions_what_a_version_before_left_open_is_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("user", "top"), [(0, 0o701), (1000, 0o700)])
+def test_permissions_what_a_version_before_left_open_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, top: int
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
     for name in ("kafka", "logs", "postgres"):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o755)
@@ -16,7 +23,7 @@ def test_permissions_what_a_version_before_left_open_is_closed(tmp_path: Path) -
     close_to_others(tmp_path)
     modes = {one.name: one.stat().st_mode & 0o777 for one in (tmp_path, *tmp_path.iterdir())}
     own = {"kafka": 0o700, "logs": 0o700, "stack.json": 0o600, "postgres": 0o755}
-    assert modes == {**own, tmp_path.name: 0o701}
+    assert modes == {**own, tmp_path.name: top}
 
 
 def test_permissions_of_a_running_stack_let_nobody_in(embedded: tuple[Path, Urls]) -> None:

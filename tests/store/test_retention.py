@@ -130,7 +130,6 @@ async def test_retention_of_the_outbox_spares_what_waits_and_where_events_stand_
 async def test_retention_is_shown_and_set_by_table(own: Pool) -> None:
     async with connected(own) as connection:
         await connection.execute(GROW.encode(), (10, 20))
-        await connection.execute(b"ANALYZE pushes")
     days = days_kept({"pushes": 7})
     shown = {one.table: one for one in await storage(own, days)}
     assert (shown["pushes"].rows, shown["pushes"].days, shown["events"].days) == (20, 7, None)

@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 
 from bus.domain.commands import Command
+from bus.domain.errors import CommandRefused
 from bus.domain.naming import kebab
 from bus.domain.text import Text
 from bus.gateway.auth.binding import Client, lacks, may
@@ -17,9 +18,20 @@ SUBPROTOCOL_PREFIX = "bearer."  # of the one that carries a token
 
 
 async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> Client:
-    """Give the client of a request that is allowed, once its answer has a place in the budget.
+    """Give the client of a request that is allowed.
 
-    Raises HttpProblem (401, 403, 429, 503) and StoreUnavailable.
+    Raises HttpProblem (401, 429, 503), CommandRefused (403) and StoreUnavailable.
+    """
+    client = await authenticate(connection)
+    if refusal := not_allowed(client, wanted):
+        raise refusal
+    return client
+
+
+async def authenticate(connection: HTTPConnection) -> Client:
+    """Give the client whose token a request has, once its answer has a place in the budget.
+
+    Raises HttpProblem (401, 429, 503) and StoreUnavailable.
     """
     token = bearer(connection)
     client = await deps_of(connection).clients.find(token) if token else None
@@ -27,14 +39,19 @@ async def admit(connection: HTTPConnection, wanted: type[Command] | Access) -> C
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
         raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
     deps_of(connection).quota.take(client.name)
-    if not may(client, wanted):
-        what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
-        text = Text(f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}")
-        text = (allows(client.role, wanted) and lacks(client, wanted)) or text
-        raise HttpProblem(403, "not_allowed", "role", text, role=client.role.value, wanted=what)
     if answer := answer_of(connection):
         await answer.admit(client.name, reads=connection.scope["method"] in ("GET", "HEAD"))
     return client
+
+
+def not_allowed(client: Client, wanted: type[Command] | Access) -> CommandRefused | None:
+    """Say why a client may not, or nothing. Pure."""
+    if may(client, wanted):
+        return None
+    what = wanted.value if isinstance(wanted, Access) else kebab(wanted)
+    text = Text(f"角色 {client.role} 无权执行 {what}", f"the role {client.role} may not {what}")
+    text = (allows(client.role, wanted) and lacks(client, wanted)) or text
+    return CommandRefused("not_allowed", "role", text.zh, text.en, role=client.role.value, wanted=what)
 
 
 def reader_of(connection: HTTPConnection, client: Client) -> Reader:

@@ -45,17 +45,21 @@ class Client:
         return self.binding.source or self.name
 
     def acts_as(self, named: str | None, field: str = "actor") -> str:
-        """Give who acts: the person that it is bound to, or that an app which speaks for persons names.
+        """Give who acts: the person that an app which speaks for persons names, else the one it is bound to, or itself.
 
-        Raises MalformedInput when an app names nobody, CommandRefused when another person than its own is named.
+        Raises MalformedInput when an app names nobody, CommandRefused when a bound token names another than its own.
         """
         binding = self.binding
-        if binding.on_behalf and not named:
-            raise MalformedInput("missing", field, f"请在 {field} 写明代表谁", f"say in {field} for whom this is done")
-        if binding.person and named and named != binding.person:
-            zh, en = f"此令牌只代表“{binding.person}”", f"this token speaks for {binding.person!r} alone"
+        if binding.on_behalf:
+            if not named:
+                zh, en = f"请在 {field} 写明代表谁", f"say in {field} for whom this is done"
+                raise MalformedInput("missing", field, zh, en)
+            return named
+        own = binding.person or self.name
+        if binding.bound and named and named != own:
+            zh, en = f"此令牌只代表“{own}”", f"this token speaks for {own!r} alone"
             raise CommandRefused("not_yours", field, zh, en)
-        return binding.person or named or self.name
+        return own if binding.bound else named or own
 
     def scope(self, actor: str) -> Scope | None:
         """Give which tickets it reaches, acting as that person; None for every ticket."""

@@ -31,7 +31,13 @@ _TITLES: Mapping[int, str] = {
 }
 _UNAVAILABLE = Text("系统暂时无法受理,请稍后用同一幂等键重试", "not now; retry later with the same key")
 _INTERNAL = Text("内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators")
-_REFUSED_AS: Mapping[str, int] = {"not_yours": 403, "no_such_ticket": 404, "not_now": 409, "already": 409}
+_REFUSED_AS: Mapping[str, int] = {
+    "not_allowed": 403,
+    "not_yours": 403,
+    "no_such_ticket": 404,
+    "not_now": 409,
+    "already": 409,
+}
 
 
 class HttpProblem(BusError):

@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.domain.text import Text
-from bus.gateway.auth.authorize import admit, reader_of
+from bus.gateway.auth.authorize import admit, authenticate, not_allowed, reader_of
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, request_docs
@@ -31,9 +31,11 @@ from bus.gateway.routes.deadletter_requests import (
     StopRedrive,
     read,
 )
+from bus.gateway.write.refused_request import keep_refused, request_received
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
+from bus.wire.rejected_input import RejectedInputStore
 
 _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deadletters/retry": (RetryLetters, answers.RetriedAnswer),
@@ -50,9 +52,9 @@ _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["lette
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
 
-def deadletter_routes(dead_letters: DeadLetterService) -> Sequence[HttpRoute]:
-    """Make the routes: what can be read, and each request that changes something. Pure."""
-    handlers = _DeadLetterHandlers(dead_letters)
+def deadletter_routes(dead_letters: DeadLetterService, refused: RejectedInputStore) -> Sequence[HttpRoute]:
+    """Make the routes: what can be read, and each request that changes something; kept if it is not allowed. Pure."""
+    handlers = _DeadLetterHandlers(dead_letters, refused)
     requests = [
         HttpRoute(
             method="POST",
@@ -85,6 +87,7 @@ def deadletter_routes(dead_letters: DeadLetterService) -> Sequence[HttpRoute]:
 @dataclass(frozen=True, slots=True)
 class _DeadLetterHandlers:
     service: DeadLetterService
+    refused: RejectedInputStore
 
     async def list_letters(self, http: HttpRequest) -> Response:
         """List the open letters grouped by what one repair would mend, the largest group first."""
@@ -114,7 +117,10 @@ class _DeadLetterHandlers:
         """Make what carries a request out in the name of the client, once per idempotency key."""
 
         async def act(http: HttpRequest) -> Response:
-            client = await admit(http, Access.DECIDE_LETTERS)
+            client = await authenticate(http)
+            if refusal := not_allowed(client, Access.DECIDE_LETTERS):
+                await keep_refused(self.refused, refusal, request_received(http, client))
+                raise refusal
             key, data = read_key(http.headers), read_object(body_of(http))
             wanted = read(cls, data, _path(http))
             request = IdempotentRequest(

@@ -58,7 +58,7 @@ class _StreamHandlers:
             client = await admit(ws, Access.STREAM)
             if self._open[client.name] >= self.per_client:
                 raise _too_many(self.per_client)
-        except (HttpProblem, Transient) as error:
+        except (Refusal, HttpProblem, Transient) as error:
             await denied(ws, error)
             return
         cursor = ""

@@ -13,27 +13,23 @@ from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import TicketId, TraceId
 from bus.domain.text import Text
-from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.authorize import admit, authenticate, not_allowed
 from bus.gateway.auth.binding import Client, check_opening
-from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
 from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
 from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.http.responses import accepted_response, keep
+from bus.gateway.http.responses import accepted_response
 from bus.gateway.http.routing import Handler, HttpRoute
 from bus.gateway.read.ticket_ids import read_ticket_id
 from bus.gateway.write.group_commit import GroupCommit
+from bus.gateway.write.refused_request import keep_refused, request_received
 from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.command_bodies import COMMANDS
-from bus.intake.command_requests import ACTOR, OPEN_PATH, command_request
-from bus.intake.from_raw_request import refused_delivery
+from bus.intake.command_requests import OPEN_PATH, command_request
 from bus.intake.outcomes import count
 from bus.intake.store_port import Store
-from bus.wire.rejected_input import RejectedInputStore
 from schemas.messages import RequestReceived
-
-KEPT_HEADERS = {name.encode(): name for name in ("content-type", "idempotency-key", "traceparent", "user-agent")}
 
 
 def ticket_routes(writes: WriteSide) -> Sequence[HttpRoute]:
@@ -62,8 +58,7 @@ class _TicketHandlers:
 
     async def open_ticket(self, http: HttpRequest) -> Response:
         """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
-        client = await admit(http, OpenTicket)
-        received = _received(http, client)
+        client, received = await self._admitted(http, OpenTicket)
         try:
             return await self._decided(OpenTicket, received, None, client)
         except StoreUnavailable:
@@ -73,11 +68,19 @@ class _TicketHandlers:
         """Make what runs a command on the ticket named in the path."""
 
         async def command_ticket(http: HttpRequest) -> Response:
-            client = await admit(http, cls)
-            received = _received(http, client)
+            client, received = await self._admitted(http, cls)
             return await self._decided(cls, received, read_ticket_id(http.path_params["ticket_id"]), client)
 
         return command_ticket
+
+    async def _admitted(self, http: HttpRequest, cls: type[Command]) -> tuple[Client, RequestReceived]:
+        """Give the client of a command that its role allows, and its request; what it does not allow is kept."""
+        client = await authenticate(http)
+        received = request_received(http, client)
+        if refusal := not_allowed(client, cls):
+            await keep_refused(self.writes.refused, refusal, received)
+            raise refusal
+        return client, received
 
     async def _decided(
         self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None, client: Client
@@ -101,7 +104,7 @@ class _TicketHandlers:
                 return accepted_response(await _committed(writes.group, request))
         except Refusal as refusal:
             about = None if refusal.code == "not_yours" else ticket_id  # whose it is not adds nothing to its journey
-            await _keep(writes.refused, refusal, received, about)
+            await keep_refused(writes.refused, refusal, received, about)
             await _name_trace(writes.store, refusal, about, client)
             raise
 
@@ -122,24 +125,6 @@ async def _no_command(http: HttpRequest) -> Response:
     raise _no_such_command(http.path_params["command"])
 
 
-def _received(http: HttpRequest, client: Client) -> RequestReceived:
-    sent = raw_headers(http.scope)
-    headers = {name: sent[raw].decode("latin-1") for raw, name in KEPT_HEADERS.items() if raw in sent}
-    if client.binding.person:
-        headers[ACTOR] = client.binding.person  # no client can send a header of that name
-    return RequestReceived(
-        delivery_id=headers.get("idempotency-key", "").strip()[:200],
-        source=client.source,
-        client=client.name,
-        method="POST",
-        path=http.scope["path"],
-        headers=headers,
-        body=body_of(http),
-        received_at=deps_of(http).now(),
-        trace_id=trace_of(http).trace_id,
-    )
-
-
 async def _name_trace(store: Store, refusal: Refusal, ticket_id: TicketId | None, client: Client) -> None:
     """Add the trace of the ticket that the refusal is about, when there is one that the client reaches."""
     with suppress(StoreUnavailable):
@@ -155,15 +140,6 @@ async def _committed(group: GroupCommit, request: Request) -> Accepted:
     if isinstance(outcome, Refused):
         raise outcome.error
     return outcome
-
-
-async def _keep(
-    refused: RejectedInputStore, refusal: Refusal, received: RequestReceived, ticket_id: TicketId | None
-) -> None:
-    """Keep what was refused, once per client and key; without a key there is nothing to know it by again."""
-    if not received.delivery_id or refusal.code == "idempotency_key_malformed":
-        return
-    await keep(refused, replace(refused_delivery(refusal, received), ticket_id=ticket_id, heard=True))
 
 
 def _no_such_command(name: str) -> HttpProblem:
