@@ -165,6 +165,8 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.created", CREATED | {"a\0": 1}), "nul", "$.data.'a\\x00'"),
         (body("ticket.created", CREATED | {"by": "ticketbus"}), "reserved_name", "$.data.by"),
         (body("ticket.note", {"source_no": "1", "text": "x", "by": " Bus "}), "reserved_name", "$.data.by"),
+        (body("ticket.note", {"source_no": "1", "text": "x", "by": "bus\u3164"}), "reserved_name", "$.data.by"),
+        (body("ticket.note", {"source_no": "1", "text": "x", "by": "a\x1bb"}), "control_character", "$.data.by"),
         (body("ticket.created", CREATED | {"customer": {"fone": "1"}}), "unknown_field", "$.data.customer.fone"),
         (
             body("ticket.created", CREATED | {"incident_key": {"kind": "serial"}}),

@@ -14,6 +14,7 @@ from bus.domain.scope import Scope
 from bus.domain.terms import TicketId
 from bus.domain.values import Assignee
 from bus.gateway.auth.binding import Binding, Client, check_binding, may
+from bus.gateway.auth.clients import _binding
 from bus.gateway.auth.roles import GRANTS, Access, Role
 from bus.intake.from_raw_request import requests_of
 from tests.domain.given import given
@@ -193,6 +194,10 @@ async def test_bindings_what_a_role_may_not_is_403_and_kept(bound: Gateway) -> N
             CLIENTS[who].name,
             body,
         )
+
+
+def test_bindings_of_an_earlier_version_have_their_person_in_its_one_spelling() -> None:
+    assert _binding((True, "", False, " 王工\u3164", False, [])).person == "王工"
 
 
 async def test_bindings_a_read_that_is_403_is_counted(bound: Gateway) -> None:
