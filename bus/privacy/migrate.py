@@ -81,7 +81,7 @@ async def seal_stored(pool: Pool, clear: ClearEvents, by: str, progress: Callabl
     """Seal all that stands in clear, a transaction a batch; run again after a crash, it goes on where it stood.
 
     Events keep version, ids and times; each state is folded again and must be the same but for its personal texts.
-    Safe beside programs. Raises NotMigrated, StoreUnavailable, RegistryUnavailable, InvariantBroken.
+    Raises NotMigrated, StoreUnavailable, RegistryUnavailable, InvariantBroken.
     """
     await in_transaction(pool, clear.keys.seal_names)
     parts: dict[str, tuple[Callable[[Connection, ClearEvents, Any], Awaitable[_Batch]], Any]] = {

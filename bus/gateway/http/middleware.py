@@ -21,6 +21,7 @@ from bus.gateway.http.trace_context import TraceContext, context_of, parent_of, 
 from bus.wire.json_body import WHOLE
 
 BODY_SECONDS_MAX = 30.0
+COUNTED_BYTES_MIN = 16 * 1024  # of an answer: less is in the kernel at once
 # So much of a body that is too large is read and dropped: who still sends when we close never sees the answer.
 DRAINED_BYTES_MAX = 8 * 1024 * 1024
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -139,6 +140,9 @@ class RequestMiddleware:
 async def _send_body(answer: Answer, message: Message, send: Send) -> None:
     """Send a part of a body, and come back when the kernel has it: a server waits with what follows until then."""
     body = message.get("body", b"")
+    if len(body) < COUNTED_BYTES_MIN:
+        await send(message)
+        return
     nothing: Message = {"type": "http.response.body", "body": b""}
     with answer.sending(len(body)):
         await send({**message, "more_body": True})
