@@ -147,6 +147,8 @@ def env(data: Data = None) -> None:
     }
     if auth := lent.get("schema_registry_basic_auth"):
         exports["SCHEMA_REGISTRY_BASIC_AUTH"] = auth
+    if key := lent.get("master_key"):
+        exports["TICKETBUS_MASTER_KEY"] = key
     if "url" in lent:
         exports |= {"TICKETBUS_URL": lent["url"], "TICKETBUS_TOKEN": lent["token"]}
     for source, secrets in lent.get("webhook_secrets", {}).items():

@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bus.cli import app
 from bus.cli.run import NoStack
 from bus.cli.run import resolved as resolved_by_command
 from bus.local.process import Identity, myself
@@ -118,3 +120,21 @@ def test_settings_the_listing_names_sources_and_masks_every_secret(
 def test_settings_a_password_inside_an_address_is_hidden(url: str, masked: str) -> None:
     assert mask_password(url) == masked
     assert mask_password(masked) == masked
+
+
+def test_settings_env_gives_a_shell_all_that_commands_want_of_a_stack(tmp_path: Path) -> None:
+    lends = {
+        **LENDS,
+        "kafka_bootstrap": "k:1",
+        "schema_registry_url": "http://r",
+        "url": "http://g",
+        "master_key": "m k",
+    }
+    save(tmp_path, StackState(supervisor=myself(), lends=lends))
+    given = CliRunner().invoke(app, ["env", "--data", str(tmp_path)])
+    assert given.exit_code == 0, given.output
+    assert "export TICKETBUS_MASTER_KEY='m k'" in given.output.splitlines()
+    assert {line.split()[1].partition("=")[0] for line in given.output.splitlines()} == {
+        "DATABASE_URL", "KAFKA_BOOTSTRAP", "SCHEMA_REGISTRY_URL", "TICKETBUS_MASTER_KEY", "TICKETBUS_URL",
+        "TICKETBUS_TOKEN", "TICKETBUS_WEBHOOK_SECRET_CRM",
+    }  # fmt: skip
