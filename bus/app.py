@@ -29,7 +29,7 @@ from bus.postgres.pool import APPLICATION, Pool, connected, open_pool
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
-from bus.settings import Settings
+from bus.settings import Settings, secret_of
 from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.sealing import MasterKey
 from deadletter.rejected_inputs import PostgresRejectedInputs
@@ -144,13 +144,8 @@ def _check_token(settings: Settings) -> None:
 
 
 def personal_keys(settings: Settings) -> PersonalKeys:
-    """Make the keys of personal texts from the master key. Raises NotConfigured."""
-    secret = settings.master_key.get_secret_value() if settings.master_key else ""
-    if not secret and settings.master_key_file:
-        try:
-            secret = settings.master_key_file.read_text().strip()
-        except OSError as error:
-            raise NotConfigured(f"TICKETBUS_MASTER_KEY_FILE: {settings.master_key_file}: {error.strerror}") from error
+    """Make the keys of personal texts from the master key. Raises NotConfigured, SettingsInvalid."""
+    secret = secret_of(settings, "master_key")
     if len(secret) < TOKEN_CHARS_MIN:
         raise NotConfigured(
             f"TICKETBUS_MASTER_KEY, which seals personal data, has {len(secret)} characters and needs "

@@ -191,6 +191,21 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
     return settings.model_copy(update=update)
 
 
+def secret_of(settings: Settings, name: str) -> str:
+    """Give a secret from its setting, else from the file that the setting `NAME_file` names; empty without either.
+
+    Raises SettingsInvalid naming the variable of a file that cannot be read.
+    """
+    if given := getattr(settings, name):
+        return str(given.get_secret_value())
+    path: Path | None = getattr(settings, f"{name}_file")
+    try:
+        return path.read_text(encoding="utf-8").strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsInvalid(f"{PREFIX}{name.upper()}_FILE: cannot read {path} ({why})") from error
+
+
 def started_after_boot_s(process: psutil.Process) -> float:
     """Give a process's start in seconds since boot, which no change of the clock moves. Raises psutil.Error."""
     return process.create_time() - psutil.boot_time()

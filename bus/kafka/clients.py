@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
 from bus.kafka.header_names import tolerate_header_names
-from bus.settings import Settings, SettingsInvalid
+from bus.settings import Settings, secret_of
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -34,20 +34,10 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
     if protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.kafka_sasl_mechanism
         options["sasl_plain_username"] = settings.kafka_username
-        options["sasl_plain_password"] = _password(settings)
+        options["sasl_plain_password"] = secret_of(settings, "kafka_password") or None
     if protocol.endswith("SSL"):
         options["ssl_context"] = create_default_context(cafile=settings.kafka_ca_file)
     return options
-
-
-def _password(settings: Settings) -> str | None:
-    if settings.kafka_password is not None:
-        return settings.kafka_password.get_secret_value()
-    path = settings.kafka_password_file
-    try:
-        return None if path is None else path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsInvalid(f"TICKETBUS_KAFKA_PASSWORD_FILE: cannot read {path} ({error.strerror})") from error
 
 
 def make_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
