@@ -150,11 +150,10 @@ def bind(
 
 def _check_name(name: str) -> None:
     """Refuse what no client and no source is called. Raises typer.BadParameter and MalformedInput."""
-    import re
 
-    from bus.intake.reserved_names import CLIENT_NAME, refuse_reserved
+    from bus.intake.reserved_names import is_client_name, refuse_reserved
 
-    if not re.fullmatch(CLIENT_NAME, name):
+    if not is_client_name(name):
         raise typer.BadParameter(f"{name!r} is no name; use lower case letters, digits, dots and dashes")
     refuse_reserved(name, "name")
 

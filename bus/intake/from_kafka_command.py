@@ -1,6 +1,5 @@
 """A command that came over Kafka to its request: pure, by the rules of the commands that come over HTTP."""
 
-import re
 from datetime import datetime
 
 from bus.domain.commands import OpenTicket, Request
@@ -9,7 +8,7 @@ from bus.domain.naming import kebab
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
-from bus.intake.reserved_names import CLIENT_NAME, refuse_reserved
+from bus.intake.reserved_names import is_client_name, refuse_reserved
 from schemas.messages import CommandSent
 
 ORIGIN = "KAFKA"
@@ -24,7 +23,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
     check_key(sent.idempotency_key, "idempotency_key")
     for field in ("source", "actor"):
         _check_name(getattr(sent, field), field)
-    if not re.fullmatch(CLIENT_NAME, sent.source):
+    if not is_client_name(sent.source):
         zh, en = (
             "“source”须为小写字母、数字、点、横线的名称",
             "source is a name of lower case letters, digits, dots and dashes",

@@ -1,5 +1,6 @@
 """Names of persons, spelled one way, and the names that are the bus's own: a client with one would pass for the bus."""
 
+import re
 from functools import lru_cache
 from unicodedata import normalize
 
@@ -9,9 +10,13 @@ from bus.domain.terms import BUS
 from bus.domain.text import IGNORABLE, refused_character
 
 RESERVED = frozenset({BUS, "bus"})  # the actor, and the source, of what the bus does by itself
-CLIENT_NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
-"""What a client, and so a source, is called: ids, addresses and CloudEvents sources are made of it."""
+_CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _BRAILLE_BLANK = "\u2800"
+
+
+def is_client_name(name: str) -> bool:
+    """Say whether a client, and so a source, can be called that: ids, addresses, CloudEvents sources are made of it."""
+    return _CLIENT_NAME.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,5 @@
 """The sources that gateway and intake stage serve, by the name in the path."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from adapters.adapter import SourceAdapter, SourceServices, building
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
 from bus.config_file import ConfigFileInvalid, FileModel, read_options, read_yaml
-from bus.intake.reserved_names import CLIENT_NAME, is_reserved
+from bus.intake.reserved_names import is_client_name, is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
 
@@ -38,7 +37,7 @@ def sources(settings: Settings) -> Mapping[str, Source]:
     """
     if own := [name for name in settings.webhook_secrets if is_reserved(name)]:
         raise SettingsInvalid(f"TICKETBUS_WEBHOOK_SECRETS: {own[0]!r} is the bus's own name; call the source otherwise")
-    if odd := [name for name in settings.webhook_secrets if not re.fullmatch(CLIENT_NAME, name)]:
+    if odd := [name for name in settings.webhook_secrets if not is_client_name(name)]:
         raise SettingsInvalid(
             f"TICKETBUS_WEBHOOK_SECRETS: {odd[0]!r} is no name of a source; use lower case letters, digits, dots and "
             "dashes, at most 63, a letter or digit first"
