@@ -26,6 +26,9 @@ class ClearEvents:
         """Look up schemas, and the keys as they are now. Raises StoreUnavailable, RegistryUnavailable."""
         given = [value for value in values if value]
         await self.schemas.know(given)
+        await self._know_keys(given)
+
+    async def _know_keys(self, given: Sequence[bytes]) -> None:
         if not key_ids(given):
             return
         async with connected(self._pool) as connection:
@@ -42,8 +45,9 @@ class ClearEvents:
 
     async def events(self, values: Sequence[bytes]) -> list[Recorded]:
         """Read events of the log in clear. Raises as `know`, and InvariantBroken for one that cannot be read."""
-        await self.know(values)
-        return [self._opened(*both) for both in zip(await self.schemas.events(values), values, strict=True)]
+        recorded = await self.schemas.events(values)
+        await self._know_keys(values)
+        return [self._opened(*both) for both in zip(recorded, values, strict=True)]
 
     async def of_ticket(self, ticket: Ticket) -> Ticket:
         """Give a folded state in clear. Raises StoreUnavailable."""

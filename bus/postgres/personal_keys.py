@@ -3,27 +3,23 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final, LiteralString, TypeVar
 
-from bus.domain.events import Event, PersonalDataErased
-from bus.domain.personal import with_personal
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import TicketKey
 from bus.postgres.pool import Connection, Pool, connected
 from bus.wire.sealing import (
     DataKey,
     MasterKey,
-    is_sealed,
     key_ids,
     new_key,
     opened_bytes,
     opener,
     sealed_bytes,
     sealed_texts,
-    sealer,
     with_texts,
 )
+from bus.wire.ticket_sealing import TicketSealing
 
 NAMES_AT_ONCE: Final = 10_000
 INPUT: Final = "input"  # what a key is about that is no ticket's
@@ -38,9 +34,10 @@ WITH keys AS (SELECT key_id, about, wrapped FROM personal_keys WHERE key_id = AN
     FROM keys WHERE wrapped IS NOT NULL ORDER BY about -- in one order, so that two reads cannot deadlock
     ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1)
 SELECT key_id, wrapped FROM keys"""
-_ADD = "INSERT INTO personal_keys (key_id, about, wrapped) SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"
-_ADD_DESTROYED = """
-INSERT INTO personal_keys (key_id, about, ended_at) SELECT w.*, now() FROM unnest(%b::text[], %b::text[]) AS w"""
+_ADD = """
+INSERT INTO personal_keys (key_id, about, wrapped, ended_at)
+SELECT key_id, about, wrapped, CASE WHEN wrapped IS NULL THEN now() END
+FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS w (key_id, about, wrapped)"""
 _CLEAR_NAMES = """
 SELECT kind, value FROM ticket_names WHERE kind = 'phone' AND value NOT LIKE 'hmac:v1:%%' LIMIT %s"""
 _SEAL_NAMES = """
@@ -123,36 +120,26 @@ class PersonalKeys:
             keys = await self.load(connection, sealed, reader)
         return [opened(keys, ticket_id, value) for ticket_id, value in items]
 
-    def sealing(self, rows: Iterable[tuple[str, str, bytes]]) -> "TicketSealing":
+    def sealing(self, rows: Iterable[tuple[str, str, bytes]]) -> TicketSealing:
         """Take the rows of KEYS_OF_TICKETS, for what is decided about these tickets."""
         return TicketSealing({about: self._master.unwrap(key_id, wrapped) for about, key_id, wrapped in rows})
 
-    async def of_ticket(self, connection: Connection, ticket_id: TicketId) -> "TicketSealing":
+    async def of_ticket(self, connection: Connection, ticket_id: TicketId) -> TicketSealing:
         """Load a ticket's key, to seal what is written about it beside the log."""
         return self.sealing(await (await connection.execute(KEYS_OF_TICKETS, ([ticket_id],))).fetchall())
 
-    async def put(self, connection: Connection, sealing: "TicketSealing") -> None:
-        """Destroy what a batch erased, then keep the keys that it made."""
+    async def put(self, connection: Connection, sealing: TicketSealing, *, destroyed: Collection[str] = ()) -> None:
+        """Destroy what a batch erased, then keep the keys that it made; of `destroyed` tickets only their ids."""
         if sealing.erased:
             await self.destroy(connection, sealing.erased)
-        if sealing.made:
-            await self._add(connection, sealing.made)
+        await self._add(connection, sealing.made, destroyed)
 
-    async def put_made(self, connection: Connection, sealing: "TicketSealing", *, destroyed: Collection[str]) -> None:
-        """Keep the keys that were made; of `destroyed` tickets only that there was one: nothing opens its texts."""
-        await self._add(connection, [one for one in sealing.made if one[0] not in destroyed])
-        await self._add_destroyed(connection, [one for one in sealing.made if one[0] in destroyed])
-
-    async def sealed_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
-        """Seal bodies that belong to no ticket, each under a key of its own."""
+    async def sealed_inputs(
+        self, connection: Connection, bodies: Sequence[bytes], *, destroyed: bool = False
+    ) -> list[bytes]:
+        """Seal bodies each under a key of its own; `destroyed`: so that nothing opens them, and views say so."""
         keys = [new_key() for _ in bodies]
-        await self._add(connection, [(INPUT, one) for one in keys])
-        return [sealed_bytes(one, INPUT, body) for one, body in zip(keys, bodies, strict=True)]
-
-    async def erased_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
-        """Seal bodies that belong to no ticket so that nothing opens them: views say that they are gone."""
-        keys = [new_key() for _ in bodies]
-        await self._add_destroyed(connection, [(INPUT, one) for one in keys])
+        await self._add(connection, [(INPUT, one) for one in keys], (INPUT,) if destroyed else ())
         return [sealed_bytes(one, INPUT, body) for one, body in zip(keys, bodies, strict=True)]
 
     async def opened_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
@@ -194,44 +181,14 @@ class PersonalKeys:
         """Destroy the keys of bodies that `sealed_inputs` sealed."""
         await connection.execute(_DESTROY_BY_ID, (key_ids(bodies),))
 
-    async def _add(self, connection: Connection, keys: Sequence[tuple[str, DataKey]]) -> None:
+    async def _add(
+        self, connection: Connection, keys: Sequence[tuple[str, DataKey]], destroyed: Collection[str] = ()
+    ) -> None:
+        """Keep keys; of what is `destroyed` only that there was one, so that nothing opens its texts."""
         if not keys:
             return
-        rows = [(one.key_id, about, self._master.wrap(one)) for about, one in keys]
+        rows = [(one.key_id, about, None if about in destroyed else self._master.wrap(one)) for about, one in keys]
         await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
-
-    async def _add_destroyed(self, connection: Connection, keys: Sequence[tuple[str, DataKey]]) -> None:
-        await connection.execute(_ADD_DESTROYED, ([one.key_id for _, one in keys], [about for about, _ in keys]))
-
-
-class TicketSealing:
-    """Seals the events of a batch: by the key of each ticket, or a new one where it has none."""
-
-    def __init__(self, keys: Mapping[str, DataKey]) -> None:
-        self._sealers = {about: sealer(one, about) for about, one in keys.items()}
-        self.made: list[tuple[str, DataKey]] = []
-        self.erased: list[TicketId] = []
-
-    def seal(self, ticket_id: TicketId, event: Event) -> Event:
-        """Give an event with its personal texts sealed."""
-        if isinstance(event, PersonalDataErased):
-            self._sealers.pop(ticket_id, None)
-            self.made = [one for one in self.made if one[0] != ticket_id]
-            self.erased.append(ticket_id)
-            return event
-        return with_personal(event, self._sealers.get(ticket_id) or partial(self._first, ticket_id))
-
-    def seal_clear(self, ticket_id: TicketId, event: Event) -> Event:
-        """Give an event with those of its personal texts sealed that are not yet."""
-        return with_personal(event, lambda text: text if is_sealed(text.encode()) else self._first(ticket_id, text))
-
-    def _first(self, ticket_id: TicketId, text: str) -> str:
-        """Seal a text of a ticket that may have no key yet."""
-        if ticket_id not in self._sealers:
-            one = new_key()
-            self.made.append((ticket_id, one))
-            self._sealers[ticket_id] = sealer(one, ticket_id)
-        return self._sealers[ticket_id](text)
 
 
 def opened(keys: Keys, ticket_id: str, value: Value) -> Value:

@@ -13,10 +13,11 @@ from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
-from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys, TicketSealing
+from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
+from bus.wire.ticket_sealing import TicketSealing
 from schemas.topics import LOG, Contract
 
 _LOCK_NAMES = """

@@ -180,7 +180,7 @@ async def _sealed_events(
     for (ticket_id, value), recorded in zip(values, await schemas.events([one[1] for one in values]), strict=True):
         event = sealing.seal_clear(TicketId(ticket_id), recorded.event)
         found.append(value if event is recorded.event else schemas.codec.encode(replace(recorded, event=event)))
-    await keys.put_made(connection, sealing, destroyed=erased)
+    await keys.put(connection, sealing, destroyed=erased)
     return found
 
 
@@ -191,11 +191,9 @@ async def _sealed_inputs(
     in_clear = [row for row in rows if not is_sealed(row[2])]
     erased = await _erased(connection, [row[1] for row in in_clear])
     found = list[tuple[int, bytes]]()
-    for seal, some in (
-        (clear.keys.sealed_inputs, [row for row in in_clear if row[1] not in erased]),
-        (clear.keys.erased_inputs, [row for row in in_clear if row[1] in erased]),
-    ):
-        bodies = await seal(connection, [body for *_, body in some])
+    for destroyed in (False, True):
+        some = [row for row in in_clear if (row[1] in erased) is destroyed]
+        bodies = await clear.keys.sealed_inputs(connection, [body for *_, body in some], destroyed=destroyed)
         found += [(number, body) for (number, *_), body in zip(some, bodies, strict=True)]
     return found
 

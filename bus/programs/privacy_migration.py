@@ -19,6 +19,7 @@ from projections.rebuild import rebuild
 from schemas.topics import LOG, physical
 
 Say = Callable[[str], None]
+STEP = 100_000  # records, or rows, between two lines of progress
 
 
 async def migrate(core: Core, by: str, say: Say) -> bool:
@@ -30,7 +31,8 @@ async def migrate(core: Core, by: str, say: Say) -> bool:
     async with new_log.alone(core.pool):
         if await in_transaction(core.pool, new_log.begun) is None:
             await _check(core, in_full=True)
-        sealed = await seal_stored(core.pool, core.clear, by, _counting(say))
+        progress = _each_step(say)
+        sealed = await seal_stored(core.pool, core.clear, by, lambda so_far: progress(sum(so_far), _counts(so_far)))
         say(_counts(sealed))
         if (found := await in_transaction(core.pool, new_log.begun)) is None:
             return False
@@ -73,13 +75,11 @@ async def _make_topics(core: Core, say: Say) -> None:
 
 async def _publish(core: Core, say: Say) -> None:
     await queue_unpublished(core.pool, core.codec.encode_record)
-    published, steps = 0, 0
+    published, progress = 0, _each_step(say)
     try:
         while count := await core.relay.publish_once():
             published += count
-            if published // STEP > steps:
-                steps = published // STEP
-                say(_published(published))
+            progress(published, _published(published))
     finally:
         await core.relay.close()
     await in_transaction(core.pool, new_log.check_all_published)
@@ -107,17 +107,15 @@ def _runner(core: Core, topic: str, reader: RangeReader) -> Runner:
     return Runner(topic=topic, pool=core.pool, reader=reader, now=utc_now, report=core.alerts)
 
 
-STEP = 100_000  # records, or tickets, between two lines of progress
-
-
-def _counting(say: Say) -> Callable[[Sealed], None]:
+def _each_step(say: Say) -> Callable[[int, str], None]:
+    """Give what says a line of progress, once for every STEP that a count has passed."""
     steps = 0
 
-    def progress(sealed: Sealed) -> None:
+    def progress(count: int, line: str) -> None:
         nonlocal steps
-        if sum(sealed) // STEP > steps:
-            steps = sum(sealed) // STEP
-            say(_counts(sealed))
+        if count // STEP > steps:
+            steps = count // STEP
+            say(line)
 
     return progress
 

@@ -70,20 +70,23 @@ def new_key() -> DataKey:
 
 def sealer(one: DataKey, about: str) -> Callable[[str], str]:
     """Give what seals a text for `about`, the ticket's number or what else it belongs to: only there it opens."""
-    cipher, head, bound = AESGCM(one.key), f"{PREFIX}{one.key_id}:", about.encode()
-
-    def seal(text: str) -> str:
-        nonce = os.urandom(_NONCE_BYTES)
-        return head + base64.urlsafe_b64encode(nonce + cipher.encrypt(nonce, text.encode(), bound)).decode()
-
-    return seal
+    seal = _sealer_of_bytes(one, about)
+    return lambda text: seal(text.encode()).decode()
 
 
 def sealed_bytes(one: DataKey, about: str, body: bytes) -> bytes:
     """Seal bytes as a text is sealed, whatever they are; a third longer and 65 bytes more."""
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = nonce + AESGCM(one.key).encrypt(nonce, body, about.encode())
-    return f"{PREFIX}{one.key_id}:".encode() + base64.urlsafe_b64encode(sealed)
+    return _sealer_of_bytes(one, about)(body)
+
+
+def _sealer_of_bytes(one: DataKey, about: str) -> Callable[[bytes], bytes]:
+    cipher, head, bound = AESGCM(one.key), f"{PREFIX}{one.key_id}:".encode(), about.encode()
+
+    def seal(body: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return head + base64.urlsafe_b64encode(nonce + cipher.encrypt(nonce, body, bound))
+
+    return seal
 
 
 def plain_size(value: bytes, size: int | None = None) -> int:

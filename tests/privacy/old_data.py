@@ -14,13 +14,14 @@ from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.kafka.clients import start_producer
 from bus.kafka.range_reader import open_reader
-from bus.postgres.personal_keys import PersonalKeys, TicketSealing
+from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import Connection, connected
 from bus.postgres.store import PostgresStore
 from bus.stage import offsets
 from bus.stage.runner import Runner
 from bus.wire.rejected_input import RejectedInput
 from bus.wire.sealing import MasterKey
+from bus.wire.ticket_sealing import TicketSealing
 from deadletter.rejected_inputs import PostgresRejectedInputs
 from deadletter.store import post
 from projections.read_models import TICKET_MODELS, handler_of
@@ -58,6 +59,8 @@ class OldKeys(PersonalKeys):
         self,
         connection: Connection,  # noqa: ARG002 - likewise: see above
         bodies: Sequence[bytes],
+        *,
+        destroyed: bool = False,  # noqa: ARG002 - likewise: see above
     ) -> list[bytes]:
         return list(bodies)
 
