@@ -229,7 +229,10 @@ async def lock(connection: Connection, numbers: Sequence[int]) -> list[LockedLet
         raise LetterGone(
             Text(f"死信 {named} 不存在或已处理,什么都没有改变", f"no such open letter: {named}; nothing was changed")
         )
-    return [LockedLetter._make((*row[:6], plain_size(row[6], row[7]) + row[8])) for row in rows]
+    return [
+        LockedLetter(number, target, ticket_id, version, origin, edited, plain_size(begin, stored) + headers)
+        for number, target, ticket_id, version, origin, edited, begin, stored, headers, _ in rows
+    ]
 
 
 async def move(connection: Connection, numbers: Sequence[int], state: str, decision: Decision, encode: Encode) -> None:

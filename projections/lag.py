@@ -51,18 +51,23 @@ def from_the_start(rows: Sequence[HandlerPosition], handlers: Mapping[str, tuple
 async def lags(reader: RangeReader, rows: Sequence[HandlerPosition]) -> list[Lag]:
     """Hold rows against the ends of their partitions. Raises KafkaUnavailable."""
     ids = {topic: await reader.topic_id(topic) for topic in {row.topic for row in rows}}
-    ends = await log_ends(reader, [row for row in rows if ids[row.topic]])
+    ends = await _ends(reader, [row for row in rows if ids[row.topic]])
     return [_lag(row, ends.get((row.topic, row.partition)), ids[row.topic]) for row in rows]
 
 
 async def log_ends(reader: RangeReader, rows: Iterable[HandlerPosition]) -> Mapping[tuple[str, int], int]:
     """Give the end of every partition that the rows name. Raises KafkaUnavailable, also when a topic is not there."""
+    named = list(rows)
+    for topic in {row.topic for row in named}:
+        if await reader.topic_id(topic) is None:
+            raise KafkaUnavailable(no_topic(topic))
+    return await _ends(reader, named)
+
+
+async def _ends(reader: RangeReader, rows: Sequence[HandlerPosition]) -> Mapping[tuple[str, int], int]:
     topics: dict[str, set[int]] = {}
     for row in rows:
         topics.setdefault(row.topic, set()).add(row.partition)
-    for topic in topics:
-        if await reader.topic_id(topic) is None:
-            raise KafkaUnavailable(no_topic(topic))
     return {
         (topic, partition): end
         for topic, partitions in sorted(topics.items())
