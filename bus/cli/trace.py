@@ -72,12 +72,11 @@ def lines(journey: dict[str, Any]) -> list[str]:
         shown.append(f"另有 / also known by this name: {', '.join(journey['also'])}")
     for event in journey["events"]:
         marks = " ".join(name for name in ("historic", "implied") if event[name])
-        shown.append(f"\n{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip())
+        shown += ["", f"{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip()]
         shown.extend(_hop(hop) for hop in event["hops"])
-    shown.extend(
-        f"\n  拒绝 refused: {one['detail']} / {one['detail_en']} ({one['origin']}, {one['times']}×)"
-        for one in journey["refusals"]
-    )
+    for one in journey["refusals"]:
+        why = f"{one['detail']} / {one['detail_en']}"
+        shown += ["", f"  拒绝 refused: {why} ({one['origin']}, {one['times']}×)"]
     for letter in journey["letters"]:
         shown.extend(_letter(letter))
     shown.append("")
@@ -118,6 +117,6 @@ def _note(hop: dict[str, Any]) -> str:
 def _letter(letter: dict[str, Any]) -> list[str]:
     what = f" v{letter['version']} {letter['event'] or ''}".rstrip() if letter["version"] else ""
     why = f"{letter['reason']}/{letter['kind']}: {letter['detail']}"
-    head = f"\n  死信 letter {letter['number']} {letter['state']} {letter['origin']}{what}"
+    head = f"  死信 letter {letter['number']} {letter['state']} {letter['origin']}{what}"
     decided = (f"      {one['at'][:19]} {one['decision']} by {one['by']}: {one['why']}" for one in letter["decisions"])
-    return [f"{head}  {letter['died_at']:%Y-%m-%d %H:%M:%S}  {why}", *decided]
+    return ["", f"{head}  {letter['died_at']:%Y-%m-%d %H:%M:%S}  {why}", *decided]

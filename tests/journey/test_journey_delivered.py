@@ -18,6 +18,7 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewD
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
+from bus.domain.text import visible
 from bus.gateway.http.answers import JourneyAnswer
 from bus.journey.journey import journey
 from bus.local.stack import Urls
@@ -287,7 +288,9 @@ async def test_journey_delivered_the_command_tells_every_hop_at_a_target(core: C
         core.pool, letters.discard, [await dies(core, "erp", ticket_id)], MENDED, core.codec.encode_record
     )
     number = await dies(core, "erp", ticket_id)
-    shown = "\n".join(lines(await told(core, ticket_id)))
+    printed = lines(await told(core, ticket_id))
+    assert [visible(line) for line in printed] == printed, "a line is one line: the terminal escapes what breaks it"
+    shown = "\n".join(printed)
     for text in (
         "作废 discarded", "物料已建档", f"死信 letter {number}: rejected (1×)", f"behind it, 死信 letter {number}",
         "0×, -, 下次 next 2026-11-22 08:00:00", f"死信 letter {number} open delivery:erp v2", "discarded by 张工",
