@@ -78,7 +78,7 @@ def export(
     held = with_core(data, work)
     if not held:
         _nothing_held()
-    echo(_counts(len(held.tickets), len(held.letters), len(held.refused)), err=True)
+    echo(_counts(*held.counts), err=True)
 
 
 @commands.command()
@@ -112,7 +112,7 @@ def erase(
     held = with_core(data, work)
     if not held:
         _nothing_held()
-    echo(f"已删除 erased: {_counts(len(held.tickets), len(held.letters), len(held.refused))}")
+    echo(f"已删除 erased: {_counts(*held.counts)}")
 
 
 @commands.command()

@@ -11,6 +11,7 @@ from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
@@ -176,6 +177,8 @@ def _settle_one(
     new_event_id: Callable[[], EventId],
 ) -> Accepted:
     answer, ticket, events = _decided(request, loaded, rules)
+    if ticket:
+        check_erased(ticket, events)
     ticket_id = ticket.ticket_id if ticket else _opening_number(request, loaded)
     trace_id = ticket.trace_id if ticket else _own_trace(request, loaded)
     for event in events:

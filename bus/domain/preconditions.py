@@ -4,8 +4,12 @@ from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
 from bus.domain.commands import Command, Request
+from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import may_be_followed
+from bus.domain.personal import personal_fields
 from bus.domain.rules import Rules
+from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import phones_of
 from bus.domain.transitions import TransitionRule
 from bus.domain.values import Assignee
 
@@ -33,6 +37,14 @@ def _value(command: Command, field: str) -> object:
     for name in field.split("."):
         value = getattr(value, name)
     return value.strip() if isinstance(value, str) else value
+
+
+def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:
+    """Keep personal data out of a ticket whose own was erased: no phone would find it. A report with one is found."""
+    for event in events if ticket.personal_erased else ():
+        found = isinstance(event, ReportJoined) and phones_of(event)
+        if not found and (texts := [path for path, text in personal_fields(event).items() if text]):
+            raise refusals.personal_data_erased(ticket.ticket_id, texts[0])
 
 
 def check_person(assignee: Assignee) -> None:

@@ -87,6 +87,17 @@ def ticket_full(ticket_id: TicketId, most: int) -> CommandRefused:
     )
 
 
+def personal_data_erased(ticket_id: TicketId, field: str) -> CommandRefused:
+    """Refuse to write of a customer on a ticket whose personal data was erased."""
+    return CommandRefused(
+        "personal_data_erased",
+        field,
+        f"工单 {ticket_id} 的个人信息已按要求删除,不能再写入“{field}”;有新情况请新开工单",
+        f"the personal data of {ticket_id} was erased on request, and it takes no {field}; open a new ticket for news",
+        ticket_id=ticket_id,
+    )
+
+
 def like_a_ticket_number(field: str) -> CommandRefused:
     """Refuse a name of a ticket that another one's number could be taken for."""
     return CommandRefused(

@@ -39,7 +39,7 @@ from bus.domain.events import (
 from bus.domain.fast_replace import replace
 from bus.domain.naming import dotted
 from bus.domain.sla_clock import Clock
-from bus.domain.terms import BUS, ClockName, EvidenceKind, State, Substate, TicketId, TraceId, WaitingFor
+from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey
 
 NOBODY = Assignee()
@@ -89,6 +89,7 @@ class Ticket:
     pauses: int = 0
     reopens: int = 0
     asked: int = 0
+    personal_erased: bool = False
 
 
 def clock_of(ticket: Ticket, name: ClockName) -> Clock:
@@ -147,8 +148,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
     match event:
         case TicketOpened():
             raise InvariantBroken(f"{ticket.ticket_id}: opened twice")
-        case ReportJoined():
-            return replace(ticket, reports=ticket.reports + 1)
+        case ReportJoined(customer=customer, incident_key=key):
+            found = bool(customer.phone) or key.kind is KeyKind.PHONE  # its personal data is found by that again
+            return replace(ticket, reports=ticket.reports + 1, personal_erased=ticket.personal_erased and not found)
         case TicketAssigned():
             return _assigned(ticket, event)
         case TicketReturned(state=state):
@@ -189,7 +191,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
         case SlaBreached(clock=name, due_at=due_at):
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
-        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | PersonalDataErased():
+        case PersonalDataErased():
+            return replace(ticket, personal_erased=True)
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
             return ticket
         case _ as unknown:
             assert_never(unknown)

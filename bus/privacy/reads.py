@@ -12,6 +12,11 @@ from bus.privacy.search import PersonRecords
 _ADD = """
 INSERT INTO privacy_reads (read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+_EXPORTED = """
+INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
+SELECT %(at)s::date, 'privacy export', %(by)s, ticket_id, %(at)s, %(at)s, 1
+FROM unnest(%(tickets)s::text[]) AS ticket_id ORDER BY ticket_id
+ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1"""
 _LIST = """
 SELECT read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why FROM privacy_reads ORDER BY id"""
 _OF_TICKET = """
@@ -50,8 +55,9 @@ async def record(
     connection: Connection, held: PersonRecords, *, by: str, at: datetime, what: str, why: str = ""
 ) -> None:
     """Record an export or an erasure; commit it before anything is given out. Raises StoreUnavailable."""
-    counts = (len(held.tickets), len(held.letters), len(held.refused))
-    await connection.execute(_ADD, (at, by, masked(held.phone), *counts, what, why))
+    await connection.execute(_ADD, (at, by, masked(held.phone), *held.counts, what, why))
+    if what == "export":
+        await connection.execute(_EXPORTED, {"at": at, "by": by, "tickets": held.tickets})
 
 
 async def reads(pool: Pool) -> list[PrivacyRead]:

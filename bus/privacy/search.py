@@ -27,17 +27,30 @@ _REFUSED: LiteralString = """
 SELECT id, body FROM refused_inputs t
 WHERE id > %(id)s AND NOT EXISTS (SELECT FROM ticket_states s WHERE s.ticket_id = t.ticket_id)
 ORDER BY id LIMIT %(most)s"""
+_OF_TICKETS: LiteralString = """
+SELECT (SELECT count(*) FROM letters WHERE ticket_id = ANY(%(tickets)s)),
+       (SELECT count(*) FROM refused_inputs WHERE ticket_id = ANY(%(tickets)s))"""
 _TYPES: Final = [BY_CLASS[cls].ce_type for cls in (TicketOpened, ReportJoined)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRecords:
-    """What is held of a phone: ticket numbers, and the ids of letters and refused inputs that belong to no ticket."""
+    """What is held of a phone: ticket numbers, and the ids of letters and refused inputs that belong to no ticket.
+
+    `of_tickets`: how many letters and refused inputs belong to the tickets.
+    """
 
     phone: str
     tickets: list[TicketId]
     letters: list[int]
     refused: list[int]
+    of_tickets: tuple[int, int]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Give how many tickets, letters and refused inputs there are, of tickets or of none."""
+        letters, refused = self.of_tickets
+        return len(self.tickets), len(self.letters) + letters, len(self.refused) + refused
 
     def __bool__(self) -> bool:
         return bool(self.tickets or self.letters or self.refused)
@@ -48,9 +61,13 @@ async def find(pool: Pool, clear: ClearEvents, phone: str) -> PersonRecords:
 
     Raises StoreUnavailable, RegistryUnavailable, and InvariantBroken when an event cannot be read: none is left out.
     """
+    tickets = await _tickets(pool, clear, phone)
+    async with connected(pool) as connection:
+        ((letters, refused),) = await (await connection.execute(_OF_TICKETS, {"tickets": tickets})).fetchall()
     return PersonRecords(
         phone=phone,
-        tickets=await _tickets(pool, clear, phone),
+        tickets=tickets,
+        of_tickets=(letters, refused),
         letters=[one async for one in _mentioning(pool, clear, phone, _LETTERS)],
         refused=[one async for one in _mentioning(pool, clear, phone, _REFUSED)],
     )

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from bus.app import Core
 from bus.consistency.restore import restore
 from bus.consistency.verify import verify_log
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch_decider import Accepted, Refused
 from bus.domain.commands import AskProgress, Command, Note, OpenTicket, Request
 from bus.domain.terms import KeyKind
 from bus.domain.values import Customer, IncidentKey
@@ -178,10 +178,14 @@ async def test_erase_sealed_where_it_is_stored_shown_to_who_may_and_gone_for_goo
         assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 1
         assert PHONE not in await shown(bus, mine)
         await verified(core)
-        # A customer who comes again is a new one, on the old ticket too.
+        # Nothing is written on it that no phone would find; a customer who comes again is a new one, on it too.
+        (refused,) = await core.dispatcher.dispatch([noted := request(1, Note(text=WORDS), 90)])
+        assert isinstance(refused, Refused)
+        assert (refused.error.code, refused.error.field) == ("personal_data_erased", "text")
         later = replace(opening(1, PERSON), at=utc_now(), received_at=utc_now())
         assert isinstance((await core.dispatcher.dispatch([later]))[0], Accepted)
         assert (PHONE in await shown(bus, mine), await found_by(bus, PHONE)) == (True, 200)
+        assert isinstance((await core.dispatcher.dispatch([noted]))[0], Accepted)
         await core.relay.close()
 
 

@@ -166,8 +166,9 @@ def test_privacy_export_gives_all_of_the_person_and_nothing_of_others(
     assert [one["origin_ref"] for one in given["refused_inputs"]] == ["r1", "r3"]
 
 
-@pytest.mark.usefixtures("tickets")
-def test_privacy_export_is_recorded_with_a_masked_phone_and_listed_and_kept(bus: Bus, ticketbus: Ticketbus) -> None:
+def test_privacy_export_is_recorded_with_a_masked_phone_and_listed_and_kept(
+    bus: Bus, ticketbus: Ticketbus, tickets: Mapping[str, str]
+) -> None:
     before = len(ticketbus("log", "--json")[1].splitlines())
     code, shown, _ = ticketbus("export", WIDE, "--by", "李工")
     assert (code, len(json.loads(shown)["tickets"])) == (0, 4)
@@ -176,9 +177,13 @@ def test_privacy_export_is_recorded_with_a_masked_phone_and_listed_and_kept(bus:
     assert read.pop("read_at")[:2] == "20"
     assert len(rows) == before + 1
     assert read == {
-        "read_by": "李工", "phone_masked": "138****0001", "tickets": 4, "letters": 2, "refused_inputs": 2,
+        "read_by": "李工", "phone_masked": "138****0001", "tickets": 4, "letters": 3, "refused_inputs": 3,
         "what": "export", "why": "",
     }  # fmt: skip
+    exported = ticketbus("log", "--ticket", tickets["first"], "--json")[1].splitlines()
+    assert ("privacy export", "李工", 1) in [
+        (one["client"], one["person"], one["times"]) for one in map(json.loads, exported)
+    ]
     [line] = ticketbus("log")[1].splitlines()[before:]
     assert "李工  138****0001  4 张工单 tickets" in line
     kept = on_core(bus, lambda core: storage(core.pool, days_kept({})))
