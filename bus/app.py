@@ -33,7 +33,7 @@ from bus.settings import Settings, secret_of
 from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.sealing import MasterKey
 from deadletter.rejected_inputs import PostgresRejectedInputs
-from deadletter.upgrade import queue_unpublished
+from deadletter.unpublished import queue_unpublished
 from schemas.topics import Contract, load_contract
 
 FIRST_ADMIN = "first-admin"

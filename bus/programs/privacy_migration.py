@@ -13,7 +13,7 @@ from bus.privacy import new_log
 from bus.privacy.kafka_copies import delete_handled
 from bus.privacy.migrate import Sealed, seal_stored
 from bus.stage.runner import Runner
-from deadletter.upgrade import note_all, queue_unpublished
+from deadletter.unpublished import note_all, queue_unpublished
 from projections.read_models import TICKET_MODELS, handler_of
 from projections.rebuild import rebuild
 from schemas.topics import LOG, physical

@@ -19,7 +19,7 @@ from bus.postgres.pool import connected, in_transaction, open_pool
 from bus.schema_registry import Registry, keep, load_codec, register
 from bus.wire.codec import RegisteredSchema, ticket_from_json
 from deadletter import redrive_store
-from deadletter.upgrade import queue_unpublished
+from deadletter.unpublished import queue_unpublished
 from schemas.catalogue import RECORD_TYPES
 from tests.databases import admin_url_of
 from tests.schemas.codecs import ONE_OF_EACH

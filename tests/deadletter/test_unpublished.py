@@ -13,7 +13,7 @@ from bus.postgres.pool import in_transaction, open_pool
 from bus.settings import Settings
 from bus.wire.record import Record
 from deadletter import redrive_store
-from deadletter.upgrade import queue_unpublished
+from deadletter.unpublished import queue_unpublished
 from schemas.messages import LetterDecided, LetterPosted
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.bus_under_test import eventually
