@@ -6,6 +6,7 @@ from typing import Final
 
 from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
+from bus.intake.command_ids import spelled_key
 from bus.wire.headers import RETURNED
 from deadletter.dead_letter import DeadLetter
 from schemas.messages import RequestReceived
@@ -67,7 +68,7 @@ def request_of(letter: DeadLetter, body: bytes | None = None) -> RequestReceived
     headers = _sent_headers(letter)
     _, _, source = letter.origin.partition(":")
     return RequestReceived(
-        delivery_id=headers.get("idempotency-key", "").strip() or letter.origin_ref.partition("#")[0],
+        delivery_id=spelled_key(headers) or letter.origin_ref.partition("#")[0],
         source=source or letter.headers.get(":client", ""),
         client=source or letter.headers.get(":client", ""),
         method="POST",

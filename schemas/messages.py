@@ -18,7 +18,7 @@ class CommandSent:
     """
 
     idempotency_key: Annotated[
-        str, Doc("1 to 200 visible ASCII characters; a new one per action, the same to repeat it")
+        str, Doc("1 to 255 visible ASCII characters; a new one per action, the same to repeat it")
     ]
     source: Annotated[str, Doc("the system, as it stands in events; its numbers are known by it")]
     actor: Annotated[str, Doc("the person or program that asks, by name")]

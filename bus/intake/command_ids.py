@@ -13,12 +13,21 @@ from bus.domain.terms import CommandId
 
 NAME = "Idempotency-Key"
 _NAMESPACE = UUID("0b9d5a56-58c7-5f0a-9a52-6d3c1f6f2f11")
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+KEY_CHARS_MAX = 255
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_CHARS_MAX}}}")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # a string of RFC 9651
 
 
 def read_key(headers: Mapping[str, str]) -> str:
     """Give the key out of lower-case headers. Pure. Raises MalformedInput when there is none or it cannot be one."""
-    return check_key(headers.get(NAME.lower(), "").strip(), NAME)
+    return check_key(spelled_key(headers), NAME)
+
+
+def spelled_key(headers: Mapping[str, str]) -> str:
+    """Give what the header spells, quoted or bare, checked by nobody yet; empty without one. Pure."""
+    bare = headers.get(NAME.lower(), "").strip()
+    quoted = _QUOTED.fullmatch(bare)
+    return re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else bare
 
 
 def check_key(key: str, field: str) -> str:
@@ -30,7 +39,10 @@ def check_key(key: str, field: str) -> str:
         )
         raise MalformedInput("idempotency_key_missing", field, zh, en)
     if not _KEY.fullmatch(key):
-        zh, en = f"{field} 须为 1–200 个可见 ASCII 字符", f"{field} is 1 to 200 visible ASCII characters"
+        zh, en = (
+            f"{field} 须为 1–{KEY_CHARS_MAX} 个可见 ASCII 字符",
+            f"{field} is 1 to {KEY_CHARS_MAX} visible ASCII characters",
+        )
         raise MalformedInput("idempotency_key_malformed", field, zh, en)
     return key
 

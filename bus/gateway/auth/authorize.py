@@ -10,6 +10,7 @@ from bus.gateway.auth.binding import Client, lacks, may
 from bus.gateway.auth.roles import Access, allows
 from bus.gateway.deps import answer_of, deps_of
 from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.single_values import query_of
 from bus.intake.reserved_names import plain_name
 from bus.postgres.personal_keys import Reader
 
@@ -56,7 +57,7 @@ def not_allowed(client: Client, wanted: type[Command] | Access) -> CommandRefuse
 
 def reader_of(connection: HTTPConnection, client: Client) -> Reader:
     """Say who reads what an answer shows in clear."""
-    named = connection.query_params.get("person") if client.binding.on_behalf else None
+    named = query_of(connection).get("person") if client.binding.on_behalf else None
     person = client.binding.person or plain_name(named or "")
     return Reader(client=client.name, person=person, at=deps_of(connection).now())
 

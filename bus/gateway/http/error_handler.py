@@ -12,7 +12,7 @@ from bus.gateway.http.problems import HttpProblem, internal, problem
 
 PATH_CHARS_SHOWN = 200
 _CALLERS_WORDS = frozenset(
-    {"unknown_field", "repeated_key", "nul", "lone_surrogate"}
+    {"unknown_field", "repeated_key", "repeated_parameter", "nul", "lone_surrogate"}
 )  # their field may be anything, even a person
 log = structlog.get_logger()
 

@@ -17,6 +17,7 @@ from bus.gateway.http.answer_budget import Answer, AnswerBudget
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
+from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import TraceContext, context_of, parent_of, span_under
 from bus.wire.json_body import WHOLE
 
@@ -93,6 +94,7 @@ class RequestMiddleware:
 
         try:
             scope["state"]["body"] = await self._body(scope, receive)
+            refuse_repeated_headers(scope)
             _refuse_encoded(scope)
             await self.app(scope, receive, send_traced)
         except ClientGone:

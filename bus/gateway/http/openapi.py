@@ -23,6 +23,7 @@ from bus.gateway.http.answers import Problem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest
 from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
+from bus.intake.command_ids import KEY_CHARS_MAX
 
 _IN_PATH = re.compile(r"{(\w+)}")
 _STRING = {"type": "string"}
@@ -173,7 +174,7 @@ def request_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
 
 
 def _posting(cls: type, schema: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:
-    shape = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+    shape = {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$"}
     key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": shape}
     return {
         "operationId": kebab(cls),

@@ -17,7 +17,7 @@ HEAD_S_MAX = 10.0
 DRAINED_BYTES_MIN = 64 * 1024  # who takes less than that in UNREAD_S_MAX is not reading
 PIPELINED_MAX = 64  # requests that wait while another is answered
 CONNECTIONS_PER_ADDRESS = 500
-ONCE = (b"host", b"authorization", b"idempotency-key")  # who sends two of one is not guessed at
+ONCE = (b"host", b"authorization")  # of a WebSocket too; other headers of one value: `single_values`
 UNREAD_BYTES_MAX = 64 * 1024
 """Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
 

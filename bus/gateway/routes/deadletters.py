@@ -15,6 +15,7 @@ from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
+from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
@@ -92,7 +93,7 @@ class _DeadLetterHandlers:
     async def list_letters(self, http: HttpRequest) -> Response:
         """List the open letters grouped by what one repair would mend, the largest group first."""
         await admit(http, Access.LETTERS)
-        query = {name: within_limits(text, name) for name, text in http.query_params.items()}
+        query = {name: within_limits(text, name) for name, text in query_of(http).items()}
         return json_response({"groups": await self.service.groups(read(ListDeadLetters, query))})
 
     async def show_letter(self, http: HttpRequest) -> Response:

@@ -19,6 +19,7 @@ from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, Tic
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
+from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import InClear, JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
@@ -121,7 +122,7 @@ class _ReadHandlers:
         """List tickets of the read model, newest number first; `next` is the cursor of the following page."""
         client = await admit(http, Access.READ)
         _refuse_unknown_filters(http, FILTERS)
-        query = {name: within_limits(text, name) for name, text in http.query_params.items() if text or name == "limit"}
+        query = {name: within_limits(text, name) for name, text in query_of(http).items() if text or name == "limit"}
         limit = _limit(query.get("limit"))
         asked = TicketQuery(
             state=state_named(query["state"]) if "state" in query else None,
@@ -182,15 +183,16 @@ def _scope(http: HttpRequest, client: Client) -> Scope | None:
     """Give the tickets that a client reads; an app that speaks for persons names one in `person`."""
     if client.role is not Role.ENGINEER or not client.binding.bound:
         return client.scope("")
-    person = http.query_params.get("person")
+    person = query_of(http).get("person")
     return client.scope(client.acts_as(person_name(person, "person") if person else None, "person"))
 
 
 def _versions(http: HttpRequest) -> tuple[int, int]:
     """Read which events are wanted: those after a version, and how many."""
     _refuse_unknown_filters(http, PAGING)
-    cursor = http.query_params.get("cursor")
-    return 0 if cursor is None else read_version_cursor(cursor), _limit(http.query_params.get("limit"))
+    query = query_of(http)
+    cursor = query.get("cursor")
+    return 0 if cursor is None else read_version_cursor(cursor), _limit(query.get("limit"))
 
 
 def _limit(text: str | None) -> int:
@@ -202,7 +204,7 @@ def _limit(text: str | None) -> int:
 
 
 def _refuse_unknown_filters(http: HttpRequest, known: Sequence[str]) -> None:
-    for name in http.query_params:
+    for name in query_of(http):
         if name not in known:
             shown = joined("", name)
             close = nearest(shown, known)

@@ -174,7 +174,7 @@ def _result(outcome: Outcome) -> CommandAnswer | RefusedCommand:
 
 def _verified(http: HttpRequest, source: Source) -> tuple[Mapping[str, str], str]:
     """Prove the sender; gives the headers and the delivery's id. Raises HttpProblem (401)."""
-    headers = {key.lower(): value for key, value in http.headers.items()}
+    headers = {name: ", ".join(http.headers.getlist(name)) for name in http.headers}  # RFC 9110, 5.3
     try:
         return headers, source.verify(headers, body_of(http), deps_of(http).now())
     except MalformedInput as unproven:

@@ -20,6 +20,7 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
+from bus.gateway.http.single_values import query_of
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
 from bus.gateway.ports import SentEvent, SentEventLog
 from bus.gateway.stream.cursor import read_cursor
@@ -83,7 +84,7 @@ class _StreamHandlers:
             self._open[client.name] -= 1
 
     async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
-        cursor = ws.query_params.get("cursor", "")
+        cursor = query_of(ws).get("cursor", "")
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 now = await self.hub.known(topics)
@@ -142,7 +143,7 @@ class _StreamHandlers:
 
 
 def _topics(ws: WebSocket, contract: Contract) -> list[str]:
-    names = [name for name in ws.query_params.get("topics", "").split(",") if name]
+    names = [name for name in query_of(ws).get("topics", "").split(",") if name]
     if not names:
         zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
         raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=contract.public())

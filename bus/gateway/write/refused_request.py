@@ -9,6 +9,7 @@ from bus.domain.terms import TicketId
 from bus.gateway.auth.binding import Client
 from bus.gateway.deps import body_of, deps_of, raw_headers, trace_of
 from bus.gateway.http.responses import keep
+from bus.intake.command_ids import KEY_CHARS_MAX, spelled_key
 from bus.intake.command_requests import ACTOR
 from bus.intake.from_raw_request import refused_delivery
 from bus.wire.rejected_input import RejectedInputStore
@@ -24,7 +25,7 @@ def request_received(http: HttpRequest, client: Client) -> RequestReceived:
     if client.binding.person:
         headers[ACTOR] = client.binding.person  # no client can send a header of that name
     return RequestReceived(
-        delivery_id=headers.get("idempotency-key", "").strip()[:200],
+        delivery_id=spelled_key(headers)[:KEY_CHARS_MAX],
         source=client.source,
         client=client.name,
         method="POST",

@@ -1,0 +1,72 @@
+"""What has one value and comes twice is refused by name; one key is one key, however it is spelled."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.gateway.conftest import OPENING, Gateway
+
+WHO = ("Authorization", "Bearer admin")
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "webhook-id", "webhook-timestamp", "webhook-signature"])
+async def test_single_values_a_header_that_comes_twice_is_refused_by_its_name(served: Gateway, name: str) -> None:
+    key = [] if name == "Idempotency-Key" else [("Idempotency-Key", "k")]
+    answer = await served.http.post("/v1/tickets", json=OPENING, headers=[WHO, *key, (name, "a"), (name.lower(), "b")])
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "repeated_header", name)
+    assert served.store.log == {}
+
+
+async def test_single_values_two_tokens_are_refused(served: Gateway) -> None:
+    answer = await served.http.get("/v1/topics", headers=[WHO, ("authorization", "Bearer lead")])
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/tickets?state=pending&state=closed", "state"),
+        ("/v1/tickets?limit=1&limit=2", "limit"),
+        ("/v1/tickets/T20261122-000001/events?cursor=a&cursor=a", "cursor"),
+        ("/v1/journeys/x?limit=1&limit=1", "limit"),
+        ("/v1/deadletters?target=a&target=b", "target"),
+    ],
+)
+async def test_single_values_a_query_parameter_that_comes_twice_is_refused_by_its_name(
+    gateway: Gateway, path: str, field: str
+) -> None:
+    answer = await gateway.get(path)
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "repeated_parameter", field)
+
+
+async def test_single_values_a_header_of_a_source_that_comes_twice_proves_nothing(gateway: Gateway) -> None:
+    headers: Sequence[tuple[str, str]] = [("signed", "no"), ("signed", "yes"), ("webhook-id", "d1")]
+    answer = await gateway.http.post("/v1/sources/fake/webhook", content=b"open", headers=list(headers))
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+
+
+@pytest.mark.parametrize("key", ["k" * 255, "8e03978e-40d5-43e8-bc93-6894a57f9324", 'a"b\\c'])
+async def test_single_values_a_key_quoted_or_bare_is_the_same_key(gateway: Gateway, key: str) -> None:
+    quoted = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    first = await gateway.post("/v1/tickets", OPENING, key=key)
+    again = await gateway.post("/v1/tickets", OPENING, key=quoted)
+    assert (first.status_code, again.status_code, again.headers.get("idempotent-replayed")) == (201, 201, "true")
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("k" * 256, "idempotency_key_malformed"),
+        ('""', "idempotency_key_missing"),
+        ('"a b"', "idempotency_key_malformed"),
+    ],
+)
+async def test_single_values_a_key_that_is_none_is_refused(gateway: Gateway, key: str, code: str) -> None:
+    answer = await gateway.post("/v1/tickets", OPENING, key=key)
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, code, "Idempotency-Key")
+
+
+async def test_single_values_a_refusal_is_kept_once_for_a_key_quoted_or_bare(gateway: Gateway) -> None:
+    for key in ("k1", '"k1"'):
+        await gateway.post("/v1/tickets", {**OPENING, "type": "nonsense"}, key=key)
+    assert len(gateway.refused.kept) == 1
