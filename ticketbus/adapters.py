@@ -22,7 +22,7 @@ from bus.intake.command_bodies import build as build_command
 from bus.intake.command_bodies import read_time
 from bus.intake.command_ids import fingerprint
 from bus.intake.reserved_names import refuse_reserved
-from bus.intake.source_adapter import Source
+from bus.intake.source_adapter import Ignored, Source
 from bus.wire.json_body import read_object
 from schemas.messages import RequestReceived
 
@@ -35,6 +35,7 @@ __all__ = [
     "FailureKind",
     "HttpResponse",
     "HttpUrl",
+    "Ignored",
     "MalformedInput",
     "NoResponse",
     "Options",

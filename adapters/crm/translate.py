@@ -1,21 +1,25 @@
 """From a verified delivery of the CRM to the requests it asks for. Pure; only MalformedInput leaves it."""
 
 import hashlib
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.crm.wire import TYPES, About, CrmEnvelope
+from adapters.crm.wire import TYPES, About, CrmEnvelope, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
 from bus.intake.reserved_names import person_name
+from bus.intake.source_adapter import Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
+IGNORED_SHOWN_MAX: Final = 20
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -23,14 +27,14 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     """Say what a delivery wants: one request, addressed by the CRM's own number.
 
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
-    JSON path into the body.
+    JSON path into the body, and Ignored for a type that asks for nothing here.
     """
-    envelope = _read(CrmEnvelope, read_object(received.body, "$"), "$")
-    model = TYPES.get(envelope.type)
-    if model is None:
-        raise _unknown("unknown_type", "$.type", ("消息类型", "delivery type"), envelope.type, list(TYPES))
+    raw = read_object(received.body, "$")
+    model = _model(raw.get("type"))
+    envelope = _read(CrmEnvelope, raw, "$")
     about: About = _read(model, envelope.data, "$.data")
     command = about.command()
+    unknown = [*unknown_fields(CrmEnvelope, raw, "$"), *unknown_fields(model, envelope.data, "$.data")]
     return (
         Request(
             command_id=command_id(received.source, received.delivery_id, "0"),
@@ -42,51 +46,53 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
             trace_id=TraceId(received.trace_id),
             fingerprint=hashlib.sha256(received.body).hexdigest(),
             source_no="" if isinstance(command, OpenTicket) else about.source_no,
+            ignored=tuple(map(_printable, islice(unknown, IGNORED_SHOWN_MAX))),
         ),
     )
 
 
-def _read(model: type[M], raw: object, path: str) -> M:
+def _model(kind: object) -> type[About]:
+    """Give the model of a type. Raises Ignored for a word that is none of ours; the envelope refuses what is none."""
+    word = spelled(kind)
+    if not isinstance(word, str) or not word.strip():
+        return About
+    known = TYPES.get(word.strip().lower())
+    if known is None:
+        shown = _printable(word.strip()[:NAME_CHARS_SHOWN])
+        close = nearest(shown, TYPES)
+        zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+        zh = f"已收到,不处理:没有消息类型“{shown}”{zh}。可用:{'、'.join(TYPES)}"
+        en = f"taken without effect: there is no delivery type {shown!r}{en}. Known are {', '.join(TYPES)}"
+        raise Ignored("unknown_type", "$.type", zh, en, nearest=close)
+    return known
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _read(model: type[M], raw: Mapping[str, Any], path: str) -> M:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise _malformed(model, error.errors(include_url=False, include_input=False)[0], path) from None
+        raise _malformed(model, raw, error.errors(include_url=False, include_input=False)[0], path) from None
 
 
-def _malformed(model: type[BaseModel], error: ErrorDetails, path: str) -> MalformedInput:
+def _malformed(model: type[BaseModel], raw: Mapping[str, Any], error: ErrorDetails, path: str) -> MalformedInput:
     where = path
     for part in error["loc"]:
         where = f"{where}[{part}]" if isinstance(part, int) else joined(where, part)
-    match error["type"]:
-        case "missing":
-            return MalformedInput("missing", where, f"缺少字段“{where}”", f"{where} is missing")
-        case "extra_forbidden":
-            *outer, name = error["loc"]
-            legal = list(_model_at(model, outer).model_fields)
-            return _unknown("unknown_field", where, ("字段", "field"), str(name), legal)
-        case _:
-            return MalformedInput(
-                "wrong_value", where, f"字段“{where}”的值不合要求:{error['msg']}", f"{where}: {error['msg']}"
-            )
+    if error["type"] == "missing":
+        close = _misspelled(model, raw, [str(part) for part in error["loc"]])
+        zh, en = (f";有“{close}”,是不是写错了?", f"; there is {close!r}: is it meant?") if close else ("", "")
+        return MalformedInput("missing", where, f"缺少字段“{where}”{zh}", f"{where} is missing{en}", misspelled=close)
+    return MalformedInput("wrong_value", where, f"字段“{where}”的值不合要求:{error['msg']}", f"{where}: {error['msg']}")
 
 
-def _model_at(model: type[BaseModel], path: list[int | str]) -> type[BaseModel]:
-    """Find the model of a nested part; every part is required or has a default, so its annotation is the class."""
-    for name in path:
-        inner = model.model_fields[str(name)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return model
-
-
-def _unknown(code: str, field: str, what: tuple[str, str], word: str, legal: list[str]) -> MalformedInput:
-    word = word[:NAME_CHARS_SHOWN]
-    close = nearest(word, legal)
-    zh, en = (f",是不是“{close}”?", f"; did you mean {close!r}?") if close else ("", "")
-    return MalformedInput(
-        code,
-        field,
-        f"不认识的{what[0]}“{word}”{zh} 可用:{'、'.join(legal)}",
-        f"unknown {what[1]} {word!r}{en} Use one of {', '.join(legal)}.",
-        nearest=close,
-    )
+def _misspelled(model: type[BaseModel], raw: Mapping[str, Any], path: Sequence[str]) -> str:
+    """Find the unknown field that stands beside a missing one and is spelled most like it, or nothing."""
+    *outer, name = path
+    for part in outer:
+        model, raw = part_of(model, part) or model, raw[part]
+    unknown = [_printable(one[:NAME_CHARS_SHOWN]) for one in raw if one not in model.model_fields]
+    return nearest(name, unknown)

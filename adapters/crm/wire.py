@@ -2,19 +2,21 @@
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
 from bus.domain.terms import KeyKind, Term, Tick
 from bus.domain.values import Customer, IncidentKey
+from bus.wire.json_body import joined
 
 YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
+EXACT_MAX: Final = 2**53  # above it a float is not the number that was sent
 
 
 def _instant(value: Any) -> datetime:
@@ -32,23 +34,50 @@ def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
     return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
 
 
+def spelled(value: Any) -> Any:
+    """Spell a number as the text that is meant, 7 and 7.0 alike; true and false are no texts, and stay. Pure."""
+    if isinstance(value, float) and value.is_integer():
+        if abs(value) >= EXACT_MAX:
+            raise PydanticCustomError("inexact", "is a number too large to be exact; send it as a string")
+        value = int(value)
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out what is null: it is not there."""
+    match value:
+        case dict():
+            return {name: inner for name, inner in value.items() if inner is not None}
+        case list():
+            return [inner for inner in value if inner is not None]
+        case _:
+            return value
+
+
+Spelled = BeforeValidator(spelled)
 Instant = Annotated[datetime, PlainValidator(_instant)]
-Word = Annotated[str, Field(max_length=200)]
-Named = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(max_length=10_000)]
-Ticks = tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...]
+Word = Annotated[str, Field(max_length=200), Spelled]
+Named = Annotated[str, Field(min_length=1, max_length=200), Spelled]
+Text = Annotated[str, Field(max_length=10_000), Spelled]
+Words = Annotated[tuple[Word, ...], Field(max_length=50), BeforeValidator(_without_nulls)]
+Ticks = Annotated[tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...], BeforeValidator(_without_nulls)]
 
 
 class CrmModel(BaseModel):
-    """Every part of a delivery: unknown fields are refused, so that a misspelled one is not lost in silence."""
+    """Every part of a delivery: null is absence; unknown fields are passed over, and named by `unknown_fields`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, data: Any) -> Any:
+        return _without_nulls(data)
 
 
 class CrmEnvelope(CrmModel):
     """The outer shape; `timestamp` is when it happened at the CRM."""
 
-    type: str
+    type: Named
     timestamp: Instant
     data: dict[str, Any]
 
@@ -83,11 +112,11 @@ class Created(About):
     """`ticket.created`."""
 
     incident_key: Key
-    title: Annotated[str, Field(min_length=1, max_length=500)]
+    title: Annotated[str, Field(min_length=1, max_length=500), Spelled]
     type: Named
     region: Word = ""
     description: Text = ""
-    skills: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    skills: Words = ()
     priority: Word = ""
     serial: Word = ""
     customer: Reporter = Reporter()
@@ -112,7 +141,7 @@ class Created(About):
 class Remarked(About):
     """`ticket.note`."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Annotated[str, Field(min_length=1, max_length=10_000), Spelled]
 
     def command(self) -> Note:
         return Note(text=self.text)
@@ -171,3 +200,19 @@ TYPES: Final[Mapping[str, type[About]]] = {
     "ticket.closure_rejected": Rejected,
     "ticket.status_changed": StatusChanged,
 }
+
+
+def unknown_fields(model: type[BaseModel], raw: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Give the paths of the fields that a model does not know, those of its parts too. Pure."""
+    for name, inner in raw.items():
+        where = joined(path, name)
+        if name not in model.model_fields:
+            yield where
+        elif isinstance(inner, Mapping) and (part := part_of(model, name)):
+            yield from unknown_fields(part, inner, where)
+
+
+def part_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Give the model of a nested part; every part is required or has a default, so its annotation is the class."""
+    inner = model.model_fields[name].annotation
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None

@@ -248,7 +248,7 @@ class Request:
 
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.
-    `scope`: the tickets that the sender reaches, None for every one.
+    `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
     """
 
     command_id: CommandId
@@ -265,3 +265,4 @@ class Request:
     implied: bool = False
     waives: tuple[str, ...] = ()
     scope: Scope | None = None
+    ignored: tuple[str, ...] = ()

@@ -23,6 +23,11 @@ INTAKE_SPOOLED = Counter(
 INTAKE_TURNED_AWAY = Counter(
     "ticketbus_intake_turned_away_total", "Intake answered 503: no store could take it", ["source"]
 )
+INTAKE_IGNORED = Counter(
+    "ticketbus_intake_ignored_total",
+    "Fields of webhooks that nobody reads here (what=field), and webhooks of types that nobody knows (what=delivery)",
+    ["source", "what"],
+)
 STREAMS = Gauge("ticketbus_stream_subscribers", "WebSocket subscribers connected")
 STREAM_EVENTS = Counter("ticketbus_stream_events_total", "Events sent to subscribers", ["topic"])
 STREAM_REPEATS = Counter("ticketbus_stream_repeats_total", "Repeated records dropped before subscribers", ["topic"])

@@ -5,7 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput
 from schemas.messages import RequestReceived
+
+
+class Ignored(MalformedInput):
+    """A delivery that asks for nothing here, as a ping: taken without effect and counted, and its sender hears so."""
 
 
 class Source(Protocol):
@@ -21,5 +26,5 @@ class Source(Protocol):
         ...
 
     def translate(self, received: RequestReceived) -> Sequence[Request]:
-        """Give the requests of a verified delivery, in order; may be none. Pure. Raises MalformedInput alone."""
+        """Give the requests of a verified delivery, in order; may be none. Pure. Raises MalformedInput, or Ignored."""
         ...

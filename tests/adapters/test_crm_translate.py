@@ -20,7 +20,7 @@ from bus.domain.terms import KeyKind, State, Tick
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.intake.source_adapter import Source
+from bus.intake.source_adapter import Ignored, Source
 
 SECRET = "whsec_" + "QUJD" * 12
 AT = "2026-11-22T09:30:00+08:00"
@@ -149,6 +149,9 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (b"", "missing", "$.type"),
         (b'{"type":', "not_json", "$"),
         (b"\xff\xfe", "not_json", "$"),
+        (b'{"type":true}', "wrong_value", "$.type"),
+        (b'{"type":" "}', "wrong_value", "$.type"),
+        (b'{"type":null}', "missing", "$.type"),
         (b'{"type":"\\ud800"}', "lone_surrogate", "$.type"),
         (b'{"type":"a","type":"b"}', "repeated_key", "$.type"),
         (b'{"n":NaN}', "not_json", "$"),
@@ -159,7 +162,11 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.created", CREATED, 1_795_000_000), "wrong_value", "$.timestamp"),
         (body("ticket.created", CREATED, "0001-01-01T00:00:00+14:00"), "wrong_value", "$.timestamp"),
         (body("ticket.created", CREATED, "9999-12-31T23:00:00Z"), "wrong_value", "$.timestamp"),
-        (body("ticket.created", CREATED | {"titel": "x"}), "unknown_field", "$.data.titel"),
+        (body("ticket.created", CREATED | {"title": None}), "missing", "$.data.title"),
+        (body("ticket.created", None), "missing", "$.data"),
+        (body("ticket.created", CREATED | {"source_no": True}), "wrong_value", "$.data.source_no"),
+        (body("ticket.created", CREATED | {"source_no": 1e300}), "wrong_value", "$.data.source_no"),
+        (body("ticket.created", CREATED | {"priority": {"id": 3}}), "wrong_value", "$.data.priority"),
         (body("ticket.created", CREATED | {"title": "  "}), "wrong_value", "$.data.title"),
         (body("ticket.created", CREATED | {"title": "a\0b"}), "nul", "$.data.title"),
         (body("ticket.created", CREATED | {"a\0": 1}), "nul", "$.data.'a\\x00'"),
@@ -167,7 +174,6 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.note", {"source_no": "1", "text": "x", "by": " Bus "}), "reserved_name", "$.data.by"),
         (body("ticket.note", {"source_no": "1", "text": "x", "by": "bus\u3164"}), "reserved_name", "$.data.by"),
         (body("ticket.note", {"source_no": "1", "text": "x", "by": "a\x1bb"}), "control_character", "$.data.by"),
-        (body("ticket.created", CREATED | {"customer": {"fone": "1"}}), "unknown_field", "$.data.customer.fone"),
         (
             body("ticket.created", CREATED | {"incident_key": {"kind": "serial"}}),
             "missing",
@@ -178,7 +184,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
             "wrong_value",
             "$.data.incident_key.kind",
         ),
-        (body("ticket.created", CREATED | {"skills": ["a", 1]}), "wrong_value", "$.data.skills[1]"),
+        (body("ticket.created", CREATED | {"skills": ["a", True]}), "wrong_value", "$.data.skills[1]"),
         (body("ticket.note", {"text": "x"}), "missing", "$.data.source_no"),
         (body("ticket.closure_confirmed", {"source_no": "1", "ticks": ["all"]}), "wrong_value", "$.data.ticks[0]"),
     ],
@@ -190,12 +196,49 @@ def test_crm_translate_what_cannot_be_read_is_refused_by_its_path(raw: bytes, co
 
 def test_crm_translate_a_misspelled_field_or_type_is_answered_with_the_nearest_known_one() -> None:
     assert refusal(body("ticket.create", CREATED)).context["nearest"] == "ticket.created"
-    assert refusal(body("ticket.created", CREATED | {"titel": "x"})).context["nearest"] == "title"
-    assert refusal(body("ticket.created", CREATED | {"customer": {"fone": "1"}})).context["nearest"] == "phone"
+    misspelled = {name: value for name, value in CREATED.items() if name != "title"} | {"titel": "x"}
+    assert refusal(body("ticket.created", misspelled)).context["misspelled"] == "titel"
+    key = {"kind": "serial", "vlaue": "1", "x": 1}
+    error = refusal(body("ticket.created", CREATED | {"incident_key": key}))
+    assert (error.field, error.context["misspelled"]) == ("$.data.incident_key.value", "vlaue")
+    assert "vlaue" in error.zh
+
+
+def test_crm_translate_a_type_that_is_none_of_ours_is_ignored_whatever_else_the_body_has() -> None:
+    for raw in (b'{"type":"ping"}', b'{"type":"ping","data":null,"zen":"x"}', b'{"type":7}'):
+        assert isinstance(refusal(raw), Ignored)
+    assert not isinstance(refusal(body("ticket.created", {})), Ignored)
+    assert translated("Ticket.Created", CREATED).command == translated("ticket.created", CREATED).command
+
+
+def test_crm_translate_unknown_fields_and_nulls_change_nothing_and_are_named() -> None:
+    customer = {**CREATED["customer"], "vip": 3, "address": None}
+    added = CREATED | {"uuid": "7", "tags": [{"a": 1}], "command": "x", "skills": ["a", None], "customer": customer}
+    adapter = CrmAdapter([SECRET])
+    raw = json.dumps(
+        {"type": "ticket.created", "timestamp": AT, "data": added | {"serial": None}, "id": 1, "a\u2028": 2}
+    )
+    (request,) = adapter.translate(delivered(adapter, raw.encode()))
+    plain = translated("ticket.created", CREATED | {"skills": ["a"]})
+    assert request.command == plain.command
+    assert request.ignored == (
+        "$.id", "$.a\\u2028", "$.data.customer.vip", "$.data.uuid", "$.data.tags", "$.data.command"
+    )  # fmt: skip
+    assert plain.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (7.5, "7.5"), (2**63, "9223372036854775808")]
+)
+def test_crm_translate_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
+    assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text
+    opened = translated("ticket.created", CREATED | {"incident_key": {"kind": "phone", "value": 13800000000}})
+    assert isinstance(opened.command, OpenTicket)
+    assert opened.command.incident_key.value == "13800000000"
 
 
 def test_crm_translate_a_refusal_never_repeats_personal_data() -> None:
-    error = refusal(body("ticket.created", CREATED | {"customer": {"name": 1, "phone": "13800000000"}}))
+    error = refusal(body("ticket.created", CREATED | {"customer": {"name": True, "phone": "13800000000"}}))
     assert "13800000000" not in f"{error} {error.zh} {error.context}"
 
 

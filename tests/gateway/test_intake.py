@@ -4,15 +4,23 @@ import asyncio
 from typing import cast
 
 import httpx2
+import orjson
+import pytest
+from structlog.testing import capture_logs
 
+from adapters.crm.adapter import CrmAdapter
+from adapters.crm.signature import secret, sign
+from bus.gateway import metrics
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
+from bus.intake.source_adapter import Source
 from bus.postgres.pool import Connection
 from bus.wire.record import Record
 from bus.wire.record_reader import nothing_more
 from tests.gateway.conftest import OPENING, Gateway
 from tests.gateway.fakes import CODEC
 
+SECRET = "whsec_" + "QUJD" * 12
 NO_CONNECTION = cast("Connection", object())  # the handler commits on its own
 
 
@@ -170,3 +178,45 @@ async def test_intake_nobody_outside_speaks_under_the_bus_s_own_name(gateway: Ga
         answer = await gateway.post("/v1/tickets", {**OPENING, "actor": actor})
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "reserved_name", "actor")
     assert gateway.store.log == {}
+
+
+async def crm(gateway: Gateway, delivery: str, content: dict[str, object]) -> httpx2.Response:
+    body = orjson.dumps(content)
+    headers = sign(secret(SECRET), delivery, gateway.deps.now(), body)
+    return await gateway.http.post("/v1/sources/crm/webhook", content=body, headers=headers)
+
+
+def ignored(what: str) -> float:
+    return float(metrics.INTAKE_IGNORED.labels("crm", what)._value.get())
+
+
+@pytest.fixture
+async def with_crm(gateway: Gateway) -> Gateway:
+    cast("dict[str, Source]", gateway.sources)["crm"] = CrmAdapter([SECRET])
+    return gateway
+
+
+async def test_intake_a_ping_is_taken_without_effect_counted_and_logged_once(with_crm: Gateway) -> None:
+    before = ignored("delivery")
+    with capture_logs() as logs:
+        answers = [await crm(with_crm, f"p{n}", {"type": "ticket.creatd", "data": None}) for n in range(3)]
+    for answer in answers:
+        content = answer.json()
+        assert (answer.status_code, content["answer"], content["results"]) == (200, "ignored", [])
+        assert (content["code"], content["field"], content["nearest"]) == ("unknown_type", "$.type", "ticket.created")
+    assert ignored("delivery") == before + 3
+    assert [one["what"] for one in logs if one["event"] == "intake_ignored"] == ["delivery"]
+    assert with_crm.refused.kept == {}
+    assert with_crm.store.log == {}
+
+
+async def test_intake_a_field_that_a_crm_added_is_taken_counted_and_logged_once(with_crm: Gateway) -> None:
+    before = ignored("field")
+    data = {**OPENING, "source_no": 7, "region": None, "added_in_v9": {"x": 1}}
+    with capture_logs() as logs:
+        for n, status in enumerate((201, 200)):
+            at = with_crm.deps.now().isoformat()
+            answer = await crm(with_crm, f"f{n}", {"type": "ticket.created", "timestamp": at, "data": data})
+            assert (answer.status_code, answer.json()["ignored"]) == (status, ["$.data.added_in_v9"])
+    assert ignored("field") == before + 2
+    assert [one["field"] for one in logs if one["event"] == "intake_ignored"] == ["$.data.added_in_v9"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, NotRequired, assert_never
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -19,11 +19,12 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.ports import Waits
+from bus.gateway.write.ignored_input import note_delivery, note_fields
 from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.from_raw_request import refused_delivery, translated
 from bus.intake.outcomes import count
-from bus.intake.source_adapter import Source
+from bus.intake.source_adapter import Ignored, Source
 from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
@@ -60,10 +61,20 @@ class RefusedCommand(TypedDict):
 
 
 class DeliveryAnswer(TypedDict):
-    """What the commands of a webhook delivery came to, in order."""
+    """What the commands of a webhook delivery came to, in order; `ignored` names fields that nobody reads here.
+
+    A delivery of a type that nobody knows is taken without effect: `answer` says so, `code` to `nearest` why.
+    """
 
     delivery_id: str
     results: list[CommandAnswer | RefusedCommand]
+    ignored: NotRequired[list[str]]
+    answer: NotRequired[Literal["ignored"]]
+    code: NotRequired[str]
+    field: NotRequired[str]
+    detail: NotRequired[str]
+    detail_en: NotRequired[str]
+    nearest: NotRequired[str]
 
 
 _ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
@@ -92,7 +103,12 @@ class _SourceHandlers:
         if source is None:
             raise self._unknown(http, name)
         received = _received(http, name, source)
-        requests = await self._translated(received)
+        try:
+            requests = await self._translated(received)
+        except Ignored as ignored:
+            note_delivery(name, ignored)
+            return _ignored(received, ignored)
+        note_fields(name, requests)
         key, commands = (name, received.delivery_id), [request.command_id for request in requests]
         async with self.writes.in_flight.claim(key, self.writes.store, commands):
             if await self.waits(name):
@@ -117,6 +133,8 @@ class _SourceHandlers:
     async def _translated(self, received: RequestReceived) -> Sequence[Request]:
         try:
             return translated(self.sources, received)
+        except Ignored:
+            raise
         except Refusal as refusal:
             await keep(self.writes.refused, refused_delivery(refusal, received))
             raise
@@ -150,15 +168,32 @@ async def _decided(writes: WriteSide, received: RequestReceived, requests: Seque
         results = [_result(one) for one in outcomes]
         raise HttpProblem(422, first.code, first.field, first.text, **{**first.context, "results": results})
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
-    return _answer(received, accepted)
+    fields = list(dict.fromkeys(field for request in requests for field in request.ignored))
+    return _answer(received, accepted, fields)
 
 
-def _answer(received: RequestReceived, accepted: list[Accepted]) -> Response:
+def _ignored(received: RequestReceived, ignored: Ignored) -> Response:
+    content: DeliveryAnswer = {
+        "delivery_id": received.delivery_id,
+        "results": [],
+        "answer": "ignored",
+        "code": ignored.code,
+        "field": ignored.field,
+        "detail": ignored.zh,
+        "detail_en": ignored.en,
+        "nearest": ignored.context.get("nearest", ""),
+    }
+    return json_response(content)
+
+
+def _answer(received: RequestReceived, accepted: list[Accepted], fields: list[str]) -> Response:
     opened = any(one.answer is CommandResult.OPENED for one in accepted)
     headers: dict[str, str] = {"Ticket-Trace-Id": accepted[0].trace_id} if accepted else {}
     if accepted and all(one.repeated for one in accepted):
         headers["Idempotent-Replayed"] = "true"
     content: DeliveryAnswer = {"delivery_id": received.delivery_id, "results": [_result(one) for one in accepted]}
+    if fields:
+        content["ignored"] = fields
     return json_response(content, 201 if opened else 200, headers)
 
 

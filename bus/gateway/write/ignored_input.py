@@ -1,0 +1,35 @@
+"""Counting and logging what sources send that nobody here reads: unknown fields, deliveries of no known type."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from bus.domain.commands import Request
+from bus.gateway import metrics
+from bus.intake.source_adapter import Ignored
+from bus.observability.repeats import Repeats
+
+INTERVAL_S = 600.0
+_repeats = Repeats(INTERVAL_S)
+log = structlog.get_logger()
+
+
+def note_fields(source: str, requests: Iterable[Request]) -> None:
+    """Count the fields that no request was made of; each is logged once an interval and source, with its sum."""
+    for field in dict.fromkeys(field for request in requests for field in request.ignored):
+        _note(source, "field", field=field)
+
+
+def note_delivery(source: str, ignored: Ignored) -> None:
+    """Count a delivery that asks for nothing; its kind is logged once an interval and source, with its sum."""
+    _note(source, "delivery", field=ignored.field, code=ignored.code, detail=ignored.en)
+
+
+def _note(source: str, what: str, **about: str) -> None:
+    metrics.INTAKE_IGNORED.labels(source, what).inc()
+
+    def write(count: int) -> None:
+        log.info("intake_ignored", source=source, what=what, **about, **({"repeated": count} if count else {}))
+
+    if _repeats.first((source, what, *about.values()), write):
+        write(0)
