@@ -59,7 +59,7 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.domain.preconditions import check, check_person, check_photos
+from bus.domain.preconditions import check, check_person, check_photos, check_sha256
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, warn
 from bus.domain.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
@@ -67,6 +67,7 @@ from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import is_ticket_number
 from bus.domain.transitions import TRANSITIONS, legal_in
+from bus.domain.values import QUANTITIES
 
 EVENTS_MAX = 1_000  # of a ticket, before it takes no more of what only says something
 _SAYING = (Note, AddEvidence, AskProgress)
@@ -214,7 +215,7 @@ def _waiting(
     request: Request, command: Pause | Resume | RequestParts | IssueParts | RefuseParts, ticket: Ticket
 ) -> tuple[Event, ...]:
     paused_for = ticket.paused_for
-    if isinstance(command, RequestParts | IssueParts) and any(not 1 <= p.quantity <= 999_999 for p in command.parts):
+    if isinstance(command, RequestParts | IssueParts) and any(p.quantity not in QUANTITIES for p in command.parts):
         raise refusals.out_of_range("parts.quantity", "备件数量须为 1 至 999999", "ask for 1 to 999999 pieces")
     match command:
         case Pause(waiting_for=waiting_for, reason=reason):
@@ -247,7 +248,8 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
             check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos)
-            return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256, caption=caption),)
+            check_sha256(sha256)
+            return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256.lower(), caption=caption),)
         case Note(text=text, changed=changed):
             if not text.strip() and not changed:
                 raise refusals.missing("text", Text("写下备注内容", "say something"))

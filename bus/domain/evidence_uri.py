@@ -18,12 +18,12 @@ _MAX = 2**32 - 1
 
 
 def may_be_followed(uri: str) -> bool:
-    """Say whether an address has a scheme of the list, and no host of the reader's own machine or network link."""
+    """Say whether an address has a scheme of the list, a place, and no host of the reader's machine or network link."""
     plain = "".join(uri.split())  # a browser leaves out tabs and ends of lines
     scheme, colon, rest = plain.partition(":")
     if not colon or scheme.lower() not in SCHEMES or "\\" in plain:
         return False
-    return scheme.lower() not in _WEB or _is_elsewhere(_host(rest))
+    return _is_elsewhere(_host(rest)) if scheme.lower() in _WEB else bool(rest.strip("/"))
 
 
 def _host(rest: str) -> str:

@@ -1,5 +1,6 @@
 """Preconditions of a command: its deliverables, real persons as assignees, times and lists within bounds."""
 
+import re
 from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
@@ -15,6 +16,7 @@ from bus.domain.values import Assignee
 
 PHOTOS_MAX = 50
 URI_CHARS_MAX = 2000
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 GROUPS = ("部", "部门", "组", "科", "处", "中心", "团队", "department", "dept", "team", "group", "desk", "center")
 
 
@@ -27,6 +29,11 @@ def check(request: Request, command: Command, duty: TransitionRule, rules: Rules
             raise refusals.in_future(field, at, rules.clock_skew_max)
         if at and not request.historic and request.received_at - at > rules.lateness_max:
             raise refusals.too_late(field, at, rules.lateness_max)
+    opened_at = getattr(command, "opened_at", None)
+    # Without `at` it is when the bus took it, and the source's clock may be ahead; `at` may be cut off to seconds.
+    at_given = request.at != request.received_at and not request.historic
+    if at_given and opened_at and opened_at.replace(microsecond=0) > request.at:
+        raise refusals.after_at("opened_at", opened_at, request.at)
     for field in duty.needs:
         if field not in request.waives and not _value(command, field):
             raise refusals.missing(field, duty.action)
@@ -54,6 +61,12 @@ def check_person(assignee: Assignee) -> None:
             raise refusals.no_person(field, name)
     if assignee.person.strip() == assignee.backup_person.strip():
         raise refusals.no_person("assignee.backup_person", assignee.backup_person)
+
+
+def check_sha256(text: str) -> None:
+    """Refuse what is no SHA-256 in hex; empty is none, and upper case is the same."""
+    if text and not _SHA256.fullmatch(text):
+        raise refusals.not_a_sha256("sha256")
 
 
 def check_photos(uris: Sequence[str], known: Collection[str] = ()) -> None:

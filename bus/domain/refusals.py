@@ -69,9 +69,9 @@ def not_an_address(field: str) -> CommandRefused:
     return CommandRefused(
         "not_an_address",
         field,
-        f"证据地址须以 {'、'.join(sorted(SCHEMES))} 开头,且不能指向本机、链路本地或云元数据地址",
-        f"an address of evidence begins with one of {', '.join(sorted(SCHEMES))}, and is none of the reader's own "
-        "machine, of its link or of a cloud's metadata",
+        f"证据地址须以 {'、'.join(sorted(SCHEMES))} 开头并写明位置,且不能指向本机、链路本地或云元数据地址",
+        f"an address of evidence begins with one of {', '.join(sorted(SCHEMES))}, says where, and is none of the "
+        "reader's own machine, of its link or of a cloud's metadata",
     )
 
 
@@ -132,6 +132,25 @@ def unknown_word(field: str, word: str, legal: Iterable[str]) -> CommandRefused:
 def out_of_range(field: str, zh: str, en: str) -> CommandRefused:
     """Refuse a value that breaks a bound."""
     return CommandRefused("out_of_range", field, zh, en)
+
+
+def after_at(field: str, at: datetime, happened_at: datetime) -> CommandRefused:
+    """Refuse what is said to have happened after it was reported."""
+    return CommandRefused(
+        "after_at",
+        field,
+        f"{field} {at.isoformat()} 晚于 at {happened_at.isoformat()}:报修时间不能晚于上报时间",
+        f"{field} {at.isoformat()} is later than at, {happened_at.isoformat()}: a report follows what it reports",
+    )
+
+
+def not_a_sha256(field: str) -> CommandRefused:
+    """Refuse a digest that is none."""
+    zh, en = (
+        "须为 64 位十六进制的 SHA-256,不知道时留空",
+        "is a SHA-256 of 64 hex digits, or empty where it is not known",
+    )
+    return CommandRefused("not_a_sha256", field, f"{field} {zh}", f"{field} {en}")
 
 
 def in_future(field: str, at: datetime, skew: timedelta) -> CommandRefused:

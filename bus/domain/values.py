@@ -41,6 +41,9 @@ class Assignee:
     backup_contact: Annotated[str, Doc("how the one who stands in is reached: phone or mail")] = ""
 
 
+QUANTITIES = range(1, 1_000_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A spare part and how many of it."""

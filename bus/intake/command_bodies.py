@@ -1,5 +1,6 @@
 """JSON bodies to commands: strict types derived from the command classes, unknown fields refused by name."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
+from bus.domain.values import QUANTITIES
 from bus.intake.reserved_names import person_name, refuse_control
 from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 
@@ -24,8 +26,10 @@ SHORT_MAX, LONG_MAX = 500, 100_000
 _LONG = frozenset({"text", "description", "summary", "uri", "photos"})
 _MANY_LINES = frozenset({"text", "description", "summary", "reason", "note", "caption", "address"})
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
-NUMBER_MAX = 1_000_000
+NUMBERS = range(-(2**31), 2**31)  # what Avro holds
 YEARS = range(2000, 2100)
+EXAMPLE = "2026-11-22T10:00:00+08:00"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
 def build(cls: type[T], data: Mapping[str, Any]) -> T:
@@ -34,6 +38,9 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     Raises MalformedInput that names the field and the nearest one.
     """
     _refuse_unknown(cls, data, "")
+    for name in _times(cls):  # type: ignore[arg-type]  # it is hashable
+        if not isinstance(data.get(name), datetime | None):
+            read_time(data[name], name)
     try:
         made: T = _adapter(cls).validate_json(orjson.dumps(data), strict=True)  # type: ignore[arg-type]  # it is hashable
     except ValidationError as error:
@@ -47,6 +54,8 @@ def within_limits(value: T, path: str = "") -> T:
     Times become UTC. Pure.
     """
     match value:
+        case int():
+            return _within(value, QUANTITIES if path.rpartition(".")[2] == "quantity" else NUMBERS, path)
         case _ if not value:
             return value
         case str():
@@ -60,8 +69,6 @@ def within_limits(value: T, path: str = "") -> T:
             return value
         case datetime():
             return aware(value, path)  # type: ignore[return-value]  # a datetime in, a datetime out
-        case int() if abs(value) > NUMBER_MAX:
-            raise MalformedInput("out_of_range", path, f"“{path}”过大", f"{path} is larger than {NUMBER_MAX}")
         case tuple():
             return tuple(within_limits(one, path) for one in value)  # type: ignore[return-value]  # same items
         case _ if is_dataclass(value) and not isinstance(value, type):
@@ -79,7 +86,7 @@ def within_limits(value: T, path: str = "") -> T:
 def aware(value: datetime, path: str) -> datetime:
     """Give the time in UTC; refuse one without an offset or out of the years that make sense. Pure."""
     if value.tzinfo is None:
-        zh, en = f"“{path}”缺少时区偏移", f"{path} needs an offset, as in 2026-11-22T10:00:00+08:00"
+        zh, en = f"“{path}”缺少时区偏移", f"{path} needs an offset, as in {EXAMPLE}"
         raise MalformedInput("no_offset", path, zh, en)
     if value.year not in YEARS:
         raise MalformedInput("out_of_range", path, f"“{path}”年份不合理", f"{path} lies in no plausible year")
@@ -87,12 +94,26 @@ def aware(value: datetime, path: str) -> datetime:
 
 
 def read_time(value: object, path: str) -> datetime:
-    """Read an RFC 3339 time with offset. Pure."""
+    """Read an RFC 3339 time with offset; a number of seconds is none, spelled as a text neither. Pure."""
     try:
+        if not isinstance(value, str) or not _DATE.match(value):
+            raise _not_a_time(path)
         return aware(TypeAdapter(datetime).validate_json(orjson.dumps(value), strict=True), path)
     except ValidationError:
-        zh, en = f"“{path}”不是 RFC 3339 时间", f"{path} is not an RFC 3339 time"
-        raise MalformedInput("wrong_type", path, zh, en) from None
+        raise _not_a_time(path) from None
+
+
+def _not_a_time(path: str) -> MalformedInput:
+    zh = f"“{path}”须为带时区的 RFC 3339 时间,如 {EXAMPLE};不接受 Unix 时间戳"
+    en = f"{path} is an RFC 3339 time with offset, as {EXAMPLE}; seconds since 1970 are not taken"
+    return MalformedInput("wrong_type", path, zh, en)
+
+
+def _within(value: T, allowed: range, path: str) -> T:
+    if value in allowed:
+        return value
+    zh, en = f"“{path}”须为 {allowed[0]} 至 {allowed[-1]}", f"{path} is {allowed[0]} to {allowed[-1]}"
+    raise MalformedInput("out_of_range", path, zh, en)
 
 
 def _check_length(text: str, path: str) -> None:
@@ -130,6 +151,12 @@ def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
 @cache
 def _names(cls: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls))
+
+
+@cache
+def _times(cls: type[Any]) -> tuple[str, ...]:
+    """Name the fields that hold a time."""
+    return tuple(name for name, hint in get_type_hints(cls).items() if datetime in (hint, *get_args(hint)))
 
 
 @cache

@@ -18,11 +18,12 @@ from starlette.responses import Response
 
 from bus.domain.commands import Command
 from bus.domain.naming import kebab
+from bus.domain.values import QUANTITIES
 from bus.gateway.auth.roles import GRANTS, Access
 from bus.gateway.http.answers import Problem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest
-from bus.intake.command_bodies import NUMBER_MAX, SHORT_MAX
+from bus.intake.command_bodies import SHORT_MAX
 from bus.intake.command_ids import KEY_CHARS_MAX
 
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -195,7 +196,7 @@ def _inlined(schema: Mapping[str, Any]) -> Any:
             if "$ref" in node:
                 return walk(definitions[node["$ref"].rpartition("/")[2]])
             closed = {"additionalProperties": False} if "properties" in node else {}  # unknown fields are refused
-            bound = {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX} if node.get("type") == "integer" else {}
+            bound = {"minimum": QUANTITIES[0], "maximum": QUANTITIES[-1]} if node.get("type") == "integer" else {}
             # A title is the name of a class of ours; a property of that name is a schema.
             shown = {key: walk(value) for key, value in node.items() if key != "$defs" and not _is_title(key, value)}
             return {**closed, **bound, **shown}
