@@ -35,7 +35,10 @@ class CrmCallbackOptions(Options):
 
 
 class CrmCallback:
-    """Tells one CRM of every event given. The CRM takes a `webhook-id` once, so that a repeat does no harm."""
+    """Tells one CRM of every event given. The CRM takes a `webhook-id` once, so that a repeat does no harm.
+
+    A mended copy has an id of its own: under the event's the CRM would drop it as a repeat of what it refused.
+    """
 
     idempotent = True
 
@@ -63,7 +66,7 @@ class CrmCallback:
                 body = status_body(call.event, await self._ticket_at(call))
         except TimeoutError:
             raise StoreUnavailable("the ticket was not read in time") from None
-        headers = {"traceparent": call.traceparent, **self._signed(call.key, body)}
+        headers = {"traceparent": call.traceparent, **self._signed(call.copy_key or call.key, body)}
         try:
             answer = await self._http.post(self._url, body, headers, deadline)
         except NoResponse as failed:

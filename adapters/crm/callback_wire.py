@@ -12,6 +12,7 @@ from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
 from bus.domain.ticket import Ticket
+from bus.wire.codec import plain
 
 # Statuses that speak of the endpoint, not of the event: whoever mends them, mends them for every call.
 _BY_STATUS: Final[Mapping[int, FailureKind]] = {
@@ -42,7 +43,7 @@ _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too s
 
 
 def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
-    """Write the callback: `ticket` is the ticket as the event left it. The same bytes at every attempt; no person."""
+    """Write the callback: the event's own fields in clear, and `ticket` as the event left it. Stable over attempts."""
     return orjson.dumps(
         {
             "type": dotted(type(recorded.event)),
@@ -57,6 +58,8 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
                 "occurred_at": recorded.occurred_at,
                 "version": recorded.version,
                 "trace_id": recorded.trace_id,
+                "actor": recorded.actor,
+                "event": plain(recorded.event),
             },
         }
     )

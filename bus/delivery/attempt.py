@@ -10,7 +10,7 @@ import structlog
 
 from bus.delivery import metrics
 from bus.delivery.queue import Claim
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, copy_key, delivery_key
 from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, Transient
@@ -131,13 +131,15 @@ class AttemptRunner:
             raise _LeaseOver
 
     def _call(self, claim: Claim, recorded: Recorded) -> Call:
+        key = delivery_key(recorded.event_id, self.name)
         return Call(
             event=recorded,
-            key=delivery_key(recorded.event_id, self.name),
+            key=key,
             attempt=claim.attempt,
             within_s=self.within_s,
             traceparent=traceparent(recorded.trace_id, recorded.event_id),
             mended=claim.mended,
+            copy_key=copy_key(key, claim.value) if claim.mended else "",
         )
 
     async def _bounded(self, claim: Claim, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:

@@ -16,6 +16,7 @@ Duties of an adapter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Protocol
 from uuid import UUID, uuid5
 
@@ -43,7 +44,8 @@ class FailureKind(StrEnum):
 class Call:
     """One event for one target; `key` is the same at every attempt, `within_s` the time for this attempt.
 
-    `mended`: it is a copy that people changed for this target; the log has it otherwise.
+    `mended`: it is a copy that people changed for this target; the log has it otherwise. `copy_key`: that copy's own
+    key, the same at every attempt, for a receiver that drops a key which it knows; empty where it is none.
     """
 
     event: Recorded
@@ -52,6 +54,7 @@ class Call:
     within_s: float
     traceparent: str
     mended: bool = False
+    copy_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,11 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Close connections; idempotent."""
+
+
+def copy_key(key: str, value: bytes) -> str:
+    """Derive the key of a mended copy from its record's bytes: a receiver that knows `key` must not drop the copy."""
+    return str(uuid5(_KEYS, f"{key}|{sha256(value).hexdigest()}"))
 
 
 def delivery_key(event_id: EventId, target: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx2
@@ -88,8 +89,20 @@ async def test_crm_callback_a_change_reaches_the_crm_signed_and_under_its_trace(
             "occurred_at": "2026-11-22T09:33:00+00:00",
             "version": 3,
             "trace_id": "a" * 32,
+            "actor": PERSON,
+            "event": {"waiting_for": "customer", "reason": PHONE},
         },
     }
+
+
+async def test_crm_callback_a_mended_copy_is_no_repeat_of_the_event_that_the_crm_refused(
+    receiver: CallbackReceiver, callback: Callback
+) -> None:
+    target = callback()
+    copies = [replace(call(attempt=attempt), mended=True, copy_key="own-1") for attempt in (1, 2)]
+    for each in (call(), *copies, replace(call(), mended=True, copy_key="own-2")):
+        await target.send(each)
+    assert [taken.delivery_id for taken in receiver.ledger.effects] == [call().key, "own-1", "own-2"]
 
 
 async def test_crm_callback_a_repeat_has_one_effect_and_the_ledger_would_show_two(
