@@ -1,12 +1,13 @@
 """One bounded HTTP exchange for every outbound adapter: sent or not sent, one deadline, a bounded answer, own trust."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import MAXYEAR, UTC, datetime
+from email.utils import parsedate_to_datetime, parsedate_tz
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated, Final
@@ -15,7 +16,8 @@ import httpx2
 from pydantic import AfterValidator
 
 _SENDING: Final = "send_request_headers.started"
-_SECONDS_DIGITS_MAX: Final = 9
+RETRY_AFTER_S_MAX: Final = 365 * 86_400.0
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +145,21 @@ class _Heard:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read Retry-After, seconds or an HTTP date, as seconds from `now` (aware); None when it is neither. Pure."""
+    """Read Retry-After, seconds or an HTTP date, as seconds from `now` (aware); None when it is neither. Pure.
+
+    More than a year, in digits or as a date that no calendar holds, is a year: the target's own limit is less.
+    """
     text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX:
-        return float(text)
+    if _SECONDS.fullmatch(text):
+        return min(float(text), RETRY_AFTER_S_MAX)
     try:
+        if (read := parsedate_tz(text)) and read[0] > MAXYEAR:
+            return RETRY_AFTER_S_MAX
         at = parsedate_to_datetime(text)
-        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+        wait_s = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return min(max(0.0, wait_s), RETRY_AFTER_S_MAX)
 
 
 def _checked(url: str) -> str:

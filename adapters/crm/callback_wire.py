@@ -21,11 +21,12 @@ _BY_STATUS: Final[Mapping[int, FailureKind]] = {
     407: FailureKind.UNAUTHORIZED,
     404: FailureKind.UNAVAILABLE,
     405: FailureKind.UNAVAILABLE,
-    410: FailureKind.UNAVAILABLE,  # Standard Webhooks: the receiver wants no more of them
+    408: FailureKind.UNAVAILABLE,  # the request did not arrive whole
+    409: FailureKind.UNAVAILABLE,  # the same delivery is being decided there, or the record is in use: not done
+    410: FailureKind.GONE,  # Standard Webhooks: the receiver wants no more of them
     421: FailureKind.UNAVAILABLE,
+    423: FailureKind.UNAVAILABLE,  # somebody has the record open
     425: FailureKind.UNAVAILABLE,
-    408: FailureKind.UNKNOWN,
-    409: FailureKind.UNKNOWN,  # the same delivery is being decided there at this moment
     429: FailureKind.THROTTLED,
     502: FailureKind.UNAVAILABLE,
     503: FailureKind.UNAVAILABLE,

@@ -80,6 +80,7 @@ def failed(
             | FailureKind.THROTTLED
             | FailureKind.UNKNOWN
             | FailureKind.UNAUTHORIZED
+            | FailureKind.GONE
         ):
             counted = replace(breaker, failures=breaker.failures + 1)
             opens = is_open(counted, limits) and not is_open(breaker, limits)

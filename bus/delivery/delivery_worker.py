@@ -119,9 +119,9 @@ class DeliveryWorker:
             parked = [one for one in judged.parked if queue.place_of(one.claim) in held]
             if parked:
                 await self.park(connection, parked)
-            if judged.over_limit:
-                await target_state.hold(connection, self.name, str(judged.over_limit))
-            held_up = paused or judged.over_limit or stopping.is_set()
+            if judged.pause:
+                await target_state.hold(connection, self.name, str(judged.pause))
+            held_up = paused or judged.pause or stopping.is_set()
             most, breaker = (0, judged.breaker) if held_up else self._admitted(judged.breaker, free, now)
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
@@ -132,8 +132,8 @@ class DeliveryWorker:
             self._poll.reset()
         self._finished.clear()
         self._tokens = token_bucket.taken(self._tokens, len(claims))
-        self._recent = [] if judged.over_limit else judged.recent
-        self._tell(parked, judged.over_limit, stood, breaker)
+        self._recent = [] if judged.pause else judged.recent
+        self._tell(parked, None if paused else judged.pause, stood, breaker)
         return claims
 
     def _free(self) -> int:
@@ -155,15 +155,13 @@ class DeliveryWorker:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
         return free, admitted
 
-    def _tell(
-        self, parked: Sequence[ParkedDelivery], over_limit: Text | None, stood: Breaker, breaker: Breaker
-    ) -> None:
+    def _tell(self, parked: Sequence[ParkedDelivery], pause: Text | None, stood: Breaker, breaker: Breaker) -> None:
         """Report what a turn that is committed brought."""
         for one in parked:
             metrics.PARKED.labels(self.name, one.reason).inc()
             self.report(target_alerts.parked(one))
-        if over_limit:
-            self.report(target_alerts.paused(self.name, over_limit))
+        if pause:
+            self.report(target_alerts.paused(self.name, pause))
         limits = self.config.breaker_limits
         if is_open(breaker, limits) and not is_open(stood, limits):
             self.report(target_alerts.breaker_open(self.name, breaker.failures))

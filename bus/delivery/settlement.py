@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import Breaker, failed, is_open, succeeded
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
-from bus.delivery.target import DeliveryFailed
+from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
 from bus.domain.events import Recorded
@@ -18,12 +18,15 @@ from bus.domain.text import Text
 from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.observability.masking import MASK, mask_text
 
+GONE: Final = Text("对方明确表示不再接收(如 HTTP 410)", "it wants no more calls (as by HTTP 410)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """A turn's: what to write, and the target's breaker afterwards.
 
-    `recent`: of the last deliveries, which became letters. `over_limit`: why those are too many, if they are.
+    `recent`: of the last deliveries, which became letters. `pause`: why the target is to be paused, if it is: too many
+    letters, or it wants no more calls.
     """
 
     ended: Sequence[EndedClaim]
@@ -31,7 +34,7 @@ class Settlement:
     parked: Sequence[ParkedDelivery]
     breaker: Breaker
     recent: Sequence[bool]
-    over_limit: Text | None
+    pause: Text | None
 
 
 def judge(
@@ -69,9 +72,9 @@ def judge(
             case Discard(reason=reason):
                 ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=reason))
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
-    return Settlement(
-        ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], over_limit=above_limit(recent)
-    )
+    gone = any(one.failure is not None and one.failure.kind is FailureKind.GONE for one in finished)
+    pause = GONE if gone else above_limit(recent)
+    return Settlement(ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], pause=pause)
 
 
 def _parked(

@@ -29,7 +29,7 @@ _KEYS = UUID("c7b0a3de-2f64-5e0c-9a35-7d1f4b8e6a02")
 
 
 class FailureKind(StrEnum):
-    """What is known after a failure. The first four may pass by themselves."""
+    """What is known after a failure. The first four may pass by themselves; `GONE` pauses the target."""
 
     UNREACHABLE = "unreachable"  # nothing was sent: refused, no route, no name
     UNAVAILABLE = "unavailable"  # it answered that it cannot now, and did nothing: 502, 503, disk full
@@ -37,6 +37,7 @@ class FailureKind(StrEnum):
     UNKNOWN = "unknown"  # sent, and no answer that can be believed: time-out, cut, 500; it may have happened
     UNAUTHORIZED = "unauthorized"  # the credentials are not taken; the same for every call until somebody mends them
     REJECTED = "rejected"  # it understood and says no: a rule of its own, a missing master record
+    GONE = "gone"  # it wants no more calls, whatever the event; nothing was done
     UNTRANSLATABLE = "untranslatable"  # this event has no form there; nothing was sent
 
 

@@ -90,7 +90,7 @@ def triage(failure: Failure, tried: AttemptHistory, limits: RetryLimits, *, now:
     """Judge a failure by its kind. Total; `jitter` in [0, 1) is the share of the wait to take (full jitter).
 
     A retry is never before `now`, and at most one wait after the deadline. An outage of the target parks nothing before
-    the deadline.
+    the deadline, and a target that wants no more calls parks nothing at all.
     """
     reason = _enough(failure.kind, tried, limits, now)
     if reason is None:
@@ -124,6 +124,8 @@ def _enough(kind: FailureKind, tried: AttemptHistory, limits: RetryLimits, now: 
             return Reason.REJECTED
         case FailureKind.UNKNOWN if tried.counted >= limits.unknown_max:
             return Reason.ATTEMPTS
+        case FailureKind.GONE:  # the target is paused for it: the row waits for whoever resumes it
+            return None
         case (
             FailureKind.UNREACHABLE
             | FailureKind.UNAVAILABLE

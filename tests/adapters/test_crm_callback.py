@@ -127,7 +127,7 @@ HABITS = {
     CallbackFault.THROTTLE_DATE: (FailureKind.THROTTLED, 429, "throttle_date", pytest.approx(30, abs=5)),
     CallbackFault.FORBIDDEN: (FailureKind.UNAUTHORIZED, 401, "forbidden", None),
     CallbackFault.REFUSE: (FailureKind.REJECTED, 422, "refuse", None),
-    CallbackFault.GONE: (FailureKind.UNAVAILABLE, 410, "gone", None),
+    CallbackFault.GONE: (FailureKind.GONE, 410, "gone", None),
     CallbackFault.REDIRECT: (FailureKind.UNAVAILABLE, 307, "redirect", None),
     CallbackFault.FAILURE_BODY: (FailureKind.UNKNOWN, 200, "47001", None),
     CallbackFault.LOGIN_PAGE: (FailureKind.UNKNOWN, 200, "", None),

@@ -44,6 +44,7 @@ from tests.schemas.codecs import full
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 OLD, NEW = ("whsec_" + base64.b64encode(byte * 32).decode() for byte in (b"o", b"n"))
 PERSON, PHONE = "李女士", "13800001234"
+YEAR_S = 365 * 86_400.0
 
 
 def recorded(version: int, event: Event) -> Recorded:
@@ -181,15 +182,40 @@ def test_crm_callback_wire_every_answer_is_a_success_or_a_failure_with_a_kind(
         ("Sun, 22 Nov 2026 09:31:00 -0000", 60.0),
         ("Sun, 22 Nov 2026 09:00:00 GMT", 0.0),
         ("-5", None),
-        ("9" * 400, None),
+        ("1.5", 1.5),
+        ("9999999999", YEAR_S),
+        ("9" * 400, YEAR_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", YEAR_S),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", YEAR_S),
         ("soon", None),
         ("", None),
         ("²", None),
-        ("Sun, 99 Nov 99999999999 09:00:00 GMT", None),
+        ("Sun, 99 Nov 2026 09:00:00 GMT", None),
     ],
 )
 def test_crm_callback_wire_retry_after_is_read_in_both_forms(text: str, seconds: float | None) -> None:
     assert retry_after_s({"retry-after": text}, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (408, FailureKind.UNAVAILABLE),
+        (409, FailureKind.UNAVAILABLE),
+        (423, FailureKind.UNAVAILABLE),
+        (425, FailureKind.UNAVAILABLE),
+        (410, FailureKind.GONE),
+        (400, FailureKind.REJECTED),
+        (422, FailureKind.REJECTED),
+        (500, FailureKind.UNKNOWN),
+    ],
+)
+def test_crm_callback_wire_a_status_that_passes_by_itself_costs_no_event_its_delivery(
+    status: int, kind: FailureKind
+) -> None:
+    failed = judged(HttpResponse(status=status, headers={"retry-after": "7"}))
+    assert failed is not None
+    assert (failed.kind, failed.retry_after_s) == (kind, 7.0)
 
 
 @pytest.mark.parametrize("url", ["crm", "ftp://crm/x", "http://", "https://user:pass@crm/x", "http://[::1"])

@@ -19,6 +19,7 @@ OF_THE_TARGET = (
     FailureKind.THROTTLED,
     FailureKind.UNKNOWN,
     FailureKind.UNAUTHORIZED,
+    FailureKind.GONE,
 )
 
 

@@ -71,6 +71,11 @@ def test_triage_an_outage_ends_in_a_letter_at_the_deadline_of_the_row(kind: Fail
     assert verdict == Park(reason=Reason.DEADLINE)
 
 
+def test_triage_a_target_that_wants_no_more_calls_parks_nothing_whenever_it_is_resumed() -> None:
+    long_ago = tried(9_999, age=timedelta(days=60))
+    assert triage(failure(FailureKind.GONE), long_ago, LIMITS, now=NOW, jitter=0) == Retry(at=NOW)
+
+
 def test_triage_what_fails_and_nobody_knows_why_is_tried_a_number_of_times() -> None:
     verdicts = [triage(failure(FailureKind.UNKNOWN), tried(n), LIMITS, now=NOW, jitter=0) for n in (1, 11, 12)]
     assert verdicts == [Retry(at=NOW), Retry(at=NOW), Park(reason=Reason.ATTEMPTS)]
@@ -121,7 +126,8 @@ def test_triage_every_failure_gets_a_verdict_and_no_retry_is_in_the_past_or_long
     match verdict:
         case Retry(at=at):
             longest = max(limits.longest_wait, limits.retry_after_max)
-            assert NOW <= at <= row.since + limits.deadline + longest
+            end = NOW if failed.kind is FailureKind.GONE else row.since + limits.deadline
+            assert NOW <= at <= end + longest
         case Park() | Discard():
             assert (failed.kind in limits.discards.get(failed.event, ())) == isinstance(verdict, Discard)
 

@@ -1,0 +1,36 @@
+"""A target that wants no more calls is paused, and loses nothing for it."""
+
+from bus.alerts.alert_rules import AlertRule
+from bus.delivery import target_state
+from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.postgres.pool import in_transaction
+from tests.bus_under_test import eventually
+from tests.delivery.deliveries import ERP, DeliveryQueue
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
+from tests.delivery.test_delivery_worker import EVENTS, delivered, settled
+
+
+async def test_target_gone_a_target_that_wants_no_more_calls_is_paused_with_an_alert_and_parks_nothing(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    closed = True
+
+    async def gone(_call: Call) -> None:
+        if closed:
+            raise DeliveryFailed(FailureKind.GONE, "HTTP 410", status=410)
+
+    async def paused() -> bool:
+        return await delivery_queue.rows("SELECT 1 FROM delivery_targets WHERE paused LIKE '%410%'") != []
+
+    target = Scripted(before=gone)
+    async with delivery_workers(delivery_queue.pool, target):
+        await delivery_queue.add(*EVENTS, now=utc_now())
+        await eventually(paused)
+    assert target.calls <= 8, "no more than were under way"
+    assert [alert.rule for alert in target.found] == [AlertRule.TARGET_PAUSED]
+    assert await delivery_queue.rows("SELECT count(*) FROM letters") == [(0,)]
+    closed = False
+    async with delivery_workers(delivery_queue.pool, target):
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP)
+        await eventually(lambda: settled(delivery_queue))
+    await delivered(delivery_queue, target, EVENTS)
