@@ -2,6 +2,7 @@
 
 from time import monotonic, process_time
 
+from adapters.history.file_order import rows_in_order
 from adapters.history.importer import BATCH_COMMANDS, import_history
 from adapters.history.rows import open_lines
 from bench.bus import Bus
@@ -48,8 +49,8 @@ async def run(bus: Bus) -> list[Figure]:
     async with bus.core() as core:
         began, cpu = monotonic(), process_time()
         if full:
-            with open_lines(incident_log()) as (lines, _):
-                await import_history(lines, history_map(), core.dispatcher, core.refused)
+            with open_lines(incident_log()) as (lines, _), rows_in_order(lines, history_map()) as ordered:
+                await import_history(ordered, core.dispatcher, core.refused)
         else:
             await seed(core, rows=_ROWS_OF_SAMPLE, published=False)
         took_s, cpu_s = monotonic() - began, process_time() - cpu

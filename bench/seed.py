@@ -6,6 +6,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
+from adapters.history.file_order import rows_in_order
 from adapters.history.importer import Summary, import_history
 from adapters.history.map_file import HistoryMap, load_map
 from adapters.history.rows import open_lines
@@ -28,7 +29,8 @@ def incident_log() -> Path:
 
 async def seed(core: Core, *, rows: int, published: bool = True) -> Summary:
     """Import so many rows, an event each or a little more; where the log ends it begins anew with other numbers."""
-    summary = await import_history(_rows(rows), history_map(), core.dispatcher, core.refused)
+    with rows_in_order(_rows(rows), history_map()) as ordered:
+        summary = await import_history(ordered, core.dispatcher, core.refused)
     while published and await core.relay.publish_once():
         pass
     return summary

@@ -1,7 +1,7 @@
 """Imports a history for real: reads, translates, dispatches in batches, keeps what was refused. Safe to run again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -9,14 +9,15 @@ from typing import TypeVar, assert_never
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from adapters.history.map_file import HistoryMap
-from adapters.history.rows import Row, read_rows
+from adapters.history.file_order import OrderedRow, OrderedRows
+from adapters.history.refusal_limit import ImportStopped, RefusalLimit
+from adapters.history.rows import Row
 from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
 from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Note, Request
-from bus.domain.errors import BusError, MalformedInput, Refusal, StoreUnavailable
-from bus.intake.dead_letter_limit import IN_A_ROW, LAST, above_limit
+from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
 
@@ -28,15 +29,18 @@ PATIENCE_S = 60.0
 ROWS_PER_TURN = 50  # so that the commit of the batch before moves on while this one is translated
 
 
-class ImportStopped(BusError):
-    """Too many rows in a row were refused; what was accepted before stays in."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What an import came to so far. `rows` were read; every other number counts commands, but for `refused_rows`."""
+    """What an import came to so far. Numbers of rows are so named, every other counts commands.
+
+    `moved_rows` stood behind a later row of their ticket and were put in order; `tied_rows` of such a file have the
+    same place as another. `late_rows` have a time before that of the row before, and were taken in with that.
+    """
 
     rows: int = 0
+    moved_rows: int = 0
+    tied_rows: int = 0
+    late_rows: int = 0
     opened: int = 0
     joined: int = 0
     changed: int = 0
@@ -62,6 +66,7 @@ class _Batch:
     refused: list[RejectedInput] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # of each row, the line it begins in
     refused_lines: set[int] = field(default_factory=set)  # of rows that are refused, in whole or in part
+    late_rows: int = 0
     bytes: int = 0
 
     def full(self, size: int) -> bool:
@@ -71,8 +76,7 @@ class _Batch:
 
 
 async def import_history(
-    lines: Iterable[bytes],
-    mapped: HistoryMap,
+    ordered: OrderedRows,
     dispatcher: Dispatcher,
     refused: RejectedInputStore,
     *,
@@ -80,57 +84,56 @@ async def import_history(
     patience_s: float = PATIENCE_S,
     on_progress: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
-    """Import a file's rows in order; the next batch is translated while the one before commits.
+    """Import a file's rows, ticket by ticket; the next batch is translated while the one before commits.
 
     Idempotent: rows imported before are repeats, so a run that stopped is simply run again. Waits `patience_s` for a
-    store that is away, then raises StoreUnavailable; raises HistoryUnreadable when the file cannot be read further, and
-    ImportStopped above the dead-letter limit: 100 refused rows in a row, or 20 % of the last 500. Memory holds two
-    batches and under a kilobyte per incident: an incident that comes back later in the file goes on where it stood.
+    store that is away, then raises StoreUnavailable; raises ImportStopped above the limit of refused rows: 100 in a
+    row, or 20 % of the last 500. Memory holds two batches and one ticket's last row.
     """
-    header, rows = read_rows(lines)
-    table = BoundTable(mapped, header)
-    aim = _Aim(source=mapped.source, dispatcher=dispatcher, refused=refused, patience_s=patience_s)
-    done = Summary()
-    recent: list[bool] = []  # of the last rows: refused or not
+    aim = _Aim(source=ordered.table.map.source, dispatcher=dispatcher, refused=refused, patience_s=patience_s)
+    done = Summary(moved_rows=ordered.moved, tied_rows=ordered.tied)
+    limit = None if ordered.stopped else RefusalLimit()
     committing: asyncio.Task[Summary] | None = None
     before: _Batch | None = None
     try:
-        async for batch in _batches(table, rows, batch_size, dispatcher.now()):
+        async for batch in _batches(ordered, batch_size, dispatcher.now()):
             if committing and before:
                 done = await committing
                 on_progress(done)
-                _stop_above_limit(before, recent, done)
+                _stop_above_limit(before, limit, done)
             committing, before = asyncio.create_task(_commit(batch, done, aim)), batch
         if committing and before:
             done = await committing
             on_progress(done)
-            _stop_above_limit(before, recent, done)
+            _stop_above_limit(before, limit, done)
     finally:
         if committing and not committing.done():
             committing.cancel()
             await asyncio.gather(committing, return_exceptions=True)
+    if ordered.stopped:
+        raise ImportStopped(str(ordered.stopped))
     return done
 
 
-def _stop_above_limit(batch: _Batch, recent: list[bool], done: Summary) -> None:
-    """Raise ImportStopped when the rows up to one of this committed batch are above the dead-letter limit."""
+def _stop_above_limit(batch: _Batch, limit: RefusalLimit | None, done: Summary) -> None:
+    """Raise ImportStopped when the rows up to one of this committed batch are above the limit of refused rows."""
     for line in batch.lines:
-        recent.append(line in batch.refused_lines)
-        if recent[-1] and (why := above_limit(recent)):
+        if limit and (why := limit.above(refused=line in batch.refused_lines)):
             raise ImportStopped(
-                f"{why.zh}(至第 {line} 行),导入已停止,已导入的保留。用 deadletter list 查看原因,修正对照表或这些行,"
-                f"再运行同一命令即可继续 / {why.en} up to line {line}: the import stopped with {done.rows:,} rows "
-                "read, and what is in stays in. `ticketbus deadletter list` shows why they are refused; mend the map "
-                "or these rows, then run the same command again to go on"
+                f"{why.zh}(至第 {line} 行),导入已停止,已导入的保留。用 ticketbus import refused 查看原因,"
+                f"修正对照表或这些行,再运行同一命令即可继续 / {why.en} up to line {line}: the import stopped with "
+                f"{done.rows:,} rows taken, and what is in stays in. `ticketbus import refused` shows why they are "
+                "refused; mend the map or these rows, then run the same command again to go on"
             )
-    del recent[:-LAST]
 
 
-async def _batches(table: BoundTable, rows: Iterator[Row], size: int, received_at: datetime) -> AsyncIterator[_Batch]:
-    incidents: dict[str, IncidentProgress] = {}
+async def _batches(ordered: OrderedRows, size: int, received_at: datetime) -> AsyncIterator[_Batch]:
+    ticket, progress = "", IncidentProgress()
     batch = _Batch()
-    for row in rows:
-        _take(row, table, incidents, batch, received_at)
+    for one in ordered:
+        if one.ticket != ticket:
+            ticket, progress = one.ticket, IncidentProgress()
+        progress = _take(one, ordered.table, progress, batch, received_at)
         if batch.full(size):
             yield batch
             batch = _Batch()
@@ -141,33 +144,36 @@ async def _batches(table: BoundTable, rows: Iterator[Row], size: int, received_a
 
 
 def _take(
-    row: Row, table: BoundTable, incidents: dict[str, IncidentProgress], batch: _Batch, received_at: datetime
-) -> None:
+    one: OrderedRow, table: BoundTable, progress: IncidentProgress, batch: _Batch, received_at: datetime
+) -> IncidentProgress:
+    row, source = one.row, table.map.source
     batch.lines.append(row.line)
     batch.bytes += len(row.raw)
-    source = table.map.source
-    try:
-        if row.fault:
-            raise row.fault
-        number = table.number_of(row.values)
-    except MalformedInput as fault:
+    if row.fault:
         content = blake2b(row.raw, digest_size=8).hexdigest()
-        batch.refused.append(_kept(fault, row, source, source, f"line {row.line} {content}"))
+        batch.refused.append(_kept(row.fault, row, source, source, f"line {row.line} {content}"))
         batch.refused_lines.add(row.line)
-        return
-    incidents[number], answer = step(table, incidents.get(number, IncidentProgress()), row, received_at=received_at)
+        return progress
+    progress, answer = step(table, progress, row, received_at=received_at)
     if isinstance(answer, MalformedInput):
-        batch.refused.append(_kept(answer, row, source, number, f"{number}#{incidents[number].ordinal}"))
+        batch.refused.append(_kept(answer, row, source, one.ticket, f"{one.ticket}#{progress.ordinal}"))
         batch.refused_lines.add(row.line)
     else:
         batch.requests += answer
         batch.origins += [row] * len(answer)
+        batch.late_rows += progress.late
+    return progress
 
 
 async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
     outcomes = await _patiently(lambda: aim.dispatcher.dispatch(batch.requests), done, aim.patience_s)
     kept = list(batch.refused)
-    done = replace(done, rows=done.rows + len(batch.lines), refused_rows=done.refused_rows + len(kept))
+    done = replace(
+        done,
+        rows=done.rows + len(batch.lines),
+        late_rows=done.late_rows + batch.late_rows,
+        refused_rows=done.refused_rows + len(kept),
+    )
     for request, row, outcome in zip(batch.requests, batch.origins, outcomes, strict=True):
         done = _counted(done, request, outcome)
         if isinstance(outcome, Refused):

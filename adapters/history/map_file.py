@@ -80,6 +80,7 @@ class HistoryMap(_Part):
     waiting: Mapping[str, WaitingFor]
     bookkeeping: tuple[Column, ...] = ()
     waived: Mapping[str, tuple[str, ...]]
+    order: Column | None = None  # counts the changes of a ticket; without it time puts its rows in order
 
     @field_validator("source")
     @classmethod
@@ -112,7 +113,8 @@ class HistoryMap(_Part):
     def names(self) -> tuple[str, ...]:
         """Every column that the map speaks of."""
         columns = (*self.columns.model_dump().values(), *self.title, self.region, self.priority, *self.skills)
-        return tuple(dict.fromkeys((*columns, *self.bookkeeping)))
+        order = (self.order,) if self.order else ()
+        return tuple(dict.fromkeys((*columns, *order, *self.bookkeeping)))
 
 
 def load_map(path: Path) -> HistoryMap:

@@ -1,8 +1,9 @@
 """A map bound to the header of one file: cells by position, times parsed, words read. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from adapters.history.map_file import HistoryMap, Shows
@@ -14,6 +15,9 @@ from bus.intake.reserved_names import person_name
 
 TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it costs more than all else
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry
+PLACE_MAX = 2**63 - 1
+_WHOLE_NUMBER = re.compile(r"(\d{1,19})(?:\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class BoundTable:
         self._title = tuple(at[name] for name in mapped.title)
         self._skills = tuple(at[name] for name in mapped.skills)
         self._region, self._priority = at[mapped.region], at[mapped.priority]
+        self._order = at[mapped.order] if mapped.order else None
         self._bookkeeping = frozenset(mapped.bookkeeping)
         self._shown = {word: (shows, None) for word, shows in mapped.states.items()} | {
             word: (Shows.ACTIVE, waiting_for) for word, waiting_for in mapped.waiting.items()
@@ -78,10 +83,31 @@ class BoundTable:
             return self._read_time(text, self.map.columns.updated_at)
         raise self._missing(self.map.columns.updated_at)
 
+    def time_text(self, values: Sequence[str]) -> str:
+        """Give when the row was written as the source writes it."""
+        return self.cell(values, self._updated_at)
+
     def opened_at(self, values: Sequence[str]) -> datetime | None:
         """Read when the incident was opened, in UTC, if the source knows. Raises MalformedInput."""
         text = self.cell(values, self._opened_at)
         return self._read_time(text, self.map.columns.opened_at) if text else None
+
+    def place(self, values: Sequence[str]) -> int:
+        """Give a row's place among those of its ticket: the map's `order` column, else its time in microseconds.
+
+        Raises MalformedInput.
+        """
+        if self._order is None:
+            return (self.updated_at(values) - _EPOCH) // _MICROSECOND
+        column = self.header[self._order]
+        text = self.cell(values, self._order)
+        if not text:
+            raise self._missing(column)
+        found = _WHOLE_NUMBER.fullmatch(text)
+        if not found or (place := int(found[1])) > PLACE_MAX:
+            zh, en = f"“{text}”不是顺序号(整数)", f"{text!r} is not a whole number, by which rows could be put in order"
+            raise MalformedInput("bad_order", column, zh, en)
+        return place
 
     def number_of(self, values: Sequence[str]) -> str:
         """Read the source's number. Raises MalformedInput when there is none, or none that can be one."""

@@ -1,10 +1,12 @@
 """Rows of the past into commands: a fold over each incident's rows. Pure; the time of import is an argument."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
+from adapters.history.file_order import BETWEEN
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import Reasons, Stand, Step, walk
@@ -18,7 +20,6 @@ from bus.domain.values import IncidentKey
 
 _TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
 _LABELS = {command: kebab(command) for _, command in TRANSITIONS}
-_BETWEEN = "\0"  # no row holds it: reading refuses NUL
 _REPEATED = "该行与上一行完全相同 / the row repeats the one before"
 
 
@@ -27,11 +28,14 @@ class IncidentProgress:
     """What is remembered of an incident between its rows; under a kilobyte, the last row included.
 
     `ordinal` counts every row of the incident, those refused too, so that command ids stay when a map learns a word.
+    `at` is the latest time of its rows; `late`: the last row's own time is before that.
     """
 
     ordinal: int = 0
     stand: Stand | None = None
     last: str = ""
+    at: datetime | None = None
+    late: bool = False
 
 
 def step(
@@ -45,12 +49,17 @@ def step(
     try:
         seen = table.seen(row.values)
         steps = _steps(table, progress, row, seen)
-        at = table.updated_at(row.values)
+        table.place(row.values)
+        own = table.updated_at(row.values)
+        at = max(own, progress.at or own)
+        if own < at:
+            steps = _with_note(steps, _late(table, row, at))
         stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
-        after = IncidentProgress(ordinal=ordinal, stand=stand, last=_BETWEEN.join(row.values))
+        last = BETWEEN.join(row.values)
+        after = IncidentProgress(ordinal=ordinal, stand=stand, last=last, at=at, late=own < at)
         return after, _requests(table, after, row, steps, at=at, received_at=received_at)
     except MalformedInput as refused:
-        return IncidentProgress(ordinal=ordinal, stand=progress.stand, last=progress.last), refused
+        return replace(progress, ordinal=ordinal, late=False), refused
 
 
 def trace_of(source: str, number: str) -> TraceId:
@@ -79,15 +88,25 @@ def _requests(
             source_no=number,
             historic=True,
             implied=one.implied,
-            waives=_waives(table, one.command, label),
+            waives=_waives(table, one.command),
         )
-        for one in steps
-        for label in (_LABELS[type(one.command)],)
+        for one, label in zip(steps, _labels(steps), strict=True)
     )
 
 
+def _labels(steps: list[Step]) -> list[str]:
+    """Name each step of a row by its command, the second of a kind with its number."""
+    count = Counter[str]()
+    labels = []
+    for one in steps:
+        label = _LABELS[type(one.command)]
+        count[label] += 1
+        labels.append(label if count[label] == 1 else f"{label}-{count[label]}")
+    return labels
+
+
 def _steps(table: BoundTable, progress: IncidentProgress, row: Row, seen: Seen) -> list[Step]:
-    before = progress.last.split(_BETWEEN) if progress.stand else None
+    before = progress.last.split(BETWEEN) if progress.stand else None
     reasons = Reasons(
         person=_reason(table, before, row, table.assigned_to), state=_reason(table, before, row, table.word)
     )
@@ -98,6 +117,20 @@ def _steps(table: BoundTable, progress: IncidentProgress, row: Row, seen: Seen) 
         return steps
     changed = table.changed(before, row.values)
     return [Step(command=Note(changed=changed) if changed else Note(text=_REPEATED))]
+
+
+def _with_note(steps: list[Step], text: str) -> list[Step]:
+    """Say something with a row: in its note, where it is one."""
+    match steps:
+        case [Step(command=Note() as note)]:
+            return [Step(command=replace(note, text=f"{note.text}; {text}" if note.text else text))]
+        case _:
+            return [*steps, Step(command=Note(text=text))]
+
+
+def _late(table: BoundTable, row: Row, at: datetime) -> str:
+    own, taken = f"{table.map.columns.updated_at}: {table.time_text(row.values)}", f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{own} 早于上一行,按 {taken} 计 / is before the row before, taken as {taken}"
 
 
 def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int) -> str:
@@ -120,8 +153,8 @@ def _opening(table: BoundTable, row: Row) -> OpenTicket:
     )
 
 
-def _waives(table: BoundTable, command: Command, label: str) -> tuple[str, ...]:
-    waived = table.map.waived.get(label, ())
+def _waives(table: BoundTable, command: Command) -> tuple[str, ...]:
+    waived = table.map.waived.get(_LABELS[type(command)], ())
     if isinstance(command, Assign) and command.assignee.person:
         return tuple(name for name in waived if name != "assignee.person")
     return waived

@@ -22,6 +22,7 @@ from bus.domain.values import Assignee
 
 ORDER = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 SETTLED = (State.RESOLVED, State.CLOSED)
+WITH_SOMEBODY = (State.ASSIGNED, State.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,9 @@ def walk(stand: Stand, seen: Seen, reasons: Reasons, column: str) -> Iterator[St
         else:
             yield Step(command=Return(reason=reasons.person))
             state = State.PENDING if state is State.ASSIGNED else state
+    if seen.state is State.PENDING and state in WITH_SOMEBODY:  # nobody has it by now
+        yield Step(command=Return(reason=reasons.state))
+        state = State.PENDING
     if ORDER.index(seen.state) < ORDER.index(state):
         if state not in SETTLED or seen.state in SETTLED:
             raise _no_way_back(state, seen.state, column)

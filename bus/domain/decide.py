@@ -191,9 +191,7 @@ def _dispatching(
                 check_person(assignee)
             return (TicketAssigned(assignee=assignee, previous_person=ticket.assignee.person, reason=reason),)
         case Return(reason=reason):
-            # An imported history shows the state itself; live, what has no handler waits in the queue.
-            keeps = ticket.state if request.historic and ticket.state is not State.ASSIGNED else State.PENDING
-            return (TicketReturned(state=keeps, previous_person=ticket.assignee.person, reason=reason),)
+            return (_returned(request, ticket, reason),)
         case Accept(note=note):
             if ticket.accepted_at:
                 raise refusals.already("accepted", "该工单已接单", "the ticket is accepted already")
@@ -209,6 +207,13 @@ def _dispatching(
             return (WorkStarted(substate=substate, reason=reason),)
         case _ as unknown:
             assert_never(unknown)
+
+
+def _returned(request: Request, ticket: Ticket, reason: str) -> TicketReturned:
+    """Return to the queue. History shows the state itself: what somebody works on, or ended, first loses its person."""
+    person, ended = ticket.assignee.person, ticket.state in (State.RESOLVED, State.CLOSED)
+    keeps = request.historic and (ended or (person and ticket.state is State.IN_PROGRESS))
+    return TicketReturned(state=ticket.state if keeps else State.PENDING, previous_person=person, reason=reason)
 
 
 def _waiting(

@@ -10,6 +10,7 @@ from random import Random
 
 import httpx2
 
+from adapters.history.file_order import rows_in_order
 from adapters.history.importer import import_history as import_for_real
 from adapters.history.map_file import load_map
 from adapters.history.rows import open_lines
@@ -161,6 +162,6 @@ class _Recording(Dispatcher):
 
 async def _foretold(bus: Bus, file: Path, map_file: Path) -> list[tuple[Request, Outcome]]:
     recording = _Recording(store=MemoryStore(), rules=load_rules(bus.settings))
-    with open_lines(file) as (lines, _):
-        await import_for_real(lines, load_map(map_file), recording, MemoryRejectedInputs())
+    with open_lines(file) as (lines, _), rows_in_order(lines, load_map(map_file)) as ordered:
+        await import_for_real(ordered, recording, MemoryRejectedInputs())
     return recording.told

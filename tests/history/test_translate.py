@@ -139,6 +139,16 @@ def test_translate_returned_and_worked_on_in_one_row_goes_through_an_assignment_
     assert names([row("New"), row("Active", person="?", minute=1)]) == [(Return, False), (Assign, True), (Start, False)]
 
 
+@pytest.mark.parametrize("word", ["Active", "Awaiting Vendor"])
+def test_translate_new_with_nobody_is_back_to_the_queue(word: str) -> None:
+    back = row("New", person="?", minute=1)
+    assert commands([row(word, person="?"), back]) == [Return(reason=f"incident_state: {word} → New")]
+    from_person, to_queue = requests([row(word), back])
+    assert from_person.command == Return(reason="assigned_to: Ada → ?")
+    assert to_queue.command == Return(reason=f"incident_state: {word} → New")
+    assert from_person.command_id != to_queue.command_id
+
+
 @pytest.mark.parametrize("settled", ["Resolved", "Closed"])
 def test_translate_back_to_work_is_a_reopen(settled: str) -> None:
     reopened = Reopen(reason=f"incident_state: {settled} → Active")

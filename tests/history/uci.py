@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from adapters.history.file_order import rows_in_order
 from adapters.history.importer import Summary, import_history
-from adapters.history.map_file import load_map
+from adapters.history.map_file import HistoryMap, load_map
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step
@@ -109,11 +110,13 @@ class Bus:
         batch_size: int = 1000,
         refused: RejectedInputStore | None = None,
         patience_s: float = 1.0,
+        mapped: HistoryMap = MAP,
     ) -> Summary:
         """Import a file."""
-        return await import_history(
-            file, MAP, self.dispatcher, refused or self.refused, batch_size=batch_size, patience_s=patience_s
-        )
+        with rows_in_order(file, mapped) as ordered:
+            return await import_history(
+                ordered, self.dispatcher, refused or self.refused, batch_size=batch_size, patience_s=patience_s
+            )
 
     async def tickets(self) -> list[Ticket]:
         """Give every ticket's folded state."""

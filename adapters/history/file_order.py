@@ -1,0 +1,160 @@
+"""A file's rows ticket by ticket, each ticket's in order, however they stand in the file; held on disk.
+
+A private SQLite database holds them, in a file that is deleted as it is made (SQLITE_TMPDIR or TMPDIR names the folder,
+else /var/tmp). Memory holds CACHE_KIB of it.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from adapters.history.map_file import HistoryMap
+from adapters.history.refusal_limit import RefusalLimit
+from adapters.history.rows import Row, read_rows
+from adapters.history.table import BoundTable
+from bus.domain.errors import BusError, MalformedInput
+from bus.domain.text import Text
+
+CACHE_KIB: Final = 32_768
+ROWS_AT_ONCE: Final = 1_000
+BETWEEN: Final = "\0"  # no row that can be read holds it
+
+# A row without a readable number is a ticket of its own; one without a readable place stays behind the one before it.
+_TABLE = """
+CREATE TABLE row (
+    line INTEGER PRIMARY KEY, ticket TEXT NOT NULL, place INTEGER, raw BLOB NOT NULL, cells TEXT, fault TEXT)"""
+_PLACED = """
+CREATE TABLE placed AS
+SELECT line, first_value(line) OVER earlier AS first, coalesce(place, max(place) OVER earlier) AS place
+FROM row WINDOW earlier AS (PARTITION BY ticket ORDER BY line)"""
+_MOVED = """
+SELECT count(*) FROM (
+    SELECT place, lag(place) OVER (PARTITION BY first ORDER BY line) AS before FROM placed) WHERE place < before"""
+_TIED = """
+SELECT count(*) FROM (
+    SELECT place, lag(place) OVER (PARTITION BY first ORDER BY place) AS before FROM placed) WHERE place = before"""
+_READABLE_GONE = "DELETE FROM row WHERE fault IS NULL"
+_IN_ORDER = "SELECT line FROM placed ORDER BY first, place, line"
+_ROW = "SELECT ticket, raw, cells, fault FROM row WHERE line = ?"
+
+
+class NoSpaceToSort(BusError):
+    """The rows cannot be put in order: the folder of temporary files is full or cannot be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedRow:
+    """A row in its ticket's order; `ticket` is the source's number, empty where the row has a `fault`."""
+
+    ticket: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedRows:
+    """All rows of a file, tickets as they first appear, each ticket's by its place, equal places as in the file.
+
+    `moved` rows stood behind a later one of their ticket. `tied` rows of a file with such have the same place as
+    another of their ticket, so that nothing but the file says which is first. `stopped`: why reading ended early; then
+    only the rows that cannot be read are here.
+    """
+
+    table: BoundTable
+    rows: int
+    moved: int
+    tied: int
+    stopped: Text | None
+    disk: sqlite3.Connection
+
+    def __iter__(self) -> Iterator[OrderedRow]:
+        """Give the rows, once or again. Raises NoSpaceToSort."""
+        with _space():
+            for (line,) in self.disk.execute(_IN_ORDER):
+                yield _read(line, *self.disk.execute(_ROW, (line,)).fetchone())
+
+
+@contextmanager
+def rows_in_order(
+    lines: Iterable[bytes], mapped: HistoryMap, *, on_rows: Callable[[int], None] = lambda _: None
+) -> Iterator[OrderedRows]:
+    """Read a whole file and put it in order; nothing of it is taken in yet. `on_rows` is given how many were read.
+
+    Raises HistoryUnreadable when the file cannot be read to its end, and NoSpaceToSort.
+    """
+    header, rows = read_rows(lines)
+    table = BoundTable(mapped, header)
+    with closing(sqlite3.connect("", isolation_level=None)) as disk:
+        with _space():
+            disk.executescript(f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = FILE; PRAGMA journal_mode = OFF")
+            disk.execute(_TABLE)
+            count, stopped = _fill(disk, rows, table, on_rows)
+            if stopped:
+                disk.execute(_READABLE_GONE)
+            disk.execute(_PLACED)
+            (moved,) = disk.execute(_MOVED).fetchone()
+            (tied,) = disk.execute(_TIED).fetchone() if moved else (0,)
+        yield OrderedRows(table=table, rows=count, moved=moved, tied=tied, stopped=stopped, disk=disk)
+
+
+def _fill(
+    disk: sqlite3.Connection, rows: Iterator[Row], table: BoundTable, on_rows: Callable[[int], None]
+) -> tuple[int, Text | None]:
+    """Store rows; gives how many, and why there are no more of them when too many cannot be read."""
+    count, limit = 0, RefusalLimit()
+    while some := [_stored(row, table) for row in islice(rows, ROWS_AT_ONCE)]:
+        disk.execute("BEGIN")
+        for stored in some:
+            disk.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)", stored)
+            count += 1
+            line, fault = stored[0], stored[-1]
+            if why := limit.above(refused=fault is not None):
+                disk.execute("COMMIT")
+                return count, _no_such_file(why, line)
+        disk.execute("COMMIT")
+        on_rows(count)
+    return count, None
+
+
+def _no_such_file(why: Text, line: int) -> Text:
+    return Text(
+        f"{why.zh}(至第 {line} 行),文件没有导入。用 ticketbus import refused 查看原因,核对文件与对照表后再运行",
+        f"{why.en} up to line {line}: nothing of the file was imported. `ticketbus import refused` shows why they are "
+        "refused; mend the map or these rows, then run the same command again",
+    )
+
+
+def _stored(row: Row, table: BoundTable) -> tuple[int, str, int | None, bytes, str | None, str | None]:
+    """Give a row of the table `row`."""
+    try:
+        if row.fault:
+            raise row.fault
+        ticket = table.number_of(row.values)
+    except MalformedInput as fault:
+        reason = json.dumps((fault.code, fault.field, fault.zh, fault.en))
+        return row.line, f"{BETWEEN}{row.line}", None, row.raw, None, reason
+    try:
+        place = table.place(row.values)
+    except MalformedInput:
+        place = None  # translating it says why
+    return row.line, ticket, place, row.raw, BETWEEN.join(row.values), None
+
+
+def _read(line: int, ticket: str, raw: bytes, cells: str, fault: str | None) -> OrderedRow:
+    if fault:
+        return OrderedRow(ticket="", row=Row(line, raw, (), MalformedInput(*json.loads(fault))))
+    return OrderedRow(ticket=ticket, row=Row(line, raw, tuple(cells.split(BETWEEN))))
+
+
+@contextmanager
+def _space() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise NoSpaceToSort(
+            f"行无法排序:临时目录已满或不可写({error});用 SQLITE_TMPDIR 指定有空间的目录 / the rows cannot be put in "
+            f"order: the folder of temporary files is full or cannot be written ({error}); name one in SQLITE_TMPDIR"
+        ) from error
