@@ -20,6 +20,7 @@ from deadletter import store as letters
 from deadletter.daily_cap import DailyCap
 from deadletter.dead_letter import NewDeadLetter, of_input
 from deadletter.records import Encode
+from deadletter.replay import kind_of_origin
 
 _KEEP = """
 INSERT INTO refused_inputs
@@ -27,7 +28,7 @@ INSERT INTO refused_inputs
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (origin, origin_ref) DO UPDATE SET
     code = excluded.code, field = excluded.field, detail_zh = excluded.detail_zh, detail_en = excluded.detail_en,
-    last_at = now(), times = refused_inputs.times + 1"""
+    body = excluded.body, headers = excluded.headers, last_at = now(), times = refused_inputs.times + 1"""
 
 _CLOSED = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY(%s) AND state <> 'open'"
 
@@ -48,9 +49,12 @@ class PostgresRejectedInputs:
         self._cap = DailyCap()
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
-        """Keep input; of what its sender heard of, no more than the day's share of its source."""
+        """Keep input; of what its sender heard of, no more than the day's share of its source.
+
+        An import has a limit of its own, and every row that it refused is there to be mended.
+        """
         at = self._now()
-        kept = [one for one in inputs if not one.heard or self._cap.allows(one.source, at)]
+        kept = [one for one in inputs if not _is_capped(one) or self._cap.allows(one.source, at)]
         metrics.REFUSED_NOT_KEPT.inc(len(inputs) - len(kept))
         await self._keep(kept, at)
 
@@ -74,7 +78,7 @@ class PostgresRejectedInputs:
             self._tell(fresh, [one for one in inputs if not one.heard])
 
     def _tell(self, fresh: int, inputs: Sequence[RejectedInput]) -> None:
-        """Raise one alert a batch: an import may bring thousands."""
+        """Raise one alert a batch."""
         codes, first = Counter(one.code for one in inputs), inputs[0]
         origins = sorted({one.origin for one in inputs})
         self._report(
@@ -88,6 +92,10 @@ class PostgresRejectedInputs:
                 facts={"letters": fresh, "code": codes.most_common(1)[0][0]},
             )
         )
+
+
+def _is_capped(one: RejectedInput) -> bool:
+    return one.heard and kind_of_origin(one.origin) != "import"
 
 
 def _stored(one: RejectedInput, sealed: bytes) -> RejectedInput:

@@ -111,20 +111,12 @@ def _fill(
             disk.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)", stored)
             count += 1
             line, fault = stored[0], stored[-1]
-            if why := limit.above(refused=fault is not None):
+            if stopped := limit.above(line, refused=fault is not None):
                 disk.execute("COMMIT")
-                return count, _no_such_file(why, line)
+                return count, stopped
         disk.execute("COMMIT")
         on_rows(count)
     return count, None
-
-
-def _no_such_file(why: Text, line: int) -> Text:
-    return Text(
-        f"{why.zh}(至第 {line} 行),文件没有导入。用 ticketbus import refused 查看原因,核对文件与对照表后再运行",
-        f"{why.en} up to line {line}: nothing of the file was imported. `ticketbus import refused` shows why they are "
-        "refused; mend the map or these rows, then run the same command again",
-    )
 
 
 def _stored(row: Row, table: BoundTable) -> tuple[int, str, int | None, bytes, str | None, str | None]:

@@ -10,13 +10,15 @@ from typing import TypeVar, assert_never
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from adapters.history.file_order import OrderedRow, OrderedRows
-from adapters.history.refusal_limit import ImportStopped, RefusalLimit
+from adapters.history.refusal_groups import RefusalGroup, counted
+from adapters.history.refusal_limit import RefusalLimit
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
 from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
@@ -35,6 +37,7 @@ class Summary:
 
     `moved_rows` stood behind a later row of their ticket and were put in order; `tied_rows` of such a file have the
     same place as another. `late_rows` have a time before that of the row before, and were taken in with that.
+    `refusals` are refused rows and commands by reason. `stopped`: why it ended before the end of the file.
     """
 
     rows: int = 0
@@ -49,11 +52,21 @@ class Summary:
     repeated: int = 0
     refused_rows: int = 0
     refused_commands: int = 0
+    refusals: tuple[RefusalGroup, ...] = ()
+    stopped: Text | None = None
+
+    @property
+    def nothing_taken(self) -> bool:
+        """Say whether there were rows, and not one had an effect, now or before."""
+        taken = (self.opened, self.joined, self.changed, self.notes, self.unchanged, self.repeated)
+        return self.rows > 0 and not any(taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Aim:
     source: str
+    number: int
+    limit: RefusalLimit = field(default_factory=RefusalLimit)
     dispatcher: Dispatcher
     refused: RejectedInputStore
     patience_s: float
@@ -80,51 +93,40 @@ async def import_history(
     dispatcher: Dispatcher,
     refused: RejectedInputStore,
     *,
+    number: int = 0,
+    to_the_end: bool = False,
     batch_size: int = BATCH_COMMANDS,
     patience_s: float = PATIENCE_S,
     on_progress: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
     """Import a file's rows, ticket by ticket; the next batch is translated while the one before commits.
 
-    Idempotent: rows imported before are repeats, so a run that stopped is simply run again. Waits `patience_s` for a
-    store that is away, then raises StoreUnavailable; raises ImportStopped above the limit of refused rows: 100 in a
-    row, or 20 % of the last 500. Memory holds two batches and one ticket's last row.
+    Idempotent: rows imported before are repeats, so a run that stopped is simply run again. `number` is kept with each
+    refused row. Waits `patience_s` for a store that is away, then raises StoreUnavailable. Stops above the limit of
+    refused rows, 100 in a row or 20 % of the last 500, unless `to_the_end`. Memory holds two batches and one ticket's
+    last row.
     """
-    aim = _Aim(source=ordered.table.map.source, dispatcher=dispatcher, refused=refused, patience_s=patience_s)
-    done = Summary(moved_rows=ordered.moved, tied_rows=ordered.tied)
-    limit = None if ordered.stopped else RefusalLimit()
+    aim = _Aim(
+        source=ordered.table.map.source, number=number, dispatcher=dispatcher, refused=refused, patience_s=patience_s
+    )
+    done = Summary(moved_rows=ordered.moved, tied_rows=ordered.tied, stopped=ordered.stopped)
     committing: asyncio.Task[Summary] | None = None
-    before: _Batch | None = None
     try:
         async for batch in _batches(ordered, batch_size, dispatcher.now()):
-            if committing and before:
+            if committing:
                 done = await committing
                 on_progress(done)
-                _stop_above_limit(before, limit, done)
-            committing, before = asyncio.create_task(_commit(batch, done, aim)), batch
-        if committing and before:
+                if done.stopped and not ordered.stopped and not to_the_end:
+                    return done
+            committing = asyncio.create_task(_commit(batch, done, aim))
+        if committing:
             done = await committing
             on_progress(done)
-            _stop_above_limit(before, limit, done)
     finally:
         if committing and not committing.done():
             committing.cancel()
             await asyncio.gather(committing, return_exceptions=True)
-    if ordered.stopped:
-        raise ImportStopped(str(ordered.stopped))
     return done
-
-
-def _stop_above_limit(batch: _Batch, limit: RefusalLimit | None, done: Summary) -> None:
-    """Raise ImportStopped when the rows up to one of this committed batch are above the limit of refused rows."""
-    for line in batch.lines:
-        if limit and (why := limit.above(refused=line in batch.refused_lines)):
-            raise ImportStopped(
-                f"{why.zh}(至第 {line} 行),导入已停止,已导入的保留。用 ticketbus import refused 查看原因,"
-                f"修正对照表或这些行,再运行同一命令即可继续 / {why.en} up to line {line}: the import stopped with "
-                f"{done.rows:,} rows taken, and what is in stays in. `ticketbus import refused` shows why they are "
-                "refused; mend the map or these rows, then run the same command again to go on"
-            )
 
 
 async def _batches(ordered: OrderedRows, size: int, received_at: datetime) -> AsyncIterator[_Batch]:
@@ -180,8 +182,15 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
             batch.refused_lines.add(row.line)
             kept.append(_kept(outcome.error, row, aim.source, request.source_no, str(request.command_id)))
     if kept:
-        await _patiently(lambda: aim.refused.keep(kept), done, aim.patience_s)
-    return done
+        numbered = [replace(one, headers={**one.headers, "import": str(aim.number)}) for one in kept]
+        await _patiently(lambda: aim.refused.keep(numbered), done, aim.patience_s)
+    return replace(done, refusals=counted(done.refusals, kept), stopped=done.stopped or _stopped(batch, aim.limit))
+
+
+def _stopped(batch: _Batch, limit: RefusalLimit) -> Text | None:
+    """Say why the import stops with this batch, which is committed, or None."""
+    reasons = [limit.above(line, refused=line in batch.refused_lines) for line in batch.lines]
+    return next(filter(None, reasons), None)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]], done: Summary, patience_s: float) -> T:
@@ -232,4 +241,5 @@ def _kept(refusal: Refusal, row: Row, source: str, number: str, ref: str) -> Rej
         body=row.raw,
         trace_id=trace_of(source, number),
         headers={"line": str(row.line)},
+        heard=True,  # by whoever runs the import
     )

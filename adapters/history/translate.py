@@ -56,7 +56,8 @@ def step(
             steps = _with_note(steps, _late(table, row, at))
         stand = Stand(state=seen.state, waiting_for=seen.waiting_for, person=seen.person)
         last = BETWEEN.join(row.values)
-        after = IncidentProgress(ordinal=ordinal, stand=stand, last=last, at=at, late=own < at)
+        latest = at if at <= received_at else progress.at  # a time still to come is no measure for the next rows
+        after = IncidentProgress(ordinal=ordinal, stand=stand, last=last, at=latest, late=own < at)
         return after, _requests(table, after, row, steps, at=at, received_at=received_at)
     except MalformedInput as refused:
         return replace(progress, ordinal=ordinal, late=False), refused

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import count
+from itertools import count, islice
 
 from bus.domain.batch_decider import BatchDecision, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import InvariantBroken
@@ -33,6 +33,13 @@ class MemoryStore:
             transaction = MemoryTransaction(self)
             yield transaction
             transaction.commit()
+
+    def drop_oldest(self, *, but: int) -> None:
+        """Let go of all `but` the newest tickets, with their names, and of all command ids."""
+        for ticket_id in tuple(islice(self.log, max(len(self.log) - but, 0))):
+            del self.log[ticket_id], self._tickets[ticket_id]
+        self._names = {name: known for name, known in self._names.items() if known.ticket_id in self._tickets}
+        self._done.clear()
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """Read the folded state."""

@@ -49,6 +49,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what=f"what was published, but on `{LOG}`: by that the log is compared",
     ),
     "refused_inputs": RowLifetime(days=90, since="last_at", what="refused input, by when it last came"),
+    "imports": RowLifetime(days=90, since="began_at", what="runs of the import, with what they came to"),
     "commands": RowLifetime(days=400, since="received_at", what="command ids: a repeat after that has a second effect"),
     "letters": RowLifetime(
         days=365,

@@ -38,7 +38,7 @@ class RejectedInputStore(Protocol):
     """Where refused input is kept, so that nothing is lost and nothing is refused in silence."""
 
     async def keep(self, inputs: Sequence[RejectedInput]) -> None:
-        """Keep each input once; a repeat counts up and renews the reason. Raises StoreUnavailable."""
+        """Keep each input once; a repeat counts up and renews reason, bytes and headers. Raises StoreUnavailable."""
         ...
 
 
@@ -52,6 +52,7 @@ def refused_input(  # one argument a fact
     trace_id: str,
     ticket_id: str | None = None,
     headers: Mapping[str, str] | None = None,
+    heard: bool = False,
     began_at: datetime | None = None,
 ) -> RejectedInput:
     """Join an input with the reason of its refusal."""
@@ -68,5 +69,6 @@ def refused_input(  # one argument a fact
         kind="malformed" if isinstance(refusal, MalformedInput) else "refused",
         ticket_id=ticket_id,
         headers=headers or {},
+        heard=heard,
         began_at=began_at,
     )

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.history.importer import Summary
-from adapters.history.refusal_limit import ImportStopped
 from adapters.history.rows import open_lines
 from bus.domain.batch_decider import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import State
+from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW, LAST, SHARE_MAX
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput
@@ -77,7 +77,8 @@ async def test_import_a_second_import_changes_nothing() -> None:
     second = await bus.take(SAMPLE, batch_size=37)
     assert bus.store.log == before
     assert len(bus.refused.kept) == 3
-    assert second == Summary(rows=2197, repeated=first.opened + first.changed + first.notes, refused_rows=3)
+    repeated = first.opened + first.changed + first.notes
+    assert second == Summary(rows=2197, repeated=repeated, refused_rows=3, refusals=first.refusals)
 
 
 @settings(max_examples=10, deadline=None)
@@ -144,7 +145,12 @@ async def test_import_what_the_domain_declines_is_kept_with_its_row() -> None:
     bus = Bus()
     file = lines([row("New", sys_updated_at="1/3/2099 09:00")])
     summary = await bus.take(file)
-    assert summary == Summary(rows=1, refused_commands=2)
+    assert replace(summary, refusals=()) == Summary(rows=1, refused_commands=2)
+    assert [(one.code, one.count, one.lines) for one in summary.refusals] == [
+        ("in_future", 1, (2,)),
+        ("no_such_ticket", 1, (2,)),
+    ]
+    assert summary.nothing_taken
     assert {(one.code, one.body) for one in bus.refused.kept.values()} == {
         ("in_future", file[1]),
         ("no_such_ticket", file[1]),
@@ -157,8 +163,8 @@ async def test_import_a_file_of_rows_that_cannot_be_read_is_refused_whole_and_go
     header, good, after = lines([row("New"), row("New", number="INC2")])
     bad = (f"half a row {number}\n".encode() for number in range(10**9))  # no disk holds this many
     bus = Bus()
-    with pytest.raises(ImportStopped, match=r"100 refused rows in a row up to line 102: nothing .* mend the map"):
-        await bus.take(chain([header, good], bad))
+    stopped = await bus.take(chain([header, good], bad))
+    assert stopped.stopped == Text("连续 100 行被拒(至第 102 行)", "100 refused rows in a row up to line 102")
     assert (len(bus.refused.kept), await bus.tickets()) == (IN_A_ROW, [])
     summary = await bus.take([header, good, after])
     assert (summary.opened, summary.repeated) == (2, 0)
@@ -171,9 +177,10 @@ async def test_import_stops_when_a_fifth_of_the_last_rows_is_refused_and_not_bef
     def mixed(refused: int) -> list[bytes]:
         return [header, *[bad] * half, *good[refused:], *[bad] * (refused - half)]
 
-    assert (await Bus().take(mixed(most))).refused_rows == most
-    with pytest.raises(ImportStopped, match=f"{most + 1} of the last {LAST} are refused rows up to line {LAST + 1}"):
-        await Bus().take(mixed(most + 1))
+    whole, stopped = await Bus().take(mixed(most)), await Bus().take(mixed(most + 1))
+    assert (whole.refused_rows, whole.stopped) == (most, None)
+    assert stopped.stopped
+    assert stopped.stopped.en == f"{most + 1} of the last {LAST} are refused rows up to line {LAST + 1}"
 
 
 async def test_import_stops_when_a_hundred_rows_in_a_row_are_declined_and_goes_on_when_they_are_mended() -> None:
@@ -182,12 +189,13 @@ async def test_import_stops_when_a_hundred_rows_in_a_row_are_declined_and_goes_o
         return lines(row("New", number=f"INC{number}", sys_updated_at=time) for number, time in enumerate(times))
 
     bus = Bus()
-    with pytest.raises(ImportStopped, match=r"up to line 102: .* what is in stays in"):
-        await bus.take(file(2099), batch_size=202)
+    stopped = (await bus.take(file(2099), batch_size=202)).stopped
+    assert stopped
+    assert stopped.en == "100 refused rows in a row up to line 102"
     assert len(bus.refused.kept) == 200  # two commands a row: the batch at hand
     assert [ticket.source_no for ticket in await bus.tickets()] == ["INC0"]
     summary = await bus.take(file(2016))
-    assert (summary.opened, summary.repeated) == (3000, 2)
+    assert (summary.opened, summary.repeated, summary.stopped) == (3000, 2, None)
 
 
 class Absent(Dispatcher):
@@ -242,5 +250,5 @@ async def test_import_the_full_data_agrees_with_the_oracle(full_data: Path) -> N
     summary = await bus.take(whole)
     elapsed_s = monotonic() - start
     assert compare(oracle(whole), await bus.listed()) == []
-    assert replace(summary, changed=0, notes=0) == Summary(rows=70_556, opened=12_398, refused_rows=3)
+    assert replace(summary, changed=0, notes=0, refusals=()) == Summary(rows=70_556, opened=12_398, refused_rows=3)
     print(f"{summary.rows} rows, {summary.opened + summary.changed + summary.notes} events in {elapsed_s:.1f} s")

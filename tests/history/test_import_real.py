@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.history.uci import ROOT
 
 MAP = str(ROOT / "adapters" / "history" / "uci_incident_log.yaml")
 SAMPLE = ROOT / "tests" / "data" / "uci_sample.csv.gz"
+SAMPLE_ROWS = gzip.decompress(SAMPLE.read_bytes()).splitlines(keepends=True)
 COUNTS = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM outbox), (SELECT count(*) FROM refused_inputs)"
 
 
@@ -69,13 +71,93 @@ def test_import_real_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, 
     assert "not YAML" in wrong.stderr
 
 
-def test_import_real_a_bomb_of_rows_stops_after_a_hundred_letters(bus: Bus, tmp_path: Path) -> None:
+def written(file: Path, rows: Iterable[bytes]) -> Path:
+    file.write_bytes(gzip.compress(b"".join(rows), compresslevel=1))
+    return file
+
+
+def refused(bus: Bus, *which: str) -> list[dict[str, Any]]:
+    listed = bus.run("import", "refused", "--json", *which)
+    assert listed.returncode == 0, listed.stderr
+    return [json.loads(line) for line in listed.stdout.splitlines()]
+
+
+def test_import_real_refused_rows_are_listed_with_line_reason_and_bytes_and_are_no_letters(
+    bus: Bus, tmp_path: Path
+) -> None:
+    bad = SAMPLE_ROWS[1].replace(b"INC", b"INC9").replace(b"New", b"Neu").replace(b"Symptom 1", b"13800138000")
+    file = written(tmp_path / "few.csv.gz", [*SAMPLE_ROWS[:3], bad, b"\xffhalf\n"])
+    done = bus.run("import", "history", "--map", MAP, str(file))
+    assert done.returncode == 0, done.stderr
+    number = done.stdout.split()[2]
+    assert "1 × unknown_state_word incident_state: " in done.stdout
+    rows = refused(bus)
+    assert [(one["import"], one["line"], one["code"]) for one in rows] == [
+        (int(number), 4, "unknown_state_word"),
+        (int(number), 5, "wrong_columns"),
+    ]
+    assert [bytes.fromhex(one["hex"]) for one in rows] == [bad, b"\xffhalf\n"]
+    people = bus.run("import", "refused", number).stdout
+    assert "few.csv.gz" in people
+    assert "第 4 行 line 4: unknown_state_word incident_state: 对照表里没有状态“Neu”" in people
+    assert bad.decode().strip() in people
+    assert "\\\\xffhalf" in people or "\\xffhalf" in people
+    assert bus.query("SELECT count(*) FROM letters WHERE origin LIKE 'import:%%'") == [(0,)]
+    [(ended, counts)] = bus.query("SELECT ended_at, summary FROM imports WHERE id = %s", int(number))
+    assert (ended is not None, counts["rows"], counts["refused_rows"]) == (True, 4, 2)
+    again = imported(bus, file)
+    assert refused(bus, number) == []
+    assert [one["line"] for one in refused(bus, str(again["import"]))] == [4, 5]
+
+
+def test_import_real_a_mended_row_that_is_refused_again_is_listed_as_it_stands_now(bus: Bus, tmp_path: Path) -> None:
+    first, second = (SAMPLE_ROWS[1].replace(b"INC", b"INC8").replace(b"New", word) for word in (b"Neu", b"Nouveau"))
+    for row in (first, second):
+        imported(bus, written(tmp_path / "one.csv.gz", [*SAMPLE_ROWS[:2], row]))
+    assert [bytes.fromhex(one["hex"]) for one in refused(bus)] == [second]
+
+
+def test_import_real_no_such_import_is_said(bus: Bus) -> None:
+    absent = bus.run("import", "refused", "999999")
+    assert (absent.returncode, absent.stdout) == (1, "")
+    assert "没有第 999999 次导入 / there was no import 999999" in absent.stderr
+
+
+def test_import_real_a_file_of_which_nothing_has_an_effect_fails(bus: Bus, tmp_path: Path) -> None:
+    file = written(tmp_path / "all.csv.gz", [SAMPLE_ROWS[0], b"x\n", b"y\n"])
+    for how in ([], ["--dry-run"]):
+        done = bus.run("import", "history", "--map", MAP, *how, str(file))
+        assert done.returncode == 1
+        assert "没有一行生效" in done.stderr
+
+
+def test_import_real_a_dry_run_decides_as_the_import_does_and_wants_no_server(bus: Bus, tmp_path: Path) -> None:
+    bad = [b"-100".join(row.split(b"Closed")) for row in SAMPLE_ROWS[1:] if b"Closed" in row][:120]
+    file = written(tmp_path / "bad.csv.gz", [*SAMPLE_ROWS, *bad])
+    nowhere = replace(
+        bus, environment={name: bus.environment[name] for name in ("PATH", "HOME") if name in bus.environment}
+    )
+    tried = nowhere.run("import", "history", "--map", MAP, "--dry-run", "--json", str(file))
+    summary = json.loads(tried.stdout)
+    assert (summary["import"], summary["opened"], summary["refused_rows"]) == (None, 300, 123)
+    assert [(one["code"], one["count"], len(one["lines"])) for one in summary["refusals"]] == [
+        ("unknown_state_word", 123, 5)
+    ]
+    counts = bus.query(COUNTS)
+    people = bus.run("import", "history", "--map", MAP, "--dry-run", str(SAMPLE))
+    assert people.returncode == 0, people.stderr
+    assert "试运行,什么也没有写入" in people.stdout
+    assert "事件 3,124 条 events" in people.stdout
+    assert bus.query(COUNTS) == counts
+
+
+def test_import_real_a_bomb_of_rows_stops_after_a_hundred_and_leaves_no_letter(bus: Bus, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.csv.gz"
-    header = gzip.decompress(SAMPLE.read_bytes()).split(b"\n", 1)[0] + b"\n"
-    bomb.write_bytes(gzip.compress(header + b"x\n" * 1_000_000, compresslevel=1))
+    bomb.write_bytes(gzip.compress(SAMPLE_ROWS[0] + b"x\n" * 1_000_000, compresslevel=1))
+    tried = bus.run("import", "history", "--map", MAP, "--dry-run", str(bomb))
     stopped = bus.run("import", "history", "--map", MAP, str(bomb))
-    assert stopped.returncode == 1
-    assert "100 letters in a row up to line 101" in stopped.stderr
-    assert bus.query(
-        "SELECT count(*) FROM letters JOIN refused_inputs USING (origin, origin_ref) WHERE code = 'wrong_columns'"
-    ) == [(100,)]
+    assert (tried.returncode, stopped.returncode) == (1, 1)
+    assert "100 refused rows in a row up to line 101: the import would stop there" in tried.stderr
+    assert "100 refused rows in a row up to line 101: the import stopped" in stopped.stderr
+    assert len(refused(bus)) == 100
+    assert bus.query("SELECT count(*) FROM letters WHERE origin LIKE 'import:%%'") == [(0,)]

@@ -1,0 +1,81 @@
+"""Runs of the import in PostgreSQL: one row each, and the rows that it refused."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, LiteralString
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from adapters.history.importer import Summary
+from bus.domain.text import Text
+from bus.postgres.personal_keys import INPUT, PersonalKeys, Reader
+from bus.postgres.pool import Connection, Pool, connected
+from bus.wire.sealing import opened_bytes
+
+ROWS_AT_ONCE: Final = 500
+_BEGIN = "INSERT INTO imports (source, file) VALUES (%s, %s) RETURNING id"
+_END = "UPDATE imports SET ended_at = now(), summary = %s WHERE id = %s"
+_FIND: LiteralString = """
+SELECT id, source, file, began_at, ended_at FROM imports
+WHERE %(id)s::bigint IS NULL OR id = %(id)s ORDER BY id DESC LIMIT 1"""
+_REFUSED: LiteralString = """
+SELECT (headers->>'line')::int, code, field, detail_zh, detail_en, body FROM refused_inputs
+WHERE origin LIKE 'import:%%' AND headers->>'import' = %s ORDER BY 1, id"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRun:
+    """One run of an import; `ended_at` is missing while it runs, and when it was killed."""
+
+    id: int
+    source: str
+    file: str
+    began_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """A row without effect, in whole or in part: the line it begins in, why, and its bytes."""
+
+    line: int
+    code: str
+    field: str
+    detail: Text
+    body: bytes
+
+
+async def begin(connection: Connection, source: str, file: str) -> int:
+    """Write that an import begins; gives its number."""
+    row = await (await connection.execute(_BEGIN, (source, file))).fetchone()
+    assert row
+    return int(row[0])
+
+
+async def end(connection: Connection, number: int, summary: Summary) -> None:
+    """Write what an import came to; reasons, which may repeat a customer's words, stand with the refused rows alone."""
+    counts = dataclasses.asdict(dataclasses.replace(summary, refusals=()))
+    await connection.execute(_END, (Jsonb(counts), number))
+
+
+async def find(connection: Connection, number: int | None = None) -> ImportRun | None:
+    """Read an import's run, the last one where no number is given."""
+    async with connection.cursor(row_factory=class_row(ImportRun)) as cursor:
+        return await (await cursor.execute(_FIND, {"id": number})).fetchone()
+
+
+async def refused_rows(pool: Pool, keys: PersonalKeys, number: int, reader: Reader) -> AsyncIterator[RefusedRow]:
+    """Give the rows that an import refused, by line, in clear; that `reader` reads them is recorded.
+
+    Of a row that a later import refused again only that one tells. Raises StoreUnavailable.
+    """
+    async with connected(pool) as connection, connection.cursor(name="refused_rows") as cursor:
+        await cursor.execute(_REFUSED, (str(number),))
+        while rows := await cursor.fetchmany(ROWS_AT_ONCE):
+            found = await keys.load(connection, [body for *_, body in rows], reader)
+            for line, code, field, zh, en, body in rows:
+                clear = opened_bytes(found, INPUT, body)
+                yield RefusedRow(line=line, code=code, field=field, detail=Text(zh, en), body=clear)
