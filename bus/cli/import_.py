@@ -65,9 +65,16 @@ def history(
     except (MapInvalid, HistoryUnreadable) as error:
         echo(f"ticketbus: {error}", err=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt:  # while the file is read
+        echo("ticketbus: 已中断,文件还没有导入 / interrupted; nothing of the file was imported", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     except typer.Exit as ending:
-        if ending.exit_code == INTERRUPTED:
-            echo("ticketbus: interrupted; what is in stays in, run the same command again to go on", err=True)
+        if ending.exit_code == INTERRUPTED and not dry_run:
+            zh, en = (
+                "已中断,已导入的保留,再运行同一命令即可继续",
+                "what is in stays in, run the same command again to go on",
+            )
+            echo(f"ticketbus: {zh} / interrupted; {en}", err=True)
         raise
     if as_json:
         echo_json({"import": number or None, "dry_run": dry_run, **dataclasses.asdict(summary)})

@@ -78,6 +78,13 @@ def test_assignment_a_return_needs_a_reason_and_leaves_nobody_responsible() -> N
     assert (ticket.assignee, ticket.accepted_at) == (NOBODY, None)
 
 
+@pytest.mark.parametrize("way", [WORKING, PAUSED], ids=["working", "paused"])
+def test_assignment_in_history_work_that_nobody_has_is_returned_to_the_queue(way: tuple[Resolve, ...]) -> None:
+    story = given(*way, Return(reason="assigned_to: ?"), historic=True)
+    ticket = story.when(Return(reason="state: New"), historic=True).then(TicketReturned).ticket
+    assert (ticket.state, ticket.substate, ticket.paused_for) == (State.PENDING, None, None)
+
+
 @pytest.mark.parametrize("way", [WORKING, PAUSED, RESOLVED], ids=["working", "paused", "resolved"])
 def test_assignment_in_history_a_ticket_may_lose_its_handler_and_keep_its_state(way: tuple[Resolve, ...]) -> None:
     story = given(*way, historic=True)
