@@ -39,10 +39,12 @@ SELECT state FROM ticket_states JOIN (
         UNION ALL (SELECT ticket_id, 6 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
+# A row of an import is not yet known by its ticket, but by the trace that its source's number gives.
 _REFUSED = """
 SELECT * FROM (
     SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
-    WHERE ticket_id = %(ticket)s ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
+    WHERE ticket_id = %(ticket)s OR (origin LIKE 'import:%%' AND trace_id = ANY(%(traces)s))
+    ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
 # Handlers that stand still before a record of the ticket, each with the versions that wait there.
 _STOPPED = """
 SELECT s.handler, array_agg(o.version ORDER BY o.version), s.failure FROM stage_offsets s

@@ -63,6 +63,16 @@ async def test_import_real_the_command_imports_the_sample_as_the_oracle_says_and
     assert bus.query(COUNTS) == counts
 
 
+def test_import_real_a_ticket_s_journey_tells_its_refused_rows(bus: Bus) -> None:
+    [number] = {row.split(b",")[0].decode() for row in SAMPLE_ROWS if b",-100," in row}
+    journey = json.loads(bus.run("trace", number, "--json").stdout)
+    assert {(one["code"], one["origin"]) for one in journey["refusals"]} == {
+        ("unknown_state_word", "import:uci-incident-log")
+    }
+    assert len(journey["refusals"]) == 3
+    assert journey["letters"] == []
+
+
 def test_import_real_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, tmp_path: Path) -> None:
     absent = bus.run("import", "history", "--map", MAP, str(tmp_path / "absent.csv"))
     wrong = bus.run("import", "history", "--map", str(SAMPLE), str(SAMPLE))

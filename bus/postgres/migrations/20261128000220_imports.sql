@@ -10,8 +10,9 @@ CREATE TABLE imports (
     summary   jsonb       NOT NULL DEFAULT '{}'
 );
 CREATE INDEX refused_inputs_import ON refused_inputs ((headers->>'import')) WHERE origin LIKE 'import:%';
+CREATE INDEX refused_inputs_import_trace ON refused_inputs (trace_id) WHERE origin LIKE 'import:%';
 
 -- migrate:down
 
-DROP INDEX refused_inputs_import;
+DROP INDEX refused_inputs_import, refused_inputs_import_trace;
 DROP TABLE imports;
