@@ -39,7 +39,7 @@ class FileModel(BaseModel):
 def read_yaml(path: Path, model: type[Model]) -> Model:
     """Read a typed YAML file. Raises ConfigFileInvalid, naming every fault at once and never a value."""
     try:
-        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506 - ours is a safe one
+        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), OnceLoader))  # noqa: S506 - ours is a safe one
     except OSError as error:
         raise ConfigFileInvalid(f"{path}: {error.strerror}") from error
     except ValidationError as error:
@@ -89,7 +89,7 @@ def _message(kind: str, text: str) -> str:
     return "there is no such field" if kind == "extra_forbidden" else text.removeprefix("Value error, ")
 
 
-class _OnceLoader(yaml.SafeLoader):
+class OnceLoader(yaml.SafeLoader):
     """Refuses a duplicate key: YAML would silently take the last one, and a target would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -85,7 +85,7 @@ def rows_in_order(
 
     Raises HistoryUnreadable when the file cannot be read to its end, and NoSpaceToSort.
     """
-    header, rows = read_rows(lines)
+    header, rows = read_rows(lines, mapped.csv)
     table = BoundTable(mapped, header)
     with closing(sqlite3.connect("", isolation_level=None)) as disk:
         with _space():

@@ -1,14 +1,20 @@
-"""The map of a history file: which column is which field, which word which value, and what the source lacks."""
+"""The map of a history file: which column is which field, which word which value, and what the source lacks.
 
-from collections.abc import Mapping
+Where a field's value comes from is a column's name, a text, in every place alike.
+"""
+
+import re
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from adapters.history.csv_form import CsvForm
+from adapters.history.time_form import TimeForm, listed
+from bus.config_file import OnceLoader
 from bus.domain.errors import BusError
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import KeyKind, WaitingFor
@@ -16,6 +22,8 @@ from bus.domain.transitions import TRANSITIONS
 from bus.intake.reserved_names import is_reserved
 
 Column = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Column, ...], BeforeValidator(listed)]
+SOURCE_LENGTH_MAX = 54  # with a number of 200 characters it makes an incident key of 255
 
 
 class MapInvalid(BusError):
@@ -23,63 +31,86 @@ class MapInvalid(BusError):
 
 
 class Shows(StrEnum):
-    """What a word in the state column can say about a ticket that waits for nobody."""
+    """What a word in the state column can say about a ticket that waits for nobody. `queued`: nobody has it."""
 
     NEW = "new"
+    QUEUED = "queued"
     ACTIVE = "active"
     RESOLVED = "resolved"
     CLOSED = "closed"
+
+
+class RowMeaning(StrEnum):
+    """What a row of the file is: a change of a ticket, or a ticket with the times of its steps."""
+
+    CHANGE = "change"
+    TICKET = "ticket"
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _zone(name: object) -> object:
-    try:
-        return ZoneInfo(name) if isinstance(name, str) else name
-    except (KeyError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}") from error
+class KeyColumn(_Part):
+    """Where the incident key is, and what it is: a serial, an order or a phone."""
+
+    kind: KeyKind
+    column: Column
 
 
-class TimeFormat(_Part):
-    """How times are written, and in which zone."""
+class CustomerColumns(_Part):
+    """Where the reporter is; personal data."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    format: str
-    zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
+    name: Column | None = None
+    phone: Column | None = None
+    address: Column | None = None
 
 
 class Columns(_Part):
-    """The columns that every history has; `actor` and `opener` may be unknown to a row."""
+    """The columns that tell the history; those of times other than `updated_at` are of a file of one row a ticket."""
 
     number: Column
     state: Column
-    updated_at: Column
-    opened_at: Column
-    assigned_to: Column
-    actor: Column
-    opener: Column
+    updated_at: Column | None = None
+    opened_at: Column | None = None
+    assigned_at: Column | None = None
+    resolved_at: Column | None = None
+    closed_at: Column | None = None
+    assigned_to: Column | None = None
+    actor: Column | None = None
+    opener: Column | None = None
+
+
+def _stripped(words: object) -> object:
+    """Trim words as cells are."""
+    if isinstance(words, Mapping):
+        return {word.strip() if isinstance(word, str) else word: meaning for word, meaning in words.items()}
+    return words
 
 
 class HistoryMap(_Part):
     """One source's history, as its map file says. Words and names are checked when it is read."""
 
-    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=SOURCE_LENGTH_MAX)]
     ticket_type: Annotated[str, Field(min_length=1)]
-    incident_key: KeyKind
-    missing: str
-    time: TimeFormat
+    csv: CsvForm = CsvForm()
+    row: RowMeaning = RowMeaning.CHANGE
+    incident_key: KeyColumn | None = None
+    missing: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    time: TimeForm
     columns: Columns
-    title: Annotated[tuple[Column, ...], Field(min_length=1)]
-    region: Column
-    priority: Column
-    skills: tuple[Column, ...] = ()
-    states: Mapping[str, Shows]
-    waiting: Mapping[str, WaitingFor]
-    bookkeeping: tuple[Column, ...] = ()
-    waived: Mapping[str, tuple[str, ...]]
+    optional: Names = ()
+    title: Names = ()
+    description: Column | None = None
+    serial: Column | None = None
+    customer: CustomerColumns = CustomerColumns()
+    region: Column | None = None
+    priority: Column | None = None
+    skills: Names = ()
+    states: Annotated[Mapping[str, Shows], BeforeValidator(_stripped)]
+    waiting: Annotated[Mapping[str, WaitingFor], BeforeValidator(_stripped)] = {}
+    bookkeeping: Names = ()
+    waived: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(listed)]]
     order: Column | None = None  # counts the changes of a ticket; without it time puts its rows in order
 
     @field_validator("source")
@@ -88,6 +119,16 @@ class HistoryMap(_Part):
         if is_reserved(source):
             raise ValueError(f"{source!r} is the bus's own name")
         return source
+
+    @field_validator("incident_key", mode="before")
+    @classmethod
+    def _a_key_names_its_column(cls, key: object) -> object:
+        if isinstance(key, str):
+            raise ValueError(
+                f"say which column is the key: `incident_key: {{kind: {key}, column: …}}`; leave incident_key out when "
+                "the file has none, a running number is none: a ticket's key is then made of source and number"
+            )
+        return key
 
     @field_validator("waived")
     @classmethod
@@ -109,27 +150,71 @@ class HistoryMap(_Part):
             raise ValueError(f"{sorted(both)} stand in states and in waiting")
         return self
 
+    @model_validator(mode="after")
+    def _times_fit_the_rows(self) -> Self:
+        columns = self.columns
+        if self.row is RowMeaning.TICKET:
+            if not columns.opened_at:
+                raise ValueError("columns.opened_at: a file of one row a ticket needs it")
+        elif not columns.updated_at:
+            raise ValueError(
+                "columns.updated_at: a file of one row a change needs it; of one a ticket, write row: ticket"
+            )
+        elif alone := [name for name in ("assigned_at", "resolved_at", "closed_at") if getattr(columns, name)]:
+            raise ValueError(f"columns.{alone[0]}: is of a file of one row a ticket; if this is one, write row: ticket")
+        return self
+
+    @model_validator(mode="after")
+    def _optional_columns_are_of_the_map(self) -> Self:
+        needed = (self.columns.number, self.columns.state)
+        for name in self.optional:
+            if name in needed:
+                raise ValueError(f"optional: {name!r} is needed, it tells tickets or their states")
+            if name not in self.names:
+                raise ValueError(f"optional: the map uses no column {name!r}{_meant(name, set(self.names))}")
+        return self
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every column that the map speaks of."""
-        columns = (*self.columns.model_dump().values(), *self.title, self.region, self.priority, *self.skills)
-        order = (self.order,) if self.order else ()
-        return tuple(dict.fromkeys((*columns, *order, *self.bookkeeping)))
+        one_each = (*self.columns.model_dump().values(), *self.customer.model_dump().values())
+        of_ticket = (self.description, self.serial, self.region, self.priority, self.order)
+        key = self.incident_key.column if self.incident_key else None
+        names = (*one_each, *of_ticket, key, *self.title, *self.skills, *self.bookkeeping)
+        return tuple(dict.fromkeys(filter(None, names)))
 
 
-def load_map(path: Path) -> HistoryMap:
-    """Read and check a map file. Raises MapInvalid, naming every field at fault at once."""
+class _PlainLoader(OnceLoader):
+    """Reads words as they are written: `no`, `7`, `007` and `2026-01-01` are texts, as they are in a CSV file."""
+
+    yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("^<<$"))]}  # noqa: RUF012 - PyYAML's own
+
+
+def load_map(path: Path, ticket_types: Collection[str] | None = None) -> HistoryMap:
+    """Read and check a map file. Raises MapInvalid, naming every field at fault at once.
+
+    `ticket_types`: those of the rules; None when they are not known here.
+    """
     try:
-        return HistoryMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8-sig")
+        mapped = HistoryMap.model_validate(yaml.load(text, _PlainLoader))  # noqa: S506 - it is a safe one
     except OSError as error:
         raise MapInvalid(f"{path}: {error.strerror}") from error
     except RecursionError:
         raise MapInvalid(f"{path}: nested too deep") from None
+    except yaml.constructor.ConstructorError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise MapInvalid(f"{path}: line {line}: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MapInvalid(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise MapInvalid(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
         raise MapInvalid(f"{path}: {'; '.join(faults)}") from error
+    if ticket_types is not None and mapped.ticket_type not in ticket_types:
+        close = _meant(mapped.ticket_type, set(ticket_types))
+        known = ", ".join(sorted(ticket_types))
+        raise MapInvalid(f"{path}: ticket_type: there is no type {mapped.ticket_type!r}{close}; there are {known}")
+    return mapped
 
 
 def _meant(word: str, known: set[str] | dict[str, set[str]]) -> str:

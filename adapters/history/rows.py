@@ -6,10 +6,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from adapters.history.csv_form import CsvForm
 from bus.domain.errors import BusError, MalformedInput
+from bus.domain.text import Text
 
 ROW_BYTES_MAX = 262_144  # its quoted line breaks included
 UNPACKED_BYTES_MAX = 1 << 30  # a few megabytes of gzip can hold as much as a disk
@@ -47,27 +50,35 @@ def open_lines(path: Path) -> Iterator[tuple[Iterator[bytes], BinaryIO]]:
         yield _bounded(lines, path) if zipped else lines, file
 
 
-def read_rows(lines: Iterable[bytes]) -> tuple[tuple[str, ...], Iterator[Row]]:
+def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Give the header and a stream of the rows behind it; memory stays flat, whatever the length of the file.
 
-    Raises HistoryUnreadable when there is no header.
+    Raises HistoryUnreadable when there is no header, or when the file is written in another encoding.
     """
-    text = _Text(lines)
-    reader = csv.reader(text, strict=True)
+    lines = iter(lines)
+    first = next(lines, b"")
+    if not first:
+        raise HistoryUnreadable("文件没有表头行 / the file has no header line")
+    if why := form.mistaken_file(first):
+        raise HistoryUnreadable(f"文件{why.zh} / the file is {why.en}")
+    text = _Text(form.lines(chain((first,), lines)), form)
+    reader = csv.reader(text, delimiter=form.delimiter, strict=True)
     try:
-        header = tuple(next(reader))
-    except (StopIteration, csv.Error) as error:
-        raise HistoryUnreadable("the file has no header line") from error
-    text.take()
-    return header, _rows(reader, text, len(header))
+        header = tuple(name.strip() for name in next(reader))
+    except csv.Error as error:
+        raise HistoryUnreadable(
+            f"表头行不是合法的 CSV,占 {len(text.take())} 行:{error} / the header line is not CSV: {error}"
+        ) from error
+    return header, _rows(reader, text, header, 1 + len(text.take()))
 
 
 class _Text:
     """Decodes lines for the csv module and remembers those that the row at hand was made of, at most ROW_BYTES_MAX."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = iter(lines)
-        self._first = True
+    def __init__(self, lines: Iterator[tuple[bytes, str]], form: CsvForm) -> None:
+        self.form = form
+        self.encoding = form.encoding
+        self._lines = lines
         self._taken: list[bytes] = []
         self._bytes = 0
         self._line = 0
@@ -76,17 +87,20 @@ class _Text:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line, self.encoding = next(self._lines)
         self._line += 1
         self._bytes += len(line)
-        if self._bytes > ROW_BYTES_MAX:
-            begin = self._line - len(self._taken)
-            raise HistoryUnreadable(f"the row that begins in line {begin} is longer than {ROW_BYTES_MAX} bytes")
         self._taken.append(line)
-        if self._first:
-            self._first = False
-            return line.decode("utf-8-sig", "surrogateescape")
-        return line.decode("utf-8", "surrogateescape")
+        if self._bytes > ROW_BYTES_MAX:
+            count = len(self._taken)
+            begin = self._line - count + 1
+            raise HistoryUnreadable(
+                f"从第 {begin} 行开始的一行超过 {ROW_BYTES_MAX} 字节,已占 {count} 行,可能是引号没有闭合 / "
+                f"the row that begins in line {begin} is longer than {ROW_BYTES_MAX} bytes; it took {count} lines, "
+                "perhaps a quote in it is not closed"
+            )
+        text = line.decode(self.encoding, "replace")
+        return text.removeprefix("\ufeff") if self._line == 1 else text
 
     def take(self) -> list[bytes]:
         """Give the lines since the last call."""
@@ -94,8 +108,7 @@ class _Text:
         return taken
 
 
-def _rows(reader: Iterator[list[str]], text: _Text, columns: int) -> Iterator[Row]:
-    line = 2
+def _rows(reader: Iterator[list[str]], text: _Text, header: tuple[str, ...], line: int) -> Iterator[Row]:
     while True:
         values: list[str] = []
         fault = None
@@ -109,20 +122,38 @@ def _rows(reader: Iterator[list[str]], text: _Text, columns: int) -> Iterator[Ro
         raw = b"".join(taken)
         first, line = line, line + len(taken)
         if values or fault:  # an empty line is no row
-            yield Row(first, raw, tuple(values), fault or _fault(raw, len(values), columns))
+            fault = fault or _fault(raw, values, header, text)
+            yield Row(first, raw, tuple(values), _with_lines(fault, first, len(taken)))
 
 
-def _fault(raw: bytes, found: int, columns: int) -> MalformedInput | None:
-    if found != columns:
-        zh, en = f"应有 {columns} 列,实有 {found} 列", f"the row has {found} columns, the header {columns}"
-        return MalformedInput("wrong_columns", "row", zh, en)
-    if b"\0" in raw:
+def _fault(raw: bytes, values: list[str], header: tuple[str, ...], text: _Text) -> MalformedInput | None:
+    if len(values) != len(header):
+        zh, en = f"应有 {len(header)} 列,实有 {len(values)} 列", f"the row has {len(values)} columns, the header"
+        return MalformedInput("wrong_columns", "row", zh, f"{en} {len(header)}")
+    if why := text.form.mistaken(raw, text.encoding):
+        return MalformedInput("not_utf8" if text.encoding == "utf-8" else "wrong_encoding", "row", *_words(why))
+    if "\0" in "".join(values):
         return MalformedInput("nul", "row", "含有 NUL 字符,请清除", "the row holds a NUL character; remove it")
-    try:
-        raw.isascii() or raw.decode()
-    except UnicodeDecodeError:
-        return MalformedInput("not_utf8", "row", "不是 UTF-8 编码", "the row is not UTF-8")
+    if values[0].strip() == header[0] and tuple(value.strip() for value in values) == header:
+        return MalformedInput("header_again", "row", "表头在文件中再次出现", "the header stands here once more")
     return None
+
+
+def _words(why: Text) -> tuple[str, str]:
+    return f"这一行{why.zh}", f"the row is {why.en}"
+
+
+def _with_lines(fault: MalformedInput | None, first: int, count: int) -> MalformedInput | None:
+    """Say how many lines a row took that cannot be read: a quote that is not closed takes in the rows behind it."""
+    if fault is None or count == 1 or fault.code not in ("bad_csv", "wrong_columns"):
+        return fault
+    last = first + count - 1
+    return MalformedInput(
+        fault.code,
+        fault.field,
+        f"{fault.zh};引号把第 {first} 至 {last} 行(共 {count} 行)连成一行,可能没有闭合",
+        f"{fault.en}; a quote took in lines {first} to {last} ({count} lines), perhaps it is not closed",
+    )
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]:

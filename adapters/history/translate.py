@@ -1,22 +1,24 @@
 """Rows of the past into commands: a fold over each incident's rows. Pure; the time of import is an argument."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
 from adapters.history.file_order import BETWEEN
+from adapters.history.map_file import RowMeaning
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable, Seen
+from adapters.history.ticket_row import ticket_steps
 from adapters.history.walk import Reasons, Stand, Step, walk
 from adapters.source_contract import command_id
 from bus.domain.commands import Assign, Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab
-from bus.domain.terms import TraceId
+from bus.domain.terms import CommandId, TraceId
 from bus.domain.transitions import TRANSITIONS
-from bus.domain.values import IncidentKey
 
 _TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
 _LABELS = {command: kebab(command) for _, command in TRANSITIONS}
@@ -47,6 +49,8 @@ def step(
     """
     ordinal = progress.ordinal + 1
     try:
+        if table.map.row is RowMeaning.TICKET:
+            return replace(progress, ordinal=ordinal), _ticket_requests(table, row, received_at)
         seen = table.seen(row.values)
         steps = _steps(table, progress, row, seen)
         table.place(row.values)
@@ -71,28 +75,49 @@ def trace_of(source: str, number: str) -> TraceId:
 def _requests(
     table: BoundTable, after: IncidentProgress, row: Row, steps: list[Step], *, at: datetime, received_at: datetime
 ) -> tuple[Request, ...]:
+    number = table.number_of(row.values)
+    content = blake2b(after.last.encode(), digest_size=16).hexdigest()
+    make = _maker(table, row, received_at)
+    return tuple(
+        make(one, at, command_id(table.map.source, f"{number}|{after.ordinal}", label), f"{content}:{label}")
+        for one, label in zip(steps, _labels(steps), strict=True)
+    )
+
+
+def _ticket_requests(table: BoundTable, row: Row, received_at: datetime) -> tuple[Request, ...]:
+    """Give the requests of a row that is a whole ticket: their ids stay when a later export tells more of it."""
+    number = table.number_of(row.values)
+    make = _maker(table, row, received_at)
+    return tuple(
+        make(one.step, one.at, command_id(table.map.source, f"{number}|ticket", one.name), one.name)
+        for one in ticket_steps(table, row.values, _opening(table, row))
+    )
+
+
+def _maker(table: BoundTable, row: Row, received_at: datetime) -> Callable[[Step, datetime, CommandId, str], Request]:
+    """Give what makes the requests of a row."""
     source, number = table.map.source, table.number_of(row.values)
     trace_id = trace_of(source, number)
-    content = blake2b(after.last.encode(), digest_size=16).hexdigest()
     writer = table.actor(row.values) or source
     opener = table.opener(row.values) or writer
-    return tuple(
-        Request(
-            command_id=command_id(source, f"{number}|{after.ordinal}", label),
+
+    def make(one: Step, at: datetime, id_: CommandId, fingerprint: str) -> Request:
+        return Request(
+            command_id=id_,
             command=one.command,
             source=source,
             actor=opener if isinstance(one.command, OpenTicket) else writer,
             at=at,
             received_at=received_at,
             trace_id=trace_id,
-            fingerprint=f"{content}:{label}",
+            fingerprint=fingerprint,
             source_no=number,
             historic=True,
             implied=one.implied,
             waives=_waives(table, one.command),
         )
-        for one, label in zip(steps, _labels(steps), strict=True)
-    )
+
+    return make
 
 
 def _labels(steps: list[Step]) -> list[str]:
@@ -134,16 +159,18 @@ def _late(table: BoundTable, row: Row, at: datetime) -> str:
     return f"{own} 早于上一行,按 {taken} 计 / is before the row before, taken as {taken}"
 
 
-def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int) -> str:
-    after = row.values[position]
-    return f"{table.header[position]}: {f'{before[position]} → {after}' if before else after}"
+def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int | None) -> str:
+    if position is None:
+        return ""
+    after = row.values[position].strip()
+    return f"{table.header[position]}: {f'{before[position].strip()} → {after}' if before else after}"
 
 
 def _opening(table: BoundTable, row: Row) -> OpenTicket:
     values = row.values
     number = table.number_of(values)
     return OpenTicket(
-        incident_key=IncidentKey(kind=table.map.incident_key, value=number),
+        incident_key=table.incident_key(values),
         title=table.title(values) or number,
         type=table.map.ticket_type,
         region=table.region(values),
@@ -151,6 +178,9 @@ def _opening(table: BoundTable, row: Row) -> OpenTicket:
         skills=table.skills(values),
         priority=table.priority(values),
         opened_at=table.opened_at(values),
+        description=table.description(values),
+        serial=table.serial(values),
+        customer=table.customer(values),
     )
 
 

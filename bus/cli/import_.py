@@ -53,10 +53,12 @@ def history(
     """
     from adapters.history.map_file import MapInvalid, load_map
     from adapters.history.rows import HistoryUnreadable
-    from bus.cli.run import INTERRUPTED, echo_json, with_core
+    from bus.cli.run import INTERRUPTED, echo_json, resolved, with_core
+    from bus.rules_config import load_rules
 
     try:
-        with _ordered(file, load_map(map_file)) as (ordered, show):
+        mapped = load_map(map_file, load_rules(resolved(data)).sla)
+        with _ordered(file, mapped) as (ordered, show):
             if dry_run:
                 number, summary = 0, _tried(ordered, data, show)
             else:

@@ -1,18 +1,22 @@
 """Reading files: line numbers, bytes, and what a row can be broken by."""
 
 import gzip
+import re
 from itertools import chain, islice, repeat
 from pathlib import Path
 
 import pytest
 
 from adapters.history import rows
+from adapters.history.csv_form import CsvForm
 from adapters.history.rows import ROW_BYTES_MAX, HistoryUnreadable, Row, open_lines, read_rows
 from tests.history.uci import SAMPLE
 
+PLAIN = CsvForm()
+
 
 def read(*lines: bytes) -> list[Row]:
-    return list(read_rows([b"a,b\n", *lines])[1])
+    return list(read_rows([b"a,b\n", *lines], PLAIN)[1])
 
 
 def codes(*lines: bytes) -> list[str]:
@@ -34,17 +38,43 @@ def test_rows_a_broken_row_is_told_apart_and_the_next_is_read() -> None:
     assert [row.line for row in read(*lines)] == [2, 3, 4, 5, 6, 7]
 
 
-def test_rows_a_quote_that_never_closes_is_a_fault_not_a_hang() -> None:
-    assert codes(b'1,"2\n', b"3,4\n") == ["bad_csv"]
+def test_rows_a_quote_that_never_closes_is_a_fault_that_says_how_many_lines_it_took() -> None:
+    [good, row] = read(b"1,2\n", b'1,"2\n', b"3,4\n", b"5,6\n")
+    assert (good.fault, row.fault and row.fault.code) == (None, "bad_csv")
+    assert "lines 3 to 5 (3 lines)" in str(row.fault)
+    assert row.fault
+    assert "第 3 至 5 行(共 3 行)" in row.fault.zh
+
+
+def test_rows_a_quote_that_another_row_closes_says_which_lines_it_took_and_the_next_row_is_read() -> None:
+    broken, good = read(b'1,"2\n', b"3,4\n", b'5,"6"\n', b"7,8\n")
+    assert broken.fault
+    assert "lines 2 to 4 (3 lines)" in broken.fault.en
+    assert (good.line, good.values, good.fault) == (5, ("7", "8"), None)
+
+
+def test_rows_a_quote_that_takes_more_than_a_row_may_have_says_how_many_lines_it_took() -> None:
+    broken, *rest = read(b'1,"2\n', *[b"12345678,\n"] * 30_000)
+    assert broken.fault
+    assert re.search(r"lines 2 to (\d+) \(\d{5} lines\)", broken.fault.en)
+    assert {one.fault for one in rest} == {None}
+
+
+def test_rows_a_header_that_comes_again_is_no_ticket() -> None:
+    assert codes(b"1,2\n", b" a ,b\n", b"a,c\n") == ["", "header_again", ""]
+
+
+def test_rows_names_of_columns_are_trimmed() -> None:
+    assert read_rows([b"\xef\xbb\xbf a ,\tb\n"], PLAIN)[0] == ("a", "b")
 
 
 def test_rows_a_byte_order_mark_is_no_part_of_the_header() -> None:
-    assert read_rows([b"\xef\xbb\xbfa,b\n"])[0] == ("a", "b")
+    assert read_rows([b"\xef\xbb\xbfa,b\n"], PLAIN)[0] == ("a", "b")
 
 
 def test_rows_a_file_without_a_header_cannot_be_read() -> None:
     with pytest.raises(HistoryUnreadable, match="no header"):
-        read_rows([])
+        read_rows([], PLAIN)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -67,12 +97,12 @@ def test_rows_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path:
     path = tmp_path / "long.csv"
     path.write_bytes(b"a,b\n" + b"x" * (ROW_BYTES_MAX + 1))
     with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match="begins in line 2 is longer"):
-        list(read_rows(lines)[1])
+        list(read_rows(lines, PLAIN)[1])
 
 
 def test_rows_a_row_of_endless_short_lines_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(HistoryUnreadable, match="begins in line 3 is longer"):
-        list(read_rows(chain([b"a,b\n", b"1,2\n", b'"\n'], repeat(b'","\n', 10**6)))[1])
+        list(read_rows(chain([b"a,b\n", b"1,2\n", b'"\n'], repeat(b'","\n', 10**6)), PLAIN)[1])
 
 
 def test_rows_a_packed_file_is_unpacked_up_to_a_limit_and_a_plain_one_is_not_bounded(

@@ -39,7 +39,7 @@ def test_translate_a_first_row_opens_a_ticket_with_what_the_source_shows_and_not
     }
     [opening] = requests([row("New", person="?", minute=4, opened_by="Opened by 7", **cells)])
     assert opening.command == OpenTicket(
-        incident_key=IncidentKey(kind=KeyKind.ORDER, value="INC1"),
+        incident_key=IncidentKey(kind=KeyKind.ORDER, value="uci-incident-log:INC1"),
         title="INC1 · Category 9 · Subcategory 97",
         type="it_incident",
         region="Location 2",

@@ -33,7 +33,9 @@ TABLE = BoundTable(MAP, HEADER)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
-    sla={"it_incident": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=2))},
+    sla=dict.fromkeys(
+        ("it_incident", "hardware_fault"), SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=2))
+    ),
     root_causes=frozenset(),
 )
 

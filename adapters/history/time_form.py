@@ -1,0 +1,83 @@
+"""How a source writes its times: formats tried in turn, the zone of those that name none, seconds since 1970."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCHS = {"epoch_s": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds=1)}
+_COUNT = re.compile(r"(\d{1,15})(?:\.\d{1,9})?", re.ASCII)
+_MILLISECONDS_FROM = 10**11  # in 1973; as seconds it would be the year 5138, so that the one is not read as the other
+_SAMPLE = datetime(1987, 11, 23, 17, 48, 39, tzinfo=UTC)  # no two of its parts are alike, and the hour is past noon
+_DIRECTIVE = re.compile(r"%.", re.DOTALL)
+_UTC_SPELLED = re.compile(r"Z$|\b(?:UTC|GMT)\b")
+
+
+def listed(value: object) -> object:
+    """Take one text where several may stand."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _zone(name: object) -> object:
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else name
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"there is no time zone {name!r}") from error
+
+
+def _format(text: str) -> str:
+    """Take a format that can read times. Raises ValueError on one that no time could ever be read by."""
+    if text in _EPOCHS:
+        return text
+    if "%Z" in text:
+        raise ValueError(f"{text!r}: the name of a zone (%Z) is read and does not count; write %z for offsets and Z")
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(text), text)  # noqa: DTZ007 - the zone is asked for apart
+    except (ValueError, re.error) as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    if read.date() != _SAMPLE.date():
+        raise ValueError(f"{text!r} reads no whole date; years, months and days are written as %Y, %m, %d")
+    if read.hour not in (0, _SAMPLE.hour):
+        raise ValueError(f"{text!r} does not tell the morning from the afternoon; %I wants %p, 24 hours are %H")
+    return text
+
+
+class TimeForm(BaseModel):
+    """`format`: one or several, as strptime writes them, or `epoch_s`, `epoch_ms`; `zone`: of times that name none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    format: Annotated[tuple[Annotated[str, AfterValidator(_format)], ...], BeforeValidator(listed), Field(min_length=1)]
+    zone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = None
+
+    @model_validator(mode="after")
+    def _every_time_has_a_zone(self) -> Self:
+        for one in self.format:
+            if one in _EPOCHS or "%z" in one:
+                continue
+            if self.zone is None:
+                raise ValueError(f"the times of {one!r} name no zone: write `zone`, such as Asia/Shanghai")
+            if self.zone.key not in ("UTC", "GMT", "Etc/UTC") and _UTC_SPELLED.search(_DIRECTIVE.sub("", one)):
+                raise ValueError(f"{one!r} says UTC, and `zone` {self.zone.key}; write %z in place of Z, UTC or GMT")
+        return self
+
+    def read(self, text: str) -> datetime:
+        """Read a time, in UTC; the first format that fits counts. Raises ValueError, OverflowError."""
+        for one in self.format:
+            if one in _EPOCHS:
+                found = _COUNT.fullmatch(text)
+                if found and (int(found[1]) >= _MILLISECONDS_FROM) == (one == "epoch_ms"):
+                    return _EPOCH + float(text) * _EPOCHS[one]
+                continue
+            try:
+                time = datetime.strptime(text, one)  # noqa: DTZ007 - the zone of its format counts, else the map's
+            except ValueError:
+                continue
+            return (time if time.tzinfo else time.replace(tzinfo=self.zone)).astimezone(UTC)
+        raise ValueError(text)
+
+    def __str__(self) -> str:
+        return " | ".join(self.format)
