@@ -15,6 +15,7 @@ from bus.domain.events import (
     TicketAssigned,
     TicketOpened,
     TicketResolved,
+    WorkPaused,
     WorkStarted,
 )
 from bus.domain.terms import KeyKind, State, WaitingFor
@@ -169,4 +170,21 @@ async def test_example_maps_a_step_without_a_time_of_its_own_is_implied() -> Non
         (TicketResolved, False, "05 02:00"),
         (ClosureRequested, True, "06 02:00"),
         (ClosureConfirmed, False, "06 02:00"),
+    ]
+
+
+async def test_example_maps_assignment_and_pause_have_times_where_the_file_has() -> None:
+    mapped = shipped("help_desk_export")
+    columns = mapped.columns.model_copy(update={"assigned_at": "assigned", "updated_at": "updated"})
+    bus = Bus()
+    header = HEADER.replace("\n", ",agent,assigned,updated\n")
+    row = OPEN.replace("Open", "Pending").replace("\n", ",李敏,2026-01-05 09:20:00,2026-01-05 11:00:00\n")
+    file = [line.encode("gb18030") for line in (header, row)]
+    await bus.take(file, mapped=mapped.model_copy(update={"columns": columns}))
+    [events] = bus.store.log.values()
+    assert [(type(one.event), one.implied, f"{one.occurred_at:%H:%M}") for one in events] == [
+        (TicketOpened, False, "01:00"),
+        (TicketAssigned, False, "01:20"),
+        (WorkStarted, True, "01:20"),
+        (WorkPaused, False, "03:00"),
     ]
