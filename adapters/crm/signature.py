@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ ID_CHARS_MAX: Final = 256
 SIGNATURES_MAX: Final = 16  # a rotation needs two; each one costs a digest per secret
 _PREFIX: Final = "whsec_"
 _VERSION: Final = "v1"
+_MILLISECONDS_DIGITS: Final = range(12, 15)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +55,8 @@ def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret]
     """Prove that a holder of any of the secrets sent this, within ±300 s of `now`, and give the delivery's id.
 
     Every secret is tried against every v1 signature, in constant time: both sides can rotate. Raises MalformedInput
-    (`missing_header`, `stale_delivery`, `bad_signature`) and nothing else, whatever the headers hold.
+    (`missing_header`, `timestamp_not_seconds`, `stale_delivery`, `bad_signature`) and nothing else, whatever the
+    headers hold.
     """
     given = {name.lower(): value for name, value in headers.items()}
     delivery_id, timestamp, signatures = (_header(given, name) for name in (ID, TIMESTAMP, SIGNATURE))
@@ -82,7 +86,7 @@ def _header(given: Mapping[str, str], name: str) -> str:
 
 def _check_age(timestamp: str, now: datetime) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
-        raise _bad(TIMESTAMP, "必须是 Unix 秒数", "must be Unix seconds")
+        raise _not_seconds(timestamp)
     apart = int(abs(now - datetime.fromtimestamp(int(timestamp), UTC)).total_seconds())
     allowed = int(TOLERANCE.total_seconds())
     if apart > allowed:
@@ -92,6 +96,19 @@ def _check_age(timestamp: str, now: datetime) -> None:
             f"签名时间与现在相差 {apart} 秒(允许 {allowed} 秒),请校准时钟并在重试时重新签名",
             f"signed {apart} s away from now ({allowed} s allowed); set the clock, sign retries anew",
         )
+
+
+def _not_seconds(timestamp: str) -> MalformedInput:
+    """Say how it is spelled instead; nothing of it is shown, since nobody has proven it."""
+    zh, en = "", ""
+    if timestamp.isascii() and timestamp.isdigit() and len(timestamp) in _MILLISECONDS_DIGITS:
+        zh, en = ",收到的像是毫秒,请除以 1000 取整", "; this looks like milliseconds: divide by 1000"
+    elif _DATE.match(timestamp):
+        zh, en = ",收到的像是日期时间,请换算成秒数", "; this looks like a date: send its seconds since 1970"
+    zh = f"{TIMESTAMP} 必须是 Unix 秒数,如 1795311000{zh}"
+    return MalformedInput(
+        "timestamp_not_seconds", TIMESTAMP, zh, f"{TIMESTAMP} must be Unix seconds, as 1795311000{en}"
+    )
 
 
 def _offered(signatures: str) -> list[bytes]:

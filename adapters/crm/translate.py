@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from adapters.crm.signature import ID
 from adapters.crm.wire import TYPES, About, CrmEnvelope, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
@@ -46,6 +47,7 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
             trace_id=TraceId(received.trace_id),
             fingerprint=hashlib.sha256(received.body).hexdigest(),
             source_no="" if isinstance(command, OpenTicket) else about.source_no,
+            key_field=ID,
             ignored=tuple(map(_printable, islice(unknown, IGNORED_SHOWN_MAX))),
         ),
     )

@@ -249,6 +249,7 @@ class Request:
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.
     `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
+    `key_field`: what the sender repeats it under.
     """
 
     command_id: CommandId
@@ -266,3 +267,4 @@ class Request:
     waives: tuple[str, ...] = ()
     scope: Scope | None = None
     ignored: tuple[str, ...] = ()
+    key_field: str = "delivery_id"

@@ -187,9 +187,9 @@ def key_reused(request: Request) -> CommandRefused:
     """Refuse a command id that came before with another body."""
     return CommandRefused(
         "idempotency_key_reused",
-        "Idempotency-Key",
-        "同一幂等键不能用于不同内容,请换新键",
-        "this key came before with another body; use a new key",
+        request.key_field,
+        f"同一 {request.key_field} 不能用于不同内容,请换新的",
+        f"this {request.key_field} came before with another body; use a new one",
         command_id=str(request.command_id),
     )
 

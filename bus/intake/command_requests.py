@@ -7,7 +7,7 @@ from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import SHORT_MAX, build, read_time, within_limits
-from bus.intake.command_ids import command_id, fingerprint, read_key
+from bus.intake.command_ids import NAME, command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
 
 OPEN_PATH = "/v1/tickets"
@@ -43,6 +43,7 @@ def command_request(
         trace_id=trace_id,
         fingerprint=fingerprint("POST", path, data),
         ticket_id=ticket_id,
+        key_field=NAME,
     )
 
 

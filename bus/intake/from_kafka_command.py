@@ -12,6 +12,7 @@ from bus.intake.reserved_names import is_client_name, refuse_reserved
 from schemas.messages import CommandSent
 
 ORIGIN = "KAFKA"
+KEY = "idempotency_key"
 
 
 def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | None) -> Request:
@@ -20,7 +21,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
     Without the sender's trace the command's id gives one, so that a repeat has the same.
     """
     sent = within_limits(sent)
-    check_key(sent.idempotency_key, "idempotency_key")
+    check_key(sent.idempotency_key, KEY)
     for field in ("source", "actor"):
         _check_name(getattr(sent, field), field)
     if not is_client_name(sent.source):
@@ -43,6 +44,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
         fingerprint=fingerprint(ORIGIN, kebab(type(sent.command)), {"sent": sent}),
         ticket_id=TicketId(sent.ticket_id) if sent.ticket_id else None,
         source_no=sent.ticket_source_no,
+        key_field=KEY,
     )
 
 

@@ -12,11 +12,14 @@ from bus.domain.errors import MalformedInput
 
 DEPTH_MAX = 32
 NAME_CHARS_SHOWN = 80
+BOM_UTF8 = b"\xef\xbb\xbf"
+_MARKS_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 WHOLE = "body"
 """What a refusal of the body as such names, where no path begins with a word for it."""
 
-# A string (its end may be missing: one pass over the bytes, in whole runs, whatever they are) or a bracket.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+# A string; its end may be missing: one pass over the bytes, in whole runs, whatever they are.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 def read_object(body: bytes, root: str = "") -> dict[str, Any]:
@@ -25,6 +28,7 @@ def read_object(body: bytes, root: str = "") -> dict[str, Any]:
     Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one.
     """
     whole = root or WHOLE
+    body = body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1
     if not body.strip():
         return {}
     if _too_deep(body):
@@ -34,13 +38,15 @@ def read_object(body: bytes, root: str = "") -> dict[str, Any]:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _name_surrogate(body, root)
+        _refuse_other_encoding(body, whole)
         where = f"{error.lineno}:{error.colno}"
         raise MalformedInput(
             "not_json", whole, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
         ) from None
     if not isinstance(parsed, dict):
         raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
-    _refuse_equal_keys(body, root)
+    if _may_have_equal_keys(body, parsed):
+        _refuse_equal_keys(body, root)
     if b"\\u0000" in body:  # a NUL comes in no other way: raw ones are no JSON
         refuse_unstorable(parsed, root)
     return parsed
@@ -73,6 +79,14 @@ class _Twice:
 
     def __init__(self, key: str) -> None:
         self.key = key
+
+
+def _may_have_equal_keys(body: bytes, parsed: dict[str, Any]) -> bool:
+    """Say whether a key may be there twice: what is dropped of it has a colon at least.
+
+    A colon that is spelled as an escape would make up for it, so that such a body is looked at in any case.
+    """
+    return body.count(b":") != orjson.dumps(parsed).count(b":") or b"\\u003" in body
 
 
 def _refuse_equal_keys(body: bytes, root: str) -> None:
@@ -122,6 +136,29 @@ def _name_surrogate(body: bytes, root: str) -> None:
         refuse_unstorable(parsed, root)
 
 
+def _refuse_other_encoding(body: bytes, whole: str) -> None:
+    """Refuse what is no UTF-8 as that, and name the encoding that it looks like."""
+    likely = "UTF-16" if body.startswith(_MARKS_UTF16) or b"\0" in body[:4] else ""  # a bracket has a zero beside it
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        likely = likely or _like_gbk(body[error.start :])
+    else:
+        if not likely:
+            return
+    zh, en = f",看来是 {likely}" if likely else "", f"; it looks like {likely}" if likely else ""
+    raise MalformedInput("not_utf8", whole, f"请求体须为 UTF-8 编码{zh}", f"the body must be in UTF-8{en}")
+
+
+def _like_gbk(text: bytes) -> str:
+    """Say GBK of a text that reads as GB 18030 and begins with a Chinese character."""
+    try:
+        first = text.decode("gb18030")[0]
+    except UnicodeDecodeError:
+        return ""
+    return "GBK" if "\u3000" <= first <= "\u9fff" or "\uff00" <= first <= "\uffef" else ""
+
+
 def _check_text(text: str, path: str) -> None:
     if "\0" in text:
         raise MalformedInput("nul", path, f"“{path}”含有 NUL 字符", f"{path} holds a NUL character")
@@ -138,12 +175,11 @@ def _too_deep(body: bytes) -> bool:
     if body.count(b"{") + body.count(b"[") <= DEPTH_MAX:
         return False
     depth = 0
-    for token in _TOKEN.finditer(body):
-        mark = token[0][0]
-        if mark in b"{[":
+    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKETS):
+        if bracket in b"{[":
             depth += 1
             if depth > DEPTH_MAX:
                 return True
-        elif mark in b"}]":
+        else:
             depth -= 1
     return False

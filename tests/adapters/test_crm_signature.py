@@ -69,7 +69,17 @@ def test_crm_signature_a_missing_header_is_named(missing: str) -> None:
 @pytest.mark.parametrize("value", ["soon", "1e9", "-5", "²", "1.5", "9" * 400, "0x10", "１７００００００００"])
 def test_crm_signature_a_time_that_is_no_number_of_seconds_is_refused(value: str) -> None:
     headers = sign(NEW, "msg_1", NOW, BODY) | {"webhook-timestamp": value}
-    assert refusal(headers) == ("bad_signature", "webhook-timestamp")
+    assert refusal(headers) == ("timestamp_not_seconds", "webhook-timestamp")
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [("1795311000000", "毫秒"), ("2026-11-22T01:30:00Z", "日期"), ("2026-11-22 09:30:00+08:00", "日期"), ("x", "如")],
+)
+def test_crm_signature_a_time_in_another_spelling_is_refused_with_how_to_spell_it(value: str, word: str) -> None:
+    with pytest.raises(MalformedInput) as refused:
+        verify(sign(NEW, "m", NOW, BODY) | {"webhook-timestamp": value}, BODY, secrets=(NEW,), now=NOW)
+    assert word in refused.value.zh
 
 
 @pytest.mark.parametrize("value", ["msg\x00", "信", "m" * 257, "a\tb"])

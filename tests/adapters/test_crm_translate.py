@@ -148,7 +148,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
     [
         (b"", "missing", "$.type"),
         (b'{"type":', "not_json", "$"),
-        (b"\xff\xfe", "not_json", "$"),
+        (b"\xff\xfe", "not_utf8", "$"),
         (b'{"type":true}', "wrong_value", "$.type"),
         (b'{"type":" "}', "wrong_value", "$.type"),
         (b'{"type":null}', "missing", "$.type"),
@@ -266,3 +266,4 @@ async def test_crm_translate_a_redelivery_has_one_effect_and_another_body_under_
     assert isinstance(other, Refused)
     assert isinstance(unknown, Refused)
     assert (other.error.code, unknown.error.code) == ("idempotency_key_reused", "no_such_ticket")
+    assert other.error.field == "webhook-id"

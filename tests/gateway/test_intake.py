@@ -1,6 +1,7 @@
 """Signed webhooks, and intake while PostgreSQL is away."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import cast
 
 import httpx2
@@ -180,7 +181,7 @@ async def test_intake_nobody_outside_speaks_under_the_bus_s_own_name(gateway: Ga
     assert gateway.store.log == {}
 
 
-async def crm(gateway: Gateway, delivery: str, content: dict[str, object]) -> httpx2.Response:
+async def crm(gateway: Gateway, delivery: str, content: Mapping[str, object]) -> httpx2.Response:
     body = orjson.dumps(content)
     headers = sign(secret(SECRET), delivery, gateway.deps.now(), body)
     return await gateway.http.post("/v1/sources/crm/webhook", content=body, headers=headers)
@@ -194,6 +195,19 @@ def ignored(what: str) -> float:
 async def with_crm(gateway: Gateway) -> Gateway:
     cast("dict[str, Source]", gateway.sources)["crm"] = CrmAdapter([SECRET])
     return gateway
+
+
+async def test_intake_a_webhook_id_that_came_before_is_named_whether_it_is_done_or_under_way(with_crm: Gateway) -> None:
+    at = with_crm.deps.now().isoformat()
+    data: list[dict[str, object]] = [{**OPENING, "source_no": "7", "title": title} for title in "ab"]
+    first, other = ({"type": "ticket.created", "timestamp": at, "data": one} for one in data)
+    assert (await crm(with_crm, "w1", first)).status_code == 201
+    refused = (await crm(with_crm, "w1", other)).json()
+    assert (refused["code"], refused["field"]) == ("idempotency_key_reused", "webhook-id")
+    assert "webhook-id" in refused["detail"]
+    async with with_crm.in_flight.claim(("crm", "w2"), with_crm.store, []):
+        under_way = (await crm(with_crm, "w2", other)).json()
+    assert (under_way["code"], under_way["field"]) == ("in_flight", "webhook-id")
 
 
 async def test_intake_a_ping_is_taken_without_effect_counted_and_logged_once(with_crm: Gateway) -> None:

@@ -54,7 +54,7 @@ async def test_middleware_an_encoded_body_is_refused(gateway: Gateway) -> None:
     ("body", "code", "field"),
     [
         (b"{", "not_json", "body"),
-        (b"\xff", "not_json", "body"),
+        (b"\xff", "not_utf8", "body"),
         (b'{"a": NaN}', "not_json", "body"),
         (b'{"a": 1e999}', "not_json", "body"),
         (b"[]", "not_an_object", "body"),
@@ -65,12 +65,48 @@ async def test_middleware_an_encoded_body_is_refused(gateway: Gateway) -> None:
         (rb'{"a\u0000": 1}', "nul", r"'a\x00'"),
         (b'{"a": 1, "b": 2, "a": 1}', "repeated_key", "a"),
         (rb'{"a": [1, {"b": {"c": 1e9, "\u0063": 2}}]}', "repeated_key", "a[1].b.c"),
+        (rb'{"a": ":", "a": "x"}', "repeated_key", "a"),
+        (rb'{"a": 1, "a": 2, "b": "\u003A\u003a"}', "repeated_key", "a"),
+        (rb'{"a": {"b": 1, "b": 1}, "c": "\u003a"}', "repeated_key", "a.b"),
     ],
 )
 def test_middleware_json_that_will_not_do_is_refused_and_the_field_named(body: bytes, code: str, field: str) -> None:
     with pytest.raises(MalformedInput) as refused:
         read_object(body)
     assert (refused.value.code, refused.value.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("gbk", "GBK"), ("gb18030", "GBK"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16")],
+)
+def test_middleware_a_body_in_another_encoding_is_refused_as_that_and_named(encoding: str, word: str) -> None:
+    for text in ('{"title": "不脱水"}', '{"标题":"洗衣机, 漏水"}'):
+        with pytest.raises(MalformedInput) as refused:
+            read_object(text.encode(encoding))
+        assert (refused.value.code, refused.value.field) == ("not_utf8", "body")
+        assert f"看来是 {word}" in refused.value.zh
+    with pytest.raises(MalformedInput, match=r"in UTF-8$"):
+        read_object('{"title": "café"}'.encode("latin-1"))
+
+
+def test_middleware_a_byte_order_mark_of_utf_8_is_passed_over() -> None:
+    assert read_object(b"\xef\xbb\xbf" + '{"标题": 1}'.encode()) == {"标题": 1}
+
+
+@given(pairs=st.lists(st.tuples(st.text("a:", max_size=2), st.text('a:"\\', max_size=3))), escaped=st.booleans())
+def test_middleware_a_key_twice_is_found_whatever_colons_stand_in_texts(
+    pairs: list[tuple[str, str]], *, escaped: bool
+) -> None:
+    texts = [(orjson.dumps(key).decode(), orjson.dumps(value).decode()) for key, value in pairs]
+    if escaped:
+        texts = [(key.replace(":", "\\u003a"), value.replace(":", "\\u003A")) for key, value in texts]
+    body = "{" + ",".join(f"{key}: {value}" for key, value in texts) + "}"
+    if len(dict(pairs)) == len(pairs):
+        assert read_object(body.encode()) == dict(pairs)
+        return
+    with pytest.raises(MalformedInput, match="repeated_key"):
+        read_object(body.encode())
 
 
 def test_middleware_brackets_inside_strings_are_not_depth_and_32_levels_are_fine() -> None:

@@ -110,7 +110,8 @@ class _SourceHandlers:
             return _ignored(received, ignored)
         note_fields(name, requests)
         key, commands = (name, received.delivery_id), [request.command_id for request in requests]
-        async with self.writes.in_flight.claim(key, self.writes.store, commands):
+        field = requests[0].key_field if requests else "delivery_id"
+        async with self.writes.in_flight.claim(key, self.writes.store, commands, field):
             if await self.waits(name):
                 return await spooled(self.writes.spool, received)
             try:

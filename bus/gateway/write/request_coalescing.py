@@ -21,11 +21,13 @@ class InFlight:
         self._claimed: dict[object, asyncio.Task[bool] | None] = {}
 
     @asynccontextmanager
-    async def claim(self, what: object, store: Store, commands: Iterable[CommandId]) -> AsyncIterator[None]:
+    async def claim(
+        self, what: object, store: Store, commands: Iterable[CommandId], field: str = NAME
+    ) -> AsyncIterator[None]:
         """Hold a key until the block ends, or go along when the store has taken all of its commands long ago.
 
         The store is asked only while another request holds the key, once for all who come meanwhile. Raises HttpProblem
-        (409) when that one is the first.
+        (409) that names `field` when that one is the first.
         """
         if what in self._claimed:
             look = self._claimed[what]
@@ -33,10 +35,10 @@ class InFlight:
                 look = self._claimed[what] = asyncio.create_task(_taken(store, commands))
             if not await asyncio.shield(look):
                 zh, en = (
-                    "同一幂等键的请求正在处理,请稍后重试",
-                    "a request with this key is being decided; retry shortly",
+                    f"同一 {field} 的请求正在处理,请稍后重试",
+                    f"a request with this {field} is being decided; retry shortly",
                 )
-                raise HttpProblem(409, "in_flight", NAME, Text(zh, en), {"Retry-After": "1"})
+                raise HttpProblem(409, "in_flight", field, Text(zh, en), {"Retry-After": "1"})
             yield
             return
         self._claimed[what] = None
