@@ -66,7 +66,7 @@ class CrmCallback:
                 body = status_body(call.event, await self._ticket_at(call))
         except TimeoutError:
             raise StoreUnavailable("the ticket was not read in time") from None
-        headers = {"traceparent": call.traceparent, **self._signed(call.copy_key or call.key, body)}
+        headers = {**call.trace_headers, **self._signed(call.copy_key or call.key, body)}
         try:
             answer = await self._http.post(self._url, body, headers, deadline)
         except NoResponse as failed:

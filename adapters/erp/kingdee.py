@@ -44,7 +44,7 @@ _Reader = Callable[[bytes], _Answer | None]
 class _Talk:
     """One call's talk with the ERP: when it ends, and whether it has had its new login."""
 
-    traceparent: str
+    trace_headers: dict[str, str]
     deadline: Deadline
     renewed: bool = False
 
@@ -185,7 +185,7 @@ class Kingdee:
 
     async def _post(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
         silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE  # asked, and no answer to be believed
-        url, headers = self._settings.base_url.rstrip("/") + wire.path(service), {"traceparent": talk.traceparent}
+        url, headers = self._settings.base_url.rstrip("/") + wire.path(service), talk.trace_headers
         try:
             heard = await self._http.post(url, body, headers, talk.deadline)
         except NoResponse as failed:
@@ -205,7 +205,7 @@ class Kingdee:
 
 
 def _talk(call: Call) -> _Talk:
-    return _Talk(traceparent=call.traceparent, deadline=Deadline.after(call.within_s))
+    return _Talk(trace_headers=call.trace_headers, deadline=Deadline.after(call.within_s))
 
 
 def _lost(answer: _Answer) -> bool:

@@ -79,6 +79,7 @@ class Taken:
     delivery_id: str
     body: Mapping[str, Any]
     traceparent: str
+    tracestate: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,7 +200,8 @@ class CallbackReceiver:
         known = delivery_id in self._known
         if not (known and self._remembers):
             self._known.add(delivery_id)
-            taken = Taken(delivery_id=delivery_id, body=orjson.loads(body), traceparent=headers.get("traceparent", ""))
+            trace = {name: headers.get(name, "") for name in ("traceparent", "tracestate")}
+            taken = Taken(delivery_id=delivery_id, body=orjson.loads(body), **trace)
             self.ledger.effects.append(taken)
         return known
 

@@ -137,7 +137,8 @@ class AttemptRunner:
             key=key,
             attempt=claim.attempt,
             within_s=self.within_s,
-            traceparent=traceparent(recorded.trace_id, recorded.event_id),
+            traceparent=traceparent(recorded.trace_id, recorded.event_id, sampled=claim.caller_trace.sampled),
+            tracestate=claim.caller_trace.tracestate,
             mended=claim.mended,
             copy_key=copy_key(key, claim.value) if claim.mended else "",
         )

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import TicketId
+from bus.domain.values import PLAIN_TRACE, CallerTrace
 from bus.postgres.pool import Connection
 
 FRESH = timedelta(seconds=10)  # what became due within this goes before what has waited longer
@@ -54,7 +55,9 @@ FROM events e
 WHERE h.target = %(target)s AND h.ticket_id = ANY (ARRAY(SELECT ticket_id FROM mine))
     AND (e.ticket_id, e.version) = (h.ticket_id, h.version)
 RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE m.ticket_id = h.ticket_id),
-    h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL"""
+    h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL,
+    (SELECT s.trace_sampled FROM ticket_states s WHERE s.ticket_id = h.ticket_id),
+    (SELECT s.tracestate FROM ticket_states s WHERE s.ticket_id = h.ticket_id)"""
 
 _DUE_NEXT = "SELECT min(next_at) FROM delivery_heads WHERE target = %s AND NOT parked AND next_at > %s"
 # A worker slower than its lease, whose row another has claimed since, settles nothing.
@@ -139,6 +142,7 @@ class Claim:
     value: bytes
     mended: bool = False
     until: datetime | None = None
+    caller_trace: CallerTrace = PLAIN_TRACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +193,9 @@ async def claim(
             value=value,
             mended=mended,
             until=now + lease,
+            caller_trace=CallerTrace(sampled=sampled is not False, tracestate=tracestate or ""),
         )
-        for ticket_id, version, attempt, unsure, failures, value, mended in rows
+        for ticket_id, version, attempt, unsure, failures, value, mended, sampled, tracestate in rows
     ]
 
 

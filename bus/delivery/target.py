@@ -56,6 +56,12 @@ class Call:
     traceparent: str
     mended: bool = False
     copy_key: str = ""
+    tracestate: str = ""
+
+    @property
+    def trace_headers(self) -> dict[str, str]:
+        """Give the W3C trace context as the headers of a call."""
+        return {"traceparent": self.traceparent} | ({"tracestate": self.tracestate} if self.tracestate else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ _KAFKA = """\
 A system that speaks Kafka itself puts the same commands on `ticket.commands`: the key is the ticket's number or its own
 one, the value `0x00`, the schema id in four bytes (big-endian) and the Avro record `ticketbus.command.Assign` and so
 on, as it stands under `schemas/commands/`. Each begins with the fields below, then come the command's own. A header
-`traceparent` gives a new ticket its trace. There is no answer: what took effect is an event on `ticket.events` with the
+`traceparent`, with `tracestate`, gives a new ticket its trace.
+There is no answer: what took effect is an event on `ticket.events` with the
 command's id, what was refused is kept with its bytes and reason (origin `commands`). The broker's access list says who
 may write; what stands in `source` is believed."""
 _CAUSES = """\

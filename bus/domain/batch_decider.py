@@ -17,6 +17,7 @@ from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number, trace_key
+from bus.domain.values import CallerTrace
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
@@ -108,6 +109,7 @@ class BatchDecision:
     names: dict[TicketKey, KeyHolder] = field(default_factory=dict)
     phones: set[tuple[str, TicketId]] = field(default_factory=set)
     done: list[ProcessedCommand] = field(default_factory=list)
+    traces: dict[TicketId, CallerTrace] = field(default_factory=dict)
 
 
 def wanted(requests: Sequence[Request]) -> ReadSet:
@@ -181,6 +183,8 @@ def _settle_one(
         check_erased(ticket, events)
     ticket_id = ticket.ticket_id if ticket else _opening_number(request, loaded)
     trace_id = ticket.trace_id if ticket else _own_trace(request, loaded)
+    if ticket is None and trace_id == request.trace_id:
+        settled.traces[ticket_id] = request.caller_trace
     for event in events:
         own = _own(event, request)
         recorded = Recorded(

@@ -9,7 +9,7 @@ from typing_extensions import Doc
 from bus.domain import fields
 from bus.domain.scope import Scope
 from bus.domain.terms import ClockName, CommandId, Substate, TicketId, TraceId
-from bus.domain.values import Assignee, Customer
+from bus.domain.values import PLAIN_TRACE, Assignee, CallerTrace, Customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +249,7 @@ class Request:
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.
     `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
-    `key_field`: what the sender repeats it under.
+    `key_field`: what the sender repeats it under. `caller_trace`: what came beside the trace's id.
     """
 
     command_id: CommandId
@@ -268,3 +268,4 @@ class Request:
     scope: Scope | None = None
     ignored: tuple[str, ...] = ()
     key_field: str = "delivery_id"
+    caller_trace: CallerTrace = PLAIN_TRACE

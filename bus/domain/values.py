@@ -41,6 +41,15 @@ class Assignee:
     backup_contact: Annotated[str, Doc("how the one who stands in is reached: phone or mail")] = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerTrace:
+    """What came with a trace beside its id (W3C): whether it is sampled, and the vendors' own entries."""
+
+    sampled: bool = True
+    tracestate: str = ""
+
+
+PLAIN_TRACE = CallerTrace()
 QUANTITIES = range(1, 1_000_000)
 
 

@@ -28,6 +28,7 @@ EXPOSED = (
     "Ticket-Trace-Id",
     "WWW-Authenticate",
     "traceparent",
+    "tracestate",
 )
 log = structlog.get_logger()
 

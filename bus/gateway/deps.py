@@ -9,9 +9,9 @@ from starlette.types import Scope
 
 from bus.gateway.auth.quota import Quota
 from bus.gateway.http.answer_budget import Answer, AnswerBudget
-from bus.gateway.http.trace_context import TraceContext
 from bus.gateway.ports import Clients
 from bus.intake.dispatch import utc_now
+from bus.wire.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 # Longer ones would not fit into an index; `text` and `description` may be as long as the body.
 SHORT_MAX, LONG_MAX = 500, 100_000
-_LONG = frozenset({"text", "description", "summary", "uri", "photos"})
+_LONG = frozenset({"text", "description", "summary", "uri", "photos", "tracestate"})
 _MANY_LINES = frozenset({"text", "description", "summary", "reason", "note", "caption", "address"})
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
 NUMBERS = range(-(2**31), 2**31)  # what Avro holds

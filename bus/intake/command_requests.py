@@ -9,6 +9,7 @@ from bus.domain.terms import TicketId, TraceId
 from bus.intake.command_bodies import SHORT_MAX, build, read_time, within_limits
 from bus.intake.command_ids import NAME, command_id, fingerprint, read_key
 from bus.wire.json_body import read_object
+from bus.wire.trace_context import caller_trace
 
 OPEN_PATH = "/v1/tickets"
 ACTOR = ":actor"  # beside the headers of a request: the person to whom its client is bound
@@ -44,6 +45,7 @@ def command_request(
         fingerprint=fingerprint("POST", path, data),
         ticket_id=ticket_id,
         key_field=NAME,
+        caller_trace=caller_trace(headers, trace_id),
     )
 
 

@@ -1,7 +1,7 @@
 """The topic of commands that systems put on Kafka themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
@@ -11,6 +11,7 @@ from bus.wire.codec import Codec
 from bus.wire.headers import header
 from bus.wire.record import Record
 from bus.wire.rejected_input import RejectedInput, refused_input
+from bus.wire.trace_context import caller_trace
 from bus.wire.undecodable import headers_kept, read_value, unreadable, written_at
 from schemas.messages import CommandSent
 
@@ -19,7 +20,7 @@ COMMANDS_HANDLER = "commands"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandsTranslator:
-    """Reads Avro commands of at most `bytes_max`; a header `traceparent` gives a new ticket its trace."""
+    """Reads Avro commands of at most `bytes_max`; W3C headers give a new ticket its trace."""
 
     codec: Codec
     bytes_max: int
@@ -50,6 +51,6 @@ class CommandsTranslator:
         )
 
     def _request(self, record: Record, sent: CommandSent) -> Request:
-        return request_of(
-            sent, received_at=written_at(record), trace_id=trace_of(header(record.headers, "traceparent") or "")
-        )
+        given = {name: header(record.headers, name) or "" for name in ("traceparent", "tracestate")}
+        request = request_of(sent, received_at=written_at(record), trace_id=trace_of(given["traceparent"]))
+        return replace(request, caller_trace=caller_trace(given, request.trace_id))

@@ -1,6 +1,7 @@
 """Turns a raw request into requests, or into rejected input. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
@@ -10,6 +11,7 @@ from bus.intake.command_ids import command_id
 from bus.intake.command_requests import opening_request
 from bus.intake.source_adapter import Source
 from bus.wire.rejected_input import RejectedInput, refused_input
+from bus.wire.trace_context import caller_trace
 from schemas.messages import RequestReceived
 
 SOURCES_PATH = "/v1/sources/"
@@ -36,7 +38,8 @@ def translated(sources: Mapping[str, Source], received: RequestReceived) -> Sequ
     if source is None:
         zh, en = f"没有来源“{received.source}”", f"there is no source {received.source!r}"
         raise MalformedInput("no_such_source", "source", zh, en)
-    return [within_limits(request) for request in source.translate(received)]
+    trace = caller_trace(received.headers, received.trace_id)
+    return [within_limits(replace(request, caller_trace=trace)) for request in source.translate(received)]
 
 
 def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0) -> RejectedInput:

@@ -14,6 +14,7 @@ from opentelemetry import trace
 from bus.aio import Backoff, wait
 from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
+from bus.domain.values import CallerTrace
 from bus.kafka.clients import HeldProducer
 from bus.observability.trace_links import links
 from bus.outbox import metrics
@@ -52,18 +53,19 @@ WITH RECURSIVE first AS (
 SELECT shard FROM waiting WHERE pg_try_advisory_xact_lock(%(locks)s, shard) LIMIT %(most)s"""
 # An event's bytes stand in the log, those of another record in its row.
 _WAITING = """
-SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, trace_id, key, headers,
-    timestamp, value
+SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, trace_id, trace_sampled,
+    tracestate, key, headers, timestamp, value
 FROM (
     SELECT o.id, o.shard, o.topic, o.ticket_id, o.version, o.key, o.headers, coalesce(o.value, e.value) AS value,
         coalesce(o.timestamp, e.recorded_at) AS timestamp, e.event_id, e.source, e.ce_type, e.occurred_at, e.trace_id,
+        coalesce(s.trace_sampled, true) AS trace_sampled, coalesce(s.tracestate, '') AS tracestate,
         sum(octet_length(coalesce(o.value, e.value)) + coalesce(octet_length(o.headers::text), 0))
             OVER (PARTITION BY o.shard ORDER BY o.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM unnest(%b::int[]) AS mine (shard) CROSS JOIN LATERAL (
         SELECT t.* FROM outbox t
         WHERE (t.shard, t.id) > (mine.shard, 0) AND (t.shard, t.id) < (mine.shard + 1, 0) AND published_at IS NULL
         ORDER BY t.shard, t.id LIMIT %s
-    ) o LEFT JOIN events e USING (ticket_id, version)
+    ) o LEFT JOIN events e USING (ticket_id, version) LEFT JOIN ticket_states s USING (ticket_id)
 ) w WHERE coalesce(before, 0) < %s AND value IS NOT NULL ORDER BY id"""
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), kafka_offset = w.kafka_offset
@@ -90,6 +92,8 @@ class OutboxRow(NamedTuple):
     ce_type: str
     occurred_at: datetime
     trace_id: str
+    trace_sampled: bool
+    tracestate: str
     key: str
     headers: Sequence[tuple[str, str]]
     timestamp: datetime
@@ -231,6 +235,7 @@ class Relay:
                 occurred_at=row.occurred_at,
                 trace_id=row.trace_id,
                 version=row.version,
+                caller_trace=CallerTrace(sampled=row.trace_sampled, tracestate=row.tracestate),
             )
         return {
             "topic": physical(self.settings.namespace, row.topic),
@@ -260,7 +265,7 @@ def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[tr
             "messaging.destination.name": topic,
             "messaging.batch.message_count": len(rows),
         },
-        links=links(traceparent(row.trace_id, row.event_id) for row in rows if row.version),
+        links=links(traceparent(row.trace_id, row.event_id, sampled=row.trace_sampled) for row in rows if row.version),
     )
 
 

@@ -13,6 +13,7 @@ from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
+from bus.domain.values import PLAIN_TRACE
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
@@ -55,8 +56,8 @@ _ADD_OUTBOX = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
 _PUT_STATES = """
-INSERT INTO ticket_states (ticket_id, version, trace_id, state)
-SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[])
+INSERT INTO ticket_states (ticket_id, version, trace_id, state, trace_sampled, tracestate)
+SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[], %b::bool[], %b::text[])
 ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, state = excluded.state"""
 _PUT_NAMES = """
 UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
@@ -214,8 +215,12 @@ async def add_events(connection: Connection, events: Sequence[tuple[Recorded, by
 
 async def put_folds(connection: Connection, settled: BatchDecision, keys: PersonalKeys) -> None:
     """Store what follows from the events: folded states, names, command ids."""
-    states = [(t.ticket_id, t.version, t.trace_id, ticket_json(t).decode()) for t in settled.tickets.values()]
-    await connection.execute(_PUT_STATES, columns(states, 4))
+    traces = ((t, settled.traces.get(t.ticket_id, PLAIN_TRACE)) for t in settled.tickets.values())
+    states = [
+        (t.ticket_id, t.version, t.trace_id, ticket_json(t).decode(), trace.sampled, trace.tracestate)
+        for t, trace in traces
+    ]
+    await connection.execute(_PUT_STATES, columns(states, 6))
     if settled.names:
         names = [(*keys.stored([name])[0], *known) for name, known in sorted(settled.names.items())]
         await connection.execute(_PUT_NAMES, columns(names, 4))

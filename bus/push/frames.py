@@ -6,9 +6,10 @@ import orjson
 
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
+from bus.domain.values import PLAIN_TRACE, CallerTrace
 from bus.intake.command_bodies import SHORT_MAX
 from bus.wire.codec import event_json, record_type
-from bus.wire.headers import event_headers, header, traceparent
+from bus.wire.headers import event_headers, header
 from bus.wire.json_body import refuse_unstorable
 
 ANSWER_CHARS_MAX = 200
@@ -19,7 +20,7 @@ def ready_frame(person: str) -> str:
     return orjson.dumps({"kind": "ready", "person": person}).decode()
 
 
-def push_frame(key: str, recorded: Recorded) -> str:
+def push_frame(key: str, recorded: Recorded, caller_trace: CallerTrace = PLAIN_TRACE) -> str:
     """Spell an event as a push: its members are those of the stream's. The same text at every attempt."""
     headers = event_headers(
         event_id=recorded.event_id,
@@ -29,10 +30,11 @@ def push_frame(key: str, recorded: Recorded) -> str:
         occurred_at=recorded.occurred_at,
         trace_id=recorded.trace_id,
         version=recorded.version,
+        caller_trace=caller_trace,
     )
     event = {
         "ce": {name: header(headers, f"ce_{name}") for name in ("id", "source", "type", "subject", "time")},
-        "traceparent": traceparent(recorded.trace_id, recorded.event_id),
+        **{name: text for name in ("traceparent", "tracestate") if (text := header(headers, name))},
         "ticket_version": recorded.version,
         "data": event_json(recorded),
     }

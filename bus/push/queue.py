@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bus.delivery.queue import Claim
 from bus.domain.terms import TicketId
+from bus.domain.values import CallerTrace
 from bus.postgres.pool import Connection
 
 NOBODY_HOLDS_IT = "nobody holds the ticket"
@@ -29,7 +30,9 @@ WITH due AS (
 UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
 FROM mine m JOIN events e USING (ticket_id, version)
 WHERE h.target = %(target)s AND h.ticket_id = m.ticket_id
-RETURNING m.person, h.ticket_id, h.version, h.attempts, m.unsure, h.failures, coalesce(h.edited, e.value)"""
+RETURNING m.person, h.ticket_id, h.version, h.attempts, m.unsure, h.failures, coalesce(h.edited, e.value),
+    (SELECT s.trace_sampled FROM ticket_states s WHERE s.ticket_id = h.ticket_id),
+    (SELECT s.tracestate FROM ticket_states s WHERE s.ticket_id = h.ticket_id)"""
 _WAITING = """
 WITH heads AS MATERIALIZED (
     SELECT target, ticket_id, version, attempts FROM delivery_heads
@@ -109,9 +112,17 @@ async def claim(
     return [
         (
             person,
-            Claim(ticket_id=ticket_id, version=version, attempt=attempt, unsure=unsure, failures=failures, value=value),
+            Claim(
+                ticket_id=ticket_id,
+                version=version,
+                attempt=attempt,
+                unsure=unsure,
+                failures=failures,
+                value=value,
+                caller_trace=CallerTrace(sampled=sampled is not False, tracestate=tracestate or ""),
+            ),
         )
-        for person, ticket_id, version, attempt, unsure, failures, value in rows
+        for person, ticket_id, version, attempt, unsure, failures, value, sampled, tracestate in rows
     ]
 
 

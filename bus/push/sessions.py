@@ -190,7 +190,9 @@ class PushSessions:
                 await self._park(connection, claim, f"the event cannot be read: {error.code}", now)
                 continue
             key = delivery_key(recorded.event_id, self.name)
-            pushes.append(DuePush(key=key, person=person, claim=claim, frame=push_frame(key, recorded)))
+            pushes.append(
+                DuePush(key=key, person=person, claim=claim, frame=push_frame(key, recorded, claim.caller_trace))
+            )
         return pushes
 
     def _push(self, push: DuePush) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 from uuid import UUID
 
 from bus.domain.errors import MalformedInput
+from bus.domain.values import PLAIN_TRACE, CallerTrace
+from bus.wire.trace_context import flags
 from schemas.catalogue import EVENT_TYPES
 
 Headers = list[tuple[str, bytes]]
@@ -14,17 +16,26 @@ _DATASCHEMAS = {one.ce_type: one.dataschema.encode() for one in EVENT_TYPES}
 VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
 
 
-def traceparent(trace_id: str, event_id: UUID) -> str:
+def traceparent(trace_id: str, event_id: UUID, *, sampled: bool = True) -> str:
     """Spell the W3C trace context of an event: the ticket's trace, the event as the span."""
-    return f"00-{trace_id}-{event_id.hex[-16:]}-01"
+    return f"00-{trace_id}-{event_id.hex[-16:]}-{flags(sampled=sampled)}"
 
 
 def event_headers(  # one argument a header
-    *, event_id: UUID, source: str, ce_type: str, ticket_id: str, occurred_at: datetime, trace_id: str, version: int
+    *,
+    event_id: UUID,
+    source: str,
+    ce_type: str,
+    ticket_id: str,
+    occurred_at: datetime,
+    trace_id: str,
+    version: int,
+    caller_trace: CallerTrace = PLAIN_TRACE,
 ) -> Headers:
     """Give the headers in a fixed order, so that a repeat of the record is the same bytes.
 
-    An event of a newer release, whose kind is not known here, has no `ce_dataschema`.
+    An event of a newer release, whose kind is not known here, has no `ce_dataschema`; a trace without entries of
+    vendors has no `tracestate`.
     """
     schema = _DATASCHEMAS.get(ce_type)
     return [
@@ -36,7 +47,8 @@ def event_headers(  # one argument a header
         ("ce_time", occurred_at.astimezone(UTC).isoformat().encode()),
         *([("ce_dataschema", schema)] if schema else ()),
         ("content-type", b"application/avro"),
-        ("traceparent", traceparent(trace_id, event_id).encode()),
+        ("traceparent", traceparent(trace_id, event_id, sampled=caller_trace.sampled).encode()),
+        *([("tracestate", caller_trace.tracestate.encode())] if caller_trace.tracestate else ()),
         ("ticket-version", str(version).encode()),
     ]
 

@@ -76,6 +76,9 @@ async def test_crm_callback_a_change_reaches_the_crm_signed_and_under_its_trace(
     assert await target.confirm(call()) is None
     (taken,) = receiver.ledger.effects
     assert (taken.delivery_id, taken.traceparent) == (call().key, call().traceparent)
+    assert taken.tracestate == ""
+    await target.send(replace(call(2), tracestate="a=1"))
+    assert receiver.ledger.effects[-1].tracestate == "a=1"
     assert taken.body == {
         "type": "work.paused",
         "timestamp": "2026-11-22T09:33:00+00:00",

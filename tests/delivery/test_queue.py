@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bus.delivery.queue import FAILURES_KEPT, FRESH, NewDelivery, add
 from bus.domain.terms import TicketId
+from bus.domain.values import PLAIN_TRACE, CallerTrace
 from bus.postgres.pool import connected
 from tests.delivery.deliveries import ERP, LEASE, NOW, DeliveryQueue, places, ticket
 
@@ -21,6 +22,14 @@ async def test_queue_a_tickets_events_are_claimed_one_after_the_other(delivery_q
     assert places([second]) == [("A", 2)]
     await delivery_queue.done(second)
     assert places(await delivery_queue.claim()) == [("A", 3)]
+
+
+async def test_queue_a_claim_has_what_came_beside_its_ticket_s_trace(delivery_queue: DeliveryQueue) -> None:
+    await delivery_queue.add(("A", 1), ("B", 1))
+    async with connected(delivery_queue.pool) as connection:
+        await connection.execute("INSERT INTO ticket_states VALUES ('A', 1, '', '{}', false, 'a=1')")
+    claims = {one.ticket_id: one.caller_trace for one in await delivery_queue.claim()}
+    assert claims == {"A": CallerTrace(sampled=False, tracestate="a=1"), "B": PLAIN_TRACE}
 
 
 async def test_queue_targets_do_not_meet(delivery_queue: DeliveryQueue) -> None:

@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 
 from bus.domain.errors import MalformedInput
 from bus.gateway.http import trace_context
-from bus.gateway.http.trace_context import parent_of, parse
 from bus.settings import Settings
 from bus.wire.json_body import read_object
 from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
@@ -146,24 +145,6 @@ async def test_middleware_our_own_failure_is_500_with_a_trace_id_and_no_stack_tr
     with capture_logs():
         answer = await gateway.post("/v1/tickets", OPENING)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
-
-
-@pytest.mark.parametrize(
-    "header",
-    [None, "", "00", f"00-{TRACE}-b7ad6b7169203331", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01",
-     f"ff-{TRACE}-b7ad6b7169203331-01", f"00-{TRACE.upper()}-b7ad6b7169203331-01",
-     f"00-{TRACE}-b7ad6b7169203331-01-more"],
-)  # fmt: skip
-def test_middleware_a_traceparent_that_is_not_valid_counts_as_none(header: str | None) -> None:
-    assert parse(header) is None
-
-
-def test_middleware_a_valid_traceparent_is_read_and_two_of_them_contradict_each_other() -> None:
-    good = f"00-{TRACE}-b7ad6b7169203331-00"
-    assert parse(good) is not None
-    assert parse(f"01-{TRACE}-b7ad6b7169203331-00-future") is not None
-    assert parent_of([(b"Traceparent", good.encode())]) is not None
-    assert parent_of([(b"traceparent", good.encode())] * 2) is None
 
 
 async def test_middleware_spans_are_named_by_method_and_route_and_hold_nothing_of_the_path(

@@ -16,6 +16,7 @@ from bus.domain.batch_decider import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.terms import TicketId
+from bus.domain.values import CallerTrace
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import admin
 from bus.kafka.topic_admin import apply_topics
@@ -129,6 +130,20 @@ async def test_relay_headers_are_those_that_subscribers_were_promised(
     assert datetime.fromisoformat(told["ce_time"]) == opened.occurred_at
     assert re.fullmatch(rf"00-{opened.trace_id}-[0-9a-f]{{16}}-01", told["traceparent"])
     assert first.timestamp == int(START.timestamp() * 1000)
+
+
+async def test_relay_every_event_of_a_ticket_has_what_came_beside_its_trace(
+    relay: Relay, dispatcher: Dispatcher, settings: Settings
+) -> None:
+    trace = CallerTrace(sampled=False, tracestate="rojo=1,congo=2")
+    (opened,) = await dispatcher.dispatch([fresh(opening(), caller_trace=trace)])
+    assert isinstance(opened, Accepted)
+    await dispatcher.dispatch([fresh(ASSIGN, ticket_id=opened.ticket_id)])
+    await drained(relay)
+    for record in of_tickets(await records(settings), [opened.ticket_id])[opened.ticket_id]:
+        headers = dict(record.headers)
+        assert headers["traceparent"].decode().startswith(f"00-{opened.trace_id}-")
+        assert (headers["traceparent"][-3:], headers["tracestate"]) == (b"-00", b"rojo=1,congo=2")
 
 
 def headers_of(ce_type: str, at: datetime) -> list[tuple[str, bytes]]:

@@ -18,8 +18,9 @@ from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.single_values import refuse_repeated_headers
-from bus.gateway.http.trace_context import TraceContext, context_of, parent_of, span_under
+from bus.gateway.http.trace_context import context_of, span_under
 from bus.wire.json_body import WHOLE
+from bus.wire.trace_context import TraceContext, parent_of
 
 BODY_SECONDS_MAX = 30.0
 COUNTED_BYTES_MIN = 16 * 1024  # of an answer: less is in the kernel at once
@@ -86,6 +87,8 @@ class RequestMiddleware:
                 status = message["status"]
                 metrics.REQUEST_SECONDS.labels(_route(scope)).observe(time.perf_counter() - began)
                 added = [(b"traceparent", context.traceparent.encode())]
+                if context.tracestate:
+                    added.append((b"tracestate", context.tracestate.encode()))
                 if "body" not in scope["state"]:
                     added.append((b"connection", b"close"))  # the rest of the body would be taken for a request
                 await send({**message, "headers": [*message["headers"], *added]})

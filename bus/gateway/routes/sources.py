@@ -145,13 +145,16 @@ def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
     """Take a delivery whose sender is proven. Raises HttpProblem (401)."""
     body, now = body_of(http), deps_of(http).now()
     headers, delivery_id = _verified(http, source)
+    kept = {key: headers[key] for key in KEPT_HEADERS if key in headers}
+    if tracestate := trace_of(http).tracestate:
+        kept["tracestate"] = tracestate
     return RequestReceived(
         delivery_id=delivery_id,
         source=name,
         client=name,
         method="POST",
         path=http.scope["path"],
-        headers={key: headers[key] for key in KEPT_HEADERS if key in headers},
+        headers=kept,
         body=body,
         received_at=now,
         trace_id=trace_of(http).trace_id,

@@ -82,6 +82,7 @@ class StreamEvent:
         return {
             "ce": {name: header(headers, f"ce_{name}") for name in ("id", "source", "type", "subject", "time")},
             "traceparent": header(headers, "traceparent"),
+            **({"tracestate": state} if (state := header(headers, "tracestate")) else {}),
             "ticket_version": recorded.version,
             "data": event_json(recorded),
         }

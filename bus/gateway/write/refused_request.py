@@ -22,6 +22,8 @@ def request_received(http: HttpRequest, client: Client) -> RequestReceived:
     """Give a request as it came, in the name of a client whose token is good."""
     sent = raw_headers(http.scope)
     headers = {name: sent[raw].decode("latin-1") for raw, name in KEPT_HEADERS.items() if raw in sent}
+    if tracestate := trace_of(http).tracestate:
+        headers["tracestate"] = tracestate
     if client.binding.person:
         headers[ACTOR] = client.binding.person  # no client can send a header of that name
     return RequestReceived(

@@ -55,7 +55,7 @@ class Board:
         """Pin the event. Raises DeliveryFailed."""
         event = call.event
         pin = {"key": call.key, "ticket": event.ticket_id, "version": event.version, "what": dotted(type(event.event))}
-        headers = {"traceparent": call.traceparent}
+        headers = call.trace_headers
         try:
             answer = await self._http.post(self._url, json.dumps(pin).encode(), headers, Deadline.after(call.within_s))
         except NoResponse as failed:
