@@ -35,12 +35,15 @@ def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
 
 
 def spelled(value: Any) -> Any:
-    """Spell a number as the text that is meant, 7 and 7.0 alike; true and false are no texts, and stay. Pure."""
+    """Spell a number as the text that is meant, 7 and 7.0 alike.
+
+    True and false are no texts and stay, as does a number that is not exact any more. Pure.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
     if isinstance(value, float) and value.is_integer():
-        if abs(value) >= EXACT_MAX:
-            raise PydanticCustomError("inexact", "is a number too large to be exact; send it as a string")
-        value = int(value)
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        return str(int(value)) if abs(value) < EXACT_MAX else value
+    return str(value)
 
 
 def _without_nulls(value: Any) -> Any:

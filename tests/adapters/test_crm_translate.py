@@ -151,6 +151,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (b"\xff\xfe", "not_utf8", "$"),
         (b'{"type":true}', "wrong_value", "$.type"),
         (b'{"type":" "}', "wrong_value", "$.type"),
+        (b'{"type":1e300}', "wrong_value", "$.type"),
         (b'{"type":null}', "missing", "$.type"),
         (b'{"type":"\\ud800"}', "lone_surrogate", "$.type"),
         (b'{"type":"a","type":"b"}', "repeated_key", "$.type"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from bus.intake.command_ids import command_id
+from bus.intake.command_ids import command_id, spelled_key
 from tests.fuzz.shots import Answer, Shot
 
 PROBLEM_BYTES_MAX = 16 * 1024
@@ -20,7 +20,7 @@ NOT_KEPT = {
     "method_not_allowed", "body_too_large",
     "content_encoding", "in_flight", "not_http", "head_too_large", "idempotency_key_missing",
     "idempotency_key_malformed", "missing_header", "bad_signature",
-    "stale_delivery",
+    "stale_delivery", "repeated_header", "timestamp_not_seconds",
 }  # fmt: skip
 """Refusals of what has no proven sender, no key or no body worth keeping: they leave an answer and a log line only."""
 
@@ -68,7 +68,7 @@ def kept_as(shot: Shot, answer: Answer, client: str) -> set[str]:
     given = dict(reversed(shot.headers))  # of equal ones the first counts
     if b"/v1/sources" in shot.target:
         return {given[b"webhook-id"].decode()}
-    return {str(command_id(client, given[b"idempotency-key"].decode()))}
+    return {str(command_id(client, spelled_key({"idempotency-key": given[b"idempotency-key"].decode()})))}
 
 
 def log_faults(lines: Iterable[str]) -> list[str]:
