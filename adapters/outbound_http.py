@@ -22,12 +22,16 @@ _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An HTTP answer as far as it was read. `cut` says why its body is not whole; header names in lower case."""
+    """An HTTP answer as far as it was read. `cut` says why its body is not whole; header names in lower case.
+
+    `longer`: it was cut since it is longer than what is read; `body` is then its beginning.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     cut: str = ""
+    longer: bool = False
 
 
 class NoResponse(Exception):
@@ -129,7 +133,8 @@ class OutboundHttp:
             async for chunk in chunks:
                 read += chunk
                 if len(read) > self._answer_bytes_max:
-                    return replace(heard.answer, cut=f"longer than {self._answer_bytes_max} bytes")
+                    most = self._answer_bytes_max
+                    return replace(heard.answer, body=bytes(read[:most]), cut=f"longer than {most} bytes", longer=True)
         return replace(heard.answer, body=bytes(read))
 
 

@@ -1,15 +1,16 @@
 """The CRM as a target: every change of a ticket as a signed webhook (Standard Webhooks), idempotent by `webhook-id`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, Options, TargetAdapter, TargetServices, TicketAt
 from adapters.crm import signature
-from adapters.crm.callback_wire import judge, status_body
+from adapters.crm.callback_fields import AnswerRule, field_path, spelled
+from adapters.crm.callback_wire import USUAL, judge, status_body
 from adapters.outbound_http import Deadline, HttpUrl, NoResponse, OutboundHttp
 from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
@@ -18,13 +19,32 @@ from bus.intake.dispatch import utc_now
 
 ANSWER_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 64
+FieldPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+){0,4}$", max_length=100)]  # Result.IsSuccess
+DoneValues = Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
 
 
 class CrmCallbackOptions(Options):
-    """What the targets file says of a CRM: where it listens, and where the secrets stand. All of them sign."""
+    """What the targets file says of a CRM: where it listens, and where the secrets stand. All of them sign.
+
+    `done_when`: fields of a 2xx answer and their values that mean done, in place of the usual ones; an empty mapping:
+    the status alone counts. `unclear`: what an answer counts as that has none of the fields.
+    """
 
     url: HttpUrl
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
+    done_when: Mapping[FieldPath, DoneValues] | None = None
+    unclear: Literal["done", "unknown"] = "done"
+
+    @property
+    def rule(self) -> AnswerRule:
+        """Give how a 2xx answer is read."""
+        named = self.done_when
+        return AnswerRule(
+            done_when=None
+            if named is None
+            else {field_path(path): frozenset(spelled(value) or "" for value in good) for path, good in named.items()},
+            unclear_is_done=self.unclear == "done",
+        )
 
     def keys(self, secrets: EnvironmentSecrets) -> tuple[signature.Secret, ...]:
         """Read the signing keys. Raises ConfigFileInvalid or SettingsInvalid: the variable, never the value."""
@@ -48,9 +68,11 @@ class CrmCallback:
         keys: Sequence[signature.Secret],
         ticket_at: TicketAt,
         *,
+        rule: AnswerRule = USUAL,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Bind the endpoint, the keys that sign (all of them), and where tickets are looked up. Opens nothing yet."""
+        self._rule = rule
         self._url, self._keys, self._ticket_at, self._now = url, tuple(keys), ticket_at, now
         self._http = OutboundHttp(
             headers={"accept": "application/json", "content-type": "application/json"},
@@ -72,7 +94,7 @@ class CrmCallback:
         except NoResponse as failed:
             kind = FailureKind.UNKNOWN if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, failed.detail) from None
-        judge(answer, self._now())
+        judge(answer, self._now(), self._rule)
         return Effect()
 
     async def confirm(self, call: Call) -> Effect | None:  # noqa: ARG002 - the port's; there is nothing to look up
@@ -90,7 +112,7 @@ class CrmCallback:
 
 
 def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
-    return CrmCallback(options.url, options.keys(secrets), services.ticket_at, now=services.now)
+    return CrmCallback(options.url, options.keys(secrets), services.ticket_at, rule=options.rule, now=services.now)
 
 
 ADAPTER: Final = TargetAdapter(name="crm-callback", options=CrmCallbackOptions, build=_build)

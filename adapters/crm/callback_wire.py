@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, assert_never
 
 import orjson
 
+from adapters.crm.callback_answer import read_body
+from adapters.crm.callback_fields import AnswerRule, Meaning
 from adapters.outbound_http import HttpResponse, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
@@ -38,8 +40,7 @@ _BY_CODE: Final[Mapping[str, FailureKind]] = {
     "20016": FailureKind.UNAUTHORIZED,
     "20017": FailureKind.UNAUTHORIZED,
 }
-_CODE_FIELDS: Final = ("errorCode", "errcode", "code")
-_FINE: Final = re.compile(r"|0|2[0-9]{2}|ok|success", re.IGNORECASE)
+USUAL: Final = AnswerRule()
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too short for a phone, no room for a sentence
 
 
@@ -66,24 +67,34 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
     )
 
 
-def judge(answer: HttpResponse, now: datetime) -> None:
+def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None:
     """Judge an answer: return on success, or raise DeliveryFailed. Total."""
-    code = _code(answer)
+    wait_s = retry_after_s(answer.headers, now)
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
-        raise _failed(kind, f"HTTP {answer.status}", answer, code, retry_after_s(answer.headers, now))
-    if answer.cut:
-        raise _failed(FailureKind.UNKNOWN, f"its answer is not whole: {answer.cut}", answer)
-    if not answer.body.strip():
+        raise _failed(kind, f"HTTP {answer.status}", answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
+    if rule.status_alone:
         return
-    media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media == "text/html" or answer.headers.get("content-encoding", "identity") != "identity":
-        raise _failed(FailureKind.UNKNOWN, "a page or packed bytes where an answer should be", answer)
-    reply = _object(answer.body)
-    if reply is None and media.endswith("json"):
-        raise _failed(FailureKind.UNKNOWN, "its answer is no JSON object", answer)
-    if reply is not None and (reply.get("success") in (False, "false") or _bad_code(reply)):
-        raise _failed(_BY_CODE.get(code, FailureKind.UNKNOWN), "HTTP 200 that tells of a failure", answer, code)
+    if answer.cut and not answer.longer:
+        raise _failed(FailureKind.UNKNOWN, f"its answer is not whole: {answer.cut}", answer)
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise _failed(FailureKind.UNKNOWN, "packed bytes where an answer should be", answer)
+    verdict = read_body(answer, rule)
+    match verdict.meaning:
+        case Meaning.DONE:
+            return
+        case Meaning.UNCLEAR:
+            if not rule.unclear_is_done:
+                raise _failed(FailureKind.UNKNOWN, f"HTTP {answer.status} without a field of `done_when`", answer)
+        case Meaning.UNREADABLE:
+            raise _failed(FailureKind.UNKNOWN, f"{answer.cut or 'a page or broken JSON'}, no answer", answer)
+        case Meaning.FAILED:
+            where = f" in its field {verdict.field}" if verdict.field else ""
+            kind = _BY_CODE.get(verdict.code, FailureKind.UNKNOWN)
+            detail = f"HTTP {answer.status} that tells of a failure{where}"
+            raise _failed(kind, detail, answer, wait_s=wait_s, code=verdict.code)
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _by_class(status: int) -> FailureKind:
@@ -93,26 +104,8 @@ def _by_class(status: int) -> FailureKind:
 
 
 def _failed(
-    kind: FailureKind, detail: str, answer: HttpResponse, code: str = "", wait_s: float | None = None
+    kind: FailureKind, detail: str, answer: HttpResponse, *, wait_s: float | None = None, code: str = ""
 ) -> DeliveryFailed:
-    return DeliveryFailed(kind, detail, status=answer.status, code=code, retry_after_s=wait_s)
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        read = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return read if isinstance(read, dict) else None
-
-
-def _bad_code(reply: Mapping[str, Any]) -> str:
-    """Give the first code that tells of a failure, or nothing."""
-    given = (str(reply[name]).strip() for name in _CODE_FIELDS if reply.get(name) is not None)
-    return next((code for code in given if not _FINE.fullmatch(code)), "")
-
-
-def _code(answer: HttpResponse) -> str:
-    """Give the other side's code where it has the form of one: it is logged, and a text may name people."""
-    code = _bad_code(_object(answer.body) or {})
-    return code if _CODE.fullmatch(code) else ""
+    """Make the failure; its code is the other side's where it has the form of one: a text may name people."""
+    shown = code if _CODE.fullmatch(code) else ""
+    return DeliveryFailed(kind, detail, status=answer.status, code=shown, retry_after_s=wait_s)

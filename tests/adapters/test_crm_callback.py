@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import orjson
@@ -49,7 +50,7 @@ async def _ticket_at(call: Call) -> Ticket:
 async def callback(receiver: CallbackReceiver) -> AsyncIterator[Callback]:
     made = []
 
-    def make(url: str = "", secrets: tuple[str, ...] = (NEW,), **more: Callable[[], datetime]) -> CrmCallback:
+    def make(url: str = "", secrets: tuple[str, ...] = (NEW,), **more: Any) -> CrmCallback:
         keys = [signature.secret(each) for each in secrets]
         made.append(CrmCallback(url or receiver.url, keys, _ticket_at, **more))
         return made[-1]

@@ -132,7 +132,7 @@ async def test_crm_callback_wire_the_texts_of_people_go_with_the_event() -> None
     [
         (b"", None),
         (b"ok", None),
-        (b"[]", FailureKind.UNKNOWN),
+        (b"[]", None),
         (b'{"code":0}', None),
         (b'{"code":200}', None),
         (b'{"code":"OK","success":true}', None),
@@ -140,7 +140,7 @@ async def test_crm_callback_wire_the_texts_of_people_go_with_the_event() -> None
         (b'{"success":false}', FailureKind.UNKNOWN),
         (b'{"errorCode":20016}', FailureKind.UNAUTHORIZED),
         (b'{"errorCode":"10006","errorMessage":"x"}', FailureKind.UNAUTHORIZED),
-        (b'{"code":{"deep":["13800001234"]}}', FailureKind.UNKNOWN),
+        (b'{"code":"13800001234"}', FailureKind.UNKNOWN),
         (b'{"code":', FailureKind.UNKNOWN),
     ],
 )
@@ -242,7 +242,7 @@ def test_crm_callback_wire_the_example_of_a_targets_file_is_one_and_its_comments
     tmp_path: Path,
 ) -> None:
     shipped = resources.files("adapters").joinpath("targets.example.yaml").read_text(encoding="utf-8")
-    said = re.sub(r"^    # ", "    ", shipped, flags=re.MULTILINE).replace("    #   ", "      ")
+    said = re.sub(r"^    (  )?# ", r"    \1", shipped, flags=re.MULTILINE).replace("    #   ", "      ")
     plans = []
     for text in (shipped, said):
         path = tmp_path / "targets.yaml"

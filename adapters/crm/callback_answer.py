@@ -1,0 +1,157 @@
+"""The body of a 2xx answer to a callback, read whole or as far as it came: JSON, XML, SOAP or a word. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+
+import orjson
+
+from adapters.crm.callback_fields import AnswerRule, FieldVerdict, Meaning, read_fields, read_word
+from adapters.outbound_http import HttpResponse
+
+_ITEMS_MAX: Final = 1000  # of an answer that is a list
+_BLANK: Final = " \t\r\n\ufeff"
+_BEGINNING: Final = re.compile(r'\{\s*["}]|\[\s*[\[\]{"0-9tfn-]')
+_AFTER_VALUE: Final = re.compile(r"[ \t\r\n]*([,\]}:])[ \t\r\n]*")
+_UNREADABLE: Final = FieldVerdict(meaning=Meaning.UNREADABLE)
+_UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
+
+
+def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
+    """Judge an answer's body. One longer than the limit is judged by its beginning, where that is JSON or XML."""
+    text = _text(answer)
+    if not text:
+        return _UNREADABLE if answer.longer else _UNCLEAR
+    media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if text.startswith("<"):
+        is_page = media == "text/html" and not text.startswith("<?xml")
+        return _UNREADABLE if is_page else _document(text, rule, whole=not answer.longer)
+    if answer.longer:
+        begun = _begun(text)
+        return _UNREADABLE if begun is None else _value(begun, rule, within=0)
+    return _plain(text, rule, is_json=media.endswith("json"))
+
+
+def _text(answer: HttpResponse) -> str:
+    """Decode UTF-8, with or without a mark, or else GBK, as Chinese systems of before send it."""
+    try:
+        text = answer.body.decode("utf-8", "ignore" if answer.longer else "strict")
+    except UnicodeDecodeError:
+        text = answer.body.decode("gb18030", "replace")
+    return text.strip(_BLANK)
+
+
+def _plain(text: str, rule: AnswerRule, *, is_json: bool = False, within: int = 2) -> FieldVerdict:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        meaning = read_word(text)
+        broken = text.startswith("{") or (is_json and meaning is Meaning.UNCLEAR)
+        return _UNREADABLE if broken else FieldVerdict(meaning=meaning)
+    return _value(value, rule, within=within)
+
+
+def _value(value: object, rule: AnswerRule, *, within: int) -> FieldVerdict:
+    match value:
+        case Mapping():
+            return read_fields(value, rule)
+        case list():
+            verdicts = [_value(one, rule, within=0) for one in value[:_ITEMS_MAX] if isinstance(one, Mapping)]
+            for meaning in (Meaning.FAILED, Meaning.DONE):
+                if found := [one for one in verdicts if one.meaning is meaning]:
+                    return found[0]
+            return _UNCLEAR
+        case bool():
+            return FieldVerdict(meaning=Meaning.DONE if value else Meaning.FAILED)
+        case str() if within:  # JSON in a JSON string, or a word
+            return _plain(value.strip(), rule, within=within - 1)
+        case _:
+            return _UNCLEAR
+
+
+def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
+    read = _xml(text, whole=whole)
+    if read is None:
+        return _UNREADABLE
+    root, content = read
+    if root.casefold() == "envelope":
+        body = content.get("Body")
+        if not isinstance(body, Mapping):
+            return _UNCLEAR
+        if "Fault" in body:
+            return FieldVerdict(meaning=Meaning.FAILED, field="soap fault")
+        content = next((one for one in body.values() if isinstance(one, dict)), {})
+    verdict = read_fields(content, rule)
+    if verdict.meaning is not Meaning.UNCLEAR or len(content) != 1:
+        return verdict
+    (only,) = content.values()  # as <string>{"code":1}</string>
+    return _plain(only, rule) if isinstance(only, str) else verdict
+
+
+def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:
+    """Give the root's name and its content, attributes and elements alike, by local names; None for a page.
+
+    Entities of its own, which can grow without bound, make it unreadable.
+    """
+    parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
+    open_elements, root, content = list[dict[str, Any]](), "", dict[str, Any]()
+    if "<!ENTITY" in text:
+        return None
+    try:
+        parser.feed(text)
+        if whole:
+            parser.close()
+        steps = list(parser.read_events())
+    except ParseError:
+        return None
+    for step in steps:
+        match step:
+            case ("start", Element(tag=tag, attrib=attributes)):
+                name = _local(tag)
+                fields: dict[str, Any] = {_local(key): value for key, value in attributes.items()}
+                if open_elements:
+                    open_elements[-1].setdefault(name, fields)
+                else:
+                    root, content = name, fields
+                open_elements.append(fields)
+            case ("end", Element(tag=tag, text=text_in)):
+                fields = open_elements.pop()
+                leaf = {_local(tag): (text_in or "").strip()}
+                if not fields and not open_elements:
+                    content = leaf
+                elif not fields and open_elements[-1].get(_local(tag)) is fields:
+                    open_elements[-1] |= leaf
+            case _:
+                pass  # nothing else is asked for
+    return None if not root or root.casefold() == "html" else (root, content)
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _begun(text: str) -> object:
+    """Give what stands whole at the beginning of JSON that is cut off: an object's fields, a list's items; or None."""
+    if not _BEGINNING.match(text):
+        return None
+    fields, items = dict[str, Any](), list[Any]()
+    position = len(text) - len(text[1:].lstrip())
+    decoder, name = json.JSONDecoder(), None
+    try:
+        while True:
+            value, position = decoder.raw_decode(text, position)
+            after = _AFTER_VALUE.match(text, position)
+            if after is None:
+                break
+            position = after.end()
+            if after[1] == ":":
+                name = value
+            elif text[0] == "{":
+                fields[str(name)] = value
+            else:
+                items.append(value)
+    except (ValueError, RecursionError):
+        pass  # here it was cut
+    return fields if text[0] == "{" else items
