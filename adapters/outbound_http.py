@@ -10,7 +10,7 @@ from datetime import MAXYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime, parsedate_tz
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import httpx2
 from pydantic import AfterValidator
@@ -63,6 +63,17 @@ class Deadline:
         return f"no answer within {self.within_s:g} s"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """How calls leave: certificates trusted and shown, and a proxy. By itself: public authorities, directly."""
+
+    trust: ssl.SSLContext | None = None
+    proxy: httpx2.Proxy | None = None
+
+
+DIRECT: Final = Egress()
+
+
 class OutboundHttp:
     """One system's HTTP client. Follows no redirect, asks no proxy of the environment, unpacks nothing.
 
@@ -78,6 +89,7 @@ class OutboundHttp:
         answer_bytes_max: int,
         reuse: bool = False,
         cookies: bool = False,
+        egress: Egress = DIRECT,
     ) -> None:
         """Open nothing yet."""
         self._answer_bytes_max = answer_bytes_max
@@ -87,7 +99,8 @@ class OutboundHttp:
             limits=httpx2.Limits(
                 max_connections=connections_max, max_keepalive_connections=connections_max if reuse else 0
             ),
-            verify=_trust(),
+            verify=egress.trust or _public_trust_once(),
+            proxy=egress.proxy,
             follow_redirects=False,
             trust_env=False,
         )
@@ -145,8 +158,10 @@ class _Heard:
     sent: bool = False
     answer: HttpResponse | None = None
 
-    async def trace(self, step: str, _info: object) -> None:
-        self.sent = self.sent or step.endswith(_SENDING)
+    async def trace(self, step: str, info: Mapping[str, Any]) -> None:
+        """Note that the request leaves; what asks a proxy for a tunnel is not yet the request."""
+        if step.endswith(_SENDING):
+            self.sent = self.sent or info["request"].method != b"CONNECT"
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -180,7 +195,12 @@ def _checked(url: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_checked)]  # of an option: an address that holds no password
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """Read the certificate authorities once: it takes as long as many calls."""
+def public_trust() -> ssl.SSLContext:
+    """Give a context of its own that trusts the public certificate authorities, whatever the environment says."""
     return httpx2.create_ssl_context(trust_env=False)
+
+
+@cache
+def _public_trust_once() -> ssl.SSLContext:
+    """Read the certificate authorities once: it takes as long as many calls."""
+    return public_trust()

@@ -8,7 +8,8 @@ from adapters.adapter import (
     TargetAdapter,
     TargetServices,
 )
-from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
+from adapters.http_options import HttpOptions
+from adapters.outbound_http import Deadline, Egress, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
 from adapters.source_contract import command_id
 from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
@@ -31,8 +32,10 @@ __all__ = [
     "Deadline",
     "DeliveryFailed",
     "Effect",
+    "Egress",
     "EnvironmentSecrets",
     "FailureKind",
+    "HttpOptions",
     "HttpResponse",
     "HttpUrl",
     "Ignored",

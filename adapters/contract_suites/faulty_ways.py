@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ def _closing(message: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[str]:
+async def listening(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve each connection until it or the block ends; gives host:port."""
     open_now = set[asyncio.Task[None]]()
     ended = False
@@ -121,7 +122,7 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
             open_now.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(one, HOST, 0)
+    server = await asyncio.start_server(one, HOST, 0, ssl=tls)
     try:
         yield f"{HOST}:{server.sockets[0].getsockname()[1]}"
     finally:

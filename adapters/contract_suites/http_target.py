@@ -10,6 +10,7 @@ from email.utils import format_datetime
 import orjson
 import pytest
 
+from adapters.adapter import EnvironmentSecrets
 from adapters.contract_suites.faulty_ways import (
     TRICKLE_S,
     Loss,
@@ -25,7 +26,10 @@ from adapters.contract_suites.target import (
     all_text_of,
     capture_logs,
     next_attempt,
+    services,
 )
+from adapters.http_options import HttpOptions
+from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 
 SHORT_S = 1.0  # a deadline that is run into; a third of it is for connecting
@@ -79,6 +83,14 @@ class HttpTargetContract(TargetContract):
                 async with self.target(system.url) as target:
                     await next_attempt(target, self.call(), unsure=unsure)
                 assert system.effects() == 1, f"after answer {number} of {exchanges} was lost"
+
+    def test_a_ca_file_that_cannot_be_read_is_named(self) -> None:
+        if not issubclass(self.adapter.options, HttpOptions):
+            pytest.skip("its options are no HttpOptions")
+        options = {**self.options("https://127.0.0.1:9"), "ca_file": "/nowhere/ca.pem"}
+        given = EnvironmentSecrets(environment=self.secrets, where="targets.it")
+        with pytest.raises(ConfigFileInvalid, match=r"targets\.it.*\.ca_file: /nowhere/ca\.pem cannot be read"):
+            self.adapter.build(self.adapter.options.model_validate(options), given, services())
 
     def test_a_system_that_is_not_there_is_unreachable(self) -> None:
         async def absent() -> None:

@@ -155,8 +155,7 @@ class TargetContract(ABC):
         """Build the target as the bus does."""
         options = self.adapter.options.model_validate(self.options(url))
         given = EnvironmentSecrets(environment=self.secrets if secrets is None else secrets, where="targets.it")
-        services = TargetServices(name="it", ticket_at=_ticket_at, now=lambda: datetime.now(UTC))
-        return self.adapter.build(options, given, services)
+        return self.adapter.build(options, given, services())
 
     @asynccontextmanager
     async def target(self, url: str) -> AsyncIterator[Target]:
@@ -195,6 +194,11 @@ class TargetContract(ABC):
         target = {"adapter": self.adapter.name, "events": [type(self.event).__name__], "options": options}
         path.write_bytes(orjson.dumps({"targets": {"it": target}}))
         load_targets_config(path, {self.adapter.name: self.adapter})
+
+
+def services() -> TargetServices:
+    """Lend a target what the bus lends it."""
+    return TargetServices(name="it", ticket_at=_ticket_at, now=lambda: datetime.now(UTC))
 
 
 async def next_attempt(target: Target, call: Call, *, unsure: bool) -> Effect:

@@ -7,11 +7,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from adapters.adapter import EnvironmentSecrets, Options, TargetAdapter, TargetServices, TicketAt
+from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices, TicketAt
 from adapters.crm import signature
 from adapters.crm.callback_fields import AnswerRule, field_path, spelled
 from adapters.crm.callback_wire import USUAL, judge, status_body
-from adapters.outbound_http import Deadline, HttpUrl, NoResponse, OutboundHttp
+from adapters.http_options import HttpOptions
+from adapters.outbound_http import DIRECT, Deadline, Egress, HttpUrl, NoResponse, OutboundHttp
 from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.errors import StoreUnavailable
@@ -23,7 +24,7 @@ FieldPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+){0,4}$", max_lengt
 DoneValues = Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
 
 
-class CrmCallbackOptions(Options):
+class CrmCallbackOptions(HttpOptions):
     """What the targets file says of a CRM: where it listens, and where the secrets stand. All of them sign.
 
     `done_when`: fields of a 2xx answer and their values that mean done, in place of the usual ones; an empty mapping:
@@ -69,6 +70,7 @@ class CrmCallback:
         ticket_at: TicketAt,
         *,
         rule: AnswerRule = USUAL,
+        egress: Egress = DIRECT,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Bind the endpoint, the keys that sign (all of them), and where tickets are looked up. Opens nothing yet."""
@@ -78,6 +80,7 @@ class CrmCallback:
             headers={"accept": "application/json", "content-type": "application/json"},
             connections_max=CONNECTIONS_MAX,
             answer_bytes_max=ANSWER_BYTES_MAX,
+            egress=egress,
         )
 
     async def send(self, call: Call) -> Effect:
@@ -112,7 +115,14 @@ class CrmCallback:
 
 
 def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
-    return CrmCallback(options.url, options.keys(secrets), services.ticket_at, rule=options.rule, now=services.now)
+    return CrmCallback(
+        options.url,
+        options.keys(secrets),
+        services.ticket_at,
+        rule=options.rule,
+        egress=options.egress(secrets, services.now()),
+        now=services.now,
+    )
 
 
 ADAPTER: Final = TargetAdapter(name="crm-callback", options=CrmCallbackOptions, build=_build)

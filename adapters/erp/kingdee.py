@@ -28,7 +28,7 @@ from adapters.erp.kingdee_answers import (
 )
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_wire import KingdeeSettings, Order
-from adapters.outbound_http import Deadline, NoResponse, OutboundHttp, retry_after_s
+from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.intake.dispatch import utc_now
 
@@ -54,7 +54,9 @@ class Kingdee:
 
     idempotent = False
 
-    def __init__(self, settings: KingdeeSettings, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, settings: KingdeeSettings, *, egress: Egress = DIRECT, now: Callable[[], datetime] = utc_now
+    ) -> None:
         """Bind an account; nothing is sent before the first call."""
         self._settings, self._now = settings, now
         self._http = OutboundHttp(
@@ -63,6 +65,7 @@ class Kingdee:
             answer_bytes_max=ANSWER_BYTES_MAX,
             reuse=True,
             cookies=True,
+            egress=egress,
         )
         self._login = asyncio.Lock()
         self._session = 0  # how many logins there were: the number of the session that counts
@@ -233,7 +236,7 @@ def _again(failure: DeliveryFailed) -> DeliveryFailed:
 
 
 def _build(options: KingdeeOptions, secrets: EnvironmentSecrets, services: TargetServices) -> Kingdee:
-    return Kingdee(options.settings(secrets), now=services.now)
+    return Kingdee(options.settings(secrets), egress=options.egress(secrets, services.now()), now=services.now)
 
 
 ADAPTER: Final = TargetAdapter(name="kingdee", options=KingdeeOptions, build=_build)

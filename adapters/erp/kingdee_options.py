@@ -2,13 +2,14 @@
 
 from pydantic import Field
 
-from adapters.adapter import EnvironmentSecrets, Options
+from adapters.adapter import EnvironmentSecrets
 from adapters.erp.kingdee_wire import KingdeeSettings
+from adapters.http_options import HttpOptions
 from adapters.outbound_http import HttpUrl
 from bus.config_file import VariableName
 
 
-class KingdeeOptions(Options):
+class KingdeeOptions(HttpOptions):
     """`base_url` without /k3cloud. `app_secret` names the environment variable that holds it."""
 
     base_url: HttpUrl
@@ -24,4 +25,4 @@ class KingdeeOptions(Options):
     def settings(self, secrets: EnvironmentSecrets) -> KingdeeSettings:
         """Read the secret and give the adapter's settings. Raises ConfigFileInvalid."""
         secret = secrets.read(self.app_secret).get_secret_value()
-        return KingdeeSettings(**{**self.model_dump(), "app_secret": secret})
+        return KingdeeSettings(**{**self.model_dump(exclude=set(HttpOptions.model_fields)), "app_secret": secret})

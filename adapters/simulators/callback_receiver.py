@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -109,8 +110,10 @@ class CallbackReceiver:
         *secrets: str,
         remembers: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes."""
+        self._tls = tls
         self.ledger = Ledger()
         self._keys = tuple(signature.secret(each, where="the receiver's secret") for each in secrets)
         self._remembers, self._now = remembers, now
@@ -124,7 +127,7 @@ class CallbackReceiver:
     @property
     def url(self) -> str:
         """Give the address that callbacks go to."""
-        return f"http://127.0.0.1:{self._port}/callbacks"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/callbacks"
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -136,7 +139,9 @@ class CallbackReceiver:
     async def start(self) -> None:
         """Listen, on the port it had before. Idempotent."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=HEAD_BYTES_MAX)
+            self._server = await asyncio.start_server(
+                self._serve, "127.0.0.1", self._port, limit=HEAD_BYTES_MAX, ssl=self._tls
+            )
             self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -9,10 +9,10 @@ from ticketbus.adapters import (
     Effect,
     EnvironmentSecrets,
     FailureKind,
+    HttpOptions,
     HttpResponse,
     HttpUrl,
     NoResponse,
-    Options,
     OutboundHttp,
     TargetAdapter,
     TargetServices,
@@ -29,7 +29,7 @@ KINDS = {
 }
 
 
-class BoardOptions(Options):
+class BoardOptions(HttpOptions):
     """Where the board is, and which environment variable holds the token."""
 
     url: HttpUrl
@@ -49,6 +49,7 @@ class Board:
             headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
             connections_max=4,
             answer_bytes_max=65_536,
+            egress=options.egress(secrets, services.now()),
         )
 
     async def send(self, call: Call) -> Effect:
