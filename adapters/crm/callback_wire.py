@@ -13,6 +13,7 @@ from adapters.outbound_http import HttpResponse, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
+from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.wire.codec import plain
 
@@ -44,6 +45,13 @@ USUAL: Final = AnswerRule()
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too short for a phone, no room for a sentence
 
 
+_FAILED_IN_WORDS: Final = Text("应答文本表示失败", "the text of its answer tells of a failure")
+_NOT_WHOLE: Final = Text("应答在中途断开", "its answer is not whole")
+_PACKED: Final = Text("应答为压缩内容", "its answer is packed")
+_NO_ANSWER: Final = Text("应答是网页、残缺的 JSON 或过长的文本", "its answer is a page, broken JSON or endless text")
+_NOTHING_SAYS_DONE: Final = Text("应答中没有表示成功的字段", "no field of its answer says that it is done")
+
+
 def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
     """Write the callback: the event's own fields in clear, and `ticket` as the event left it. Stable over attempts."""
     return orjson.dumps(
@@ -72,27 +80,27 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
     wait_s = retry_after_s(answer.headers, now)
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
-        raise _failed(kind, f"HTTP {answer.status}", answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
+        raise _failed(kind, None, answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
     if rule.status_alone:
         return
     if answer.cut and not answer.longer:
-        raise _failed(FailureKind.UNKNOWN, f"its answer is not whole: {answer.cut}", answer)
+        raise _failed(FailureKind.UNKNOWN, _NOT_WHOLE, answer)
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise _failed(FailureKind.UNKNOWN, "packed bytes where an answer should be", answer)
+        raise _failed(FailureKind.UNKNOWN, _PACKED, answer)
     verdict = read_body(answer, rule)
     match verdict.meaning:
         case Meaning.DONE:
             return
         case Meaning.UNCLEAR:
             if not rule.unclear_is_done:
-                raise _failed(FailureKind.UNKNOWN, f"HTTP {answer.status} without a field of `done_when`", answer)
+                raise _failed(FailureKind.UNKNOWN, _NOTHING_SAYS_DONE, answer)
         case Meaning.UNREADABLE:
-            raise _failed(FailureKind.UNKNOWN, f"{answer.cut or 'a page or broken JSON'}, no answer", answer)
+            raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
-            where = f" in its field {verdict.field}" if verdict.field else ""
             kind = _BY_CODE.get(verdict.code, FailureKind.UNKNOWN)
-            detail = f"HTTP {answer.status} that tells of a failure{where}"
-            raise _failed(kind, detail, answer, wait_s=wait_s, code=verdict.code)
+            where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
+            why = where if verdict.field else _FAILED_IN_WORDS
+            raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)
         case _ as unknown:
             assert_never(unknown)
 
@@ -104,8 +112,10 @@ def _by_class(status: int) -> FailureKind:
 
 
 def _failed(
-    kind: FailureKind, detail: str, answer: HttpResponse, *, wait_s: float | None = None, code: str = ""
+    kind: FailureKind, why: Text | None, answer: HttpResponse, *, wait_s: float | None = None, code: str = ""
 ) -> DeliveryFailed:
     """Make the failure; its code is the other side's where it has the form of one: a text may name people."""
     shown = code if _CODE.fullmatch(code) else ""
+    also = f": {answer.cut}" if answer.cut else ""
+    detail = f"HTTP {answer.status}{also}" + (f", {why}" if why else "")
     return DeliveryFailed(kind, detail, status=answer.status, code=shown, retry_after_s=wait_s)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.crm.callback import CrmCallbackOptions
-from adapters.crm.callback_wire import USUAL, judge
+from adapters.crm.callback_wire import judge
 from adapters.outbound_http import HttpResponse
 from bus.delivery.target import DeliveryFailed, FailureKind
 from tests.adapters.test_crm_callback_wire import NOW, PHONE
@@ -233,5 +233,5 @@ def test_crm_callback_answers_fields_that_cannot_be_are_refused(wrong: Any) -> N
 def test_crm_callback_answers_the_field_that_failed_is_named_with_its_code() -> None:
     failed = judged('{"errcode":47001,"errmsg":"x"}')
     assert failed is not None
-    assert (failed.detail, failed.code) == ("HTTP 200 that tells of a failure in its field errcode", "47001")
-    assert USUAL.unclear_is_done
+    zh, en = "应答中 errcode 表示失败", "errcode in its answer tells of a failure"
+    assert (failed.detail, failed.code) == (f"HTTP 200, {zh} / {en}", "47001")

@@ -158,13 +158,17 @@ def test_crm_callback_wire_an_http_200_is_judged_by_its_body(body: bytes, kind: 
     | st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
         lambda each: st.dictionaries(st.sampled_from(["code", "errcode", "success", "x"]), each),
-    ).map(lambda value: orjson.dumps(value, default=str)),
+    ).map(lambda value: orjson.dumps(value, default=str))
+    | st.builds(
+        bytes.__add__, st.sampled_from([b"<a b='1'><c>", b'{"code":', b'[{"ok":', b'"{']), st.binary(max_size=9)
+    ),
     st.sampled_from(["", "no answer within 1 s"]),
+    st.booleans(),
 )
 def test_crm_callback_wire_every_answer_is_a_success_or_a_failure_with_a_kind(
-    status: int, headers: dict[str, str], body: bytes, cut: str
+    status: int, headers: dict[str, str], body: bytes, cut: str, longer: bool
 ) -> None:
-    failed = judged(HttpResponse(status=status, headers=headers, body=body, cut=cut))
+    failed = judged(HttpResponse(status=status, headers=headers, body=body, cut=cut, longer=longer))
     if failed is None:
         assert 200 <= status < 300
     else:
