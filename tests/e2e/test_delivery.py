@@ -136,6 +136,9 @@ async def test_delivery_parts_are_issued_by_the_erp_and_the_crm_is_told_everythi
         assert world.erp.books.effects(bill.number) == {"made": 1, "submitted": 1, "audited": 1}
         trace_ids = {one.split("-")[1] for one in world.erp.traceparents if one}
         assert trace_ids == {one.traceparent.split("-")[1] for one in world.crm.ledger.effects}
+        contents = {one.body["type"]: one.body["data"]["event"] for one in world.crm.ledger.effects}
+        assert contents["ticket.opened"]["customer"] == {"name": "李雷", "phone": "13812345678", "address": ""}
+        assert [part["part_no"] for part in contents["parts.issued"]["parts"]] == [PART]
         assert "13812345678" not in bus.log_of("worker")
         assert "李雷" not in bus.log_of("worker")
 
