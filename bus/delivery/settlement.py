@@ -102,9 +102,13 @@ def written_down(
 
 
 def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime) -> AttemptHistory:
-    """Sum up the row's attempts; a probe of a target that is down does not count against the row."""
+    """Sum up the row's attempts; a probe of a target that is down does not count against the row.
+
+    Its time begins anew after the target wanted no calls: how long the pause was is not the row's fault.
+    """
     counted = sum(
         one["kind"] == failed_attempt["kind"] and not one.get("probe") for one in (*claim.failures, failed_attempt)
     )
-    since = datetime.fromisoformat(claim.failures[0]["at"]) if claim.failures else now
+    gone = max((number for number, one in enumerate(claim.failures) if one["kind"] == FailureKind.GONE), default=-1)
+    since = datetime.fromisoformat(claim.failures[gone + 1]["at"]) if claim.failures[gone + 1 :] else now
     return AttemptHistory(since=since, attempts=claim.attempt, counted=counted)
