@@ -28,7 +28,10 @@ class ClockState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRow:
-    """One SLA target. `due_at`, `warn_at` are None while its clock stands; imported history has no `next_alarm_at`."""
+    """One SLA target. `due_at`, `warn_at` are None while its clock stands; imported history has no `next_alarm_at`.
+
+    A broken one fell due at `breached_at`, and has no `warn_at`.
+    """
 
     ticket_id: TicketId
     clock: ClockName

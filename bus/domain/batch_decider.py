@@ -6,14 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from bus.domain import refusals
-from bus.domain.commands import Escalate, OpenTicket, Request
+from bus.domain.commands import OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
-from bus.domain.events import Event, Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.events import Event, Recorded, SlaBreachWithdrawn
 from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
+from bus.domain.sla import is_own
 from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number, trace_key
@@ -186,13 +187,13 @@ def _settle_one(
     if ticket is None and trace_id == request.trace_id:
         settled.traces[ticket_id] = request.caller_trace
     for event in events:
-        own = _own(event, request)
+        own = is_own(event, request.command)
         recorded = Recorded(
             event_id=new_event_id(),
             ticket_id=ticket_id,
             version=ticket.version + 1 if ticket else 1,
             trace_id=trace_id,
-            occurred_at=max(request.at, ticket.last_at) if own and ticket else request.at,
+            occurred_at=_occurred_at(event, request, ticket if own else None, recorded_at),
             recorded_at=recorded_at,
             source=request.source,
             actor=BUS if own else request.actor,
@@ -222,11 +223,15 @@ def _settle_one(
     return _accepted(done, repeated=False)
 
 
-def _own(event: Event, request: Request) -> bool:
-    """Say whether an event is the bus's own: an SLA clock that ran out before the command."""
-    if isinstance(event, TicketEscalated):
-        return not isinstance(request.command, Escalate)
-    return isinstance(event, SlaWarned | SlaBreached)
+def _occurred_at(event: Event, request: Request, ticket: Ticket | None, recorded_at: datetime) -> datetime:
+    """Say when an event happened: of `ticket`, which the bus's own ones have, its time never runs backwards.
+
+    A breach is withdrawn when the bus hears of its answer, which is after it was told.
+    """
+    if ticket is None:
+        return request.at
+    own_at = max(request.at, ticket.last_at)
+    return max(own_at, recorded_at, event.due_at) if isinstance(event, SlaBreachWithdrawn) else own_at
 
 
 def _decided(

@@ -61,8 +61,8 @@ from bus.domain.events import (
 )
 from bus.domain.preconditions import check, check_person, check_photos, check_sha256
 from bus.domain.rules import Rules
-from bus.domain.sla import breach, overdue, warn
-from bus.domain.terms import EvidenceKind, JoinCause, State, Tick, WaitingFor
+from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
+from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import is_ticket_number
@@ -109,6 +109,7 @@ def join_ticket(request: Request, ticket: Ticket, cause: JoinCause, rules: Rules
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
     _check_names(command)
     return (
+        *overdue(ticket, max(request.at, ticket.last_at)),
         ReportJoined(
             cause=cause,
             source_no=command.source_no,
@@ -143,7 +144,7 @@ def _check_names(command: OpenTicket) -> None:
 def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     """Answer a command on a ticket with what happens, or CommandRefused. Nothing may happen: an empty answer.
 
-    SLA targets that fell due before the command are breached first, so that a breach is recorded even without a timer.
+    First SLA targets that fell due before it are breached, and breaches withdrawn that it shows to be none.
     """
     command = request.command
     if isinstance(command, Resolve):  # the photos in evidence count: the deliverable is judged as a whole
@@ -157,7 +158,7 @@ def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     events = _answer(request, command, ticket, rules)
     if isinstance(command, WarnSla | BreachSla):
         return events
-    return (*overdue(ticket, max(request.at, ticket.last_at)), *events)
+    return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
 
 def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
@@ -193,7 +194,7 @@ def _dispatching(
         case Return(reason=reason):
             return (_returned(request, ticket, reason),)
         case Accept(note=note):
-            if ticket.accepted_at:
+            if ticket.accepted_at and not stopped_in_time(ticket, ClockName.FIRST_RESPONSE, request.at):
                 raise refusals.already("accepted", "该工单已接单", "the ticket is accepted already")
             return (AssignmentAccepted(note=note),)
         case Depart(expected_at=expected_at):

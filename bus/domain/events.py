@@ -223,6 +223,17 @@ class SlaBreached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlaBreachWithdrawn:
+    """A breach did not happen: what stopped the clock in time was only told after it; `due_at` is the breach's."""
+
+    clock: fields.ClockName
+    due_at: fields.DueAt
+    limit_s: fields.LimitS
+    stopped_at: Annotated[datetime, Doc("when the clock stopped, by the own time of what stopped it, UTC")]
+    met: Annotated[bool, Doc("the promise was met then; false: the clock stands in a pause")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketEscalated:
     """The ticket is on the board of the role named."""
 
@@ -262,6 +273,7 @@ Event = (
     | TicketReopened
     | SlaWarned
     | SlaBreached
+    | SlaBreachWithdrawn
     | TicketEscalated
     | PersonalDataErased
 )

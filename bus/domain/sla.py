@@ -1,11 +1,33 @@
-"""What a ticket's promises give rise to: a warning at 80 %, a breach with its escalation, each once, never early."""
+"""What a ticket's promises give rise to: a warning at 80 %, a breach with its escalation, each once, never early.
 
+A breach is withdrawn when it is told later that the clock had been stopped in time.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bus.domain.events import Event, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.commands import Command, Escalate
+from bus.domain.events import (
+    AssignmentAccepted,
+    EngineerArrived,
+    EngineerDeparted,
+    Event,
+    SlaBreached,
+    SlaBreachWithdrawn,
+    SlaWarned,
+    TicketEscalated,
+    TicketResolved,
+    WorkPaused,
+    WorkStarted,
+)
 from bus.domain.sla_clock import due_at, warn_at
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of
+
+STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
+    ClockName.FIRST_RESPONSE: (AssignmentAccepted, EngineerDeparted, EngineerArrived, WorkStarted),
+    ClockName.RESOLUTION: (TicketResolved, WorkPaused),
+}
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
@@ -25,6 +47,41 @@ def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
         SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
         TicketEscalated(to="team_lead", reason=reason),
     )
+
+
+def withdrawn(ticket: Ticket, events: Sequence[Event], at: datetime) -> tuple[Event, ...]:
+    """Withdraw the breaches of clocks that `events` stopped in time by their own `at`, though told later. Pure."""
+    found = list[Event]()
+    for name in ClockName:
+        clock, stopped_at = clock_of(ticket, name), stopped_in_time(ticket, name, at)
+        stop = next((event for event in events if isinstance(event, STOPS[name])), None)
+        if stop and stopped_at and clock.breached_at:
+            met = not isinstance(stop, WorkPaused)
+            found.append(
+                SlaBreachWithdrawn(
+                    clock=name, due_at=clock.breached_at, limit_s=clock.limit_s, stopped_at=stopped_at, met=met
+                )
+            )
+    return tuple(found)
+
+
+def stopped_in_time(ticket: Ticket, name: ClockName, at: datetime) -> datetime | None:
+    """Say when a clock with a breach stopped, if it did at `at`; None when that is too late, or it stood then. Pure.
+
+    Not before it began to run. A first response counts when it is told after a later one, too.
+    """
+    clock = clock_of(ticket, name)
+    began = ticket.opened_at if name is ClockName.FIRST_RESPONSE else clock.running_since
+    if ticket.historic or clock.breached_at is None or began is None:
+        return None
+    return stopped_at if (stopped_at := max(at, began)) <= clock.breached_at else None
+
+
+def is_own(event: Event, command: Command) -> bool:
+    """Say whether an event is the bus's own: a clock that ran out before the command, or had not after all. Pure."""
+    if isinstance(event, TicketEscalated):
+        return not isinstance(command, Escalate)
+    return isinstance(event, SlaWarned | SlaBreached | SlaBreachWithdrawn)
 
 
 def warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:

@@ -18,7 +18,7 @@ class SlaLimit:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Clock:
-    """A promise of `limit_s` seconds; stands still while `running_since` is None."""
+    """A promise of `limit_s` seconds; stands still while `running_since` is None. `breached_at` is when it fell due."""
 
     limit_s: int
     spent: timedelta = timedelta(0)
@@ -29,13 +29,13 @@ class Clock:
 
 
 def due_at(clock: Clock) -> datetime | None:
-    """Say when the promise falls due if the clock goes on running; None while it stands."""
-    return _when_spent(clock, timedelta(seconds=clock.limit_s))
+    """Say when the promise falls due if the clock goes on running, or fell due; None while it stands unbroken."""
+    return clock.breached_at or _when_spent(clock, timedelta(seconds=clock.limit_s))
 
 
 def warn_at(clock: Clock) -> datetime | None:
-    """Say when 80 % will be spent; None while the clock stands."""
-    return _when_spent(clock, timedelta(seconds=clock.limit_s) * WARN_SHARE)
+    """Say when 80 % will be spent; None while the clock stands, and of a broken promise."""
+    return None if clock.breached_at else _when_spent(clock, timedelta(seconds=clock.limit_s) * WARN_SHARE)
 
 
 def next_alarm_at(clock: Clock) -> datetime | None:
@@ -63,6 +63,14 @@ def stop(clock: Clock, at: datetime) -> Clock:
 def settle(clock: Clock, at: datetime) -> Clock:
     """Keep the promise, in time or late; settling twice changes nothing."""
     return clock if clock.settled_at else replace(stop(clock, at), settled_at=at)
+
+
+def withdraw(clock: Clock, stopped_at: datetime, *, met: bool) -> Clock:
+    """Take a breach back: the clock stopped at `stopped_at`, in time, whether it runs still or was settled late."""
+    until = clock.settled_at or stopped_at
+    running = until if clock.running_since is None else clock.running_since
+    spent = clock.spent + (stopped_at - running)
+    return replace(clock, spent=spent, running_since=None, breached_at=None, settled_at=stopped_at if met else None)
 
 
 def _when_spent(clock: Clock, share: timedelta) -> datetime | None:

@@ -25,6 +25,7 @@ from bus.domain.events import (
     Recorded,
     ReportJoined,
     SlaBreached,
+    SlaBreachWithdrawn,
     SlaWarned,
     TicketAssigned,
     TicketEscalated,
@@ -191,6 +192,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
         case SlaBreached(clock=name, due_at=due_at):
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
+        case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
+            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
         case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():

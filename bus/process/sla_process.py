@@ -37,9 +37,12 @@ def _react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
     due_at, warn_at = sla_clock.due_at(clock), sla_clock.warn_at(clock)
     if due_at is None or warn_at is None:
         return ()
+    # A breach that was withdrawn may come again at the same time: the clock has been stopped and started in between.
+    stops = ticket.pauses + ticket.reopens
+    own = f"{due.name} {stops}" if stops else due.name
     if due_at <= due.now:
-        return (WantedCommand(command=BreachSla(clock=name), name=due.name, at=due_at),)
-    return (WantedCommand(command=WarnSla(clock=name), name=due.name, at=warn_at),)
+        return (WantedCommand(command=BreachSla(clock=name), name=own, at=due_at),)
+    return (WantedCommand(command=WarnSla(clock=name), name=own, at=warn_at),)
 
 
 SLA = ProcessManager(name="sla", deadlines=_deadlines, react=_react, claim=_CLAIM)

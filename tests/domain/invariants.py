@@ -1,7 +1,6 @@
 """What must hold of every log, whatever was wanted: checked by folding it and by a clock of the tests' own."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from bus.domain.events import (
     EngineerDeparted,
     Recorded,
     SlaBreached,
+    SlaBreachWithdrawn,
     SlaWarned,
     TicketOpened,
     TicketReopened,
@@ -25,8 +25,9 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket, clock_of, evolve
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.wire.codec import ticket_from_json, ticket_json
@@ -50,9 +51,21 @@ def folded(log: Sequence[Recorded]) -> Ticket:
         assert (ticket.resolved_at is not None) == (ticket.state in {State.RESOLVED, State.CLOSED})
         assert ticket.paused_for is None or ticket.state is State.IN_PROGRESS
         assert ticket.substate is None or ticket.state is State.IN_PROGRESS
+        assert before is None or ticket.last_at >= before.last_at
+        clocks_are_sound(ticket)
     assert ticket
     assert ticket_from_json(ticket_json(ticket)) == ticket
     return ticket
+
+
+def clocks_are_sound(ticket: Ticket) -> None:
+    """Hold each clock against itself: nothing is spent backwards, nothing broken falls due later or was met in time."""
+    for name in ClockName:
+        clock = clock_of(ticket, name)
+        assert clock.spent >= timedelta(0)
+        if clock.breached_at is not None:
+            assert due_at(clock) == clock.breached_at
+            assert clock.settled_at is None or clock.settled_at > clock.breached_at
 
 
 def each_command_has_one_effect(log: Sequence[Recorded], outcomes: Sequence[Outcome]) -> None:
@@ -72,17 +85,29 @@ def each_command_has_one_effect(log: Sequence[Recorded], outcomes: Sequence[Outc
 
 
 def promises_are_told_once(log: Sequence[Recorded]) -> None:
-    """Hold warnings and breaches of a ticket's log: at most one of each per clock, never early, none after a breach."""
-    told = Counter((type(r.event), r.event.clock) for r in log if isinstance(r.event, SlaWarned | SlaBreached))
-    assert not told or max(told.values()) == 1
-    broken: set[ClockName] = set()
+    """Hold warnings and breaches of a ticket's log: each told once and never early, and withdrawn if it was kept."""
+    warned: set[ClockName] = set()
+    broken: dict[ClockName, datetime] = {}
+    runs_on = False  # the resolution clock, since its breach
     for recorded in log:
         match recorded.event:
-            case SlaBreached(clock=clock, due_at=due_at):
-                assert recorded.occurred_at >= due_at
-                broken.add(clock)
             case SlaWarned(clock=clock):
+                assert clock not in warned
                 assert clock not in broken
+                warned.add(clock)
+            case SlaBreached(clock=clock, due_at=due):
+                assert clock not in broken
+                assert recorded.occurred_at >= due
+                broken[clock] = due
+                runs_on = runs_on or clock is ClockName.RESOLUTION
+            case SlaBreachWithdrawn(clock=clock, due_at=due, stopped_at=stopped_at):
+                assert broken.pop(clock) == due
+                assert stopped_at <= due <= recorded.occurred_at
+            case event if isinstance(event, RESPONSES) and ClockName.FIRST_RESPONSE in broken:
+                assert recorded.occurred_at > broken[ClockName.FIRST_RESPONSE]
+            case event if isinstance(event, STOPS) and ClockName.RESOLUTION in broken:
+                assert not runs_on or recorded.occurred_at > broken[ClockName.RESOLUTION]
+                runs_on = False
             case _:
                 pass
 
@@ -103,7 +128,8 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
             assert event.due_at == (response_due if event.clock is ClockName.FIRST_RESPONSE else resolution_due)
             assert not (answered and event.clock is ClockName.FIRST_RESPONSE)
             broken[event.clock] = event.due_at
-        elif isinstance(event, RESPONSES):
+        assert not isinstance(event, SlaBreachWithdrawn)
+        if isinstance(event, RESPONSES):
             assert answered or at <= response_due or ClockName.FIRST_RESPONSE in broken
             answered = True
         if isinstance(event, STOPS) and since:

@@ -20,10 +20,12 @@ def test_own_time_a_resume_told_as_of_before_its_pause_makes_no_promise_fall_due
     assert due_at(told_late.resolution) == due_at(in_order.resolution)
 
 
-def test_own_time_a_claim_told_as_of_before_the_last_change_counts_from_that_change() -> None:
+def test_own_time_a_claim_told_as_of_before_the_last_change_meets_the_promise_and_moves_the_ticket_s_time_nowhere() -> (
+    None
+):
     ticket = given(OPEN, At(START + 20 * MINUTE, ASSIGN), At(START + MINUTE, Accept())).ticket
-    assert ticket.response.breached_at == START + 15 * MINUTE
-    assert ticket.last_at == START + 20 * MINUTE
+    assert (ticket.response.breached_at, ticket.response.settled_at) == (None, START + MINUTE)
+    assert ticket.last_at == ticket.accepted_at == START + 20 * MINUTE
 
 
 def test_own_time_a_promise_broken_on_the_way_to_a_command_is_the_bus_s_own_doing() -> None:

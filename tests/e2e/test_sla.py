@@ -79,6 +79,32 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
     assert len(await rung(bus, paused, ClockName.RESOLUTION)) <= 2
 
 
+async def test_sla_a_breach_is_withdrawn_by_a_claim_that_was_in_time_and_is_told_late(bus: Bus, tmp_path: Path) -> None:
+    quick = hurried(bus, tmp_path)
+    quick.start("gateway")
+    quick.start("worker")
+    await bus.ready()
+    ticket_id = await open_quick(bus)
+    await rung(bus, ticket_id, ClockName.FIRST_RESPONSE)
+    opened = (await history(bus, ticket_id))[0].occurred_at
+    await tell(bus, ticket_id, "assign", {"assignee": ASSIGNEE})
+    await tell(bus, ticket_id, "accept", {"at": (opened + timedelta(seconds=1)).isoformat()})
+    events = await history(bus, ticket_id)
+    names = [type(one.event).__name__ for one in events if one.event.__class__ is not SlaWarned]
+    assert names[-2:] == ["SlaBreachWithdrawn", "AssignmentAccepted"]
+    withdrawn, breach = events[-2], next(one for one in events if isinstance(one.event, SlaBreached))
+    assert withdrawn.occurred_at >= breach.occurred_at
+
+    async def met() -> bool:
+        rows = bus.query(
+            "SELECT state, settled_at, breached_at FROM sla_clocks WHERE ticket_id = %s AND clock = 'first_response'",
+            ticket_id,
+        )
+        return rows == [("met", opened + timedelta(seconds=1), None)]
+
+    await eventually(met, what="the clock shown as met")
+
+
 async def test_sla_a_worker_that_was_dead_at_the_deadline_rings_once_after_it_is_back(bus: Bus, tmp_path: Path) -> None:
     quick = hurried(bus, tmp_path)
     quick.start("gateway")

@@ -10,7 +10,7 @@ from hashlib import sha256
 from bus.app import Core, require
 from bus.delivery.target import delivery_key
 from bus.domain.errors import BusError, MalformedInput
-from bus.domain.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.events import Recorded, SlaBreached, SlaBreachWithdrawn, TicketOpened
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
 from bus.domain.ticket import Ticket, clock_of, evolve
@@ -93,7 +93,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """A clock of a ticket: when it falls or fell due (None while it stands or is kept), and what was told of breaches.
+    """A clock of a ticket: when it falls or fell due (None while it stands or is kept), and which breaches hold.
 
     Each of `told` is when the breach happened, and when the promise fell due by the events before it.
     """
@@ -185,6 +185,8 @@ def promises(events: Iterable[Recorded]) -> Iterable[Promise]:
             due = due_at(clock_of(before, one.event.clock))
             when = one.occurred_at.timestamp()
             told.setdefault((one.ticket_id, one.event.clock), []).append((when, _unix(due)))
+        elif isinstance(one.event, SlaBreachWithdrawn):
+            told[one.ticket_id, one.event.clock].pop()
         tickets[one.ticket_id] = evolve(before, one)
     for ticket_id, ticket in tickets.items():
         for name in ClockName if not ticket.historic else ():

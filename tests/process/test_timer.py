@@ -11,7 +11,7 @@ import pytest
 from bus.alerts.alert import Alert
 from bus.alerts.log_sink import log_alert
 from bus.domain.batch_decider import Accepted, Outcome
-from bus.domain.commands import Accept, BreachSla, Command, Note, Request, WarnSla
+from bus.domain.commands import Accept, BreachSla, Command, Note, Request, Start, WarnSla
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.terms import ClockName, TicketId
@@ -26,7 +26,7 @@ from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
 from tests.domain.given import request
-from tests.domain.people import ASSIGN, MINUTE, OPEN, RULES, START
+from tests.domain.people import ASSIGN, HOUR, MINUTE, OPEN, PAUSE, RESUME, RULES, START
 from tests.projections.told import CODEC, records
 from tests.stage.rig import Rig
 
@@ -197,3 +197,20 @@ async def test_timer_a_deadline_that_fails_is_said_once_and_holds_no_other_up(
     assert promises.happened == [SlaBreached, TicketEscalated]
     (alert,) = promises.found
     assert (alert.rule, alert.ticket_id) == ("task_failed", first)
+
+
+async def test_timer_a_breach_that_was_withdrawn_is_told_again_when_the_promise_is_broken_after_all(
+    promises: Promises,
+) -> None:
+    await promises.want(Start())
+    await promises.project()
+    assert await promises.timer.fire(START + 25 * HOUR) == 1
+    await promises.want(PAUSE, START + 20 * HOUR)
+    await promises.project()
+    assert await promises.timer.fire(START + 60 * HOUR) == 0
+    await promises.want(RESUME, START + 20 * HOUR)
+    await promises.project()
+    assert await promises.timer.fire(START + 61 * HOUR) == 1
+    assert promises.happened == [SlaBreached, TicketEscalated] * 2
+    await promises.project()
+    assert await promises.timer.fire(START + 62 * HOUR) == 0

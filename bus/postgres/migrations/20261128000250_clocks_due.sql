@@ -1,0 +1,7 @@
+-- migrate:up
+-- A broken promise fell due when it was broken, and is not warned of any more, however long its clock ran afterwards.
+UPDATE sla_clocks SET due_at = breached_at, warn_at = NULL
+WHERE breached_at IS NOT NULL AND (due_at IS DISTINCT FROM breached_at OR warn_at IS NOT NULL);
+
+-- migrate:down
+SELECT 1;
