@@ -26,10 +26,14 @@ class BreakerLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """A target's circuit breaker: failures in a row, and the time (aware) before which no call is made."""
+    """A target's circuit breaker: failures in a row, and the time (aware) before which no call is made.
+
+    `asked_wait`: the target itself asked for the wait.
+    """
 
     failures: int = 0
     not_before: datetime | None = None
+    asked_wait: bool = False
 
 
 CLOSED = Breaker()
@@ -54,7 +58,9 @@ def admit(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Breaker | N
     """
     if not _may(breaker, now):
         return None
-    return replace(breaker, not_before=now + limits.probe_every) if is_open(breaker, limits) else breaker
+    if not is_open(breaker, limits):
+        return breaker
+    return replace(breaker, not_before=now + limits.probe_every, asked_wait=False)
 
 
 def succeeded(breaker: Breaker, limits: BreakerLimits) -> Breaker:
@@ -84,8 +90,9 @@ def failed(
         ):
             counted = replace(breaker, failures=breaker.failures + 1)
             opens = is_open(counted, limits) and not is_open(breaker, limits)
-            wait_s = max(asked_wait_s, limits.probe_every.total_seconds() if opens else 0.0)
-            return _wait(counted, now + timedelta(seconds=wait_s)) if wait_s > 0 else counted
+            own_s = limits.probe_every.total_seconds() if opens else 0.0
+            until = now + timedelta(seconds=max(asked_wait_s, own_s))
+            return _wait(counted, until, asked=asked_wait_s >= own_s) if until > now else counted
         case _ as unknown:
             assert_never(unknown)
 
@@ -94,5 +101,7 @@ def _may(breaker: Breaker, now: datetime) -> bool:
     return breaker.not_before is None or now >= breaker.not_before
 
 
-def _wait(breaker: Breaker, until: datetime) -> Breaker:
-    return replace(breaker, not_before=until if breaker.not_before is None else max(until, breaker.not_before))
+def _wait(breaker: Breaker, until: datetime, *, asked: bool) -> Breaker:
+    if breaker.not_before is not None and breaker.not_before >= until:
+        return breaker
+    return replace(breaker, not_before=until, asked_wait=asked)

@@ -10,6 +10,6 @@ PARKED = Counter("ticketbus_delivery_parked", "Deliveries that became dead lette
 REFUSED = Counter(
     "ticketbus_delivery_commands_refused", "What a target told and the domain refused", ["target", "code"]
 )
-WAITING = Gauge("ticketbus_delivery_waiting", "Deliveries that are not settled, letters included", ["target"])
+WAITING = Gauge("ticketbus_delivery_waiting", "Deliveries that are not settled, without letters", ["target"])
 LETTERS = Gauge("ticketbus_delivery_letters", "Tickets held up by a dead letter", ["target"])
 OLDEST_SECONDS = Gauge("ticketbus_delivery_oldest_seconds", "How long the oldest delivery has waited", ["target"])

@@ -19,7 +19,10 @@ log = structlog.get_logger()
 # A target that no file names any more is listed as long as something waits for it.
 _STATUS = """
 WITH waiting AS (
-    SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries WHERE state = 'waiting'
+    SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries d
+    WHERE state = 'waiting' AND NOT EXISTS (
+        SELECT FROM delivery_heads h WHERE (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version)
+            AND h.parked)
     GROUP BY target
 ), late AS (
     SELECT target, count(*) AS overdue FROM deliveries WHERE state = 'waiting' AND overdue_at IS NOT NULL
@@ -31,17 +34,18 @@ WITH waiting AS (
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
-       oldest_at, paused, coalesce(failures, 0) AS failures, not_before
+       oldest_at, paused, coalesce(failures, 0) AS failures, not_before, coalesce(asked_wait, false) AS asked_wait
 FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) ORDER BY target"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStatus:
-    """A target's figures. `waiting` counts all deliveries that are not settled, also behind letters.
+    """A target's figures. `waiting` counts all deliveries that are not settled, also behind letters, but not letters.
 
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
-    `failures`: calls in a row that failed. `not_before`: when it may be called again.
+    `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the wait
+    (`asked_wait`) or its breaker is open.
     `overdue`: what an engineer's app has not fetched in time.
     """
 
@@ -55,6 +59,7 @@ class TargetStatus:
     paused: str | None
     failures: int
     not_before: datetime | None
+    asked_wait: bool
 
 
 async def target_statuses(pool: Pool) -> list[TargetStatus]:

@@ -10,13 +10,19 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
-_READ = "SELECT paused, failures, not_before FROM delivery_targets WHERE target = %s"
-_WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s WHERE target = %s"
+_READ = "SELECT paused, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"
+_WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
 _PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
-UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL WHERE target = %s AND paused IS NOT NULL"""
+UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false
+WHERE target = %s AND (paused IS NOT NULL OR not_before > %s)"""
+# Not what a call may be under way for: the end of its lease is told from no other time. In one lock order.
+_RETRY_NOW = """
+UPDATE delivery_heads SET next_at = %(now)s WHERE target = %(target)s AND ticket_id = ANY (ARRAY(
+    SELECT ticket_id FROM delivery_heads
+    WHERE target = %(target)s AND NOT parked AND NOT unsure AND next_at > %(now)s ORDER BY ticket_id FOR UPDATE))"""
 
 
 class NoSuchTarget(Conflict):
@@ -39,13 +45,13 @@ async def read(connection: Connection, target: str, *, lock: bool) -> tuple[str 
     """Read why a target is paused, if it is, and its breaker; with `lock` the row is locked for this transaction."""
     query = _READ + " FOR UPDATE" if lock else _READ
     row = await (await connection.execute(query.encode(), (target,))).fetchone()
-    paused, failures, not_before = row or (None, 0, None)
-    return paused, Breaker(failures=failures, not_before=not_before)
+    paused, failures, not_before, asked_wait = row or (None, 0, None, False)
+    return paused, Breaker(failures=failures, not_before=not_before, asked_wait=asked_wait)
 
 
 async def write(connection: Connection, target: str, breaker: Breaker) -> None:
     """Keep the breaker."""
-    await connection.execute(_WRITE, (breaker.failures, breaker.not_before, target))
+    await connection.execute(_WRITE, (breaker.failures, breaker.not_before, breaker.asked_wait, target))
 
 
 async def hold(connection: Connection, target: str, why: str) -> None:
@@ -59,9 +65,13 @@ async def pause(connection: Connection, target: str, why: str) -> None:
         raise NoSuchTarget(target, await _targets(connection))
 
 
-async def resume(connection: Connection, target: str) -> bool:
-    """Let it be called again, its breaker closed; False when it was not paused. Raises NoSuchTarget."""
-    if (await connection.execute(_RESUME, (target,))).rowcount:
+async def resume(connection: Connection, target: str, now: datetime) -> bool:
+    """Let it be called again at once, its breaker closed; also when it asked for a wait that is not over.
+
+    False when nothing held it. Raises NoSuchTarget.
+    """
+    if (await connection.execute(_RESUME, (target, now))).rowcount:
+        await connection.execute(_RETRY_NOW, {"target": target, "now": now})
         return True
     if target not in (targets := await _targets(connection)):
         raise NoSuchTarget(target, targets)

@@ -123,8 +123,8 @@ class PostgresDeadLetterService:
                 await target_state.pause(connection, target, f"{request.by}: {why}")
                 return {"target": target, "paused": f"{request.by}: {why}"}
             case ResumeDelivery(target=target):
-                if not await target_state.resume(connection, target):
-                    zh, en = f"“{target}”没有暂停", f"{target} is not paused"
+                if not await target_state.resume(connection, target, request.at):
+                    zh, en = f"“{target}”没有暂停或等待", f"{target} is not paused, nor held"
                     raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}
             case _:

@@ -80,6 +80,7 @@ def test_breaker_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_
     throttled = failed(CLOSED, FailureKind.THROTTLED, LIMITS, START, asked_wait_s=30)
     late_success = succeeded(throttled, LIMITS)  # of a call that went before
     assert (phase(late_success, LIMITS, START), late_success.failures) == (Phase.CLOSED, 0)
+    assert late_success.asked_wait
     assert admit(late_success, LIMITS, at(29.9)) is None
     assert admit(late_success, LIMITS, at(30)) == late_success
 
@@ -87,7 +88,11 @@ def test_breaker_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_
 def test_breaker_what_a_target_asks_for_while_open_delays_its_probe() -> None:
     ten = after(*[FailureKind.UNAVAILABLE] * 10)
     asked = failed(ten, FailureKind.UNAVAILABLE, LIMITS, START, asked_wait_s=60)
+    assert (ten.asked_wait, asked.asked_wait) == (False, True)
     assert admit(asked, LIMITS, at(59)) is None
+    probe = admit(asked, LIMITS, at(60))
+    assert probe is not None
+    assert not probe.asked_wait
     assert failed(asked, FailureKind.UNAVAILABLE, LIMITS, START, asked_wait_s=10).not_before == at(60)
 
 

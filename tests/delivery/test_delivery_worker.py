@@ -160,7 +160,7 @@ async def test_delivery_worker_a_paused_target_is_called_no_more_until_it_is_res
         await delivery_queue.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
         assert target.calls == 0
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP)
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
         await eventually(lambda: settled(delivery_queue))
     await delivered(delivery_queue, target, EVENTS)
 
@@ -204,7 +204,7 @@ async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_
     await target_state.begin(delivery_queue.pool, ERP)
     for order in (
         in_transaction(delivery_queue.pool, target_state.pause, "erpp", "盘点"),
-        in_transaction(delivery_queue.pool, target_state.resume, "erpp"),
+        in_transaction(delivery_queue.pool, target_state.resume, "erpp", utc_now()),
     ):
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order

@@ -18,6 +18,7 @@ from bus.delivery import target_state
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from bus.gateway.http.uvicorn_websocket import ANSWERS, HEARD_MAX
+from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import Bus, bus_on, eventually
@@ -169,7 +170,7 @@ async def test_push_a_pause_holds_pushes_too(world: World) -> None:
         await asyncio.sleep(1)  # five turns of the desk, in which nothing may happen
         assert app.pushed.of_ticket(ticket_id) == []
         async with world.bus.core() as core:
-            assert await in_transaction(core.pool, target_state.resume, "app")
+            assert await in_transaction(core.pool, target_state.resume, "app", utc_now())
         await world.done(ticket_id, 2)
         assert app.pushed.of_ticket(ticket_id)[-1:] == [2]
 

@@ -166,7 +166,7 @@ async def test_push_sessions_a_paused_target_pushes_nothing_until_it_is_resumed(
         session = sessions.attach("王磊")
         await nothing_more_comes(session)
         assert await setup.delivery_queue.rows("SELECT attempts FROM delivery_heads") == [(0,)]
-        await in_transaction(setup.delivery_queue.pool, target_state.resume, APP)
+        await in_transaction(setup.delivery_queue.pool, target_state.resume, APP, NOW)
         assert (await next_push(session))[1:] == (one, 1)
 
 

@@ -102,7 +102,7 @@ class PauseDelivery(RequestModel):
 
 
 class ResumeDelivery(RequestModel):
-    """Let a paused target be called again, its breaker closed."""
+    """Let a target be called again at once: its pause, its breaker's and its own wait (Retry-After) end."""
 
     target: str
 
