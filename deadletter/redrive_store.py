@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from bus.delivery import target_state
 from bus.domain import token_bucket
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
@@ -168,10 +169,11 @@ async def freeze(
     *,
     two_persons: bool = False,
 ) -> FrozenSet:
-    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches.
+    """Freeze the letters that match now; nothing is sent yet. Raises NothingMatches, NotDeclared.
 
     `two_persons`: another person lets it be sent, whatever the process says that is asked to.
     """
+    await target_state.check_declared(connection, [query.target])
     decided = {"by": decision.by, "why": decision.why, "at": decision.at}
     approved = {"canary": terms.canary, "watch_s": terms.watch.total_seconds(), "rate_per_s": terms.rate_per_s}
     asked = {**asdict(query), "query": Jsonb(asdict(query)), **approved, **decided, "two_persons": two_persons}
@@ -206,8 +208,10 @@ async def read(connection: Connection, number: int) -> Redrive:
 async def begin(connection: Connection, number: int, *, by: str = "", two_persons: bool = False) -> None:
     """Let the workers carry a frozen set out; harmless while they do.
 
-    Raises RedriveGone, and SecondPersonNeeded when two persons are asked for and `by` is nobody, or who froze it.
+    Raises RedriveGone, NotDeclared, and SecondPersonNeeded when two persons are asked for and `by` is nobody, or who
+    froze it.
     """
+    await target_state.check_declared(connection, [(await read(connection, number)).query["target"]])
     if (await connection.execute(_BEGIN, {"id": number, "by": by, "two_persons": two_persons})).rowcount:
         return
     one = await read(connection, number)

@@ -10,7 +10,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from bus.delivery import queue
+from bus.delivery import queue, target_state
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
@@ -156,9 +156,10 @@ async def retry(
 ) -> int:
     """Send letters again, as if for the first time but for what is unsure; what waits behind follows. All or none.
 
-    Input is replayed. Raises LetterGone, LetterKept.
+    Input is replayed. Raises LetterGone, LetterKept, NotDeclared.
     """
     places = await lock(connection, numbers)
+    await target_state.check_declared(connection, {place.target for place in places if place.target})
     for place in places:
         if why := no_way_back(place.origin, place.size):
             raise _kept(place.id, why)

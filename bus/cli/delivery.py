@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bus.cli.echo import echo
-from bus.cli.redrive import not_blank
+from bus.cli.redrive import not_blank, person
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 commands = typer.Typer(name="delivery", help="Queues towards other systems.", no_args_is_help=True)
 
 Target = Annotated[str, typer.Argument(help="As it is called in the targets file.")]
+Undeclared = Annotated[str, typer.Argument(metavar="TARGET", help="One that the targets file names no more.")]
+By = Annotated[str, typer.Option("--by", callback=person, help="Who decides this.")]
+Why = Annotated[str, typer.Option("--why", callback=not_blank, help="Why; it is kept with each delivery.")]
 
 
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the targets: what waits and since when, dead letters, breaker, and until when and why none is called.
 
-    Exits 1 when a target has dead letters, is paused, its breaker counts failures, or engineers fetch too late.
+    Exits 1 when a target has dead letters, is paused, its breaker counts failures, engineers fetch too late, or
+    something waits for a target that is no longer declared.
 
     Example: ticketbus delivery list --json
     """
@@ -32,8 +36,8 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from bus.intake.dispatch import utc_now
 
     bad, now = False, utc_now()
-    for one in with_core(data, lambda core: target_statuses(core.pool)):
-        bad = bad or bool(one.parked or one.paused or one.failures or one.overdue)
+    for one in filter(lambda one: one.listed, with_core(data, lambda core: target_statuses(core.pool))):
+        bad = bad or bool(one.parked or one.paused or one.failures or one.overdue or one.undeclared_at)
         if as_json:
             echo_json(asdict(one))
         else:
@@ -79,12 +83,84 @@ def resume(target: Target, data: Data = None) -> None:
     echo(f"{target} 已恢复 / resumed")
 
 
+@commands.command()
+def discard(target: Undeclared, by: By, why: Why, data: Data = None) -> None:
+    """Let everything go for good that waits for a target which is no longer declared, letters included.
+
+    What a call may be under way for stays for now. Exits 1 when any does.
+
+    Example: ticketbus delivery discard erp-old --by 张工 --why "旧 ERP 已下线"
+    """
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+    from deadletter.dead_letter import Decision
+    from deadletter.undeclared import discard_queue
+
+    decision = Decision(by=by, why=why, at=utc_now())
+    done = with_core(
+        data, lambda core: in_transaction(core.pool, discard_queue, target, decision, core.codec.encode_record)
+    )
+    echo(
+        f"{target}: {done.discarded} 条投递作废 discarded, 其中死信 letters among them {done.letters}, "
+        f"留下 left {done.left}"
+    )
+    if done.left:
+        echo(
+            "留下的投递可能正在调用中:稍后再作废 / a call may be under way for what is left: discard again later",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+@commands.command()
+def move(
+    target: Undeclared,
+    to: Annotated[str, typer.Option("--to", help="The target that gets them; it is declared.")],
+    by: By,
+    why: Why,
+    data: Data = None,
+) -> None:
+    """Let what waits for a target which is no longer declared wait for another, in order per ticket, letters included.
+
+    What the other target has already is not sent to it twice. Deliveries stay where it had a later event of their
+    ticket already, has one in hand, where a letter was edited, or a call is under way. Exits 1 when any stay.
+
+    Example: ticketbus delivery move erp-old --to erp --by 张工 --why "目标改名"
+    """
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+    from deadletter.dead_letter import Decision
+    from deadletter.undeclared import move_queue
+
+    decision = Decision(by=by, why=why, at=utc_now())
+    done = with_core(
+        data, lambda core: in_transaction(core.pool, move_queue, target, to, decision, core.codec.encode_record)
+    )
+    echo(
+        f"{target} → {to}: {done.moved} 条投递已移 moved, 其中死信 letters among them {done.letters}, "
+        f"对方已有 already there {done.known}, 留下 left {done.left}"
+    )
+    if done.left:
+        echo(
+            f"留下的投递所属工单,{to} 已收到或正在处理其后的事件,其死信改过内容,或正在调用旧目标:"
+            "稍后再移,或用 delivery discard 作废 / "
+            f"of the tickets of what is left, {to} had a later event or has one in hand, their letter was edited, "
+            "or a call is under way: move again later, or `delivery discard`",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
 def status_line(one: "TargetStatus", now: datetime) -> str:
     """Write a target's figures as the list shows them at `now`: until when and why it is not called. Pure."""
     since = f" 最早 since {one.oldest_at:%m-%d %H:%M:%S}" if one.oldest_at else ""
     parts = [
         f"{one.target:<16} 等待 waiting {one.waiting:>6}  死信 letters {one.parked:>5}  失败 failing {one.failing:>5}"
     ]
+    if one.undeclared_at:
+        parts.append(f"已不在目标文件 no longer declared since {one.undeclared_at:%m-%d %H:%M}: delivery move, discard")
     if one.failures:
         parts.append(f"连续失败 failures in a row {one.failures}")
     if one.not_before and one.not_before > now:

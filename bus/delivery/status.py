@@ -1,7 +1,7 @@
 """Status of each target: waiting and parked deliveries, age of the oldest, breaker and pause; also as metrics."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -9,14 +9,13 @@ from time import monotonic
 import structlog
 from psycopg.rows import class_row
 
-from bus.delivery import metrics
+from bus.delivery import metrics, target_state
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
 TELL_EVERY_S = 10.0
 log = structlog.get_logger()
 
-# A target that no file names any more is listed as long as something waits for it.
 _STATUS = """
 WITH waiting AS (
     SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries d
@@ -34,7 +33,8 @@ WITH waiting AS (
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
-       oldest_at, paused, coalesce(failures, 0) AS failures, not_before, coalesce(asked_wait, false) AS asked_wait
+       oldest_at, paused, coalesce(failures, 0) AS failures, not_before, coalesce(asked_wait, false) AS asked_wait,
+       undeclared_at
 FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) ORDER BY target"""
 
@@ -46,6 +46,7 @@ class TargetStatus:
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
     `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the wait
     (`asked_wait`) or its breaker is open.
+    `undeclared_at`: since when no targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time.
     """
 
@@ -60,6 +61,12 @@ class TargetStatus:
     failures: int
     not_before: datetime | None
     asked_wait: bool
+    undeclared_at: datetime | None
+
+    @property
+    def listed(self) -> bool:
+        """Say whether it is of interest: a target that is no longer declared is, as long as something waits for it."""
+        return self.undeclared_at is None or self.waiting + self.parked > 0
 
 
 async def target_statuses(pool: Pool) -> list[TargetStatus]:
@@ -68,11 +75,15 @@ async def target_statuses(pool: Pool) -> list[TargetStatus]:
         return await (await cursor.execute(_STATUS)).fetchall()
 
 
-async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:
-    """Update the gauges of all targets until cancelled; every worker reports the same."""
+async def report_target_status(pool: Pool, declared: Sequence[str], now: Callable[[], datetime]) -> None:
+    """Record which targets are declared, then update the gauges of all until cancelled; every worker does the same."""
+    recorded = False
     while True:
         began = monotonic()
         try:
+            if not recorded:
+                await target_state.declare(pool, declared, now())
+                recorded = True
             for one in await target_statuses(pool):
                 waited_s = (now() - one.oldest_at).total_seconds() if one.oldest_at else 0.0
                 metrics.WAITING.labels(one.target).set(one.waiting)

@@ -1,6 +1,6 @@
 """A target's state, one row for all workers: its pause and its circuit breaker."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bus.delivery.breaker import CLOSED, Breaker
@@ -14,6 +14,13 @@ _READ = "SELECT paused, failures, not_before, asked_wait FROM delivery_targets W
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
 _PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
+_DECLARE = """
+INSERT INTO delivery_targets AS t (target) SELECT * FROM unnest(%s::text[]) AS w (target) ORDER BY target
+ON CONFLICT (target) DO UPDATE SET undeclared_at = NULL WHERE t.undeclared_at IS NOT NULL"""
+_UNDECLARE = """
+UPDATE delivery_targets SET undeclared_at = %s WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])"""
+_UNDECLARED = """
+SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
 UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false
@@ -33,6 +40,68 @@ class NoSuchTarget(Conflict):
         zh, en = (f",是否指 {self.nearest}?", f"; did you mean {self.nearest}?") if self.nearest else ("", "")
         shown = target[:80]
         super().__init__(Text(f"没有投递目标 {shown!r}{zh}", f"there is no target {shown!r}{en}"))
+
+
+class NotDeclared(Conflict):
+    """No targets file names this target any more, so that nobody calls it."""
+
+    def __init__(self, target: str, since: datetime) -> None:
+        at = f"{since:%Y-%m-%d %H:%M}"
+        super().__init__(
+            Text(
+                f"“{target}”自 {at} 起已不在目标文件中,没有 worker 调用它:重新写入目标文件并重启 worker,"
+                f"或用 delivery move {target} --to 另一目标、delivery discard {target}",
+                f"{target} is no longer declared since {at}, so that no worker calls it: put it into the targets file "
+                f"and start the workers anew, or `delivery move {target} --to OTHER`, or `delivery discard {target}`",
+            )
+        )
+
+
+class StillDeclared(Conflict):
+    """A targets file names this target: what waits for it is delivered."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            Text(
+                f"“{target}”仍在目标文件中,其等待的投递不能整体作废或移走;先从目标文件中删除并重启 worker",
+                f"{target} is declared, and what waits for it is not to be let go or moved as a whole: take it out of "
+                "the targets file and start the workers anew first",
+            )
+        )
+
+
+async def declare(pool: Pool, targets: Sequence[str], now: datetime) -> None:
+    """Record which targets the targets file names, and since when others are named no more; the last to begin is right.
+
+    Raises StoreUnavailable.
+    """
+    async with connected(pool) as connection:
+        await connection.execute(_DECLARE, (list(targets),))
+        await connection.execute(_UNDECLARE, (now, list(targets)))
+
+
+async def check_declared(connection: Connection, targets: Collection[str]) -> None:
+    """Raise NotDeclared for a target that no file names any more; one that no worker ever began with is let through."""
+    rows = await (await connection.execute(_UNDECLARED, (sorted(targets),))).fetchall()
+    for target, since in rows:
+        if since is not None:
+            raise NotDeclared(target, since)
+
+
+async def check_known(connection: Connection, target: str) -> None:
+    """Raise NoSuchTarget for a target that no worker ever began with."""
+    if target not in (targets := await _targets(connection)):
+        raise NoSuchTarget(target, targets)
+
+
+async def check_undeclared(connection: Connection, target: str) -> None:
+    """Raise StillDeclared for a target that is declared, NoSuchTarget for one that never was; it is locked."""
+    query = _UNDECLARED + " FOR UPDATE"
+    row = await (await connection.execute(query.encode(), ([target],))).fetchone()
+    if row is None:
+        raise NoSuchTarget(target, await _targets(connection))
+    if row[1] is None:
+        raise StillDeclared(target)
 
 
 async def begin(pool: Pool, target: str) -> None:
@@ -68,13 +137,13 @@ async def pause(connection: Connection, target: str, why: str) -> None:
 async def resume(connection: Connection, target: str, now: datetime) -> bool:
     """Let it be called again at once, its breaker closed; also when it asked for a wait that is not over.
 
-    False when nothing held it. Raises NoSuchTarget.
+    False when nothing held it. Raises NoSuchTarget, NotDeclared.
     """
+    await check_known(connection, target)
+    await check_declared(connection, [target])
     if (await connection.execute(_RESUME, (target, now))).rowcount:
         await connection.execute(_RETRY_NOW, {"target": target, "now": now})
         return True
-    if target not in (targets := await _targets(connection)):
-        raise NoSuchTarget(target, targets)
     return False
 
 

@@ -90,6 +90,8 @@ class DeliveryRow:
     paused: str | None
     failures: int
     not_before: datetime | None
+    asked_wait: bool
+    undeclared_at: datetime | None
     letter: int | None
 
 
@@ -206,6 +208,7 @@ DELIVERIES = HopSource(
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
        d.settled_at, h.version AS head, h.next_at, h.failures->-1->>'kind' AS kind,
        t.paused, coalesce(t.failures, 0) AS failures, t.not_before,
+       coalesce(t.asked_wait, false) AS asked_wait, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
         WHERE l.ticket_id = d.ticket_id AND l.target = d.target AND l.state = 'open') AS letter
 FROM deliveries d

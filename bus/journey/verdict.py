@@ -77,14 +77,16 @@ def _waiting(
         before = (f"死信 {letter.id}", f"letter {letter.id}") if letter else (f" v{head.version}", f"v{head.version}")
         zh, en = _named(behind)
         lines.append({"zh": f"{zh} → {target} 在{before[0]} 之后等待", "en": f"{en} → {target}: behind {before[1]}"})
-    if head.paused is not None:
+    if head.undeclared_at is not None:
+        lines.append(_undeclared(head.target))
+    elif head.paused is not None:
         lines.append(
             {
                 "zh": f"{target} 已暂停:{_short(head.paused)}。恢复用 delivery resume {target}",
                 "en": f"{target} is paused: {_short(head.paused)}; `ticketbus delivery resume {target}` ends that",
             }
         )
-    elif head.failures:
+    elif head.failures or (head.not_before and head.not_before > now):
         lines.append(_failing(head, now))
     return lines
 
@@ -112,10 +114,22 @@ def _queued(head: DeliveryRow, now: datetime) -> VerdictLine:
     }
 
 
+def _undeclared(target: str) -> VerdictLine:
+    return {
+        "zh": f"{target} 已不在目标文件中,没有 worker 调用它:用 delivery move 移到另一目标,或 delivery discard 作废",
+        "en": f"{target} is no longer declared, so that no worker calls it: `ticketbus delivery move` "
+        "to another target, or `delivery discard`",
+    }
+
+
 def _failing(head: DeliveryRow, now: datetime) -> VerdictLine:
     """Say that a target fails as a whole; when its breaker opens is its policy's to say, which is not stored."""
     until = _at(head.not_before) if head.not_before and head.not_before > now else ""
-    held = (f",断路器在 {until} 前不放行", f", its breaker lets no call through before {until}") if until else ("", "")
+    held = ("", "")
+    if until and head.asked_wait:
+        held = (f",对方要求 {until} 前不要调用", f" and asked not to be called before {until}")
+    elif until:
+        held = (f",断路器在 {until} 前不放行", f", its breaker lets no call through before {until}")
     return {
         "zh": f"{head.target} 连续失败 {head.failures} 次{held[0]}:修好对方系统后自动继续",
         "en": f"{head.target} failed {head.failures} times in a row{held[1]}: mend it, the bus goes on by itself",

@@ -10,7 +10,7 @@ import orjson
 
 from bus.delivery import target_state
 from bus.delivery.status import target_statuses
-from bus.delivery.target_state import NoSuchTarget
+from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
 from bus.domain.errors import CommandRefused, Conflict, MalformedInput
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
@@ -18,9 +18,11 @@ from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.routes.deadletter_requests import (
     DeadLetterRequest,
     DiscardLetters,
+    DiscardQueue,
     EditLetter,
     FreezeRedrive,
     ListDeadLetters,
+    MoveQueue,
     PauseDelivery,
     ResumeDelivery,
     RetryLetters,
@@ -32,7 +34,7 @@ from bus.intake.source_adapter import Source
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import Connection, Pool
-from deadletter import redrive_store
+from deadletter import redrive_store, undeclared
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
 from deadletter.edit import edit
@@ -44,6 +46,8 @@ from deadletter.view import as_json, show
 _CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
     LetterGone: ("letter_gone", "letter"),
     LetterKept: ("letter_kept", "letter"),
+    NotDeclared: ("not_declared", "target"),
+    StillDeclared: ("still_declared", "target"),
     NothingMatches: ("nothing_matches", "target"),
     RedriveGone: ("redrive_gone", "redrive"),
     SecondPersonNeeded: ("second_person", "redrive"),
@@ -75,7 +79,7 @@ class PostgresDeadLetterService:
         return [asdict(one) for one in await redrive_store.redrives(self.pool)]
 
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
-        return [asdict(one) for one in await target_statuses(self.pool)]
+        return [asdict(one) for one in await target_statuses(self.pool) if one.listed]
 
     async def act(self, asked: DeadLetterRequest, request: IdempotentRequest) -> StoredResponse:
         with _as_problems():
@@ -127,6 +131,10 @@ class PostgresDeadLetterService:
                     zh, en = f"“{target}”没有暂停或等待", f"{target} is not paused, nor held"
                     raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}
+            case DiscardQueue(target=target, why=why):
+                return asdict(await undeclared.discard_queue(connection, target, _decision(request, why), encode))
+            case MoveQueue(target=target, to=other, why=why):
+                return asdict(await undeclared.move_queue(connection, target, other, _decision(request, why), encode))
             case _:
                 assert_never(asked)
 

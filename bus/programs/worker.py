@@ -86,8 +86,9 @@ async def _serve(
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
-    if made:
-        tasks["delivery status"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
+    if DELIVERY in names:
+        declared = [*targets.targets]
+        tasks["delivery status"] = lambda: unless(stopping, report_target_status(core.pool, declared, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)

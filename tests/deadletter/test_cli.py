@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,21 +36,27 @@ def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
 
 
 @pytest.fixture
-def said(bus: Bus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run `ticketbus deadletter …`; gives its exit code and all that it said."""
+def ran(bus: Bus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `ticketbus …`; gives its exit code and all that it wrote."""
     for name, value in bus.environment.items():
         monkeypatch.setenv(name, value)
     # The whole process would log to what is captured here, and is closed when the test is over.
     monkeypatch.setattr("bus.observability.logging.configure", lambda *_args, **_options: None)
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["ticketbus", "deadletter", *arguments])
+        monkeypatch.setattr(sys, "argv", ["ticketbus", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         shown = capsys.readouterr()
         return int(ended.value.code or 0), shown.out + shown.err
 
     return run
+
+
+@pytest.fixture
+def said(ran: Command) -> Command:
+    """Run `ticketbus deadletter …`; gives its exit code and all that it said."""
+    return partial(ran, "deadletter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,3 +209,41 @@ def test_cli_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> N
     assert said("redrive", "run", redrive)[0] == 1
     assert said("discard", copy, *DECIDED)[0] == 0
     assert said("list", "--target", "crm")[0] == 0
+
+
+def test_cli_delivery_moves_and_discards_what_waits_for_a_target_that_is_no_longer_declared(
+    bus: Bus, ran: Command
+) -> None:
+    bus.query(
+        "INSERT INTO delivery_targets (target, undeclared_at) "
+        "VALUES ('erp-old', '2026-11-22Z'), ('erp-new', NULL) RETURNING 1"
+    )
+    bus.query(
+        "INSERT INTO deliveries (target, ticket_id, version, enqueued_at) "
+        "VALUES ('erp-old', 'X1', 1, now()), ('erp-old', 'X2', 1, now()) RETURNING 1"
+    )
+    bus.query(
+        "INSERT INTO delivery_heads (target, ticket_id, version, next_at) "
+        "SELECT target, ticket_id, version, now() FROM deliveries WHERE target = 'erp-old' RETURNING 1"
+    )
+    code, shown = ran("delivery", "list")
+    (line,) = [line for line in shown.splitlines() if line.startswith("erp-old")]
+    assert code == 1
+    assert "等待 waiting      2" in line
+    assert "已不在目标文件 no longer declared since 11-22" in line
+    code, shown = ran("delivery", "resume", "erp-old")
+    assert code == 1
+    assert "no longer declared" in shown
+    assert ran("delivery", "discard", "erp-new", *DECIDED)[0] == 1
+    bus.query("UPDATE delivery_heads SET next_at = now() WHERE target = 'erp-old' AND ticket_id = 'X1' RETURNING 1")
+    bus.query(
+        "INSERT INTO deliveries (target, ticket_id, version, enqueued_at, state) "
+        "VALUES ('erp-new', 'X2', 2, now(), 'done') RETURNING 1"
+    )
+    code, shown = ran("delivery", "move", "erp-old", "--to", "erp-new", *DECIDED)
+    assert code == 1
+    assert "erp-old → erp-new: 1 条投递已移 moved" in shown
+    assert "留下 left 1" in shown
+    code, shown = ran("delivery", "discard", "erp-old", *DECIDED)
+    assert (code, "erp-old: 1 条投递作废 discarded" in shown) == (0, True)
+    assert "erp-old" not in ran("delivery", "list")[1]

@@ -8,9 +8,11 @@ from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.routes.deadletter_requests import (
     DeadLetterRequest,
     DiscardLetters,
+    DiscardQueue,
     EditLetter,
     FreezeRedrive,
     ListDeadLetters,
+    MoveQueue,
     PauseDelivery,
     ResumeDelivery,
     RetryLetters,
@@ -69,5 +71,9 @@ def _answer(order: DeadLetterRequest) -> Mapping[str, Any]:
             return {"target": target, "paused": why}
         case ResumeDelivery(target=target):
             return {"target": target, "paused": None}
+        case DiscardQueue(target=target):
+            return {"target": target, "discarded": 3, "letters": 1, "left": 0}
+        case MoveQueue(target=target, to=other):
+            return {"target": target, "to": other, "moved": 3, "known": 1, "letters": 1, "left": 0}
         case _ as unknown:
             assert_never(unknown)

@@ -142,6 +142,38 @@ async def test_deadletters_a_target_that_is_none_is_named_with_the_nearest(api: 
     assert [one["target"] for one in (await api.get("/v1/deliveries"))["deliveries"]] == ["erp"]
 
 
+async def test_deadletters_what_waits_for_a_target_that_is_no_longer_declared_is_moved_and_let_go(
+    api: DeadLetterApi,
+) -> None:
+    number, pool = await api.letter(), api.delivery_queue.pool
+    await target_state.declare(pool, ["erp", "crm"], NOON)
+    for path, body in (("erp/discard", WHY), ("erp/move", {"to": "crm", **WHY})):
+        assert refused(await api.post(f"/v1/deliveries/{path}", body)) == (409, "still_declared", "target")
+    await target_state.declare(pool, ["crm"], NOON)
+    listed = {one["target"]: one["undeclared_at"] for one in (await api.get("/v1/deliveries"))["deliveries"]}
+    assert listed == {"crm": None, "erp": NOON.isoformat()}
+    for answer in (
+        await api.post("/v1/deadletters/retry", {"letters": [number], **WHY}),
+        await api.post("/v1/deliveries/erp/resume", {}),
+        await api.post("/v1/deadletters/redrives", FREEZE),
+        await api.post("/v1/deliveries/erp/move", {"to": "erp", **WHY}),
+    ):
+        assert refused(answer) == (409, "not_declared", "target")
+    for body in (WHY, {"to": " ", **WHY}, {"to": "crm"}):
+        assert (await api.post("/v1/deliveries/erp/move", body)).status_code == 422
+    done = await api.done("/v1/deliveries/erp/move", {"to": "crm", **WHY})
+    assert done == {"target": "erp", "to": "crm", "moved": 2, "known": 0, "letters": 1, "left": 0}
+    assert (await api.get(f"/v1/deadletters/{number}"))["state"] == "discarded"
+    assert [one["target"] for one in (await api.get("/v1/deliveries"))["deliveries"]] == ["crm"]
+    await api.delivery_queue.add(("T9", 1))
+    assert await api.done("/v1/deliveries/erp/discard", WHY) == {
+        "target": "erp",
+        "discarded": 1,
+        "letters": 0,
+        "left": 0,
+    }
+
+
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.SRE, Role.ADMIN}))
 async def test_deadletters_no_other_role_sees_or_does_anything(api: DeadLetterApi, role: Role) -> None:
     number = await api.letter()
@@ -157,6 +189,8 @@ async def test_deadletters_no_other_role_sees_or_does_anything(api: DeadLetterAp
         ("deadletters/redrives/1/stop", WHY),
         ("deliveries/erp/pause", WHY),
         ("deliveries/erp/resume", {}),
+        ("deliveries/erp/discard", WHY),
+        ("deliveries/erp/move", {"to": "crm", **WHY}),
     ):
         assert refused(await api.gateway.post(f"/v1/{path}", body, role=role)) == (403, "not_allowed", "role")
     assert await api.everything() == before

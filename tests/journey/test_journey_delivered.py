@@ -32,7 +32,7 @@ from tests.consistency.test_two_stores import life, opening, request
 from tests.gateway.typed import type_faults
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-LEASE = timedelta(seconds=30)
+LEASE, FIVE_S = timedelta(seconds=30), timedelta(seconds=5)
 MENDED = Decision(by="张工", why="物料已建档,问 13812345678", at=NOW)
 
 
@@ -69,10 +69,8 @@ async def lived(core: Core, number: int) -> TicketId:
 
 async def wait_for(core: Core, target: str, ticket_id: TicketId, *versions: int, at: datetime = NOW) -> None:
     """Let events wait for a target."""
-    async with connected(core.pool) as connection:
-        await queue.add(
-            connection, [NewDelivery(target=target, ticket_id=ticket_id, version=one) for one in versions], at
-        )
+    some = [NewDelivery(target=target, ticket_id=ticket_id, version=one) for one in versions]
+    await in_transaction(core.pool, queue.add, some, at)
 
 
 async def claim(core: Core, target: str, ticket_id: TicketId, now: datetime = NOW) -> Claim:
@@ -178,8 +176,7 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
     own = await claim(core, "erp", ticket_id)
     await settle(core, "erp", again=[FailedClaim(claim=own, at=later, unsure=False, failure=failure)])
     await target_state.begin(core.pool, "erp")
-    async with connected(core.pool) as connection:
-        await target_state.write(connection, "erp", Breaker(failures=12, not_before=NOW + timedelta(seconds=5)))
+    await in_transaction(core.pool, target_state.write, "erp", Breaker(failures=12, not_before=NOW + FIVE_S))
     found = await told(core, ticket_id)
     assert at_target(found, 1)[1] == {
         "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None,
@@ -191,8 +188,12 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
     ]
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
     assert "断路器" not in said(await told(core, ticket_id, later))[3]
+    await in_transaction(core.pool, target_state.write, "erp", Breaker(failures=1, not_before=later, asked_wait=True))
+    assert "对方要求 2026-11-22 08:05:00 UTC 前不要调用" in said(await told(core, ticket_id))[3]
     await in_transaction(core.pool, target_state.pause, "erp", "张工: 盘点")
     assert said(await told(core, ticket_id))[3] == "erp 已暂停:张工: 盘点。恢复用 delivery resume erp"
+    await target_state.declare(core.pool, [], NOW)
+    assert said(await told(core, ticket_id))[3].startswith("erp 已不在目标文件中")
 
 
 async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_keeps_its_decisions(core: Core) -> None:

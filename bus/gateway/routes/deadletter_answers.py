@@ -138,3 +138,23 @@ class PausedAnswer(TypedDict):
 
     target: str
     paused: str | None
+
+
+class DiscardedQueueAnswer(TypedDict):
+    """How many deliveries of a target were let go, how many of them were letters, and how many stay for now."""
+
+    target: str
+    discarded: int
+    letters: int
+    left: int
+
+
+class MovedQueueAnswer(TypedDict):
+    """How many deliveries moved, how many the other target had already, and how many stay; `letters` of those moved."""
+
+    target: str
+    to: str
+    moved: int
+    known: int
+    letters: int
+    left: int

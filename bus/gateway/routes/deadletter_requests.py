@@ -107,6 +107,21 @@ class ResumeDelivery(RequestModel):
     target: str
 
 
+class DiscardQueue(RequestModel):
+    """Let everything go for good that waits for a target which is no longer declared, letters included."""
+
+    target: str
+    why: NotBlank
+
+
+class MoveQueue(RequestModel):
+    """Let what waits for a target which is no longer declared wait for another, in order per ticket."""
+
+    target: str
+    to: NotBlank
+    why: NotBlank
+
+
 DeadLetterRequest = (
     RetryLetters
     | DiscardLetters
@@ -116,6 +131,8 @@ DeadLetterRequest = (
     | StopRedrive
     | PauseDelivery
     | ResumeDelivery
+    | DiscardQueue
+    | MoveQueue
 )
 """A request that changes dead letters, redrives or targets."""
 A = TypeVar("A", bound=RequestModel)

@@ -22,9 +22,11 @@ from bus.gateway.routes.deadletter_requests import (
     NUMBER_MAX,
     DeadLetterRequest,
     DiscardLetters,
+    DiscardQueue,
     EditLetter,
     FreezeRedrive,
     ListDeadLetters,
+    MoveQueue,
     PauseDelivery,
     ResumeDelivery,
     RetryLetters,
@@ -47,6 +49,8 @@ _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deadletters/redrives/{redrive}/stop": (StopRedrive, answers.RedriveAnswer),
     "/v1/deliveries/{target}/pause": (PauseDelivery, answers.PausedAnswer),
     "/v1/deliveries/{target}/resume": (ResumeDelivery, answers.PausedAnswer),
+    "/v1/deliveries/{target}/discard": (DiscardQueue, answers.DiscardedQueueAnswer),
+    "/v1/deliveries/{target}/move": (MoveQueue, answers.MovedQueueAnswer),
 }
 """What each request is, and what it answers."""
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]

@@ -1,0 +1,118 @@
+"""What waits for a target that is no longer declared: let go, or moved to another target, all of it at once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bus.delivery import target_state
+from bus.postgres.pool import Connection
+
+# A worker that began with an older targets file may have a call under way until the lease ends: that stays.
+_LOCK_FREE = """
+SELECT ticket_id FROM delivery_heads WHERE target = %(target)s AND (parked OR NOT unsure OR next_at <= %(now)s)
+ORDER BY ticket_id FOR UPDATE"""
+_LOCK_OTHER = """
+SELECT count(*) FROM (
+    SELECT FROM delivery_heads WHERE target = %s
+        AND ticket_id IN (SELECT ticket_id FROM delivery_heads WHERE target = %s)
+    ORDER BY ticket_id FOR UPDATE) AS locked"""
+# A ticket's rows move unless the other target had a later event of the ticket, or has one in hand: a call, a letter, an
+# edited copy or a redrive. What it has already does not count.
+_MOVABLE = """
+WITH mine AS (
+    SELECT m.ticket_id, min(m.version) FILTER (WHERE o.version IS NULL) AS first FROM deliveries m
+    LEFT JOIN deliveries o ON (o.target, o.ticket_id, o.version) = (%(other)s, m.ticket_id, m.version)
+    WHERE m.target = %(target)s AND m.state = 'waiting' GROUP BY m.ticket_id)
+SELECT ticket_id FROM mine WHERE ticket_id = ANY (%(free)s) AND NOT EXISTS (
+    SELECT FROM deliveries d
+    LEFT JOIN delivery_heads h ON (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version)
+    WHERE d.target = %(other)s AND d.ticket_id = mine.ticket_id AND d.version > mine.first
+        AND (d.state <> 'waiting' OR h.parked OR h.unsure OR h.edited IS NOT NULL OR h.redrive IS NOT NULL))
+ORDER BY ticket_id"""
+_ADD = """
+WITH added AS (
+    INSERT INTO deliveries (target, ticket_id, version, enqueued_at)
+    SELECT %(other)s, ticket_id, version, enqueued_at FROM deliveries
+    WHERE target = %(target)s AND state = 'waiting' AND ticket_id = ANY (%(tickets)s)
+    ORDER BY ticket_id, version ON CONFLICT DO NOTHING RETURNING ticket_id, version
+), heads AS (
+    INSERT INTO delivery_heads AS h (target, ticket_id, version, next_at)
+    SELECT %(other)s, ticket_id, min(version), %(now)s FROM added GROUP BY ticket_id ORDER BY ticket_id
+    ON CONFLICT (target, ticket_id) DO UPDATE
+    SET version = excluded.version, next_at = excluded.next_at, attempts = 0, failures = '[]'
+    WHERE h.version > excluded.version AND NOT h.parked AND NOT h.unsure)
+SELECT count(*) FROM added"""
+_END = """
+UPDATE deliveries SET state = 'discarded', reference = %(why)s, settled_at = %(now)s
+WHERE target = %(target)s AND state = 'waiting' AND ticket_id = ANY (%(tickets)s)"""
+# A redrive waits for how each of its deliveries ends.
+_DROP_HEADS = """
+WITH gone AS (
+    DELETE FROM delivery_heads WHERE target = %(target)s AND ticket_id = ANY (%(tickets)s) RETURNING redrive
+), counted AS (SELECT redrive, count(*) AS count FROM gone WHERE redrive IS NOT NULL GROUP BY redrive)
+UPDATE redrives r SET failed = r.failed + c.count FROM counted c WHERE r.id = c.redrive"""
+_LEFT = "SELECT count(*) FROM deliveries WHERE target = %s AND state = 'waiting'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedDeliveries:
+    """What moved: `moved` deliveries are new to the other target, `known` ones it had already, `left` ones stay.
+
+    `tickets`: whose deliveries moved.
+    """
+
+    moved: int
+    known: int
+    left: int
+    tickets: Sequence[str]
+
+
+async def discard(connection: Connection, target: str, why: str, now: datetime) -> tuple[int, int]:
+    """Settle what waits for the target as never to be made; gives how many deliveries, and how many stay.
+
+    What a call may be under way for stays. Raises NoSuchTarget, StillDeclared.
+    """
+    await target_state.check_undeclared(connection, target)
+    tickets = await _free(connection, target, now)
+    return await _end(connection, target, tickets, why, now), await _left(connection, target)
+
+
+async def move(
+    connection: Connection, target: str, other: str, why: str, now: datetime, *, staying: Collection[str] = ()
+) -> MovedDeliveries:
+    """Let what waits for the target wait for `other`, in order per ticket, but tickets `staying`.
+
+    What `other` has is not doubled. A ticket of which it had, or has in hand, a later event stays whole, and so does
+    one that a call to the target may be under way for.
+    Raises NoSuchTarget, StillDeclared for the target, NotDeclared for the other.
+    """
+    await target_state.check_undeclared(connection, target)
+    await target_state.check_known(connection, other)
+    await target_state.check_declared(connection, [other])
+    free = [ticket for ticket in await _free(connection, target, now) if ticket not in staying]
+    await connection.execute(_LOCK_OTHER, (other, target))
+    asked = {"target": target, "other": other, "free": free, "now": now}
+    tickets = [ticket for (ticket,) in await (await connection.execute(_MOVABLE, asked)).fetchall()]
+    ((moved,),) = await (await connection.execute(_ADD, {**asked, "tickets": tickets})).fetchall()
+    ended = await _end(connection, target, tickets, why, now)
+    left = await _left(connection, target)
+    return MovedDeliveries(moved=moved, known=ended - moved, left=left, tickets=tickets)
+
+
+async def _free(connection: Connection, target: str, now: datetime) -> list[str]:
+    """Lock the queues of a target that no call is under way for; gives their tickets."""
+    rows = await (await connection.execute(_LOCK_FREE, {"target": target, "now": now})).fetchall()
+    return [ticket for (ticket,) in rows]
+
+
+async def _left(connection: Connection, target: str) -> int:
+    ((left,),) = await (await connection.execute(_LEFT, (target,))).fetchall()
+    return int(left)
+
+
+async def _end(connection: Connection, target: str, tickets: Sequence[str], why: str, now: datetime) -> int:
+    """Settle what waits of these tickets, and drop their queues; gives how many deliveries."""
+    asked = {"target": target, "tickets": tickets, "why": why, "now": now}
+    ended = await connection.execute(_END, asked)
+    await connection.execute(_DROP_HEADS, asked)
+    return ended.rowcount

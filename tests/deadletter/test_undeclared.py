@@ -1,0 +1,204 @@
+"""Targets that are no longer declared: marked, not called again by mistake, and what waits is let go or moved."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bus.cli.delivery import status_line
+from bus.delivery import target_state
+from bus.delivery.status import report_target_status, target_statuses
+from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
+from bus.postgres.pool import connected, in_transaction
+from deadletter.redrive_policy import RedriveLimits
+from deadletter.redrive_store import DeadLetterQuery, begin, freeze
+from deadletter.store import replace, retry
+from deadletter.undeclared import DiscardedQueue, MovedQueue, discard_queue, move_queue
+from tests.bus_under_test import eventually
+from tests.databases import KEYS
+from tests.deadletter.letters import DECISION
+from tests.deadletter.test_store import letter_of, rejecting
+from tests.delivery.deliveries import ERP, LEASE, NOW, DeliveryQueue
+from tests.delivery.scripted import Scripted, delivery_workers, utc_now
+from tests.schemas.codecs import CODEC
+
+CRM = "crm"
+ENCODE = CODEC.encode_record
+
+
+async def undeclare(delivery_queue: DeliveryQueue) -> None:
+    """Let the ERP be declared no more, the CRM be."""
+    await target_state.declare(delivery_queue.pool, [ERP, CRM], NOW)
+    await target_state.declare(delivery_queue.pool, [CRM], NOW)
+
+
+async def rows(delivery_queue: DeliveryQueue, target: str) -> Sequence[tuple[Any, ...]]:
+    """Give what is known of a target's deliveries."""
+    query = f"SELECT ticket_id, version, state FROM deliveries WHERE target = '{target}' ORDER BY ticket_id, version"  # noqa: S608 - a test's own name
+    return await delivery_queue.rows(query)
+
+
+async def moved(delivery_queue: DeliveryQueue) -> MovedQueue:
+    """Move what waits for the ERP to the CRM."""
+    return await in_transaction(delivery_queue.pool, move_queue, ERP, CRM, DECISION, ENCODE)
+
+
+async def delivered(delivery_queue: DeliveryQueue) -> list[tuple[str, int]]:
+    """Let the CRM have all that waits; gives it in the order of its arrival."""
+    target = Scripted()
+
+    async def quiet() -> bool:
+        return not await delivery_queue.rows("SELECT FROM delivery_heads WHERE target = 'crm' AND NOT parked")
+
+    async with delivery_workers(delivery_queue.pool, target, name=CRM):
+        await eventually(quiet)
+    return target.order
+
+
+async def test_undeclared_is_recorded_by_a_worker_that_begins_and_ends_when_it_is_declared_again(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    for declared in ([ERP, CRM], [CRM], [ERP]):
+        task = asyncio.create_task(report_target_status(delivery_queue.pool, declared, utc_now))
+
+        async def recorded(declared: Sequence[str] = declared) -> bool:
+            found = await target_statuses(delivery_queue.pool)
+            return sorted(one.target for one in found if not one.undeclared_at) == sorted(declared)
+
+        try:
+            await eventually(recorded)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_undeclared_target_is_listed_and_marked_as_long_as_something_waits_for_it(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await delivery_queue.add(("T1", 1))
+    await undeclare(delivery_queue)
+    crm, erp = await target_statuses(delivery_queue.pool)
+    assert (crm.listed, crm.undeclared_at, erp.listed, erp.undeclared_at) == (True, None, True, NOW)
+    assert "已不在目标文件 no longer declared since 11-22 08:00" in status_line(erp, NOW)
+    await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
+    assert [one.listed for one in await target_statuses(delivery_queue.pool)] == [True, False]
+
+
+async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_again(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R2", 1), parked=2)
+    number, pool = await letter_of(delivery_queue, "R1"), delivery_queue.pool
+    query, limits = DeadLetterQuery(target=ERP), RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=10)
+    frozen = await in_transaction(pool, freeze, query, limits, DECISION, ENCODE)
+    await in_transaction(pool, target_state.pause, ERP, "张工: 盘点")
+    await undeclare(delivery_queue)
+    for refused in (
+        in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS),
+        in_transaction(pool, target_state.resume, ERP, NOW),
+        in_transaction(pool, freeze, query, limits, DECISION, ENCODE),
+        in_transaction(pool, begin, frozen.id),
+    ):
+        with pytest.raises(NotDeclared, match="erp is no longer declared since 2026-11-22 08:00"):
+            await refused
+    assert await delivery_queue.rows("SELECT state FROM letters") == [("open",)] * 2
+    assert await delivery_queue.rows("SELECT state FROM redrives") == [("frozen",)]
+    await target_state.declare(pool, [ERP], NOW)
+    assert await in_transaction(pool, target_state.resume, ERP, NOW)
+    assert await in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS) == 1
+
+
+async def test_undeclared_queue_is_let_go_with_its_letters_and_nothing_else_is(delivery_queue: DeliveryQueue) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("A", 1), parked=1)
+    await delivery_queue.add(("A", 2))
+    await delivery_queue.add(("A", 1), target=CRM)
+    await undeclare(delivery_queue)
+    done = await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
+    assert done == DiscardedQueue(target=ERP, discarded=3, letters=1, left=0)
+    assert await rows(delivery_queue, ERP) == [
+        ("A", 1, "done"), ("A", 2, "discarded"), ("R1", 1, "discarded"), ("R1", 2, "discarded"),
+    ]  # fmt: skip
+    assert await rows(delivery_queue, CRM) == [("A", 1, "waiting")]
+    assert await delivery_queue.rows("SELECT target FROM delivery_heads") == [(CRM,)]
+    query = "SELECT l.state, d.decision, d.decided_by FROM letters l JOIN letter_decisions d ON d.letter = l.id"
+    assert await delivery_queue.rows(query) == [("discarded", "discarded", "张工")]
+    why = await delivery_queue.rows("SELECT DISTINCT reference FROM deliveries WHERE state = 'discarded'")
+    assert why == [("张工: 物料已建档",)]
+
+
+async def test_undeclared_alone_is_let_go_or_moved_and_to_what_is_declared_alone(delivery_queue: DeliveryQueue) -> None:
+    await delivery_queue.add(("T1", 1))
+    await target_state.declare(delivery_queue.pool, [ERP, CRM], NOW)
+    pool = delivery_queue.pool
+    for order in (
+        in_transaction(pool, discard_queue, ERP, DECISION, ENCODE),
+        in_transaction(pool, move_queue, ERP, CRM, DECISION, ENCODE),
+    ):
+        with pytest.raises(StillDeclared):
+            await order
+    await undeclare(delivery_queue)
+    for other, error in (("crmm", NoSuchTarget), (ERP, NotDeclared)):
+        with pytest.raises(error):
+            await in_transaction(pool, move_queue, ERP, other, DECISION, ENCODE)
+    with pytest.raises(NoSuchTarget, match="did you mean erp"):
+        await in_transaction(pool, discard_queue, "erpp", DECISION, ENCODE)
+    assert await rows(delivery_queue, ERP) == [("T1", 1, "waiting")]
+
+
+async def test_undeclared_queue_moves_in_order_per_ticket_and_doubles_nothing(delivery_queue: DeliveryQueue) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R1", 3), ("R2", 1), parked=2)
+    await delivery_queue.add(("T1", 1), ("T1", 4))
+    await delivery_queue.add(("R1", 3), ("R1", 5), ("T1", 1), target=CRM)
+    (done,) = [one for one in await delivery_queue.claim(target=CRM) if one.ticket_id == "T1"]
+    await delivery_queue.done(done, target=CRM)
+    await delivery_queue.rows("UPDATE delivery_heads SET unsure = false, attempts = 0 WHERE target = 'crm' RETURNING 1")
+    await undeclare(delivery_queue)
+    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=3, known=2, letters=2, left=0)
+    arrived = await delivered(delivery_queue)
+    assert [one for one in arrived if one[0] == "R1"] == [("R1", 1), ("R1", 3), ("R1", 5)]
+    assert sorted(arrived) == [("R1", 1), ("R1", 3), ("R1", 5), ("R2", 1), ("T1", 4)]
+    assert {state for *_, state in await rows(delivery_queue, ERP)} == {"discarded"}
+    assert await delivery_queue.rows("SELECT DISTINCT state FROM letters") == [("discarded",)]
+    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=0, known=0, letters=0, left=0)
+
+
+async def test_undeclared_queue_keeps_tickets_of_which_the_other_target_had_or_has_in_hand_a_later_event(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await delivery_queue.add(*((ticket, 1) for ticket in ("DONE", "CALLED", "FREE")))
+    await delivery_queue.add(*((ticket, 2) for ticket in ("DONE", "CALLED")), target=CRM)
+    for claim in await delivery_queue.claim(target=CRM):
+        if claim.ticket_id == "DONE":
+            await delivery_queue.done(claim, target=CRM)
+    await undeclare(delivery_queue)
+    done = await moved(delivery_queue)
+    assert (done.moved, done.known, done.left) == (1, 0, 2)
+    waiting = [(ticket, version) for ticket, version, state in await rows(delivery_queue, ERP) if state == "waiting"]
+    assert waiting == [("CALLED", 1), ("DONE", 1)]
+
+
+async def test_undeclared_queue_keeps_what_was_edited_for_its_target_alone(delivery_queue: DeliveryQueue) -> None:
+    await rejecting(delivery_queue, ("R1", 1), ("R2", 1), parked=2)
+    number = await letter_of(delivery_queue, "R1")
+    async with connected(delivery_queue.pool) as connection:
+        await replace(connection, number, b"copy", DECISION, ENCODE)
+    await undeclare(delivery_queue)
+    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=1, known=0, letters=1, left=1)
+    assert await delivery_queue.rows("SELECT ticket_id FROM letters WHERE state = 'open'") == [("R1",)]
+
+
+async def test_undeclared_queue_keeps_what_a_call_may_be_under_way_for_until_its_lease_ends(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await delivery_queue.add(("T1", 1), ("T1", 2), ("T2", 1), now=DECISION.at)
+    (called,) = await delivery_queue.claim(1, now=DECISION.at)
+    await undeclare(delivery_queue)
+    assert (await moved(delivery_queue)).left == (2 if called.ticket_id == "T1" else 1)
+    done = await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
+    assert (done.discarded, done.left > 0) == (0, True)
+    over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
+    done = await in_transaction(delivery_queue.pool, discard_queue, ERP, over, ENCODE)
+    assert (done.discarded > 0, done.left) == (True, 0)
