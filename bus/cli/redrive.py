@@ -8,6 +8,7 @@ import typer
 
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+from bus.domain.text import is_blank
 
 if TYPE_CHECKING:
     from deadletter.redrive_store import Redrive
@@ -19,7 +20,7 @@ NUMBER_MAX = 2**63 - 1
 
 def not_blank(text: str) -> str:
     """Refuse a reason that says nothing. Raises typer.BadParameter."""
-    if not text.strip():
+    if is_blank(text):
         raise typer.BadParameter("不能为空 / say who, and why")
     return text.strip()
 

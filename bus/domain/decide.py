@@ -1,6 +1,7 @@
 """The rule between what is wanted and what happens. Pure: time, ids and rules are arguments."""
 
 from dataclasses import replace
+from itertools import filterfalse
 from typing import assert_never
 
 from bus.domain import refusals
@@ -63,7 +64,7 @@ from bus.domain.preconditions import check, check_person, check_photos, check_sh
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
-from bus.domain.text import Text
+from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import is_ticket_number
 from bus.domain.transitions import TRANSITIONS, legal_in
@@ -148,7 +149,9 @@ def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     """
     command = request.command
     if isinstance(command, Resolve):  # the photos in evidence count: the deliverable is judged as a whole
-        command = replace(command, photos=tuple(dict.fromkeys(filter(str.strip, (*ticket.photos, *command.photos)))))
+        command = replace(
+            command, photos=tuple(dict.fromkeys(filterfalse(is_blank, (*ticket.photos, *command.photos))))
+        )
     duty = TRANSITIONS.get((ticket.state, type(command)))
     if duty is None or (duty.historic and not request.historic):
         raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
@@ -257,7 +260,7 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
             check_sha256(sha256)
             return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256.lower(), caption=caption),)
         case Note(text=text, changed=changed):
-            if not text.strip() and not changed:
+            if is_blank(text) and not changed:
                 raise refusals.missing("text", Text("写下备注内容", "say something"))
             return (NoteAdded(text=text, changed=changed),)
         case AskProgress(asked_by=asked_by, text=text):

@@ -9,6 +9,7 @@ from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import may_be_followed
 from bus.domain.personal import personal_fields
 from bus.domain.rules import Rules
+from bus.domain.text import is_blank
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phones_of
 from bus.domain.transitions import TransitionRule
@@ -35,15 +36,16 @@ def check(request: Request, command: Command, duty: TransitionRule, rules: Rules
     if at_given and opened_at and opened_at.replace(microsecond=0) > request.at:
         raise refusals.after_at("opened_at", opened_at, request.at)
     for field in duty.needs:
-        if field not in request.waives and not _value(command, field):
+        if field not in request.waives and not _brings(command, field):
             raise refusals.missing(field, duty.action)
 
 
-def _value(command: Command, field: str) -> object:
+def _brings(command: Command, field: str) -> object:
+    """Give what a field brings, for its truth: a text that nobody sees brings nothing."""
     value: object = command
     for name in field.split("."):
         value = getattr(value, name)
-    return value.strip() if isinstance(value, str) else value
+    return not is_blank(value) if isinstance(value, str) else value
 
 
 def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:

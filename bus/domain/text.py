@@ -6,11 +6,13 @@ from unicodedata import category
 
 # What a terminal would obey instead of showing: controls, directions and other formats, separators of lines.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# What nobody sees: Unicode's Default_Ignorable_Code_Point, and the blank of Braille.
-IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+# What nobody sees: Unicode's Default_Ignorable_Code_Point, and the blank of Braille. Of the first plane as the inside
+# of a character class that Python, Rust and JSON Schema read alike.
+INVISIBLE = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
 )
+IGNORABLE = re.compile(rf"[{INVISIBLE}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
 _TURNING = "\u202a-\u202e\u2066-\u2069"  # turns the direction of what follows
 # What a line cannot hold: controls, ends of lines, marks of direction, annotations, tags.
 _NOT_IN_A_LINE = re.compile(
@@ -28,6 +30,11 @@ class Text:
 
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a reader sees nothing of a text: empty, blanks, and what is invisible. Pure."""
+    return not (text if text.isascii() else IGNORABLE.sub("", text)).strip()
 
 
 def refused_character(text: str, *, lines: bool) -> str:

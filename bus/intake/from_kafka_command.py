@@ -6,6 +6,7 @@ from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab
 from bus.domain.terms import TicketId, TraceId
+from bus.domain.text import is_blank
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import check_key, command_id, fingerprint
 from bus.intake.reserved_names import is_client_name, refuse_reserved
@@ -49,7 +50,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
 
 
 def _check_name(name: str, field: str) -> None:
-    if not name.strip():
+    if is_blank(name):
         raise MalformedInput("missing", field, f"缺少字段“{field}”", f"the field {field!r} is empty")
     refuse_reserved(name, field)
 

@@ -1,8 +1,14 @@
 """A sentence in both languages stays two sentences until it is shown."""
 
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
 from bus.delivery.target_alerts import paused
 from bus.delivery.target_state import NoSuchTarget
-from bus.domain.text import Text
+from bus.domain.text import Text, is_blank
+from bus.gateway.routes.deadletter_requests import NotBlank
+
+UNSEEN = ["", " ", "\u200b", "\ufeff", "\u3164", "\u2800", "\u00ad", "\u3000", "\u200b\u3164 \ufeff", "\U000e0020"]
 
 
 def test_text_is_shown_chinese_first() -> None:
@@ -19,3 +25,17 @@ def test_text_of_a_pause_stands_in_both_sentences_of_the_alert() -> None:
     alert = paused("erp", Text("连续 3 / 3 封", "3 / 3 in a row"))
     assert "连续 3 / 3 封;" in alert.zh
     assert "3 / 3 in a row;" in alert.en
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_text_that_nobody_sees_is_blank(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}一")
+    assert not is_blank(f"a{text}")
+
+
+@pytest.mark.parametrize("text", UNSEEN[:-1])
+def test_text_that_nobody_sees_is_no_reason_of_a_dead_letter(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(NotBlank).validate_python(text)
+    assert TypeAdapter(NotBlank).validate_python(f"{text}一")

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bus.domain.errors import CommandRefused
 from bus.domain.naming import nearest
+from bus.domain.text import INVISIBLE
 from bus.intake.command_bodies import SHORT_MAX
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined
 
@@ -18,7 +19,8 @@ WATCH_S_MAX = 86_400.0
 
 Number = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
 Name = Annotated[str, Field(max_length=SHORT_MAX)]
-NotBlank = Annotated[str, Field(max_length=SHORT_MAX, pattern=r"[^\s\x1c-\x1f\x85]")]  # not one that is blank
+_SEEN = rf"[^\s\x1c-\x1f\x85{INVISIBLE}]"  # a character that is not blank
+NotBlank = Annotated[str, Field(max_length=SHORT_MAX, pattern=_SEEN)]
 
 
 class RequestModel(BaseModel):
