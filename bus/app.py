@@ -23,6 +23,7 @@ from bus.kafka.clients import admin
 from bus.kafka.topic_admin import alter_topics, apply_topics
 from bus.outbox.relay import Relay
 from bus.postgres.clear_events import ClearEvents
+from bus.postgres.fold_names import fold_names
 from bus.postgres.migrate import migrate
 from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import APPLICATION, Pool, connected, open_pool
@@ -114,6 +115,8 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
             await keep_registered(connection, registered)
             await keys.check(connection, begin=True)
             await keys.seal_names(connection)
+            for meeting in await fold_names(connection, keys, settings.dedupe_window):
+                say(str(meeting.text))
             codec = await load_codec(connection)
         if queued := await queue_unpublished(pool, codec.encode_record):
             say(f"{queued} records of dead letters queued, that were not published yet")

@@ -1,4 +1,4 @@
-"""Reads the deployment's choices (promises per ticket type, root causes) from their YAML files into Rules."""
+"""Reads the deployment's choices (promises per ticket type, root causes, words) from files and settings into Rules."""
 
 from datetime import timedelta
 from importlib import resources
@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, RootModel
 
 from bus.config_file import FileModel, read_yaml
+from bus.domain.no_key import plain_word
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.settings import Settings
@@ -36,6 +37,7 @@ def load_rules(settings: Settings) -> Rules:
         dedupe_window=settings.dedupe_window,
         sla=sla,
         root_causes=frozenset(causes),
+        no_key_words=frozenset(map(plain_word, settings.no_key_words)),
     )
 
 

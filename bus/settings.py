@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     )
     namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
     dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
+    no_key_words: list[str] = Field(
+        default_factory=list,
+        description='JSON list of words that are no incident key, beside those built in: ["无SN", "待录入"]',
+    )
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")

@@ -15,6 +15,7 @@ from bus.domain.events import (
     TicketReopened,
     TicketResolved,
 )
+from bus.domain.no_key import is_no_number
 from bus.domain.terms import TicketId
 from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Part
@@ -40,7 +41,10 @@ class Repair:
 
 
 def project(row: Repair | None, recorded: Recorded) -> Repair | None:
-    """Fold one event; a ticket without a serial has no row, a repeat changes nothing, a gap is VersionMissing."""
+    """Fold one event; without a serial, or with a word for none, there is no row; a repeat changes nothing.
+
+    A gap is VersionMissing.
+    """
     if row is None:
         return _opened(recorded, recorded.event) if isinstance(recorded.event, TicketOpened) else None
     if recorded.version <= row.version:
@@ -52,7 +56,7 @@ def project(row: Repair | None, recorded: Recorded) -> Repair | None:
 
 def _opened(recorded: Recorded, event: TicketOpened) -> Repair | None:
     serial = plain_number(event.serial)
-    if not serial:
+    if is_no_number(serial):
         return None
     return Repair(
         ticket_id=recorded.ticket_id,

@@ -21,6 +21,7 @@ _COMPUTED: Mapping[str, str] = {
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
     "cors_origins": "",
     "intake_secrets": "",
+    "no_key_words": "",
     "keep_days": "{}",
     "webhook_secrets": "",
 }

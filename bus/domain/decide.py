@@ -60,6 +60,7 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.no_key import is_no_key
 from bus.domain.preconditions import check, check_person, check_photos, check_sha256
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
@@ -79,7 +80,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     command = request.command
     assert isinstance(command, OpenTicket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
-    _check_names(command)
+    _check_names(command, rules)
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
@@ -108,7 +109,7 @@ def join_ticket(request: Request, ticket: Ticket, cause: JoinCause, rules: Rules
     assert isinstance(command, OpenTicket)
     _check_not_full(request, ticket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
-    _check_names(command)
+    _check_names(command, rules)
     return (
         *overdue(ticket, max(request.at, ticket.last_at)),
         ReportJoined(
@@ -129,8 +130,10 @@ def _check_not_full(request: Request, ticket: Ticket) -> None:
         raise refusals.ticket_full(ticket.ticket_id, EVENTS_MAX)
 
 
-def _check_names(command: OpenTicket) -> None:
-    """Refuse a name in the form of a ticket number: whoever asks for that ticket would find this one."""
+def _check_names(command: OpenTicket, rules: Rules) -> None:
+    """Refuse a key that is none, and a name in the form of a ticket number: who asks for that would find this one."""
+    if is_no_key(command.incident_key, rules.no_key_words):
+        raise refusals.no_key(command.incident_key.value)
     names = {
         "source_no": command.source_no,
         "incident_key.value": command.incident_key.value,

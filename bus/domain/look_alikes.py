@@ -40,6 +40,16 @@ def as_read(text: str) -> str:
     return "".join(map(_letter, shown)).translate(_SAME)
 
 
+def hyphens(text: str) -> str:
+    """Spell each hyphen, dash and minus sign as the hyphen of ASCII; `\u2014\u2014`, typed as one key, is one."""
+    return "".join(map(_hyphen, text.replace("\u2014\u2014", "-")))
+
+
+@lru_cache(maxsize=4096)
+def _hyphen(one: str) -> str:
+    return "-" if category(one) == "Pd" or one in _DASHES else one
+
+
 @lru_cache(maxsize=4096)
 def _letter(one: str) -> str:
     kind = category(one)
@@ -47,7 +57,7 @@ def _letter(one: str) -> str:
         return ""
     if one.isascii():
         return one
-    if kind == "Pd" or one in _DASHES:
+    if _hyphen(one) == "-":
         return "-"
     if kind == "Nd":
         return str(decimal(one))

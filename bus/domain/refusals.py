@@ -8,7 +8,7 @@ from bus.domain.errors import CommandRefused
 from bus.domain.evidence_uri import SCHEMES
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import State, TicketId
-from bus.domain.text import Text
+from bus.domain.text import Text, visible
 
 
 def no_such_ticket(request: Request) -> CommandRefused:
@@ -105,6 +105,17 @@ def like_a_ticket_number(field: str) -> CommandRefused:
         field,
         f"“{field}”不能是总线工单号的形式:查询会找到别的工单",
         f"{field} has the form of a ticket number of the bus, and would be found in place of that ticket",
+    )
+
+
+def no_key(value: str) -> CommandRefused:
+    """Refuse what stands for an incident key and is none: strangers with it would become one ticket."""
+    return CommandRefused(
+        "no_key",
+        "incident_key.value",
+        f"“{visible(value)}”不是事件唯一标识:请填写设备序列号、订单号或报修人电话(至少 5 位)",
+        f"{value!r} is no incident key; give the device's serial, the order's number or the reporter's phone "
+        "(at least 5 digits)",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a deployment may choose about the domain: the dedupe window, the ticket types' promises, the root causes."""
+"""What a deployment may choose about the domain: dedupe window, promises, root causes, words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,14 @@ from bus.domain.sla_clock import SlaLimit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Given to the core as a value; read from files by `bus.rules_config`."""
+    """Given to the core as a value; read from files and settings by `bus.rules_config`.
+
+    `no_key_words`, beside those that the code knows, are spelled as `plain_word` does.
+    """
 
     dedupe_window: timedelta
     sla: Mapping[str, SlaLimit]
     root_causes: frozenset[str]
     clock_skew_max: timedelta = timedelta(minutes=5)
     lateness_max: timedelta = timedelta(days=7)
+    no_key_words: frozenset[str] = frozenset()

@@ -3,11 +3,16 @@
 import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
+from unicodedata import normalize
 
 from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
-from bus.domain.look_alikes import as_read
+from bus.domain.look_alikes import as_read, hyphens
+from bus.domain.no_key import is_no_phone
+from bus.domain.phone_numbers import earlier_spellings, plain_phone
 from bus.domain.terms import KeyKind, TicketId, TraceId
+from bus.domain.text import IGNORABLE
+from bus.domain.values import IncidentKey
 
 # A ticket number as `as_read` gives it, where 0 is `o` and 1 is `i`; without its hyphen the day must be one.
 _NUMBER = re.compile(r"t(?:[oi2-9]{8}-|2o[oi2-9]{2}(?:o[i2-9]|i[oi2])(?:o[i2-9]|[i2][oi2-9]|3[oi]).?)[oi2-9]{6,12}")
@@ -35,14 +40,22 @@ def source_name(source: str, source_no: str) -> TicketKey:
 
 def key_name(command: OpenTicket | TicketOpened | ReportJoined) -> TicketKey:
     """Name a ticket by its incident key, however that was spelled."""
-    kind, value = command.incident_key.kind, command.incident_key.value
-    return TicketKey(kind.value, plain_phone(value) if kind is KeyKind.PHONE else plain_number(value))
+    return incident_name(command.incident_key)
+
+
+def incident_name(key: IncidentKey) -> TicketKey:
+    """Give the one spelling of an incident key."""
+    return TicketKey(key.kind.value, plain_phone(key.value) if key.kind is KeyKind.PHONE else plain_number(key.value))
 
 
 def phones_of(report: OpenTicket | TicketOpened | ReportJoined) -> set[str]:
-    """Give the phones that a ticket is found by, each in its one spelling: the reporter's, and a key that is one."""
+    """Give the phones that a ticket is found by, each in its one spelling: the reporter's, and a key that is one.
+
+    What is no phone (empty, `none`, too few digits) is left out.
+    """
     key = report.incident_key
-    return {plain_phone(one) for one in (report.customer.phone, key.value if key.kind is KeyKind.PHONE else "") if one}
+    found = (report.customer.phone, key.value if key.kind is KeyKind.PHONE else "")
+    return {plain_phone(one) for one in found if one and not is_no_phone(one)}
 
 
 def trace_key(trace_id: TraceId) -> TicketKey:
@@ -51,17 +64,14 @@ def trace_key(trace_id: TraceId) -> TicketKey:
 
 
 def plain_number(text: str) -> str:
-    """Spell a serial or order number one way: no blanks, upper case."""
-    return "".join(text.split()).upper()
+    """Spell a serial or order number one way: NFKC, nothing invisible, one hyphen, no blanks, upper case. Idempotent.
 
-
-def plain_phone(text: str) -> str:
-    """Spell a phone one way: its digits, without China's country code; what has no digit stays what it is."""
-    digits = "".join(str(int(one)) for one in text if one.isdecimal())  # full-width digits too
-    for prefix in ("0086", "86"):
-        if digits.startswith(prefix) and len(digits) == len(prefix) + 11:
-            return digits.removeprefix(prefix)
-    return digits or plain_number(text)
+    O and 0, I and 1 stay apart, and so do letters of other scripts that look alike.
+    """
+    if text.isascii():
+        return "".join(text.split()).upper()
+    seen = hyphens(IGNORABLE.sub("", normalize("NFKC", text)))
+    return normalize("NFKC", "".join(seen.split()).upper())
 
 
 def ticket_number(opened_at: datetime, number: int) -> TicketId:
@@ -75,7 +85,14 @@ def is_ticket_number(text: str) -> bool:
 
 
 def spellings(anything: str) -> list[str]:
-    """List the spellings of a typed key in the stores: as typed, as a number, as a phone."""
+    """List the spellings of a typed key in the stores: as typed, and as a number."""
     typed = anything.strip()
-    phone = "" if any(one.isalpha() for one in typed) else plain_phone(typed)
-    return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed), phone))))
+    return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed)))))
+
+
+def phone_spellings(anything: str) -> list[str]:
+    """List the spellings of a typed phone in the stores, those of earlier versions too; none for what is no phone."""
+    typed = anything.strip()
+    if is_no_phone(typed) or any(one.isalpha() for one in typed):
+        return []
+    return [plain_phone(typed), *earlier_spellings(typed)]

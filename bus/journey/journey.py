@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import spellings
+from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.dispatch import utc_now
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, OUTBOX, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
@@ -75,7 +75,7 @@ async def journey(
     Raises StoreUnavailable, and as `SchemaLearner.events` does.
     """
     names = spellings(anything)
-    phones = [clear.keys.lookup(one) for one in names if one.isdigit()]
+    phones = [clear.keys.lookup(one) for one in phone_spellings(anything)]
     async with snapshot(pool) as connection:
         states = await _rows(connection, _FIND, {"any": names, "phones": phones})
         found = [ticket_from_json(state) for (state,) in states]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString, TypeVar
 
+from bus.domain.phone_numbers import plain_phone
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import TicketKey
 from bus.postgres.pool import Connection, Pool, connected
@@ -40,11 +41,13 @@ SELECT key_id, about, wrapped, CASE WHEN wrapped IS NULL THEN now() END
 FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS w (key_id, about, wrapped)"""
 _CLEAR_NAMES = """
 SELECT kind, value FROM ticket_names WHERE kind = 'phone' AND value NOT LIKE 'hmac:v1:%%' LIMIT %s"""
-_SEAL_NAMES = """
-WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (kind, value, lookup)),
-     gone AS (DELETE FROM ticket_names n USING clear c WHERE n.kind = c.kind AND n.value = c.value
-              RETURNING n.kind, c.lookup, n.ticket_id, n.opened_at)
-INSERT INTO ticket_names AS n SELECT * FROM gone
+# Of names that become one, the ticket that was opened last bears it.
+RENAME = """
+WITH old AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS o (kind, value, renamed)),
+     gone AS (DELETE FROM ticket_names n USING old o WHERE n.kind = o.kind AND n.value = o.value
+              RETURNING n.kind, o.renamed, n.ticket_id, n.opened_at)
+INSERT INTO ticket_names AS n
+SELECT DISTINCT ON (kind, renamed) * FROM gone ORDER BY kind, renamed, opened_at DESC NULLS LAST
 ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_at = excluded.opened_at
 WHERE n.opened_at IS NULL OR n.opened_at <= excluded.opened_at"""
 _CLEAR_PHONES = "SELECT phone, ticket_id FROM ticket_phones WHERE phone NOT LIKE 'hmac:v1:%%' LIMIT %s"
@@ -150,11 +153,10 @@ class PersonalKeys:
     async def seal_names(self, connection: Connection) -> None:
         """Put look-ups in the place of phones that an earlier version wrote as names; harmless to repeat."""
         while rows := await (await connection.execute(_CLEAR_NAMES, (NAMES_AT_ONCE,))).fetchall():
-            names = [TicketKey(kind, value) for kind, value in rows]
-            columns = zip(*((*old, new.value) for old, new in zip(names, self.stored(names), strict=True)), strict=True)
-            await connection.execute(_SEAL_NAMES, [list(column) for column in columns])
+            columns = zip(*((*row, self.lookup(plain_phone(row[1]))) for row in rows), strict=True)
+            await connection.execute(RENAME, [list(column) for column in columns])
         while rows := await (await connection.execute(_CLEAR_PHONES, (NAMES_AT_ONCE,))).fetchall():
-            columns = zip(*((*row, self.lookup(row[0])) for row in rows), strict=True)
+            columns = zip(*((*row, self.lookup(plain_phone(row[0]))) for row in rows), strict=True)
             await connection.execute(_SEAL_PHONES, [list(column) for column in columns])
 
     async def destroy(self, connection: Connection, ticket_ids: Sequence[TicketId]) -> None:

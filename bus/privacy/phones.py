@@ -3,11 +3,12 @@
 import re
 from unicodedata import decimal
 
-from bus.domain.ticket_keys import plain_phone
+from bus.domain.no_key import PHONE_DIGITS_MIN
+from bus.domain.phone_numbers import plain_phone
 
-DIGITS_MIN, DIGITS_MAX = 5, 20
-_GAP = r"[\W_]{0,3}"  # between two digits: blanks, dashes, brackets
-_CHINA_DIGITS = 11  # of a mobile, or a landline with its area code
+DIGITS_MIN, DIGITS_MAX = PHONE_DIGITS_MIN, 20
+_GAP = r"(?:[\W_]|转|分机|ext){0,3}"  # between two digits: blanks, dashes, brackets, the word for an extension
+_CHINA_DIGITS = 10  # of a landline with its area code, at least; a mobile has 11
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|\D)")
 
 
@@ -16,7 +17,8 @@ def phone_number(text: str) -> str | None:
     if any(one.isalpha() for one in text):
         return None
     number = plain_phone(text)
-    return number if number.isdecimal() and DIGITS_MIN <= len(number) <= DIGITS_MAX else None
+    digits = number.removeprefix("+")
+    return number if digits.isdecimal() and DIGITS_MIN <= len(digits) <= DIGITS_MAX else None
 
 
 def masked(phone: str) -> str:
@@ -25,9 +27,16 @@ def masked(phone: str) -> str:
 
 
 def mentions(text: str, phone: str) -> bool:
-    """Say whether a text, JSON or plain, holds a phone: in any width, with gaps, with or without China's code."""
+    """Say whether a text, JSON or plain, holds a phone, given in its one spelling.
+
+    In any width, with gaps; of a phone of China with or without its code and the 0 of long distance.
+    """
     unescaped = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text) if "\\" in text else text
     if not unescaped.isascii():
         unescaped = "".join(str(decimal(one)) if one.isdecimal() else one for one in unescaped)
-    china = rf"(?:(?:00)?86{_GAP})?" if len(phone) == _CHINA_DIGITS else ""
-    return re.search(rf"(?<![0-9]){china}{_GAP.join(phone)}(?![0-9])", unescaped) is not None
+    before, digits = "", phone.removeprefix("+")
+    if digits != phone:
+        before = rf"(?:00{_GAP})?"
+    elif len(phone) >= _CHINA_DIGITS:
+        before = rf"(?:(?:00{_GAP})?86{_GAP})?(?:0{_GAP})?"
+    return re.search(rf"(?<![0-9]){before}{_GAP.join(digits)}(?![0-9])", unescaped) is not None

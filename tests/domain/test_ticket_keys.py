@@ -1,49 +1,92 @@
 """Names spelled in many ways are one name (R1, R2), and a ticket is found by any of them (R43)."""
 
 from dataclasses import replace
+from unicodedata import normalize
 
 import pytest
+from hypothesis import example
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
 from bus.domain.batch_decider import CommandResult
+from bus.domain.phone_numbers import plain_phone
 from bus.domain.terms import KeyKind
-from bus.domain.ticket_keys import plain_number, plain_phone, spellings
-from bus.domain.values import IncidentKey
+from bus.domain.ticket_keys import phone_spellings, phones_of, plain_number, spellings
+from bus.domain.values import Customer, IncidentKey
 from tests.domain.given import given
 from tests.domain.people import OPEN
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("plain", "texts"),
     [
-        "13912340000",
-        "+86 139 1234 0000",
-        "139-1234-0000",
-        "0086-13912340000",
-        " 13912340000 ",
-        "１３９１２３４００００",
+        ("13912340000", ["13912340000", "+86 139 1234 0000", "139-1234-0000", "0086-13912340000", " 13912340000 ",
+                         "\uff11\uff13\uff19\uff11\uff12\uff13\uff14\uff10\uff10\uff10\uff10", "013912340000",
+                         "+86 (0)139 1234 0000",
+                         "086-13912340000", "电话:13912340000", "tel:+86-139-1234-0000", "139\u200b1234\u00ad0000"]),
+        ("1062176966", ["010-62176966", "+86 10 62176966", "0086-10-62176966", "(010) 6217 6966", "86-10-62176966",
+                        "\uff0b86\uff0d10\uff0d62176966", "+86 (0)10-62176966"]),
+        ("57188886666", ["0571-88886666", "+86 571 8888 6666", "0086 0571 88886666"]),
+        ("4001234567", ["400-123-4567", "+86 400 123 4567", "4001234567", "86-400-1234567"]),
+        ("1062176966801", ["010-62176966-801", "010-62176966 转 801", "+86 10 62176966 ext. 801",
+                           "+86-10-62176966-801", "01062176966分机801"]),
+        ("+85221234567", ["+852 2123 4567", "00852-21234567", "(+852) 2123-4567"]),
+        ("+442071234567", ["+44 (0)20 7123 4567", "0044 20 7123 4567"]),
+        ("+13512345678", ["+1 351 234 5678", "001 351 234 5678"]),
+        ("13512345678", ["135 1234 5678"]),
     ],
-)
-def test_ticket_keys_a_phone_is_one_phone_however_it_is_spelled(text: str) -> None:
-    assert plain_phone(text) == "13912340000"
+)  # fmt: skip
+def test_ticket_keys_a_phone_is_one_phone_however_it_is_spelled(plain: str, texts: list[str]) -> None:
+    assert {plain_phone(text) for text in texts} == {plain}
 
 
-def test_ticket_keys_what_is_no_phone_at_all_stays_apart() -> None:
-    assert plain_phone("无") != plain_phone("未知")
-    assert plain_phone("021-5555") == "0215555"
+def test_ticket_keys_a_phone_of_no_numbering_plan_is_its_digits() -> None:
+    assert [plain_phone(text) for text in ("021-5555", "95588", "1" * 20)] == ["0215555", "95588", "1" * 20]
 
 
-@pytest.mark.parametrize("text", ["SN-Q1", "sn-q1", " SN-Q1 ", "sn- q1"])
+@pytest.mark.parametrize(
+    "text",
+    ["SN-Q1", "sn-q1", " SN-Q1 ", "sn- q1", "\uff33\uff2e\uff0d\uff31\uff11", "SN\u2010Q1", "SN\u2011Q1",
+    "SN\u2013Q1", "SN\u2014Q1",
+     "SN\u2014\u2014Q1", "SN\u2212Q1", "SN\ufe63Q1", "SN-\u200bQ1", "SN-Q\u00ad1", "\ufeffSN-Q1", "SN-Q1\u3164",
+     "SN-Q1\u2800", "SN\u3000-Q1"],
+)  # fmt: skip
 def test_ticket_keys_a_serial_is_one_serial_however_it_is_spelled(text: str) -> None:
     assert plain_number(text) == "SN-Q1"
     assert "SN-Q1" in spellings(text)
-    assert "1" not in spellings(text), "the digits of a serial are no phone"
+    assert phone_spellings(text) == [], "the digits of a serial are no phone"
+
+
+def test_ticket_keys_what_only_looks_alike_is_another_serial() -> None:
+    serials = ("SN-O1", "SN-01", "SN-I1", "SN-l0", "SN-10", "SN--O1", "SNO1", "SN-\u041e1")
+    assert len({plain_number(text) for text in serials}) == len(serials)
+
+
+@given_any(st.text(max_size=20))
+@example("A\u00b4")
+@example("\u0149\u200d\u0301")
+def test_ticket_keys_a_number_has_one_spelling_whatever_version_stored_it(text: str) -> None:
+    earlier = "".join(text.split()).upper()
+    assert plain_number(plain_number(text)) == plain_number(text) == plain_number(normalize("NFD", text))
+    assert plain_number(earlier) == plain_number(earlier.upper())
+    assert plain_number(plain_number(earlier)) == plain_number(earlier)
+
+
+@pytest.mark.parametrize(
+    "text", ["010-62176966", "+86 10 62176966", "0086-10-62176966", "00852-21234567", "+8613912340000"]
+)
+def test_ticket_keys_a_phone_is_found_by_what_an_earlier_version_stored(text: str) -> None:
+    digits = "".join(filter(str.isdigit, text))
+    assert {plain_phone(text), digits} <= {*phone_spellings(text)}
 
 
 @pytest.mark.parametrize(
     ("kind", "first", "second"),
     [
         (KeyKind.PHONE, "13912340000", "+86 139-1234-0000"),
+        (KeyKind.PHONE, "010-62176966", "+86 10 62176966"),
         (KeyKind.SERIAL, "SN-9", " sn-9"),
+        (KeyKind.SERIAL, "SN-9", "\uff33\uff2e\u20149\u200b"),
         (KeyKind.ORDER, "o1", "O1"),
     ],
 )
@@ -55,3 +98,8 @@ def test_ticket_keys_a_report_joins_its_master_by_another_spelling_of_the_key(
         for number, value in enumerate((first, second))
     ]
     given(reports[0]).when(reports[1]).then_answer(CommandResult.JOINED)
+
+
+@pytest.mark.parametrize("phone", ["无", "N/A", "00000000000", "1234", "微信"])
+def test_ticket_keys_a_customer_without_a_phone_is_found_by_none(phone: str) -> None:
+    assert phones_of(replace(OPEN, customer=Customer(phone=phone))) == set()

@@ -15,6 +15,8 @@ WIDE = PHONE.translate({ord("0") + n: 0xFF10 + n for n in range(10)})
 
 @pytest.mark.parametrize("text", [
     PHONE, "+86 138 0000 0001", "0086-138-0000-0001", "138.0000.0001", "(138) 0000-0001", WIDE, "8613800000001",
+    "013800000001",
+    "+86 0138 0000 0001",
 ])  # fmt: skip
 def test_phones_a_phone_is_one_however_it_is_spelled(text: str) -> None:
     assert phone_number(text) == PHONE
@@ -23,13 +25,24 @@ def test_phones_a_phone_is_one_however_it_is_spelled(text: str) -> None:
     assert mentions(f"请回电{text}谢谢", PHONE)
 
 
+@pytest.mark.parametrize(("phone", "text"), [
+    ("010-62176966", "请回电 +86 10 6217 6966"), ("+86 10 62176966", "(010)62176966转801"),
+    ("400-123-4567", "0086-400-123-4567"), ("00852 2123 4567", "+852-2123-4567"),
+    ("010-62176966-801", "010-62176966 转 801"),
+])  # fmt: skip
+def test_phones_mentions_a_landline_with_and_without_its_country(phone: str, text: str) -> None:
+    found = phone_number(phone)
+    assert found
+    assert mentions(text, found)
+
+
 @pytest.mark.parametrize("text", ["", "  ", "无", "1234", "SN-13800000001", "T20261122-000001", "1" * 21, "☎"])
 def test_phones_what_is_no_phone_is_none(text: str) -> None:
     assert phone_number(text) is None
 
 
 @pytest.mark.parametrize("text", [
-    "138000000011", "013800000001", "1380000000", "13800000002", "1380000x0001", "138 0000 ----- 0001",
+    "138000000011", "913800000001", "1380000000", "13800000002", "1380000x0001", "138 0000 ----- 0001",
 ])  # fmt: skip
 def test_phones_another_number_is_not_it(text: str) -> None:
     assert not mentions(text, PHONE)

@@ -1,0 +1,61 @@
+"""The one spelling of a phone: China's national number, or that of another country with `+` and its code. Pure."""
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+import phonenumbers
+
+_COUNTRY, _CODE = "CN", 86
+_MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
+# An extension: by its word, or as digits behind a last hyphen.
+_EXTENSION = re.compile(r"(.*?)(?:转|轉|分机|分機|ext|x|#|;)\D*(\d{1,7})\D*", re.DOTALL)
+_TAIL = re.compile(r"(.*\d)\s*-\s*(\d{1,5})\s*", re.DOTALL)
+# What an earlier version left before China's national number: it took off 86 and 0086 before eleven digits alone.
+_EARLIER = ("0", "86", "860", "0086", "00860")
+
+
+@lru_cache(maxsize=4096)
+def plain_phone(text: str) -> str:
+    """Spell a phone one way: `01062176966`, `+86 10 6217 6966` and `0086-10-62176966` are `1062176966`.
+
+    Numbers of other countries are `+` and all digits; an extension follows the number. What is no possible number is
+    its digits; what has no digit is the text without blanks, in upper case.
+    """
+    if _MOBILE.fullmatch(text):
+        return text
+    shown = normalize("NFKC", text).casefold()
+    marked = _EXTENSION.fullmatch(shown)
+    for found in (marked,) if marked else (None, _TAIL.fullmatch(shown)):
+        head, extension = (found[1], found[2]) if found else (shown, "")
+        if number := _national(head):
+            return number + extension
+    return _digits(shown) or "".join(shown.split()).upper()
+
+
+def earlier_spellings(text: str) -> list[str]:
+    """List the spellings under which earlier versions stored a phone, where they are not today's."""
+    plain = plain_phone(text)
+    if plain.startswith("+"):
+        return [plain[1:], f"00{plain[1:]}"]
+    return [f"{prefix}{plain}" for prefix in _EARLIER]
+
+
+def _national(text: str) -> str:
+    """Spell a number by the plan of its country; empty for what none gives out."""
+    digits = _digits(text)
+    if digits.startswith("086"):  # no area code of China, but its country code as forms write it
+        digits = digits[1:]
+    plus = "+" if "+" in re.split(r"\d", text, maxsplit=1)[0] and not digits.startswith("0") else ""
+    try:
+        number = phonenumbers.parse(plus + digits, _COUNTRY)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    national = phonenumbers.national_significant_number(number)
+    return national if number.country_code == _CODE else f"+{number.country_code}{national}"
+
+
+def _digits(text: str) -> str:
+    return "".join(str(int(one)) for one in text if one.isdecimal())

@@ -1,0 +1,105 @@
+"""Spells the names that an earlier version stored as this one does, and finds open tickets that meet by it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from typing import Final, LiteralString, NamedTuple
+
+from bus.domain.terms import TicketId
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import KeyHolder, TicketKey, incident_name, plain_number
+from bus.postgres.personal_keys import RENAME, PersonalKeys, opened
+from bus.postgres.pool import Connection
+from bus.wire.codec import ticket_from_json
+from bus.wire.sealing import is_clear, sealed_texts
+
+ROWS: Final = 1000  # in memory at once
+# Only what is not ASCII is spelled differently by this version.
+_NAMES: LiteralString = """
+SELECT kind, value FROM ticket_names
+WHERE kind IN ('serial', 'order') AND value ~ '[^ -~]' AND (value, kind) > (%s, %s) ORDER BY value, kind LIMIT %s"""
+_OPEN: LiteralString = """
+SELECT state FROM ticket_states WHERE state->>'state' <> 'closed' AND ticket_id > %s ORDER BY ticket_id LIMIT %s"""
+_ADD: LiteralString = """
+INSERT INTO ticket_names AS n SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[])
+ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_at = excluded.opened_at
+WHERE n.opened_at IS NULL OR n.opened_at < excluded.opened_at"""
+
+
+class Meeting(NamedTuple):
+    """Open tickets with one incident key, each opened within the dedupe window of the one before; the oldest first."""
+
+    kind: str
+    tickets: tuple[TicketId, ...]
+
+    @property
+    def text(self) -> Text:
+        """Say which tickets they are; the key itself may be a phone, and is not told."""
+        return Text(
+            f"未关闭工单 {'、'.join(self.tickets)} 的事件唯一标识({self.kind})相同,各自保留,请人工核对",
+            f"open tickets {', '.join(self.tickets)} have one incident key ({self.kind}) and stay apart: look at them",
+        )
+
+
+async def fold_names(connection: Connection, keys: PersonalKeys, window: timedelta) -> list[Meeting]:
+    """Spell serials, orders and the phones of open tickets anew; harmless to repeat, in the transaction given.
+
+    Look-ups of phones cannot be read back: those of closed tickets stay, and are found by `phone_spellings`.
+    """
+    await _fold_numbers(connection)
+    holders = await _open_tickets(connection, keys)
+    phones = {name: max(own, key=lambda one: one.opened_at) for name, own in holders.items() if name.kind == "phone"}
+    stored = keys.stored(phones)
+    for start in range(0, len(stored), ROWS):
+        part = slice(start, start + ROWS)
+        rows = [(*name, *holder) for name, holder in zip(stored[part], [*phones.values()][part], strict=True)]
+        await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+    return [one for name, own in sorted(holders.items()) for one in meetings(name.kind, own, window)]
+
+
+def meetings(kind: str, holders: Iterable[KeyHolder], window: timedelta) -> Iterator[Meeting]:
+    """Find which tickets of one name would be one ticket, had the later ones been reported now. Pure."""
+    ordered = sorted(holders, key=lambda one: (one.opened_at, one.ticket_id))
+    group = ordered[:1]
+    for before, after in pairwise([*ordered, None]):
+        if after is not None and before is not None and after.opened_at - before.opened_at <= window:
+            group.append(after)
+            continue
+        if len(group) > 1:
+            yield Meeting(kind, tuple(one.ticket_id for one in group))
+        group = [after] if after else []
+
+
+async def _fold_numbers(connection: Connection) -> None:
+    after: Sequence[str] = ("", "")
+    while rows := await (await connection.execute(_NAMES, (*after, ROWS))).fetchall():
+        renamed = [(kind, value, plain_number(value)) for kind, value in rows if plain_number(value) != value]
+        if renamed:
+            await connection.execute(RENAME, [list(column) for column in zip(*renamed, strict=True)])
+        after = (rows[-1][1], rows[-1][0])
+
+
+async def _open_tickets(connection: Connection, keys: PersonalKeys) -> dict[TicketKey, list[KeyHolder]]:
+    found = defaultdict[TicketKey, list[KeyHolder]](list)
+    after = ""
+    while rows := await (await connection.execute(_OPEN, (after, ROWS))).fetchall():
+        tickets = [ticket_from_json(state) for (state,) in rows]
+        after = tickets[-1].ticket_id
+        for name, holder in await _holders(connection, keys, tickets):
+            found[name].append(holder)
+    return found
+
+
+async def _holders(
+    connection: Connection, keys: PersonalKeys, tickets: Sequence[Ticket]
+) -> Iterable[tuple[TicketKey, KeyHolder]]:
+    sealed = [text.encode() for one in tickets for text in sealed_texts(one.incident_key)]
+    known = await keys.load(connection, sealed)
+    clear = [opened(known, one.ticket_id, one.incident_key) for one in tickets]
+    return [
+        (incident_name(key), KeyHolder(ticket.ticket_id, ticket.opened_at))
+        for key, ticket in zip(clear, tickets, strict=True)
+        if is_clear(key.value)
+    ]
