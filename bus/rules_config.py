@@ -38,6 +38,7 @@ def load_rules(settings: Settings) -> Rules:
         sla=sla,
         root_causes=frozenset(causes),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
+        departments=frozenset(map(plain_word, settings.departments)),
     )
 
 

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description='JSON list of words that are no incident key, beside those built in: ["无SN", "待录入"]',
     )
+    departments: list[str] = Field(
+        default_factory=list,
+        description='JSON list of names that are departments and no persons, beside the usual words: ["家电部"]',
+    )
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")

@@ -20,6 +20,7 @@ _COMPUTED: Mapping[str, str] = {
     "data": "`$XDG_DATA_HOME/ticketbus` or `~/.local/share/ticketbus`",
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
     "cors_origins": "",
+    "departments": "",
     "intake_secrets": "",
     "no_key_words": "",
     "keep_days": "{}",

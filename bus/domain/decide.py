@@ -172,7 +172,7 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) ->
         case OpenTicket():
             raise AssertionError("openings are answered by open_ticket and join_ticket")
         case Assign() | Return() | Accept() | Depart() | Arrive() | Start():
-            return _dispatching(request, command, ticket)
+            return _dispatching(request, command, ticket, rules)
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
             return _waiting(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():
@@ -190,12 +190,12 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) ->
 
 
 def _dispatching(
-    request: Request, command: Assign | Return | Accept | Depart | Arrive | Start, ticket: Ticket
+    request: Request, command: Assign | Return | Accept | Depart | Arrive | Start, ticket: Ticket, rules: Rules
 ) -> tuple[Event, ...]:
     match command:
         case Assign(assignee=assignee, reason=reason):
             if not request.historic:
-                check_person(assignee)
+                check_person(assignee, rules)
             return (TicketAssigned(assignee=assignee, previous_person=ticket.assignee.person, reason=reason),)
         case Return(reason=reason):
             return (_returned(request, ticket, reason),)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
 from bus.domain.commands import Command, Request
+from bus.domain.departments import is_department
 from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import may_be_followed
 from bus.domain.personal import personal_fields
@@ -18,7 +19,6 @@ from bus.domain.values import Assignee
 PHOTOS_MAX = 50
 URI_CHARS_MAX = 2000
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-GROUPS = ("部", "部门", "组", "科", "处", "中心", "团队", "department", "dept", "team", "group", "desk", "center")
 
 
 def check(request: Request, command: Command, duty: TransitionRule, rules: Rules) -> None:
@@ -56,10 +56,10 @@ def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:
             raise refusals.personal_data_erased(ticket.ticket_id, texts[0])
 
 
-def check_person(assignee: Assignee) -> None:
+def check_person(assignee: Assignee, rules: Rules) -> None:
     """Hold to R6: a person and another person, never a department."""
     for field, name in (("assignee.person", assignee.person), ("assignee.backup_person", assignee.backup_person)):
-        if name.strip().lower().endswith(GROUPS):
+        if is_department(name, rules.departments):
             raise refusals.no_person(field, name)
     if assignee.person.strip() == assignee.backup_person.strip():
         raise refusals.no_person("assignee.backup_person", assignee.backup_person)

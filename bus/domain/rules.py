@@ -11,7 +11,7 @@ from bus.domain.sla_clock import SlaLimit
 class Rules:
     """Given to the core as a value; read from files and settings by `bus.rules_config`.
 
-    `no_key_words`, beside those that the code knows, are spelled as `plain_word` does.
+    `no_key_words` and `departments`, beside those that the code knows, are spelled as `plain_word` does.
     """
 
     dedupe_window: timedelta
@@ -20,3 +20,4 @@ class Rules:
     clock_skew_max: timedelta = timedelta(minutes=5)
     lateness_max: timedelta = timedelta(days=7)
     no_key_words: frozenset[str] = frozenset()
+    departments: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bus.domain.commands import Accept, Arrive, Assign, Depart, Resolve, Return, Start
+from bus.domain.errors import CommandRefused
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
@@ -13,9 +14,12 @@ from bus.domain.events import (
     TicketReturned,
     WorkStarted,
 )
+from bus.domain.preconditions import check_person
 from bus.domain.terms import State, Substate
 from bus.domain.ticket import NOBODY
 from bus.domain.values import Assignee
+from bus.rules_config import load_rules
+from bus.settings import Settings
 from tests.domain.given import given
 from tests.domain.people import ASSIGN, ASSIGNED, OPEN, PAUSED, RESOLVED, START, WANG, WORKING, ZHAO
 
@@ -35,6 +39,45 @@ def test_assignment_no_part_of_the_responsibility_may_be_left_out(field: str) ->
 
 def test_assignment_a_department_is_nobody() -> None:
     given(OPEN).when(Assign(assignee=Assignee(role="售后部"))).then_refused("missing", "assignee.person")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "王科",
+        "李科",
+        "张部",
+        "陈组",
+        "赵处",
+        "欧阳科",
+        "马建科",
+        "古力\u00b7买科",
+        "Peter Vandesk",
+    ],
+)
+def test_assignment_a_name_that_ends_like_a_department_is_a_person(name: str) -> None:
+    given(OPEN).when(Assign(assignee=replace(WANG, person=name))).then(TicketAssigned)
+    given(OPEN).when(Assign(assignee=replace(WANG, backup_person=name))).then(TicketAssigned)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["客服部", "技术科", "售后部", "维修组", "华东售后部", "部门", "信息中心", "维修团队", "一组", "A组", "IT 部",
+     "第三科", "办事处", "总部", "\uff12组", "客服部\u3002", "客服\u200b部", "Service Team", "support desk",
+     "HR Dept.", "IT department", "科"],
+)  # fmt: skip
+def test_assignment_a_department_by_its_words_is_no_person(name: str) -> None:
+    given(OPEN).when(Assign(assignee=replace(WANG, person=name))).then_refused("no_person", "assignee.person")
+    given(OPEN).when(Assign(assignee=replace(WANG, backup_person=name))).then_refused(
+        "no_person", "assignee.backup_person"
+    )
+
+
+def test_assignment_a_deployment_names_departments_of_its_own() -> None:
+    rules = load_rules(Settings(departments=["家电 部"]))
+    with pytest.raises(CommandRefused):
+        check_person(replace(WANG, person="家电部"), rules)
+    check_person(WANG, rules)
 
 
 def test_assignment_a_first_assignment_needs_no_reason_and_a_handover_does() -> None:

@@ -1,0 +1,33 @@
+"""Which names are departments and no persons (R6): by whole words, never by a last character. Pure."""
+
+import re
+from collections.abc import Collection
+from unicodedata import normalize
+
+from bus.domain.no_key import plain_word
+
+# What a unit does; before one of _UNITS it is a department, with whatever stands in front: 华东售后部.
+_WORK = """
+客服 客户 售后 售前 服务 技术 维修 检修 维护 抢修 安装 调试 工程 项目 市场 营销 销售 渠道 推广 品牌 质量 质检
+品质 品控 采购 供应 供应链 物流 仓储 仓库 备件 配件 财务 会计 审计 人事 人力 人力资源 行政 办公 办事 后勤 总务
+综合 管理 生产 制造 装配 工艺 设备 机电 电气 机械 研发 开发 设计 产品 测试 信息 网络 系统 软件 数据 运维 运营
+支持 支援 保障 业务 商务 电商 贸易 国际 海外 法务 合规 风控 安全 安保 保安 环保 消防 调度 派单 值班 应急 呼叫
+热线 投诉 回访 一线 二线 培训 企划 策划 计划 宣传 公关 事业 分 大区
+"""
+_UNITS = "[部组科处室队班站课]"
+_WHOLE = "部门|中心|团队|小组|班组|科室|处室"
+# Known by a number, a letter or a word of Latin letters: 一组, A组, IT部, 第三科.
+_NUMBERED = f"第?(?:[0-9a-z]+|[一二三四五六七八九十]+){_UNITS}"
+_NAMED = f"(?:{'|'.join(_WORK.split())}){_UNITS}"
+_DEPARTMENT = re.compile(rf".*(?:{_WHOLE}|{_NAMED})|{_NUMBERED}|{_UNITS}|[本总外内]部", re.DOTALL)
+_ENGLISH = re.compile(r".*(?<![a-z])(?:department|dept|team|group|desk|cent(?:er|re))\W*", re.DOTALL)
+
+
+def is_department(name: str, more: Collection[str] = ()) -> bool:
+    """Say whether a name is a department's: by its words, or because it is one of `more`, spelled as `plain_word` does.
+
+    `王科` and `张部` are persons.
+    """
+    word = plain_word(name)
+    shown = normalize("NFKC", name).casefold()
+    return word in more or bool(_DEPARTMENT.fullmatch(word) or _ENGLISH.fullmatch(shown))
