@@ -25,7 +25,11 @@ def test_device_history_a_repair_tells_when_why_and_with_which_parts() -> None:
 
 def test_device_history_a_ticket_without_a_serial_is_no_part_of_any_devices_history() -> None:
     by_order = replace(OPEN, incident_key=IncidentKey(kind=KeyKind.ORDER, value="O-1"))
-    assert folded(project, told(by_order, *CLOSED[1:])) is None
+    for none in ("", "无", "N/A", "---"):
+        assert folded(project, told(replace(by_order, serial=none), *CLOSED[1:])) is None
+    row = folded(project, told(replace(by_order, serial="\uff33\uff2e\u20141"), *CLOSED[1:]))
+    assert row is not None
+    assert row.serial == "SN-1"
 
 
 def test_device_history_what_was_reopened_is_neither_resolved_nor_closed() -> None:
