@@ -200,7 +200,9 @@ class HttpTargetContract(TargetContract):
             ):
                 async with responding_with(answer) as url, self.target(url) as target:
                     failed = await self.outcome(target, self.call(within_s=10))
-                texts += [all_text_of(failed, caplog)] if isinstance(failed, DeliveryFailed) else []
+                if isinstance(failed, DeliveryFailed):
+                    texts.append(all_text_of(failed, caplog))
+                    assert [own for own in self.secrets.values() if own in failed.message] == []
             return texts
 
         capture_logs(caplog)

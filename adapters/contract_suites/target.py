@@ -211,10 +211,14 @@ async def next_attempt(target: Target, call: Call, *, unsure: bool) -> Effect:
 
 
 def all_text_of(failure: DeliveryFailed, log: pytest.LogCaptureFixture) -> str:
-    """Gather all that a failure says, with what led to it and what was logged."""
+    """Gather all that a failure says, with what led to it and what was logged, but for the other side's own words."""
     texts, link = list[str](), list[BaseException | None]([failure])
     while (error := link.pop()) is not None:
-        texts += [str(error), repr(error), repr(vars(error))]
+        texts += [
+            str(error),
+            repr(error),
+            repr({name: value for name, value in vars(error).items() if name != "message"}),
+        ]
         link.append(error.__cause__ or error.__context__)
     return "\n".join([*texts, log.text])
 

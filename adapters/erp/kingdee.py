@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
+from adapters.answer_text import readable
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
-    SESSION_LOST,
     Bill,
     BillStage,
     KingdeeAnswer,
@@ -28,9 +28,10 @@ from adapters.erp.kingdee_answers import (
 )
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_wire import KingdeeSettings, Order
-from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp, retry_after_s
+from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.intake.dispatch import utc_now
+from bus.observability.masking import MASK
 
 CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 1024 * 1024
@@ -38,6 +39,14 @@ _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps a
 
 _Answer = KingdeeAnswer | tuple[Bill, ...]
 _Reader = Callable[[bytes], _Answer | None]
+
+
+class _SessionLost(DeliveryFailed):
+    """An answer to somebody who is not logged in; its kind counts if a new login changes nothing."""
+
+
+class _SessionRenewed(Exception):
+    """There is a new session; whether the bill was saved in the old one is to be asked."""
 
 
 @dataclass(slots=True)
@@ -100,9 +109,11 @@ class Kingdee:
         if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
             raise DeliveryFailed(FailureKind.REJECTED, "a bill from before the edit stands there; void it first")
 
-    async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
+    async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill | None:
         try:
             return await self._advance(talk, wanted, bill)
+        except _SessionRenewed:
+            return await self._bill(talk, wanted.number)
         except DeliveryFailed as failure:
             if failure.kind is not FailureKind.REJECTED:
                 raise
@@ -144,14 +155,22 @@ class Kingdee:
         return answer
 
     async def _ask(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
-        """Ask within a session, in a new one if it was lost: it does nothing then, so asking again repeats nothing."""
+        """Ask within a session, and once more in a new one. Raises DeliveryFailed; at a save _SessionRenewed.
+
+        A step by a bill's id is refused when it was done already. A second save would make a second bill where it was
+        not the ERP itself, but something on the way, that wanted us to log in.
+        """
         session = await self._logged_in(talk)
-        answer = await self._post(talk, service, body, read, changes=changes)
-        if _lost(answer) and not talk.renewed:
+        try:
+            return await self._post(talk, service, body, read, changes=changes)
+        except _SessionLost:
+            if talk.renewed:
+                raise
             talk.renewed = True
-            await self._logged_in(talk, lost=session)
-            answer = await self._post(talk, service, body, read, changes=changes)
-        return _unless_refused(answer, service, changes=changes)
+        await self._logged_in(talk, lost=session)
+        if service == wire.SAVE:
+            raise _SessionRenewed
+        return await self._post(talk, service, body, read, changes=changes)
 
     async def _logged_in(self, talk: _Talk, *, lost: int = 0) -> int:
         """Give the session's number; log in if it is the lost one. Who waited shares the outcome, a refusal as well."""
@@ -183,45 +202,63 @@ class Kingdee:
 
     async def _log_in(self, talk: _Talk) -> None:
         self._http.forget_cookies()
-        answer = await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
-        _unless_refused(answer, wire.LOGIN, changes=False)
+        await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
 
     async def _post(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
-        silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE  # asked, and no answer to be believed
+        try:
+            return self._judged(await self._exchange(talk, service, body, changes), service, read, changes)
+        except DeliveryFailed as failure:
+            for secret in (self._settings.app_secret, self._settings.app_id, self._settings.acct_id):
+                failure.message = failure.message.replace(secret, MASK) if secret else failure.message
+            raise
+
+    async def _exchange(self, talk: _Talk, service: str, body: bytes, changes: bool) -> HttpResponse:
         url, headers = self._settings.base_url.rstrip("/") + wire.path(service), talk.trace_headers
         try:
-            heard = await self._http.post(url, body, headers, talk.deadline)
+            return await self._http.post(url, body, headers, talk.deadline)
         except NoResponse as failed:
-            kind = silence if failed.sent else FailureKind.UNREACHABLE
+            kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
+
+    def _judged(self, heard: HttpResponse, service: str, read: _Reader, changes: bool) -> _Answer:
+        """Give an answer that is to be believed and no refusal. Raises DeliveryFailed."""
         if heard.status != 200:
-            raise DeliveryFailed(
+            failure = _SessionLost if heard.status in (401, 403) or 300 <= heard.status < 400 else DeliveryFailed
+            raise failure(
                 kind_of_status(heard.status, changes=changes),
                 f"HTTP {heard.status} at {service}",
                 status=heard.status,
+                message=readable(heard.body),
                 retry_after_s=retry_after_s(heard.headers, self._now()),
             )
         answer = None if heard.cut else read(heard.body)
         if answer is None:
-            raise DeliveryFailed(silence, f"{heard.cut or 'no answer of an ERP'} at {service}", status=heard.status)
-        return answer
+            raise DeliveryFailed(
+                _silence(changes),
+                f"{heard.cut or 'no answer of an ERP'} at {service}",
+                status=heard.status,
+                message=readable(heard.body),
+            )
+        if not isinstance(answer, KingdeeAnswer) or answer.ok or (answer.short and service in _COUNTED):
+            return answer
+        named = f" ({', '.join(answer.fields)})" if answer.fields else ""
+        failure = _SessionLost if answer.lost else DeliveryFailed
+        raise failure(
+            kind_of(answer.code, changes=changes),
+            f"a page to log in at {service}" if answer.page else f"{service} failed{named}",
+            status=200,
+            code=str(answer.code) if answer.code >= 0 else "",
+            message=answer.words or readable(heard.body),
+        )
 
 
 def _talk(call: Call) -> _Talk:
     return _Talk(trace_headers=call.trace_headers, deadline=Deadline.after(call.within_s))
 
 
-def _lost(answer: _Answer) -> bool:
-    return isinstance(answer, KingdeeAnswer) and not answer.ok and answer.code == SESSION_LOST
-
-
-def _unless_refused(answer: _Answer, service: str, *, changes: bool) -> _Answer:
-    short = isinstance(answer, KingdeeAnswer) and answer.short and service in _COUNTED
-    if isinstance(answer, KingdeeAnswer) and not answer.ok and not short:
-        named = f" ({', '.join(answer.fields)})" if answer.fields else ""
-        kind = kind_of(answer.code, changes=changes)
-        raise DeliveryFailed(kind, f"{service} failed{named}", status=200, code=str(answer.code))
-    return answer
+def _silence(changes: bool) -> FailureKind:
+    """Give the kind of a request that left and brought no answer to be believed."""
+    return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
 
 
 def _again(failure: DeliveryFailed) -> DeliveryFailed:
@@ -231,6 +268,7 @@ def _again(failure: DeliveryFailed) -> DeliveryFailed:
         failure.detail,
         status=failure.status,
         code=failure.code,
+        message=failure.message,
         retry_after_s=failure.retry_after_s,
     )
 

@@ -1,8 +1,10 @@
 """What Kingdee K3Cloud's answers mean: HTTP 200 on every failure of business, so the body is judged. Pure.
 
-Its codes (`MsgCode`) are the vendor's table; the words beside them are for people and never read here.
+Its codes (`MsgCode`) are the vendor's table. Where it gives none, or one that is for anything, the words of a session
+that is lost and of a bill that somebody else has open stand for their codes.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,22 +12,42 @@ from typing import Final
 
 import orjson
 
+from adapters.answer_text import decoded, is_page
 from bus.delivery.target import DeliveryFailed, FailureKind
 
 SESSION_LOST: Final = 1
+IN_USE: Final = 13
+UNCODED: Final = -1  # a failure where no code can stand
 _STOCK_ASKED: Final = "AbstractInteractionResult"  # the field of "stock would go below nothing, go on?"
 
 # The vendor's MsgCode → what it says about us. Whatever is not here is a rule or a record of theirs: REJECTED.
 _KINDS: Final[Mapping[int, FailureKind]] = {
+    UNCODED: FailureKind.UNKNOWN,  # an exception over there, or a page
     SESSION_LOST: FailureKind.UNAUTHORIZED,
     2: FailureKind.UNAUTHORIZED,  # no permission
     4: FailureKind.UNKNOWN,  # an exception over there, at any point
     6: FailureKind.UNAVAILABLE,  # the database refused, a full disk among the reasons; rolled back
     7: FailureKind.UNAUTHORIZED,  # licence
-    13: FailureKind.UNAVAILABLE,  # somebody has the bill open
+    IN_USE: FailureKind.UNAVAILABLE,  # somebody has the bill open
     14: FailureKind.THROTTLED,  # call limit; there is no HTTP 429
     15: FailureKind.UNAUTHORIZED,  # administrators may not log in here
 }
+
+# N001 alone stands for a lost session; inside a sentence it may be anybody's material.
+_LOST: Final = re.compile(
+    r"会话(?:信息)?已?(?:丢失|过期|超时|失效)|登[录陆](?:信息|状态)?已?(?:过期|超时|失效)"
+    r"|(?:用户|尚|还|您)未登[录陆]|重新登[录陆]|(?:^|[|;\n])\W*N001\b"
+    r"|session (?:has |is |was )?(?:expired|timed? ?out|lost|invalid)|invalid session",
+    re.IGNORECASE,
+)
+_IN_USE: Final = re.compile(
+    r"网络(?:控制|冲突)|网控|被(?:其[他它])?用户.{0,40}?(?:编辑|修改|操作|使用|占用|锁定|打开)|稍[后候]再?重?试"
+    r"|network control",
+    re.IGNORECASE,
+)
+_LOGIN: Final = re.compile(r"type=[\"']?password|登[录陆]|log ?in|sign ?in|returnurl", re.IGNORECASE)
+_EXCEPTION: Final = "response_error:"  # what stands before the words of an exception, instead of JSON
+_IN_STRINGS: Final = 3  # so often JSON may be wrapped into a JSON string
 
 
 class BillStage(IntEnum):
@@ -56,13 +78,23 @@ class Bill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KingdeeAnswer:
-    """What an answer says: done (with id and number), or not, with the vendor's code and the fields it names."""
+    """What an answer says: done (with id and number), or not, with the vendor's code, fields and words.
+
+    `page`: it is no answer but the page where people log in.
+    """
 
     ok: bool
     code: int = 0
     fields: tuple[str, ...] = ()
+    words: str = ""
+    page: bool = False
     fid: str = ""
     number: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Say whether it tells, in whatever form, that we are not logged in."""
+        return not self.ok and (self.page or self.code == SESSION_LOST)
 
     @property
     def short(self) -> bool:
@@ -80,28 +112,30 @@ def read_login(body: bytes) -> KingdeeAnswer | None:
     match _json(body):
         case {"LoginResultType": 1, "KDSVCSessionId": str()}:
             return KingdeeAnswer(ok=True)
-        case {"LoginResultType": int(result)}:
-            raise DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=str(result))
+        case {"LoginResultType": int(result), **rest}:
+            raise _not_let_in(str(result), str(rest.get("Message") or ""))
         case other:
             failure = _read_answer(other)
-            if failure is None or failure.ok:
+            if failure is None or failure.ok or failure.page:
                 return None
-            if kind_of(failure.code, changes=False) is FailureKind.REJECTED:  # no row of ours can mend that
-                raise DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=str(failure.code))
+            # No row of ours can mend that; and who is not logged in while logging in has the wrong account.
+            if failure.lost or kind_of(failure.code, changes=False) is FailureKind.REJECTED:
+                raise _not_let_in(str(failure.code), failure.words)
             return failure
+
+
+def _not_let_in(code: str, words: str) -> DeliveryFailed:
+    return DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=code, message=words)
 
 
 def read_bills(body: bytes) -> tuple[Bill, ...] | KingdeeAnswer | None:
     """Read the answer to a query: bills, a failure in the place of the first row, or nothing to be believed."""
     match _json(body):
-        case [[{"Result": _} as failure, *_], *_] | [{"Result": _} as failure, *_] | ({"Result": _} as failure):
-            answer = _read_answer(failure)
+        case [*rows] if (bills := [bill for row in rows if (bill := _bill(row)) is not None]) or not rows:
+            return tuple(bills) if len(bills) == len(rows) else None
+        case other:
+            answer = _read_answer(other)
             return None if answer is None or answer.ok else answer
-        case [*rows]:
-            bills = tuple(bill for row in rows if (bill := _bill(row)) is not None)
-            return bills if len(bills) == len(rows) else None
-        case _:
-            return None
 
 
 def that_counts(bills: tuple[Bill, ...]) -> Bill | None:
@@ -131,27 +165,69 @@ def kind_of_status(status: int, *, changes: bool) -> FailureKind:
 
 
 def _json(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+    """Parse an answer, also behind byte order marks and inside JSON strings; what is no JSON is given as its text."""
+    answer: object = decoded(body)
+    for _ in range(_IN_STRINGS):
+        if not isinstance(answer, str):
+            break
+        text = answer.lstrip("\ufeff").strip()
+        try:
+            answer = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+    return answer
 
 
 def _read_answer(answer: object) -> KingdeeAnswer | None:
+    """Read an answer, or a failure in the place of a list's first item; None when it is nothing to be believed."""
     match answer:
+        case [[{} as first, *_], *_] | [{} as first, *_]:
+            failure = _read_answer(first)
+            return None if failure is None or failure.ok else failure
         case {"Result": {"ResponseStatus": {"IsSuccess": ok, **status}, **result}}:
             done = ok is True or str(ok).lower() == "true"
+            words, msg_code = _words(status.get("Errors")), status.get("MsgCode")
             entities = status.get("SuccessEntitys")
             entity = entities[0] if isinstance(entities, list) and entities and isinstance(entities[0], dict) else {}
             return KingdeeAnswer(
                 ok=done,
-                code=_number(status.get("MsgCode")),
+                code=_code(_number(msg_code), f"{status.get('ErrorCode')};{msg_code}", words),
                 fields=_fields(status.get("Errors")),
+                words=words,
                 fid=str(result.get("Id") or entity.get("Id") or ""),
                 number=str(result.get("Number") or entity.get("Number") or ""),
             )
+        case {"Message": str(words), **rest} if words and "Result" not in rest:
+            return KingdeeAnswer(ok=False, code=_code(UNCODED, str(rest.get("ErrorCode")), words), words=words)
+        case str(text):
+            return _read_text(text)
         case _:
             return None
+
+
+def _read_text(text: str) -> KingdeeAnswer | None:
+    """Read what is no JSON: the words of a failure, or the page where people log in; None for anything else."""
+    if is_page(text):
+        return KingdeeAnswer(ok=False, code=UNCODED, page=True) if _LOGIN.search(text) else None
+    code = _code(UNCODED, "", text)
+    return KingdeeAnswer(ok=False, code=code, words=text) if code != UNCODED or text.startswith(_EXCEPTION) else None
+
+
+def _words(errors: object) -> str:
+    listed = errors if isinstance(errors, list) else []
+    messages = [one["Message"] for one in listed if isinstance(one, dict) and isinstance(one.get("Message"), str)]
+    return "; ".join(dict.fromkeys(messages))
+
+
+def _code(code: int, error_code: str, words: str) -> int:
+    """Give the code that the words stand for, where the code by itself is for anything.
+
+    What is not known to have left all as it was stays so, whoever is asked to try again later.
+    """
+    kind = _KINDS.get(code, FailureKind.REJECTED)
+    if kind in (FailureKind.REJECTED, FailureKind.UNKNOWN) and _LOST.search(f"{error_code}\n{words}"):
+        return SESSION_LOST
+    return IN_USE if kind is FailureKind.REJECTED and _IN_USE.search(words) else code
 
 
 def _fields(errors: object) -> tuple[str, ...]:

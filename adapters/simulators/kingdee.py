@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Self
 
@@ -16,55 +15,11 @@ import orjson
 
 from adapters.simulators.closing import close_server
 from adapters.simulators.kingdee_books import Account, Answer, Books, Failed
+from adapters.simulators.kingdee_faults import AFTER, SAYS, STATUSES, KingdeeFault
 
 LOGIN: Final = "LoginByAppSecret"
 _HEAD_BYTES_MAX: Final = 64 * 1024
 _BODY_BYTES_MAX: Final = 4 * 1024 * 1024
-
-
-class KingdeeFault(StrEnum):
-    """A way to fail. Those named `after` fail when it is done."""
-
-    ERROR = "500"
-    ERROR_AFTER = "500 after the effect"
-    BUSY = "503 with Retry-After"
-    SLOW = "slow loris: the true answer, a byte at a time"
-    HANG = "no answer, and nothing done"
-    HANG_AFTER = "no answer after the effect"
-    RESET = "connection reset, and nothing done"
-    RESET_AFTER = "connection reset after the effect"
-    REFUSED = "200 with a failure body"
-    BROKE = "200 with an exception of its own"
-    SESSION_LOST = "200, the session is lost"
-    THROTTLED = "200, the call limit is reached"
-    DISK_FULL = "200, the database's disk is full"
-    DISK_FULL_ERROR = "500, the web server's disk is full"
-    REPEATED = "everything in the answer stands there twice"
-    PAGE = "200 with a page for people"
-    ENDLESS = "200 with an answer that does not end"
-
-
-_AFTER: Final = {
-    KingdeeFault.ERROR_AFTER,
-    KingdeeFault.HANG_AFTER,
-    KingdeeFault.RESET_AFTER,
-    KingdeeFault.SLOW,
-    KingdeeFault.REPEATED,
-}
-_SAYS: Final[Mapping[KingdeeFault, Failed]] = {
-    KingdeeFault.REFUSED: Failed(11, "单据校验未通过", "FDate"),
-    KingdeeFault.BROKE: Failed(4, "未将对象引用设置到对象的实例"),
-    KingdeeFault.SESSION_LOST: Failed(1, "会话信息已丢失,请重新登录"),
-    KingdeeFault.THROTTLED: Failed(14, "调用次数超出限制"),
-    KingdeeFault.DISK_FULL: Failed(6, "数据库“AIS2026”的事务日志已满,磁盘空间不足"),
-}
-_STATUSES: Final[Mapping[KingdeeFault, tuple[str, bytes]]] = {
-    KingdeeFault.ERROR: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
-    KingdeeFault.ERROR_AFTER: ("500 Internal Server Error", "<h1>“/K3Cloud”应用程序中的服务器错误</h1>".encode()),
-    KingdeeFault.BUSY: ("503 Service Unavailable\r\nretry-after: 7", b"<h1>Service Unavailable</h1>"),
-    KingdeeFault.DISK_FULL_ERROR: ("500 Internal Server Error", "<h1>磁盘空间不足</h1>".encode()),
-    KingdeeFault.PAGE: ("200 OK", "<html><title>系统维护中</title></html>".encode()),
-}
 
 
 @dataclass(slots=True)
@@ -181,16 +136,14 @@ class KingdeeSimulator:
 
     def _reply(self, fault: KingdeeFault | None, method: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
-        if fault is None or fault in _AFTER:
-            content, session = self._answer(method, body, headers)
-            if fault is KingdeeFault.ERROR_AFTER:
-                return _response(*_STATUSES[fault])
-            return _response(
-                "200 OK", orjson.dumps(_twice(content) if fault is KingdeeFault.REPEATED else content), session
-            )
-        if fault in _SAYS:
-            return _response("200 OK", orjson.dumps(_as_answered(method, _SAYS[fault].answer())))
-        return _response(*_STATUSES[fault]) if fault in _STATUSES else b""
+        if fault is not None and fault not in AFTER:
+            if fault in SAYS:
+                return _response("200 OK", orjson.dumps(_as_answered(method, SAYS[fault].answer())))
+            return _response(*STATUSES[fault]) if fault in STATUSES else b""
+        content, session = self._answer(method, body, headers)
+        if fault is not None and fault in STATUSES:
+            return _response(*STATUSES[fault])
+        return _response("200 OK", _written(content, fault), session)
 
     def _fault(self, method: str) -> KingdeeFault | None:
         for switch in self._switches:
@@ -230,6 +183,17 @@ def _as_answered(method: str, failure: Answer) -> Answer:
     return [[failure]] if method == "ExecuteBillQuery" else failure
 
 
+def _written(content: Answer, fault: KingdeeFault | None) -> bytes:
+    written = orjson.dumps(_twice(content) if fault is KingdeeFault.REPEATED else content)
+    match fault:
+        case KingdeeFault.BOM:
+            return b"\xef\xbb\xbf" + written
+        case KingdeeFault.ESCAPED:
+            return orjson.dumps(written.decode())
+        case _:
+            return written
+
+
 def _twice(content: Answer) -> Answer:
     match content:
         case list(rows):
@@ -244,6 +208,6 @@ def _response(status: str, content: bytes, session: str = "") -> bytes:
     cookies = (
         f"set-cookie: kdservice-sessionid={session}; path=/\r\nset-cookie: ASP.NET_SessionId=a{session}; path=/\r\n"
     )
-    kind = "application/json" if content[:1] in b"[{" else "text/html"
+    kind = "application/json" if content[:1] in b'[{"\xef' else "text/html"
     head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {len(content)}\r\n"
     return f"{head}{cookies if session else ''}\r\n".encode() + content

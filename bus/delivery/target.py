@@ -10,7 +10,8 @@ Duties of an adapter
 5. A system that repeats an effect when it is asked twice is `idempotent = False`: then, after a failure that left the
    effect unknown, `confirm` is asked before `send`. `confirm` looks and changes nothing.
 6. It holds to `call.within_s` by itself, connecting and reading included, and keeps few connections.
-7. It logs and raises no personal data, no secret and no body.
+7. It logs no personal data, no secret and no body, and raises none but in `DeliveryFailed.message`: there stand the
+   other side's own words, as they came, without its own secrets. They are masked before they are stored or shown.
 """
 
 from collections.abc import Sequence
@@ -73,7 +74,11 @@ class Effect:
 
 
 class DeliveryFailed(BusError):
-    """A call that failed. `code` is the other side's own, `retry_after_s` what it asked for."""
+    """A call that failed. `code` is the other side's own, `retry_after_s` what it asked for.
+
+    `detail` is the adapter's: the same for all calls that failed alike. `message` is what the other side said of this
+    one, not masked; neither logged nor part of the exception's text.
+    """
 
     def __init__(
         self,
@@ -82,10 +87,12 @@ class DeliveryFailed(BusError):
         *,
         status: int | None = None,
         code: str = "",
+        message: str = "",
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind, self.detail, self.status, self.code, self.retry_after_s = kind, detail, status, code, retry_after_s
+        self.message = message
 
 
 class Target(Protocol):

@@ -12,7 +12,8 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import KingdeeSettings, bill_number
-from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
+from adapters.simulators.kingdee import LOGIN, KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.events import Event, NoteAdded, PartsRequested, Recorded
@@ -110,16 +111,6 @@ async def test_kingdee_a_number_that_is_there_twice_issues_once() -> None:
         erp.books.bills.append(again)  # somebody typed it in
         assert await as_delivered(target, asked) == issued(asked)
     assert [bill.status for bill in erp.books.bills] == ["C", "A"]
-
-
-@pytest.mark.parametrize("step", [QUERY, SAVE, SUBMIT, AUDIT])
-async def test_kingdee_a_session_lost_in_the_middle_is_renewed_within_the_call(step: str) -> None:
-    erp, asked = stand_in(), call()
-    async with erp.serving(), kingdee(erp) as target:
-        erp.fail(KingdeeFault.SESSION_LOST, times=1, only=(step,))
-        assert await target.send(asked) == issued(asked)
-    assert erp.calls.count(LOGIN) == 2
-    assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
 async def test_kingdee_a_session_that_idled_away_is_renewed() -> None:

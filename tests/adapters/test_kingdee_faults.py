@@ -10,7 +10,8 @@ import pytest
 
 from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import bill_number
-from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
+from adapters.simulators.kingdee import LOGIN, KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.commands import RefuseParts
 from tests.adapters.test_kingdee import (
@@ -43,25 +44,43 @@ AT_CHANGES = {
     KingdeeFault.RESET_AFTER: UNKNOWN,
     KingdeeFault.REFUSED: FailureKind.REJECTED,
     KingdeeFault.BROKE: UNKNOWN,
+    KingdeeFault.EXCEPTION: UNKNOWN,
     KingdeeFault.SESSION_LOST: FailureKind.UNAUTHORIZED,
+    KingdeeFault.SESSION_WORDS: FailureKind.UNAUTHORIZED,
+    KingdeeFault.SESSION_TEXT: FailureKind.UNAUTHORIZED,
+    KingdeeFault.LOGIN_PAGE: UNKNOWN,
+    KingdeeFault.LOGIN_PAGE_AFTER: UNKNOWN,
+    KingdeeFault.LOGIN_REDIRECT: UNAVAILABLE,
+    KingdeeFault.UNAUTHORIZED: FailureKind.UNAUTHORIZED,
+    KingdeeFault.FORBIDDEN: FailureKind.UNAUTHORIZED,
+    KingdeeFault.IN_USE: UNAVAILABLE,
     KingdeeFault.THROTTLED: FailureKind.THROTTLED,
     KingdeeFault.DISK_FULL: UNAVAILABLE,
     KingdeeFault.DISK_FULL_ERROR: UNKNOWN,
     KingdeeFault.PAGE: UNKNOWN,
     KingdeeFault.ENDLESS: UNKNOWN,
     KingdeeFault.REPEATED: None,
+    KingdeeFault.BOM: None,
+    KingdeeFault.ESCAPED: None,
 }
+AT_SAVE = AT_CHANGES | {KingdeeFault.LOGIN_PAGE_AFTER: None}  # the bill is looked for, and is there
 AT_QUESTIONS = {fault: UNAVAILABLE if kind is UNKNOWN else kind for fault, kind in AT_CHANGES.items()}
 AT_LOGIN = AT_QUESTIONS | {KingdeeFault.REFUSED: FailureKind.UNAUTHORIZED}
 HANGING = {KingdeeFault.SLOW, KingdeeFault.HANG, KingdeeFault.HANG_AFTER}
 # At these the step may be done already when the failure is told.
-DONE_NEVERTHELESS = {KingdeeFault.ERROR_AFTER, KingdeeFault.SLOW, KingdeeFault.HANG_AFTER, KingdeeFault.RESET_AFTER}
+DONE_NEVERTHELESS = {
+    KingdeeFault.ERROR_AFTER,
+    KingdeeFault.SLOW,
+    KingdeeFault.HANG_AFTER,
+    KingdeeFault.RESET_AFTER,
+    KingdeeFault.LOGIN_PAGE_AFTER,
+}
 
 
 async def failing_send(fault: KingdeeFault, step: str) -> None:
     erp = stand_in()
     asked = call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
-    kind = {LOGIN: AT_LOGIN, QUERY: AT_QUESTIONS}.get(step, AT_CHANGES)[fault]
+    kind = {LOGIN: AT_LOGIN, QUERY: AT_QUESTIONS, SAVE: AT_SAVE}.get(step, AT_CHANGES)[fault]
     async with erp.serving(), kingdee(erp) as target:
         if step != LOGIN:
             assert await target.confirm(call(99)) is None
@@ -217,7 +236,7 @@ async def test_kingdee_faults_no_secret_and_no_name_is_told_anywhere(caplog: pyt
     erp = stand_in()
     told = [repr(settings(erp)), str(settings(erp)), repr(erp.account), repr(Kingdee(settings(erp)))]
     async with erp.serving():
-        for fault in set(KingdeeFault) - {KingdeeFault.REPEATED}:
+        for fault in set(KingdeeFault) - {KingdeeFault.REPEATED, KingdeeFault.BOM, KingdeeFault.ESCAPED}:
             async with kingdee(erp) as target:
                 erp.heal()
                 erp.fail(fault)

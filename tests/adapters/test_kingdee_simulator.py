@@ -9,7 +9,8 @@ import httpx2
 import orjson
 import pytest
 
-from adapters.simulators.kingdee import LOGIN, KingdeeFault, KingdeeSimulator
+from adapters.simulators.kingdee import LOGIN, KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
 
 FORM = "STK_MisDelivery"
 QUERY, SAVE, SUBMIT, AUDIT = "ExecuteBillQuery", "Save", "Submit", "Audit"
@@ -164,6 +165,8 @@ async def test_kingdee_simulator_sessions_end_by_idling_and_by_a_restart_and_the
 
 CODES = {
     KingdeeFault.SESSION_LOST: 1,
+    KingdeeFault.SESSION_WORDS: 0,
+    KingdeeFault.IN_USE: 11,
     KingdeeFault.BROKE: 4,
     KingdeeFault.DISK_FULL: 6,
     KingdeeFault.REFUSED: 11,
@@ -175,8 +178,11 @@ AFTER = {
     KingdeeFault.ERROR_AFTER,
     KingdeeFault.HANG_AFTER,
     KingdeeFault.RESET_AFTER,
+    KingdeeFault.LOGIN_PAGE_AFTER,
     KingdeeFault.SLOW,
     KingdeeFault.REPEATED,
+    KingdeeFault.BOM,
+    KingdeeFault.ESCAPED,
 }
 
 
@@ -207,6 +213,11 @@ def expect(answer: httpx2.Response, fault: KingdeeFault) -> None:
         said = status(answer.json())
         assert (said["MsgCode"], said["IsSuccess"]) == (CODES.get(fault, 0), fault is KingdeeFault.REPEATED)
         assert len(said["SuccessEntitys"]) == (2 if fault is KingdeeFault.REPEATED else 0)
+    elif fault is KingdeeFault.BOM:
+        assert answer.content[:3] == b"\xef\xbb\xbf"
+        assert status(orjson.loads(answer.content[3:]))["IsSuccess"]
+    elif fault is KingdeeFault.ESCAPED:
+        assert status(orjson.loads(answer.json()))["IsSuccess"]
     else:
         assert answer.headers["content-type"].startswith("text/html")
 

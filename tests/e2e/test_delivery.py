@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from adapters.simulators.callback_receiver import CallbackReceiver
-from adapters.simulators.kingdee import KingdeeFault, KingdeeSimulator
+from adapters.simulators.kingdee import KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE, command
 

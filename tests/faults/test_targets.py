@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 
 from adapters.simulators.callback_receiver import CallbackFault as CrmFault
-from adapters.simulators.kingdee import KingdeeFault as ErpFault
+from adapters.simulators.kingdee_faults import KingdeeFault as ErpFault
 from bus.delivery.breaker import BreakerLimits
 from bus.domain.terms import TicketId
 from bus.intake.dead_letter_limit import IN_A_ROW, LAST

@@ -7,8 +7,8 @@ from adapters.simulators.demo.context import DemoContext
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import BREAKER_FAILURES, ERP, SEAL
 from adapters.simulators.dispatcher import until
-from adapters.simulators.kingdee import KingdeeFault
 from adapters.simulators.kingdee_books import BillKept
+from adapters.simulators.kingdee_faults import KingdeeFault
 from bus.delivery.status import TargetStatus
 
 DELIVERED_S_MAX: Final = 120.0  # on a busy machine the worker is still starting

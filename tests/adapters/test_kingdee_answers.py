@@ -1,0 +1,107 @@
+"""What an answer of Kingdee's is read as, in the forms that its versions and what stands before them give it."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from adapters.erp.kingdee_answers import IN_USE, SESSION_LOST, UNCODED, Bill, BillStage, KingdeeAnswer, read, read_bills
+
+LOST = "会话信息已丢失,请重新登录"
+
+
+def failed(words: str, *, code: object = 0, **status: Any) -> dict[str, Any]:
+    """Give a failure's body."""
+    errors = [{"FieldName": None, "Message": words, "DIndex": 0}]
+    return {"Result": {"ResponseStatus": {"IsSuccess": False, "Errors": errors, "MsgCode": code, **status}}}
+
+
+def code_of(body: object) -> int | None:
+    """Give the code of the failure that a body is read as; None when it is none."""
+    answer = read(body if isinstance(body, bytes) else orjson.dumps(body))
+    return None if answer is None or answer.ok else answer.code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        failed(LOST, code=1),
+        failed(LOST),
+        failed("会话信息已丢失\uff0c请重新登录", code=11),
+        failed(LOST, code=4),
+        [failed(LOST)],
+        [[failed(LOST)]],
+        {"ErrorCode": 500, "Message": LOST},
+        failed("登录已失效"),
+        failed("用户未登录"),
+        failed("Session timeout"),
+        failed("无", ErrorCode="N001"),
+        failed("无", code="N001"),
+        failed("N001"),
+        LOST.encode("gb18030"),
+        LOST,
+        LOST.encode(),
+        b"\xef\xbb\xbfN001:" + "会话不存在".encode(),
+        orjson.dumps(f"response_error:{LOST}"),
+    ],
+)
+def test_kingdee_answers_a_lost_session_is_read_in_any_shape(body: object) -> None:
+    assert code_of(body) == SESSION_LOST
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("网络控制:用户 张三 正在修改此单据", 11),
+        ("单据TB2与【用户:administrator】正在执行的【修改】操作存在网络冲突,请稍后再试!", 0),
+        ("单据已被其他用户修改,请刷新后操作", 11),
+        ("系统繁忙,请稍候重试", 11),
+    ],
+)
+def test_kingdee_answers_words_of_a_bill_in_use_are_its_code(words: str, code: int) -> None:
+    assert code_of(failed(words, code=code)) == IN_USE
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("物料编码 N001 不存在或已禁用", 9),
+        ("会话记录未启用", 11),
+        ("用户没有权限", 11),
+        ("未将对象引用设置到对象的实例,请稍后再试", 4),  # it may have happened: tried later it is asked first
+        ("调用次数超出限制,请重新登录后再试", 14),
+    ],
+)
+def test_kingdee_answers_other_words_leave_the_code_as_it_is(words: str, code: int) -> None:
+    assert code_of(failed(words, code=code)) == code
+
+
+def test_kingdee_answers_an_exception_as_text_is_one_and_any_other_text_is_no_answer() -> None:
+    assert code_of("response_error:未将对象引用设置到对象的实例".encode()) == UNCODED
+    assert code_of({"ErrorCode": 500, "Message": "未将对象引用设置到对象的实例"}) == UNCODED
+    for body in (
+        b"",
+        b"null",
+        b"true",
+        b"7",
+        b"ok",
+        b"<html>x</html>",
+        b"[]",
+        b"\xff\xfe",
+        b"{",
+        b"[" * 900 + b"]" * 900,
+    ):
+        assert read(body) is None, body
+
+
+def test_kingdee_answers_are_read_behind_marks_and_inside_strings() -> None:
+    rows = b'[[100001,"TB2"]]'
+    done = {"Result": {"ResponseStatus": {"IsSuccess": True}, "Id": 7, "Number": "TB2"}}
+    once = orjson.dumps(done)
+    for body in (once, b"\xef\xbb\xbf" + once, orjson.dumps(once.decode()), orjson.dumps(f"\ufeff{once.decode()}")):
+        assert read(body) == KingdeeAnswer(ok=True, fid="7", number="TB2")
+    assert read_bills(rows) is None
+    rows = b'[[100001,"C","A"]]'
+    bill = (Bill(fid="100001", stage=BillStage.AUDITED),)
+    assert read_bills(rows) == read_bills(b"\xef\xbb\xbf" + rows) == read_bills(orjson.dumps(rows.decode())) == bill
+    assert read_bills(b"[]") == ()
