@@ -15,6 +15,9 @@ from typing import Annotated, Any, Final
 import httpx2
 from pydantic import AfterValidator
 
+from adapters.connection_failures import ExchangeStep, explain, step_begun
+from bus.domain.text import Text
+
 _SENDING: Final = "send_request_headers.started"
 RETRY_AFTER_S_MAX: Final = 365 * 86_400.0
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -35,7 +38,7 @@ class HttpResponse:
 
 
 class NoResponse(Exception):
-    """No status came back. `sent`: the request had left, so the other side may have acted on it."""
+    """No status came back, and why in words. `sent`: it had left, so the other side may have acted on it."""
 
     def __init__(self, detail: str, *, sent: bool) -> None:
         super().__init__(detail)
@@ -60,7 +63,7 @@ class Deadline:
         return max(0.0, self.at - asyncio.get_running_loop().time())
 
     def __str__(self) -> str:
-        return f"no answer within {self.within_s:g} s"
+        return str(Text(f"{self.within_s:g} 秒内没有应答", f"no answer within {self.within_s:g} s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ class OutboundHttp:
                 return await self._exchange(heard, url, body, headers, deadline)
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
-            detail = str(deadline) if isinstance(error, TimeoutError) else type(error).__name__
+            detail = str(explain(error, heard.step, within_s=deadline.within_s))
         if heard.answer is None:
             raise NoResponse(detail, sent=heard.sent)
         return replace(heard.answer, cut=detail)
@@ -141,13 +144,13 @@ class OutboundHttp:
         )
         response = await self._http.send(request, stream=True)
         heard.answer = HttpResponse(status=response.status_code, headers=dict(response.headers))
-        read = bytearray()
+        read, most = bytearray(), self._answer_bytes_max
+        too_long = Text(f"应答超过 {most} 字节", f"longer than {most} bytes")
         async with aclosing(response), aclosing(response.aiter_raw()) as chunks:
             async for chunk in chunks:
                 read += chunk
-                if len(read) > self._answer_bytes_max:
-                    most = self._answer_bytes_max
-                    return replace(heard.answer, body=bytes(read[:most]), cut=f"longer than {most} bytes", longer=True)
+                if len(read) > most:
+                    return replace(heard.answer, body=bytes(read[:most]), cut=str(too_long), longer=True)
         return replace(heard.answer, body=bytes(read))
 
 
@@ -157,11 +160,13 @@ class _Heard:
 
     sent: bool = False
     answer: HttpResponse | None = None
+    step: ExchangeStep = ExchangeStep.WAIT
 
     async def trace(self, step: str, info: Mapping[str, Any]) -> None:
         """Note that the request leaves; what asks a proxy for a tunnel is not yet the request."""
         if step.endswith(_SENDING):
             self.sent = self.sent or info["request"].method != b"CONNECT"
+        self.step = step_begun(step) or self.step
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -78,7 +78,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterGroup:
-    """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number."""
+    """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number.
+
+    `message`: what the target said of one of them, at its last attempt.
+    """
 
     cause: str
     origin: str
@@ -87,6 +90,7 @@ class DeadLetterGroup:
     kind: str
     reason: str
     detail: str
+    message: str | None
     letters: int
     behind: int
     first_at: datetime

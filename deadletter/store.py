@@ -64,7 +64,8 @@ _BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
  AND d.version > l.version)"""
 _GROUPS = f"""
-SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, min(l.detail) AS detail, count(*) AS letters,
+SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, min(l.detail) AS detail,
+       min(l.failures->-1->>'message') AS message, count(*) AS letters,
        sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
 FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
 GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason ORDER BY letters DESC, last_at DESC LIMIT %(most)s"""  # noqa: S608 - no part of it is input

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 import orjson
 
+from adapters.answer_text import readable
 from adapters.crm.callback_answer import read_body
 from adapters.crm.callback_fields import AnswerRule, Meaning
 from adapters.outbound_http import HttpResponse, retry_after_s
@@ -118,4 +119,5 @@ def _failed(
     shown = code if _CODE.fullmatch(code) else ""
     also = f": {answer.cut}" if answer.cut else ""
     detail = f"HTTP {answer.status}{also}" + (f", {why}" if why else "")
-    return DeliveryFailed(kind, detail, status=answer.status, code=shown, retry_after_s=wait_s)
+    words = readable(answer.body)
+    return DeliveryFailed(kind, detail, status=answer.status, code=shown, message=words, retry_after_s=wait_s)

@@ -30,11 +30,17 @@ from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_wire import KingdeeSettings, Order
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 from bus.observability.masking import MASK
 
 CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 1024 * 1024
+_LOGIN_PAGE: Final = Text("收到登录页面", "a page to log in")
+_BILL_BEFORE: Final = Text("修改前的单据还在,请先作废", "a bill from before the edit stands there; void it first")
+_NO_BILL: Final = Text("应答称已保存,却没有单据内码", "saved, it says, and names no bill")
+_OWN_NUMBERS: Final = Text("ERP 自行编号,请允许外部单号", "the ERP numbers bills itself; allow numbers of ours")
+_REFUSED: Final = Text("ERP 未执行", "refused")
 _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
 
 _Answer = KingdeeAnswer | tuple[Bill, ...]
@@ -107,7 +113,10 @@ class Kingdee:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
         if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
-            raise DeliveryFailed(FailureKind.REJECTED, "a bill from before the edit stands there; void it first")
+            raise DeliveryFailed(
+                FailureKind.REJECTED,
+                str(_BILL_BEFORE),
+            )
 
     async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill | None:
         try:
@@ -130,10 +139,16 @@ class Kingdee:
                 if answer.short:
                     return Bill(fid="", stage=BillStage.VOIDED)  # a store that is counted at saving: there is no bill
                 if not answer.fid:
-                    raise DeliveryFailed(FailureKind.UNKNOWN, "saved, it says, and names no bill")
+                    raise DeliveryFailed(
+                        FailureKind.UNKNOWN,
+                        _NO_BILL,
+                    )
                 if answer.number != wanted.number:
                     await self._void(talk, saved)
-                    raise DeliveryFailed(FailureKind.REJECTED, "the ERP numbers bills itself; allow numbers of ours")
+                    raise DeliveryFailed(
+                        FailureKind.REJECTED,
+                        _OWN_NUMBERS,
+                    )
                 return saved
             case Bill(stage=BillStage.SAVED):
                 answer = await self._change(talk, wire.SUBMIT, wire.by_id(bill))
@@ -235,7 +250,7 @@ class Kingdee:
         if answer is None:
             raise DeliveryFailed(
                 _silence(changes),
-                f"{heard.cut or 'no answer of an ERP'} at {service}",
+                f"{heard.cut or Text('应答不是 ERP 的', 'no answer of an ERP')} at {service}",
                 status=heard.status,
                 message=readable(heard.body),
             )
@@ -245,7 +260,7 @@ class Kingdee:
         failure = _SessionLost if answer.lost else DeliveryFailed
         raise failure(
             kind_of(answer.code, changes=changes),
-            f"a page to log in at {service}" if answer.page else f"{service} failed{named}",
+            f"{_LOGIN_PAGE} at {service}" if answer.page else f"{_REFUSED} at {service}{named}",
             status=200,
             code=str(answer.code) if answer.code >= 0 else "",
             message=answer.words or readable(heard.body),

@@ -14,6 +14,7 @@ import orjson
 
 from adapters.answer_text import decoded, is_page
 from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.domain.text import Text
 
 SESSION_LOST: Final = 1
 IN_USE: Final = 13
@@ -125,7 +126,9 @@ def read_login(body: bytes) -> KingdeeAnswer | None:
 
 
 def _not_let_in(code: str, words: str) -> DeliveryFailed:
-    return DeliveryFailed(FailureKind.UNAUTHORIZED, "the login is refused", code=code, message=words)
+    return DeliveryFailed(
+        FailureKind.UNAUTHORIZED, Text("登录被拒绝", "the login is refused"), code=code, message=words
+    )
 
 
 def read_bills(body: bytes) -> tuple[Bill, ...] | KingdeeAnswer | None:

@@ -17,6 +17,7 @@ from adapters.erp.kingdee_answers import Bill, BillStage
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.events import PartsRequested
+from bus.domain.text import Text
 from bus.domain.values import Part
 
 LOGIN: Final = "AuthService.LoginByAppSecret"
@@ -93,7 +94,10 @@ def order(call: Call) -> Order:
                 parts=parts,
             )
         case other:
-            raise DeliveryFailed(FailureKind.UNTRANSLATABLE, f"{type(other).__name__} has no bill there")
+            raise DeliveryFailed(
+                FailureKind.UNTRANSLATABLE,
+                str(Text(f"{type(other).__name__} 在 ERP 没有对应单据", f"{type(other).__name__} has no bill there")),
+            )
 
 
 def effect(wanted: Order, bill: Bill | None) -> Effect | None:

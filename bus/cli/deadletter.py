@@ -6,6 +6,7 @@ import typer
 
 from bus.cli import redrive
 from bus.cli.echo import echo
+from bus.cli.failure_line import failure_line
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -85,8 +86,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if letter.edited_from:
         echo(f"  改自 edited from {letter.edited_from}")
     for attempt in letter.failures:
-        code = f" [{attempt['code']}]" if attempt.get("code") else ""
-        echo(f"  · {attempt['at']}  {attempt['kind']}{code}: {attempt['detail']}")
+        echo(f"  · {attempt['at']}  {failure_line(attempt)}")
     for header, text in letter.headers.items():
         echo(f"  {header}: {text}")
     cut = "…" if len(letter.value) > BYTES_SHOWN else ""
@@ -183,5 +183,6 @@ def _group(one: "DeadLetterGroup") -> str:
     seen = f"{one.first_at:%m-%d %H:%M}…{one.last_at:%m-%d %H:%M}"
     return (
         f"{one.cause}  {one.origin:<14} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
-        f"{seen}  {one.reason}/{one.kind}: {one.detail}  例 e.g. {one.sample}"
+        f"{seen}  {one.reason}/{failure_line({'kind': one.kind, 'detail': one.detail, 'message': one.message})}  "
+        f"例 e.g. {one.sample}"
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bus.cli.echo import echo
+from bus.cli.failure_line import failure_line
 from bus.cli.redrive import not_blank, person
 from bus.cli.settings import Data, Json
 
@@ -170,4 +171,6 @@ def status_line(one: "TargetStatus", now: datetime) -> str:
         parts.append(f"超时未取 overdue {one.overdue}")
     if one.paused:
         parts.append(f"已暂停 paused: {one.paused}")
+    if one.last_failure:
+        parts.append(f"最近失败 last failure {failure_line(one.last_failure)}")
     return "  ".join(parts) + since

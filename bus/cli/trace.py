@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bus.cli.echo import echo
+from bus.cli.failure_line import failure_line
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
@@ -109,14 +110,14 @@ def _note(hop: dict[str, Any]) -> str:
         case {"hop": "delivery_waiting", "behind": behind}:
             return f"在 v{behind} 之后 behind it" + (f", 死信 letter {hop['letter']}" if hop["letter"] else "")
         case {"hop": "delivery_waiting"}:
-            return f"{hop['attempts']}×, {hop['kind'] or '-'}, 下次 next {hop['next_at']:%Y-%m-%d %H:%M:%S}"
+            return f"{hop['attempts']}×, {failure_line(hop)}, 下次 next {hop['next_at']:%Y-%m-%d %H:%M:%S}"
         case _:
             return ""
 
 
 def _letter(letter: dict[str, Any]) -> list[str]:
     what = f" v{letter['version']} {letter['event'] or ''}".rstrip() if letter["version"] else ""
-    why = f"{letter['reason']}/{letter['kind']}: {letter['detail']}"
+    why = f"{letter['reason']}/{failure_line(letter)}"
     head = f"  死信 letter {letter['number']} {letter['state']} {letter['origin']}{what}"
     decided = (f"      {one['at'][:19]} {one['decision']} by {one['by']}: {one['why']}" for one in letter["decisions"])
     return ["", f"{head}  {letter['died_at']:%Y-%m-%d %H:%M:%S}  {why}", *decided]

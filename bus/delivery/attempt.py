@@ -15,6 +15,7 @@ from bus.domain.batch_decider import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
+from bus.domain.text import Text
 from bus.intake.from_kafka_command import request_of
 from bus.wire.headers import traceparent
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
@@ -80,7 +81,8 @@ class AttemptRunner:
         try:
             recorded = self.decode(claim.value)
         except MalformedInput as error:
-            failure = DeliveryFailed(FailureKind.UNTRANSLATABLE, f"the event cannot be read: {error.code}")
+            detail = Text(f"事件无法解析: {error.code}", f"the event cannot be read: {error.code}")
+            failure = DeliveryFailed(FailureKind.UNTRANSLATABLE, detail)
             return FinishedAttempt(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
         call = self._call(claim, recorded)
         try:
@@ -153,10 +155,12 @@ class AttemptRunner:
         except (DeliveryFailed, Transient):
             raise
         except TimeoutError as error:
-            raise DeliveryFailed(FailureKind.UNKNOWN, f"no end in {self.within_s:g} s") from error
+            detail = Text(f"{self.within_s:g} 秒内未结束", f"no end in {self.within_s:g} s")
+            raise DeliveryFailed(FailureKind.UNKNOWN, detail) from error
         except Exception as error:
             log.exception("delivery_adapter_failed", target=self.name)
-            raise DeliveryFailed(FailureKind.UNKNOWN, f"the adapter failed: {type(error).__name__}") from error
+            detail = Text(f"适配器出错: {type(error).__name__}", f"the adapter failed: {type(error).__name__}")
+            raise DeliveryFailed(FailureKind.UNKNOWN, detail) from error
 
     async def _tell(self, call: Call, effect: Effect) -> None:
         """Dispatch the commands in a target's answer. Idempotent by the call's key. Raises Transient."""

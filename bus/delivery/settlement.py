@@ -12,8 +12,8 @@ from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
+from bus.delivery.vendor_words import fit_to_store, one_line, personal_texts
 from bus.domain.events import Recorded
-from bus.domain.personal import personal_fields
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.observability.masking import MASK, mask_text
@@ -90,14 +90,19 @@ def written_down(
 ) -> dict[str, Any]:
     """Give a failure as JSON values, for the row and for its dead letter.
 
-    What a target repeats of the personal texts of `recorded` is masked: no row holds them in clear.
+    `at`, `kind`, `detail`, and where there is one: `status` of HTTP, `code` and `message`, the target's own. What a
+    target repeats of the personal texts of `recorded` is masked: no row holds them in clear.
     """
-    detail = failure.detail
-    for text in sorted(personal_fields(recorded.event).values() if recorded else (), key=len, reverse=True):
-        detail = detail.replace(text, MASK) if len(text) > 1 else detail
-    detail = mask_text(detail)
-    failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": detail}
-    optional = {"status": failure.status, "code": failure.code or None, "probe": probe or None}
+    detail = one_line(failure.detail)
+    for text in personal_texts(recorded):
+        detail = detail.replace(text, MASK)
+    failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": mask_text(detail)}
+    optional = {
+        "status": failure.status,
+        "code": fit_to_store(failure.code, recorded) or None,
+        "message": fit_to_store(failure.message, recorded) or None,
+        "probe": probe or None,
+    }
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 
 

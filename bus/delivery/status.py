@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 import structlog
 from psycopg.rows import class_row
@@ -30,13 +31,16 @@ WITH waiting AS (
     SELECT target, max(attempts) AS attempts, count(*) FILTER (WHERE parked) AS parked,
            count(*) FILTER (WHERE attempts > 0 AND NOT parked) AS failing
     FROM delivery_heads GROUP BY target
+), last AS (
+    SELECT DISTINCT ON (target) target, failures->-1 AS last_failure FROM delivery_heads
+    WHERE failures <> '[]' ORDER BY target, failures->-1->>'at' DESC
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
        oldest_at, paused, coalesce(failures, 0) AS failures, not_before, coalesce(asked_wait, false) AS asked_wait,
-       undeclared_at
+       undeclared_at, last_failure
 FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
-    LEFT JOIN late USING (target) ORDER BY target"""
+    LEFT JOIN late USING (target) LEFT JOIN last USING (target) ORDER BY target"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ class TargetStatus:
     `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the wait
     (`asked_wait`) or its breaker is open.
     `undeclared_at`: since when no targets file names it any more.
-    `overdue`: what an engineer's app has not fetched in time.
+    `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
+    attempt as it was written down.
     """
 
     target: str
@@ -62,6 +67,7 @@ class TargetStatus:
     not_before: datetime | None
     asked_wait: bool
     undeclared_at: datetime | None
+    last_failure: dict[str, Any] | None
 
     @property
     def listed(self) -> bool:

@@ -11,7 +11,8 @@ Duties of an adapter
    effect unknown, `confirm` is asked before `send`. `confirm` looks and changes nothing.
 6. It holds to `call.within_s` by itself, connecting and reading included, and keeps few connections.
 7. It logs no personal data, no secret and no body, and raises none but in `DeliveryFailed.message`: there stand the
-   other side's own words, as they came, without its own secrets. They are masked before they are stored or shown.
+   other side's own words as they came, but for secrets of ours that they repeat. They are masked and cut before they
+   are stored (`bus.delivery.vendor_words`).
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from bus.domain.commands import Command
 from bus.domain.errors import BusError
 from bus.domain.events import Recorded
 from bus.domain.terms import EventId
+from bus.domain.text import Text
 
 _KEYS = UUID("c7b0a3de-2f64-5e0c-9a35-7d1f4b8e6a02")
 
@@ -83,7 +85,7 @@ class DeliveryFailed(BusError):
     def __init__(
         self,
         kind: FailureKind,
-        detail: str,
+        detail: str | Text,
         *,
         status: int | None = None,
         code: str = "",
@@ -91,8 +93,8 @@ class DeliveryFailed(BusError):
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(f"{kind}: {detail}")
-        self.kind, self.detail, self.status, self.code, self.retry_after_s = kind, detail, status, code, retry_after_s
-        self.message = message
+        self.kind, self.detail, self.message = kind, str(detail), message
+        self.status, self.code, self.retry_after_s = status, code, retry_after_s
 
 
 class Target(Protocol):

@@ -74,7 +74,8 @@ class DeliveryRow:
     """An event on its way to a target, as its row stands, with its target's pause and breaker.
 
     While it waits, `head` is the oldest version of the ticket that waits there: its own if it is the next one;
-    `next_at`, `attempts` and `kind`, how the last one failed, are that one's. `letter` is the open dead letter there.
+    `next_at`, `attempts` and `failure`, the last one as it was written down, are that one's. `letter` is the open dead
+    letter there.
     """
 
     target: str
@@ -86,7 +87,7 @@ class DeliveryRow:
     settled_at: datetime | None
     head: int | None
     next_at: datetime | None
-    kind: str | None
+    failure: Mapping[str, Any] | None
     paused: str | None
     failures: int
     not_before: datetime | None
@@ -110,6 +111,7 @@ class DeadLetterRow:
     reason: str
     kind: str
     detail: str
+    message: str | None
     attempts: int
     died_at: datetime
     edited_from: int | None
@@ -147,8 +149,14 @@ def _delivered(row: DeliveryRow) -> Iterable[tuple[int, Hop]]:
     elif row.head != row.version:
         yield row.version, {"hop": "delivery_waiting", **end, "behind": row.head, "letter": row.letter}
     elif row.letter is None:
-        waits = {"attempts": row.attempts, "next_at": row.next_at, "kind": row.kind}
-        yield row.version, {"hop": "delivery_waiting", **end, **waits}
+        waits = {"attempts": row.attempts, "next_at": row.next_at, "kind": None}
+        yield row.version, {"hop": "delivery_waiting", **end, **waits, **_last(row.failure)}
+
+
+def _last(failure: Mapping[str, Any] | None) -> Hop:
+    """Tell how the last attempt failed, as far as it was written down; free text is masked as in logs."""
+    shown = {name: failure[name] for name in ("kind", "status", "detail", "message") if failure and name in failure}
+    return {name: mask_text(value) if isinstance(value, str) else value for name, value in shown.items()}
 
 
 def _died(row: DeadLetterRow) -> Iterable[tuple[int, Hop]]:
@@ -206,7 +214,7 @@ WHERE ticket_id = %(ticket)s AND version - %(after)s BETWEEN 1 AND %(events)s OR
 DELIVERIES = HopSource(
     query="""
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
-       d.settled_at, h.version AS head, h.next_at, h.failures->-1->>'kind' AS kind,
+       d.settled_at, h.version AS head, h.next_at, h.failures->-1 AS failure,
        t.paused, coalesce(t.failures, 0) AS failures, t.not_before,
        coalesce(t.asked_wait, false) AS asked_wait, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
@@ -225,7 +233,7 @@ DEAD_LETTERS = HopSource(
     query="""
 SELECT * FROM (
     SELECT l.id, l.origin, l.target, l.ticket_id, l.version, l.event, l.trace_id, l.state, l.reason, l.kind, l.detail,
-           l.attempts, l.died_at, l.edited_from,
+           l.failures->-1->>'message' AS message, l.attempts, l.died_at, l.edited_from,
            coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by,
                      'why', d.decided_why, 'at', d.decided_at, 'redrive', d.redrive) ORDER BY d.id)
                      FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions

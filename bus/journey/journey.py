@@ -128,6 +128,7 @@ def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
         "reason": letter.reason,
         "kind": letter.kind,
         "detail": mask_text(letter.detail),
+        "message": letter.message and mask_text(letter.message),
         "attempts": letter.attempts,
         "died_at": letter.died_at,
         "edited_from": letter.edited_from,

@@ -106,7 +106,8 @@ def _queued(head: DeliveryRow, now: datetime) -> VerdictLine:
     if not head.attempts:
         return {"zh": f"{place} 自 {since} 排队,尚未投递", "en": f"{place} is queued since {since}, not tried yet"}
     later = _at(head.next_at) if head.next_at and head.next_at > now else ""
-    last = (f",上次 {head.kind}", f", last {head.kind}") if head.kind else ("", "")
+    kind = head.failure["kind"] if head.failure else None
+    last = (f",上次 {kind}", f", last {kind}") if kind else ("", "")
     return {
         "zh": f"{place} 等待投递:已试 {head.attempts} 次{last[0]}," + (f"最早 {later} 再试" if later else "即将再试"),
         "en": f"{place} waits: tried {head.attempts} times{last[1]}, "

@@ -49,7 +49,7 @@ def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> 
     assert process.returncode == 0, said
     for word in ("已关闭", "did you mean", "ticket.assigned.v1", "缺少", "trace_id", "projected"):
         assert word in said, said
-    for word in ("熔断打开", "rejected: DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
+    for word in ("熔断打开", "refused at DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
         assert word in said, said
     assert left_behind(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 
 from bus.alerts.alert_rules import AlertRule
 from bus.delivery import target_state
+from bus.delivery.status import target_statuses
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.errors import InvariantBroken
 from bus.postgres.pool import in_transaction
+from deadletter.store import groups
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_worker, delivery_workers, fails, utc_now
@@ -100,7 +102,8 @@ async def test_delivery_worker_a_rejected_event_is_parked_with_its_letter_and_it
 ) -> None:
     async def reject(call: Call) -> None:
         if (call.event.ticket_id, call.event.version) == ("T3", 2):
-            raise DeliveryFailed(FailureKind.REJECTED, "no such material M-17", status=200, code="E17")
+            words = "物料 M-17\0 已禁用,请致电 13812345678"
+            raise DeliveryFailed(FailureKind.REJECTED, "no such material M-17", status=200, code="E17", message=words)
 
     target = Scripted(before=reject)
     async with delivery_workers(delivery_queue.pool, target):
@@ -111,7 +114,12 @@ async def test_delivery_worker_a_rejected_event_is_parked_with_its_letter_and_it
         "SELECT ticket_id, version, reason, kind, failures, value FROM letters"
     )
     assert (ticket_id, version, reason, kind) == ("T3", 2, "rejected", "rejected")
-    assert [(one["detail"], one["code"], one["status"]) for one in failures] == [("no such material M-17", "E17", 200)]
+    (failure,) = failures
+    assert (failure["detail"], failure["code"], failure["status"]) == ("no such material M-17", "E17", 200)
+    assert failure["message"] == "物料 M-17 已禁用,请致电 138****5678"
+    (group,) = await groups(delivery_queue.pool, origin=f"delivery:{ERP}")
+    assert group.message == failure["message"]
+    assert [one.last_failure for one in await target_statuses(delivery_queue.pool)] == [failure]
     assert value == (await delivery_queue.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
     assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.DEAD_LETTER, ERP, "T3")]
 

@@ -98,7 +98,7 @@ async def delivered(core: Core, target: str, ticket_id: TicketId, now: datetime 
 async def dies(core: Core, target: str, ticket_id: TicketId, detail: str = "物料不存在", at: datetime = NOW) -> int:
     """Let the next delivery of a ticket become a letter; gives its number."""
     own = await claim(core, target, ticket_id, at)
-    failure = {"at": at.isoformat(), "kind": "rejected", "detail": detail}
+    failure = {"at": at.isoformat(), "kind": "rejected", "detail": detail, "message": "物料 M-17 已禁用"}
     await settle(core, target, again=[FailedClaim(claim=own, at=at, unsure=False, failure=failure, parked=True)])
     parked = ParkedDelivery(target=target, claim=own, recorded=None, reason=Reason.REJECTED, failure=failure, at=at)
     async with connected(core.pool) as connection:
@@ -156,13 +156,11 @@ async def test_journey_delivered_what_died_is_told_with_its_letter_and_what_wait
     assert [at_target(found, version)[1:] for version in (3, 4)] == [[behind], [behind]]
     assert at_target(found, 2, "callback")[1]["attempts"] == 0
     (letter,) = found["letters"]
-    assert (letter["number"], letter["origin"], letter["state"], letter["version"]) == (
-        number,
-        "delivery:erp",
-        "open",
-        2,
-    )
+    shown = (letter["number"], letter["origin"], letter["state"], letter["version"])
+    assert shown == (number, "delivery:erp", "open", 2)
     assert (letter["reason"], letter["kind"], letter["died_at"]) == ("rejected", "rejected", NOW)
+    assert letter["message"] == "物料 M-17 已禁用"
+    assert [line for line in lines(found) if "rejected/rejected: 物料不存在" in line and "物料 M-17 已禁用" in line]
     _unpublished, callback, first, second = said(found)
     assert callback.startswith("v2 → callback 自 2026-11-22 08:00:00 UTC 排队")
     assert first.startswith(f"v2 → erp 死信 {number}:物料不存在 138****5678。用 deadletter show {number} 查看")
@@ -172,15 +170,17 @@ async def test_journey_delivered_what_died_is_told_with_its_letter_and_what_wait
 async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_its_target_stands(core: Core) -> None:
     ticket_id, later = await lived(core, 3), NOW + timedelta(minutes=5)
     await wait_for(core, "erp", ticket_id, 1, 2)
-    failure = {"at": NOW.isoformat(), "kind": "unavailable", "detail": "503"}
+    words = {"status": 503, "detail": "HTTP 503 at Save", "message": "系统维护中,请联系 138****5678"}
+    failure = {"at": NOW.isoformat(), "kind": "unavailable", **words}
     own = await claim(core, "erp", ticket_id)
     await settle(core, "erp", again=[FailedClaim(claim=own, at=later, unsure=False, failure=failure)])
     await target_state.begin(core.pool, "erp")
     await in_transaction(core.pool, target_state.write, "erp", Breaker(failures=12, not_before=NOW + FIVE_S))
     found = await told(core, ticket_id)
     assert at_target(found, 1)[1] == {
-        "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None,
+        "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None, **words,
     }  # fmt: skip
+    assert [line for line in lines(found) if "系统维护中" in line and "unavailable HTTP 503: HTTP 503 at Save" in line]
     assert said(found)[1:] == [
         "v1 → erp 等待投递:已试 1 次,上次 unavailable,最早 2026-11-22 08:05:00 UTC 再试",
         "v2 → erp 在 v1 之后等待",

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from psycopg.types.json import Jsonb
 from websockets.asyncio.client import connect
 
 from bus.app import Core
@@ -127,6 +128,14 @@ async def kept(core: Core, query: str) -> list[tuple[Any, ...]]:
         return await (await connection.execute(query.encode())).fetchall()
 
 
+async def say(core: Core, ticket_id: str, words: str) -> None:
+    """Let a target say of a failure what it knows of a person by itself."""
+    failures = Jsonb([{"kind": "unavailable"}, {"kind": "rejected", "message": words}])
+    query = "INSERT INTO delivery_heads (target, ticket_id, version, next_at, failures) VALUES ('x', %s, 1, now(), %s)"
+    async with connected(core.pool) as connection:
+        await connection.execute(query, (ticket_id, failures))
+
+
 async def test_erase_sealed_where_it_is_stored_shown_to_who_may_and_gone_for_good(bus: Bus) -> None:
     async with bus.core() as core:
         mine, *_, strangers = numbers = await lives(core)
@@ -153,6 +162,7 @@ async def test_erase_sealed_where_it_is_stored_shown_to_who_may_and_gone_for_goo
         assert PHONE in await shown(bus, mine)
         for minute, command in enumerate(CLOSED[1:], start=1):
             await core.dispatcher.dispatch([request(9, command, minute)])
+        await say(core, mine, NAME)
         before = await kept(core, "SELECT key_id, about, wrapped FROM personal_keys")
         count = await kept(core, "SELECT count(*) FROM events")
         erased = bus.run("privacy", "erase", f"+86 {PHONE}", "--by", "张工", "--why", "客户要求")

@@ -148,6 +148,9 @@ class HopAnswer(TypedDict):
     attempts: NotRequired[int | None]
     next_at: NotRequired[datetime | None]
     kind: NotRequired[str | None]
+    status: NotRequired[int]
+    detail: NotRequired[str]
+    message: NotRequired[str]
     reference: NotRequired[str]
     why: NotRequired[str]
     behind: NotRequired[int | None]
@@ -191,7 +194,7 @@ class DecisionAnswer(TypedDict):
 
 
 class JourneyLetter(TypedDict):
-    """A dead letter of the ticket; free text is masked. `version` and `event` are those of a delivery."""
+    """A dead letter of the ticket; free text is masked. `version`, `event` and `message` are those of a delivery."""
 
     number: int
     origin: str
@@ -202,6 +205,7 @@ class JourneyLetter(TypedDict):
     reason: str
     kind: str
     detail: str
+    message: str | None
     attempts: int
     died_at: datetime
     edited_from: int | None

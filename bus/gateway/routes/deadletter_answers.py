@@ -19,6 +19,7 @@ class LettersOfCause(TypedDict):
     kind: str
     reason: str
     detail: str
+    message: str | None
     letters: int
     behind: int
     first_at: datetime

@@ -1,0 +1,87 @@
+"""Why no answer came, in words: name, refused, certificate, reset or time, and at which step. Pure."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Final
+
+import httpx2
+
+from bus.domain.text import Text
+
+
+class ExchangeStep(Enum):
+    """How far an exchange had come, as people say it."""
+
+    WAIT = Text("等待空闲连接时", "while waiting for a free connection")
+    CONNECT = Text("建立连接时", "while connecting")
+    TLS = Text("TLS 握手时", "in the TLS handshake")
+    WRITE = Text("发送请求时", "while writing the request")
+    READ = Text("读取应答时", "while reading the answer")
+
+
+_STARTED: Final[Mapping[str, ExchangeStep]] = {
+    "connect_tcp.started": ExchangeStep.CONNECT,
+    "start_tls.started": ExchangeStep.TLS,
+    "send_request_headers.started": ExchangeStep.WRITE,
+    "receive_response_headers.started": ExchangeStep.READ,
+}
+_NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+
+
+def step_begun(traced: str) -> ExchangeStep | None:
+    """Name the step that the HTTP client traces as begun; None for what is no step of its own."""
+    return _STARTED.get(traced.partition(".")[2])
+
+
+def explain(error: BaseException, step: ExchangeStep, *, within_s: float) -> Text:
+    """Say why an exchange ended without an answer; `within_s` is the time that it had in all.
+
+    Nothing that the other side sent is in it, and nothing that differs between calls that failed alike.
+    """
+    reason, cause = Text("没有应答", "no answer"), error
+    for one in (error,) if isinstance(error, httpx2.TimeoutException) else _chain(error):
+        if (found := _reason(one, within_s)) is not None:
+            reason, cause = found, one
+            break
+    return Text(f"{reason.zh},{step.value.zh}", f"{reason.en}, {step.value.en} ({type(cause).__name__})")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error's causes, those of the system first, and at the end what was raised."""
+    inner = error.__cause__ or error.__context__
+    members = inner.exceptions if isinstance(inner, BaseExceptionGroup) else (inner,)
+    for one in members:
+        if isinstance(one, BaseException):
+            yield from _chain(one)
+    yield error
+
+
+def _reason(error: BaseException, within_s: float) -> Text | None:
+    match error:
+        case socket.gaierror():
+            return Text("无法解析域名", "its name is not known")
+        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():
+            return None  # the handshake had more to read or to write when its time was over
+        case ssl.SSLCertVerificationError():
+            return Text(
+                f"证书不被信任({error.verify_message})", f"its certificate is not trusted: {error.verify_message}"
+            )
+        case ssl.SSLError():
+            return Text(f"TLS 失败({error.reason})", f"TLS failed: {error.reason}")
+        case ConnectionRefusedError():
+            return Text("连接被拒绝", "connection refused")
+        case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
+            return Text("连接被对方断开", "connection reset")
+        case httpx2.TimeoutException():
+            return Text("超时", "time-out")
+        case TimeoutError():
+            return Text(f"{within_s:g} 秒内没有应答", f"no answer within {within_s:g} s")
+        case OSError(errno=number) if number in _NO_ROUTE:
+            return Text("网络不可达", "no route to it")
+        case httpx2.RemoteProtocolError():
+            return Text("应答不是完整的 HTTP", "its answer is no HTTP, or ends too early")
+        case _:
+            return None
