@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, Self
 
 import orjson
 
 from adapters.crm import signature
+from adapters.simulators.callback_faults import STATUS, TAKEN_FIRST, CallbackFault
 from adapters.simulators.closing import close_server
+from adapters.simulators.switches import SWITCH_PATH, Switches, switch_name
 from bus.domain.errors import MalformedInput
 
 HEAD_BYTES_MAX: Final = 65_536
@@ -23,54 +24,6 @@ BODY_BYTES_MAX: Final = 1_048_576
 TRICKLE_S: Final = 0.05  # between two bytes of a slow answer
 RETRY_AFTER: Final = timedelta(seconds=30)
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-
-
-class CallbackFault(StrEnum):
-    """A bad habit. Those after `AFTER_EFFECT` take the event first, and then leave the caller in doubt."""
-
-    ERROR = "error"  # 500, as in a storm
-    UNAVAILABLE = "unavailable"  # 503
-    DISK_FULL = "disk_full"  # 507
-    THROTTLE = "throttle"  # 429, Retry-After in seconds
-    THROTTLE_DATE = "throttle_date"  # 429, Retry-After as an HTTP date
-    FORBIDDEN = "forbidden"  # 401
-    REFUSE = "refuse"  # 422
-    GONE = "gone"  # 410
-    REDIRECT = "redirect"  # 307 to elsewhere
-    FAILURE_BODY = "failure_body"  # HTTP 200 that tells of a failure
-    LOGIN_PAGE = "login_page"  # HTTP 200 of a proxy
-    HANG = "hang"  # no answer at all
-    RESET = "reset"  # the connection is reset
-    AFTER_EFFECT = "after_effect"  # takes it, and never says so
-    RESET_AFTER_EFFECT = "reset_after_effect"
-    ERROR_AFTER_EFFECT = "error_after_effect"  # takes it, and says 500
-    SLOW_LORIS = "slow_loris"  # its answer comes byte by byte, and has no end
-    ENDLESS = "endless"  # its answer is as long as one listens
-    TWICE = "twice"  # answers twice
-
-
-TAKEN_FIRST: Final = frozenset(
-    {
-        CallbackFault.AFTER_EFFECT,
-        CallbackFault.RESET_AFTER_EFFECT,
-        CallbackFault.ERROR_AFTER_EFFECT,
-        CallbackFault.SLOW_LORIS,
-        CallbackFault.ENDLESS,
-        CallbackFault.TWICE,
-    }
-)
-_STATUS: Final[Mapping[CallbackFault, int]] = {
-    CallbackFault.ERROR: 500,
-    CallbackFault.ERROR_AFTER_EFFECT: 500,
-    CallbackFault.UNAVAILABLE: 503,
-    CallbackFault.DISK_FULL: 507,
-    CallbackFault.THROTTLE: 429,
-    CallbackFault.THROTTLE_DATE: 429,
-    CallbackFault.FORBIDDEN: 401,
-    CallbackFault.REFUSE: 422,
-    CallbackFault.GONE: 410,
-    CallbackFault.REDIRECT: 307,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +62,14 @@ class CallbackReceiver:
         self,
         *secrets: str,
         remembers: bool = True,
+        port: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes."""
+        """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes.
+
+        `seen` is told each call's delivery id and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
+        """
         self._tls = tls
         self.ledger = Ledger()
         self._keys = tuple(signature.secret(each, where="the receiver's secret") for each in secrets)
@@ -121,7 +78,9 @@ class CallbackReceiver:
         self._calls_left: int | None = None
         self._known: set[str] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
+        self.seen: Callable[[str, bytes, str], None] | None = None
+        self.switches: Switches | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     @property
@@ -157,6 +116,12 @@ class CallbackReceiver:
         """Show a bad habit in the next so many calls, or until `behave`."""
         self._fault, self._calls_left = fault, calls
 
+    @property
+    def switched_on(self) -> list[str]:
+        """List the fault that is on, if one is."""
+        on = self._fault is not None and self._calls_left != 0
+        return [switch_name(self._fault)] if self._fault and on else []
+
     def behave(self) -> None:
         """Be as one should."""
         self._fault = None
@@ -181,9 +146,15 @@ class CallbackReceiver:
 
     async def _one_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Take one request and answer it; False when the connection ends."""
-        headers, body = await _request(reader)
+        request, headers, body = await _request(reader)
+        verb, path, *_ = request.split(" ")
+        if self.switches and path == SWITCH_PATH:
+            writer.write(_answer(*self.switches.answer(verb, body)))
+            return True
         fault = self._next_fault()
         delivery_id = headers.get(signature.ID, "")
+        if self.seen:
+            self.seen(delivery_id, body, switch_name(fault) if fault else "")
         self.ledger.calls[delivery_id] = self.ledger.calls.get(delivery_id, 0) + 1
         self.ledger.arrivals.append(self._now())
         if fault is not None and fault not in TAKEN_FIRST:
@@ -244,7 +215,7 @@ class CallbackReceiver:
                 writer.write(_answer(200, b"<html>login</html>", {"content-type": "text/html; charset=utf-8"}))
                 return True
             case _:
-                writer.write(_answer(_STATUS[fault], {"code": fault.value}, self._headers(fault)))
+                writer.write(_answer(STATUS[fault], {"code": fault.name.lower()}, self._headers(fault)))
                 return True
 
     def _headers(self, fault: CallbackFault) -> dict[str, str]:
@@ -259,14 +230,14 @@ class CallbackReceiver:
                 return {}
 
 
-async def _request(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
+async def _request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
+    first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    lines = [line.partition(":") for line in rest if line]
     headers = {name.strip().lower(): value.strip() for name, _, value in lines}
     length = int(headers.get("content-length", "0"))
     if not 0 <= length <= BODY_BYTES_MAX:
         raise ValueError("a body too long")
-    return headers, await reader.readexactly(length)
+    return first, headers, await reader.readexactly(length)
 
 
 async def _trickle(writer: asyncio.StreamWriter) -> None:

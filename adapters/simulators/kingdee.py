@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Self
 
@@ -16,6 +17,7 @@ import orjson
 from adapters.simulators.closing import close_server
 from adapters.simulators.kingdee_books import Account, Answer, Books, Failed
 from adapters.simulators.kingdee_faults import AFTER, SAYS, STATUSES, KingdeeFault
+from adapters.simulators.switches import SWITCH_PATH, Switches, switch_name
 
 LOGIN: Final = "LoginByAppSecret"
 _HEAD_BYTES_MAX: Final = 64 * 1024
@@ -31,7 +33,10 @@ class _Switch:
 
 @dataclass(slots=True, kw_only=True)
 class KingdeeSimulator:
-    """Serves while `serving()` is open and keeps its books between; `calls` tells the services asked, in order."""
+    """Serves while `serving()` is open and keeps its books between; `calls` tells the services asked, in order.
+
+    `seen` is told each call's service and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
+    """
 
     stock: Mapping[str, float]
     account: Account = field(default_factory=Account)
@@ -40,6 +45,8 @@ class KingdeeSimulator:
     port: int = 0
     calls: list[str] = field(default_factory=list)
     traceparents: set[str] = field(default_factory=set)
+    seen: Callable[[str, bytes, str], None] | None = None
+    switches: Switches | None = None
     books: Books = field(init=False)
     _switches: list[_Switch] = field(default_factory=list)
     _down: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,6 +63,11 @@ class KingdeeSimulator:
     def fail(self, fault: KingdeeFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
         """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
         self._switches.append(_Switch(fault, times, only))
+
+    @property
+    def switched_on(self) -> list[str]:
+        """List the faults that are on, the one that comes first at a call first."""
+        return [switch_name(switch.fault) for switch in self._switches if switch.left != 0]
 
     def heal(self) -> None:
         """Switch all faults off; who hangs, hangs on."""
@@ -96,15 +108,21 @@ class KingdeeSimulator:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Take one request and answer it; False when the connection is over."""
         head = await reader.readuntil(b"\r\n\r\n")
-        path, headers = _read_head(head)
+        verb, path, headers = _read_head(head)
         length = int(headers.get("content-length", "0"))
         if not 0 <= length <= _BODY_BYTES_MAX:
             raise ValueError("the body is too long")
         body = await reader.readexactly(length)
+        if self.switches and path == SWITCH_PATH:
+            status, answer = self.switches.answer(verb, body)
+            writer.write(_response(f"{status} {HTTPStatus(status).phrase}", answer))
+            return True
         method = path.removesuffix(".common.kdsvc").rpartition(".")[2]
         self.calls.append(method)
         self.traceparents.add(headers.get("traceparent", ""))
         fault = self._fault(method)
+        if self.seen:
+            self.seen(method, body, switch_name(fault) if fault else "")
         answer = self._reply(fault, method, body, headers)
         if fault in (KingdeeFault.HANG, KingdeeFault.HANG_AFTER):
             while await reader.read(1024):  # until the other side has had enough
@@ -164,10 +182,11 @@ class KingdeeSimulator:
             return _as_answered(method, Failed(8, "参数错误").answer()), ""
 
 
-def _read_head(head: bytes) -> tuple[str, dict[str, str]]:
+def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     request, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
-    return request.split(" ")[1], {name.strip().lower(): value.strip() for name, _, value in pairs}
+    verb, path, *_ = request.split(" ")
+    return verb, path, {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _session(headers: Mapping[str, str]) -> str:

@@ -14,7 +14,8 @@ import pytest
 from adapters.contract_suites.http_target import BROKEN
 from adapters.crm import signature
 from adapters.crm.callback import CrmCallback
-from adapters.simulators.callback_receiver import CallbackFault, CallbackReceiver
+from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.callback_receiver import CallbackReceiver
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket

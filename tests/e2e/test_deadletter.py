@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import yaml
 
-from adapters.simulators.callback_receiver import CallbackFault, CallbackReceiver
+from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.crm import Crm
 from bus.intake.command_ids import command_id
 from bus.kafka.clients import start_producer

@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from adapters.simulators.callback_receiver import CallbackFault as CrmFault
+from adapters.simulators.callback_faults import CallbackFault as CrmFault
 from adapters.simulators.kingdee_faults import KingdeeFault as ErpFault
 from bus.delivery.breaker import BreakerLimits
 from bus.domain.terms import TicketId

@@ -1,0 +1,79 @@
+"""Stand-ins for a rehearsal: their switches by name, how they stand, and a line for each call that comes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_names
+from bus.domain.text import Text
+
+
+def kingdee_switches(erp: KingdeeSimulator) -> Switches:
+    """Give the switches of a Kingdee; its state tells the bills in its books, its stock and the calls that came."""
+
+    def state() -> Mapping[str, Any]:
+        bills = [
+            {"number": one.number, "note": one.model.get("FNote"), "status": one.status, "voided": one.voided}
+            for one in erp.books.bills[-20:]
+        ]
+        return {"on": erp.switched_on, "bills": bills, "stock": erp.books.stock, "calls": len(erp.calls)}
+
+    def turn(turn: Turn) -> None:
+        erp.fail(KingdeeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+
+    return Switches(faults=switch_names(KingdeeFault), turn=turn, heal=erp.heal, state=state)
+
+
+def callback_switches(receiver: CallbackReceiver) -> Switches:
+    """Give the switches of a CRM that takes callbacks; its state tells what it has taken."""
+
+    def state() -> Mapping[str, Any]:
+        ledger = receiver.ledger
+        taken = [{"id": one.delivery_id, **_head(one.body)} for one in ledger.effects[-20:]]
+        counts = {"calls": len(ledger.arrivals), "taken": len(ledger.effects), "unproven": ledger.unproven}
+        return {"on": receiver.switched_on, **counts, "last": taken}
+
+    def turn(turn: Turn) -> None:
+        if turn.only:
+            raise NoSuchSwitch(str(Text("CRM 只有一个服务,不用 only", "a CRM has one service: leave out which")))
+        receiver.misbehave(CallbackFault[turn.fault.replace("-", "_").upper()], turn.times)
+
+    return Switches(faults=switch_names(CallbackFault), turn=turn, heal=receiver.behave, state=state)
+
+
+def kingdee_line(service: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the service, and of a save what is wanted. Nothing personal is in either."""
+    try:
+        asked = orjson.loads(body)
+        model = orjson.loads(asked["data"])["Model"] if service == "Save" else {}
+        rows = [f"{row['FMaterialId']['FNumber']}×{row['FQty']}" for row in model.get("FEntity", ())]
+        shown = [service, *(str(model[name]) for name in ("FBillNo", "FNote") if name in model), *rows]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        shown = [service, "?"]
+    return " ".join([*shown, *_switched(fault)])
+
+
+def callback_line(delivery_id: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the delivery, its type, ticket, version and state; texts of people are left out."""
+    try:
+        head = _head(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        head = {}
+    return " ".join([delivery_id or "-", *(f"{name}={value}" for name, value in head.items()), *_switched(fault)])
+
+
+def _head(body: object) -> dict[str, Any]:
+    match body:
+        case {"type": kind, "data": {**data}}:
+            return {"type": kind, **{name: data.get(name) for name in ("ticket_id", "version", "state")}}
+        case _:
+            return {}
+
+
+def _switched(fault: str) -> list[str]:
+    return [f"→ 开关 switch: {fault}"] if fault else []

@@ -1,0 +1,158 @@
+"""`ticketbus simulate`: stand-ins of the systems that the bus delivers to, bad habits included, to rehearse with."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.switches import SWITCH_PATH, NoSuchSwitch, Switches, switch_names, turn_of
+from bus.cli.echo import echo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from enum import StrEnum
+
+commands = typer.Typer(
+    name="simulate", help="Stand-ins of other systems on this machine, to rehearse against.", no_args_is_help=True
+)
+
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="On 127.0.0.1; 0 takes a free one.")]
+Switch = Annotated[
+    list[str] | None,
+    typer.Option("--switch", metavar="NAME[=TIMES]", help="On from the start, at so many calls or at all."),
+]
+STOCK = "PUMP-7=100"
+ERP_SECRET, CRM_SECRET = "ERP_APP_SECRET", "CRM_CALLBACK_SECRET"  # variables that the targets file names
+
+
+def _listed(faults: "type[StrEnum]") -> str:
+    lines = "\n".join(f"{name:<22} {says}" for name, says in switch_names(faults).items())
+    return f"\b\nSwitches:\n{lines}"
+
+
+@commands.command(epilog=_listed(KingdeeFault))
+def kingdee(
+    port: Port = 8701,
+    stock: Annotated[list[str] | None, typer.Option("--stock", help=f"PART=QUANTITY; without it {STOCK}.")] = None,
+    switch: Switch = None,
+) -> None:
+    """Stand in for a Kingdee K3Cloud until Ctrl-C: sessions, bills, stock, and the faults that are switched on.
+
+    It keeps its books in memory and listens on 127.0.0.1 alone. A switch may name the services that it is for:
+    NAME=TIMES@Save,Submit; flip it while it runs with POST /_switch.
+
+    Example: ticketbus simulate kingdee --stock PUMP-7=3 --switch session-lost=1@Save
+    """
+    from adapters.simulators.kingdee import KingdeeSimulator
+    from adapters.simulators.rehearsal import kingdee_line, kingdee_switches
+
+    erp = KingdeeSimulator(stock=dict(_stocked(one) for one in stock or [STOCK]), port=port)
+    erp.seen = lambda service, body, fault: _log_call(kingdee_line(service, body, fault))
+    erp.switches = _turned(kingdee_switches(erp), switch)
+    account = erp.account
+
+    def shown() -> "Mapping[str, Any]":
+        who = {"acct_id": account.acct_id, "user": account.user, "app_id": account.app_id, "app_secret": ERP_SECRET}
+        options = {"base_url": erp.url, **who, "org": "100", "stock": "CK001"}
+        return {"erp": {"adapter": "kingdee", "events": ["PartsRequested"], "options": options}}
+
+    _serve(erp.serving(), shown, {ERP_SECRET: account.app_secret}, lambda: erp.url)
+
+
+@commands.command(epilog=_listed(CallbackFault))
+def crm(port: Port = 8702, switch: Switch = None) -> None:
+    """Stand in for a CRM that takes signed callbacks until Ctrl-C, with the faults that are switched on.
+
+    It listens on 127.0.0.1 alone and proves what comes by the secret in CRM_CALLBACK_SECRET, or makes one and prints
+    it. One switch at a time is on; flip it while it runs with POST /_switch.
+
+    Example: ticketbus simulate crm --switch error-after-effect=2
+    """
+    import base64
+    import os
+    import secrets
+
+    from adapters.simulators.callback_receiver import CallbackReceiver
+    from adapters.simulators.rehearsal import callback_line, callback_switches
+
+    secret = os.environ.get(CRM_SECRET) or "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    receiver = CallbackReceiver(secret, port=port)
+    receiver.seen = lambda delivery_id, body, fault: _log_call(callback_line(delivery_id, body, fault))
+    receiver.switches = _turned(callback_switches(receiver), switch)
+
+    def shown() -> "Mapping[str, Any]":
+        options = {"url": receiver.url, "secrets": [CRM_SECRET]}
+        return {"crm": {"adapter": "crm-callback", "events": "all", "options": options}}
+
+    _serve(receiver, shown, {CRM_SECRET: secret}, lambda: receiver.url.removesuffix("/callbacks"))
+
+
+def _turned(switches: Switches, given: "Sequence[str] | None") -> Switches:
+    """Turn on what the command line names."""
+    for one in given or ():
+        try:
+            switches.turn_by_name(turn_of(one))
+        except NoSuchSwitch as wrong:
+            raise typer.BadParameter(str(wrong)) from None
+    return switches
+
+
+def _stocked(text: str) -> tuple[str, float]:
+    part, _, quantity = text.partition("=")
+    if not part or not (quantity.isascii() and quantity.isdigit()):
+        raise typer.BadParameter(f"--stock 应为 物料=数量 / --stock is PART=QUANTITY, not {text[:40]!r}")
+    return part, float(quantity)
+
+
+def _serve(
+    listening: AbstractAsyncContextManager[Any],
+    targets: "Callable[[], Mapping[str, Any]]",
+    variables: "Mapping[str, str]",
+    address: "Callable[[], str]",
+) -> None:
+    """Listen until Ctrl-C or SIGTERM; say first where, and what to write into the targets file."""
+    import asyncio
+    import signal
+
+    import yaml
+
+    from bus.cli.run import run
+
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, stopped.set)
+        try:
+            async with listening:
+                _introduce(address(), yaml.safe_dump({"targets": targets()}, sort_keys=False), variables)
+                await stopped.wait()
+        except OSError as error:
+            echo(f"端口不可用 / cannot listen: {error.strerror}", err=True)
+            raise typer.Exit(1) from None
+
+    run(until_stopped())
+
+
+def _introduce(address: str, targets: str, variables: "Mapping[str, str]") -> None:
+    echo(f"替身在 listening at {address},按 Ctrl-C 结束 until Ctrl-C")
+    echo("写入目标文件 into the targets file (TICKETBUS_TARGETS_FILE):")
+    for line in targets.splitlines():
+        echo(f"  {line}")
+    echo("环境变量 variables of the worker:")
+    for name, value in variables.items():
+        echo(f"  export {name}={value}")
+    echo("开关 switches: see --help, or")
+    echo(f"  curl {address}{SWITCH_PATH}")
+    echo(f"""  curl -d '{{"fault": "error", "times": 1}}' {address}{SWITCH_PATH}""")
+    echo(f"""  curl -d '{{"off": true}}' {address}{SWITCH_PATH}""")
+    echo("调用 calls:")
+
+
+def _log_call(line: str) -> None:
+    from datetime import datetime
+
+    from bus.observability.masking import mask_text
+
+    echo(f"{datetime.now().astimezone():%H:%M:%S} {mask_text(line)[:300]}")

@@ -1,0 +1,178 @@
+"""`ticketbus simulate`: an integrator copies what it prints into a targets file, delivers, and flips its switches."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from adapters.adapter import EnvironmentSecrets, TargetServices
+from adapters.contract_suites.target import OPENED
+from adapters.crm import callback
+from adapters.erp import kingdee
+from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.kingdee import KingdeeSimulator
+from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.rehearsal import callback_switches, kingdee_switches
+from adapters.simulators.switches import NoSuchSwitch, Turn, switch_names, turn_of
+from bus.cli import simulate
+from bus.delivery.target import Call, DeliveryFailed, Target
+from bus.delivery.targets_config import load_targets_config
+from bus.domain.events import NoteAdded
+from bus.domain.ticket import Ticket, evolve
+from tests.adapters.test_kingdee import call
+from tests.schemas.codecs import recorded
+
+PATIENCE_S = 120.0
+SIGNING = "whsec_" + "QUJD" * 12
+NOTE = NoteAdded(text="李女士 13800001111", changed=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What a stand-in printed before its first call, and what it prints from then on."""
+
+    url: str
+    targets: str
+    variables: dict[str, str]
+    output: asyncio.StreamReader
+
+    async def line(self) -> str:
+        """Read the next call's line, without its time."""
+        return (await asyncio.wait_for(self.output.readline(), PATIENCE_S)).decode()[9:].strip()
+
+
+@asynccontextmanager
+async def simulating(*arguments: str) -> AsyncIterator[Printed]:
+    """Run `ticketbus simulate …` on a free port, and end it as Ctrl-C does."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bus", "simulate", *arguments, "--port", "0", stdout=asyncio.subprocess.PIPE
+    )
+    assert program.stdout is not None
+    try:
+        lines = list[str]()
+        async with asyncio.timeout(PATIENCE_S):
+            while "calls:" not in (line := (await program.stdout.readline()).decode()):
+                assert line, lines
+                lines.append(line)
+        inside = [line[2:] for line in lines if line.startswith("  ")]
+        yaml_lines = [line for line in inside if not line.startswith(("export", "curl"))]
+        exports = [line.removeprefix("export ").strip() for line in inside if line.startswith("export")]
+        yield Printed(
+            url=lines[0].split(" at ")[1].split(",")[0],
+            targets="".join(yaml_lines),
+            variables={name: value for name, _, value in (one.partition("=") for one in exports)},
+            output=program.stdout,
+        )
+    finally:
+        program.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(program.wait(), PATIENCE_S) == 0
+
+
+@asynccontextmanager
+async def target(printed: Printed, folder: Path) -> AsyncIterator[Target]:
+    """Build the target that the printed part of a targets file names."""
+    file = folder / "targets.yaml"
+    file.write_text(printed.targets, encoding="utf-8")
+    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER)}
+    ((name, config),) = load_targets_config(file, adapters).targets.items()
+    secrets = EnvironmentSecrets(environment=printed.variables, where=name)
+    services = TargetServices(name=name, ticket_at=ticket_at, now=lambda: datetime.now(UTC))
+    built: Target = adapters[config.adapter].build(config.options, secrets, services)
+    try:
+        yield built
+    finally:
+        await built.close()
+
+
+async def ticket_at(call: Call) -> Ticket:
+    return evolve(evolve(None, replace(recorded(OPENED), version=1)), call.event)
+
+
+async def switch(printed: Printed, **body: Any) -> httpx2.Response:
+    async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        return await http.post(f"{printed.url}/_switch", json=body)
+
+
+async def test_simulate_kingdee_is_delivered_to_as_it_prints_and_fails_as_it_is_switched(tmp_path: Path) -> None:
+    run = simulating("kingdee", "--stock", "PUMP-7=9", "--stock", "SEAL-1=9", "--switch", "session-text=1@Save")
+    async with run as printed, target(printed, tmp_path) as erp:
+        assert (await erp.send(call(1))).commands
+        lines = [await printed.line() for _ in range(8)]
+        assert lines[0] == "LoginByAppSecret"
+        assert lines[2].startswith("Save TB")
+        assert lines[2].endswith("T20261122-000001 PR-1 PUMP-7×2 SEAL-1×1 → 开关 switch: session-text")
+        assert [line.split()[0] for line in lines[3:]] == [
+            "LoginByAppSecret", "ExecuteBillQuery", "Save", "Submit", "Audit",
+        ]  # fmt: skip
+        answer = await switch(printed, fault="in-use", times=1, only=["Submit"])
+        assert (answer.status_code, answer.json()["on"]) == (200, ["in-use"])
+        with pytest.raises(DeliveryFailed) as failed:
+            await erp.send(call(2))
+        assert "网络控制" in failed.value.message
+        state = (await switch(printed, off=True)).json()
+        assert [(one["status"], one["note"]) for one in state["bills"]] == [
+            ("C", "T20261122-000001 PR-1"),
+            ("A", "T20261122-000001 PR-1"),
+        ]
+        assert (await erp.send(call(2))).commands
+
+
+async def test_simulate_crm_proves_what_comes_and_prints_no_text_of_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(simulate.CRM_SECRET, raising=False)
+    asked = replace(call(), event=recorded(NOTE, version=2))
+    async with simulating("crm", "--switch", "error-after-effect=1") as printed, target(printed, tmp_path) as crm:
+        with pytest.raises(DeliveryFailed):
+            await crm.send(asked)
+        await crm.send(asked)
+        first, second = [await printed.line() for _ in range(2)]
+        assert first == f"{second} → 开关 switch: error-after-effect"
+        assert "type=note.added" in second
+        assert not [one for one in ("李女士", "13800001111", printed.variables[simulate.CRM_SECRET]) if one in first]
+        state = (await switch(printed, off=True)).json()
+        assert (state["calls"], state["taken"], state["unproven"]) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("text", ["no-such", "error=0", "error=x", "error=-1", "=1", ""])
+def test_simulate_a_switch_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(NoSuchSwitch):
+        kingdee_switches(KingdeeSimulator(stock={})).turn_by_name(turn_of(text))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"fault": 7}', b'{"fault": "error", "times": "x"}', b'{"fault": "error", "only": 1}']
+)
+def test_simulate_a_request_that_switches_nothing_is_refused_and_lists_what_there_is(body: bytes) -> None:
+    erp = KingdeeSimulator(stock={})
+    status, answer = kingdee_switches(erp).answer("POST", body)
+    assert (status, b"session-lost" in answer, erp.switched_on) == (400, True, [])
+
+
+def test_simulate_every_switch_is_listed_by_help_and_can_be_turned() -> None:
+    app = typer.Typer()
+    app.add_typer(simulate.commands)
+    for name, faults in (("kingdee", KingdeeFault), ("crm", CallbackFault)):
+        shown = CliRunner().invoke(app, ["simulate", name, "--help"], env={**os.environ, "COLUMNS": "200"}).output
+        assert [one for one in switch_names(faults) if one not in shown] == []
+    erp, receiver = KingdeeSimulator(stock={}), CallbackReceiver(SIGNING)
+    for fault in switch_names(KingdeeFault):
+        kingdee_switches(erp).turn_by_name(Turn(fault=fault))
+    assert erp.switched_on == [*switch_names(KingdeeFault)]
+    for fault in switch_names(CallbackFault):
+        callback_switches(receiver).turn_by_name(Turn(fault=fault))
+        assert receiver.switched_on == [fault]
+    with pytest.raises(NoSuchSwitch):
+        callback_switches(receiver).turn_by_name(Turn(fault="error", only=["Save"]))
