@@ -60,14 +60,12 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.domain.no_key import is_no_key
-from bus.domain.preconditions import check, check_person, check_photos, check_sha256
+from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import is_ticket_number
 from bus.domain.transitions import TRANSITIONS, legal_in
 from bus.domain.values import QUANTITIES
 
@@ -80,7 +78,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     command = request.command
     assert isinstance(command, OpenTicket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
-    _check_names(command, rules)
+    check_names(command, rules)
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
@@ -109,7 +107,7 @@ def join_ticket(request: Request, ticket: Ticket, cause: JoinCause, rules: Rules
     assert isinstance(command, OpenTicket)
     _check_not_full(request, ticket)
     check(request, command, TRANSITIONS[None, OpenTicket], rules)
-    _check_names(command, rules)
+    check_names(command, rules)
     return (
         *overdue(ticket, max(request.at, ticket.last_at)),
         ReportJoined(
@@ -128,21 +126,6 @@ def _check_not_full(request: Request, ticket: Ticket) -> None:
     """Refuse what only adds to a ticket that is full: it is read whole by many, and nobody may make it endless."""
     if ticket.version >= EVENTS_MAX and not request.historic:
         raise refusals.ticket_full(ticket.ticket_id, EVENTS_MAX)
-
-
-def _check_names(command: OpenTicket, rules: Rules) -> None:
-    """Refuse a key that is none, and a name in the form of a ticket number: who asks for that would find this one."""
-    if is_no_key(command.incident_key, rules.no_key_words):
-        raise refusals.no_key(command.incident_key.value)
-    names = {
-        "source_no": command.source_no,
-        "incident_key.value": command.incident_key.value,
-        "serial": command.serial,
-        "customer.phone": command.customer.phone,
-    }
-    for field, name in names.items():
-        if is_ticket_number(name):
-            raise refusals.like_a_ticket_number(field)
 
 
 def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:

@@ -4,15 +4,16 @@ import re
 from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
-from bus.domain.commands import Command, Request
+from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.departments import is_department
 from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import may_be_followed
+from bus.domain.no_key import is_no_key
 from bus.domain.personal import personal_fields
 from bus.domain.rules import Rules
 from bus.domain.text import is_blank
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import phones_of
+from bus.domain.ticket_keys import is_ticket_number, phones_of
 from bus.domain.transitions import TransitionRule
 from bus.domain.values import Assignee
 
@@ -46,6 +47,21 @@ def _brings(command: Command, field: str) -> object:
     for name in field.split("."):
         value = getattr(value, name)
     return not is_blank(value) if isinstance(value, str) else value
+
+
+def check_names(command: OpenTicket, rules: Rules) -> None:
+    """Refuse a key that is none, and a name in the form of a ticket number: who asks for that would find this one."""
+    if is_no_key(command.incident_key, rules.no_key_words):
+        raise refusals.no_key(command.incident_key.value)
+    names = {
+        "source_no": command.source_no,
+        "incident_key.value": command.incident_key.value,
+        "serial": command.serial,
+        "customer.phone": command.customer.phone,
+    }
+    for field, name in names.items():
+        if is_ticket_number(name):
+            raise refusals.like_a_ticket_number(field)
 
 
 def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:
