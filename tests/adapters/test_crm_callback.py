@@ -289,9 +289,7 @@ async def test_crm_callback_the_receiver_is_http_to_any_client_and_takes_nothing
     assert receiver.ledger.of_ticket("T1") == [1]
 
 
-async def test_crm_callback_a_storm_goes_on_until_it_is_told_to_end(
-    receiver: CallbackReceiver, callback: Callback
-) -> None:
+async def test_crm_callback_a_storm_goes_on_until_it_ends(receiver: CallbackReceiver, callback: Callback) -> None:
     target = callback()
     receiver.misbehave(CallbackFault.ERROR)
     kinds = {(await failure(target, call(version))).kind for version in (1, 2, 3)}

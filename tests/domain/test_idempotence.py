@@ -31,7 +31,7 @@ def test_idempotence_the_answer_repeated_is_the_one_of_then_not_of_now() -> None
 def test_idempotence_the_same_id_with_another_body_is_refused() -> None:
     story = given()
     story.ask(request(OPEN, 77)).then_answer(CommandResult.OPENED)
-    story.ask(request(AGAIN, 77)).then_refused("idempotency_key_reused", "Idempotency-Key")
+    story.ask(request(AGAIN, 77)).then_refused("idempotency_key_reused", "delivery_id")
 
 
 def test_idempotence_a_command_restored_from_the_log_counts_as_the_same_whatever_its_body() -> None:
