@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tenacity import (
     AsyncRetrying,
@@ -16,6 +17,7 @@ from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
 from bus.consistency.registry_check import Kind, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
+from bus.files.addresses import AddressSigner
 from bus.gateway.auth.clients import ensure_client
 from bus.gateway.auth.roles import Role
 from bus.intake.dispatch import Dispatcher
@@ -58,6 +60,7 @@ class Core:
     dispatcher: Dispatcher
     refused: PostgresRejectedInputs
     keys: PersonalKeys
+    addresses: AddressSigner
     clear: ClearEvents
     relay: Relay
     alerts: AlertSink
@@ -88,6 +91,7 @@ async def open_core(
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
             refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=log_alert),
             keys=keys,
+            addresses=AddressSigner(master_secret(settings), timedelta(seconds=settings.file_address_s)),
             clear=ClearEvents(pool, keys, schemas),
             relay=relay,
             alerts=log_alert,
@@ -148,13 +152,18 @@ def _check_token(settings: Settings) -> None:
 
 def personal_keys(settings: Settings) -> PersonalKeys:
     """Make the keys of personal texts from the master key. Raises NotConfigured, SettingsInvalid."""
+    return PersonalKeys(MasterKey(master_secret(settings)))
+
+
+def master_secret(settings: Settings) -> bytes:
+    """Give the master key as it is set, or stands in its file. Raises NotConfigured, SettingsInvalid."""
     secret = secret_of(settings, "master_key")
     if len(secret) < TOKEN_CHARS_MIN:
         raise NotConfigured(
             f"TICKETBUS_MASTER_KEY, which seals personal data, has {len(secret)} characters and needs "
             f"{TOKEN_CHARS_MIN}: 32 random bytes, as from `openssl rand -base64 32`; keep it apart from the backups"
         )
-    return PersonalKeys(MasterKey(secret.encode()))
+    return secret.encode()
 
 
 def require(settings: Settings, name: str) -> str:

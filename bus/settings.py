@@ -92,6 +92,20 @@ class Settings(BaseSettings):
     )
     body_bytes_max: int = Field(262_144, ge=1024, description="largest request body")
 
+    files_url: str | None = Field(
+        None,
+        pattern=r"^(file:///|s3://).+",
+        description="where uploaded files lie: file:///DIRECTORY or s3://BUCKET/PREFIX; unset: files/ in the data",
+    )
+    file_bytes_max: int = Field(50 * 1024 * 1024, ge=1024, description="largest file that is uploaded")
+    files_client_day_bytes: int = Field(
+        10 * 1024**3, ge=1024, description="bytes of files that one client adds within a day"
+    )
+    files_free_bytes_min: int = Field(
+        2 * 1024**3, ge=0, description="bytes that stay free where a directory of files is: below it uploads are 507"
+    )
+    file_address_s: int = Field(900, ge=30, le=86_400, description="seconds for which an address of a file is good")
+
     metrics_port: int | None = Field(
         None,
         ge=1,

@@ -10,6 +10,7 @@ from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
 from bus.kafka.range_reader import open_reader
+from bus.postgres.named_files import link_files
 from bus.postgres.personal_keys import Keys, PersonalKeys, opened
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import add_events, columns, put_folds
@@ -99,6 +100,7 @@ async def _restore_chunk(connection: Connection, contract: Contract, keys: Perso
     settled = BatchDecision(tickets=changed, done=_done(one.recorded for one in new))
     events = (one.recorded for one in new)
     erased = {one.ticket_id: one.recorded_at for one in events if isinstance(one.event, PersonalDataErased)}
+    await link_files(connection, [one.recorded for one in new])
     await keys.destroy_made_before(connection, erased)  # a backup from before the erasure has them again
     found = await keys.load(connection, [one.record.value or b"" for one in new])
     reports = list(_reports(new, tickets, found))

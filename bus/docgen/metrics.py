@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from bus.alerts import log_sink
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
+from bus.files import metrics as files
 from bus.gateway import metrics as gateway
 from bus.outbox import metrics as outbox
 from bus.stage import metrics as stage
@@ -15,6 +16,7 @@ from bus.wire import metrics as wire
 
 _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Gateway", "Served by every gateway at `/metrics`, for the roles `sre` and `admin`.", gateway),
+    ("Files", "Counted in the gateways.", files),
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
     ("Log", "Counted in the worker.", wire),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),

@@ -11,6 +11,7 @@ from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreachWithdrawn
+from bus.domain.named_files import check_files, named_files
 from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
@@ -85,6 +86,7 @@ class ReadSet:
     openings: tuple[CommandId, ...]
     trace_ids: tuple[TraceId, ...] = ()
     reported: tuple[tuple[TicketId, str], ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +99,7 @@ class LoadedState:
     numbers: list[int]
     traces: set[TraceId] = field(default_factory=set)
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
+    files: frozenset[str] = frozenset()
     seal: Callable[[TicketId, Event], Event] = lambda _, event: event
 
 
@@ -136,6 +139,7 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
         command_ids=tuple(sorted({r.command_id for r in requests})),
         openings=tuple(openings),
         trace_ids=tuple(sorted(traces)),
+        files=tuple(sorted({sha256 for request in requests for sha256 in named_files(request.command)})),
         reported=tuple(
             sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})
         ),
@@ -252,6 +256,7 @@ def _decided(
         raise refusals.no_such_ticket(request)
     if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
         raise refusals.not_yours(known.ticket_id)
+    check_files(request.command, loaded.files)
     events = decide(request, known, rules)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
 

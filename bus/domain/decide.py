@@ -61,6 +61,7 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
+from bus.domain.named_files import file_of
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
@@ -244,7 +245,8 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
             check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos)
             check_sha256(sha256)
-            return (EvidenceAdded(kind=kind, uri=uri, sha256=sha256.lower(), caption=caption),)
+            digest = sha256.lower() or file_of(uri) or ""
+            return (EvidenceAdded(kind=kind, uri=uri, sha256=digest, caption=caption),)
         case Note(text=text, changed=changed):
             if is_blank(text) and not changed:
                 raise refusals.missing("text", Text("写下备注内容", "say something"))

@@ -7,7 +7,11 @@ from urllib.parse import unquote
 
 from bus.domain.text import IGNORABLE
 
-SCHEMES = frozenset({"http", "https", "oss", "photo", "s3"})
+FILE_SCHEME = "ticketbus-file"
+"""Of files in the bus's own store (bus/domain/named_files.py)."""
+
+SCHEMES = frozenset({"http", "https", "oss", "photo", "s3", FILE_SCHEME})
+_OWN = re.compile(rf"{FILE_SCHEME}:[0-9a-f]{{64}}")
 _WEB = frozenset({"http", "https"})
 # The machine of whoever follows it, and what a cloud tells a machine about itself beside 169.254.169.254.
 _NAMES = ("localhost", "metadata.google.internal", "metadata.goog")
@@ -23,6 +27,8 @@ def may_be_followed(uri: str) -> bool:
     scheme, colon, rest = plain.partition(":")
     if not colon or scheme.lower() not in SCHEMES or "\\" in plain:
         return False
+    if scheme.lower() == FILE_SCHEME:
+        return bool(_OWN.fullmatch(uri))
     return _is_elsewhere(_host(rest)) if scheme.lower() in _WEB else bool(rest.strip("/"))
 
 

@@ -75,6 +75,22 @@ def not_an_address(field: str) -> CommandRefused:
     )
 
 
+def no_such_file(field: str, uri: str) -> CommandRefused:
+    """Refuse evidence that names a file of our store which is not there."""
+    return CommandRefused(
+        "no_such_file",
+        field,
+        f"没有文件 {uri}：请先上传 (POST /v1/files)，再用回答中的 uri",
+        f"there is no file {uri}: upload it first (POST /v1/files) and use the uri of the answer",
+    )
+
+
+def another_file() -> CommandRefused:
+    """Refuse evidence whose SHA-256 is not that of the file it names."""
+    zh, en = "sha256 与 uri 所指文件不符", "sha256 is not that of the file which uri names"
+    return CommandRefused("another_file", "sha256", zh, en)
+
+
 def ticket_full(ticket_id: TicketId, most: int) -> CommandRefused:
     """Refuse to write more on a ticket that has all the events it may have; what works on it is still taken."""
     return CommandRefused(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
+from operator import attrgetter
 
 import structlog
 from starlette.applications import Starlette
@@ -38,7 +39,9 @@ class Gateway(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         deps: GatewayDeps = self.state.deps
-        whole: ASGIApp = RequestMiddleware(self.router, deps.body_bytes_max, deps.answers)
+        whole: ASGIApp = RequestMiddleware(
+            self.router, deps.body_bytes_max, deps.answers, frozenset(map(attrgetter("path"), self.state.streamed))
+        )
         if not deps.cors_origins:
             return whole
         # Around all of it, so that a page of another origin also reads what went wrong. A token is no cookie: a
@@ -65,6 +68,7 @@ def make_app(
     )
     app.router.redirect_slashes = False
     app.state.deps = deps
+    app.state.streamed = [route for route in routes if isinstance(route, HttpRoute) and route.streamed]
     return app
 
 

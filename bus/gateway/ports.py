@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.binding import Client
+from bus.gateway.http.answers import FileAnswer
 from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
 from bus.postgres.personal_keys import Reader
 from schemas.messages import RequestReceived
@@ -29,6 +30,13 @@ class InClear(Protocol):
         Raises StoreUnavailable.
         """
         ...
+
+
+FilesOf = Callable[[TicketId, Reader], Awaitable[list[FileAnswer]]]
+"""Give the files that a ticket's evidence names, each with a signed address; who reads is recorded.
+
+Raises StoreUnavailable.
+"""
 
 
 class JourneyOf(Protocol):

@@ -14,6 +14,7 @@ from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
 from bus.domain.values import PLAIN_TRACE
+from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
@@ -155,6 +156,7 @@ class PostgresTransaction:
             rows = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
             reported = {(TicketId(ticket_id), source) for ticket_id, source in await rows.fetchall()}
         return LoadedState(
+            files=await lock_files(self._connection, wanted.files),
             reported=reported,
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
@@ -172,6 +174,7 @@ class PostgresTransaction:
         try:
             async with self._connection.pipeline():
                 await self._append_log(settled.events)
+                await link_files(self._connection, settled.events)
                 await put_folds(self._connection, settled, self._keys)
                 await self._keys.put(self._connection, self._sealing)
         except errors.UniqueViolation as error:

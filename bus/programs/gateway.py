@@ -13,18 +13,26 @@ from starlette.applications import Starlette
 from bus.app import Core
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
+from bus.domain.terms import TicketId
+from bus.files.addresses import AddressSigner
+from bus.files.files import FileLimits, Files
+from bus.files.stores import store_of
 from bus.gateway.app import make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
+from bus.gateway.http.answers import FileAnswer
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
+from bus.gateway.ports import FilesOf
+from bus.gateway.read.file_view import files_view
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.sources import source_routes
@@ -38,6 +46,7 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
+from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.deadletter_service import PostgresDeadLetterService
@@ -127,6 +136,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
     known = sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
     hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
+    files = _files(core)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     writes = WriteSide(group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused)
     features: Sequence[Feature] = [
@@ -137,6 +147,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
             journey=functools.partial(journey, core.pool, core.clear, physical(core.settings.namespace, LOG)),
             contract=core.contract,
             in_clear=functools.partial(core.keys.shown, core.pool),
+            files=_files_of(files, core.addresses),
         ),
         deadletter_routes(
             PostgresDeadLetterService(
@@ -148,11 +159,18 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
             core.refused,
         ),
         source_routes(known, writes, spool.waits),
+        file_routes(files, core.addresses),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(hub, core.contract, sent_events, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),
     ]
-    runs = (hub.run_for_ever, clients.refresh_for_ever, sent_events.write_for_ever, core.relay.run)
+    runs = (
+        hub.run_for_ever,
+        clients.refresh_for_ever,
+        sent_events.write_for_ever,
+        core.relay.run,
+        files.delete_for_ever,
+    )
     return make_app(
         GatewayDeps(
             clients=clients,
@@ -167,6 +185,23 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
     )
+
+
+def _files(core: Core) -> Files:
+    settings = core.settings
+    limits = FileLimits(
+        bytes_max=settings.file_bytes_max,
+        client_day_bytes=settings.files_client_day_bytes,
+        free_bytes_min=settings.files_free_bytes_min,
+    )
+    return Files(pool=core.pool, store=store_of(settings), limits=limits)
+
+
+def _files_of(files: Files, addresses: AddressSigner) -> FilesOf:
+    async def files_of(ticket_id: TicketId, reader: Reader) -> list[FileAnswer]:
+        return files_view(await files.of_ticket(ticket_id, reader), addresses, reader.at)
+
+    return files_of
 
 
 def _touch(core: Core) -> Callable[[], Awaitable[None]]:

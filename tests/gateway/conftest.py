@@ -19,7 +19,7 @@ from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
-from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.answers import FileAnswer, JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import DeadLetterService
@@ -36,6 +36,7 @@ from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
+from bus.postgres.personal_keys import Reader
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from tests.gateway.described import Described, blank
@@ -122,6 +123,7 @@ class Gateway:
                 journey=self._journey,
                 contract=CONTRACT,
                 in_clear=FakeClear(),
+                files=self._files_of,
             ),
             deadletter_routes(self.dead_letters, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
@@ -162,6 +164,10 @@ class Gateway:
             return {**blank(JourneyAnswer), "title": f"{most} events after {after}"}
         found = self.known_by.get(anything)
         return {**blank(JourneyAnswer), "ticket_id": found[0], "also": found[1:]} if found else None
+
+    async def _files_of(self, ticket_id: str, reader: Reader) -> list[FileAnswer]:
+        del ticket_id, reader
+        return []
 
     async def _probe_store(self) -> None:
         self.store._there()

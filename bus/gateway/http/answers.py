@@ -112,6 +112,18 @@ class TicketRow(TicketHead):
     """A ticket in a list, from the read model."""
 
 
+class FileAnswer(TypedDict):
+    """An uploaded file: `uri` names it in evidence for good, `url` is read until `expires_at`; `size` in bytes."""
+
+    uri: str
+    sha256: str
+    size: int
+    media_type: str
+    uploaded_at: datetime
+    url: str
+    expires_at: datetime
+
+
 class TicketAnswer(TicketHead):
     """A ticket as committed."""
 
@@ -119,6 +131,7 @@ class TicketAnswer(TicketHead):
     accepted_at: datetime | None
     closure_requested: bool
     photos: tuple[str, ...]
+    files: NotRequired[list[FileAnswer]]
     summary: str
     sla: Promises
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.http.answer_budget import Answer, AnswerBudget
+from bus.gateway.http.body_stream import DRAINED_BYTES_MAX, BodyStream, ClientGone
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
@@ -24,23 +26,21 @@ from bus.wire.trace_context import TraceContext, parent_of
 
 BODY_SECONDS_MAX = 30.0
 COUNTED_BYTES_MIN = 16 * 1024  # of an answer: less is in the kernel at once
-# So much of a body that is too large is read and dropped: who still sends when we close never sees the answer.
-DRAINED_BYTES_MAX = 8 * 1024 * 1024
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 
 
-class ClientGone(Exception):
-    """The client went away before its request was complete: there is nobody to answer."""
-
-
 @dataclass(frozen=True, slots=True)
 class RequestMiddleware:
-    """ASGI middleware. Reads each body whole, within `body_bytes_max`, however it is chunked."""
+    """ASGI middleware. Reads each body whole, within `body_bytes_max`, however it is chunked.
+
+    A POST to one of the paths `streamed` reads its own.
+    """
 
     app: ASGIApp
     body_bytes_max: int
     answers: AnswerBudget
+    streamed: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; never raises towards the server."""
@@ -96,8 +96,11 @@ class RequestMiddleware:
                 await _send_body(answer, message, send)
 
         try:
-            scope["state"]["body"] = await self._body(scope, receive)
             refuse_repeated_headers(scope)
+            if scope["method"] == "POST" and scope["path"] in self.streamed:
+                scope["state"]["stream"] = BodyStream(scope, receive)
+            else:
+                scope["state"]["body"] = await self._body(scope, receive)
             _refuse_encoded(scope)
             await self.app(scope, receive, send_traced)
         except ClientGone:
@@ -106,6 +109,8 @@ class RequestMiddleware:
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
             response = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
             if status == 0:
+                if stream := scope["state"].get("stream"):
+                    await stream.drain()
                 await response(scope, receive, send_traced)
         finally:
             answer.end()

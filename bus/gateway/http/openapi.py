@@ -41,6 +41,7 @@ _TAGS = {
     "tickets": "工单 / tickets: open, change, read",
     "journeys": "轨迹 / where a ticket is stuck",
     "sources": "来源 / signed webhooks of source systems",
+    "files": "文件 / photos and files of evidence",
     "topics": "主题 / the topic contract",
     "deadletters": "死信 / dead letters and redrives",
     "deliveries": "投递 / queues towards other systems",

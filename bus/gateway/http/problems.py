@@ -21,13 +21,16 @@ _TITLES: Mapping[int, str] = {
     404: "不存在 / Not found",
     405: "方法不允许 / Method not allowed",
     408: "请求超时 / Request timed out",
+    410: "已失效 / Gone",
     409: "与当前状态冲突 / Conflict with the current state",
     413: "请求过大 / Request too large",
     415: "不支持的内容编码 / Unsupported content encoding",
     422: "被拒绝 / Refused",
     431: "请求头过大 / Request head too large",
+    429: "过于频繁 / Too many",
     500: "内部错误 / Internal error",
     503: "暂不可用 / Unavailable for now",
+    507: "存储空间不足 / Insufficient storage",
 }
 _UNAVAILABLE = Text("系统暂时无法受理,请稍后用同一幂等键重试", "not now; retry later with the same key")
 _INTERNAL = Text("内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators")

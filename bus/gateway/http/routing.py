@@ -18,6 +18,7 @@ class HttpRoute:
     """One method of one path; `about` is its OpenAPI operation, without it the route is not described.
 
     `answers` gives by status what it answers in JSON. `stray`: it is there to say that a name in the path is none.
+    `streamed`: it reads its body part by part, by `body_stream_of`; its path has no parameters.
     """
 
     method: str
@@ -26,6 +27,7 @@ class HttpRoute:
     about: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[int, Any] = field(default_factory=dict)
     stray: bool = False
+    streamed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what goes wrong is the middleware's to answer."""

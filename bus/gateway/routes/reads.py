@@ -20,7 +20,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import query_of
-from bus.gateway.ports import InClear, JourneyOf, TicketQuery, TicketReader
+from bus.gateway.ports import FilesOf, InClear, JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
     read_version_cursor,
@@ -56,10 +56,18 @@ _FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for nam
 
 
 def read_routes(
-    *, store: Store, tickets: TicketReader, journey: JourneyOf, contract: Contract, in_clear: InClear
+    *,
+    store: Store,
+    tickets: TicketReader,
+    journey: JourneyOf,
+    contract: Contract,
+    in_clear: InClear,
+    files: FilesOf,
 ) -> Sequence[HttpRoute]:
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
-    handlers = _ReadHandlers(store=store, tickets=tickets, journey=journey, contract=contract, in_clear=in_clear)
+    handlers = _ReadHandlers(
+        store=store, tickets=tickets, journey=journey, contract=contract, in_clear=in_clear, files=files
+    )
     return [
         reading(
             "/v1/tickets", handlers.list_tickets, "List tickets", TicketPage, parameters=[*_FILTERED, *_PAGED, _PERSON]
@@ -90,6 +98,7 @@ class _ReadHandlers:
     journey: JourneyOf
     contract: Contract
     in_clear: InClear
+    files: FilesOf
 
     async def show_ticket(self, http: HttpRequest) -> Response:
         """Show a ticket as committed: whoever wrote reads its own write."""
@@ -98,7 +107,9 @@ class _ReadHandlers:
         ticket = await self.store.ticket(ticket_id)
         if ticket is None or not await self._reaches(_scope(http, client), ticket):
             raise no_such_ticket(ticket_id)
-        (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader_of(http, client))
+        reader = reader_of(http, client)
+        (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader)
+        shown = {**shown, "files": await self.files(ticket_id, reader)}
         return json_response(shown, headers={"Ticket-Trace-Id": ticket.trace_id})
 
     async def show_events(self, http: HttpRequest) -> Response:

@@ -1,0 +1,1 @@
+"""Uploaded photos and files: what they are, where their bytes lie, who is given their address, and their end."""

@@ -1,0 +1,93 @@
+"""Files in a directory: written under another name, synced and renamed, so that a name means all of its bytes."""
+
+import asyncio
+import errno
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bus.files.errors import FileGone, FilesAway, StoreFull
+from bus.files.store import PART_BYTES
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class DirectoryStore:
+    """A directory of this user alone (0700), its files in folders by the first two digits of their SHA-256."""
+
+    def __init__(self, root: Path) -> None:
+        """Use a directory, which is made when it is first written to."""
+        self._root = root
+        self.incoming = root / "incoming"
+
+    async def free_bytes(self) -> int | None:
+        return await asyncio.to_thread(self._free_bytes)
+
+    async def put(self, received: Path, sha256: str) -> None:
+        await asyncio.to_thread(self._put, received, sha256)
+
+    async def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
+        try:
+            with failing(), await asyncio.to_thread(self._path(sha256).open, "rb") as file:
+                await asyncio.to_thread(file.seek, first)
+                left = last - first + 1
+                while left > 0 and (part := await asyncio.to_thread(file.read, min(left, PART_BYTES))):
+                    left -= len(part)
+                    yield part
+        except FileNotFoundError:
+            raise FileGone(sha256) from None
+
+    async def delete(self, sha256: str) -> None:
+        with failing():
+            await asyncio.to_thread(self._path(sha256).unlink, missing_ok=True)
+
+    def _path(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256
+
+    def _free_bytes(self) -> int:
+        with failing():
+            self._made(self.incoming)
+            return shutil.disk_usage(self.incoming).free
+
+    def _put(self, received: Path, sha256: str) -> None:
+        with failing():
+            place = self._path(sha256)
+            self._made(place.parent)
+            received.replace(place)
+            _sync(place.parent)
+
+    def _made(self, inner: Path) -> None:
+        """Make the directory and one in it, of this user alone; of parents `mkdir` would leave the mode to umask."""
+        self._root.parent.mkdir(parents=True, exist_ok=True)
+        for directory in (self._root, inner):
+            directory.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Turn what the system says into StoreFull or FilesAway; that a file is not there passes as it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise full() from error
+        raise FilesAway(f"the store of files fails: {error.strerror or type(error).__name__}") from error
+
+
+def full() -> StoreFull:
+    """Say that the disk is full."""
+    zh, en = "文件存储空间不足，请稍后再传", "the store of files is full; try again later"
+    return StoreFull("files_full", "service", zh, en)
+
+
+def _sync(directory: Path) -> None:
+    """Make a rename survive a loss of power."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

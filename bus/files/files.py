@@ -1,0 +1,155 @@
+"""Uploading, giving out and deleting files: limits first, then the bytes, then the row in one transaction with them."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bus.domain.errors import Transient
+from bus.files import metrics, rows
+from bus.files.directory_store import full
+from bus.files.errors import FileRefused
+from bus.files.receiving import ReceivedFile, received, too_large
+from bus.files.rows import StoredFile
+from bus.files.store import FileStore
+from bus.postgres.personal_keys import Reader
+from bus.postgres.pool import Pool, connected
+
+UPLOADS_PER_CLIENT: Final = 8
+UPLOADS: Final = 64
+PLACED_AT_ONCE: Final = 3  # each holds a connection for as long as the store takes
+DELETE_EVERY_S: Final = 30.0
+LEFTOVER_S: Final = 3600.0  # longer than any upload that is still written to
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """In bytes: of one file, of what one client adds in a day, and of what stays free where the store is."""
+
+    bytes_max: int
+    client_day_bytes: int
+    free_bytes_min: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Files:
+    """The files of a bus, on its store and its rows."""
+
+    pool: Pool
+    store: FileStore
+    limits: FileLimits
+    _open: Counter[str] = field(default_factory=Counter)
+    _placing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACED_AT_ONCE))
+
+    async def take(
+        self, parts: AsyncIterator[bytes], *, client: str, declared: int | None, now: datetime
+    ) -> StoredFile:
+        """Take in a file, `declared` bytes long where its sender says so; the same file again is the same row.
+
+        Nothing is left of what is refused. Raises FileRefused, FilesAway, StoreUnavailable, and what `parts` raises.
+        """
+        try:
+            with self._turn(client):
+                await self._check_limits(client, declared, now)
+                async with received(parts, self.store.incoming, bytes_max=self.limits.bytes_max) as file:
+                    stored = await self._stored(file, client, now)
+        except FileRefused as refused:
+            metrics.FILES_REFUSED.labels(refused.code).inc()
+            raise
+        metrics.FILES_TAKEN.labels(stored.media_type).inc()
+        metrics.FILE_BYTES_TAKEN.inc(stored.size)
+        return stored
+
+    async def find(self, sha256: str) -> StoredFile | None:
+        """Find a file that may be read. Raises StoreUnavailable."""
+        return await rows.find(self.pool, sha256)
+
+    def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
+        """Give the bytes from `first` to `last`, both included. Raises FileGone, FilesAway."""
+        return self.store.read(sha256, first, last)
+
+    async def of_ticket(self, ticket_id: str, reader: Reader) -> Sequence[StoredFile]:
+        """List the files that a ticket's evidence names; that they were read is recorded. Raises StoreUnavailable."""
+        return await rows.files_of(self.pool, ticket_id, reader)
+
+    async def delete_for_ever(self) -> None:
+        """Delete what has ended and what half-received files were left, now and twice a minute, until cancelled."""
+        while True:
+            try:
+                await self.delete_ended()
+                await asyncio.to_thread(delete_leftovers, self.store.incoming, time.time() - LEFTOVER_S)
+            except Transient as error:
+                log.warning("files_not_deleted", cause=str(error))
+            await asyncio.sleep(DELETE_EVERY_S)
+
+    async def delete_ended(self) -> None:
+        """Delete every file that has ended: its bytes, then its row, while its row is locked.
+
+        Raises FilesAway, StoreUnavailable.
+        """
+        while True:
+            async with connected(self.pool) as connection:
+                sha256 = await rows.lock_ended(connection)
+                if sha256 is None:
+                    return
+                await self.store.delete(sha256)
+                await rows.delete(connection, sha256)
+            metrics.FILES_DELETED.inc()
+
+    @contextmanager
+    def _turn(self, client: str) -> Iterator[None]:
+        if self._open[client] >= UPLOADS_PER_CLIENT or self._open.total() >= UPLOADS:
+            zh, en = "同时上传的文件过多,请稍后再传", "too many uploads at once; try again later"
+            raise FileRefused("too_many_uploads", "Authorization", zh, en)
+        self._open[client] += 1
+        try:
+            yield
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+
+    async def _check_limits(self, client: str, declared: int | None, now: datetime) -> None:
+        """Refuse a file before its bytes are read, as far as its sender says how many they are."""
+        limits = self.limits
+        if declared is not None and declared > limits.bytes_max:
+            raise too_large(limits.bytes_max)
+        free = await self.store.free_bytes()
+        if free is not None and free - (limits.bytes_max if declared is None else declared) < limits.free_bytes_min:
+            log.error("files_full", free_bytes=free, free_bytes_min=limits.free_bytes_min)
+            raise full()
+        async with connected(self.pool) as connection:
+            self._check_quota(await rows.used_bytes(connection, client, now) + (declared or 0))
+
+    def _check_quota(self, used: int) -> None:
+        most = self.limits.client_day_bytes
+        if used > most:
+            zh, en = f"此客户端一天内上传超过 {most} 字节", f"this client uploaded more than {most} bytes within a day"
+            raise FileRefused("files_quota", "Authorization", zh, en, limit_bytes=most)
+
+    async def _stored(self, file: ReceivedFile, client: str, now: datetime) -> StoredFile:
+        stored = StoredFile(sha256=file.sha256, size=file.size, media_type=file.type.media_type, uploaded_at=now)
+        async with self._placing, connected(self.pool) as connection:
+            await rows.lock_client(connection, client)
+            await rows.add(connection, stored, client)
+            self._check_quota(await rows.used_bytes(connection, client, now))
+            await self.store.put(file.path, file.sha256)
+        return stored
+
+
+def delete_leftovers(incoming: Path, before: float) -> None:
+    """Delete half-received files of a program that was killed: those not written to since a time in Unix seconds."""
+    for path in incoming.glob("*"):
+        try:
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+        except OSError:  # another gateway's turn, or its own to see
+            continue

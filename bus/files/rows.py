@@ -1,0 +1,91 @@
+"""The rows of files: size, type, who uploaded them and when, and which tickets' evidence names them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from psycopg.rows import class_row
+
+from bus.postgres.personal_keys import Reader
+from bus.postgres.pool import Connection, Pool, connected
+
+DAY: Final = timedelta(days=1)
+FILES_OF_TICKET_MAX: Final = 500
+_LOCK_CLIENT = "SELECT pg_advisory_xact_lock(hashtextextended('files of ' || %s, 0))"
+_USED = "SELECT coalesce(sum(size), 0)::bigint FROM files WHERE client = %s AND uploaded_at > %s"
+# What no evidence names is its last sender's. Waits for a deletion of the same file that is under way.
+_ADD = """
+INSERT INTO files AS f (sha256, size, media_type, client, uploaded_at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (sha256) DO UPDATE
+SET client = excluded.client, uploaded_at = excluded.uploaded_at, media_type = excluded.media_type, ended_at = NULL
+WHERE f.tickets = '{}'"""
+_FIND = """
+SELECT sha256, size, media_type, uploaded_at FROM files WHERE sha256 = %s AND ended_at IS NULL"""
+_OF_TICKET = """
+WITH named AS (
+    SELECT sha256, size, media_type, uploaded_at FROM files
+    WHERE tickets @> ARRAY[%(ticket)s] AND ended_at IS NULL ORDER BY uploaded_at, sha256 LIMIT %(most)s), noted AS (
+    INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
+    SELECT %(at)s::date, %(client)s, %(person)s, %(ticket)s || '/files', %(at)s::timestamptz, %(at)s::timestamptz, 1
+    WHERE EXISTS (SELECT FROM named)
+    ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1)
+SELECT * FROM named"""
+_ENDED = "SELECT sha256 FROM files WHERE ended_at IS NOT NULL LIMIT 1 FOR UPDATE SKIP LOCKED"
+_DELETE = "DELETE FROM files WHERE sha256 = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file of the store: SHA-256 in hex, size in bytes, when it was uploaded last."""
+
+    sha256: str
+    size: int
+    media_type: str
+    uploaded_at: datetime
+
+
+async def lock_client(connection: Connection, client: str) -> None:
+    """Let a client's files be counted and added one at a time."""
+    await connection.execute(_LOCK_CLIENT, (client,))
+
+
+async def used_bytes(connection: Connection, client: str, now: datetime) -> int:
+    """Give how many bytes a client has added within a day; what it sent twice counts once."""
+    ((used,),) = await (await connection.execute(_USED, (client, now - DAY))).fetchall()
+    return int(used)
+
+
+async def add(connection: Connection, file: StoredFile, client: str) -> None:
+    """Add a file's row, or keep the one that is there; nobody deletes the file before the transaction ends."""
+    await connection.execute(_ADD, (file.sha256, file.size, file.media_type, client, file.uploaded_at))
+
+
+async def find(pool: Pool, sha256: str) -> StoredFile | None:
+    """Find a file that has not ended. Raises StoreUnavailable."""
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(StoredFile)) as cursor:
+        return await (await cursor.execute(_FIND, (sha256,))).fetchone()
+
+
+async def files_of(pool: Pool, ticket_id: str, reader: Reader) -> Sequence[StoredFile]:
+    """List the files that a ticket's evidence names, the first FILES_OF_TICKET_MAX, and record who reads them.
+
+    Raises StoreUnavailable.
+    """
+    asked = {
+        "ticket": ticket_id, "client": reader.client, "person": reader.person, "at": reader.at,
+        "most": FILES_OF_TICKET_MAX,
+    }  # fmt: skip
+    async with connected(pool) as connection, connection.cursor(row_factory=class_row(StoredFile)) as cursor:
+        return await (await cursor.execute(_OF_TICKET, asked)).fetchall()
+
+
+async def lock_ended(connection: Connection) -> str | None:
+    """Take one file that has ended and that no other gateway deletes; gives its SHA-256."""
+    row = await (await connection.execute(_ENDED)).fetchone()
+    return row[0] if row else None
+
+
+async def delete(connection: Connection, sha256: str) -> None:
+    """Delete a file's row."""
+    await connection.execute(_DELETE, (sha256,))

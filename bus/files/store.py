@@ -1,0 +1,33 @@
+"""The store of files, as a Protocol: bytes by their SHA-256, whole or not there at all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+PART_BYTES = 64 * 1024
+"""At most so many bytes of a file are given at once."""
+
+
+class FileStore(Protocol):
+    """Where the bytes of files lie. Every method may raise FilesAway."""
+
+    @property
+    def incoming(self) -> Path:
+        """The directory for files that are being received, of this process's user alone."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """Give how many bytes are free; None where nobody can say."""
+        ...
+
+    async def put(self, received: Path, sha256: str) -> None:
+        """Put a received file, complete and synced, in its place; it replaces an equal one. Raises StoreFull."""
+        ...
+
+    def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
+        """Give the bytes from `first` to `last`, both included, in parts of at most PART_BYTES. Raises FileGone."""
+        ...
+
+    async def delete(self, sha256: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        ...

@@ -1,0 +1,1 @@
+"""Uploaded files: their types, addresses, store, limits and end."""
