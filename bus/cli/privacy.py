@@ -53,7 +53,8 @@ def export(
     """Give out, as JSON, all that is held of the person with a phone; that it was read is recorded.
 
     Tickets that this customer reported or that are about this phone, each with its events in clear, its state, dead
-    letters, refused inputs, deliveries and pushes; and letters and refused inputs of no ticket that hold the phone.
+    letters, refused inputs, deliveries, pushes and files; and letters and refused inputs of no ticket that hold the
+    phone.
 
     Exits 1 when nothing is held.
 
@@ -202,7 +203,8 @@ def _line(one: "PrivacyRead") -> str:
 
 def _ticket_line(one: "TicketRead") -> str:
     who = f"{one.client} ({one.person})" if one.person else one.client
-    return f"{one.first_at:%Y-%m-%d %H:%M:%S} – {one.last_at:%H:%M:%S}  {who}  {one.times} 次 times"
+    files = "  文件 files" if one.what.endswith("/files") else ""
+    return f"{one.first_at:%Y-%m-%d %H:%M:%S} – {one.last_at:%H:%M:%S}  {who}  {one.times} 次 times{files}"
 
 
 def _counts(tickets: int, letters: int, refused: int) -> str:

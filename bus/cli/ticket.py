@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bus.domain.events import Recorded
+    from bus.gateway.http.answers import FileAnswer
     from bus.settings import Settings
 
 commands = typer.Typer(name="ticket", help="Tickets, their state and their events.", no_args_is_help=True)
@@ -72,26 +73,30 @@ def list_all(
 
 @commands.command()
 def show(number: Number, data: Data = None, as_json: Json = False) -> None:
-    """Show a ticket as committed, with its responsibility snapshot. Exits 1 when there is none.
+    """Show a ticket as committed, with its responsibility snapshot and addresses of its files, good for a while.
+
+    Exits 1 when there is none.
 
     Example: ticketbus ticket show T20261122-000123
     """
     import orjson
 
     from bus.cli.run import resolved
-    from bus.domain.ticket import Ticket, evolve
+    from bus.domain.ticket import evolve
     from bus.gateway.read.ticket_view import ticket_view
 
-    ticket: Ticket | None = None
-    for one in _events(resolved(data), number):
+    settings, ticket = resolved(data), None
+    for one in _events(settings, number):
         ticket = evolve(ticket, one)
     assert ticket is not None
-    view = orjson.loads(orjson.dumps(ticket_view(ticket)))
+    view = orjson.loads(orjson.dumps({**ticket_view(ticket), "files": _files(settings, number)}))
     if as_json:
         echo(orjson.dumps(view).decode())
         return
     for name, value in _lines(view).items():
         echo(f"  {name}: {value}")
+    for file in view["files"]:
+        echo(f"  文件 file: {file['media_type']}, {file['size']:,} bytes, {settings.url or ''}{file['url']}")
 
 
 @commands.command()
@@ -131,6 +136,21 @@ def _lines(view: dict[str, Any]) -> dict[str, str]:
         "关闭时间 closed": view["closed_at"] or "-",
         "链路 trace": view["trace_id"],
     }
+
+
+def _files(settings: "Settings", number: str) -> "Sequence[FileAnswer]":
+    """Give the files that the ticket's evidence names, with addresses for who asks; that they do is recorded."""
+    from bus.app import open_core
+    from bus.cli.run import run, shell_reader
+    from bus.files.rows import files_of
+    from bus.gateway.read.file_view import files_view
+
+    async def work() -> "Sequence[FileAnswer]":
+        async with open_core(settings, connections=2) as core:
+            reader = shell_reader()
+            return files_view(await files_of(core.pool, number, reader), core.addresses, reader.at)
+
+    return run(work())
 
 
 def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":

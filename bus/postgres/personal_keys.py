@@ -55,12 +55,17 @@ _SEAL_PHONES = """
 WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (phone, ticket_id, lookup)),
      gone AS (DELETE FROM ticket_phones p USING clear c WHERE p.phone = c.phone AND p.ticket_id = c.ticket_id)
 INSERT INTO ticket_phones SELECT lookup, ticket_id FROM clear ON CONFLICT DO NOTHING"""
-# Gone with a ticket's keys: by which phone it is found, and digests of the bodies of its commands.
+# Gone with a ticket's keys: by which phone it is found, digests of the bodies of its commands, and files that no
+# other ticket's evidence names.
 DESTROY: LiteralString = """
 WITH old AS ({which} FOR UPDATE), names AS (
     DELETE FROM ticket_names n USING old WHERE n.ticket_id = old.about AND n.kind = 'phone'
 ), phones AS (
     DELETE FROM ticket_phones p USING old WHERE p.ticket_id = old.about
+), photos AS (
+    UPDATE files f SET tickets = ARRAY(SELECT unnest(f.tickets) EXCEPT SELECT about FROM old),
+        ended_at = CASE WHEN f.tickets <@ ARRAY(SELECT about FROM old) THEN now() END
+    WHERE f.tickets && ARRAY(SELECT about FROM old)
 ), digests AS (
     UPDATE commands c SET fingerprint = '' FROM old JOIN events e ON e.ticket_id = old.about
     WHERE c.command_id = e.command_id)

@@ -60,6 +60,13 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="dead letters that were decided, with their decisions",
     ),
     "personal_reads": RowLifetime(days=1095, since="last_at", what="who read which ticket in clear, by day"),
+    "files": RowLifetime(
+        days=7,
+        since="uploaded_at",
+        of="cardinality(tickets) = 0",
+        only="ended_at IS NULL",
+        what="uploaded files that no evidence names; those of a ticket end with its `personal_keys`",
+    ),
     "personal_keys": RowLifetime(
         days=1095,
         since="made_at",
@@ -84,7 +91,15 @@ DELETE FROM letters WHERE id IN (SELECT id FROM old)"""
 _DESTROY_KEYS: Final = DESTROY.replace(
     "{which}", "SELECT key_id, about FROM personal_keys t WHERE {since} < %(before)s AND {only} LIMIT %(most)s"
 )
-_HOW: Final[Mapping[str, str]] = {"letters": _DELETE_LETTERS, "personal_keys": _DESTROY_KEYS}
+_END_FILES: Final = """
+UPDATE {table} SET ended_at = now() WHERE sha256 = ANY(ARRAY(
+    SELECT sha256 FROM {table} t WHERE {since} < %(before)s AND {of} AND {only} LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED))"""  # a gateway deletes bytes and row
+_HOW: Final[Mapping[str, str]] = {
+    "letters": _DELETE_LETTERS,
+    "personal_keys": _DESTROY_KEYS,
+    "files": _END_FILES,
+}
 _STORAGE: Final = """
 SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
 FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY 3 DESC"""

@@ -23,6 +23,9 @@ SELECT target, version, state, attempts, reference, enqueued_at, settled_at FROM
 WHERE ticket_id = %s ORDER BY target, version"""
 _PUSHES: LiteralString = """
 SELECT client, topic, version, pushed_at FROM pushes WHERE ticket_id = %s ORDER BY client, pushed_at"""
+_FILES: LiteralString = """
+SELECT sha256, size, media_type, client, uploaded_at FROM files
+WHERE tickets @> ARRAY[%s] AND ended_at IS NULL ORDER BY uploaded_at, sha256"""
 _LETTERS: LiteralString = """
 SELECT l.id AS letter, origin, origin_ref, target, version, event, trace_id, state, reason, kind, detail, attempts,
        failures, headers, began_at, died_at, edited_from, value AS body,
@@ -42,7 +45,8 @@ async def document(pool: Pool, clear: ClearEvents, held: PersonRecords, now: dat
     """Give the lines of one JSON object: `phone`, `exported_at`, `tickets`; `letters` and `refused_inputs` of none.
 
     A ticket has its `state`, `events` (as on HTTP, each with the paths of its `personal` fields), `letters`,
-    `refused_inputs`, and to whom it was given: `deliveries` by target, `pushes` by client. Raises as `find` does.
+    `refused_inputs`, to whom it was given (`deliveries` by target, `pushes` by client), and the `files` that its
+    evidence names, without their bytes. Raises as `find` does.
     """
     parts = {
         "tickets": _tickets(pool, clear, held.tickets),
@@ -85,6 +89,7 @@ async def _ticket(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> Row:
         "refused_inputs": await _inputs(pool, clear, _REFUSED + _OF_TICKET, ticket_id),
         "deliveries": await _rows(pool, _DELIVERIES, ticket_id),
         "pushes": await _rows(pool, _PUSHES, ticket_id),
+        "files": await _rows(pool, _FILES, ticket_id),
     }
 
 

@@ -21,7 +21,7 @@ _LIST = """
 SELECT read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why FROM privacy_reads ORDER BY id"""
 _OF_TICKET = """
 SELECT read_on, client, person, what, first_at, last_at, times FROM personal_reads
-WHERE what = %s ORDER BY first_at, client, person"""
+WHERE what IN (%(ticket)s, %(ticket)s || '/files') ORDER BY first_at, client, person"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ class PrivacyRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRead:
-    """That a client read a ticket's personal texts on a day, for whom, from when to when and how often."""
+    """That a client read a ticket's personal texts on a day, for whom, from when to when and how often.
+
+    `what` ends in /files where it was given the addresses of the ticket's files.
+    """
 
     read_on: date
     client: str
@@ -69,4 +72,4 @@ async def reads(pool: Pool) -> list[PrivacyRead]:
 async def ticket_reads(pool: Pool, ticket_id: str) -> list[TicketRead]:
     """List who read a ticket in clear, the oldest first. Raises StoreUnavailable."""
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(TicketRead)) as cursor:
-        return await (await cursor.execute(_OF_TICKET, (ticket_id,))).fetchall()
+        return await (await cursor.execute(_OF_TICKET, {"ticket": ticket_id})).fetchall()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -54,9 +55,9 @@ async def posted(http: httpx2.AsyncClient, path: str, body: object) -> httpx2.Re
     return await http.post(path, json=body, headers={"Idempotency-Key": uuid4().hex})
 
 
-async def opened(http: httpx2.AsyncClient) -> str:
+async def opened(http: httpx2.AsyncClient, **own: Any) -> str:
     key = {"kind": "serial", "value": f"SN-{uuid4().hex}"}
-    answer = await posted(http, "/v1/tickets", {**OPENING, "incident_key": key})
+    answer = await posted(http, "/v1/tickets", {**OPENING, "incident_key": key, **own})
     path = f"/v1/tickets/{answer.json()['ticket_id']}"
     for name, body in (("assign", {"assignee": ASSIGNEE}), ("arrive", {})):
         assert (await posted(http, f"{path}/{name}", body)).status_code == 200
@@ -113,6 +114,20 @@ async def test_files_of_evidence_are_shown_with_the_ticket(http: httpx2.AsyncCli
     assert {(await http.get(file["url"])).content for file in files} == {photo, text}
     events = (await http.get(f"{path}/events")).json()["events"]
     assert [event["sha256"] for event in events if "sha256" in event] == [other["sha256"]]
+
+
+async def test_files_are_shown_by_commands_and_exported(bus: Bus, http: httpx2.AsyncClient) -> None:
+    path, content = await opened(http, customer={"phone": "13800009911"}), unique()
+    file, number = await uploaded(http, content), path.rpartition("/")[2]
+    assert (await posted(http, f"{path}/add-evidence", {"kind": "photo", "uri": file["uri"]})).status_code == 200
+    shown = await asyncio.to_thread(bus.run, "ticket", "show", number)
+    [url] = [word for word in shown.stdout.split() if word.startswith(f"{bus.url}/v1/files/")]
+    assert (await http.get(url)).content == content
+    exported = await asyncio.to_thread(bus.run, "privacy", "export", "13800009911", "--by", "张工")
+    [ticket] = json.loads(exported.stdout)["tickets"]
+    assert [one["sha256"] for one in ticket["files"]] == [file["sha256"]]
+    log = await asyncio.to_thread(bus.run, "privacy", "log", "--ticket", number)
+    assert [line for line in log.stdout.splitlines() if "shell" in line and "files" in line] != []
 
 
 async def test_files_that_were_never_uploaded_are_no_evidence(http: httpx2.AsyncClient) -> None:

@@ -1,0 +1,20 @@
+"""Files on a database and a directory of the tests' own."""
+
+from pathlib import Path
+
+import pytest
+
+from bus.files.directory_store import DirectoryStore
+from bus.files.files import FileLimits, Files
+from bus.postgres.pool import Pool
+from tests.store.conftest import database, pool, postgres_store
+
+__all__ = ["database", "files", "pool", "postgres_store"]
+
+LIMITS = FileLimits(bytes_max=1_000_000, client_day_bytes=10_000_000, free_bytes_min=0)
+
+
+@pytest.fixture
+def files(pool: Pool, tmp_path: Path) -> Files:
+    """Give the files of one test."""
+    return Files(pool=pool, store=DirectoryStore(tmp_path / "files"), limits=LIMITS)

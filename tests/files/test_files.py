@@ -1,0 +1,267 @@
+"""What becomes of files: limits, full disks, races, and their end with the tickets whose evidence names them."""
+
+import asyncio
+import os
+import resource
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bus.domain.batch_decider import Accepted, Refused, settle, wanted
+from bus.domain.commands import AddEvidence, ErasePersonalData
+from bus.domain.named_files import file_uri
+from bus.domain.terms import EvidenceKind, TicketId
+from bus.files.directory_store import DirectoryStore
+from bus.files.errors import FileGone, FileRefused, FilesAway, StoreFull
+from bus.files.files import UPLOADS_PER_CLIENT, Files, delete_leftovers
+from bus.files.receiving import BLOCK_BYTES
+from bus.files.rows import StoredFile
+from bus.intake.dispatch import Dispatcher, new_event_id
+from bus.postgres.personal_keys import Reader
+from bus.postgres.pool import Pool, connected
+from bus.postgres.retention import delete_batch
+from bus.postgres.store import PostgresStore
+from bus.privacy.reads import ticket_reads
+from tests.domain.people import CLOSED, RULES, START, WORKING
+from tests.files.samples import JPEG
+from tests.store.contract_suite import fresh, opening
+
+NOW = datetime.now(UTC)
+
+
+async def parts_of(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def taken(files: Files, content: bytes = b"", *, client: str = "") -> StoredFile:
+    """Upload a file, one that no other test has unless it is given."""
+    content = content or JPEG + uuid4().bytes
+    return await files.take(parts_of(content), client=client or uuid4().hex, declared=len(content), now=NOW)
+
+
+def stored(files: Files) -> list[Path]:
+    return [path for path in files.store.incoming.parent.rglob("*") if path.is_file()]
+
+
+async def bytes_of(files: Files, file: StoredFile) -> bytes:
+    return b"".join([part async for part in files.read(file.sha256, 0, file.size - 1)])
+
+
+@pytest.fixture
+def dispatcher(postgres_store: PostgresStore) -> Dispatcher:
+    return Dispatcher(store=postgres_store, rules=RULES, now=lambda: START)
+
+
+async def named_by(dispatcher: Dispatcher, *files: StoredFile) -> TicketId:
+    """Open a ticket whose evidence names files; gives its number."""
+    [opened] = await dispatcher.dispatch([fresh(opening())])
+    assert isinstance(opened, Accepted)
+    for command in WORKING[1:]:
+        await dispatcher.dispatch([fresh(command, ticket_id=opened.ticket_id)])
+    for file in files:
+        [added] = await dispatcher.dispatch([fresh(evidence(file), ticket_id=opened.ticket_id)])
+        assert isinstance(added, Accepted), added
+    return opened.ticket_id
+
+
+def evidence(file: StoredFile) -> AddEvidence:
+    return AddEvidence(kind=EvidenceKind.PHOTO, uri=file_uri(file.sha256))
+
+
+async def tickets_of(pool: Pool, file: StoredFile) -> list[str] | None:
+    """Give which tickets name a file; None when its row is gone."""
+    async with connected(pool) as connection:
+        rows = await connection.execute("SELECT tickets FROM files WHERE sha256 = %s", (file.sha256,))
+        row = await rows.fetchone()
+    return row[0] if row else None
+
+
+async def age(pool: Pool, file: StoredFile, days: int) -> None:
+    async with connected(pool) as connection:
+        at = datetime.now(UTC) - timedelta(days=days)
+        await connection.execute("UPDATE files SET uploaded_at = %s WHERE sha256 = %s", (at, file.sha256))
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let the kernel refuse to write more into a file, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_files_are_never_whole_in_memory(files: Files) -> None:
+    part, count = os.urandom(64 * 1024), 300
+    files.limits = replace(files.limits, bytes_max=50_000_000, client_day_bytes=50_000_000)
+    tracemalloc.start()
+    try:
+        await files.take(parts_of(JPEG, *[part] * count), client="large", declared=None, now=NOW)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * BLOCK_BYTES < len(part) * count / 5
+
+
+async def test_files_on_a_disk_that_fills_up_are_refused_and_leave_nothing(files: Files) -> None:
+    large = JPEG + os.urandom(900_000)
+    with files_of_at_most(500_000), pytest.raises(StoreFull):
+        await taken(files, large)
+    assert stored(files) == []
+    assert await bytes_of(files, await taken(files, large)) == large
+
+
+async def test_files_are_refused_before_the_disk_is_full(files: Files) -> None:
+    files.limits = replace(files.limits, free_bytes_min=10**18)
+    with pytest.raises(StoreFull):
+        await taken(files)
+    assert stored(files) == []
+
+
+async def test_files_in_a_directory_that_fails_are_refused_for_now(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    files.store = DirectoryStore(tmp_path / "file")  # no directory
+    with pytest.raises(FilesAway):
+        await taken(files)
+
+
+async def test_files_of_one_client_are_counted_by_the_day(files: Files, pool: Pool) -> None:
+    files.limits = replace(files.limits, client_day_bytes=250_000)
+    content, client = JPEG + os.urandom(100_000), uuid4().hex
+    first = await taken(files, content, client=client)
+    await taken(files, content, client=client)  # the same again counts once
+    await taken(files, JPEG + os.urandom(100_000), client=client)
+    with pytest.raises(FileRefused) as refused:
+        await taken(files, JPEG + os.urandom(100_000), client=client)
+    assert (refused.value.code, refused.value.context) == ("files_quota", {"limit_bytes": 250_000})
+    with pytest.raises(FileRefused):  # who does not say how many is refused once they came
+        await files.take(parts_of(JPEG + os.urandom(100_000)), client=client, declared=None, now=NOW)
+    assert len(stored(files)) == 2
+    await taken(files, JPEG + os.urandom(100_000), client=uuid4().hex)
+    await age(pool, first, days=2)
+    await taken(files, JPEG + os.urandom(100_000), client=client)
+
+
+async def test_files_of_one_client_are_received_a_few_at_once(files: Files) -> None:
+    more = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield JPEG
+        await more.wait()
+        yield uuid4().bytes
+
+    waiting = [
+        asyncio.create_task(files.take(slow(), client="many", declared=None, now=NOW))
+        for _ in range(UPLOADS_PER_CLIENT)
+    ]
+    async with asyncio.timeout(60):
+        while len(stored(files)) < UPLOADS_PER_CLIENT:
+            await asyncio.sleep(0.01)
+    with pytest.raises(FileRefused) as refused:
+        await taken(files, client="many")
+    assert refused.value.code == "too_many_uploads"
+    await taken(files, client="few")
+    more.set()
+    await asyncio.gather(*waiting)
+    await taken(files, client="many")
+
+
+async def test_files_half_received_by_a_killed_program_are_deleted_and_those_under_way_are_not(files: Files) -> None:
+    await taken(files)
+    left, under_way = files.store.incoming / "left", files.store.incoming / "under-way"
+    for path in (left, under_way):
+        path.write_bytes(JPEG)
+    os.utime(left, (1, 1))
+    delete_leftovers(files.store.incoming, NOW.timestamp() - 3600)
+    assert [path.exists() for path in (left, under_way)] == [False, True]
+
+
+async def test_files_that_no_evidence_names_end_in_time(files: Files, pool: Pool, dispatcher: Dispatcher) -> None:
+    named, unnamed, young = [await taken(files) for _ in range(3)]
+    ticket = await named_by(dispatcher, named)
+    for file in (named, unnamed):
+        await age(pool, file, days=8)
+    await delete_batch(pool, "files", days=7)
+    assert await files.find(unnamed.sha256) is None
+    await files.delete_ended()
+    assert [await tickets_of(pool, one) for one in (named, unnamed, young)] == [[ticket], None, []]
+    assert {path.name for path in stored(files)} == {named.sha256, young.sha256}
+    with pytest.raises(FileGone):
+        await bytes_of(files, unnamed)
+    [refused] = await dispatcher.dispatch([fresh(evidence(unnamed), ticket_id=ticket)])
+    assert isinstance(refused, Refused)
+    assert refused.error.code == "no_such_file"
+
+
+async def test_files_that_ended_come_back_when_they_are_uploaded_again(files: Files, pool: Pool) -> None:
+    content = JPEG + uuid4().bytes
+    file = await taken(files, content)
+    await age(pool, file, days=8)
+    await delete_batch(pool, "files", days=7)
+    await taken(files, content)
+    await files.delete_ended()
+    assert await files.find(file.sha256) is not None
+    assert await bytes_of(files, file) == content
+
+
+async def test_files_being_named_are_not_ended_meanwhile(
+    files: Files, pool: Pool, postgres_store: PostgresStore, dispatcher: Dispatcher
+) -> None:
+    file, ticket = await taken(files), await named_by(dispatcher)
+    await age(pool, file, days=8)
+    async with postgres_store.transaction() as transaction:
+        asked = [fresh(evidence(file), ticket_id=ticket)]
+        loaded = await transaction.load(wanted(asked))
+        await delete_batch(pool, "files", days=7)
+        settled = settle(asked, loaded, rules=RULES, recorded_at=START, new_event_id=new_event_id)
+        await transaction.append(settled)
+    await delete_batch(pool, "files", days=7)
+    await files.delete_ended()
+    assert await tickets_of(pool, file) == [ticket]
+    assert stored(files) != []
+
+
+async def test_files_end_with_the_erasure_of_all_tickets_that_name_them(
+    files: Files, pool: Pool, dispatcher: Dispatcher
+) -> None:
+    own, shared = await taken(files), await taken(files)
+    one, other = await named_by(dispatcher, own, shared), await named_by(dispatcher, shared)
+    await erase(dispatcher, one)
+    await files.delete_ended()
+    assert [await tickets_of(pool, file) for file in (own, shared)] == [None, [other]]
+    assert [path.name for path in stored(files)] == [shared.sha256]
+    assert await files.of_ticket(one, Reader(client="c", person="", at=NOW)) == []
+    await erase(dispatcher, other)
+    await files.delete_ended()
+    assert stored(files) == []
+
+
+async def erase(dispatcher: Dispatcher, ticket: TicketId) -> None:
+    for command in CLOSED[len(WORKING) :]:
+        [done] = await dispatcher.dispatch([fresh(command, ticket_id=ticket)])
+        assert isinstance(done, Accepted), done
+    [erased] = await dispatcher.dispatch([fresh(ErasePersonalData(reason="r"), ticket_id=ticket)])
+    assert isinstance(erased, Accepted), erased
+
+
+async def test_files_given_out_with_a_ticket_are_recorded_as_read(
+    files: Files, pool: Pool, dispatcher: Dispatcher
+) -> None:
+    file = await taken(files)
+    ticket, without = await named_by(dispatcher, file), await named_by(dispatcher)
+    reader = Reader(client="app", person="王工", at=NOW)
+    for _ in range(2):
+        assert [one.sha256 for one in await files.of_ticket(ticket, reader)] == [file.sha256]
+    await files.of_ticket(without, reader)
+    [read] = await ticket_reads(pool, ticket)
+    assert (read.client, read.person, read.what, read.times) == ("app", "王工", f"{ticket}/files", 2)
+    assert await ticket_reads(pool, without) == []
