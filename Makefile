@@ -27,6 +27,7 @@ peers: $(STAMP) ## tests with peers of other languages (Node, Java); what is mis
 	@if command -v npm > /dev/null; then for one in tests/peers/kafkajs tests/peers/openapi; do \
 		npm ci --prefix $$one --ignore-scripts --no-audit --no-fund --silent || exit 1; done; \
 		else echo "npm is not installed: what needs Node is skipped"; fi
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r tests/peers/requirements.lock
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
@@ -49,6 +50,7 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 	@$(COMPILE) -o requirements.lock pyproject.toml
 	@$(COMPILE) --group dev --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
 	@$(COMPILE) -o bench/requirements-peers.lock bench/requirements-peers.in
+	@$(COMPILE) -o tests/peers/requirements.lock tests/peers/requirements.in
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

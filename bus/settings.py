@@ -97,6 +97,14 @@ class Settings(BaseSettings):
         pattern=r"^(file:///|s3://).+",
         description="where uploaded files lie: file:///DIRECTORY or s3://BUCKET/PREFIX; unset: files/ in the data",
     )
+    files_s3_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="root of a store that speaks S3; unset: AWS in files_s3_region"
+    )
+    files_s3_region: str = "us-east-1"
+    files_s3_virtual_hosted: bool = Field(False, description="the endpoint begins with the bucket's name (OSS, COS)")
+    files_s3_access_key: str | None = Field(None, description="id of the key; unset: the machine's own role")
+    files_s3_secret_key: SecretStr | None = None
+    files_s3_secret_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     file_bytes_max: int = Field(50 * 1024 * 1024, ge=1024, description="largest file that is uploaded")
     files_client_day_bytes: int = Field(
         10 * 1024**3, ge=1024, description="bytes of files that one client adds within a day"

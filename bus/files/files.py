@@ -15,7 +15,7 @@ import structlog
 from bus.domain.errors import Transient
 from bus.files import metrics, rows
 from bus.files.directory_store import full
-from bus.files.errors import FileRefused
+from bus.files.errors import FileRefused, FilesAway
 from bus.files.receiving import ReceivedFile, received, too_large
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
@@ -63,6 +63,9 @@ class Files:
                     stored = await self._stored(file, client, now)
         except FileRefused as refused:
             metrics.FILES_REFUSED.labels(refused.code).inc()
+            raise
+        except FilesAway as away:
+            log.error("files_away", cause=str(away))
             raise
         metrics.FILES_TAKEN.labels(stored.media_type).inc()
         metrics.FILE_BYTES_TAKEN.inc(stored.size)

@@ -53,7 +53,7 @@ _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 def file_routes(files: Files, addresses: AddressSigner) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     handlers = _FileHandlers(files, addresses)
-    content = {"*/*": _BINARY}
+    content = {"application/octet-stream": _BINARY}
     upload = {
         "summary": "Upload a photo or file for evidence",
         "security": [{"bearer": []}],
