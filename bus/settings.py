@@ -110,7 +110,9 @@ class Settings(BaseSettings):
         10 * 1024**3, ge=1024, description="bytes of files that one client adds within a day"
     )
     files_free_bytes_min: int = Field(
-        2 * 1024**3, ge=0, description="bytes that stay free where a directory of files is: below it uploads are 507"
+        2 * 1024**3,
+        ge=0,
+        description="bytes that stay free where files are received: below it uploads are 507",
     )
     file_address_s: int = Field(900, ge=30, le=86_400, description="seconds for which an address of a file is good")
 

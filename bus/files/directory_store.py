@@ -22,8 +22,8 @@ class DirectoryStore:
         self._root = root
         self.incoming = root / "incoming"
 
-    async def free_bytes(self) -> int | None:
-        return await asyncio.to_thread(self._free_bytes)
+    async def free_bytes(self) -> int:
+        return await asyncio.to_thread(free_bytes, self.incoming)
 
     async def put(self, received: Path, sha256: str) -> None:
         await asyncio.to_thread(self._put, received, sha256)
@@ -46,23 +46,26 @@ class DirectoryStore:
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256
 
-    def _free_bytes(self) -> int:
-        with failing():
-            self._made(self.incoming)
-            return shutil.disk_usage(self.incoming).free
-
     def _put(self, received: Path, sha256: str) -> None:
         with failing():
             place = self._path(sha256)
-            self._made(place.parent)
+            _make(place.parent)
             received.replace(place)
             _sync(place.parent)
 
-    def _made(self, inner: Path) -> None:
-        """Make the directory and one in it, of this user alone; of parents `mkdir` would leave the mode to umask."""
-        self._root.parent.mkdir(parents=True, exist_ok=True)
-        for directory in (self._root, inner):
-            directory.mkdir(mode=0o700, exist_ok=True)
+
+def free_bytes(incoming: Path) -> int:
+    """Give how many bytes are free on the disk of a directory, which is made. Raises FilesAway."""
+    with failing():
+        _make(incoming)
+        return shutil.disk_usage(incoming).free
+
+
+def _make(directory: Path) -> None:
+    """Make a directory and the one around it, both of this user alone; of parents `mkdir` leaves the mode to umask."""
+    directory.parent.parent.mkdir(parents=True, exist_ok=True)
+    for one in (directory.parent, directory):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class Files:
         if declared is not None and declared > limits.bytes_max:
             raise too_large(limits.bytes_max)
         free = await self.store.free_bytes()
-        if free is not None and free - (limits.bytes_max if declared is None else declared) < limits.free_bytes_min:
+        if free - (limits.bytes_max if declared is None else declared) < limits.free_bytes_min:
             log.error("files_full", free_bytes=free, free_bytes_min=limits.free_bytes_min)
             raise full()
         async with connected(self.pool) as connection:

@@ -1,5 +1,6 @@
 """Files in a bucket of S3, or of a store that speaks it: what is larger than 5 MiB is put in parts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 from pydantic import SecretStr
 
+from bus.files.directory_store import free_bytes
 from bus.files.errors import FileGone, FilesAway
 from bus.files.store import PART_BYTES
 
@@ -57,10 +59,8 @@ class S3FileStore:
             retry_config={"max_retries": RETRIES_MAX, "retry_timeout": TIMEOUT},
         )
 
-    async def free_bytes(self) -> int | None:
-        self.incoming.parent.mkdir(parents=True, exist_ok=True)
-        self.incoming.mkdir(mode=0o700, exist_ok=True)
-        return None
+    async def free_bytes(self) -> int:
+        return await asyncio.to_thread(free_bytes, self.incoming)
 
     async def put(self, received: Path, sha256: str) -> None:
         with _failing():

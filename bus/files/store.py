@@ -16,8 +16,8 @@ class FileStore(Protocol):
         """The directory for files that are being received, of this process's user alone."""
         ...
 
-    async def free_bytes(self) -> int | None:
-        """Give how many bytes are free; None where nobody can say."""
+    async def free_bytes(self) -> int:
+        """Give how many bytes are free on the disk of `incoming`, which is made when it is not there."""
         ...
 
     async def put(self, received: Path, sha256: str) -> None:

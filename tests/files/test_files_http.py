@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
 from tests.files import samples
 
 BYTES_MAX = 300_000
+DOCS = Path(__file__).parents[2] / "docs" / "files.md"
 ASSIGNEE = {"role": "engineer", "person": "王工", "contact": "1", "backup_person": "李工", "backup_contact": "2"}
 OPENING = {"title": "不制冷", "type": "hardware_fault", "region": "east"}
 
@@ -128,6 +130,24 @@ async def test_files_are_shown_by_commands_and_exported(bus: Bus, http: httpx2.A
     assert [one["sha256"] for one in ticket["files"]] == [file["sha256"]]
     log = await asyncio.to_thread(bus.run, "privacy", "log", "--ticket", number)
     assert [line for line in log.stdout.splitlines() if "shell" in line and "files" in line] != []
+
+
+async def test_files_are_uploaded_and_read_by_the_lines_of_the_docs(
+    bus: Bus, http: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", DOCS.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    path = await opened(http)
+    environment = {
+        **os.environ, "TICKETBUS_URL": bus.url, "TICKETBUS_TOKEN": TOKEN, "TICKET": path.rpartition("/")[2],
+        "NO_PROXY": "*",
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euo", "pipefail", "-c", "\n".join(blocks[:2]), cwd=tmp_path, env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    assert [file["size"] for file in (await http.get(path)).json()["files"]] == [4]
 
 
 async def test_files_that_were_never_uploaded_are_no_evidence(http: httpx2.AsyncClient) -> None:
