@@ -106,13 +106,9 @@ class Settings(BaseSettings):
     files_s3_secret_key: SecretStr | None = None
     files_s3_secret_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     file_bytes_max: int = Field(50 * 1024 * 1024, ge=1024, description="largest file that is uploaded")
-    files_client_day_bytes: int = Field(
-        10 * 1024**3, ge=1024, description="bytes of files that one client adds within a day"
-    )
+    files_client_day_bytes: int = Field(10 * 1024**3, ge=1024, description="bytes of files of one client in a day")
     files_free_bytes_min: int = Field(
-        2 * 1024**3,
-        ge=0,
-        description="bytes that stay free where files are received: below it uploads are 507",
+        2 * 1024**3, ge=0, description="bytes that stay free where files are received: below it uploads are 507"
     )
     file_address_s: int = Field(900, ge=30, le=86_400, description="seconds for which an address of a file is good")
 

@@ -10,7 +10,6 @@ from typing import Final
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
-from pydantic import SecretStr
 
 from bus.files.directory_store import free_bytes
 from bus.files.errors import FileGone, FilesAway
@@ -35,7 +34,7 @@ class S3FileStore:
         endpoint: str | None,
         region: str,
         access_key: str | None,
-        secret_key: SecretStr | None,
+        secret_key: str,
         virtual_hosted: bool,
     ) -> None:
         """Use a bucket; files are received in the directory `incoming`. Without keys those of the machine's role."""
@@ -49,7 +48,7 @@ class S3FileStore:
                 "checksum_algorithm": "sha256",
                 **({"endpoint": endpoint} if endpoint else {}),
                 **({"access_key_id": access_key} if access_key else {}),
-                **({"secret_access_key": secret_key.get_secret_value()} if secret_key else {}),
+                **({"secret_access_key": secret_key} if secret_key else {}),
             },
             client_options={
                 "allow_http": bool(endpoint and endpoint.startswith("http://")),

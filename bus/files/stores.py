@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr
-
 from bus.files.directory_store import DirectoryStore
 from bus.files.store import FileStore
-from bus.settings import Settings, SettingsInvalid
+from bus.settings import Settings, SettingsInvalid, secret_of
 
 _NEEDS_S3: Final = "TICKETBUS_FILES_URL is s3://…, which needs obstore: pip install 'ticketbus[s3]'"
 
@@ -32,17 +30,6 @@ def store_of(settings: Settings) -> FileStore:
         endpoint=settings.files_s3_endpoint,
         region=settings.files_s3_region,
         access_key=settings.files_s3_access_key,
-        secret_key=_secret_key(settings),
+        secret_key=secret_of(settings, "files_s3_secret_key"),
         virtual_hosted=settings.files_s3_virtual_hosted,
     )
-
-
-def _secret_key(settings: Settings) -> SecretStr | None:
-    if settings.files_s3_secret_key or not settings.files_s3_secret_key_file:
-        return settings.files_s3_secret_key
-    try:
-        return SecretStr(settings.files_s3_secret_key_file.read_text().strip())
-    except OSError as error:
-        raise SettingsInvalid(
-            f"TICKETBUS_FILES_S3_SECRET_KEY_FILE: {settings.files_s3_secret_key_file}: {error.strerror}"
-        ) from error

@@ -22,6 +22,7 @@ from bus.gateway.http.body_stream import body_stream_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute
+from bus.gateway.http.single_values import query_of
 from bus.gateway.read.file_view import file_view
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -100,7 +101,7 @@ class _FileHandlers:
 
     async def read_file(self, http: HttpRequest) -> Response:
         """Read a file, or a range of it, by the address that an upload or a ticket gave; it needs no token."""
-        sha256, query = http.path_params["sha256"], http.query_params
+        sha256, query = http.path_params["sha256"], query_of(http)
         fault = self.addresses.fault(sha256, query.get("expires", ""), query.get("signature", ""), deps_of(http).now())
         if fault:
             raise HttpProblem(403, fault.value, "signature", _ADDRESS_TEXTS[fault])
