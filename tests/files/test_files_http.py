@@ -132,6 +132,24 @@ async def test_files_are_shown_by_commands_and_exported(bus: Bus, http: httpx2.A
     assert [line for line in log.stdout.splitlines() if "shell" in line and "files" in line] != []
 
 
+async def test_files_have_their_tickets_again_after_the_log_is_restored(bus: Bus, http: httpx2.AsyncClient) -> None:
+    path, file = await opened(http), await uploaded(http, unique())
+    number = path.rpartition("/")[2]
+    assert (await posted(http, f"{path}/add-evidence", {"kind": "photo", "uri": file["uri"]})).status_code == 200
+    waiting = "SELECT count(*) FROM outbox WHERE ticket_id = %s AND published_at IS NULL"
+
+    async def published() -> bool:
+        return bus.query(waiting, number) == [(0,)]
+
+    await eventually(published)
+    bus.query("UPDATE files SET tickets = '{}' WHERE sha256 = %s RETURNING 1", file["sha256"])
+    for table in ("outbox", "events", "commands", "ticket_states"):
+        bus.query(f"DELETE FROM {table} WHERE ticket_id = %s RETURNING 1", number)  # noqa: S608 - names of our own
+    restored = await asyncio.to_thread(bus.run, "log", "restore")
+    assert restored.returncode == 0, restored.stderr
+    assert [one["uri"] for one in (await http.get(path)).json()["files"]] == [file["uri"]]
+
+
 async def test_files_are_uploaded_and_read_by_the_lines_of_the_docs(
     bus: Bus, http: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
