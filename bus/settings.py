@@ -3,8 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -24,8 +23,6 @@ LENT: Final = (
     "webhook_secrets", "sla_file", "dedupe_window", "master_key",
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
-
-SettingSource = Literal["environment", "local stack", "default"]
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -252,50 +249,12 @@ def lent_by(data: Path) -> dict[str, Any]:
     return {name: value for name, value in state.get("lends", {}).items() if name in LENT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedSetting:
-    """One setting as `ticketbus settings` shows it, secrets masked."""
-
-    name: str
-    variable: str
-    value: str | None
-    source: SettingSource
-    description: str
-
-
 def variables() -> Mapping[str, str]:
     """Answer the environment variable of every setting."""
     return {
         name: field.validation_alias if isinstance(field.validation_alias, str) else PREFIX + name.upper()
         for name, field in Settings.model_fields.items()
     }
-
-
-def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
-    """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
-    for name, variable in variables().items():
-        value = getattr(resolved, name)
-        source: SettingSource = "default"
-        if name in settings.model_fields_set:
-            source = "environment"
-        elif value != getattr(settings, name) and name in LENT:
-            source = "local stack"
-        description = Settings.model_fields[name].description or ""
-        yield ListedSetting(name=name, variable=variable, value=_shown(value), source=source, description=description)
-
-
-def _shown(value: object) -> str | None:
-    match value:
-        case None:
-            return None
-        case SecretStr():
-            return MASK
-        case dict():
-            return json.dumps({source: [MASK] * len(secrets) for source, secrets in value.items()})
-        case timedelta():
-            return f"{value.total_seconds():g} s"
-        case _:
-            return mask_password(str(value))
 
 
 def mask_password(url: str) -> str:

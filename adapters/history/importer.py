@@ -15,7 +15,7 @@ from adapters.history.refusal_limit import RefusalLimit
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
-from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
+from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.text import Text

@@ -24,7 +24,8 @@ def show(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus settings --json | grep '"source": "environment"'
     """
-    from bus.settings import listing, load, resolve
+    from bus.settings import load, resolve
+    from bus.settings_listing import listing
 
     settings = load()
     resolved = resolve(settings, data.expanduser().resolve() if data else None)

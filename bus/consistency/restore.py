@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bus.consistency.verify import CHUNK
-from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
+from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve

@@ -11,7 +11,7 @@ import structlog
 from bus.delivery import metrics
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, copy_key, delivery_key
-from bus.domain.batch_decider import Outcome, Refused
+from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded

@@ -1,149 +1,32 @@
 """Deciding a batch of requests one by one against what was loaded: pure, the same for one and for thousands."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from enum import StrEnum
 
 from bus.domain import refusals
+from bus.domain.batch import (
+    UNKNOWN_FINGERPRINT,
+    Accepted,
+    BatchDecision,
+    CommandResult,
+    LoadedState,
+    Outcome,
+    ProcessedCommand,
+    Refused,
+)
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreachWithdrawn
-from bus.domain.named_files import check_files, named_files
+from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.sla import is_own
-from bus.domain.terms import BUS, CommandId, EventId, State, TicketId, TraceId
+from bus.domain.terms import BUS, EventId, State, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number, trace_key
-from bus.domain.values import CallerTrace
-
-# A command restored from the log: its body is not known any more, so any body counts as the same.
-UNKNOWN_FINGERPRINT = ""
-
-
-class CommandResult(StrEnum):
-    """What an accepted command came to."""
-
-    OPENED = "opened"
-    JOINED = "joined"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessedCommand:
-    """An accepted command as it is remembered: the same id gets the same answer, another body is refused."""
-
-    command_id: CommandId
-    ticket_id: TicketId
-    trace_id: TraceId
-    fingerprint: str
-    answer: CommandResult
-    version: int
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The command took effect, now or (`repeated`) before; `version` is the ticket's after it."""
-
-    command_id: CommandId
-    ticket_id: TicketId
-    trace_id: TraceId
-    answer: CommandResult
-    version: int
-    repeated: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The command had no effect, and why."""
-
-    command_id: CommandId
-    error: CommandRefused
-
-
-Outcome = Accepted | Refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSet:
-    """What must be loaded and locked to decide a batch; each opening that is new needs a ticket number.
-
-    `trace_ids` are those that openings bring: one that is another ticket's is not taken over, nor by two openings at
-    once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
-    an event there.
-    """
-
-    opening_names: tuple[TicketKey, ...]
-    names: tuple[TicketKey, ...]
-    ticket_ids: tuple[TicketId, ...]
-    command_ids: tuple[CommandId, ...]
-    openings: tuple[CommandId, ...]
-    trace_ids: tuple[TraceId, ...] = ()
-    reported: tuple[tuple[TicketId, str], ...] = ()
-    files: tuple[str, ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
-class LoadedState:
-    """The store's answer to ReadSet; deciding works on it in place. `seal` encrypts an event's personal texts (R50)."""
-
-    tickets: dict[TicketId, Ticket]
-    names: dict[TicketKey, KeyHolder]
-    done: dict[CommandId, ProcessedCommand]
-    numbers: list[int]
-    traces: set[TraceId] = field(default_factory=set)
-    reported: set[tuple[TicketId, str]] = field(default_factory=set)
-    files: frozenset[str] = frozenset()
-    seal: Callable[[TicketId, Event], Event] = lambda _, event: event
-
-
-@dataclass(slots=True, kw_only=True)
-class BatchDecision:
-    """What a decided batch changes: to be appended in one transaction. Outcomes stand in the order of the requests."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    events: list[Recorded] = field(default_factory=list)
-    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
-    names: dict[TicketKey, KeyHolder] = field(default_factory=dict)
-    phones: set[tuple[str, TicketId]] = field(default_factory=set)
-    done: list[ProcessedCommand] = field(default_factory=list)
-    traces: dict[TicketId, CallerTrace] = field(default_factory=dict)
-
-
-def wanted(requests: Sequence[Request]) -> ReadSet:
-    """Say what a batch needs, each sorted, so that two batches lock in one order and cannot deadlock."""
-    opening: set[TicketKey] = set()
-    names: set[TicketKey] = set()
-    openings: list[CommandId] = []
-    traces = set[TraceId]()
-    for request in requests:
-        if isinstance(request.command, OpenTicket):
-            openings.append(request.command_id)
-            traces.add(request.trace_id)
-            opening.add(trace_key(request.trace_id))
-            opening.add(key_name(request.command))
-            if request.command.source_no:
-                opening.add(source_name(request.source, request.command.source_no))
-        elif not request.ticket_id:
-            names.add(source_name(request.source, request.source_no))
-    return ReadSet(
-        opening_names=tuple(sorted(opening)),
-        names=tuple(sorted(names - opening)),
-        ticket_ids=tuple(sorted({r.ticket_id for r in requests if r.ticket_id})),
-        command_ids=tuple(sorted({r.command_id for r in requests})),
-        openings=tuple(openings),
-        trace_ids=tuple(sorted(traces)),
-        files=tuple(sorted({sha256 for request in requests for sha256 in named_files(request.command)})),
-        reported=tuple(
-            sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})
-        ),
-    )
+from bus.domain.ticket_keys import KeyHolder, key_name, phones_of, source_name, ticket_number
 
 
 def settle(

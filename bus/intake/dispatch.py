@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
-from bus.domain.batch_decider import BatchDecision, Outcome, settle, wanted
+from bus.domain.batch import BatchDecision, Outcome, wanted
+from bus.domain.batch_decider import settle
 from bus.domain.commands import Request
 from bus.domain.errors import CommandRaced
 from bus.domain.rules import Rules

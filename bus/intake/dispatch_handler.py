@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, MalformedInput, Refusal
 from bus.intake.dead_letter_limit import LAST, above_limit

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count, islice
 
-from bus.domain.batch_decider import BatchDecision, LoadedState, ProcessedCommand, ReadSet
+from bus.domain.batch import BatchDecision, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of

@@ -5,7 +5,7 @@ from typing import Any, assert_never
 import structlog
 from prometheus_client import Counter
 
-from bus.domain.batch_decider import Accepted, Outcome, Refused
+from bus.domain.batch import Accepted, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.naming import kebab
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bus.domain.batch_decider import BatchDecision, LoadedState, ReadSet
+from bus.domain.batch import BatchDecision, LoadedState, ReadSet
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage
 from bus.domain.terms import TicketId

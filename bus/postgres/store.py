@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 from psycopg import errors
 
-from bus.domain.batch_decider import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
+from bus.domain.batch import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of

@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 
 from uuid_utils.compat import uuid7
 
-from bus.domain.batch_decider import Outcome, Refused
+from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import ErasePersonalData, Request
 from bus.domain.errors import BusError
 from bus.domain.personal import personal_fields

@@ -11,7 +11,7 @@ import structlog
 from bus.aio import wait
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.alert_rules import AlertRule
-from bus.domain.batch_decider import Outcome, Refused
+from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import Transient, cause_of
 from bus.postgres.pool import Pool, connected

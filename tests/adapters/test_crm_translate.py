@@ -11,7 +11,7 @@ from adapters.contract_suites.source import NOW, TRACE, SourceContract, delivere
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
-from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
+from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.rules import Rules

@@ -14,7 +14,7 @@ from bus.delivery.attempt import AttemptRunner
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
-from bus.domain.batch_decider import Outcome
+from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.postgres.pool import Pool
 from deadletter import store as letters

@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from bus.domain.batch_decider import Accepted, BatchDecision, CommandResult, LoadedState, Outcome, Refused, settle
+from bus.domain.batch import Accepted, BatchDecision, CommandResult, LoadedState, Outcome, Refused
+from bus.domain.batch_decider import settle
 from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count, groupby
 from uuid import UUID
 
-from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
+from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.events import (
     AssignmentAccepted,
     ClosureRejected,

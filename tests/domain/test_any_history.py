@@ -8,7 +8,7 @@ from itertools import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.domain.batch_decider import Accepted, CommandResult, Outcome
+from bus.domain.batch import Accepted, CommandResult, Outcome
 from bus.domain.commands import Request
 from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
 from bus.intake.memory_store import MemoryStore

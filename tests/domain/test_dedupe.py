@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bus.domain.batch_decider import CommandResult
+from bus.domain.batch import CommandResult
 from bus.domain.commands import Note, OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.terms import JoinCause, KeyKind

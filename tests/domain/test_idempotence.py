@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bus.domain.batch_decider import UNKNOWN_FINGERPRINT, Accepted, CommandResult
+from bus.domain.batch import UNKNOWN_FINGERPRINT, Accepted, CommandResult
 from bus.domain.commands import Assign, BreachSla
 from bus.domain.events import TicketAssigned
 from bus.domain.terms import ClockName

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from bus.domain.batch_decider import Accepted, Outcome
+from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import INSIDE, Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
 from bus.domain.events import Event, ReportJoined, SlaBreachWithdrawn
 from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor

@@ -8,7 +8,7 @@ from hypothesis import example
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from bus.domain.batch_decider import CommandResult
+from bus.domain.batch import CommandResult
 from bus.domain.phone_numbers import plain_phone
 from bus.domain.terms import KeyKind
 from bus.domain.ticket_keys import phone_spellings, phones_of, plain_number, spellings

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from bus.app import Core
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.commands import Note
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import NoteAdded, Recorded

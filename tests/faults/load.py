@@ -14,7 +14,7 @@ from adapters.history.file_order import rows_in_order
 from adapters.history.importer import import_history as import_for_real
 from adapters.history.map_file import load_map
 from adapters.history.rows import open_lines
-from bus.domain.batch_decider import Accepted, Outcome
+from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.naming import kebab

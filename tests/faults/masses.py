@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.commands import Command, OpenTicket, Request, RequestParts, Start
 from bus.domain.naming import kebab
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId

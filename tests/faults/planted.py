@@ -15,7 +15,8 @@ import structlog
 import bus.kafka.clients
 import bus.postgres.store
 from bus.cli import main
-from bus.domain.batch_decider import Outcome, settle, wanted
+from bus.domain.batch import Outcome, wanted
+from bus.domain.batch_decider import settle
 from bus.domain.commands import Request
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from bus.domain.batch_decider import Accepted, Refused, settle, wanted
+from bus.domain.batch import Accepted, Refused, wanted
+from bus.domain.batch_decider import settle
 from bus.domain.commands import AddEvidence, ErasePersonalData
 from bus.domain.named_files import file_uri
 from bus.domain.terms import EvidenceKind, TicketId

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from bus.domain.batch_decider import Outcome
+from bus.domain.batch import Outcome
 from bus.domain.commands import Note, Request
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.rules import Rules

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bus.domain.batch_decider import Outcome
+from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.terms import TicketId
 from bus.gateway.http.problems import HttpProblem

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.history.importer import Summary
 from adapters.history.rows import open_lines
-from bus.domain.batch_decider import Outcome
+from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, Note, Request
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore

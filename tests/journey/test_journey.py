@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from bus.app import Core
-from bus.domain.batch_decider import Refused
+from bus.domain.batch import Refused
 from bus.domain.commands import Note
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Customer, IncidentKey

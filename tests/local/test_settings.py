@@ -12,7 +12,8 @@ from bus.cli.run import NoStack
 from bus.cli.run import resolved as resolved_by_command
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
-from bus.settings import STATE_FILE, Settings, SettingsInvalid, listing, load, mask_password, resolve, variables
+from bus.settings import STATE_FILE, Settings, SettingsInvalid, load, mask_password, resolve, variables
+from bus.settings_listing import listing
 
 LENDS = {
     "database_url": "postgresql://a:b@127.0.0.1:1/x",

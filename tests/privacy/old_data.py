@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from bus.app import Core
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.commands import AskProgress, Command, ErasePersonalData, Note, OpenTicket, RequestClosure, Start
 from bus.domain.events import Event
 from bus.domain.terms import KeyKind, TicketId

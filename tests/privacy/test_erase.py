@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from bus.app import Core
 from bus.consistency.restore import restore
 from bus.consistency.verify import verify_log
-from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import AskProgress, Command, Note, OpenTicket, Request
 from bus.domain.terms import KeyKind
 from bus.domain.values import Customer, IncidentKey

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bus.app import Core, NotConfigured, open_core
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import TicketId
 from bus.domain.values import Customer

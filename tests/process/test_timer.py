@@ -10,7 +10,7 @@ import pytest
 
 from bus.alerts.alert import Alert
 from bus.alerts.log_sink import log_alert
-from bus.domain.batch_decider import Accepted, Outcome
+from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Accept, BreachSla, Command, Note, Request, Start, WarnSla
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated

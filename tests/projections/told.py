@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.commands import Command
 from bus.domain.events import Recorded
 from bus.domain.terms import KeyKind, State

@@ -9,17 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from bus.domain.batch_decider import (
-    Accepted,
-    BatchDecision,
-    CommandResult,
-    LoadedState,
-    Outcome,
-    ReadSet,
-    Refused,
-    settle,
-    wanted,
-)
+from bus.domain.batch import Accepted, BatchDecision, CommandResult, LoadedState, Outcome, ReadSet, Refused, wanted
+from bus.domain.batch_decider import settle
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import BusError, InvariantBroken
 from bus.domain.events import Recorded

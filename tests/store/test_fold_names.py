@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bus.domain import ticket_keys
-from bus.domain.batch_decider import Accepted, CommandResult
+from bus.domain.batch import Accepted, CommandResult
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import KeyHolder
 from bus.domain.values import Customer, IncidentKey

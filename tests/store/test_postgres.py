@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.domain.batch_decider import Accepted, wanted
+from bus.domain.batch import Accepted, wanted
 from bus.domain.errors import DatabaseNotPrepared, StoreUnavailable
 from bus.domain.terms import TicketId
 from bus.intake.dispatch import Dispatcher

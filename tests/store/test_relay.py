@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bus.alerts.log_sink import log_alert
-from bus.domain.batch_decider import Accepted
+from bus.domain.batch import Accepted
 from bus.domain.commands import Command, Note
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.terms import TicketId

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 from starlette.responses import Response
 
-from bus.domain.batch_decider import Accepted, CommandResult
+from bus.domain.batch import Accepted, CommandResult
 from bus.domain.errors import StoreUnavailable, Transient
 from bus.gateway.http.answers import CommandAnswer
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore

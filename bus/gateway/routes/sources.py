@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.batch_decider import Accepted, CommandResult, Outcome, Refused
+from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import nearest

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.domain.batch_decider import Accepted, Refused
+from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import kebab, nearest

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from bus.aio import cancel_all
-from bus.domain.batch_decider import Outcome
+from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.gateway import metrics

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from bus.domain.batch_decider import ReadSet
+from bus.domain.batch import ReadSet
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import CommandId
 from bus.domain.text import Text

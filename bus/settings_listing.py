@@ -1,0 +1,51 @@
+"""Every setting with its value, secrets masked, and where that came from."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import SecretStr
+
+from bus.settings import LENT, MASK, Settings, mask_password, variables
+
+SettingSource = Literal["environment", "local stack", "default"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSetting:
+    """One setting as `ticketbus settings` shows it, secrets masked."""
+
+    name: str
+    variable: str
+    value: str | None
+    source: SettingSource
+    description: str
+
+
+def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
+    """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
+    for name, variable in variables().items():
+        value = getattr(resolved, name)
+        source: SettingSource = "default"
+        if name in settings.model_fields_set:
+            source = "environment"
+        elif value != getattr(settings, name) and name in LENT:
+            source = "local stack"
+        description = Settings.model_fields[name].description or ""
+        yield ListedSetting(name=name, variable=variable, value=_shown(value), source=source, description=description)
+
+
+def _shown(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case SecretStr():
+            return MASK
+        case dict():
+            return json.dumps({source: [MASK] * len(secrets) for source, secrets in value.items()})
+        case timedelta():
+            return f"{value.total_seconds():g} s"
+        case _:
+            return mask_password(str(value))
