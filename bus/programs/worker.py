@@ -88,7 +88,7 @@ async def _serve(
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
         declared = [*targets.targets]
-        tasks["delivery status"] = lambda: unless(stopping, report_target_status(core.pool, declared, utc_now))
+        tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, declared, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)

@@ -1,5 +1,6 @@
 """Counting and logging what sources send that nobody here reads: unknown fields, deliveries of no known type."""
 
+import re
 from collections.abc import Iterable
 
 import structlog
@@ -10,6 +11,7 @@ from bus.intake.source_adapter import Ignored
 from bus.observability.repeats import Repeats
 
 INTERVAL_S = 600.0
+_PLAIN_NAME = re.compile(r"\$|[A-Za-z_][A-Za-z_-]{0,40}\d{0,3}(\[\d{1,4}\])?")
 _repeats = Repeats(INTERVAL_S)
 log = structlog.get_logger()
 
@@ -17,7 +19,12 @@ log = structlog.get_logger()
 def note_fields(source: str, requests: Iterable[Request]) -> None:
     """Count the fields that no request was made of; each is logged once an interval and source, with its sum."""
     for field in dict.fromkeys(field for request in requests for field in request.ignored):
-        _note(source, "field", field=field)
+        _note(source, "field", field=_shown(field))
+
+
+def _shown(field: str) -> str:
+    """Give a field's path as it may stand in a log: a sender's own names stay out of it, they may be a customer's."""
+    return ".".join(name if _PLAIN_NAME.fullmatch(name) else "?" for name in field.split("."))
 
 
 def note_delivery(source: str, ignored: Ignored) -> None:
