@@ -110,7 +110,7 @@ async def refused(port: int, status: int, code: str, path: str = "/large", role:
 async def test_unread_answers_leave_no_socket_in_the_kernel(
     path: str, more: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "UNREAD_S_MAX", 0.3)
+    monkeypatch.setattr(sockets, "UNREAD_S_MAX", 1.0)
     monkeypatch.setattr(sockets, "BYTES_PER_S_MIN", MIB)
     async with serving(WithLargeReads()) as port:
 
