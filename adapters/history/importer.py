@@ -1,7 +1,7 @@
 """Imports a history for real: reads, translates, dispatches in batches, keeps what was refused. Safe to run again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -10,12 +10,14 @@ from typing import TypeVar, assert_never
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from adapters.history.file_order import OrderedRow, OrderedRows
+from adapters.history.map_file import RowMeaning
+from adapters.history.not_taken_over import not_taken_over
 from adapters.history.refusal_groups import RefusalGroup, counted
 from adapters.history.refusal_limit import RefusalLimit
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
-from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
+from bus.domain.batch import Accepted, CommandResult, Outcome, ReadSet, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.text import Text
@@ -37,7 +39,8 @@ class Summary:
 
     `moved_rows` stood behind a later row of their ticket and were put in order; `tied_rows` of such a file have the
     same place as another. `late_rows` have a time before that of the row before, and were taken in with that.
-    `refusals` are refused rows and commands by reason. `stopped`: why it ended before the end of the file.
+    `refusals` are refused rows and commands by reason, and rows that their ticket does not show in the end.
+    `stopped`: why it ended before the end of the file.
     """
 
     rows: int = 0
@@ -65,6 +68,7 @@ class Summary:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Aim:
     source: str
+    table: BoundTable
     number: int
     limit: RefusalLimit = field(default_factory=RefusalLimit)
     dispatcher: Dispatcher
@@ -76,6 +80,7 @@ class _Aim:
 class _Batch:
     requests: list[Request] = field(default_factory=list)
     origins: list[Row] = field(default_factory=list)  # of each request, the row it comes from
+    whole: list[tuple[int, Row]] = field(default_factory=list)  # rows of one a ticket, with their first request
     refused: list[RejectedInput] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # of each row, the line it begins in
     refused_lines: set[int] = field(default_factory=set)  # of rows that are refused, in whole or in part
@@ -107,7 +112,12 @@ async def import_history(
     last row.
     """
     aim = _Aim(
-        source=ordered.table.map.source, number=number, dispatcher=dispatcher, refused=refused, patience_s=patience_s
+        source=ordered.table.map.source,
+        table=ordered.table,
+        number=number,
+        dispatcher=dispatcher,
+        refused=refused,
+        patience_s=patience_s,
     )
     done = Summary(moved_rows=ordered.moved, tied_rows=ordered.tied, stopped=ordered.stopped)
     committing: asyncio.Task[Summary] | None = None
@@ -161,6 +171,8 @@ def _take(
         batch.refused.append(_kept(answer, row, source, one.ticket, f"{one.ticket}#{progress.ordinal}"))
         batch.refused_lines.add(row.line)
     else:
+        if table.map.row is RowMeaning.TICKET:
+            batch.whole.append((len(batch.requests), row))
         batch.requests += answer
         batch.origins += [row] * len(answer)
         batch.late_rows += progress.late
@@ -181,10 +193,31 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
         if isinstance(outcome, Refused):
             batch.refused_lines.add(row.line)
             kept.append(_kept(outcome.error, row, aim.source, request.source_no, str(request.command_id)))
+    kept += await _patiently(lambda: _other_ends(batch, outcomes, aim), done, aim.patience_s)
     if kept:
         numbered = [replace(one, headers={**one.headers, "import": str(aim.number)}) for one in kept]
         await _patiently(lambda: aim.refused.keep(numbered), done, aim.patience_s)
     return replace(done, refusals=counted(done.refusals, kept), stopped=done.stopped or _stopped(batch, aim.limit))
+
+
+async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RejectedInput]:
+    """List rows of a whole ticket that it does not show now, but for those that are refused anyway."""
+    rows = [(row, outcomes[first]) for first, row in batch.whole if row.line not in batch.refused_lines]
+    of_rows = [(row, outcome.ticket_id) for row, outcome in rows if isinstance(outcome, Accepted)]
+    ids = tuple(sorted({ticket_id for _, ticket_id in of_rows}))
+    if not ids:
+        return []
+    async with aim.dispatcher.store.transaction() as transaction:
+        wanted = ReadSet(opening_names=(), names=(), ticket_ids=ids, command_ids=(), openings=())
+        tickets = (await transaction.load(wanted)).tickets
+    found = list[RejectedInput]()
+    for row, ticket_id in of_rows:
+        ticket, table = tickets.get(ticket_id), aim.table
+        other = not_taken_over(table, table.seen(row.values), ticket) if ticket else None
+        if other:
+            number = table.number_of(row.values)
+            found.append(_kept(other, row, aim.source, number, f"{number} is otherwise"))
+    return found
 
 
 def _stopped(batch: _Batch, limit: RefusalLimit) -> Text | None:

@@ -44,7 +44,8 @@ def ticket_steps(table: BoundTable, values: tuple[str, ...], opening: OpenTicket
     steps = [TimedStep(step=Step(command=opening), at=opened, name="open-ticket")]
     remarks = list(_contradictions(table, values, seen))
     column, word = table.map.columns.state, values[table.word].strip()
-    reasons = Reasons(person="", state=f"{column}: {word}")
+    agent = f"{table.map.columns.assigned_to}: {seen.person}" if seen.person else ""
+    reasons = Reasons(person=agent, state=f"{column}: {word}")
     walked = list(walk(Stand(), seen, reasons, column))
     for one in walked:
         before = steps[-1].at

@@ -136,6 +136,54 @@ async def test_example_maps_a_later_export_adds_what_is_new_and_the_same_one_not
     assert (again.repeated, again.changed, again.refused_commands) == (12, 0, 0)
 
 
+AGENT_HEADER = HEADER.replace("\n", ",agent\n")
+
+
+def worked_on(status: str, agent: str, number: int = 7, closed: str = ",") -> list[bytes]:
+    row = f"{number},漏水,{status},高,王女士,13800000001,2026-01-05 09:00:00,{closed},{agent}\n"
+    return [line.encode("gb18030") for line in (AGENT_HEADER, row)]
+
+
+@pytest.mark.parametrize(("status", "state"), [("In Progress", State.IN_PROGRESS), ("Open", State.ASSIGNED)])
+async def test_example_maps_a_later_export_may_name_somebody_else(status: str, state: State) -> None:
+    bus, mapped = Bus(), shipped("help_desk_export")
+    await bus.take(worked_on(status, "李敏"), mapped=mapped)
+    later = await bus.take(worked_on(status, "王强"), mapped=mapped)
+    [ticket] = await bus.tickets()
+    assert (ticket.state, ticket.assignee.person, later.refusals) == (state, "王强", ())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("Pending", "李敏"), ("In Progress", "李敏")),
+        (("Open", "李敏"), ("Open", "")),
+        (("Closed", "李敏", 7, "2026-01-05 10:00:00,2026-01-05 11:00:00"), ("Open", "李敏")),
+    ],
+    ids=["goes on", "nobody's again", "open again"],
+)
+async def test_example_maps_a_step_back_in_a_later_export_is_listed(
+    before: tuple[str, str], after: tuple[str, str]
+) -> None:
+    bus, mapped = Bus(), shipped("help_desk_export")
+    await bus.take(worked_on(*before), mapped=mapped)
+    assert not bus.refused.kept
+    later = await bus.take(worked_on(*after), mapped=mapped)
+    assert [(one.code, one.lines) for one in later.refusals] == [("not_taken_over", (2,))]
+    [kept] = bus.refused.kept.values()
+    assert kept.body == worked_on(*after)[1]
+
+
+async def test_example_maps_a_row_that_another_one_of_its_device_has_closed_is_listed() -> None:
+    bus, mapped = Bus(), shipped("help_desk_export")
+    header = HEADER.replace("\n", ",serial_no\n")
+    first = OPEN.replace("\n", ",SN-K1\n")
+    second = CLOSED.replace("7,", "8,", 1).replace("\n", ",sn-k1\n")
+    done = await bus.take([line.encode("gb18030") for line in (header, first, second)], mapped=mapped)
+    assert (done.opened, done.joined) == (1, 1)
+    assert [(one.code, one.lines) for one in done.refusals] == [("not_taken_over", (2,))]
+
+
 async def test_example_maps_two_sources_with_one_number_are_two_tickets() -> None:
     bus, mapped = Bus(), shipped("help_desk_export")
     await bus.take(export(OPEN), mapped=mapped)
