@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from bus.domain.text import Text
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them
+_WESTERN = ("cp1252", "iso8859-1", "iso8859-15")  # they read whatever bytes there are
 _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
@@ -61,7 +62,7 @@ class CsvForm(BaseModel):
         """Say what lines seem to be written in that are not in `encoding`, that of this form."""
         if raw.isascii() and encoding not in _UTF_16:
             return None
-        if _is(raw, encoding) and not _is_utf_8_instead(raw, encoding):
+        if _is(raw, encoding) and not _is_utf_8_instead(raw, encoding) and not _is_gbk_instead(raw, encoding):
             return None
         return _mistaken(encoding, _looks_like(raw))
 
@@ -105,6 +106,13 @@ def _is_utf_8_instead(raw: bytes, encoding: str) -> bool:
         return False
     one_byte_each = len(raw.decode(encoding)) == len(raw)
     return one_byte_each or max(raw.decode("utf-8")) >= "\u0800"  # two bytes alone may be a Chinese character
+
+
+def _is_gbk_instead(raw: bytes, encoding: str) -> bool:
+    """Say whether a text for a Western encoding is Chinese in GBK: no Western word has four letters beyond ASCII."""
+    if encoding not in _WESTERN or _looks_like(raw) != "gb18030":
+        return False
+    return any(len(run) >= 4 for run in _BEYOND_ASCII.findall(raw))
 
 
 def _looks_like(raw: bytes) -> str:

@@ -121,7 +121,7 @@ def _rows(reader: Iterator[list[str]], text: _Text, header: tuple[str, ...], lin
         taken = text.take()
         raw = b"".join(taken)
         first, line = line, line + len(taken)
-        if values or fault:  # an empty line is no row
+        if fault or any(map(str.strip, values)):  # a line of empty cells alone is no row: Excel saves many
             fault = fault or _fault(raw, values, header, text)
             yield Row(first, raw, tuple(values), _with_lines(fault, first, len(taken)))
 

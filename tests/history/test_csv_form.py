@@ -72,6 +72,8 @@ def test_csv_form_a_file_in_another_encoding_is_refused_by_its_name(declared: st
         ("utf-8", "gbk", "上海", "not_utf8"),
         ("gb18030", "utf-8", "上海", "wrong_encoding"),
         ("windows-1252", "utf-8", "é", "wrong_encoding"),
+        ("windows-1252", "gbk", "压缩机异响", "wrong_encoding"),
+        ("latin-1", "gbk", "王强", "wrong_encoding"),
     ],
 )
 def test_csv_form_a_row_in_another_encoding_under_a_plain_header_is_refused_not_read_as_nonsense(
@@ -84,6 +86,12 @@ def test_csv_form_a_row_in_another_encoding_under_a_plain_header_is_refused_not_
 @pytest.mark.parametrize("word", ["上海", "模", "每", "联通", "号", "€"])  # two bytes of GBK can be a letter of UTF-8
 def test_csv_form_chinese_words_in_gbk_are_no_utf_8(word: str) -> None:
     _, rows = read(f"a,b\n1,{word}\n".encode("gb18030"), CsvForm(encoding="gb18030"))
+    assert [(row.values, row.fault) for row in rows] == [(("1", word), None)]
+
+
+@pytest.mark.parametrize("word", ["Größe", "Æøå", "naïveté", "ÖÄÜ", "Ãéê", "£50", "façade—«ça»"])
+def test_csv_form_western_words_are_not_taken_for_chinese(word: str) -> None:
+    _, rows = read(f"a,b\n1,{word}\n".encode("windows-1252"), CsvForm(encoding="windows-1252"))
     assert [(row.values, row.fault) for row in rows] == [(("1", word), None)]
 
 

@@ -123,3 +123,8 @@ def test_rows_a_packed_file_is_unpacked_up_to_a_limit_and_a_plain_one_is_not_bou
 def test_rows_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(HistoryUnreadable, match="No such file"), open_lines(tmp_path / "absent.csv"):
         pass
+
+
+def test_rows_lines_of_empty_cells_alone_are_none() -> None:
+    _, rows = read_rows([b"a,b\n", b"1,2\n", b",\n", b", \n", b",,,,\n", b"3,4\n"], CsvForm())
+    assert [(row.line, row.values, row.fault) for row in rows] == [(2, ("1", "2"), None), (6, ("3", "4"), None)]
