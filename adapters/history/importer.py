@@ -19,7 +19,7 @@ from adapters.history.table import BoundTable
 from adapters.history.translate import IncidentProgress, step, trace_of
 from bus.domain.batch import Accepted, CommandResult, Outcome, ReadSet, Refused
 from bus.domain.commands import Note, Request
-from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
+from bus.domain.errors import CommandRefused, MalformedInput, Refusal, StoreUnavailable
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
@@ -192,12 +192,22 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
         done = _counted(done, request, outcome)
         if isinstance(outcome, Refused):
             batch.refused_lines.add(row.line)
-            kept.append(_kept(outcome.error, row, aim.source, request.source_no, str(request.command_id)))
+            error = _of_row(outcome.error, aim.table)
+            kept.append(_kept(error, row, aim.source, request.source_no, str(request.command_id)))
     kept += await _patiently(lambda: _other_ends(batch, outcomes, aim), done, aim.patience_s)
     if kept:
         numbered = [replace(one, headers={**one.headers, "import": str(aim.number)}) for one in kept]
         await _patiently(lambda: aim.refused.keep(numbered), done, aim.patience_s)
     return replace(done, refusals=counted(done.refusals, kept), stopped=done.stopped or _stopped(batch, aim.limit))
+
+
+def _of_row(refused: CommandRefused, table: BoundTable) -> Refusal:
+    """Say of a row what a refusal says of a delivery: a row has no id that its sender could change."""
+    if refused.code != "idempotency_key_reused":
+        return refused
+    zh = "这一行以前导入过,内容不同;总线保留当时的内容,有变化请作为后面的新行"
+    en = "the row was imported before with other content, which stays; what changed since belongs into a row behind it"
+    return MalformedInput("imported_otherwise", table.map.columns.number, zh, en)
 
 
 async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RejectedInput]:

@@ -57,6 +57,13 @@ async def test_import_refused_rows_are_kept_with_their_line_and_their_bytes() ->
     assert {one.trace_id for one in kept} == traces
 
 
+async def test_import_a_row_that_has_changed_since_is_refused_in_words_about_rows() -> None:
+    bus, (header, first, *_) = Bus(), SAMPLE
+    await bus.take([header, first])
+    done = await bus.take([header, first.replace(b",Active,", b",Resolved,").replace(b",New,", b",Active,")])
+    assert {(one.code, one.field) for one in done.refusals} == {("imported_otherwise", "number")}
+
+
 async def test_import_the_past_is_historic_settles_its_own_clocks_and_rings_nothing() -> None:
     bus = Bus()
     await bus.take(SAMPLE)
