@@ -31,7 +31,7 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     JSON path into the body, and Ignored for a type that asks for nothing here.
     """
     raw = read_object(received.body, "$")
-    model = _model(raw.get("type"))
+    model = _model(raw)
     envelope = _read(CrmEnvelope, raw, "$")
     about: About = _read(model, envelope.data, "$.data")
     command = about.command()
@@ -53,10 +53,18 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     )
 
 
-def _model(kind: object) -> type[About]:
-    """Give the model of a type. Raises Ignored for a word that is none of ours; the envelope refuses what is none."""
-    word = spelled(kind)
-    if not isinstance(word, str) or not word.strip():
+def _model(raw: Mapping[str, Any]) -> type[About]:
+    """Give the model of a body's type, which the envelope refuses if it is no text.
+
+    Raises Ignored for a word that is none of ours, and for a body without a word that asks for nothing, like a ping.
+    """
+    word = spelled(raw.get("type"))
+    if word is None or (isinstance(word, str) and not word.strip()):
+        if not raw or _asks(raw):
+            return About
+        zh = "已收到，不处理：没有消息类型，也没有工单内容"
+        raise Ignored("no_type", "$.type", zh, "taken without effect: no delivery type, and nothing about a ticket")
+    if not isinstance(word, str):
         return About
     known = TYPES.get(word.strip().lower())
     if known is None:
@@ -67,6 +75,13 @@ def _model(kind: object) -> type[About]:
         en = f"taken without effect: there is no delivery type {shown!r}{en}. Known are {', '.join(TYPES)}"
         raise Ignored("unknown_type", "$.type", zh, en, nearest=close)
     return known
+
+
+def _asks(raw: Mapping[str, Any]) -> bool:
+    """Say whether a body without a type wants something all the same: it names a ticket, or a type elsewhere."""
+    data = raw.get("data")
+    named = isinstance(data, Mapping) and any(data.get(field) is not None for field in ("source_no", "incident_key"))
+    return named or any(isinstance(value, str) and value.strip().lower() in TYPES for value in raw.values())
 
 
 def _printable(text: str) -> str:

@@ -37,12 +37,12 @@ def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
 def spelled(value: Any) -> Any:
     """Spell a number as the text that is meant, 7 and 7.0 alike.
 
-    True and false are no texts and stay, as does a number that is not exact any more. Pure.
+    True and false are no texts and stay, as does a number whose digits are lost: 1.10 has become 1.1. Pure.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value)) if abs(value) < EXACT_MAX else value
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < EXACT_MAX else value
     return str(value)
 
 
