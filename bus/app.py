@@ -15,7 +15,7 @@ from tenacity import (
 
 from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
-from bus.consistency.registry_check import Kind, schema_differences
+from bus.consistency.registry_check import levels_set, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
 from bus.files.addresses import AddressSigner
 from bus.gateway.auth.clients import ensure_client
@@ -133,10 +133,10 @@ async def _register(settings: Settings, say: Callable[[str], None]) -> dict[int,
     require(settings, "schema_registry_url")
     registry = registry_of(settings)
     assert registry is not None, "its URL is there"
-    before = [one for one in await schema_differences(registry) if one.kind is Kind.LEVEL]  # registering mends them
+    before = await schema_differences(registry)
     registered = await register_all(registry)
-    for one in [*before, *await schema_differences(registry)]:
-        say(str(one.text))
+    for text in [*levels_set(before), *(one.text for one in await schema_differences(registry))]:
+        say(str(text))
     return registered
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,8 @@ from bus.wire.schema_equality import same_schema
 from schemas.catalogue import RECORD_TYPES
 
 AT_ONCE = 8
+LEVEL_OF_0_2 = "BACKWARD_TRANSITIVE"
+"""The level that version 0.2.0 set itself."""
 CATALOGUE: Mapping[str, Mapping[str, Any]] = {one.subject: one.schema for one in RECORD_TYPES}
 
 
@@ -33,6 +35,7 @@ class SchemaDifference:
     subject: str
     kind: Kind
     text: Text
+    level: str = ""
 
 
 async def schema_differences(
@@ -73,8 +76,26 @@ def differences(
     if actual != COMPATIBILITY:
         zh = f"{subject} 的兼容级别是 {actual},应为 {COMPATIBILITY}:请运行 ticketbus prepare 恢复"
         en = f"{subject}: the compatibility level is {actual}, not {COMPATIBILITY}; `ticketbus prepare` sets it"
-        found.append(SchemaDifference(subject=subject, kind=Kind.LEVEL, text=Text(zh, en)))
+        found.append(SchemaDifference(subject=subject, kind=Kind.LEVEL, text=Text(zh, en), level=actual))
     return found
+
+
+def levels_set(before: Iterable[SchemaDifference]) -> list[Text]:
+    """Say which foreign levels registering has set again, a text a level; an upgrade's own are none. Pure."""
+    subjects: dict[str, list[str]] = {}
+    for one in before:
+        if one.kind is Kind.LEVEL and one.level != LEVEL_OF_0_2:
+            subjects.setdefault(one.level, []).append(one.subject)
+    return [_set_again(level, sorted(names)) for level, names in sorted(subjects.items())]
+
+
+def _set_again(level: str, subjects: Sequence[str]) -> Text:
+    count, first = len(subjects), subjects[0]
+    return Text(
+        f"{count} 个 subject（如 {first}）的兼容级别曾是 {level}，已恢复为 {COMPATIBILITY}：请查看其各版本",
+        f"the compatibility level was {level} at {count} subjects, such as {first}, and is {COMPATIBILITY} again: "
+        "look at their versions",
+    )
 
 
 async def _asked(http: httpx2.AsyncClient, path: str) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bus.alerts.alert import Alert
 from bus.alerts.alert_rules import AlertRule
 from bus.app import open_core, prepare
-from bus.consistency.registry_check import Kind, differences, schema_differences
+from bus.consistency.registry_check import LEVEL_OF_0_2, Kind, differences, levels_set, schema_differences
 from bus.domain.events import NoteAdded
 from bus.local import jars, quick_start, schema_registry
 from bus.local.ports import PortClaims
@@ -167,8 +167,25 @@ async def test_registry_check_a_level_of_none_is_found_and_set_again_by_prepare(
     assert await found(registry) == [(NOTE.subject, Kind.LEVEL)]
     said: list[str] = []
     await prepare(bus.settings, said.append)
-    assert [f"{NOTE.subject}: the compatibility level is NONE" in line for line in said] == [True]
+    assert ["level was NONE at 1 subjects" in line and NOTE.subject in line for line in said] == [True]
     assert await found(registry) == []
+
+
+async def test_registry_check_the_level_of_an_earlier_version_is_raised_by_prepare_without_a_word(
+    bus: Bus, registry: Registry, strange: httpx2.AsyncClient
+) -> None:
+    (await strange.put(f"/config/{NOTE.subject}", json={"compatibility": LEVEL_OF_0_2})).raise_for_status()
+    said: list[str] = []
+    await prepare(bus.settings, said.append)
+    assert said == []
+    assert await found(registry) == []
+
+
+def test_registry_check_levels_set_again_are_one_line_however_many_subjects() -> None:
+    schema = {"schema": "{}"}
+    before = [one for name in "ABC" for one in differences(name, {}, schema, {"compatibilityLevel": "NONE"})]
+    (line,) = levels_set(before)
+    assert "NONE at 3 subjects, such as A" in line.en
 
 
 async def test_registry_check_watch_reports_a_deleted_subject_once_and_prepare_registers_it(
