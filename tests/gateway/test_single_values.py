@@ -39,6 +39,31 @@ async def test_single_values_a_query_parameter_that_comes_twice_is_refused_by_it
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "repeated_parameter", field)
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        ("/v1/tickets?foo=1", "unknown_field", "foo"),
+        ("/v1/tickets/T20261122-000001?foo=1", "unknown_field", "foo"),
+        ("/v1/tickets/T20261122-000001/events?foo=1", "unknown_field", "foo"),
+        ("/v1/journeys/x?foo=1", "unknown_field", "foo"),
+        ("/v1/topics?foo=1", "unknown_field", "foo"),
+        ("/v1/deadletters?foo=1", "unknown_field", "foo"),
+        ("/v1/deadletters/7?foo=1", "unknown_field", "foo"),
+        ("/v1/deadletters/redrives?foo=1", "unknown_field", "foo"),
+        ("/v1/deliveries?foo=1", "unknown_field", "foo"),
+        ("/v1/tickets?state=", "missing", "state"),
+        ("/v1/tickets?assignee=%20", "missing", "assignee"),
+        ("/v1/tickets?limit=", "missing", "limit"),
+        ("/v1/deadletters?target=", "missing", "target"),
+    ],
+)
+async def test_single_values_an_unknown_or_empty_query_parameter_is_refused_by_its_name(
+    gateway: Gateway, path: str, code: str, field: str
+) -> None:
+    answer = await gateway.get(path)
+    assert (answer.status_code, answer.json().get("code"), answer.json().get("field")) == (400, code, field)
+
+
 async def test_single_values_a_header_of_a_source_that_comes_twice_proves_nothing(gateway: Gateway) -> None:
     headers: Sequence[tuple[str, str]] = [("signed", "no"), ("signed", "yes"), ("webhook-id", "d1")]
     answer = await gateway.http.post("/v1/sources/fake/webhook", content=b"open", headers=list(headers))

@@ -1,10 +1,13 @@
 """Headers and query parameters that have one value: whoever sends two of one is told, and neither is guessed at."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import nearest
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.wire.json_body import joined
@@ -23,14 +26,34 @@ def refuse_repeated_headers(scope: Scope) -> None:
             raise _repeated("repeated_header", HEADERS[name], f"请求头 {HEADERS[name]}", f"the header {HEADERS[name]}")
 
 
-def query_of(connection: HTTPConnection) -> dict[str, str]:
-    """Give the query parameters by name. Pure. Raises HttpProblem (400) that names one that came more than once."""
+def query_of(connection: HTTPConnection, known: Collection[str] | None = None) -> dict[str, str]:
+    """Give the query parameters by name; all names where `known` is None. Pure.
+
+    Raises HttpProblem (400) that names one that came more than once, or MalformedInput that names one that is not
+    known, or is empty where names are known.
+    """
     pairs = connection.query_params.multi_items()
     query = dict(pairs)
     if len(query) < len(pairs):
         shown = joined("", next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
         raise _repeated("repeated_parameter", shown, f"查询参数 {shown!r}", f"the query parameter {shown!r}")
+    if known is not None:
+        for name, text in query.items():
+            _refuse_unusable(name, text, known)
     return query
+
+
+def _refuse_unusable(name: str, text: str, known: Collection[str]) -> None:
+    shown = joined("", name)
+    if name not in known:
+        zh = f"没有查询参数 {shown!r}" + (f"，可用：{'、'.join(known)}" if known else "，此地址不带查询参数")
+        en = f"there is no query parameter {shown!r}; " + (f"use {', '.join(known)}" if known else "use none")
+        raise MalformedInput("unknown_field", shown, zh, en, nearest=nearest(shown, known))
+    if not text.strip():
+        zh = f"查询参数 {shown!r} 为空，请填写或去掉"
+        raise MalformedInput(
+            "missing", shown, zh, f"the query parameter {shown!r} is empty: fill it in or leave it out"
+        )
 
 
 def _repeated(code: str, field: str, zh: str, en: str) -> HttpProblem:

@@ -53,6 +53,7 @@ _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deliveries/{target}/move": (MoveQueue, answers.MovedQueueAnswer),
 }
 """What each request is, and what it answers."""
+PERSON: Final = ("person",)
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
@@ -97,12 +98,16 @@ class _DeadLetterHandlers:
     async def list_letters(self, http: HttpRequest) -> Response:
         """List the open letters grouped by what one repair would mend, the largest group first."""
         await admit(http, Access.LETTERS)
-        query = {name: within_limits(text, name) for name, text in query_of(http).items()}
+        query = {
+            name: within_limits(text, name)
+            for name, text in query_of(http, tuple(ListDeadLetters.model_fields)).items()
+        }
         return json_response({"groups": await self.service.groups(read(ListDeadLetters, query))})
 
     async def show_letter(self, http: HttpRequest) -> Response:
         """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
         client = await admit(http, Access.LETTERS)
+        query_of(http, PERSON)
         letter = await self.service.letter(_number(http, "letter"), reader_of(http, client))
         if letter is None:
             raise _gone("letter")
@@ -111,11 +116,13 @@ class _DeadLetterHandlers:
     async def list_redrives(self, http: HttpRequest) -> Response:
         """List all redrives: who approved what, and how far each is."""
         await admit(http, Access.LETTERS)
+        query_of(http, PERSON)
         return json_response({"redrives": await self.service.redrives()})
 
     async def list_deliveries(self, http: HttpRequest) -> Response:
         """List the targets: what waits and since when, letters, breaker, pause."""
         await admit(http, Access.LETTERS)
+        query_of(http, PERSON)
         return json_response({"deliveries": await self.service.deliveries()})
 
     def requesting(self, cls: type[DeadLetterRequest]) -> Handler:
