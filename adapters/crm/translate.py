@@ -21,6 +21,12 @@ from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
 IGNORED_SHOWN_MAX: Final = 20
+_EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
+    "tuple_type": ("须为 JSON 数组", "must be a JSON array"),
+    "model_type": ("须为 JSON 对象", "must be a JSON object"),
+    "dict_type": ("须为 JSON 对象", "must be a JSON object"),
+    "string_type": ("须为字符串", "must be a string"),
+}
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -103,6 +109,9 @@ def _malformed(model: type[BaseModel], raw: Mapping[str, Any], error: ErrorDetai
         close = _misspelled(model, raw, [str(part) for part in error["loc"]])
         zh, en = (f";有“{close}”,是不是写错了?", f"; there is {close!r}: is it meant?") if close else ("", "")
         return MalformedInput("missing", where, f"缺少字段“{where}”{zh}", f"{where} is missing{en}", misspelled=close)
+    if error["type"] in _EXPECTED:
+        zh, en = _EXPECTED[error["type"]]
+        return MalformedInput("wrong_value", where, f"字段“{where}”{zh}", f"{where} {en}")
     return MalformedInput("wrong_value", where, f"字段“{where}”的值不合要求:{error['msg']}", f"{where}: {error['msg']}")
 
 

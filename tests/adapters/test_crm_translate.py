@@ -257,6 +257,20 @@ def test_crm_translate_a_number_where_a_text_is_meant_is_its_text(number: float,
     assert opened.command.incident_key.value == "13800000000"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "en"),
+    [
+        ("skills", "a", "$.data.skills must be a JSON array"),
+        ("customer", "a", "$.data.customer must be a JSON object"),
+        ("title", True, "$.data.title must be a string"),
+    ],
+)
+def test_crm_translate_a_value_of_another_shape_is_refused_in_words_of_json(name: str, value: object, en: str) -> None:
+    error = refusal(body("ticket.created", CREATED | {name: value}))
+    assert (error.code, error.en) == ("wrong_value", en)
+    assert "须为" in error.zh
+
+
 def test_crm_translate_a_refusal_never_repeats_personal_data() -> None:
     error = refusal(body("ticket.created", CREATED | {"customer": {"name": True, "phone": "13800000000"}}))
     assert "13800000000" not in f"{error} {error.zh} {error.context}"
