@@ -15,6 +15,7 @@ from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
+from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
@@ -40,7 +41,7 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     model = _model(raw)
     envelope = _read(CrmEnvelope, raw, "$")
     about: About = _read(model, envelope.data, "$.data")
-    command = about.command()
+    command = within_limits(about.command(), "$.data")
     unknown = [*unknown_fields(CrmEnvelope, raw, "$"), *unknown_fields(model, envelope.data, "$.data")]
     return (
         Request(

@@ -191,6 +191,12 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
             "$.data.incident_key.kind",
         ),
         (body("ticket.created", CREATED | {"skills": ["a", True]}), "wrong_value", "$.data.skills[1]"),
+        (body("ticket.created", CREATED | {"title": "a\x1bb"}), "control_character", "$.data.title"),
+        (
+            body("ticket.created", CREATED | {"incident_key": {"kind": "serial", "value": "a\x1bb"}}),
+            "control_character",
+            "$.data.incident_key.value",
+        ),
         (body("ticket.note", {"text": "x"}), "missing", "$.data.source_no"),
         (body("ticket.closure_confirmed", {"source_no": "1", "ticks": ["all"]}), "wrong_value", "$.data.ticks[0]"),
     ],
