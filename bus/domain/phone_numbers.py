@@ -18,7 +18,7 @@ _EARLIER = ("0", "86", "860", "0086", "00860")
 
 @lru_cache(maxsize=4096)
 def plain_phone(text: str) -> str:
-    """Spell a phone one way: `01062176966`, `+86 10 6217 6966` and `0086-10-62176966` are `1062176966`.
+    """Spell a phone one way: `01062176966`, `+86 10 6217 6966`, `17951 010-62176966` are `1062176966`.
 
     Numbers of other countries are `+` and all digits; an extension follows the number. What is no possible number is
     its digits; what has no digit is the text without blanks, in upper case.
@@ -56,7 +56,11 @@ def _national(text: str) -> str:
     if not phonenumbers.is_possible_number(number):
         return ""
     national = phonenumbers.national_significant_number(number)
-    return national if number.country_code == _CODE else f"+{number.country_code}{national}"
+    if number.country_code != _CODE:
+        return f"+{number.country_code}{national}"
+    if national.startswith("0") and len(national) < len(digits):  # behind a carrier's prefix (17951): read by itself
+        return _national(national) or national
+    return national
 
 
 def _digits(text: str) -> str:
