@@ -18,6 +18,8 @@ _TURNING = "\u202a-\u202e\u2066-\u2069"  # turns the direction of what follows
 _NOT_IN_A_LINE = re.compile(
     rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\ufff9-\ufffb\U000e0000-\U000e007f{_TURNING}]"
 )
+# What contacts and chats put around a copied phone or number. U+202E is none of them: it shows digits backwards.
+_MARKS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202d\u2066-\u2069]")
 _NOT_IN_A_TEXT = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}]")
 
 
@@ -46,6 +48,11 @@ def refused_character(text: str, *, lines: bool) -> str:
         return ""
     found = (_NOT_IN_A_TEXT if lines else _NOT_IN_A_LINE).search(text)
     return found[0] if found else ""
+
+
+def without_marks(text: str) -> str:
+    """Leave out the marks of direction around a copied phone or number; U+202E, which turns digits, stays. Pure."""
+    return text if text.isascii() else _MARKS.sub("", text)
 
 
 def visible(text: str) -> str:

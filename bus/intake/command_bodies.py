@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
+from bus.domain.text import without_marks
 from bus.domain.values import QUANTITIES
 from bus.intake.reserved_names import person_name, refuse_control
 from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
@@ -25,6 +26,8 @@ T = TypeVar("T")
 SHORT_MAX, LONG_MAX = 500, 100_000
 _LONG = frozenset({"text", "description", "summary", "uri", "photos", "tracestate"})
 _MANY_LINES = frozenset({"text", "description", "summary", "reason", "note", "caption", "address"})
+# Copied from contacts and chats with marks of direction; `value` is a key's, `any` what a journey is asked by.
+_COPIED = frozenset({"value", "serial", "phone", "contact", "backup_contact", "any"})
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
 NUMBERS = range(-(2**31), 2**31)  # what Avro holds
 YEARS = range(2000, 2100)
@@ -51,7 +54,7 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
 def within_limits(value: T, path: str = "") -> T:
     """Refuse what no store holds or no line shows: NUL, controls, overlong names, huge numbers, times without zone.
 
-    Times become UTC. Pure.
+    Times become UTC, and marks of direction are left out of keys and phones. Pure.
     """
     match value:
         case int():
@@ -63,6 +66,8 @@ def within_limits(value: T, path: str = "") -> T:
                 _check_length(value, path)
             refuse_unstorable(value, path)
             name = path.rpartition(".")[2]
+            if name in _COPIED:
+                value = without_marks(value)  # type: ignore[assignment]  # a str in, a str out
             if name in _PERSONS:
                 return person_name(value, path)  # type: ignore[return-value]  # a str in, a str out
             refuse_control(value, path, lines=name in _MANY_LINES)

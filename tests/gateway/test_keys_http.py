@@ -2,6 +2,10 @@
 
 import pytest
 
+from bus.domain.events import TicketAssigned, TicketOpened
+from bus.domain.terms import KeyKind, TicketId
+from bus.domain.values import IncidentKey
+from bus.intake.command_bodies import within_limits
 from tests.gateway.conftest import OPENING, Gateway
 
 
@@ -37,3 +41,40 @@ async def test_keys_http_two_spellings_of_one_key_are_one_ticket(
         assert answer.status_code in {200, 201}
         tickets.add(answer.json()["ticket_id"])
     assert len(tickets) == 1
+
+
+MARKS = ("\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u2066", "\u2067", "\u2068", "\u2069")
+
+
+@pytest.mark.parametrize("mark", MARKS)
+async def test_keys_http_marks_of_direction_around_what_was_copied_are_left_out(gateway: Gateway, mark: str) -> None:
+    person = {"role": "工程师", "person": "王强", "contact": f"{mark}13900000001{mark}"}
+    body = {
+        **OPENING,
+        "incident_key": {"kind": "phone", "value": f"{mark}010-6217{mark}6966"},
+        "serial": f"{mark}SN-1",
+        "customer": {"phone": f"{mark}13912340000{mark}"},
+    }
+    ticket = (await gateway.post("/v1/tickets", body)).json()["ticket_id"]
+    assignee = {**person, "backup_person": "赵敏", "backup_contact": f"13900000002{mark}"}
+    assert (await gateway.post(f"/v1/tickets/{ticket}/assign", {"assignee": assignee})).status_code == 200
+    opened, assigned = (stored.event for stored in gateway.store.log[TicketId(ticket)])
+    assert isinstance(opened, TicketOpened)
+    assert isinstance(assigned, TicketAssigned)
+    assert (opened.incident_key.value, opened.serial, opened.customer.phone) == ("010-62176966", "SN-1", "13912340000")
+    assert (assigned.assignee.contact, assigned.assignee.backup_contact) == ("13900000001", "13900000002")
+    assert (await gateway.get(f"/v1/journeys/{mark}010-62176966{mark}")).status_code != 400
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_keys_http_marks_of_direction_in_a_command_of_another_way_in_are_left_out(mark: str) -> None:
+    key = IncidentKey(kind=KeyKind.SERIAL, value=f"{mark}SN-1")
+    assert within_limits(key, "command.incident_key").value == "SN-1"
+
+
+@pytest.mark.parametrize("bad", ["\u202e", "\x1b", "\n"])
+async def test_keys_http_what_turns_digits_or_breaks_a_line_is_refused_in_a_key(gateway: Gateway, bad: str) -> None:
+    key = {"kind": "serial", "value": f"SN{bad}1"}
+    answer = await gateway.post("/v1/tickets", {**OPENING, "incident_key": key})
+    assert (answer.status_code, answer.json()["code"]) == (400, "control_character")
+    assert (await gateway.post("/v1/tickets", {**OPENING, "source_no": "C\u200e1"})).status_code == 400
