@@ -16,11 +16,23 @@ _WORK = """
 """
 _UNITS = "[部组科处室队班站课]"
 _WHOLE = "部门|中心|团队|小组|班组|科室|处室"
-# Known by a number, a letter or a word of Latin letters: 一组, A组, IT部, 第三科.
-_NUMBERED = f"第?(?:[0-9a-z]+|[一二三四五六七八九十]+){_UNITS}"
-_NAMED = f"(?:{'|'.join(_WORK.split())}){_UNITS}"
-_DEPARTMENT = re.compile(rf".*(?:{_WHOLE}|{_NAMED})|{_NUMBERED}|{_UNITS}|[本总外内]部", re.DOTALL)
-_ENGLISH = re.compile(r".*(?<![a-z])(?:department|dept|team|group|desk|cent(?:er|re))\W*", re.DOTALL)
+# Known by a number, a letter or a word of Latin letters: 一组, A组, IT部, 第三科; or by both: 维修1组, 客服中心一组.
+_NUMBER = "(?:[0-9a-z]+|[一二三四五六七八九十]+)"
+_NUMBERED = f"第?{_NUMBER}{_UNITS}"
+_WORKS = "|".join(_WORK.split())
+_NAMED = f"(?:{_WORKS})(?:第?{_NUMBER})?{_UNITS}|(?:{_WHOLE})第?{_NUMBER}{_UNITS}"
+# A name that is nothing but the work or the place of one: 售后, 技术支持, 华东大区, 北京分公司.
+_PLACED = "(?:大区|分公司|子公司|总公司|办事处)"
+_DEPARTMENT = re.compile(
+    rf".*(?:{_WHOLE}|{_NAMED}|{_PLACED})|(?:{_WORKS}){{1,3}}|{_NUMBERED}|{_UNITS}|[本总外内]部", re.DOTALL
+)
+_ENGLISH_UNIT = "department|dept|team|group|desk|cent(?:er|re)"
+_ENGLISH = re.compile(
+    rf".*(?<![a-z])(?:{_ENGLISH_UNIT})\W*|(?:{_ENGLISH_UNIT})\W+(?:[a-z]|\d+)\W*"
+    r"|(?:.*(?<![a-z]))?help\W?desk\W*|(?:(?:customer|technical|tech|field|it|after\W?sales)\W+)?(?:support|service)s?\W*",
+    re.DOTALL,
+)
+_BEHIND = re.compile(r"(.*\S)\s*[(\[\u3010][^()]*[)\]\u3011]\W*", re.DOTALL)
 
 
 def is_department(name: str, more: Collection[str] = ()) -> bool:
@@ -28,6 +40,10 @@ def is_department(name: str, more: Collection[str] = ()) -> bool:
 
     `王科` and `张部` are persons.
     """
-    word = plain_word(name)
     shown = normalize("NFKC", name).casefold()
+    if plain_word(shown) in more:
+        return True
+    if behind := _BEHIND.fullmatch(shown):  # 工程部(上海) is a department, 王科(客服部) a person of one
+        shown = behind[1]
+    word = plain_word(shown)
     return word in more or bool(_DEPARTMENT.fullmatch(word) or _ENGLISH.fullmatch(shown))

@@ -53,6 +53,16 @@ def test_assignment_a_department_is_nobody() -> None:
         "马建科",
         "古力\u00b7买科",
         "Peter Vandesk",
+        "李一组",
+        "陈二部",
+        "王一队",
+        "高级",
+        "王科(客服部)",
+        "张伟(夜班)",
+        "Chris Support",
+        "Sam Service",
+        "Teamann A",
+        "Ada Groupe",
     ],
 )
 def test_assignment_a_name_that_ends_like_a_department_is_a_person(name: str) -> None:
@@ -64,7 +74,9 @@ def test_assignment_a_name_that_ends_like_a_department_is_a_person(name: str) ->
     "name",
     ["客服部", "技术科", "售后部", "维修组", "华东售后部", "部门", "信息中心", "维修团队", "一组", "A组", "IT 部",
      "第三科", "办事处", "总部", "\uff12组", "客服部\u3002", "客服\u200b部", "Service Team", "support desk",
-     "HR Dept.", "IT department", "科"],
+     "HR Dept.", "IT department", "科", "维修一组", "维修1组", "维修二部", "售后三组", "客服中心一组", "安装一队",
+     "工程部(上海)", "客服部\uff08夜班\uff09", "客服部【夜班】", "华东大区", "北京分公司", "华南办事处", "Helpdesk",
+     "IT Help Desk", "Team A", "Group 3", "support", "Technical Support", "客服", "售后", "技术支持", "售后服务"],
 )  # fmt: skip
 def test_assignment_a_department_by_its_words_is_no_person(name: str) -> None:
     given(OPEN).when(Assign(assignee=replace(WANG, person=name))).then_refused("no_person", "assignee.person")
@@ -77,6 +89,8 @@ def test_assignment_a_deployment_names_departments_of_its_own() -> None:
     rules = load_rules(Settings(departments=["家电 部"]))
     with pytest.raises(CommandRefused):
         check_person(replace(WANG, person="家电部"), rules)
+    with pytest.raises(CommandRefused):
+        check_person(replace(WANG, person="家 电部(上海)"), rules)
     check_person(WANG, rules)
 
 
