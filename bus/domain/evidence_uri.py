@@ -5,12 +5,17 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network, 
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from bus.domain.text import IGNORABLE
+from bus.domain.text import IGNORABLE, INVISIBLE
 
 FILE_SCHEME = "ticketbus-file"
 """Of files in the bus's own store (bus/domain/named_files.py)."""
 
 SCHEMES = frozenset({"http", "https", "oss", "photo", "s3", FILE_SCHEME})
+# A percent sign without two hex digits, and what nobody sees but joiners and variants, which emoji and scripts need.
+_BROKEN = re.compile(rf"%(?![0-9a-fA-F]{{2}})|(?![\u200c\u200d\ufe00-\ufe0f])[{INVISIBLE}]")
+_PLACE = re.compile(r"//[^/?#]+.*", re.DOTALL)
+_PORT = re.compile(r"(?::([0-9]{0,5}))?")
+_PORT_MAX = 65_535
 _OWN = re.compile(rf"{FILE_SCHEME}:[0-9a-f]{{64}}")
 _WEB = frozenset({"http", "https"})
 # The machine of whoever follows it, and what a cloud tells a machine about itself beside 169.254.169.254.
@@ -25,11 +30,23 @@ def may_be_followed(uri: str) -> bool:
     """Say whether an address has a scheme of the list, a place, and no host of the reader's machine or network link."""
     plain = "".join(uri.split())  # a browser leaves out tabs and ends of lines
     scheme, colon, rest = plain.partition(":")
-    if not colon or scheme.lower() not in SCHEMES or "\\" in plain:
+    if not colon or scheme.lower() not in SCHEMES or "\\" in plain or _BROKEN.search(plain):
         return False
     if scheme.lower() == FILE_SCHEME:
         return bool(_OWN.fullmatch(uri))
-    return _is_elsewhere(_host(rest)) if scheme.lower() in _WEB else bool(rest.strip("/"))
+    if not _PLACE.fullmatch(rest) or not _is_written_well(re.split(r"[/?#]", uri.partition("://")[2], maxsplit=1)[0]):
+        return False
+    return scheme.lower() not in _WEB or _is_elsewhere(_host(rest))
+
+
+def _is_written_well(authority: str) -> bool:
+    """Say whether an authority has a host without blanks and empty labels, and a port that there is."""
+    before, bracket, after = authority.rpartition("@")[2].rpartition("]")
+    host, colon, number = (before, "", "") if bracket else after.partition(":")
+    port = _PORT.fullmatch(after if bracket else colon + number)
+    if port is None or int(port[1] or 0) > _PORT_MAX or any(map(str.isspace, authority)):
+        return False
+    return bool(host) and ".." not in host and not host.startswith(".")
 
 
 def _host(rest: str) -> str:

@@ -57,7 +57,11 @@ def test_size_and_names_s_number_is_no_other_ticket_s_name(number: str) -> None:
      "http://[2002:a9fe:a9fe::1]/", "http://[fe80::1%25eth0]/", "http://1\u00ad69.254.169.254/", "http://127.1/x",
      "http://100.100.100.200/x",
      "http://loc%61lhost/", "http://metadata.google.internal/", "http://localhost:80/",
-     "view-source:x", "ftp://x/y", "a.jpg", "http://"],
+     "view-source:x", "ftp://x/y", "a.jpg", "http://",
+     "http:///x", "https:// a", "http:// /x", "http://a b/", "https:a", "https:/a", "https:////x", "s3:x", "s3:///k",
+     "photo:x", "https://a:99999/x", "https://a:x/", "https://a:" + "9" * 1900, "https://[2001:db8::1]x/y",
+     "http://a.example/%zz", "https://a.example/x?y=%", "https://a..b/x", "https://.a/x", "https://@/x",
+     "https://a\u200b.cn/x", "https://a.cn/\u200bx"],
 )  # fmt: skip
 def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
     given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then_refused("not_an_address", "uri")
@@ -67,6 +71,8 @@ def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
     "uri",
     ["https://x/y", "http://10.0.0.5:9000/a.jpg", "s3://a.jpg", "oss://1.jpg", "photo://1",
      "https://图片.example/照片 1.jpg",
+     "https://a:65535/x", "https://u:p@a.example:443?x", "https://[2001:db8::1]:8443/x", "HTTPS://A.CN./x", "s3://b/k",
+     "https://a.cn/\u2764\ufe0f.jpg",
      "https://[2001:db8::1]/x", "http://1.2.3.4/x", "https://a.b/c:d@169.254.169.254"],
 )  # fmt: skip
 def test_size_and_names_evidence_lies_where_a_reader_can_go(uri: str) -> None:
