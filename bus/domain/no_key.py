@@ -1,5 +1,6 @@
 """What stands where a key should and is none: `无`, `N/A`, `---`, a phone of zeros. Pure."""
 
+import re
 from collections.abc import Collection
 from unicodedata import normalize
 
@@ -13,10 +14,18 @@ PHONE_DIGITS_MIN = 5
 _WORDS = """
 无 没有 暂无 暂缺 无此项 空 空白 未知 不知道 不清楚 不明 不详 未详 待定 待查 待补 待确认 未填 未填写 未提供
 未登记 忘记 无号 无号码 无编号 无序列号 没有序列号 无订单 无订单号 没有订单号 无电话 没有电话 无手机号 na nan
+不适用 不提供 客户未提供 用户未提供 客户不知道 客户不清楚 未能提供 无法提供 无法查看 无法识别 看不清 看不清楚 看不到
+看不见 找不到 没找到 查不到 没写 没填 未写 未贴 未录入 未采集 未知设备 未知型号 不明设备 暂无序列号 暂无订单 暂无订单号
+暂无编号 暂无号码 暂无电话 暂时没有 无标签 无铭牌 没有铭牌 没有标签 没有号码 没有编号 模糊 磨损 空值
 nil null none nothing empty blank undefined unknown unkown notavailable notapplicable notknown noserial
-noserialnumber noorder nophone nonumber notprovided tbd tba tbc xx xxx xxxx
+noserialnumber noorder nophone nonumber notprovided tbd tba tbc xx xxx
+noneavailable noneprovided nonegiven notgiven notfound notreadable unreadable illegible cannotread unknowndevice
+unknownserial unknownserialnumber unknownnumber unknownorder nodevice missing
 """
 WORDS = frozenset(_WORDS.split())
+_SIMPLIFIED = str.maketrans("無沒暫空號編訂單電話機設備銘標籤錄採", "无没暂空号编订单电话机设备铭标签录采")
+_REPEATED_MIN = 4  # of one character that is all there is: 1111, XXXXX
+_BETWEEN = (re.compile(r"\s+"), re.compile(r"[/,;|\u3001\uff0c\uff1b\uff0f]"))
 
 
 def is_no_key(key: IncidentKey, more: Collection[str] = ()) -> bool:
@@ -28,9 +37,15 @@ def is_no_key(key: IncidentKey, more: Collection[str] = ()) -> bool:
 
 
 def is_no_number(text: str, more: Collection[str] = ()) -> bool:
-    """Say whether a serial or order number is none."""
-    word = plain_word(text)
-    return not word.strip("0") or word in WORDS or word in more
+    """Say whether a serial or order number is none: a word for it, several of them, or one character repeated."""
+    if _is_none(plain_word(text), more):
+        return True
+    return any(all(_is_none(plain_word(part), more) for part in between.split(text.strip())) for between in _BETWEEN)
+
+
+def _is_none(word: str, more: Collection[str]) -> bool:
+    repeated = len(word) >= _REPEATED_MIN and len(set(word)) == 1
+    return not word.strip("0") or repeated or word in more or word.translate(_SIMPLIFIED) in WORDS
 
 
 def is_no_phone(text: str, more: Collection[str] = ()) -> bool:

@@ -19,6 +19,8 @@ NOT_PHONES = (
 NOT_NUMBERS = (
     "无", "\uff08无\uff09", "无\u3002", "未知", "N/A", "n.a.", "#N/A", "NULL", "None", " unknown ", "-", "---",
     "\u2014\u2014", "/", "?", "\u3002", "0",
+    "沒有", "無", "無訂單號", "暂无序列号", "不适用", "无/无", "无 无", "N/A N/A", "N/A / 无", "客户未提供",
+    "看不清", "找不到", "none available", "unknown device", "1111111", "XXXXX", "aaaa", "----0000", "1-1-1-1",
     "0000", "\uff2e\uff0f\uff21", "无\u200b", "x\u3164xx", "Not Available", "不详", "暂无",
 )  # fmt: skip
 
@@ -45,7 +47,25 @@ def test_no_key_that_nobody_sees_is_missing(kind: KeyKind, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(KeyKind.SERIAL, one) for one in ("NA-1", "7", "SN0", "100", "无锡-01", "NULL7", "O", "空调-1")]
+    [
+        (KeyKind.SERIAL, one)
+        for one in (
+            "NA-1",
+            "7",
+            "SN0",
+            "100",
+            "无锡-01",
+            "NULL7",
+            "O",
+            "空调-1",
+            "111",
+            "1111112",
+            "NA/7",
+            "7/7",
+            "NANA",
+            "無錫",
+        )
+    ]
     + [(KeyKind.PHONE, one) for one in ("95588", "62176966", "13800000000", "400-000-0000", "+852 2123 4567")],
 )
 def test_no_key_a_key_that_only_begins_like_one_is_a_key(kind: KeyKind, value: str) -> None:
