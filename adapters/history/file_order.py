@@ -29,14 +29,16 @@ CREATE TABLE row (
     line INTEGER PRIMARY KEY, ticket TEXT NOT NULL, place INTEGER, raw BLOB NOT NULL, cells TEXT, fault TEXT)"""
 _PLACED = """
 CREATE TABLE placed AS
-SELECT line, first_value(line) OVER earlier AS first, coalesce(place, max(place) OVER earlier) AS place
+SELECT line, first_value(line) OVER earlier AS first, coalesce(place, max(place) OVER earlier) AS place,
+    place IS NOT NULL AS readable
 FROM row WINDOW earlier AS (PARTITION BY ticket ORDER BY line)"""
 _MOVED = """
 SELECT count(*) FROM (
     SELECT place, lag(place) OVER (PARTITION BY first ORDER BY line) AS before FROM placed) WHERE place < before"""
 _TIED = """
 SELECT count(*) FROM (
-    SELECT place, lag(place) OVER (PARTITION BY first ORDER BY place) AS before FROM placed) WHERE place = before"""
+    SELECT place, lag(place) OVER (PARTITION BY first ORDER BY place) AS before FROM placed WHERE readable)
+WHERE place = before"""
 _READABLE_GONE = "DELETE FROM row WHERE fault IS NULL"
 _IN_ORDER = "SELECT line FROM placed ORDER BY first, place, line"
 _ROW = "SELECT ticket, raw, cells, fault FROM row WHERE line = ?"

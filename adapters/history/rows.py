@@ -17,6 +17,7 @@ from bus.domain.text import Text
 ROW_BYTES_MAX = 262_144  # its quoted line breaks included
 UNPACKED_BYTES_MAX = 1 << 30  # a few megabytes of gzip can hold as much as a disk
 _GZIP_MAGIC = b"\x1f\x8b"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .xls
 
 
 class HistoryUnreadable(BusError):
@@ -53,12 +54,16 @@ def open_lines(path: Path) -> Iterator[tuple[Iterator[bytes], BinaryIO]]:
 def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Give the header and a stream of the rows behind it; memory stays flat, whatever the length of the file.
 
-    Raises HistoryUnreadable when there is no header, or when the file is written in another encoding.
+    Raises HistoryUnreadable when there is no header, or when the file is a workbook or in another encoding.
     """
     lines = iter(lines)
     first = next(lines, b"")
     if not first:
         raise HistoryUnreadable("文件没有表头行 / the file has no header line")
+    if first.startswith(_WORKBOOKS):
+        raise HistoryUnreadable("文件是 Excel 工作簿，请另存为 CSV / the file is an Excel workbook: save it as CSV")
+    if first.lower().startswith((b"sep=", b"\xef\xbb\xbfsep=")):
+        raise HistoryUnreadable("第一行是 Excel 的 sep=，请删除这一行 / the first line is Excel's `sep=`: delete it")
     if why := form.mistaken_file(first):
         raise HistoryUnreadable(f"文件{why.zh} / the file is {why.en}")
     text = _Text(form.lines(chain((first,), lines)), form)

@@ -226,9 +226,10 @@ def _order_lines(summary: "Summary") -> Iterator[str]:
         yield f"{summary.moved_rows:,} 行次序不对,已排好 / rows stood behind a later one and were put in order"
     if summary.tied_rows:
         yield (
-            f"{summary.tied_rows:,} 行与同一工单的另一行顺序相同,按文件中的先后导入;若有计数列,请在对照表写 order / "
-            "rows share their place with another of their ticket and were taken as they stand in the file; if a "
-            "column counts changes, name it as `order` in the map"
+            f"{summary.tied_rows:,} 行与同一工单的另一行顺序相同,按文件中的先后导入;"
+            "对照表的 order 应是每次变更都不同的计数列 / "
+            "rows share their place with another of their ticket and were taken as they stand in the file; `order` "
+            "in the map is for a column that counts changes, each number once a ticket"
         )
     if summary.late_rows:
         yield (

@@ -107,6 +107,10 @@ def test_file_order_equal_places_stand_as_in_the_file_and_are_counted_where_it_i
     assert placed([file[0], *file[3:], *file[1:3]], BY_TIME) == ([2, 3, 4, 5, 6], 0, 0)
 
 
+def test_file_order_a_row_without_a_readable_place_shares_none() -> None:
+    assert placed(lines(row("Active", sys_mod_count=count) for count in ("3", "1", "x"))) == ([3, 2, 4], 1, 0)
+
+
 @pytest.mark.parametrize("count", ["?", "", "1.5", "zwei", "-1", "99999999999999999999"])
 async def test_file_order_a_row_whose_place_cannot_be_read_is_refused_and_the_ids_of_the_others_stay(
     count: str,

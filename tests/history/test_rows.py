@@ -128,3 +128,17 @@ def test_rows_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_rows_lines_of_empty_cells_alone_are_none() -> None:
     _, rows = read_rows([b"a,b\n", b"1,2\n", b",\n", b", \n", b",,,,\n", b"3,4\n"], CsvForm())
     assert [(row.line, row.values, row.fault) for row in rows] == [(2, ("1", "2"), None), (6, ("3", "4"), None)]
+
+
+@pytest.mark.parametrize(
+    ("first", "named"),
+    [
+        (b"PK\x03\x04\x14\x00\n", "Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\n", "Excel workbook"),
+        (b"sep=,\r\n", "sep="),
+        (b"\xef\xbb\xbfSEP=;\n", "sep="),
+    ],
+)
+def test_rows_a_workbook_and_a_line_of_excel_are_refused_by_name(first: bytes, named: str) -> None:
+    with pytest.raises(HistoryUnreadable, match=named):
+        read_rows([first, b"a,b\n"], PLAIN)
