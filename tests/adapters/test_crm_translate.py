@@ -20,7 +20,7 @@ from bus.domain.terms import KeyKind, State, Tick
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
-from bus.intake.source_adapter import Ignored, Source
+from bus.intake.source_adapter import Source
 
 SECRET = "whsec_" + "QUJD" * 12
 AT = "2026-11-22T09:30:00+08:00"
@@ -214,67 +214,6 @@ def test_crm_translate_a_misspelled_field_or_type_is_answered_with_the_nearest_k
     error = refusal(body("ticket.created", CREATED | {"incident_key": key}))
     assert (error.field, error.context["misspelled"]) == ("$.data.incident_key.value", "vlaue")
     assert "vlaue" in error.zh
-
-
-def test_crm_translate_a_type_that_is_none_of_ours_is_ignored_whatever_else_the_body_has() -> None:
-    for raw in (b'{"type":"ping"}', b'{"type":"ping","data":null,"zen":"x"}', b'{"type":7}'):
-        assert isinstance(refusal(raw), Ignored)
-    assert not isinstance(refusal(body("ticket.created", {})), Ignored)
-    assert translated("Ticket.Created", CREATED).command == translated("ticket.created", CREATED).command
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b'{"zen":"Keep it logically awesome.","hook_id":7,"hook":{"type":"Repository"}}',
-        b'{"type":null}',
-        b'{"type":"","data":{}}',
-        b'{"type":" "}',
-        b'{"event":"ping","data":"x"}',
-    ],
-)
-def test_crm_translate_a_body_of_no_type_that_asks_for_nothing_is_ignored(raw: bytes) -> None:
-    error = refusal(raw)
-    assert isinstance(error, Ignored)
-    assert (error.code, error.field) == ("no_type", "$.type")
-
-
-def test_crm_translate_unknown_fields_and_nulls_change_nothing_and_are_named() -> None:
-    customer = {**CREATED["customer"], "vip": 3, "address": None}
-    added = CREATED | {"uuid": "7", "tags": [{"a": 1}], "command": "x", "skills": ["a", None], "customer": customer}
-    adapter = CrmAdapter([SECRET])
-    raw = json.dumps(
-        {"type": "ticket.created", "timestamp": AT, "data": added | {"serial": None}, "id": 1, "a\u2028": 2}
-    )
-    (request,) = adapter.translate(delivered(adapter, raw.encode()))
-    plain = translated("ticket.created", CREATED | {"skills": ["a"]})
-    assert request.command == plain.command
-    assert request.ignored == (
-        "$.id", "$.a\\u2028", "$.data.customer.vip", "$.data.uuid", "$.data.tags", "$.data.command"
-    )  # fmt: skip
-    assert plain.ignored == ()
-
-
-@pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (2**63, "9223372036854775808")])
-def test_crm_translate_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
-    assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text
-    opened = translated("ticket.created", CREATED | {"incident_key": {"kind": "phone", "value": 13800000000}})
-    assert isinstance(opened.command, OpenTicket)
-    assert opened.command.incident_key.value == "13800000000"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "en"),
-    [
-        ("skills", "a", "$.data.skills must be a JSON array"),
-        ("customer", "a", "$.data.customer must be a JSON object"),
-        ("title", True, "$.data.title must be a string"),
-    ],
-)
-def test_crm_translate_a_value_of_another_shape_is_refused_in_words_of_json(name: str, value: object, en: str) -> None:
-    error = refusal(body("ticket.created", CREATED | {name: value}))
-    assert (error.code, error.en) == ("wrong_value", en)
-    assert "须为" in error.zh
 
 
 def test_crm_translate_a_refusal_never_repeats_personal_data() -> None:

@@ -1,0 +1,72 @@
+"""What a CRM sends that the bus does not know: fields, nulls, numbers, types and bodies of no type."""
+
+import json
+
+import pytest
+
+from adapters.contract_suites.source import delivered
+from adapters.crm.adapter import CrmAdapter
+from bus.domain.commands import OpenTicket
+from bus.intake.source_adapter import Ignored
+from tests.adapters.test_crm_translate import AT, CREATED, SECRET, body, refusal, translated
+
+
+def test_crm_unknown_a_type_that_is_none_of_ours_is_ignored_whatever_else_the_body_has() -> None:
+    for raw in (b'{"type":"ping"}', b'{"type":"ping","data":null,"zen":"x"}', b'{"type":7}'):
+        assert isinstance(refusal(raw), Ignored)
+    assert not isinstance(refusal(body("ticket.created", {})), Ignored)
+    assert translated("Ticket.Created", CREATED).command == translated("ticket.created", CREATED).command
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"zen":"Keep it logically awesome.","hook_id":7,"hook":{"type":"Repository"}}',
+        b'{"type":null}',
+        b'{"type":"","data":{}}',
+        b'{"type":" "}',
+        b'{"event":"ping","data":"x"}',
+    ],
+)
+def test_crm_unknown_a_body_of_no_type_that_asks_for_nothing_is_ignored(raw: bytes) -> None:
+    error = refusal(raw)
+    assert isinstance(error, Ignored)
+    assert (error.code, error.field) == ("no_type", "$.type")
+
+
+def test_crm_unknown_unknown_fields_and_nulls_change_nothing_and_are_named() -> None:
+    customer = {**CREATED["customer"], "vip": 3, "address": None}
+    added = CREATED | {"uuid": "7", "tags": [{"a": 1}], "command": "x", "skills": ["a", None], "customer": customer}
+    adapter = CrmAdapter([SECRET])
+    raw = json.dumps(
+        {"type": "ticket.created", "timestamp": AT, "data": added | {"serial": None}, "id": 1, "a\u2028": 2}
+    )
+    (request,) = adapter.translate(delivered(adapter, raw.encode()))
+    plain = translated("ticket.created", CREATED | {"skills": ["a"]})
+    assert request.command == plain.command
+    assert request.ignored == (
+        "$.id", "$.a\\u2028", "$.data.customer.vip", "$.data.uuid", "$.data.tags", "$.data.command"
+    )  # fmt: skip
+    assert plain.ignored == ()
+
+
+@pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (2**63, "9223372036854775808")])
+def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
+    assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text
+    opened = translated("ticket.created", CREATED | {"incident_key": {"kind": "phone", "value": 13800000000}})
+    assert isinstance(opened.command, OpenTicket)
+    assert opened.command.incident_key.value == "13800000000"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "en"),
+    [
+        ("skills", "a", "$.data.skills must be a JSON array"),
+        ("customer", "a", "$.data.customer must be a JSON object"),
+        ("title", True, "$.data.title must be a string"),
+    ],
+)
+def test_crm_unknown_a_value_of_another_shape_is_refused_in_words_of_json(name: str, value: object, en: str) -> None:
+    error = refusal(body("ticket.created", CREATED | {name: value}))
+    assert (error.code, error.en) == ("wrong_value", en)
+    assert "须为" in error.zh
