@@ -13,6 +13,7 @@ DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them
 _WESTERN = ("cp1252", "iso8859-1", "iso8859-15")  # they read whatever bytes there are
 _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_COMMON_HANZI = re.compile(rb"(?:[\xb0-\xd7][\xa1-\xfe]){2,}")  # GB 2312, level 1
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _LINE_BYTES_MAX = 1 << 18  # of a line that does not end; it is given in parts
 
@@ -109,10 +110,10 @@ def _is_utf_8_instead(raw: bytes, encoding: str) -> bool:
 
 
 def _is_gbk_instead(raw: bytes, encoding: str) -> bool:
-    """Say whether a text for a Western encoding is Chinese in GBK: no Western word has four letters beyond ASCII."""
+    """Say whether a text for a Western encoding is Chinese in GBK: two or more common characters in a row."""
     if encoding not in _WESTERN or _looks_like(raw) != "gb18030":
         return False
-    return any(len(run) >= 4 for run in _BEYOND_ASCII.findall(raw))
+    return any(map(_COMMON_HANZI.fullmatch, _BEYOND_ASCII.findall(raw)))
 
 
 def _looks_like(raw: bytes) -> str:

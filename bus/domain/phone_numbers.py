@@ -58,6 +58,9 @@ def _national(text: str) -> str:
     national = phonenumbers.national_significant_number(number)
     if number.country_code != _CODE:
         return f"+{number.country_code}{national}"
+    marked = bool(plus) or digits.startswith(("0", "179"))
+    if national != digits and not marked and not (digits.startswith("86") and len(national) >= 10):
+        return digits  # what is dropped of bare digits may be their own: 865-609-8731 is no 5609 8731
     if national.startswith("0") and len(national) < len(digits):  # behind a carrier's prefix (17951): read by itself
         return _national(national) or national
     return national

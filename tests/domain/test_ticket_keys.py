@@ -45,6 +45,11 @@ def test_ticket_keys_a_phone_is_one_phone_however_it_is_spelled(plain: str, text
     assert {plain_phone(text) for text in texts} == {plain}
 
 
+def test_ticket_keys_bare_digits_lose_nothing_that_may_be_their_own() -> None:
+    bare = ("865-609-8731", "864 687 9756", "860-914-9821", "1251234567890", "11013800138000")
+    assert [plain_phone(text) for text in bare] == ["".join(filter(str.isdigit, text)) for text in bare]
+
+
 def test_ticket_keys_a_phone_of_no_numbering_plan_is_its_digits() -> None:
     assert [plain_phone(text) for text in ("021-5555", "95588", "1" * 20)] == ["0215555", "95588", "1" * 20]
 

@@ -89,7 +89,7 @@ def test_csv_form_chinese_words_in_gbk_are_no_utf_8(word: str) -> None:
     assert [(row.values, row.fault) for row in rows] == [(("1", word), None)]
 
 
-@pytest.mark.parametrize("word", ["Größe", "Æøå", "naïveté", "ÖÄÜ", "Ãéê", "£50", "façade—«ça»"])
+@pytest.mark.parametrize("word", ["Größe", "Æøå", "naïveté", "ÖÄÜ", "Ãéê", "£50", "façade—«ça»", "ÄÖÜß", "jäääär"])
 def test_csv_form_western_words_are_not_taken_for_chinese(word: str) -> None:
     _, rows = read(f"a,b\n1,{word}\n".encode("windows-1252"), CsvForm(encoding="windows-1252"))
     assert [(row.values, row.fault) for row in rows] == [(("1", word), None)]
