@@ -16,7 +16,7 @@ from bus.domain.errors import Transient
 from bus.files import metrics, rows
 from bus.files.directory_store import full
 from bus.files.errors import FileRefused, FilesAway
-from bus.files.receiving import ReceivedFile, received, too_large
+from bus.files.receiving import PREFIX, ReceivedFile, received, too_large
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
 from bus.postgres.personal_keys import Reader
@@ -150,7 +150,7 @@ class Files:
 
 def delete_leftovers(incoming: Path, before: float) -> None:
     """Delete half-received files of a program that was killed: those not written to since a time in Unix seconds."""
-    for path in incoming.glob("*"):
+    for path in incoming.glob(f"{PREFIX}*"):
         try:
             if path.stat().st_mtime < before:
                 path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from bus.files.directory_store import failing
 from bus.files.errors import FileRefused
 from bus.files.file_type import HEAD_BYTES, TEXT, TYPES, FileType, TextCheck, file_type
 
+PREFIX: Final = "upload-"
 BLOCK_BYTES: Final = 256 * 1024
 """So much is in memory of a file that is being received."""
 
@@ -35,7 +36,7 @@ async def received(parts: AsyncIterator[bytes], incoming: Path, *, bytes_max: in
     Raises FileRefused, StoreFull, FilesAway, and what `parts` raises.
     """
     with failing():
-        handle, name = await asyncio.to_thread(tempfile.mkstemp, dir=incoming)  # 0600
+        handle, name = await asyncio.to_thread(tempfile.mkstemp, dir=incoming, prefix=PREFIX)  # 0600
     path = Path(name)
     try:
         writer = _Writer(os.fdopen(handle, "wb"), bytes_max)

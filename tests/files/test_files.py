@@ -178,12 +178,13 @@ async def test_files_of_one_client_are_received_a_few_at_once(files: Files) -> N
 
 async def test_files_half_received_by_a_killed_program_are_deleted_and_those_under_way_are_not(files: Files) -> None:
     await taken(files)
-    left, under_way = files.store.incoming / "left", files.store.incoming / "under-way"
-    for path in (left, under_way):
+    left, under_way, others = (files.store.incoming / name for name in ("upload-1", "upload-2", "somebody's"))
+    for path in (left, under_way, others):
         path.write_bytes(JPEG)
-    os.utime(left, (1, 1))
+    for path in (left, others):
+        os.utime(path, (1, 1))
     delete_leftovers(files.store.incoming, NOW.timestamp() - 3600)
-    assert [path.exists() for path in (left, under_way)] == [False, True]
+    assert [path.exists() for path in (left, under_way, others)] == [False, True, True]
 
 
 async def test_files_that_no_evidence_names_end_in_time(files: Files, pool: Pool, dispatcher: Dispatcher) -> None:

@@ -168,7 +168,7 @@ async def _begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Read the first part before an answer is begun, so that what is not there is answered as that."""
     try:
         head = await anext(parts)
-    except FileGone:
+    except (FileGone, StopAsyncIteration):
         raise _gone() from None
     return _followed(head, parts)
 
