@@ -86,7 +86,8 @@ def crm(port: Port = 8702, switch: Switch = None) -> None:
         options = {"url": receiver.url, "secrets": [CRM_SECRET]}
         return {"crm": {"adapter": "crm-callback", "events": "all", "options": options}}
 
-    _serve(receiver, shown, {CRM_SECRET: secret}, lambda: receiver.url.removesuffix("/callbacks"))
+    made = {} if os.environ.get(CRM_SECRET) else {CRM_SECRET: secret}
+    _serve(receiver, shown, made, lambda: receiver.url.removesuffix("/callbacks"))
 
 
 def _turned(switches: Switches, given: "Sequence[str] | None") -> Switches:
@@ -140,7 +141,8 @@ def _introduce(address: str, targets: str, variables: "Mapping[str, str]") -> No
     echo("写入目标文件 into the targets file (TICKETBUS_TARGETS_FILE):")
     for line in targets.splitlines():
         echo(f"  {line}")
-    echo("环境变量 variables of the worker:")
+    if variables:
+        echo("环境变量 variables of the worker:")
     for name, value in variables.items():
         echo(f"  export {name}={value}")
     echo("开关 switches: see --help, or")
