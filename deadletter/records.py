@@ -83,5 +83,6 @@ def _key(ticket_id: str, origin: str) -> str:
 
 
 def _failures(dead: NewDeadLetter | DeadLetter) -> tuple[str, ...]:
-    failures = [orjson.dumps(one) for one in dead.failures]
+    # What a target said stays in PostgreSQL: it may name people that the event does not, and nobody erases it on Kafka.
+    failures = [orjson.dumps({name: it for name, it in one.items() if name != "message"}) for one in dead.failures]
     return tuple(one.decode() for one in failures) if sum(map(len, failures)) <= FAILURES_BYTES_MAX else ()

@@ -16,6 +16,9 @@ SELECT count(*) FROM (
     SELECT FROM delivery_heads WHERE target = %s
         AND ticket_id IN (SELECT ticket_id FROM delivery_heads WHERE target = %s)
     ORDER BY ticket_id FOR UPDATE) AS locked"""
+# Nobody knows whether its last call took effect: what asks the target by its own keys cannot be asked at another.
+_UNSURE = """
+SELECT ticket_id FROM delivery_heads WHERE target = %s AND (unsure OR failures->-1->>'kind' = 'unknown')"""
 # A ticket's rows move unless the other target had a later event of the ticket, or has one in hand: a call, a letter, an
 # edited copy or a redrive. What it has already does not count.
 _MOVABLE = """
@@ -83,13 +86,14 @@ async def move(
     """Let what waits for the target wait for `other`, in order per ticket, but tickets `staying`.
 
     What `other` has is not doubled. A ticket of which it had, or has in hand, a later event stays whole, and so does
-    one that a call to the target may be under way for.
+    one that a call to the target may be under way for, or whose last call may have taken effect there.
     Raises NoSuchTarget, StillDeclared for the target, NotDeclared for the other.
     """
     await target_state.check_undeclared(connection, target)
     await target_state.check_known(connection, other)
     await target_state.check_declared(connection, [other])
-    free = [ticket for ticket in await _free(connection, target, now) if ticket not in staying]
+    unsure = {ticket for (ticket,) in await (await connection.execute(_UNSURE, (target,))).fetchall()}
+    free = [one for one in await _free(connection, target, now) if one not in unsure and one not in staying]
     await connection.execute(_LOCK_OTHER, (other, target))
     asked = {"target": target, "other": other, "free": free, "now": now}
     tickets = [ticket for (ticket,) in await (await connection.execute(_MOVABLE, asked)).fetchall()]

@@ -50,7 +50,8 @@ async def about(settings: Settings, *numbers: int) -> list[tuple[Record, LetterP
 async def test_publishing_a_letter_is_told_at_the_time_of_its_death_under_its_ticket(
     letter_store: LetterStore, settings: Settings
 ) -> None:
-    one = dead(ticket_id=TICKET, headers={"x": "冰箱"}, value=b"\0\xff")
+    failure = {"at": DIED.isoformat(), "kind": "rejected", "detail": "HTTP 400", "message": "客户 张伟丽 不存在"}
+    one = dead(ticket_id=TICKET, headers={"x": "冰箱"}, value=b"\0\xff", failures=[failure])
     (number,) = await letter_store.put(one)
     assert await told(letter_store, settings) == 1
     ((record, posted),) = await about(settings, number)
@@ -64,6 +65,7 @@ async def test_publishing_a_letter_is_told_at_the_time_of_its_death_under_its_ti
     same = ("origin", "origin_ref", "ticket_id", "trace_id", "reason", "kind", "cause", "detail", "attempts", "value")
     assert [getattr(posted, name) for name in same] == [getattr(one, name) for name in same]
     assert (dict(posted.headers), posted.value_bytes, len(posted.failures)) == ({"x": "冰箱"}, 2, 1)
+    assert "张伟丽" not in posted.failures[0], "a target's own words stay where they can be erased"
     assert (posted.began_at, posted.died_at, posted.edited_from) == (BEGAN, DIED, None)
     assert await told(letter_store, settings) == 0, "once is enough"
 

@@ -202,3 +202,14 @@ async def test_undeclared_queue_keeps_what_a_call_may_be_under_way_for_until_its
     over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
     done = await in_transaction(delivery_queue.pool, discard_queue, ERP, over, ENCODE)
     assert (done.discarded > 0, done.left) == (True, 0)
+
+
+async def test_undeclared_queue_keeps_what_may_have_taken_effect_at_its_target(delivery_queue: DeliveryQueue) -> None:
+    await delivery_queue.add(("T1", 1), ("T2", 1), now=DECISION.at)
+    (called,) = await delivery_queue.claim(1, now=DECISION.at)
+    await undeclare(delivery_queue)
+    over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
+    done = await in_transaction(delivery_queue.pool, move_queue, ERP, CRM, over, ENCODE)
+    assert (done.moved, done.left) == (1, 1)
+    waiting = await delivery_queue.rows("SELECT target, ticket_id FROM deliveries WHERE state = 'waiting' ORDER BY 1")
+    assert (ERP, called.ticket_id) in waiting
