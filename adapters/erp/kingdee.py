@@ -113,10 +113,7 @@ class Kingdee:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
         if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
-            raise DeliveryFailed(
-                FailureKind.REJECTED,
-                str(_BILL_BEFORE),
-            )
+            raise DeliveryFailed(FailureKind.REJECTED, _BILL_BEFORE)
 
     async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill | None:
         try:
@@ -139,16 +136,10 @@ class Kingdee:
                 if answer.short:
                     return Bill(fid="", stage=BillStage.VOIDED)  # a store that is counted at saving: there is no bill
                 if not answer.fid:
-                    raise DeliveryFailed(
-                        FailureKind.UNKNOWN,
-                        _NO_BILL,
-                    )
+                    raise DeliveryFailed(FailureKind.UNKNOWN, _NO_BILL)
                 if answer.number != wanted.number:
                     await self._void(talk, saved)
-                    raise DeliveryFailed(
-                        FailureKind.REJECTED,
-                        _OWN_NUMBERS,
-                    )
+                    raise DeliveryFailed(FailureKind.REJECTED, _OWN_NUMBERS)
                 return saved
             case Bill(stage=BillStage.SAVED):
                 answer = await self._change(talk, wire.SUBMIT, wire.by_id(bill))

@@ -94,9 +94,9 @@ def order(call: Call) -> Order:
                 parts=parts,
             )
         case other:
+            name = type(other).__name__
             raise DeliveryFailed(
-                FailureKind.UNTRANSLATABLE,
-                str(Text(f"{type(other).__name__} 在 ERP 没有对应单据", f"{type(other).__name__} has no bill there")),
+                FailureKind.UNTRANSLATABLE, Text(f"{name} 在 ERP 没有对应单据", f"{name} has no bill there")
             )
 
 
