@@ -193,9 +193,9 @@ async def claim(
             value=value,
             mended=mended,
             until=now + lease,
-            caller_trace=CallerTrace(sampled=sampled is not False, tracestate=tracestate or ""),
+            caller_trace=CallerTrace.of_columns(*trace),
         )
-        for ticket_id, version, attempt, unsure, failures, value, mended, sampled, tracestate in rows
+        for ticket_id, version, attempt, unsure, failures, value, mended, *trace in rows
     ]
 
 

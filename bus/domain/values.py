@@ -48,6 +48,11 @@ class CallerTrace:
     sampled: bool = True
     tracestate: str = ""
 
+    @classmethod
+    def of_columns(cls, sampled: bool | None, tracestate: str | None) -> "CallerTrace":
+        """Make it of a ticket's columns, both None where there is no such ticket."""
+        return cls(sampled=sampled is not False, tracestate=tracestate or "")
+
 
 PLAIN_TRACE = CallerTrace()
 QUANTITIES = range(1, 1_000_000)

@@ -119,10 +119,10 @@ async def claim(
                 unsure=unsure,
                 failures=failures,
                 value=value,
-                caller_trace=CallerTrace(sampled=sampled is not False, tracestate=tracestate or ""),
+                caller_trace=CallerTrace.of_columns(*trace),
             ),
         )
-        for person, ticket_id, version, attempt, unsure, failures, value, sampled, tracestate in rows
+        for person, ticket_id, version, attempt, unsure, failures, value, *trace in rows
     ]
 
 
