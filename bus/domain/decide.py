@@ -60,7 +60,7 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
-from bus.domain.named_files import file_of
+from bus.domain.evidence_uri import file_of
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn

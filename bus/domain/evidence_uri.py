@@ -16,7 +16,7 @@ _BROKEN = re.compile(rf"%(?![0-9a-fA-F]{{2}})|(?![\u200c\u200d\ufe00-\ufe0f])[{I
 _PLACE = re.compile(r"//[^/?#]+.*", re.DOTALL)
 _PORT = re.compile(r"(?::([0-9]{0,5}))?")
 _PORT_MAX = 65_535
-_OWN = re.compile(rf"{FILE_SCHEME}:[0-9a-f]{{64}}")
+_OWN = re.compile(rf"{FILE_SCHEME}:([0-9a-f]{{64}})")
 _WEB = frozenset({"http", "https"})
 # The machine of whoever follows it, and what a cloud tells a machine about itself beside 169.254.169.254.
 _NAMES = ("localhost", "metadata.google.internal", "metadata.goog")
@@ -33,10 +33,16 @@ def may_be_followed(uri: str) -> bool:
     if not colon or scheme.lower() not in SCHEMES or "\\" in plain or _BROKEN.search(plain):
         return False
     if scheme.lower() == FILE_SCHEME:
-        return bool(_OWN.fullmatch(uri))
+        return file_of(uri) is not None
     if not _PLACE.fullmatch(rest) or not _is_written_well(re.split(r"[/?#]", uri.partition("://")[2], maxsplit=1)[0]):
         return False
     return scheme.lower() not in _WEB or _is_elsewhere(_host(rest))
+
+
+def file_of(uri: str) -> str | None:
+    """Give the SHA-256 of the file that an address names; None for an address that is none of our store's."""
+    found = _OWN.fullmatch(uri)
+    return found[1] if found else None
 
 
 def _is_written_well(authority: str) -> bool:

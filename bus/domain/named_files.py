@@ -1,26 +1,16 @@
 """Files of our own store as evidence names them: `ticketbus-file:` and the SHA-256 of their bytes. Pure."""
 
-import re
 from collections.abc import Collection
-from typing import Final
 
 from bus.domain import refusals
 from bus.domain.commands import AddEvidence, Command, Resolve
 from bus.domain.events import Event, EvidenceAdded, TicketResolved
-from bus.domain.evidence_uri import FILE_SCHEME
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+from bus.domain.evidence_uri import FILE_SCHEME, file_of
 
 
 def file_uri(sha256: str) -> str:
     """Give the stable address of a file, by the SHA-256 of its bytes in lower-case hex."""
     return f"{FILE_SCHEME}:{sha256}"
-
-
-def file_of(uri: str) -> str | None:
-    """Give the SHA-256 of the file that an address names; None for an address that is none of our store's."""
-    scheme, _, sha256 = uri.partition(":")
-    return sha256 if scheme == FILE_SCHEME and _SHA256.fullmatch(sha256) else None
 
 
 def named_files(record: Command | Event) -> tuple[str, ...]:
