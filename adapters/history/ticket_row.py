@@ -14,7 +14,6 @@ from bus.domain.errors import MalformedInput
 from bus.domain.terms import State
 
 _LAST = (Pause, Resolve, RequestClosure, ConfirmClosure)  # as the last step they are at `updated_at`, if at no other
-
 _ENDS = ("closed_at", "resolved_at", "updated_at")
 
 
@@ -37,9 +36,7 @@ def ticket_steps(table: BoundTable, values: tuple[str, ...], opening: OpenTicket
     opened = table.opened_at(values)
     if opened is None:
         raise table.missing(table.map.columns.opened_at or "opened_at")
-    if seen.state in SETTLED and not any(
-        table.time(values, name) for name in ("closed_at", "resolved_at", "updated_at")
-    ):
+    if seen.state in SETTLED and not any(table.time(values, name) for name in _ENDS):
         raise _no_time_of_end(table, seen)
     steps = [TimedStep(step=Step(command=opening), at=opened, name="open-ticket")]
     remarks = list(_contradictions(table, values, seen))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.history.imports import RefusedRow
     from adapters.history.map_file import HistoryMap
     from bus.app import Core
+    from bus.domain.rules import Rules
 
     Show = Callable[[Summary], None]
 
@@ -57,10 +58,11 @@ def history(
     from bus.rules_config import load_rules
 
     try:
-        mapped = load_map(map_file, load_rules(resolved(data)).sla)
+        rules = load_rules(resolved(data))
+        mapped = load_map(map_file, rules.sla)
         with _ordered(file, mapped) as (ordered, show):
             if dry_run:
-                number, summary = 0, _tried(ordered, data, show)
+                number, summary = 0, _tried(ordered, rules, show)
             else:
                 number, summary = with_core(data, lambda core: _import(core, file, ordered, show))
             in_part = not ordered.stopped
@@ -183,14 +185,13 @@ async def _import(core: "Core", file: Path, ordered: "OrderedRows", show: "Show"
     return number, done
 
 
-def _tried(ordered: "OrderedRows", data: Path | None, show: "Show") -> "Summary":
+def _tried(ordered: "OrderedRows", rules: "Rules", show: "Show") -> "Summary":
     from adapters.history.dry_run import TrialRejectedInputs, TrialStore
     from adapters.history.importer import import_history
-    from bus.cli.run import resolved, run
+    from bus.cli.run import run
     from bus.intake.dispatch import Dispatcher
-    from bus.rules_config import load_rules
 
-    dispatcher = Dispatcher(store=TrialStore(), rules=load_rules(resolved(data)))
+    dispatcher = Dispatcher(store=TrialStore(), rules=rules)
     return run(import_history(ordered, dispatcher, TrialRejectedInputs(), to_the_end=True, on_progress=show))
 
 
