@@ -75,7 +75,8 @@ async def open_core(
     Raises StoreUnavailable when the database stays away too long.
     """
     url = require(settings, "database_url")
-    contract, rules, keys = load_contract(), load_rules(settings), personal_keys(settings)
+    contract, rules, secret = load_contract(), load_rules(settings), master_secret(settings)
+    keys = PersonalKeys(MasterKey(secret))
     async with open_pool(url, size=connections, name=name) as pool:
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
@@ -91,7 +92,7 @@ async def open_core(
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
             refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=log_alert),
             keys=keys,
-            addresses=AddressSigner(master_secret(settings), timedelta(seconds=settings.file_address_s)),
+            addresses=AddressSigner(secret, timedelta(seconds=settings.file_address_s)),
             clear=ClearEvents(pool, keys, schemas),
             relay=relay,
             alerts=log_alert,
