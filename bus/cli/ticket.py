@@ -86,10 +86,11 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     from bus.gateway.read.ticket_view import ticket_view
 
     settings, ticket = resolved(data), None
-    for one in _events(settings, number):
+    found, files = _read(settings, number, with_files=True)
+    for one in found:
         ticket = evolve(ticket, one)
     assert ticket is not None
-    view = orjson.loads(orjson.dumps({**ticket_view(ticket), "files": _files(settings, number)}))
+    view = orjson.loads(orjson.dumps({**ticket_view(ticket), "files": files}))
     if as_json:
         echo(orjson.dumps(view).decode())
         return
@@ -110,7 +111,8 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
     from bus.cli.run import resolved
     from bus.gateway.read.ticket_view import events_view
 
-    for one in events_view(_events(resolved(data), number)):
+    found, _ = _read(resolved(data), number)
+    for one in events_view(found):
         if as_json:
             echo(orjson.dumps(one).decode())
         else:
@@ -138,33 +140,25 @@ def _lines(view: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _files(settings: "Settings", number: str) -> "Sequence[FileAnswer]":
-    """Give the files that the ticket's evidence names, with addresses for who asks; that they do is recorded."""
-    from bus.app import open_core
-    from bus.cli.run import run, shell_reader
-    from bus.files.rows import files_of
-    from bus.gateway.read.file_view import files_view
-
-    async def work() -> "Sequence[FileAnswer]":
-        async with open_core(settings, connections=2) as core:
-            reader = shell_reader()
-            return files_view(await files_of(core.pool, number, reader), core.addresses, reader.at)
-
-    return run(work())
-
-
-def _events(settings: "Settings", number: str) -> "Sequence[Recorded]":
+def _read(
+    settings: "Settings", number: str, *, with_files: bool = False
+) -> "tuple[Sequence[Recorded], Sequence[FileAnswer]]":
+    """Read a ticket's events in clear, and the files that its evidence names; that they are read is recorded."""
     from bus.app import open_core
     from bus.cli.run import run, shell_reader
     from bus.domain.terms import TicketId
+    from bus.gateway.read.file_view import ticket_files
 
-    async def work() -> "Sequence[Recorded]":
+    async def work() -> "tuple[Sequence[Recorded], Sequence[FileAnswer]]":
         async with open_core(settings, connections=2) as core:
+            reader = shell_reader()
             events = await core.store.events(TicketId(number))
-            return await core.keys.shown(core.pool, [(number, one) for one in events], shell_reader())
+            shown = await core.keys.shown(core.pool, [(number, one) for one in events], reader)
+            files = await ticket_files(core.pool, core.addresses, number, reader) if shown and with_files else []
+            return shown, files
 
-    found = run(work())
+    found, files = run(work())
     if not found:
         echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
         raise typer.Exit(1)
-    return found
+    return found, files

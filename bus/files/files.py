@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,6 @@ from bus.files.errors import FileRefused, FilesAway
 from bus.files.receiving import PREFIX, ReceivedFile, received, too_large
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
-from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import Pool, connected
 
 UPLOADS_PER_CLIENT: Final = 8
@@ -78,10 +77,6 @@ class Files:
     def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
         """Give the bytes from `first` to `last`, both included. Raises FileGone, FilesAway."""
         return self.store.read(sha256, first, last)
-
-    async def of_ticket(self, ticket_id: str, reader: Reader) -> Sequence[StoredFile]:
-        """List the files that a ticket's evidence names; that they were read is recorded. Raises StoreUnavailable."""
-        return await rows.files_of(self.pool, ticket_id, reader)
 
     async def delete_for_ever(self) -> None:
         """Delete what has ended and what half-received files were left, now and twice a minute, until cancelled."""

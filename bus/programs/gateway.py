@@ -13,8 +13,6 @@ from starlette.applications import Starlette
 from bus.app import Core
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
-from bus.domain.terms import TicketId
-from bus.files.addresses import AddressSigner
 from bus.files.files import FileLimits, Files
 from bus.files.stores import store_of
 from bus.gateway.app import make_app
@@ -23,12 +21,10 @@ from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
-from bus.gateway.http.answers import FileAnswer
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
-from bus.gateway.ports import FilesOf
-from bus.gateway.read.file_view import files_view
+from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -46,7 +42,6 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
-from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.deadletter_service import PostgresDeadLetterService
@@ -147,7 +142,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
             journey=functools.partial(journey, core.pool, core.clear, physical(core.settings.namespace, LOG)),
             contract=core.contract,
             in_clear=functools.partial(core.keys.shown, core.pool),
-            files=_files_of(files, core.addresses),
+            files=functools.partial(ticket_files, core.pool, core.addresses),
         ),
         deadletter_routes(
             PostgresDeadLetterService(
@@ -195,13 +190,6 @@ def _files(core: Core) -> Files:
         free_bytes_min=settings.files_free_bytes_min,
     )
     return Files(pool=core.pool, store=store_of(settings), limits=limits)
-
-
-def _files_of(files: Files, addresses: AddressSigner) -> FilesOf:
-    async def files_of(ticket_id: TicketId, reader: Reader) -> list[FileAnswer]:
-        return files_view(await files.of_ticket(ticket_id, reader), addresses, reader.at)
-
-    return files_of
 
 
 def _touch(core: Core) -> Callable[[], Awaitable[None]]:

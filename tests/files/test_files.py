@@ -22,7 +22,7 @@ from bus.files.directory_store import DirectoryStore
 from bus.files.errors import FileGone, FileRefused, FilesAway, StoreFull
 from bus.files.files import UPLOADS_PER_CLIENT, Files, delete_leftovers
 from bus.files.receiving import BLOCK_BYTES
-from bus.files.rows import StoredFile
+from bus.files.rows import StoredFile, files_of
 from bus.intake.dispatch import Dispatcher, new_event_id
 from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import Pool, connected
@@ -241,7 +241,7 @@ async def test_files_end_with_the_erasure_of_all_tickets_that_name_them(
     await files.delete_ended()
     assert [await tickets_of(pool, file) for file in (own, shared)] == [None, [other]]
     assert [path.name for path in stored(files)] == [shared.sha256]
-    assert await files.of_ticket(one, Reader(client="c", person="", at=NOW)) == []
+    assert await files_of(files.pool, one, Reader(client="c", person="", at=NOW)) == []
     await erase(dispatcher, other)
     await files.delete_ended()
     assert stored(files) == []
@@ -262,8 +262,8 @@ async def test_files_given_out_with_a_ticket_are_recorded_as_read(
     ticket, without = await named_by(dispatcher, file), await named_by(dispatcher)
     reader = Reader(client="app", person="王工", at=NOW)
     for _ in range(2):
-        assert [one.sha256 for one in await files.of_ticket(ticket, reader)] == [file.sha256]
-    await files.of_ticket(without, reader)
+        assert [one.sha256 for one in await files_of(files.pool, ticket, reader)] == [file.sha256]
+    await files_of(files.pool, without, reader)
     [read] = await ticket_reads(pool, ticket)
     assert (read.client, read.person, read.what, read.times) == ("app", "王工", f"{ticket}/files", 2)
     assert await ticket_reads(pool, without) == []
