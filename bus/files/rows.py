@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, LiteralString
 
 from psycopg.rows import class_row
 
-from bus.postgres.personal_keys import Reader
+from bus.postgres.personal_keys import NOTE_READS, Reader
 from bus.postgres.pool import Connection, Pool, connected
 
 DAY: Final = timedelta(days=1)
@@ -22,15 +22,13 @@ SET client = excluded.client, uploaded_at = excluded.uploaded_at, media_type = e
 WHERE f.tickets = '{}'"""
 _FIND = """
 SELECT sha256, size, media_type, uploaded_at FROM files WHERE sha256 = %s AND ended_at IS NULL"""
-_OF_TICKET = """
+_OF_TICKET_NOTED: LiteralString = """
 WITH named AS (
     SELECT sha256, size, media_type, uploaded_at FROM files
-    WHERE tickets @> ARRAY[%(ticket)s] AND ended_at IS NULL ORDER BY uploaded_at, sha256 LIMIT %(most)s), noted AS (
-    INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
-    SELECT %(at)s::date, %(client)s, %(person)s, %(ticket)s || '/files', %(at)s::timestamptz, %(at)s::timestamptz, 1
-    WHERE EXISTS (SELECT FROM named)
-    ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1)
+    WHERE tickets @> ARRAY[%(ticket)s] AND ended_at IS NULL ORDER BY uploaded_at, sha256 LIMIT %(most)s
+), noted AS ({noted})
 SELECT * FROM named"""
+_OF_TICKET = _OF_TICKET_NOTED.format(noted=NOTE_READS.format(read="SELECT %(ticket)s || '/files' FROM named"))
 _ENDED = "SELECT sha256 FROM files WHERE ended_at IS NOT NULL LIMIT 1 FOR UPDATE SKIP LOCKED"
 _DELETE = "DELETE FROM files WHERE sha256 = %s"
 

@@ -28,13 +28,16 @@ KEYS_OF_TICKETS = """
 SELECT DISTINCT ON (about) about, key_id, wrapped FROM personal_keys
 WHERE about = ANY(%b) AND wrapped IS NOT NULL ORDER BY about, made_at DESC, key_id"""
 _BY_ID = "SELECT key_id, wrapped FROM personal_keys WHERE key_id = ANY(%b)"
-_READ = """
-WITH keys AS (SELECT key_id, about, wrapped FROM personal_keys WHERE key_id = ANY(%(ids)s)), noted AS (
-    INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
-    SELECT DISTINCT %(at)s::date, %(client)s, %(person)s, about, %(at)s::timestamptz, %(at)s::timestamptz, 1
-    FROM keys WHERE wrapped IS NOT NULL ORDER BY about -- in one order, so that two reads cannot deadlock
-    ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1)
+# That a client read, for a person, at a time, what the query `read` selects; in one order, so that two cannot deadlock.
+NOTE_READS: LiteralString = """
+INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
+SELECT DISTINCT %(at)s::date, %(client)s, %(person)s, what, %(at)s::timestamptz, %(at)s::timestamptz, 1
+FROM ({read}) AS w (what) ORDER BY what
+ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1"""
+_BY_ID_NOTED: LiteralString = """
+WITH keys AS (SELECT key_id, about, wrapped FROM personal_keys WHERE key_id = ANY(%(ids)s)), noted AS ({noted})
 SELECT key_id, wrapped FROM keys"""
+_READ = _BY_ID_NOTED.format(noted=NOTE_READS.format(read="SELECT about FROM keys WHERE wrapped IS NOT NULL"))
 _ADD = """
 INSERT INTO personal_keys (key_id, about, wrapped, ended_at)
 SELECT key_id, about, wrapped, CASE WHEN wrapped IS NULL THEN now() END

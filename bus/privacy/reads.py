@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from psycopg.rows import class_row
 
+from bus.postgres.personal_keys import NOTE_READS
 from bus.postgres.pool import Connection, Pool, connected
 from bus.privacy.phones import masked
 from bus.privacy.search import PersonRecords
@@ -12,11 +13,7 @@ from bus.privacy.search import PersonRecords
 _ADD = """
 INSERT INTO privacy_reads (read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
-_EXPORTED = """
-INSERT INTO personal_reads AS r (read_on, client, person, what, first_at, last_at, times)
-SELECT %(at)s::date, 'privacy export', %(by)s, ticket_id, %(at)s, %(at)s, 1
-FROM unnest(%(tickets)s::text[]) AS ticket_id ORDER BY ticket_id
-ON CONFLICT (what, read_on, client, person) DO UPDATE SET last_at = excluded.last_at, times = r.times + 1"""
+_EXPORTED = NOTE_READS.format(read="SELECT unnest(%(tickets)s::text[])")
 _LIST = """
 SELECT read_at, read_by, phone_masked, tickets, letters, refused_inputs, what, why FROM privacy_reads ORDER BY id"""
 _OF_TICKET = """
@@ -60,7 +57,8 @@ async def record(
     """Record an export or an erasure; commit it before anything is given out. Raises StoreUnavailable."""
     await connection.execute(_ADD, (at, by, masked(held.phone), *held.counts, what, why))
     if what == "export":
-        await connection.execute(_EXPORTED, {"at": at, "by": by, "tickets": held.tickets})
+        exported = {"client": "privacy export", "person": by, "at": at, "tickets": held.tickets}
+        await connection.execute(_EXPORTED, exported)
 
 
 async def reads(pool: Pool) -> list[PrivacyRead]:
