@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bus.files.errors import FileGone, FilesAway, StoreFull
+from bus.files.errors import FileGone, FilesAway, full
 from bus.files.store import PART_BYTES
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -79,12 +79,6 @@ def failing() -> Iterator[None]:
         if error.errno in _DISK_FULL:
             raise full() from error
         raise FilesAway(f"the store of files fails: {error.strerror or type(error).__name__}") from error
-
-
-def full() -> StoreFull:
-    """Say that the disk is full."""
-    zh, en = "文件存储空间不足，请稍后再传", "the store of files is full; try again later"
-    return StoreFull("files_full", "service", zh, en)
 
 
 def _sync(directory: Path) -> None:

@@ -14,9 +14,8 @@ import structlog
 
 from bus.domain.errors import Transient
 from bus.files import metrics, rows
-from bus.files.directory_store import full
-from bus.files.errors import FileRefused, FilesAway
-from bus.files.receiving import PREFIX, ReceivedFile, received, too_large
+from bus.files.errors import FileRefused, FilesAway, full, too_large
+from bus.files.receiving import PREFIX, ReceivedFile, received
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
 from bus.postgres.pool import Pool, connected

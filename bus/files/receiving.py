@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from bus.files.directory_store import failing
-from bus.files.errors import FileRefused
+from bus.files.errors import FileRefused, too_large
 from bus.files.file_type import HEAD_BYTES, TEXT, TYPES, FileType, TextCheck, file_type
 
 PREFIX: Final = "upload-"
@@ -100,12 +100,6 @@ class _Writer:
     def close(self) -> None:
         with suppress(OSError):  # what a full disk did not take: who wrote it has been answered
             self.file.close()
-
-
-def too_large(bytes_max: int) -> FileRefused:
-    """Refuse a file beyond the limit."""
-    zh, en = f"文件超过 {bytes_max} 字节", f"the file is larger than {bytes_max} bytes"
-    return FileRefused("file_too_large", "body", zh, en, limit_bytes=bytes_max)
 
 
 def _no_type() -> FileRefused:
