@@ -33,7 +33,7 @@ WITH waiting AS (
     FROM delivery_heads GROUP BY target
 ), last AS (
     SELECT DISTINCT ON (target) target, failures->-1 AS last_failure FROM delivery_heads
-    WHERE failures <> '[]' ORDER BY target, failures->-1->>'at' DESC
+    WHERE %(failures)s AND failures <> '[]' ORDER BY target, failures->-1->>'at' DESC
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
@@ -75,10 +75,13 @@ class TargetStatus:
         return self.undeclared_at is None or self.waiting + self.parked > 0
 
 
-async def target_statuses(pool: Pool) -> list[TargetStatus]:
-    """Read the status of all targets. Raises StoreUnavailable."""
+async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetStatus]:
+    """Read the status of all targets; without `failures`, which sorts every row that fails, no `last_failure`.
+
+    Raises StoreUnavailable.
+    """
     async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
-        return await (await cursor.execute(_STATUS)).fetchall()
+        return await (await cursor.execute(_STATUS, {"failures": failures})).fetchall()
 
 
 async def report_target_status(pool: Pool, declared: Sequence[str], now: Callable[[], datetime]) -> None:
@@ -90,7 +93,7 @@ async def report_target_status(pool: Pool, declared: Sequence[str], now: Callabl
             if not recorded:
                 await target_state.declare(pool, declared, now())
                 recorded = True
-            for one in await target_statuses(pool):
+            for one in await target_statuses(pool, failures=False):
                 waited_s = (now() - one.oldest_at).total_seconds() if one.oldest_at else 0.0
                 metrics.WAITING.labels(one.target).set(one.waiting)
                 metrics.LETTERS.labels(one.target).set(one.parked)
