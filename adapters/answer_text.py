@@ -2,6 +2,7 @@
 
 import html
 import re
+from codecs import BOM_UTF8
 from typing import Final
 
 import orjson
@@ -26,7 +27,7 @@ def readable(body: bytes) -> str:
     """
     part = body[:_BYTES_MAX]
     try:
-        text = orjson.dumps(orjson.loads(part.removeprefix(b"\xef\xbb\xbf"))).decode()
+        text = orjson.dumps(orjson.loads(part.removeprefix(BOM_UTF8))).decode()
     except orjson.JSONDecodeError:
         text = decoded(part)
         text = html.unescape(_UNSEEN.sub(" ", text)) if is_page(text) else text

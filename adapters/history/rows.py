@@ -3,6 +3,7 @@
 import csv
 import gzip
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], I
         raise HistoryUnreadable("文件没有表头行 / the file has no header line")
     if first.startswith(_WORKBOOKS):
         raise HistoryUnreadable("文件是 Excel 工作簿，请另存为 CSV / the file is an Excel workbook: save it as CSV")
-    if first.lower().startswith((b"sep=", b"\xef\xbb\xbfsep=")):
+    if first.removeprefix(BOM_UTF8).lower().startswith(b"sep="):
         raise HistoryUnreadable("第一行是 Excel 的 sep=，请删除这一行 / the first line is Excel's `sep=`: delete it")
     if why := form.mistaken_file(first):
         raise HistoryUnreadable(f"文件{why.zh} / the file is {why.en}")

@@ -150,7 +150,6 @@ def bind(
 
 def _check_name(name: str) -> None:
     """Refuse what no client and no source is called. Raises typer.BadParameter and MalformedInput."""
-
     from bus.intake.reserved_names import is_client_name, refuse_reserved
 
     if not is_client_name(name):

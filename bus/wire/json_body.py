@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,6 @@ from bus.domain.errors import MalformedInput
 
 DEPTH_MAX = 32
 NAME_CHARS_SHOWN = 80
-BOM_UTF8 = b"\xef\xbb\xbf"
-_MARKS_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 WHOLE = "body"
 """What a refusal of the body as such names, where no path begins with a word for it."""
 
@@ -138,7 +137,8 @@ def _name_surrogate(body: bytes, root: str) -> None:
 
 def _refuse_other_encoding(body: bytes, whole: str) -> None:
     """Refuse what is no UTF-8 as that, and name the encoding that it looks like."""
-    likely = "UTF-16" if body.startswith(_MARKS_UTF16) or b"\0" in body[:4] else ""  # a bracket has a zero beside it
+    marked = body.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    likely = "UTF-16" if marked or b"\0" in body[:4] else ""  # a bracket has a zero beside it
     try:
         body.decode()
     except UnicodeDecodeError as error:

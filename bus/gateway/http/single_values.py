@@ -18,6 +18,10 @@ HEADERS = {
 }
 
 
+PERSON = ("person",)
+"""What every read may name: for whom an app asks."""
+
+
 def refuse_repeated_headers(scope: Scope) -> None:
     """Refuse a header of the list that came more than once. Pure. Raises HttpProblem (400) that names it."""
     seen = Counter(name for name, _ in scope["headers"] if name in HEADERS)

@@ -15,7 +15,7 @@ from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import PERSON, query_of
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
@@ -53,7 +53,6 @@ _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deliveries/{target}/move": (MoveQueue, answers.MovedQueueAnswer),
 }
 """What each request is, and what it answers."""
-PERSON: Final = ("person",)
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 

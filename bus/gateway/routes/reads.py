@@ -19,7 +19,7 @@ from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, Tic
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import PERSON, query_of
 from bus.gateway.ports import FilesOf, InClear, JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
@@ -35,7 +35,6 @@ from bus.intake.store_port import Store
 from schemas.topics import Contract
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
-PERSON = ("person",)
 PAGING = ("cursor", "limit", *PERSON)
 FILTERS = ("state", "assignee", *PAGING)
 _PAGED = [
