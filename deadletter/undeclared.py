@@ -32,7 +32,7 @@ class MovedQueue:
 
     `known`: those that the other target had already. `left`: those that stay, since the other target had a later event
     of their ticket or has one in hand, since a letter's mended copy was made for this target alone, or since a call to
-    it may be under way.
+    it may be under way or may have taken effect there.
     """
 
     target: str

@@ -125,7 +125,8 @@ def move(
     """Let what waits for a target which is no longer declared wait for another, in order per ticket, letters included.
 
     What the other target has already is not sent to it twice. Deliveries stay where it had a later event of their
-    ticket already, has one in hand, where a letter was edited, or a call is under way. Exits 1 when any stay.
+    ticket already, has one in hand, where a letter was edited, a call is under way, or nobody knows whether one took
+    effect. Exits 1 when any stay.
 
     Example: ticketbus delivery move erp-old --to erp --by 张工 --why "目标改名"
     """
@@ -145,10 +146,10 @@ def move(
     )
     if done.left:
         echo(
-            f"留下的投递所属工单,{to} 已收到或正在处理其后的事件,其死信改过内容,或正在调用旧目标:"
+            f"留下的投递所属工单,{to} 已收到或正在处理其后的事件,其死信改过内容,正在调用旧目标,或旧目标可能已生效:"
             "稍后再移,或用 delivery discard 作废 / "
             f"of the tickets of what is left, {to} had a later event or has one in hand, their letter was edited, "
-            "or a call is under way: move again later, or `delivery discard`",
+            "a call is under way, or one may have taken effect there: move again later, or `delivery discard`",
             err=True,
         )
         raise typer.Exit(1)
