@@ -1,16 +1,15 @@
 """A dead letter as a value: of a delivery that was given up, or of input without effect that no sender hears of."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.wire.rejected_input import RejectedInput
+from deadletter.cause import cause_of_letter
 
 
 class LetterGone(Conflict):
@@ -80,7 +79,8 @@ class DeadLetter:
 class DeadLetterGroup:
     """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number.
 
-    `message`: what the target said of one of them, at its last attempt.
+    `detail` and `message`, what the target said at the last attempt, are the sample's own. `first_at`, `last_at`: when
+    the oldest and the newest of them died.
     """
 
     cause: str
@@ -129,7 +129,7 @@ def of_delivery(parked: ParkedDelivery) -> NewDeadLetter:
         trace_id=recorded.trace_id if recorded else "",
         reason=parked.reason.value,
         kind=failure["kind"],
-        cause=_cause(*facts, _but_numbers(failure["detail"])),
+        cause=cause_of_letter(*facts, words=f"{failure['detail']} | {failure.get('message', '')}"),
         detail=failure["detail"],
         attempts=claim.attempt,
         failures=[*claim.failures, failure],
@@ -150,7 +150,7 @@ def of_input(refused: RejectedInput, at: datetime) -> NewDeadLetter:
         trace_id=refused.trace_id,
         reason=refused.code,
         kind=refused.kind,
-        cause=_cause(refused.origin, refused.code, refused.field),
+        cause=cause_of_letter(refused.origin, refused.code, refused.field, words=detail),
         detail=detail,
         failures=[{**failure, "detail": detail}],
         headers=refused.headers,
@@ -158,12 +158,3 @@ def of_input(refused: RejectedInput, at: datetime) -> NewDeadLetter:
         began_at=refused.began_at or at,
         died_at=at,
     )
-
-
-def _cause(*facts: object) -> str:
-    """Give a cause's fingerprint: the same for letters that one repair would mend."""
-    return sha256("|".join(map(str, facts)).encode()).hexdigest()[:12]
-
-
-def _but_numbers(detail: str) -> str:
-    return re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", detail)

@@ -63,12 +63,16 @@ RETURNING l.origin, l.origin_ref, l.id, xmax = 0"""  # noqa: S608 - no part of i
 _BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
  AND d.version > l.version)"""
+# The words are those of the very letter whose number is shown.
 _GROUPS = f"""
-SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, min(l.detail) AS detail,
-       min(l.failures->-1->>'message') AS message, count(*) AS letters,
-       sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
-FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
-GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason ORDER BY letters DESC, last_at DESC LIMIT %(most)s"""  # noqa: S608 - no part of it is input
+WITH grouped AS (
+    SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, count(*) AS letters,
+           sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
+    FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
+    GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason
+    ORDER BY letters DESC, last_at DESC LIMIT %(most)s)
+SELECT g.*, s.detail, s.failures->-1->>'message' AS message FROM grouped g JOIN letters s ON s.id = g.sample
+ORDER BY g.letters DESC, g.last_at DESC"""  # noqa: S608 - no part of it is input
 _READ_WHOLE = f"""
 SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited_from, {_BEHIND} AS behind,
     coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by, 'why', d.decided_why,

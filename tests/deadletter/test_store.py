@@ -2,19 +2,22 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from importlib import resources
 
 import pytest
 
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.postgres.pool import Pool, in_transaction
+from bus.postgres.pool import Pool, connected, in_transaction
 from deadletter.dead_letter import Decision, LetterGone
 from deadletter.store import discard, groups, read, retry
 from tests.bus_under_test import eventually
 from tests.databases import KEYS
+from tests.deadletter.letters import LetterStore, dead
 from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
+MIGRATION = resources.files("bus.postgres").joinpath("migrations", "20261128000273_letter_words.sql")
 DECISION = Decision(by="张工", why="物料已建档", at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
 
 
@@ -59,6 +62,38 @@ async def test_store_letters_are_grouped_by_cause_and_count_what_waits_behind(de
     assert await groups(delivery_queue.pool, origin="delivery:crm") == []
     letter = await in_transaction(delivery_queue.pool, read, await letter_of(delivery_queue, "R1"))
     assert (letter.behind, letter.attempts, letter.state) == (2, 1, "open")
+
+
+async def test_store_groups_are_apart_by_the_targets_words_and_each_shows_one_letter_truly(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    words = ["仓库 CK9 不存在", "仓库 CK1 不存在", "期间已结账", "物料 A 没有单位", "客户 C7 已停用", "仓库 CK5 不存在"]
+
+    async def refuse(call: Call) -> None:
+        raise DeliveryFailed(FailureKind.REJECTED, "HTTP 422", message=words[int(call.event.ticket_id[1:])])
+
+    await deliver(
+        delivery_queue, Scripted(before=refuse), *((f"T{number}", 1) for number in range(len(words))), parked=len(words)
+    )
+    found = await groups(delivery_queue.pool)
+    assert sorted(one.letters for one in found) == [1, 1, 1, 3]
+    for one in found:
+        letter = await in_transaction(delivery_queue.pool, read, one.sample)
+        assert (one.detail, one.message, one.cause) == (letter.detail, letter.failures[-1]["message"], letter.cause)
+
+
+async def test_store_letters_of_before_are_told_apart_by_their_words_once_migrated(letter_store: LetterStore) -> None:
+    words = ("仓库 CK9 不存在", "仓库 A1、A2 不存在", "期间已结账", None)
+    await letter_store.put(
+        *(
+            dead(target="erp", origin_ref=str(number), failures=[{"message": message} if message else {}])
+            for number, message in enumerate(words)
+        )
+    )
+    up, _, _ = MIGRATION.read_text(encoding="utf-8").partition("-- migrate:down")
+    async with connected(letter_store.pool) as connection:
+        await connection.execute(up.encode())
+    assert sorted(one.letters for one in await groups(letter_store.pool)) == [1, 1, 2]
 
 
 async def test_store_a_letter_sent_again_is_delivered_once_and_what_waited_follows(
