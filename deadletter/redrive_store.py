@@ -242,6 +242,10 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
         ((tokens, elapsed_s),) = await (await connection.execute(_TOKENS, (number,))).fetchall()
         tokens = token_bucket.filled(tokens, elapsed_s, rate_per_s=redrive.rate_per_s, burst_s=BURST_S)
         step = next_step(redrive.terms, redrive.progress, now=now, allowed=int(tokens))
+        try:
+            await target_state.check_declared(connection, [redrive.query["target"]])
+        except target_state.NotDeclared as error:  # what it sends would go nowhere
+            step = End(done=False, why=str(error))
         match step:
             case Release(count=count):
                 why = f"重发 redrive {number}: {redrive.approved_why}"

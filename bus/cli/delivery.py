@@ -88,20 +88,18 @@ def resume(target: Target, data: Data = None) -> None:
 def discard(target: Undeclared, by: By, why: Why, data: Data = None) -> None:
     """Let everything go for good that waits for a target which is no longer declared, letters included.
 
-    What a call may be under way for stays for now. Exits 1 when any does.
+    In steps of 1,000 tickets: interrupted, do it again. What a call may be under way for stays for now. Exits 1 when
+    any does.
 
     Example: ticketbus delivery discard erp-old --by 张工 --why "旧 ERP 已下线"
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
-    from deadletter.undeclared import discard_queue
+    from deadletter.undeclared import discard_whole_queue
 
     decision = Decision(by=by, why=why, at=utc_now())
-    done = with_core(
-        data, lambda core: in_transaction(core.pool, discard_queue, target, decision, core.codec.encode_record)
-    )
+    done = with_core(data, lambda core: discard_whole_queue(core.pool, target, decision, core.codec.encode_record))
     echo(
         f"{target}: {done.discarded} 条投递作废 discarded, 其中死信 letters among them {done.letters}, "
         f"留下 left {done.left}"
@@ -126,20 +124,17 @@ def move(
 
     What the other target has already is not sent to it twice. Deliveries stay where it had a later event of their
     ticket already, has one in hand, where a letter was edited, a call is under way, or nobody knows whether one took
-    effect. Exits 1 when any stay.
+    effect. In steps of 1,000 tickets: interrupted, do it again. Exits 1 when any stay.
 
     Example: ticketbus delivery move erp-old --to erp --by 张工 --why "目标改名"
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from bus.postgres.pool import in_transaction
     from deadletter.dead_letter import Decision
-    from deadletter.undeclared import move_queue
+    from deadletter.undeclared import move_whole_queue
 
     decision = Decision(by=by, why=why, at=utc_now())
-    done = with_core(
-        data, lambda core: in_transaction(core.pool, move_queue, target, to, decision, core.codec.encode_record)
-    )
+    done = with_core(data, lambda core: move_whole_queue(core.pool, target, to, decision, core.codec.encode_record))
     echo(
         f"{target} → {to}: {done.moved} 条投递已移 moved, 其中死信 letters among them {done.letters}, "
         f"对方已有 already there {done.known}, 留下 left {done.left}"

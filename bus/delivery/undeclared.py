@@ -1,32 +1,32 @@
-"""What waits for a target that is no longer declared: let go, or moved to another target, all of it at once."""
+"""What waits for a target that is no longer declared: let go, or moved to another target, so many tickets at a time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bus.delivery import target_state
 from bus.postgres.pool import Connection
 
+TICKETS_MAX = 1_000  # of a step, which is one transaction
+_NEXT = "SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id > %s ORDER BY ticket_id LIMIT %s"
 # A worker that began with an older targets file may have a call under way until the lease ends: that stays.
 _LOCK_FREE = """
-SELECT ticket_id FROM delivery_heads WHERE target = %(target)s AND (parked OR NOT unsure OR next_at <= %(now)s)
+SELECT ticket_id FROM delivery_heads
+WHERE target = %(target)s AND ticket_id = ANY (%(tickets)s) AND (parked OR NOT unsure OR next_at <= %(now)s)
 ORDER BY ticket_id FOR UPDATE"""
-_LOCK_OTHER = """
-SELECT count(*) FROM (
-    SELECT FROM delivery_heads WHERE target = %s
-        AND ticket_id IN (SELECT ticket_id FROM delivery_heads WHERE target = %s)
-    ORDER BY ticket_id FOR UPDATE) AS locked"""
+_LOCK_OTHER = "SELECT FROM delivery_heads WHERE target = %s AND ticket_id = ANY (%s) ORDER BY ticket_id FOR UPDATE"
 # Nobody knows whether its last call took effect: what asks the target by its own keys cannot be asked at another.
 _UNSURE = """
-SELECT ticket_id FROM delivery_heads WHERE target = %s AND (unsure OR failures->-1->>'kind' = 'unknown')"""
+SELECT ticket_id FROM delivery_heads
+WHERE target = %s AND ticket_id = ANY (%s) AND (unsure OR failures->-1->>'kind' = 'unknown')"""
 # A ticket's rows move unless the other target had a later event of the ticket, or has one in hand: a call, a letter, an
 # edited copy or a redrive. What it has already does not count.
 _MOVABLE = """
 WITH mine AS (
     SELECT m.ticket_id, min(m.version) FILTER (WHERE o.version IS NULL) AS first FROM deliveries m
     LEFT JOIN deliveries o ON (o.target, o.ticket_id, o.version) = (%(other)s, m.ticket_id, m.version)
-    WHERE m.target = %(target)s AND m.state = 'waiting' GROUP BY m.ticket_id)
-SELECT ticket_id FROM mine WHERE ticket_id = ANY (%(free)s) AND NOT EXISTS (
+    WHERE m.target = %(target)s AND m.state = 'waiting' AND m.ticket_id = ANY (%(free)s) GROUP BY m.ticket_id)
+SELECT ticket_id FROM mine WHERE NOT EXISTS (
     SELECT FROM deliveries d
     LEFT JOIN delivery_heads h ON (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version)
     WHERE d.target = %(other)s AND d.ticket_id = mine.ticket_id AND d.version > mine.first
@@ -59,7 +59,7 @@ _LEFT = "SELECT count(*) FROM deliveries WHERE target = %s AND state = 'waiting'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedDeliveries:
-    """What moved: `moved` deliveries are new to the other target, `known` ones it had already, `left` ones stay.
+    """What moved: `moved` deliveries are new to the other target, `known` ones it had already, `left` ones still wait.
 
     `tickets`: whose deliveries moved.
     """
@@ -70,20 +70,28 @@ class MovedDeliveries:
     tickets: Sequence[str]
 
 
-async def discard(connection: Connection, target: str, why: str, now: datetime) -> tuple[int, int]:
-    """Settle what waits for the target as never to be made; gives how many deliveries, and how many stay.
+async def tickets_after(connection: Connection, target: str, after: str) -> list[str]:
+    """List the next tickets that wait for the target, in their order, at most TICKETS_MAX; none is locked."""
+    rows = await (await connection.execute(_NEXT, (target, after, TICKETS_MAX))).fetchall()
+    return [ticket for (ticket,) in rows]
+
+
+async def discard(
+    connection: Connection, target: str, tickets: Sequence[str], why: str, now: datetime
+) -> tuple[int, int]:
+    """Settle what waits of these tickets as never to be made; gives how many deliveries, and how many still wait.
 
     What a call may be under way for stays. Raises NoSuchTarget, StillDeclared.
     """
     await target_state.check_undeclared(connection, target)
-    tickets = await _free(connection, target, now)
-    return await _end(connection, target, tickets, why, now), await _left(connection, target)
+    free = await _free(connection, target, tickets, now)
+    return await _end(connection, target, free, why, now), await _left(connection, target)
 
 
 async def move(
-    connection: Connection, target: str, other: str, why: str, now: datetime, *, staying: Collection[str] = ()
+    connection: Connection, target: str, other: str, why: str, now: datetime, *, tickets: Sequence[str]
 ) -> MovedDeliveries:
-    """Let what waits for the target wait for `other`, in order per ticket, but tickets `staying`.
+    """Let what waits of these tickets wait for `other`, in order per ticket.
 
     What `other` has is not doubled. A ticket of which it had, or has in hand, a later event stays whole, and so does
     one that a call to the target may be under way for, or whose last call may have taken effect there.
@@ -92,21 +100,21 @@ async def move(
     await target_state.check_undeclared(connection, target)
     await target_state.check_known(connection, other)
     await target_state.check_declared(connection, [other])
-    unsure = {ticket for (ticket,) in await (await connection.execute(_UNSURE, (target,))).fetchall()}
-    free = [one for one in await _free(connection, target, now) if one not in unsure and one not in staying]
-    await connection.execute(_LOCK_OTHER, (other, target))
+    unsure = {ticket for (ticket,) in await (await connection.execute(_UNSURE, (target, tickets))).fetchall()}
+    free = [one for one in await _free(connection, target, tickets, now) if one not in unsure]
+    await connection.execute(_LOCK_OTHER, (other, free))
     asked = {"target": target, "other": other, "free": free, "now": now}
-    tickets = [ticket for (ticket,) in await (await connection.execute(_MOVABLE, asked)).fetchall()]
-    ((moved,),) = await (await connection.execute(_ADD, {**asked, "tickets": tickets})).fetchall()
-    ended = await _end(connection, target, tickets, why, now)
+    movable = [ticket for (ticket,) in await (await connection.execute(_MOVABLE, asked)).fetchall()]
+    ((moved,),) = await (await connection.execute(_ADD, {**asked, "tickets": movable})).fetchall()
+    ended = await _end(connection, target, movable, why, now)
     left = await _left(connection, target)
-    return MovedDeliveries(moved=moved, known=ended - moved, left=left, tickets=tickets)
+    return MovedDeliveries(moved=moved, known=ended - moved, left=left, tickets=movable)
 
 
-async def _free(connection: Connection, target: str, now: datetime) -> list[str]:
-    """Lock the queues of a target that no call is under way for; gives their tickets."""
-    rows = await (await connection.execute(_LOCK_FREE, {"target": target, "now": now})).fetchall()
-    return [ticket for (ticket,) in rows]
+async def _free(connection: Connection, target: str, tickets: Sequence[str], now: datetime) -> list[str]:
+    """Lock those queues of a target that no call is under way for; gives their tickets."""
+    asked = {"target": target, "tickets": tickets, "now": now}
+    return [ticket for (ticket,) in await (await connection.execute(_LOCK_FREE, asked)).fetchall()]
 
 
 async def _left(connection: Connection, target: str) -> int:

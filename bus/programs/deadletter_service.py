@@ -131,10 +131,12 @@ class PostgresDeadLetterService:
                     zh, en = f"“{target}”没有暂停或等待", f"{target} is not paused, nor held"
                     raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}
-            case DiscardQueue(target=target, why=why):
-                return asdict(await undeclared.discard_queue(connection, target, _decision(request, why), encode))
-            case MoveQueue(target=target, to=other, why=why):
-                return asdict(await undeclared.move_queue(connection, target, other, _decision(request, why), encode))
+            case DiscardQueue(target=target, why=why, after=after):
+                decision = _decision(request, why)
+                return asdict(await undeclared.discard_queue(connection, target, decision, encode, after=after))
+            case MoveQueue(target=target, to=other, why=why, after=after):
+                decision = _decision(request, why)
+                return asdict(await undeclared.move_queue(connection, target, other, decision, encode, after=after))
             case _:
                 assert_never(asked)
 

@@ -9,14 +9,22 @@ from typing import Any
 import pytest
 
 from bus.cli.delivery import status_line
-from bus.delivery import target_state
+from bus.delivery import target_state, undeclared
 from bus.delivery.status import report_target_status, target_statuses
 from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
 from bus.postgres.pool import connected, in_transaction
-from deadletter.redrive_policy import RedriveLimits
+from deadletter import redrive_store
+from deadletter.redrive_policy import End, RedriveLimits, Release
 from deadletter.redrive_store import DeadLetterQuery, begin, freeze
 from deadletter.store import replace, retry
-from deadletter.undeclared import DiscardedQueue, MovedQueue, discard_queue, move_queue
+from deadletter.undeclared import (
+    DiscardedQueue,
+    MovedQueue,
+    discard_queue,
+    discard_whole_queue,
+    move_queue,
+    move_whole_queue,
+)
 from tests.bus_under_test import eventually
 from tests.databases import KEYS
 from tests.deadletter.letters import DECISION
@@ -109,6 +117,51 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
     await target_state.declare(pool, [ERP], NOW)
     assert await in_transaction(pool, target_state.resume, ERP, NOW)
     assert await in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS) == 1
+
+
+async def test_undeclared_target_stops_a_redrive_under_way_and_its_letters_are_free_again(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await rejecting(delivery_queue, *((f"R{number}", 1) for number in range(4)), parked=4)
+    pool, limits = delivery_queue.pool, RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=1000)
+    frozen = await in_transaction(pool, freeze, DeadLetterQuery(target=ERP), limits, DECISION, ENCODE)
+    await in_transaction(pool, begin, frozen.id)
+    assert await redrive_store.step(pool, frozen.id, utc_now(), ENCODE) == Release(count=1)
+    await undeclare(delivery_queue)
+    ended = await redrive_store.step(pool, frozen.id, utc_now(), ENCODE)
+    assert isinstance(ended, End)
+    assert not ended.done
+    assert "erp is no longer declared since 2026-11-22 08:00" in ended.why
+    redrive = await in_transaction(pool, redrive_store.read, frozen.id)
+    assert (redrive.state, redrive.ended_why, redrive.released, redrive.left) == ("stopped", ended.why, 1, 3)
+    assert await delivery_queue.rows("SELECT count(*) FROM letters WHERE state = 'open' AND redrive IS NULL") == [(3,)]
+
+
+@pytest.mark.parametrize("moves", [True, False])
+async def test_undeclared_queue_goes_in_bounded_steps_and_whoever_is_killed_between_two_does_it_again(
+    delivery_queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    monkeypatch.setattr(undeclared, "TICKETS_MAX", 2)
+    await rejecting(delivery_queue, *((f"R{number}", 1) for number in range(4)), parked=4)
+    await delivery_queue.add(*((f"S{number}", version) for number in range(3) for version in (1, 2)))
+    await undeclare(delivery_queue)
+    pool = delivery_queue.pool
+    if moves:
+        step = await in_transaction(pool, move_queue, ERP, CRM, DECISION, ENCODE)
+        assert step == MovedQueue(target=ERP, to=CRM, moved=2, known=0, letters=2, left=8, next="R1")
+        assert (await move_whole_queue(pool, ERP, CRM, DECISION, ENCODE)) == MovedQueue(
+            target=ERP, to=CRM, moved=8, known=0, letters=2, left=0
+        )
+        assert sorted(await delivered(delivery_queue)) == sorted(
+            [(f"R{number}", 1) for number in range(4)]
+            + [(f"S{number}", version) for number in range(3) for version in (1, 2)]
+        )
+    else:
+        gone = await in_transaction(pool, discard_queue, ERP, DECISION, ENCODE)
+        assert gone == DiscardedQueue(target=ERP, discarded=2, letters=2, left=8, next="R1")
+        done = await discard_whole_queue(pool, ERP, DECISION, ENCODE)
+        assert done == DiscardedQueue(target=ERP, discarded=8, letters=2, left=0)
+    assert await delivery_queue.rows("SELECT count(*) FROM delivery_heads WHERE target = 'erp'") == [(0,)]
 
 
 async def test_undeclared_queue_is_let_go_with_its_letters_and_nothing_else_is(delivery_queue: DeliveryQueue) -> None:

@@ -142,16 +142,23 @@ class PausedAnswer(TypedDict):
 
 
 class DiscardedQueueAnswer(TypedDict):
-    """How many deliveries of a target were let go, how many of them were letters, and how many stay for now."""
+    """How many deliveries of a target were let go, how many of them were letters, and how many still wait.
+
+    `next`: what to give as `after` to go on; null at the end.
+    """
 
     target: str
     discarded: int
     letters: int
     left: int
+    next: str | None
 
 
 class MovedQueueAnswer(TypedDict):
-    """How many deliveries moved, how many the other target had already, and how many stay; `letters` of those moved."""
+    """How many deliveries moved, how many the other target had already, how many still wait; `letters` of those moved.
+
+    `next`: what to give as `after` to go on; null at the end.
+    """
 
     target: str
     to: str
@@ -159,3 +166,4 @@ class MovedQueueAnswer(TypedDict):
     known: int
     letters: int
     left: int
+    next: str | None

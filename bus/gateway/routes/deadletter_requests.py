@@ -110,18 +110,26 @@ class ResumeDelivery(RequestModel):
 
 
 class DiscardQueue(RequestModel):
-    """Let everything go for good that waits for a target which is no longer declared, letters included."""
+    """Let go for good what waits for a target which is no longer declared, letters included: of 1,000 tickets at most.
+
+    `after`: the `next` of the answer before, until that is null.
+    """
 
     target: str
     why: NotBlank
+    after: Name = ""
 
 
 class MoveQueue(RequestModel):
-    """Let what waits for a target which is no longer declared wait for another, in order per ticket."""
+    """Let what waits for a target which is no longer declared wait for another: of 1,000 tickets at most, in order.
+
+    `after`: the `next` of the answer before, until that is null.
+    """
 
     target: str
     to: NotBlank
     why: NotBlank
+    after: Name = ""
 
 
 DeadLetterRequest = (
