@@ -1,7 +1,7 @@
 """Status of each target: waiting and parked deliveries, age of the oldest, breaker and pause; also as metrics."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from psycopg.rows import class_row
 
-from bus.delivery import metrics, target_state
+from bus.delivery import metrics
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
@@ -50,7 +50,7 @@ class TargetStatus:
     `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
     `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the wait
     (`asked_wait`) or its breaker is open.
-    `undeclared_at`: since when no targets file names it any more.
+    `undeclared_at`: since when no live worker's targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
     attempt as it was written down.
     """
@@ -84,15 +84,11 @@ async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetSt
         return await (await cursor.execute(_STATUS, {"failures": failures})).fetchall()
 
 
-async def report_target_status(pool: Pool, declared: Sequence[str], now: Callable[[], datetime]) -> None:
-    """Record which targets are declared, then update the gauges of all until cancelled; every worker does the same."""
-    recorded = False
+async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:
+    """Update the gauges of all targets until cancelled; every worker does the same."""
     while True:
         began = monotonic()
         try:
-            if not recorded:
-                await target_state.declare(pool, declared, now())
-                recorded = True
             for one in await target_statuses(pool, failures=False):
                 waited_s = (now() - one.oldest_at).total_seconds() if one.oldest_at else 0.0
                 metrics.WAITING.labels(one.target).set(one.waiting)

@@ -14,11 +14,6 @@ _READ = "SELECT paused, failures, not_before, asked_wait FROM delivery_targets W
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
 _PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
-_DECLARE = """
-INSERT INTO delivery_targets AS t (target) SELECT * FROM unnest(%s::text[]) AS w (target) ORDER BY target
-ON CONFLICT (target) DO UPDATE SET undeclared_at = NULL WHERE t.undeclared_at IS NOT NULL"""
-_UNDECLARE = """
-UPDATE delivery_targets SET undeclared_at = %s WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])"""
 _UNDECLARED = """
 SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
@@ -43,7 +38,7 @@ class NoSuchTarget(Conflict):
 
 
 class NotDeclared(Conflict):
-    """No targets file names this target any more, so that nobody calls it."""
+    """No live worker's targets file names this target any more, so that nobody calls it."""
 
     def __init__(self, target: str, since: datetime) -> None:
         at = f"{since:%Y-%m-%d %H:%M}"
@@ -58,26 +53,17 @@ class NotDeclared(Conflict):
 
 
 class StillDeclared(Conflict):
-    """A targets file names this target: what waits for it is delivered."""
+    """A live worker's targets file names this target, or did a minute ago: what waits for it is delivered."""
 
     def __init__(self, target: str) -> None:
         super().__init__(
             Text(
-                f"“{target}”仍在目标文件中,其等待的投递不能整体作废或移走;先从目标文件中删除并重启 worker",
+                f"“{target}”仍在目标文件中,其等待的投递不能整体作废或移走;"
+                "先从目标文件中删除,重启所有 worker,一分钟后再试",
                 f"{target} is declared, and what waits for it is not to be let go or moved as a whole: take it out of "
-                "the targets file and start the workers anew first",
+                "the targets file, start all workers anew, and try again a minute later",
             )
         )
-
-
-async def declare(pool: Pool, targets: Sequence[str], now: datetime) -> None:
-    """Record which targets the targets file names, and since when others are named no more; the last to begin is right.
-
-    Raises StoreUnavailable.
-    """
-    async with connected(pool) as connection:
-        await connection.execute(_DECLARE, (list(targets),))
-        await connection.execute(_UNDECLARE, (now, list(targets)))
 
 
 async def check_declared(connection: Connection, targets: Collection[str]) -> None:

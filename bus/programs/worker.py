@@ -7,6 +7,7 @@ from typing import Any
 
 from bus.aio import unless
 from bus.app import Core
+from bus.delivery.declarations import keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import report_target_status
@@ -88,7 +89,8 @@ async def _serve(
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
         declared = [*targets.targets]
-        tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, declared, utc_now))
+        tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
+        tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)

@@ -2,15 +2,16 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bus.cli.delivery import status_line
-from bus.delivery import target_state, undeclared
-from bus.delivery.status import report_target_status, target_statuses
+from bus.delivery import declarations, target_state, undeclared
+from bus.delivery.status import target_statuses
 from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
 from bus.postgres.pool import connected, in_transaction
 from deadletter import redrive_store
@@ -29,18 +30,12 @@ from tests.bus_under_test import eventually
 from tests.databases import KEYS
 from tests.deadletter.letters import DECISION
 from tests.deadletter.test_store import letter_of, rejecting
-from tests.delivery.deliveries import ERP, LEASE, NOW, DeliveryQueue
+from tests.delivery.deliveries import ERP, LEASE, NOW, DeliveryQueue, undeclare
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
 CRM = "crm"
 ENCODE = CODEC.encode_record
-
-
-async def undeclare(delivery_queue: DeliveryQueue) -> None:
-    """Let the ERP be declared no more, the CRM be."""
-    await target_state.declare(delivery_queue.pool, [ERP, CRM], NOW)
-    await target_state.declare(delivery_queue.pool, [CRM], NOW)
 
 
 async def rows(delivery_queue: DeliveryQueue, target: str) -> Sequence[tuple[Any, ...]]:
@@ -66,28 +61,63 @@ async def delivered(delivery_queue: DeliveryQueue) -> list[tuple[str, int]]:
     return target.order
 
 
-async def test_undeclared_is_recorded_by_a_worker_that_begins_and_ends_when_it_is_declared_again(
+@asynccontextmanager
+async def naming(delivery_queue: DeliveryQueue, *targets: str) -> AsyncIterator[None]:
+    """Let a worker live whose file names these targets."""
+    task = asyncio.create_task(declarations.keep_declared(delivery_queue.pool, targets))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def declared(delivery_queue: DeliveryQueue) -> list[str]:
+    """Name the targets that are declared."""
+    return [one.target for one in await target_statuses(delivery_queue.pool) if not one.undeclared_at]
+
+
+async def test_undeclared_is_no_target_that_a_live_worker_names_whoever_began_last(
     delivery_queue: DeliveryQueue,
 ) -> None:
-    for declared in ([ERP, CRM], [CRM], [ERP]):
-        task = asyncio.create_task(report_target_status(delivery_queue.pool, declared, utc_now))
+    pool = delivery_queue.pool
+    await declarations.declare(pool, [ERP, CRM])
+    for _ in range(2):  # an old worker that restarts in a rolling deploy knows no CRM
+        await declarations.declare(pool, [ERP])
+        await declarations.mark_undeclared(pool, [ERP])
+        assert await declared(delivery_queue) == [CRM, ERP]
+    await undeclare(pool, CRM, ERP)
+    assert await declared(delivery_queue) == [ERP]
+    await declarations.declare(pool, [CRM])
+    await declarations.mark_undeclared(pool, [ERP])
+    assert await declared(delivery_queue) == [CRM, ERP]
 
-        async def recorded(declared: Sequence[str] = declared) -> bool:
-            found = await target_statuses(delivery_queue.pool)
-            return sorted(one.target for one in found if not one.undeclared_at) == sorted(declared)
 
-        try:
-            await eventually(recorded)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+async def test_undeclared_is_what_the_workers_that_live_renew_no_more(
+    delivery_queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declarations, "RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr(declarations, "HELD_S", 0.2)
+
+    async def stand(*targets: str) -> None:
+        async def recorded() -> bool:
+            return await declared(delivery_queue) == sorted(targets)
+
+        await eventually(recorded, what=f"{targets} declared")
+
+    async with naming(delivery_queue, ERP, CRM):
+        await stand(CRM, ERP)
+    async with naming(delivery_queue, CRM):
+        await stand(CRM)
+        async with naming(delivery_queue, ERP):
+            await stand(CRM, ERP)
 
 
 async def test_undeclared_target_is_listed_and_marked_as_long_as_something_waits_for_it(
     delivery_queue: DeliveryQueue,
 ) -> None:
     await delivery_queue.add(("T1", 1))
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     crm, erp = await target_statuses(delivery_queue.pool)
     assert (crm.listed, crm.undeclared_at, erp.listed, erp.undeclared_at) == (True, None, True, NOW)
     assert "已不在目标文件 no longer declared since 11-22 08:00" in status_line(erp, NOW)
@@ -103,7 +133,7 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
     query, limits = DeadLetterQuery(target=ERP), RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=10)
     frozen = await in_transaction(pool, freeze, query, limits, DECISION, ENCODE)
     await in_transaction(pool, target_state.pause, ERP, "张工: 盘点")
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     for refused in (
         in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS),
         in_transaction(pool, target_state.resume, ERP, NOW),
@@ -114,7 +144,7 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
             await refused
     assert await delivery_queue.rows("SELECT state FROM letters") == [("open",)] * 2
     assert await delivery_queue.rows("SELECT state FROM redrives") == [("frozen",)]
-    await target_state.declare(pool, [ERP], NOW)
+    await declarations.declare(pool, [ERP])
     assert await in_transaction(pool, target_state.resume, ERP, NOW)
     assert await in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS) == 1
 
@@ -127,7 +157,7 @@ async def test_undeclared_target_stops_a_redrive_under_way_and_its_letters_are_f
     frozen = await in_transaction(pool, freeze, DeadLetterQuery(target=ERP), limits, DECISION, ENCODE)
     await in_transaction(pool, begin, frozen.id)
     assert await redrive_store.step(pool, frozen.id, utc_now(), ENCODE) == Release(count=1)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     ended = await redrive_store.step(pool, frozen.id, utc_now(), ENCODE)
     assert isinstance(ended, End)
     assert not ended.done
@@ -144,7 +174,7 @@ async def test_undeclared_queue_goes_in_bounded_steps_and_whoever_is_killed_betw
     monkeypatch.setattr(undeclared, "TICKETS_MAX", 2)
     await rejecting(delivery_queue, *((f"R{number}", 1) for number in range(4)), parked=4)
     await delivery_queue.add(*((f"S{number}", version) for number in range(3) for version in (1, 2)))
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     pool = delivery_queue.pool
     if moves:
         step = await in_transaction(pool, move_queue, ERP, CRM, DECISION, ENCODE)
@@ -168,7 +198,7 @@ async def test_undeclared_queue_is_let_go_with_its_letters_and_nothing_else_is(d
     await rejecting(delivery_queue, ("R1", 1), ("R1", 2), ("A", 1), parked=1)
     await delivery_queue.add(("A", 2))
     await delivery_queue.add(("A", 1), target=CRM)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     done = await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
     assert done == DiscardedQueue(target=ERP, discarded=3, letters=1, left=0)
     assert await rows(delivery_queue, ERP) == [
@@ -184,7 +214,7 @@ async def test_undeclared_queue_is_let_go_with_its_letters_and_nothing_else_is(d
 
 async def test_undeclared_alone_is_let_go_or_moved_and_to_what_is_declared_alone(delivery_queue: DeliveryQueue) -> None:
     await delivery_queue.add(("T1", 1))
-    await target_state.declare(delivery_queue.pool, [ERP, CRM], NOW)
+    await declarations.declare(delivery_queue.pool, [ERP, CRM])
     pool = delivery_queue.pool
     for order in (
         in_transaction(pool, discard_queue, ERP, DECISION, ENCODE),
@@ -192,7 +222,7 @@ async def test_undeclared_alone_is_let_go_or_moved_and_to_what_is_declared_alone
     ):
         with pytest.raises(StillDeclared):
             await order
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     for other, error in (("crmm", NoSuchTarget), (ERP, NotDeclared)):
         with pytest.raises(error):
             await in_transaction(pool, move_queue, ERP, other, DECISION, ENCODE)
@@ -208,7 +238,7 @@ async def test_undeclared_queue_moves_in_order_per_ticket_and_doubles_nothing(de
     (done,) = [one for one in await delivery_queue.claim(target=CRM) if one.ticket_id == "T1"]
     await delivery_queue.done(done, target=CRM)
     await delivery_queue.rows("UPDATE delivery_heads SET unsure = false, attempts = 0 WHERE target = 'crm' RETURNING 1")
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=3, known=2, letters=2, left=0)
     arrived = await delivered(delivery_queue)
     assert [one for one in arrived if one[0] == "R1"] == [("R1", 1), ("R1", 3), ("R1", 5)]
@@ -226,7 +256,7 @@ async def test_undeclared_queue_keeps_tickets_of_which_the_other_target_had_or_h
     for claim in await delivery_queue.claim(target=CRM):
         if claim.ticket_id == "DONE":
             await delivery_queue.done(claim, target=CRM)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     done = await moved(delivery_queue)
     assert (done.moved, done.known, done.left) == (1, 0, 2)
     waiting = [(ticket, version) for ticket, version, state in await rows(delivery_queue, ERP) if state == "waiting"]
@@ -238,7 +268,7 @@ async def test_undeclared_queue_keeps_what_was_edited_for_its_target_alone(deliv
     number = await letter_of(delivery_queue, "R1")
     async with connected(delivery_queue.pool) as connection:
         await replace(connection, number, b"copy", DECISION, ENCODE)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=1, known=0, letters=1, left=1)
     assert await delivery_queue.rows("SELECT ticket_id FROM letters WHERE state = 'open'") == [("R1",)]
 
@@ -248,7 +278,7 @@ async def test_undeclared_queue_keeps_what_a_call_may_be_under_way_for_until_its
 ) -> None:
     await delivery_queue.add(("T1", 1), ("T1", 2), ("T2", 1), now=DECISION.at)
     (called,) = await delivery_queue.claim(1, now=DECISION.at)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     assert (await moved(delivery_queue)).left == (2 if called.ticket_id == "T1" else 1)
     done = await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
     assert (done.discarded, done.left > 0) == (0, True)
@@ -260,7 +290,7 @@ async def test_undeclared_queue_keeps_what_a_call_may_be_under_way_for_until_its
 async def test_undeclared_queue_keeps_what_may_have_taken_effect_at_its_target(delivery_queue: DeliveryQueue) -> None:
     await delivery_queue.add(("T1", 1), ("T2", 1), now=DECISION.at)
     (called,) = await delivery_queue.claim(1, now=DECISION.at)
-    await undeclare(delivery_queue)
+    await undeclare(delivery_queue.pool, ERP, CRM)
     over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
     done = await in_transaction(delivery_queue.pool, move_queue, ERP, CRM, over, ENCODE)
     assert (done.moved, done.left) == (1, 1)

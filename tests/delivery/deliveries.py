@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from bus.delivery import queue
+from bus.delivery import declarations, queue
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
 from bus.domain.events import NoteAdded, Recorded
 from bus.domain.terms import TicketId
@@ -80,6 +80,14 @@ class DeliveryQueue:
         """Ask the database."""
         async with connected(self.pool) as connection:
             return await (await connection.execute(query.encode())).fetchall()
+
+
+async def undeclare(pool: Pool, target: str, *others: str, since: datetime = NOW) -> None:
+    """Let a target be named by no worker since a time, and others be named."""
+    await declarations.declare(pool, [target, *others])
+    async with connected(pool) as connection:
+        await connection.execute("UPDATE delivery_targets SET declared_at = %s WHERE target = %s", (since, target))
+    await declarations.mark_undeclared(pool, others)
 
 
 def event(ticket_id: str, version: int) -> Recorded:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from bus.delivery import target_state
+from bus.delivery import declarations, target_state
 from bus.domain.commands import Note
 from bus.domain.terms import CommandId
 from bus.gateway.auth.binding import Binding, Client
@@ -17,6 +17,7 @@ from bus.gateway.routes.deadletter_requests import FreezeRedrive, RetryLetters, 
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from schemas.messages import CommandSent
 from tests.deadletter.test_store import deliver, rejecting
+from tests.delivery.deliveries import undeclare
 from tests.delivery.scripted import Scripted
 from tests.gateway.real_deadletters import FREEZE, GONE, NOON, WHY, DeadLetterApi, api, put_input, refused
 from tests.schemas.codecs import CODEC
@@ -146,10 +147,10 @@ async def test_deadletters_what_waits_for_a_target_that_is_no_longer_declared_is
     api: DeadLetterApi,
 ) -> None:
     number, pool = await api.letter(), api.delivery_queue.pool
-    await target_state.declare(pool, ["erp", "crm"], NOON)
+    await declarations.declare(pool, ["erp", "crm"])
     for path, body in (("erp/discard", WHY), ("erp/move", {"to": "crm", **WHY})):
         assert refused(await api.post(f"/v1/deliveries/{path}", body)) == (409, "still_declared", "target")
-    await target_state.declare(pool, ["crm"], NOON)
+    await undeclare(pool, "erp", "crm", since=NOON)
     listed = {one["target"]: one["undeclared_at"] for one in (await api.get("/v1/deliveries"))["deliveries"]}
     assert listed == {"crm": None, "erp": NOON.isoformat()}
     for answer in (

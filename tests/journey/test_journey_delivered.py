@@ -192,8 +192,6 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
     assert "对方要求 2026-11-22 08:05:00 UTC 前不要调用" in said(await told(core, ticket_id))[3]
     await in_transaction(core.pool, target_state.pause, "erp", "张工: 盘点")
     assert said(await told(core, ticket_id))[3] == "erp 已暂停:张工: 盘点。恢复用 delivery resume erp"
-    await target_state.declare(core.pool, [], NOW)
-    assert said(await told(core, ticket_id))[3].startswith("erp 已不在目标文件中")
 
 
 async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_keeps_its_decisions(core: Core) -> None:
