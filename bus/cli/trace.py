@@ -110,7 +110,8 @@ def _note(hop: dict[str, Any]) -> str:
         case {"hop": "delivery_waiting", "behind": behind}:
             return f"在 v{behind} 之后 behind it" + (f", 死信 letter {hop['letter']}" if hop["letter"] else "")
         case {"hop": "delivery_waiting"}:
-            return f"{hop['attempts']}×, {failure_line(hop)}, 下次 next {hop['next_at']:%Y-%m-%d %H:%M:%S}"
+            again = f", 下次 next {hop['next_at']:%Y-%m-%d %H:%M:%S}" if hop["next_at"] else ""
+            return f"{hop['attempts']}×, {failure_line(hop)}{again}"
         case _:
             return ""
 

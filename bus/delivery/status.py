@@ -28,8 +28,9 @@ WITH waiting AS (
     SELECT target, count(*) AS overdue FROM deliveries WHERE state = 'waiting' AND overdue_at IS NOT NULL
     GROUP BY target
 ), heads AS (
-    SELECT target, max(attempts) AS attempts, count(*) FILTER (WHERE parked) AS parked,
-           count(*) FILTER (WHERE attempts > 0 AND NOT parked) AS failing
+    SELECT target, count(*) FILTER (WHERE parked) AS parked,
+           max(attempts) FILTER (WHERE failures <> '[]' AND NOT parked) AS attempts,
+           count(*) FILTER (WHERE failures <> '[]' AND NOT parked) AS failing
     FROM delivery_heads GROUP BY target
 ), last AS (
     SELECT DISTINCT ON (target) target, failures->-1 AS last_failure FROM delivery_heads
@@ -47,9 +48,9 @@ FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (ta
 class TargetStatus:
     """A target's figures. `waiting` counts all deliveries that are not settled, also behind letters, but not letters.
 
-    `parked`: letters. `failing`: tickets whose oldest delivery was tried in vain, at most `attempts` times.
-    `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the wait
-    (`asked_wait`) or its breaker is open.
+    `parked`: letters. `failing`: tickets whose oldest delivery failed and is tried again, the most tried one `attempts`
+    times. `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the
+    wait (`asked_wait`) or its breaker is open.
     `undeclared_at`: since when no live worker's targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
     attempt as it was written down.

@@ -149,7 +149,8 @@ def _delivered(row: DeliveryRow) -> Iterable[tuple[int, Hop]]:
     elif row.head != row.version:
         yield row.version, {"hop": "delivery_waiting", **end, "behind": row.head, "letter": row.letter}
     elif row.letter is None:
-        waits = {"attempts": row.attempts, "next_at": row.next_at, "kind": None}
+        held = row.undeclared_at or row.paused  # nobody knows when it is tried again
+        waits = {"attempts": row.attempts, "next_at": None if held else row.next_at, "kind": None}
         yield row.version, {"hop": "delivery_waiting", **end, **waits, **_last(row.failure)}
 
 

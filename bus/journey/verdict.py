@@ -72,13 +72,13 @@ def _waiting(
     target: str, some: Sequence[DeliveryRow], letter: DeadLetterRow | None, now: datetime
 ) -> list[VerdictLine]:
     head, behind = some[0], [one.version for one in some[1:]]
-    lines = [_dead(letter)] if letter else [_queued(head, now)]
+    lines = [_dead(letter, head)] if letter else [_queued(head, now)]
     if behind:
         before = (f"死信 {letter.id}", f"letter {letter.id}") if letter else (f" v{head.version}", f"v{head.version}")
         zh, en = _named(behind)
         lines.append({"zh": f"{zh} → {target} 在{before[0]} 之后等待", "en": f"{en} → {target}: behind {before[1]}"})
     if head.undeclared_at is not None:
-        lines.append(_undeclared(head.target))
+        lines.append(_undeclared(head.target, head.undeclared_at))
     elif head.paused is not None:
         lines.append(
             {
@@ -91,13 +91,15 @@ def _waiting(
     return lines
 
 
-def _dead(letter: DeadLetterRow) -> VerdictLine:
+def _dead(letter: DeadLetterRow, head: DeliveryRow) -> VerdictLine:
     place, number = f"v{letter.version} → {letter.target}", letter.id
+    zh = f"{place} 死信 {number}:{_short(letter.detail)}。用 deadletter show {number} 查看"
+    en = f"{place} is dead letter {number} ({letter.kind}): see `ticketbus deadletter show {number}`"
+    if head.undeclared_at is not None:  # it cannot be sent again: what ends that is said of the target
+        return {"zh": zh, "en": en}
     return {
-        "zh": f"{place} 死信 {number}:{_short(letter.detail)}。用 deadletter show {number} 查看,"
-        f"修好后 deadletter retry {number},不再需要则 deadletter discard {number}",
-        "en": f"{place} is dead letter {number} ({letter.kind}): see `ticketbus deadletter show {number}`, "
-        "mend the cause, then `deadletter retry`, or `deadletter discard`",
+        "zh": f"{zh},修好后 deadletter retry {number},不再需要则 deadletter discard {number}",
+        "en": f"{en}, mend the cause, then `deadletter retry`, or `deadletter discard`",
     }
 
 
@@ -105,21 +107,35 @@ def _queued(head: DeliveryRow, now: datetime) -> VerdictLine:
     place, since = f"v{head.version} → {head.target}", _at(head.enqueued_at)
     if not head.attempts:
         return {"zh": f"{place} 自 {since} 排队,尚未投递", "en": f"{place} is queued since {since}, not tried yet"}
-    later = _at(head.next_at) if head.next_at and head.next_at > now else ""
     kind = head.failure["kind"] if head.failure else None
     last = (f",上次 {kind}", f", last {kind}") if kind else ("", "")
+    zh, en = _again(head, now)
     return {
-        "zh": f"{place} 等待投递:已试 {head.attempts} 次{last[0]}," + (f"最早 {later} 再试" if later else "即将再试"),
-        "en": f"{place} waits: tried {head.attempts} times{last[1]}, "
-        + (f"again at {later} at the earliest" if later else "due again now"),
+        "zh": f"{place} 等待投递:已试 {head.attempts} 次{last[0]},{zh}",
+        "en": f"{place} waits: tried {head.attempts} times{last[1]}, {en}",
     }
 
 
-def _undeclared(target: str) -> VerdictLine:
+def _again(head: DeliveryRow, now: datetime) -> tuple[str, str]:
+    """Say when a delivery that was tried is tried again: never before what holds its target ends."""
+    if head.undeclared_at is not None:
+        return "不会再试", "not tried again as things stand"
+    if head.paused is not None:
+        return "恢复后再试", "again once the target is resumed"
+    until = max((at for at in (head.next_at, head.not_before) if at and at > now), default=None)
+    if until is None:
+        return "即将再试", "due again now"
+    return f"最早 {_at(until)} 再试", f"again at {_at(until)} at the earliest"
+
+
+def _undeclared(target: str, since: datetime) -> VerdictLine:
+    move = f"ticketbus delivery move {target} --to OTHER --by NAME --why WHY"
+    discard = f"ticketbus delivery discard {target} --by NAME --why WHY"
     return {
-        "zh": f"{target} 已不在目标文件中,没有 worker 调用它:用 delivery move 移到另一目标,或 delivery discard 作废",
-        "en": f"{target} is no longer declared, so that no worker calls it: `ticketbus delivery move` "
-        "to another target, or `delivery discard`",
+        "zh": f"{target} 自 {_at(since)} 起不在任何运行中 worker 的目标文件中,没有 worker 调用它:"
+        f"重新写入目标文件并重启 worker,或移到另一目标 `{move}`,或作废 `{discard}`",
+        "en": f"{target} is in no running worker's targets file since {_at(since)}, so that no worker calls it: put it "
+        f"back and start the workers anew, or `{move}`, or `{discard}`",
     }
 
 

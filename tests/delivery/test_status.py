@@ -7,6 +7,7 @@ from bus.cli.delivery import status_line
 from bus.delivery import target_state
 from bus.delivery.status import TargetStatus, target_statuses
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.domain.terms import TicketId
 from bus.postgres.pool import in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, NOW, DeliveryQueue
@@ -33,6 +34,23 @@ async def test_status_waiting_does_not_count_letters_and_counts_what_is_behind_t
     await delivery_queue.add(("T1", 2), ("T1", 3), ("T3", 1), now=NOW + timedelta(minutes=5))
     found = await status(delivery_queue)
     assert (found.waiting, found.parked, found.oldest_at) == (3, 2, NOW + timedelta(minutes=5))
+
+
+async def test_status_failing_is_what_has_failed_and_no_first_attempt_under_way_and_no_letter(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await target_state.begin(delivery_queue.pool, ERP)
+    await delivery_queue.add(("T1", 1), ("T2", 1), ("T3", 1))
+    claims = {claim.ticket_id: claim for claim in await delivery_queue.claim()}
+    found = await status(delivery_queue)
+    assert (found.failing, found.attempts) == (0, 0)
+    await delivery_queue.failed(claims[TicketId("T1")], at=NOW)
+    await delivery_queue.failed(claims[TicketId("T2")], parked=True)
+    found = await status(delivery_queue)
+    assert (found.failing, found.attempts, found.parked) == (1, 1, 1)
+    assert len(await delivery_queue.claim()) == 1, "it is tried again, and has still failed"
+    found = await status(delivery_queue)
+    assert (found.failing, found.attempts) == (1, 2)
 
 
 async def test_status_tells_of_the_wait_that_a_target_asked_for_and_resume_ends_it_for_its_rows_too(
