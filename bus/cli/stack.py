@@ -1,5 +1,6 @@
 """`ticketbus up`, `fetch`, `down`, `status`, `env` and `doctor`: the whole bus on one machine."""
 
+import asyncio
 import dataclasses
 import json
 import shlex
@@ -41,11 +42,13 @@ def up(
     from bus.local.parts import program
     from bus.local.remote import start_detached
     from bus.local.stack import LocalStack
+    from bus.programs.worker import checked_targets
     from bus.rules_config import load_rules
 
     settings, directory = _settings(data)
     if not parts_only:
-        load_rules(settings)  # a rules file that cannot be read is said before anything starts
+        load_rules(settings)  # a file that a program cannot use is named before anything starts
+        asyncio.run(checked_targets(settings))
     if detach:
         start_detached(directory, arguments=["--parts-only"] if parts_only else [], say=_say)
         return

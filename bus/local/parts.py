@@ -36,11 +36,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPart:
-    """Something that the supervisor keeps running."""
+    """Something that the supervisor keeps running; without `answers` nothing can be asked whether it is ready."""
 
     name: str
     start: Callable[[], Child]
-    answers: Callable[[], bool]
+    answers: Callable[[], bool] | None
     answer_s_max: float
     grace_s: float
 
@@ -202,7 +202,7 @@ def _required(jars: Jars | None) -> Jars:
 
 
 def wanted_programs(programs: Sequence[Program], state: StackState, data: Path) -> list[LocalPart]:
-    """Answer the programs as parts; the gateway tells readiness, the others count once they run."""
+    """Answer the programs as parts; the gateway tells readiness, the others count while they run."""
 
     def part(each: Program) -> LocalPart:
         ready = f"http://127.0.0.1:{state.ports['http']}{READY}"
@@ -211,7 +211,7 @@ def wanted_programs(programs: Sequence[Program], state: StackState, data: Path) 
             start=lambda: spawn(
                 each.name, each.argv, log=data / "logs" / f"{each.name}.log", env=environment(state, data)
             ),
-            answers=(lambda: http_ok(ready)) if each.name == GATEWAY else lambda: True,
+            answers=(lambda: http_ok(ready)) if each.name == GATEWAY else None,
             answer_s_max=60,
             grace_s=15,
         )

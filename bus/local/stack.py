@@ -136,7 +136,7 @@ class LocalStack:
                 each.backoff_s = 1.0 if now - each.since > _STEADY_S else min(each.backoff_s * 2, _BACKOFF_S_MAX)
                 each.again_at = now + each.backoff_s
                 self.say(f"{each.part.name} ended with {code}; starting it again in {each.backoff_s:.0f} s")
-                self.say(f"  its log: {each.child.log}")
+                self.say(f"  its log, {each.child.log}, ends with:\n{each.child.last_words(3)}")
             elif now >= each.again_at:
                 each.child, each.since, each.again_at = each.part.start(), now, None
                 self.state.processes[each.part.name] = each.child.identity
@@ -213,20 +213,25 @@ class LocalStack:
         return kept
 
     def _await(self, started: Sequence[Kept]) -> None:
-        waiting = list(started)
-        while waiting:
-            for each in tuple(waiting):
+        """Wait until all answer that can be asked. Whatever ends meanwhile, also after it answered, ends the start."""
+        waiting = {each.part.name: each.part.answers for each in started if each.part.answers}
+        while True:
+            for each in started:
                 name, took_s = each.part.name, time.monotonic() - each.since
                 if (code := each.child.ended()) is not None:
                     raise LocalStackError(f"{name} ended with {code} while starting:\n{each.child.last_words()}")
-                if each.part.answers():
+                if name in waiting and waiting[name]():
                     self.say(f"{name} answers after {took_s:.1f} s")
-                    waiting.remove(each)
-                elif took_s > each.part.answer_s_max:
+                    del waiting[name]
+                elif name in waiting and took_s > each.part.answer_s_max:
                     raise LocalStackError(f"{name} does not answer after {took_s:.0f} s:\n{each.child.last_words()}")
             self._check_interrupted()
-            if waiting:
-                time.sleep(_POLL_S / 2)
+            if not waiting:
+                break
+            time.sleep(_POLL_S / 2)
+        for each in started:
+            if not each.part.answers:
+                self.say(f"{each.part.name} runs")
 
     async def _prepare(self, prepare: Prepare) -> None:
         task = asyncio.ensure_future(prepare(borrow(self.settings, self.state.lends)))

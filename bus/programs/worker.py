@@ -48,17 +48,27 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
     Raises ConfigFileInvalid before anything runs.
     """
-    names, targets = frozenset(wanted), targets_config_of(settings)
-    sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
-    days_kept(settings.keep_days)
-    if DELIVERY in names:
-        await check_targets(settings, targets)
+    names = frozenset(wanted)
+    targets = await checked_targets(settings, names)
     health = ProgramHealth()
     health.watch("postgres", lambda: "not reached yet")
     if settings.metrics_port:
         serve_health(health, settings.http_host, settings.metrics_port)
     await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, targets, health))
     await end_with_leftovers()
+
+
+async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -> TargetsConfig:
+    """Read what a worker of these stages is configured by, before anything runs; gives the targets.
+
+    Raises ConfigFileInvalid, SettingsInvalid.
+    """
+    targets = targets_config_of(settings)
+    sources(settings)
+    days_kept(settings.keep_days)
+    if DELIVERY in names:
+        await check_targets(settings, targets)
+    return targets
 
 
 async def _serve(

@@ -100,6 +100,39 @@ def test_stack_a_program_that_cannot_start_is_told_with_its_last_words(outside: 
     assert (state.phase, state.processes) == ("stopped", {})
 
 
+def test_stack_no_program_is_said_to_answer_that_ended_and_nothing_is_ready(
+    outside: MakeSettings, data: Path, said: list[str]
+) -> None:
+    slow = Program(name="gateway", argv=[sys.executable, "-c", f"import time; time.sleep(1)\n{GATEWAY}"])
+    broken = Program(name="worker", argv=[sys.executable, "-c", "import sys; sys.exit('targets.yaml: erp: no url')"])
+    stack = LocalStack(data=data, settings=outside(), programs=[slow, broken], say=said.append)
+    with pytest.raises(LocalStackError, match=r"(?s)worker ended with 1 while starting.*targets.yaml: erp: no url"):
+        stack.start()
+    assert not [line for line in said if line.startswith(("worker", "ready"))]
+
+
+def test_stack_up_with_a_targets_file_that_no_worker_takes_names_file_and_fault_and_starts_nothing(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "targets.yaml"
+    file.write_text(
+        "targets: {erp: {adapter: crm-callback, events: all, options: {url: 'https://e', secrets: [NO_X]}}}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bus", "up", "--data", str(tmp_path / "data")],
+        env={**os.environ, "TICKETBUS_TARGETS_FILE": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert str(file) in done.stderr
+    assert "NO_X" in done.stderr
+    assert "answers" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_stack_what_a_killed_supervisor_left_is_stopped_before_anything_starts(
     outside: MakeSettings, data: Path, said: list[str]
 ) -> None:
