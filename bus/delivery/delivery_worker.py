@@ -103,9 +103,9 @@ class DeliveryWorker:
             self._poll.reset()  # nothing was asked: the rate alone is waited for
             return []
         async with connected(self.pool) as connection:
-            paused, stood = await target_state.read(connection, self.name, lock=False)
+            paused, resumed_at, stood = await target_state.read(connection, self.name, lock=False)
             if not target_state.at_rest(stood, now) or any(one.failure for one in self._finished):
-                paused, stood = await target_state.read(connection, self.name, lock=True)
+                paused, resumed_at, stood = await target_state.read(connection, self.name, lock=True)
             judged = judge(
                 self.name,
                 self._finished,
@@ -113,6 +113,7 @@ class DeliveryWorker:
                 breaker=stood,
                 recent=self._recent,
                 now=now,
+                not_before=now if paused else resumed_at,
                 chance=self.chance,
             )
             held = await queue.settle(connection, self.name, judged.ended, judged.again, now)

@@ -46,8 +46,12 @@ def judge(
     recent: Sequence[bool],
     now: datetime,
     chance: Callable[[], float],
+    not_before: datetime | None = None,
 ) -> Settlement:
-    """Judge attempts in the order in which they came back."""
+    """Judge attempts in the order in which they came back.
+
+    `not_before`: no row's time begins before it, that is when the target's last pause ended, or now while it is paused.
+    """
     ended, again, parked = list[EndedClaim](), list[FailedClaim](), list[ParkedDelivery]()
     for one in finished:
         if one.failure is None:
@@ -61,7 +65,9 @@ def judge(
         failed_attempt = written_down(one.failure, at=now, probe=probe, recorded=one.recorded)
         asked_s = asked_wait_s(failure, config.limits)
         breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
-        match triage(failure, _tried(one.claim, failed_attempt, now), config.limits, now=now, jitter=chance()):
+        match triage(
+            failure, _tried(one.claim, failed_attempt, now, not_before), config.limits, now=now, jitter=chance()
+        ):
             case Retry(at=at):
                 again.append(FailedClaim(claim=one.claim, at=at, unsure=one.unsure, failure=failed_attempt))
             case Park(reason=reason):
@@ -106,14 +112,15 @@ def written_down(
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 
 
-def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime) -> AttemptHistory:
+def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime, not_before: datetime | None) -> AttemptHistory:
     """Sum up the row's attempts; a probe of a target that is down does not count against the row.
 
-    Its time begins anew after the target wanted no calls: how long the pause was is not the row's fault.
+    Its time begins anew after a pause, and after the target wanted no calls: how long that was is not the row's fault.
     """
     counted = sum(
         one["kind"] == failed_attempt["kind"] and not one.get("probe") for one in (*claim.failures, failed_attempt)
     )
     gone = max((number for number, one in enumerate(claim.failures) if one["kind"] == FailureKind.GONE), default=-1)
     since = datetime.fromisoformat(claim.failures[gone + 1]["at"]) if claim.failures[gone + 1 :] else now
+    since = max(since, not_before) if not_before else since
     return AttemptHistory(since=since, attempts=claim.attempt, counted=counted)

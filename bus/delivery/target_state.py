@@ -10,7 +10,7 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
-_READ = "SELECT paused, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"
+_READ = "SELECT paused, resumed_at, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
 _PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
@@ -18,8 +18,9 @@ _UNDECLARED = """
 SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
-UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false
-WHERE target = %s AND (paused IS NOT NULL OR not_before > %s)"""
+UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false,
+    resumed_at = CASE WHEN paused IS NOT NULL THEN %(now)s ELSE resumed_at END
+WHERE target = %(target)s AND (paused IS NOT NULL OR not_before > %(now)s)"""
 # Not what a call may be under way for: the end of its lease is told from no other time. In one lock order.
 _RETRY_NOW = """
 UPDATE delivery_heads SET next_at = %(now)s WHERE target = %(target)s AND ticket_id = ANY (ARRAY(
@@ -96,12 +97,15 @@ async def begin(pool: Pool, target: str) -> None:
         await connection.execute(_BEGIN, (target,))
 
 
-async def read(connection: Connection, target: str, *, lock: bool) -> tuple[str | None, Breaker]:
-    """Read why a target is paused, if it is, and its breaker; with `lock` the row is locked for this transaction."""
+async def read(connection: Connection, target: str, *, lock: bool) -> tuple[str | None, datetime | None, Breaker]:
+    """Read why a target is paused, if it is, when its last pause ended, and its breaker.
+
+    With `lock` the row is locked for this transaction.
+    """
     query = _READ + " FOR UPDATE" if lock else _READ
     row = await (await connection.execute(query.encode(), (target,))).fetchone()
-    paused, failures, not_before, asked_wait = row or (None, 0, None, False)
-    return paused, Breaker(failures=failures, not_before=not_before, asked_wait=asked_wait)
+    paused, resumed_at, failures, not_before, asked_wait = row or (None, None, 0, None, False)
+    return paused, resumed_at, Breaker(failures=failures, not_before=not_before, asked_wait=asked_wait)
 
 
 async def write(connection: Connection, target: str, breaker: Breaker) -> None:
@@ -123,11 +127,12 @@ async def pause(connection: Connection, target: str, why: str) -> None:
 async def resume(connection: Connection, target: str, now: datetime) -> bool:
     """Let it be called again at once, its breaker closed; also when it asked for a wait that is not over.
 
-    False when nothing held it. Raises NoSuchTarget, NotDeclared.
+    After a pause the rows that were tried have their whole deadline again. False when nothing held it.
+    Raises NoSuchTarget, NotDeclared.
     """
     await check_known(connection, target)
     await check_declared(connection, [target])
-    if (await connection.execute(_RESUME, (target, now))).rowcount:
+    if (await connection.execute(_RESUME, {"target": target, "now": now})).rowcount:
         await connection.execute(_RETRY_NOW, {"target": target, "now": now})
         return True
     return False

@@ -143,7 +143,7 @@ class PushSessions:
             await self._settle(connection, answered, unanswered, now)
         del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
         async with connected(self.pool) as connection:
-            paused, _ = await target_state.read(connection, self.name, lock=False)
+            paused, *_ = await target_state.read(connection, self.name, lock=False)
             pushes = [] if paused else await self._claimed(connection, anew, now)
         if not paused:
             self._anew -= anew
