@@ -1,11 +1,12 @@
 """The settings page, drawn from the Settings class."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from bus.docgen.markdown import code, codes, document, table
 from bus.docgen.shapes import spelled
@@ -26,6 +27,15 @@ _COMPUTED: Mapping[str, str] = {
     "keep_days": "{}",
     "webhook_secrets": "",
 }
+_BOUNDS: Mapping[str, str] = {
+    "ge": "at least {}",
+    "gt": "above {}",
+    "le": "at most {}",
+    "lt": "below {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "of the form {}",
+}
 _SHAPES: Mapping[Any, str] = {Path: "path", timedelta: "ISO 8601 duration", SecretStr: "secret"}
 
 
@@ -42,7 +52,13 @@ def page() -> str:
 def _row(name: str) -> tuple[str, ...]:
     field = Settings.model_fields[name]
     default = _COMPUTED[name] if field.default_factory else _default(field.default)
-    return code(variables()[name]), _shape(field.annotation), default, field.description or ""
+    return code(variables()[name]), _shape(field.annotation) + _limits(field.metadata), default, field.description or ""
+
+
+def _limits(metadata: Iterable[Any]) -> str:
+    """Spell the limits of a value, as its annotation has them: what is beyond them is refused at the start. Pure."""
+    given = [(word, getattr(one, name)) for one in metadata for name, word in _BOUNDS.items() if hasattr(one, name)]
+    return "".join(f", {word.format(code(str(limit)))}" for word, limit in given if limit is not None)
 
 
 def _default(value: object) -> str:
@@ -62,7 +78,15 @@ def _shape(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return f"one of {codes(args)}"
     if get_origin(hint) is dict:
-        return "JSON object of lists of secrets" if get_origin(args[1]) is list else "JSON object of integers"
+        return (
+            "JSON object of lists of secrets" if get_origin(args[1]) is list else _each("JSON object of integers", args)
+        )
     if get_origin(hint) is list:
-        return "JSON list of secrets" if SecretStr in get_args(args[0]) else "JSON list"
+        return _each("JSON list of secrets", args) if SecretStr in get_args(args[0]) else "JSON list"
     return _SHAPES.get(hint) or spelled(hint)
+
+
+def _each(shape: str, args: Sequence[Any]) -> str:
+    """Spell a shape with the limits of what it holds. Pure."""
+    limits = [_limits(one.metadata) for one in get_args(args[-1])[1:] if isinstance(one, FieldInfo)]
+    return shape + (f", each {limits[0].removeprefix(', ')}" if limits and limits[0] else "")

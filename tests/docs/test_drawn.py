@@ -60,3 +60,15 @@ def test_drawn_every_event_command_and_setting_is_on_its_page() -> None:
 
 def test_drawn_a_bar_in_a_cell_does_not_end_it() -> None:
     assert table(("a",), [("x|y",)]).splitlines()[-1] == r"| x\|y |"
+
+
+def test_drawn_a_setting_with_limits_says_them_as_it_is_refused_beyond_them() -> None:
+    page = pages()["docs/settings.md"]
+    for name, limits in (
+        ("TICKETBUS_HTTP_PORT", "integer, at least `1`, at most `65535`"),
+        ("TICKETBUS_CLIENT_RATE_PER_S", "number, above `0`"),
+        ("TICKETBUS_ANSWER_BYTES_MAX", "integer, at least `1048576`"),
+        ("TICKETBUS_INTAKE_SECRETS", "JSON list of secrets, each at least `32` long"),
+        ("TICKETBUS_KEEP_DAYS", "JSON object of integers, each at least `1`, at most `36500`"),
+    ):
+        assert f"| `{name}` | {limits} |" in page

@@ -120,6 +120,8 @@ async def test_deadletters_asked_the_description_says_what_the_room_takes(gatewa
     assert schema["properties"]["rate_per_s"]["minimum"] == 0.01
     assert schema["additionalProperties"] is False
     assert "sre, admin" in freeze["description"]
+    resume = described["/v1/deliveries/{target}/resume"]["post"]
+    assert [freeze["requestBody"]["required"], resume["requestBody"]["required"]] == [True, False]
     edit = described["/v1/deadletters/{letter}/edit"]["post"]
     assert "letter" not in edit["requestBody"]["content"]["application/json"]["schema"]["properties"]
     operations = [one["operationId"] for methods in paths.values() for one in methods.values() if "operationId" in one]

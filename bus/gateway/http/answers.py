@@ -49,7 +49,10 @@ class SpooledAnswer(TypedDict):
 
 
 class Responsibility(TypedDict):
-    """Who did what last (R8)."""
+    """Who did what last (R8).
+
+    `last_at`: when `last_action` happened, by the ticket's own time, which never runs back.
+    """
 
     creator: str
     assigner: str

@@ -178,11 +178,13 @@ def request_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
 def _posting(cls: type, schema: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:
     shape = {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$"}
     key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": shape}
+    content = {"application/json": {"schema": _inlined(schema)}}
     return {
         "operationId": kebab(cls),
         "summary": (cls.__doc__ or "").splitlines()[0],
         "parameters": [key],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema)}}},
+        # Without a body it is an empty object.
+        "requestBody": {"required": bool(schema.get("required")), "content": content},
         "description": f"{kebab(cls)}. Roles: {', '.join(roles)}.",
         "security": [{"bearer": []}],
     }

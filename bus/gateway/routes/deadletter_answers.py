@@ -10,7 +10,11 @@ from bus.gateway.http.answers import DecisionAnswer
 
 
 class LettersOfCause(TypedDict):
-    """Open dead letters that one repair would mend."""
+    """Open dead letters that one repair would mend.
+
+    `first_at` and `last_at`: when the oldest and the newest of them died. `sample` is one's number, `detail` and
+    `message` its own; `behind` counts what waits behind all of them.
+    """
 
     cause: str
     origin: str

@@ -22,6 +22,8 @@ Name = Annotated[str, Field(max_length=SHORT_MAX)]
 _SEEN = rf"[^\s\x1c-\x1f\x85{INVISIBLE}]"  # a character that is not blank
 NotBlank = Annotated[str, Field(max_length=SHORT_MAX, pattern=_SEEN)]
 
+After = Annotated[Name, Field(description="`next` of the answer before, to go on where it ended")]
+
 
 class RequestModel(BaseModel):
     """A request to the dead-letter service; no value is converted, and an unknown field is refused."""
@@ -117,7 +119,7 @@ class DiscardQueue(RequestModel):
 
     target: str
     why: NotBlank
-    after: Name = ""
+    after: After = ""
 
 
 class MoveQueue(RequestModel):
@@ -129,7 +131,7 @@ class MoveQueue(RequestModel):
     target: str
     to: NotBlank
     why: NotBlank
-    after: Name = ""
+    after: After = ""
 
 
 DeadLetterRequest = (
