@@ -20,7 +20,8 @@ _UNSURE = """
 SELECT ticket_id FROM delivery_heads
 WHERE target = %s AND ticket_id = ANY (%s) AND (unsure OR failures->-1->>'kind' = 'unknown')"""
 # A ticket's rows move unless the other target had a later event of the ticket, or has one in hand: a call, a letter, an
-# edited copy or a redrive. What it has already does not count.
+# edited copy or a redrive. What it has already does not count. OFFSET 0: each ticket is looked up by the key; as a join
+# with a target whose rows are newer than its statistics, a step of 1,000 tickets took half a minute.
 _MOVABLE = """
 WITH mine AS (
     SELECT m.ticket_id, min(m.version) FILTER (WHERE o.version IS NULL) AS first FROM deliveries m
@@ -30,7 +31,8 @@ SELECT ticket_id FROM mine WHERE NOT EXISTS (
     SELECT FROM deliveries d
     LEFT JOIN delivery_heads h ON (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version)
     WHERE d.target = %(other)s AND d.ticket_id = mine.ticket_id AND d.version > mine.first
-        AND (d.state <> 'waiting' OR h.parked OR h.unsure OR h.edited IS NOT NULL OR h.redrive IS NOT NULL))
+        AND (d.state <> 'waiting' OR h.parked OR h.unsure OR h.edited IS NOT NULL OR h.redrive IS NOT NULL)
+    OFFSET 0)
 ORDER BY ticket_id"""
 _ADD = """
 WITH added AS (
