@@ -29,6 +29,7 @@ from bus.postgres.fold_names import fold_names
 from bus.postgres.migrate import migrate
 from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import APPLICATION, Pool, connected, open_pool
+from bus.postgres.refold import fold_again
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
@@ -123,6 +124,8 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
             for meeting in await fold_names(connection, keys, settings.dedupe_window):
                 say(str(meeting.text))
             codec = await load_codec(connection)
+        if folded := await fold_again(pool, codec):
+            say(f"{folded} states of tickets folded again, that an earlier version stored")
         if queued := await queue_unpublished(pool, codec.encode_record):
             say(f"{queued} records of dead letters queued, that were not published yet")
         if settings.token:

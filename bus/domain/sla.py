@@ -68,13 +68,17 @@ def withdrawn(ticket: Ticket, events: Sequence[Event], at: datetime) -> tuple[Ev
 def stopped_in_time(ticket: Ticket, name: ClockName, at: datetime) -> datetime | None:
     """Say when a clock with a breach stopped, if it did at `at`; None when that is too late, or it stood then. Pure.
 
-    Not before it began to run. A first response counts when it is told after a later one, too.
+    A first response counts when it is told after a later one, too. What is dated before the opening has a wrong time
+    and stops nothing; what is dated before another of its bounds counts from there (docs/clocks.md).
     """
     clock = clock_of(ticket, name)
-    began = ticket.opened_at if name is ClockName.FIRST_RESPONSE else clock.running_since
-    if ticket.historic or clock.breached_at is None or began is None:
+    resolution = name is ClockName.RESOLUTION
+    stands = resolution and clock.running_since is None
+    if ticket.historic or clock.breached_at is None or stands or at < ticket.opened_at:
         return None
-    return stopped_at if (stopped_at := max(at, began)) <= clock.breached_at else None
+    bounds = [ticket.handed_over_at, *((ticket.working_since, clock.running_since) if resolution else ())]
+    stopped_at = max([at, *(bound for bound in bounds if bound is not None)])
+    return stopped_at if stopped_at <= clock.breached_at else None
 
 
 def is_own(event: Event, command: Command) -> bool:

@@ -51,7 +51,9 @@ class Ticket:
     """The fold of a ticket's events, up to `version`. Times are aware and in UTC.
 
     Creator, assigner, assignee, `last_at` and `last_action` are the responsibility snapshot 责任链快照 (R8); the last
-    two tell of people and systems, never of the bus's own clocks.
+    two tell of people and systems, never of the bus's own clocks. `handed_over_at` is when the ticket last came to whom
+    it is with (opened, assigned to another, returned, reopened), `working_since` when work on it last began: both by
+    the time that their senders gave, each never before the last hand-over; None in a state of an earlier version.
     """
 
     ticket_id: TicketId
@@ -91,6 +93,8 @@ class Ticket:
     reopens: int = 0
     asked: int = 0
     personal_erased: bool = False
+    handed_over_at: datetime | None = None
+    working_since: datetime | None = None
 
 
 def clock_of(ticket: Ticket, name: ClockName) -> Clock:
@@ -107,7 +111,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         return _opened(recorded)
     # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.
     at = max(recorded.occurred_at, ticket.last_at)
-    changed = _changed(ticket, recorded.event, at)
+    changed = _handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at)
     if recorded.actor == BUS:
         return replace(changed, version=recorded.version)
     return replace(
@@ -142,6 +146,21 @@ def _opened(recorded: Recorded) -> Ticket:
         last_action=dotted(type(event)),
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at),
+        handed_over_at=event.opened_at,
+    )
+
+
+def _handed_over(before: Ticket, ticket: Ticket, own_at: datetime) -> Ticket:
+    """Note since when somebody has the ticket and works on it, where an event changed that."""
+    handed_over = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
+    begun = ticket.state is State.IN_PROGRESS and before.state is not State.IN_PROGRESS
+    if not (handed_over or begun):
+        return ticket
+    since = max(own_at, before.handed_over_at or before.opened_at)
+    return replace(
+        ticket,
+        handed_over_at=since if handed_over else ticket.handed_over_at,
+        working_since=since if begun else ticket.working_since,
     )
 
 

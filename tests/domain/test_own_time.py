@@ -20,12 +20,14 @@ def test_own_time_a_resume_told_as_of_before_its_pause_makes_no_promise_fall_due
     assert due_at(told_late.resolution) == due_at(in_order.resolution)
 
 
-def test_own_time_a_claim_told_as_of_before_the_last_change_meets_the_promise_and_moves_the_ticket_s_time_nowhere() -> (
+def test_own_time_a_claim_told_as_of_before_its_assignment_counts_from_there_and_moves_the_ticket_s_time_nowhere() -> (
     None
 ):
-    ticket = given(OPEN, At(START + 20 * MINUTE, ASSIGN), At(START + MINUTE, Accept())).ticket
-    assert (ticket.response.breached_at, ticket.response.settled_at) == (None, START + MINUTE)
-    assert ticket.last_at == ticket.accepted_at == START + 20 * MINUTE
+    in_time = given(OPEN, At(START + 10 * MINUTE, ASSIGN), At(START + MINUTE, Accept())).ticket
+    assert (in_time.response.breached_at, in_time.response.settled_at) == (None, START + 10 * MINUTE)
+    late = given(OPEN, At(START + 20 * MINUTE, ASSIGN), At(START + MINUTE, Accept())).ticket
+    assert (late.response.breached_at, late.response.settled_at) == (START + 15 * MINUTE, START + 20 * MINUTE)
+    assert late.last_at == late.accepted_at == START + 20 * MINUTE
 
 
 def test_own_time_a_promise_broken_on_the_way_to_a_command_is_the_bus_s_own_doing() -> None:

@@ -133,8 +133,6 @@ def test_withdrawn_once_and_not_by_what_stops_no_clock() -> None:
 def test_withdrawn_not_by_what_is_told_as_of_before_the_clock_began_to_run() -> None:
     again = unsolved(At(RESOLUTION_DUE + HOUR, PAUSE), At(RESOLUTION_DUE + 2 * HOUR, RESUME))
     again.when(At(START + 20 * HOUR, RESOLVE), **LATE).then(TicketResolved)
-    early = unanswered().when(At(START - HOUR, Accept()), **LATE)
-    early.then(withdrawn(RESPONSE, START), AssignmentAccepted)
 
 
 def test_withdrawn_is_told_by_the_bus_at_the_time_when_it_heard_and_moves_no_time_of_the_ticket() -> None:

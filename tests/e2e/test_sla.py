@@ -87,8 +87,8 @@ async def test_sla_a_breach_is_withdrawn_by_a_claim_that_was_in_time_and_is_told
     ticket_id = await open_quick(bus)
     await rung(bus, ticket_id, ClockName.FIRST_RESPONSE)
     opened = (await history(bus, ticket_id))[0].occurred_at
-    await tell(bus, ticket_id, "assign", {"assignee": ASSIGNEE})
-    await tell(bus, ticket_id, "accept", {"at": (opened + timedelta(seconds=1)).isoformat()})
+    for after_s, name, body in ((0.5, "assign", {"assignee": ASSIGNEE}), (1.0, "accept", {})):
+        await tell(bus, ticket_id, name, {**body, "at": (opened + timedelta(seconds=after_s)).isoformat()})
     events = await history(bus, ticket_id)
     names = [type(one.event).__name__ for one in events if one.event.__class__ is not SlaWarned]
     assert names[-2:] == ["SlaBreachWithdrawn", "AssignmentAccepted"]

@@ -24,13 +24,19 @@ _COPY = re.compile(rb"(COPY (\w+) \(([\w, ]+)\) FROM) stdin;\n(.*?)^\\\.\n", re.
 @asynccontextmanager
 async def schema_of(release: str, parts: Urls) -> AsyncIterator[str]:
     """Make a database with a release's tables, empty; gives its URL. It is gone after the block."""
-    with empty_database(parts) as url, TemporaryDirectory() as folder:
+    with empty_database(parts) as url:
+        await migrate_to(LAST_MIGRATION[release], url)
+        yield url
+
+
+async def migrate_to(last: str, url: str) -> None:
+    """Apply the migrations up to that number."""
+    with TemporaryDirectory() as folder:
         for one in resources.files("bus.postgres").joinpath("migrations").iterdir():
-            if one.name.partition("_")[0] <= LAST_MIGRATION[release]:
+            if one.name.partition("_")[0] <= last:
                 with resources.as_file(one) as file:
                     shutil.copy(file, folder)
         await migrate_module._dbmate(url, Path(folder))
-        yield url
 
 
 def restore(release: str, connection: psycopg.Connection[Any]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -16,6 +17,7 @@ from bus.domain.ticket import Ticket, evolve
 from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import connected, in_transaction, open_pool
+from bus.postgres.refold import fold_again
 from bus.schema_registry import Registry, keep, load_codec, register
 from bus.wire.codec import RegisteredSchema, ticket_from_json
 from deadletter import redrive_store
@@ -23,11 +25,13 @@ from deadletter.unpublished import queue_unpublished
 from schemas.catalogue import RECORD_TYPES
 from tests.databases import admin_url_of
 from tests.schemas.codecs import ONE_OF_EACH
-from tests.store.releases import LAST_MIGRATION, restore, rows_of, schema_of
+from tests.store.releases import LAST_MIGRATION, migrate_to, restore, rows_of, schema_of
 
 RENAMED = {"deeds": "idempotency_keys"}
 REPLACED = {"redrive_letters"}  # by the counts of redrives and the letters' own column
 DROPPED = {"letters": {"published_at"}, "letter_decisions": {"published_at", "returned_at"}}  # by the outbox
+
+ADDED = {"personal_erased", "handed_over_at", "working_since"}  # to the states, by folding again
 
 Rows = Mapping[str, list[dict[str, Any]]]
 
@@ -93,10 +97,15 @@ async def test_releases_what_was_not_published_is_queued_once_and_a_redrive_stan
         )
 
 
-async def test_releases_its_events_fold_into_the_states_it_kept(released: str) -> None:
+async def test_releases_its_events_fold_into_the_states_it_kept_with_what_these_lack(released: str) -> None:
     await migrate(released)
+    kept = {row["ticket_id"]: row["state"] for row in rows_in(released)["ticket_states"]}
     async with open_pool(released) as pool, connected(pool) as connection:
         codec = await load_codec(connection)
+        assert [await fold_again(pool, codec) for _ in range(2)] == [len(kept), 0]
+        for row in rows_in(released)["ticket_states"]:
+            assert row["state"].items() >= kept[row["ticket_id"]].items()
+            assert row["state"].keys() - kept[row["ticket_id"]].keys() <= ADDED
         values = await connection.execute("SELECT value FROM events ORDER BY ticket_id, version")
         events = [codec.decode(value) for (value,) in await values.fetchall()]
         found = await connection.execute("SELECT ticket_id, state FROM ticket_states")
@@ -109,6 +118,44 @@ async def test_releases_its_events_fold_into_the_states_it_kept(released: str) -
         assert ticket is not None
         folded[ticket_id] = ticket
     assert folded == states
+
+
+async def test_releases_rows_of_before_clocks_and_targets_are_migrated(released: str) -> None:
+    await migrate_to("20261128000220", released)
+    opened = datetime(2026, 11, 20, tzinfo=UTC)
+    due = opened + timedelta(minutes=15)
+    clocks = [
+        # state, due_at, warn_at, breached_at; a clock that stood after its breach, and then ran on, fell due later
+        ("breached", due + timedelta(days=3), due + timedelta(days=2), due),
+        ("breached", due, None, due),
+        ("breached", None, None, due),
+        ("running", due, due - timedelta(minutes=3), None),
+        ("met", None, None, None),
+    ]
+    with psycopg.connect(released, autocommit=True) as connection:
+        for number, (state, *times) in enumerate(clocks):
+            connection.execute(
+                "INSERT INTO sla_clocks (ticket_id, clock, trace_id, limit_s, state, due_at, warn_at, breached_at)"
+                " VALUES (%s, 'first_response', 'a', 900, %s, %s, %s, %s)",
+                (f"T-old-{number}", state, *times),
+            )
+        connection.execute("INSERT INTO imports (source, file) VALUES ('old', 'old.csv')")
+    before = rows_in(released)
+    assert all(before[table] for table in ("sla_clocks", "delivery_targets", "letters", "refused_inputs", "imports"))
+    await migrate(released)
+    after = rows_in(released)
+    assert {table: len(after[table]) for table in before} == {table: len(rows) for table, rows in before.items()}
+    with psycopg.connect(released) as connection:
+        query = "SELECT state, due_at, warn_at, breached_at FROM sla_clocks WHERE ticket_id LIKE 'T-old%' ORDER BY 1, 2"
+        now = connection.execute(query).fetchall()
+    assert now == [*[("breached", due, None, due)] * 3, clocks[4], clocks[3]]
+    targets = {row["target"]: (row["asked_wait"], row["undeclared_at"]) for row in after["delivery_targets"]}
+    assert targets == {row["target"]: (False, None) for row in before["delivery_targets"]}
+    async with open_pool(released) as pool:
+        async with connected(pool) as connection:
+            gap = await connection.execute("DELETE FROM events WHERE version = 1 AND ticket_id LIKE '%-000001'")
+            codec = await load_codec(connection)
+        assert await fold_again(pool, codec) == len(before["ticket_states"]) - gap.rowcount, "the others stay"
 
 
 async def test_releases_its_schemas_and_ours_are_compatible_and_ours_are_written_from_now_on(
