@@ -16,6 +16,7 @@ import orjson
 from adapters.crm import signature
 from adapters.simulators.callback_faults import STATUS, TAKEN_FIRST, CallbackFault
 from adapters.simulators.closing import close_server
+from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.switches import SWITCH_PATH, Switches, switch_name
 from bus.domain.errors import MalformedInput
 
@@ -38,12 +39,35 @@ class Taken:
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """What came and what came of it. `effects` in the order taken; `calls` counts each id's arrivals, proven or not."""
+    """What came and what came of it. `effects` in the order taken; `calls` counts each id's arrivals, proven or not.
 
+    `arrived`, `taken` and `unproven` count all; of the others the `most` newest stay, or all.
+    """
+
+    most: int | None = None
     effects: list[Taken] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
-    arrivals: list[datetime] = field(default_factory=list)
+    arrived: int = 0
+    taken: int = 0
     unproven: int = 0
+    _known: dict[str, None] = field(default_factory=dict)
+
+    def arrive(self, delivery_id: str) -> None:
+        """Count a call."""
+        self.arrived += 1
+        self.calls[delivery_id] = self.calls.get(delivery_id, 0) + 1
+        drop_oldest(self.most, self.calls)
+
+    def knows(self, delivery_id: str) -> bool:
+        """Say whether a delivery was taken before."""
+        return delivery_id in self._known
+
+    def take(self, taken: Taken) -> None:
+        """Remember an effect."""
+        self.taken += 1
+        self.effects.append(taken)
+        self._known[taken.delivery_id] = None
+        drop_oldest(self.most, self.effects, self._known)
 
     def of_ticket(self, ticket_id: str) -> list[int]:
         """List the versions of a ticket that had an effect, in the order in which they had it."""
@@ -65,18 +89,19 @@ class CallbackReceiver:
         port: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tls: ssl.SSLContext | None = None,
+        most: int | None = None,
     ) -> None:
         """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes.
 
+        The ledger forgets all but the `most` newest, and with an effect that it was there.
         `seen` is told each call's delivery id and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
         """
         self._tls = tls
-        self.ledger = Ledger()
+        self.ledger = Ledger(most=most)
         self._keys = tuple(signature.secret(each, where="the receiver's secret") for each in secrets)
         self._remembers, self._now = remembers, now
         self._fault: CallbackFault | None = None
         self._calls_left: int | None = None
-        self._known: set[str] = set()
         self._server: asyncio.Server | None = None
         self._port = port
         self.seen: Callable[[str, bytes, str], None] | None = None
@@ -155,8 +180,7 @@ class CallbackReceiver:
         delivery_id = headers.get(signature.ID, "")
         if self.seen:
             self.seen(delivery_id, body, switch_name(fault) if fault else "")
-        self.ledger.calls[delivery_id] = self.ledger.calls.get(delivery_id, 0) + 1
-        self.ledger.arrivals.append(self._now())
+        self.ledger.arrive(delivery_id)
         if fault is not None and fault not in TAKEN_FIRST:
             return await self._fail(fault, reader, writer)
         try:
@@ -173,12 +197,10 @@ class CallbackReceiver:
 
     def _take(self, delivery_id: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Make a delivery one's own, once; True when it was known."""
-        known = delivery_id in self._known
+        known = self.ledger.knows(delivery_id)
         if not (known and self._remembers):
-            self._known.add(delivery_id)
             trace = {name: headers.get(name, "") for name in ("traceparent", "tracestate")}
-            taken = Taken(delivery_id=delivery_id, body=orjson.loads(body), **trace)
-            self.ledger.effects.append(taken)
+            self.ledger.take(Taken(delivery_id=delivery_id, body=orjson.loads(body), **trace))
         return known
 
     def _next_fault(self) -> CallbackFault | None:

@@ -17,6 +17,7 @@ import orjson
 from adapters.simulators.closing import close_server
 from adapters.simulators.kingdee_books import Account, Answer, Books, Failed
 from adapters.simulators.kingdee_faults import AFTER, SAYS, STATUSES, KingdeeFault
+from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.switches import SWITCH_PATH, Switches, switch_name
 
 LOGIN: Final = "LoginByAppSecret"
@@ -35,6 +36,7 @@ class _Switch:
 class KingdeeSimulator:
     """Serves while `serving()` is open and keeps its books between; `calls` tells the services asked, in order.
 
+    It forgets all but the `most` newest calls and bills; `called` counts all calls.
     `seen` is told each call's service and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
     """
 
@@ -43,8 +45,10 @@ class KingdeeSimulator:
     now: Callable[[], float] = time.monotonic
     byte_pause_s: float = 0.05
     port: int = 0
+    most: int | None = None
+    called: int = 0
     calls: list[str] = field(default_factory=list)
-    traceparents: set[str] = field(default_factory=set)
+    traceparents: dict[str, None] = field(default_factory=dict)
     seen: Callable[[str, bytes, str], None] | None = None
     switches: Switches | None = None
     books: Books = field(init=False)
@@ -53,7 +57,7 @@ class KingdeeSimulator:
     _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.books = Books(self.stock, self.account, self.now)
+        self.books = Books(self.stock, self.account, self.now, self.most)
 
     @property
     def url(self) -> str:
@@ -62,7 +66,7 @@ class KingdeeSimulator:
 
     def fail(self, fault: KingdeeFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
         """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
-        self._switches.append(_Switch(fault, times, only))
+        self._switches = [*(each for each in self._switches if each.left != 0), _Switch(fault, times, only)]
 
     @property
     def switched_on(self) -> list[str]:
@@ -118,8 +122,10 @@ class KingdeeSimulator:
             writer.write(_response(f"{status} {HTTPStatus(status).phrase}", answer))
             return True
         method = path.removesuffix(".common.kdsvc").rpartition(".")[2]
+        self.called += 1
         self.calls.append(method)
-        self.traceparents.add(headers.get("traceparent", ""))
+        self.traceparents[headers.get("traceparent", "")] = None
+        drop_oldest(self.most, self.calls, self.traceparents)
         fault = self._fault(method)
         if self.seen:
             self.seen(method, body, switch_name(fault) if fault else "")

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import orjson
 
+from adapters.simulators.oldest import drop_oldest
+
 SESSION_IDLE_S: Final = 20 * 60
 ALLOW_SHORT: Final = "STK_InvCheckResult"
 _FILTER: Final = re.compile(r"\s*FBillNo\s*=\s*'([^']*)'\s*")
@@ -69,17 +71,19 @@ class Failed(Exception):
 class Books:
     """One data centre. `now` is a clock in seconds; sessions that idle are gone."""
 
-    def __init__(self, stock: Mapping[str, float], account: Account, now: Callable[[], float]) -> None:
-        """Open with `stock` by material number; other materials are not known."""
+    def __init__(
+        self, stock: Mapping[str, float], account: Account, now: Callable[[], float], most: int | None
+    ) -> None:
+        """Open with `stock` by material number; other materials are not known. Of bills the `most` newest stay."""
         self.stock = dict(stock)
         self.account = account
         self.bills: list[BillKept] = []
         self.logins = 0
         self.takes_repeats = False  # a version that does not know `ValidateRepeatJson`
         self.numbers_itself = False  # a coding rule that takes no number from outside
-        self._now = now
+        self._now, self._most = now, most
         self._sessions: dict[str, float] = {}
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, None] = {}
         self._fids = count(100001)
 
     def effects(self, number: str) -> Counter[str]:
@@ -98,6 +102,7 @@ class Books:
         self.logins += 1
         session = f"session-{self.logins}"
         self._sessions[session] = self._now()
+        drop_oldest(self._most, self._sessions)
         return {"LoginResultType": 1, "Message": None, "KDSVCSessionId": session}, session
 
     def serve(self, method: str, body: Mapping[str, Any], session: str) -> Answer:
@@ -166,7 +171,8 @@ class Books:
         bill = BillKept(fid=fid, number=number, lines=lines, model=model)
         bill.steps["made"] += 1
         self.bills.append(bill)
-        self._seen.add(packet)
+        self._seen[packet] = None
+        drop_oldest(self._most, self.bills, self._seen)
         return bill
 
     def _each(self, data: Mapping[str, Any], legal: str, step: Callable[[BillKept], None]) -> list[BillKept]:

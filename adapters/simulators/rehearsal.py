@@ -21,7 +21,7 @@ def kingdee_switches(erp: KingdeeSimulator) -> Switches:
             {"number": one.number, "note": one.model.get("FNote"), "status": one.status, "voided": one.voided}
             for one in erp.books.bills[-20:]
         ]
-        return {"on": erp.switched_on, "bills": bills, "stock": erp.books.stock, "calls": len(erp.calls)}
+        return {"on": erp.switched_on, "bills": bills, "stock": erp.books.stock, "calls": erp.called}
 
     def turn(turn: Turn) -> None:
         erp.fail(KingdeeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
@@ -35,7 +35,7 @@ def callback_switches(receiver: CallbackReceiver) -> Switches:
     def state() -> Mapping[str, Any]:
         ledger = receiver.ledger
         taken = [{"id": one.delivery_id, **_head(one.body)} for one in ledger.effects[-20:]]
-        counts = {"calls": len(ledger.arrivals), "taken": len(ledger.effects), "unproven": ledger.unproven}
+        counts = {"calls": ledger.arrived, "taken": ledger.taken, "unproven": ledger.unproven}
         return {"on": receiver.switched_on, **counts, "last": taken}
 
     def turn(turn: Turn) -> None:

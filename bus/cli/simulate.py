@@ -46,9 +46,10 @@ def kingdee(
     Example: ticketbus simulate kingdee --stock PUMP-7=3 --switch session-lost=1@Save
     """
     from adapters.simulators.kingdee import KingdeeSimulator
+    from adapters.simulators.oldest import CALLS_MAX
     from adapters.simulators.rehearsal import kingdee_line, kingdee_switches
 
-    erp = KingdeeSimulator(stock=dict(_stocked(one) for one in stock or [STOCK]), port=port)
+    erp = KingdeeSimulator(stock=dict(_stocked(one) for one in stock or [STOCK]), port=port, most=CALLS_MAX)
     erp.seen = lambda service, body, fault: _log_call(kingdee_line(service, body, fault))
     erp.switches = _turned(kingdee_switches(erp), switch)
     account = erp.account
@@ -75,10 +76,11 @@ def crm(port: Port = 8702, switch: Switch = None) -> None:
     import secrets
 
     from adapters.simulators.callback_receiver import CallbackReceiver
+    from adapters.simulators.oldest import CALLS_MAX
     from adapters.simulators.rehearsal import callback_line, callback_switches
 
     secret = os.environ.get(CRM_SECRET) or "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    receiver = CallbackReceiver(secret, port=port)
+    receiver = CallbackReceiver(secret, port=port, most=CALLS_MAX)
     receiver.seen = lambda delivery_id, body, fault: _log_call(callback_line(delivery_id, body, fault))
     receiver.switches = _turned(callback_switches(receiver), switch)
 

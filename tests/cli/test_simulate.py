@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.contract_suites.target import OPENED
-from adapters.crm import callback
+from adapters.crm import callback, signature
 from adapters.erp import kingdee
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
@@ -144,6 +145,30 @@ async def test_simulate_crm_proves_what_comes_and_prints_no_text_of_people(
         assert not [one for one in ("李女士", "13800001111", printed.variables[simulate.CRM_SECRET]) if one in first]
         state = (await switch(printed, off=True)).json()
         assert (state["calls"], state["taken"], state["unproven"]) == (2, 1, 0)
+
+
+async def test_simulate_a_long_rehearsal_is_counted_whole_and_remembered_in_part() -> None:
+    receiver, erp = CallbackReceiver(SIGNING, most=2), KingdeeSimulator(stock={"PUMP-7": 99}, most=2)
+    key = signature.secret(SIGNING, where="the secret")
+    account = erp.account
+    login = [account.acct_id, account.user, account.app_id, account.app_secret]
+    async with receiver, erp.serving(), httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        for number in (1, 2, 3, 4, 4):
+            body = orjson.dumps({"data": {"version": number}})
+            headers = signature.sign(key, f"id-{number}", datetime.now(UTC), body)
+            assert (await http.post(receiver.url, content=body, headers=headers)).status_code == 200
+            asked = await http.post(f"{erp.url}/a.LoginByAppSecret.common.kdsvc", json={"parameters": login})
+            row = {"FMaterialId": {"FNumber": "PUMP-7"}, "FQty": 1}
+            data = {"Model": {"FBillNo": f"TB{number}", "FEntity": [row]}}
+            cookies = {"cookie": f"kdservice-sessionid={asked.json()['KDSVCSessionId']}"}
+            saved = {"formid": "STK_MisDelivery", "data": data}
+            await http.post(f"{erp.url}/a.Save.common.kdsvc", json=saved, headers=cookies)
+    ledger, books = receiver.ledger, erp.books
+    assert (ledger.arrived, ledger.taken, ledger.calls) == (5, 4, {"id-3": 1, "id-4": 2})
+    assert [one.delivery_id for one in ledger.effects] == ["id-3", "id-4"]
+    assert (erp.called, erp.calls) == (10, ["LoginByAppSecret", "Save"])
+    assert [bill.number for bill in books.bills] == ["TB4", "TB4"]
+    assert (callback_switches(receiver).state()["calls"], kingdee_switches(erp).state()["calls"]) == (5, 10)
 
 
 @pytest.mark.parametrize("text", ["no-such", "error=0", "error=x", "error=-1", "=1", ""])
