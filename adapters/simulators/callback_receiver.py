@@ -17,7 +17,8 @@ from adapters.crm import signature
 from adapters.simulators.callback_faults import STATUS, TAKEN_FIRST, CallbackFault
 from adapters.simulators.closing import close_server
 from adapters.simulators.oldest import drop_oldest
-from adapters.simulators.switches import SWITCH_PATH, Switches, switch_name
+from adapters.simulators.switches import SEND_PATH, SWITCH_PATH, Switches, switch_name
+from adapters.simulators.webhook_sender import WebhookSender
 from bus.domain.errors import MalformedInput
 
 HEAD_BYTES_MAX: Final = 65_536
@@ -94,7 +95,8 @@ class CallbackReceiver:
         """Accept what any of `secrets` (`whsec_…`) signed; without memory, take an id as often as it comes.
 
         The ledger forgets all but the `most` newest, and with an effect that it was there.
-        `seen` is told each call's delivery id and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
+        `seen` is told each call's delivery id and body, and the fault that it meets; `switches` answer at SWITCH_PATH,
+        and `sender` at SEND_PATH.
         """
         self._tls = tls
         self.ledger = Ledger(most=most)
@@ -106,6 +108,7 @@ class CallbackReceiver:
         self._port = port
         self.seen: Callable[[str, bytes, str], None] | None = None
         self.switches: Switches | None = None
+        self.sender: WebhookSender | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     @property
@@ -175,6 +178,9 @@ class CallbackReceiver:
         verb, path, *_ = request.split(" ")
         if self.switches and path == SWITCH_PATH:
             writer.write(_answer(*self.switches.answer(verb, body)))
+            return True
+        if self.sender and path == SEND_PATH:
+            writer.write(_answer(*await self.sender.answer(verb, body)))
             return True
         fault = self._next_fault()
         delivery_id = headers.get(signature.ID, "")

@@ -12,6 +12,7 @@ from bus.domain.text import Text
 
 TIMES_MAX: Final = 1_000_000
 SWITCH_PATH: Final = "/_switch"
+SEND_PATH: Final = "/_send"
 
 
 class NoSuchSwitch(Exception):

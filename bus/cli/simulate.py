@@ -1,13 +1,13 @@
 """`ticketbus simulate`: stand-ins of the systems that the bus delivers to, bad habits included, to rehearse with."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.kingdee_faults import KingdeeFault
-from adapters.simulators.switches import SWITCH_PATH, NoSuchSwitch, Switches, switch_names, turn_of
+from adapters.simulators.switches import SEND_PATH, SWITCH_PATH, NoSuchSwitch, Switches, switch_names, turn_of
 from bus.cli.echo import echo
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ Switch = Annotated[
 ]
 STOCK = "PUMP-7=100"
 ERP_SECRET, CRM_SECRET = "ERP_APP_SECRET", "CRM_CALLBACK_SECRET"  # variables that the targets file names
+GATEWAY, GATEWAY_SECRET = "TICKETBUS_URL", "TICKETBUS_WEBHOOK_SECRET_CRM"  # variables that `ticketbus env` gives
 
 
 def _listed(faults: "type[StrEnum]") -> str:
@@ -63,11 +64,19 @@ def kingdee(
 
 
 @commands.command(epilog=_listed(CallbackFault))
-def crm(port: Port = 8702, switch: Switch = None) -> None:
+def crm(
+    port: Port = 8702,
+    switch: Switch = None,
+    gateway: Annotated[
+        str,
+        typer.Option("--gateway", envvar=GATEWAY, help="Where its webhooks go, when POST /_send asks for one."),
+    ] = "",
+) -> None:
     """Stand in for a CRM that takes signed callbacks until Ctrl-C, with the faults that are switched on.
 
     It listens on 127.0.0.1 alone and proves what comes by the secret in CRM_CALLBACK_SECRET, or makes one and prints
-    it. One switch at a time is on; flip it while it runs with POST /_switch.
+    it. One switch at a time is on; flip it while it runs with POST /_switch. With a gateway, and its secret for the
+    CRM in TICKETBUS_WEBHOOK_SECRET_CRM, POST /_send has it send a signed webhook, and answers what came back.
 
     Example: ticketbus simulate crm --switch error-after-effect=2
     """
@@ -78,6 +87,7 @@ def crm(port: Port = 8702, switch: Switch = None) -> None:
     from adapters.simulators.callback_receiver import CallbackReceiver
     from adapters.simulators.oldest import CALLS_MAX
     from adapters.simulators.rehearsal import callback_line, callback_switches
+    from adapters.simulators.webhook_sender import WebhookSender
 
     secret = os.environ.get(CRM_SECRET) or "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     receiver = CallbackReceiver(secret, port=port, most=CALLS_MAX)
@@ -88,8 +98,15 @@ def crm(port: Port = 8702, switch: Switch = None) -> None:
         options = {"url": receiver.url, "secrets": [CRM_SECRET]}
         return {"crm": {"adapter": "crm-callback", "events": "all", "options": options}}
 
+    webhook_secret = os.environ.get(GATEWAY_SECRET)
+    sender = WebhookSender(gateway, webhook_secret) if gateway and webhook_secret else None
+    if gateway and not sender:
+        echo(f"未设置 {GATEWAY_SECRET},不能发送 webhook / cannot send webhooks: it is not set", err=True)
+    if sender:
+        sender.seen = lambda delivery_id, answer: _log_call(f"webhook {delivery_id} → {answer}")
+        receiver.sender = sender
     made = {} if os.environ.get(CRM_SECRET) else {CRM_SECRET: secret}
-    _serve(receiver, shown, made, lambda: receiver.url.removesuffix("/callbacks"))
+    _serve(receiver, shown, made, lambda: receiver.url.removesuffix("/callbacks"), sender)
 
 
 def _turned(switches: Switches, given: "Sequence[str] | None") -> Switches:
@@ -114,6 +131,7 @@ def _serve(
     targets: "Callable[[], Mapping[str, Any]]",
     variables: "Mapping[str, str]",
     address: "Callable[[], str]",
+    sender: AbstractAsyncContextManager[Any] | None = None,
 ) -> None:
     """Listen until Ctrl-C or SIGTERM; say first where, and what to write into the targets file."""
     import asyncio
@@ -128,8 +146,10 @@ def _serve(
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(each, stopped.set)
         try:
-            async with listening:
-                _introduce(address(), yaml.safe_dump({"targets": targets()}, sort_keys=False), variables)
+            async with listening, sender or nullcontext():
+                _introduce(
+                    address(), yaml.safe_dump({"targets": targets()}, sort_keys=False), variables, sends=bool(sender)
+                )
                 await stopped.wait()
         except OSError as error:
             echo(f"端口不可用 / cannot listen: {error.strerror}", err=True)
@@ -138,7 +158,7 @@ def _serve(
     run(until_stopped())
 
 
-def _introduce(address: str, targets: str, variables: "Mapping[str, str]") -> None:
+def _introduce(address: str, targets: str, variables: "Mapping[str, str]", *, sends: bool) -> None:
     echo(f"替身在 listening at {address},按 Ctrl-C 结束 until Ctrl-C")
     echo("写入目标文件 into the targets file (TICKETBUS_TARGETS_FILE):")
     for line in targets.splitlines():
@@ -151,6 +171,10 @@ def _introduce(address: str, targets: str, variables: "Mapping[str, str]") -> No
     echo(f"  curl {address}{SWITCH_PATH}")
     echo(f"""  curl -d '{{"fault": "error", "times": 1}}' {address}{SWITCH_PATH}""")
     echo(f"""  curl -d '{{"off": true}}' {address}{SWITCH_PATH}""")
+    if sends:
+        note = '{"type": "ticket.note", "data": {"source_no": "CRM-1", "text": "x"}}'
+        echo("发送 webhooks:")
+        echo(f"  curl -d '{note}' {address}{SEND_PATH}")
     echo("调用 calls:")
 
 

@@ -37,6 +37,7 @@ from tests.schemas.codecs import recorded
 
 PATIENCE_S = 120.0
 SIGNING = "whsec_" + "QUJD" * 12
+OTHER_SIGNING = "whsec_" + "REVG" * 12
 NOTE = NoteAdded(text="李女士 13800001111", changed=())
 
 
@@ -47,6 +48,7 @@ class Printed:
     url: str
     targets: str
     variables: dict[str, str]
+    curls: list[str]
     output: asyncio.StreamReader
 
     async def line(self) -> str:
@@ -73,6 +75,7 @@ async def simulating(*arguments: str) -> AsyncIterator[Printed]:
         yield Printed(
             url=lines[0].split(" at ")[1].split(",")[0],
             targets="".join(yaml_lines),
+            curls=[line.strip() for line in inside if line.startswith("curl")],
             variables={name: value for name, _, value in (one.partition("=") for one in exports)},
             output=program.stdout,
         )
@@ -169,6 +172,33 @@ async def test_simulate_a_long_rehearsal_is_counted_whole_and_remembered_in_part
     assert (erp.called, erp.calls) == (10, ["LoginByAppSecret", "Save"])
     assert [bill.number for bill in books.bills] == ["TB4", "TB4"]
     assert (callback_switches(receiver).state()["calls"], kingdee_switches(erp).state()["calls"]) == (5, 10)
+
+
+async def test_simulate_crm_sends_signed_webhooks_to_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(simulate.GATEWAY_SECRET, OTHER_SIGNING)
+    asked = {"type": "ticket.note", "data": {"source_no": "CRM-1", "text": "李女士 13800001111"}}
+    # Another stand-in proves them as a gateway does.
+    async with CallbackReceiver(OTHER_SIGNING) as gateway:
+        base = gateway.url.removesuffix("/callbacks")
+        async with (
+            simulating("crm", "--gateway", base) as printed,
+            httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+        ):
+            assert [line for line in printed.curls if line.endswith(f"{printed.url}/_send")]
+            twice = (await http.post(f"{printed.url}/_send", json={**asked, "id": "own-1", "times": 2})).json()
+            assert twice["id"] == "own-1"
+            assert sorted(one["answer"]["duplicate"] for one in twice["answers"]) == [False, True]
+            assert [await printed.line() for _ in range(2)] == ["webhook own-1 → 200"] * 2
+            for fault, code in (("wrong-signature", "bad_signature"), ("stale", "stale_delivery")):
+                (refused,) = (await http.post(f"{printed.url}/_send", json={**asked, "fault": fault})).json()["answers"]
+                assert refused == {"status": 401, "answer": {"code": code}}
+            for wrong in ({}, {"type": "ticket.note"}, {**asked, "times": 0}, {**asked, "fault": "no-such"}):
+                assert (await http.post(f"{printed.url}/_send", json=wrong)).status_code == 400
+            await gateway.stop()
+            (lost,) = (await http.post(f"{printed.url}/_send", json=asked)).json()["answers"]
+            assert lost == {"status": None, "error": "ConnectError"}
+    (taken,) = gateway.ledger.effects
+    assert (taken.body["type"], taken.body["data"]) == (asked["type"], asked["data"])
 
 
 @pytest.mark.parametrize("text", ["no-such", "error=0", "error=x", "error=-1", "=1", ""])
