@@ -14,16 +14,17 @@ from adapters.history.map_file import RowMeaning
 from adapters.history.not_taken_over import not_taken_over
 from adapters.history.refusal_groups import RefusalGroup, counted
 from adapters.history.refusal_limit import RefusalLimit
+from adapters.history.refused_rows import RowRefusal, refused_row, stored
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
-from adapters.history.translate import IncidentProgress, step, trace_of
+from adapters.history.translate import IncidentProgress, step
 from bus.domain.batch import Accepted, CommandResult, Outcome, ReadSet, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import CommandRefused, MalformedInput, Refusal, StoreUnavailable
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
-from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
+from bus.wire.rejected_input import RejectedInputStore
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class _Batch:
     requests: list[Request] = field(default_factory=list)
     origins: list[Row] = field(default_factory=list)  # of each request, the row it comes from
     whole: list[tuple[int, Row]] = field(default_factory=list)  # rows of one a ticket, with their first request
-    refused: list[RejectedInput] = field(default_factory=list)
+    refused: list[RowRefusal] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # of each row, the line it begins in
     refused_lines: set[int] = field(default_factory=set)  # of rows that are refused, in whole or in part
     late_rows: int = 0
@@ -163,12 +164,12 @@ def _take(
     batch.bytes += len(row.raw)
     if row.fault:
         content = blake2b(row.raw, digest_size=8).hexdigest()
-        batch.refused.append(_kept(row.fault, row, source, source, f"line {row.line} {content}"))
+        batch.refused.append(refused_row(row.fault, row, source, source, f"line {row.line} {content}"))
         batch.refused_lines.add(row.line)
         return progress
     progress, answer = step(table, progress, row, received_at=received_at)
     if isinstance(answer, MalformedInput):
-        batch.refused.append(_kept(answer, row, source, one.ticket, f"{one.ticket}#{progress.ordinal}"))
+        batch.refused.append(refused_row(answer, row, source, one.ticket, f"{one.ticket}#{progress.ordinal}"))
         batch.refused_lines.add(row.line)
     else:
         if table.map.row is RowMeaning.TICKET:
@@ -193,12 +194,13 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
         if isinstance(outcome, Refused):
             batch.refused_lines.add(row.line)
             error = _of_row(outcome.error, aim.table)
-            kept.append(_kept(error, row, aim.source, request.source_no, str(request.command_id)))
+            kept.append(refused_row(error, row, aim.source, request.source_no, str(request.command_id)))
     kept += await _patiently(lambda: _other_ends(batch, outcomes, aim), done, aim.patience_s)
     if kept:
-        numbered = [replace(one, headers={**one.headers, "import": str(aim.number)}) for one in kept]
-        await _patiently(lambda: aim.refused.keep(numbered), done, aim.patience_s)
-    return replace(done, refusals=counted(done.refusals, kept), stopped=done.stopped or _stopped(batch, aim.limit))
+        without_cells = [stored(one, aim.table.words, aim.number) for one in kept]
+        await _patiently(lambda: aim.refused.keep(without_cells), done, aim.patience_s)
+    refusals = counted(done.refusals, (one.input for one in kept))
+    return replace(done, refusals=refusals, stopped=done.stopped or _stopped(batch, aim.limit))
 
 
 def _of_row(refused: CommandRefused, table: BoundTable) -> Refusal:
@@ -210,7 +212,7 @@ def _of_row(refused: CommandRefused, table: BoundTable) -> Refusal:
     return MalformedInput("imported_otherwise", table.map.columns.number, zh, en)
 
 
-async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RejectedInput]:
+async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RowRefusal]:
     """List rows of a whole ticket that it does not show now, but for those that are refused anyway."""
     rows = [(row, outcomes[first]) for first, row in batch.whole if row.line not in batch.refused_lines]
     of_rows = [(row, outcome.ticket_id) for row, outcome in rows if isinstance(outcome, Accepted)]
@@ -220,13 +222,13 @@ async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> 
     async with aim.dispatcher.store.transaction() as transaction:
         wanted = ReadSet(opening_names=(), names=(), ticket_ids=ids, command_ids=(), openings=())
         tickets = (await transaction.load(wanted)).tickets
-    found = list[RejectedInput]()
+    found = list[RowRefusal]()
     for row, ticket_id in of_rows:
         ticket, table = tickets.get(ticket_id), aim.table
         other = not_taken_over(table, table.seen(row.values), ticket) if ticket else None
         if other:
             number = table.number_of(row.values)
-            found.append(_kept(other, row, aim.source, number, f"{number} is otherwise"))
+            found.append(refused_row(other, row, aim.source, number, f"{number} is otherwise"))
     return found
 
 
@@ -273,16 +275,3 @@ def _counted(done: Summary, request: Request, outcome: Outcome) -> Summary:
             return replace(done, changed=done.changed + 1)
         case _ as unknown:
             assert_never(unknown)
-
-
-def _kept(refusal: Refusal, row: Row, source: str, number: str, ref: str) -> RejectedInput:
-    return refused_input(
-        refusal,
-        origin=f"import:{source}",
-        origin_ref=ref,
-        source=source,
-        body=row.raw,
-        trace_id=trace_of(source, number),
-        headers={"line": str(row.line)},
-        heard=True,  # by whoever runs the import
-    )

@@ -39,7 +39,7 @@ class ImportRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """A row without effect, in whole or in part: the line it begins in, why, and its bytes."""
+    """A row without effect, in whole or in part: the line it begins in, its bytes, and why, without its cells."""
 
     line: int
     code: str
@@ -48,9 +48,10 @@ class RefusedRow:
     body: bytes
 
 
-async def begin(connection: Connection, source: str, file: str) -> int:
-    """Write that an import begins; gives its number."""
-    row = await (await connection.execute(_BEGIN, (source, file))).fetchone()
+async def begin(connection: Connection, keys: PersonalKeys, source: str, file: str) -> int:
+    """Write that an import begins; gives its number. The file's name may be a customer's and is sealed."""
+    [sealed] = await keys.sealed_inputs(connection, [file.encode(errors="surrogateescape")])
+    row = await (await connection.execute(_BEGIN, (source, sealed.decode()))).fetchone()
     assert row
     return int(row[0])
 
@@ -61,10 +62,17 @@ async def end(connection: Connection, number: int, summary: Summary) -> None:
     await connection.execute(_END, (Jsonb(counts), number))
 
 
-async def find(connection: Connection, number: int | None = None) -> ImportRun | None:
-    """Read an import's run, the last one where no number is given."""
+async def find(
+    connection: Connection, keys: PersonalKeys, reader: Reader, number: int | None = None
+) -> ImportRun | None:
+    """Read an import's run in clear, the last one where no number is given; that `reader` reads it is recorded."""
     async with connection.cursor(row_factory=class_row(ImportRun)) as cursor:
-        return await (await cursor.execute(_FIND, {"id": number})).fetchone()
+        run = await (await cursor.execute(_FIND, {"id": number})).fetchone()
+    if run is None:
+        return None
+    sealed = run.file.encode()
+    file = opened_bytes(await keys.load(connection, [sealed], reader), INPUT, sealed)
+    return dataclasses.replace(run, file=file.decode(errors="replace"))
 
 
 async def refused_rows(pool: Pool, keys: PersonalKeys, number: int, reader: Reader) -> AsyncIterator[RefusedRow]:

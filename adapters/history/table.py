@@ -58,6 +58,7 @@ class BoundTable:
         self._shown = {word: (shows, None) for word, shows in mapped.states.items()} | {
             word: (Shows.ACTIVE, waiting_for) for word, waiting_for in mapped.waiting.items()
         }
+        self.words = frozenset((*header, *self._shown, mapped.csv.delimiter))  # none of them is a cell's content alone
         self._time = lru_cache(TIMES_KEPT)(mapped.time.read)
 
     def cell(self, values: Sequence[str], position: int | None) -> str:

@@ -114,7 +114,7 @@ def refused(
     from bus.postgres.pool import in_transaction
 
     async def work(core: "Core") -> bool:
-        run = await in_transaction(core.pool, imports.find, number)
+        run = await in_transaction(core.pool, imports.find, core.keys, shell_reader(), number)
         if run is None:
             return False
         if not as_json:
@@ -169,7 +169,7 @@ async def _import(core: "Core", file: Path, ordered: "OrderedRows", show: "Show"
     from bus.domain.errors import StoreUnavailable
     from bus.postgres.pool import in_transaction
 
-    number = await in_transaction(core.pool, imports.begin, ordered.table.map.source, file.name)
+    number = await in_transaction(core.pool, imports.begin, core.keys, ordered.table.map.source, file.name)
     done = Summary()
 
     def remember(summary: Summary) -> None:

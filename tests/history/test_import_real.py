@@ -109,7 +109,7 @@ def test_import_real_refused_rows_are_listed_with_line_reason_and_bytes_and_are_
     assert [bytes.fromhex(one["hex"]) for one in rows] == [bad, b"\xffhalf\n"]
     people = bus.run("import", "refused", number).stdout
     assert "few.csv.gz" in people
-    assert "第 4 行 line 4: unknown_state_word incident_state: 对照表里没有状态“Neu”" in people
+    assert "第 4 行 line 4: unknown_state_word incident_state: 对照表里没有状态“…”" in people
     assert bad.decode().strip() in people
     assert "\\\\xffhalf" in people or "\\xffhalf" in people
     assert bus.query("SELECT count(*) FROM letters WHERE origin LIKE 'import:%%'") == [(0,)]
@@ -125,6 +125,27 @@ def test_import_real_a_mended_row_that_is_refused_again_is_listed_as_it_stands_n
     for row in (first, second):
         imported(bus, written(tmp_path / "one.csv.gz", [*SAMPLE_ROWS[:2], row]))
     assert [bytes.fromhex(one["hex"]) for one in refused(bus)] == [second]
+
+
+def test_import_real_no_cell_and_no_file_s_name_stands_in_clear_but_where_it_is_on_record(
+    bus: Bus, tmp_path: Path
+) -> None:
+    bad = SAMPLE_ROWS[1].replace(b"INC", b"INC7").replace(b",New,", ",张三,".encode())
+    late = SAMPLE_ROWS[1].replace(b"INC", b"INC6").replace(b"29/2/2016 06:42", "李四的时间".encode())
+    file = written(tmp_path / "张三的工单.csv.gz", [*SAMPLE_ROWS[:2], bad, late])
+    done = bus.run("import", "history", "--map", MAP, str(file))
+    assert "对照表里没有状态“张三”" in done.stdout  # whoever has the file reads why
+    number = done.stdout.split()[2]
+    stored = bus.query("SELECT detail_zh || detail_en FROM refused_inputs WHERE headers->>'import' = %s", number)
+    stored += bus.query("SELECT file FROM imports WHERE id = %s", int(number))
+    assert len(stored) == 3  # both rows were refused
+    assert not [text for (text,) in stored if "张三" in text or "李四" in text]
+    reads = "SELECT coalesce(sum(times), 0) FROM personal_reads WHERE what = 'input'"
+    before = bus.query(reads)
+    people = bus.run("import", "refused", number).stdout
+    assert "张三的工单.csv.gz" in people
+    assert bad.decode().strip() in people
+    assert bus.query(reads) > before
 
 
 def test_import_real_no_such_import_is_said(bus: Bus) -> None:
