@@ -21,6 +21,7 @@ from adapters.history.translate import IncidentProgress, step
 from bus.domain.batch import Accepted, CommandResult, Outcome, ReadSet, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import CommandRefused, MalformedInput, Refusal, StoreUnavailable
+from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
@@ -31,6 +32,7 @@ T = TypeVar("T")
 BATCH_COMMANDS = 1000
 BATCH_BYTES = 8 << 20
 PATIENCE_S = 60.0
+OTHER_REPORT = "other_report"  # steps of a report that joined another's ticket: no fault of its row
 ROWS_PER_TURN = 50  # so that the commit of the batch before moves on while this one is translated
 
 
@@ -191,7 +193,7 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
     )
     for request, row, outcome in zip(batch.requests, batch.origins, outcomes, strict=True):
         done = _counted(done, request, outcome)
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Refused) and outcome.error.code != OTHER_REPORT:
             batch.refused_lines.add(row.line)
             error = _of_row(outcome.error, aim.table)
             kept.append(refused_row(error, row, aim.source, request.source_no, str(request.command_id)))
@@ -213,23 +215,37 @@ def _of_row(refused: CommandRefused, table: BoundTable) -> Refusal:
 
 
 async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RowRefusal]:
-    """List rows of a whole ticket that it does not show now, but for those that are refused anyway."""
+    """List rows that their ticket does not show now, but for those that are refused anyway.
+
+    Of one row a ticket all are compared; of one a change the last of each report whose steps another's ticket ignored.
+    """
     rows = [(row, outcomes[first]) for first, row in batch.whole if row.line not in batch.refused_lines]
-    of_rows = [(row, outcome.ticket_id) for row, outcome in rows if isinstance(outcome, Accepted)]
-    ids = tuple(sorted({ticket_id for _, ticket_id in of_rows}))
+    of_rows = {row.line: (row, outcome.ticket_id) for row, outcome in rows if isinstance(outcome, Accepted)}
+    of_rows |= _ignored_rows(batch, outcomes)
+    ids = tuple(sorted({ticket_id for _, ticket_id in of_rows.values()}))
     if not ids:
         return []
     async with aim.dispatcher.store.transaction() as transaction:
         wanted = ReadSet(opening_names=(), names=(), ticket_ids=ids, command_ids=(), openings=())
         tickets = (await transaction.load(wanted)).tickets
     found = list[RowRefusal]()
-    for row, ticket_id in of_rows:
+    for row, ticket_id in of_rows.values():
         ticket, table = tickets.get(ticket_id), aim.table
         other = not_taken_over(table, table.seen(row.values), ticket) if ticket else None
         if other:
             number = table.number_of(row.values)
             found.append(refused_row(other, row, aim.source, number, f"{number} is otherwise"))
     return found
+
+
+def _ignored_rows(batch: _Batch, outcomes: Sequence[Outcome]) -> dict[int, tuple[Row, TicketId]]:
+    """Give the last row of each report whose steps are not its ticket's, by line, with that ticket."""
+    last = {
+        request.source_no: (row, outcome.error.context["ticket_id"])
+        for request, row, outcome in zip(batch.requests, batch.origins, outcomes, strict=True)
+        if isinstance(outcome, Refused) and outcome.error.code == OTHER_REPORT
+    }
+    return {row.line: (row, ticket_id) for row, ticket_id in last.values() if row.line not in batch.refused_lines}
 
 
 def _stopped(batch: _Batch, limit: RefusalLimit) -> Text | None:
@@ -259,6 +275,8 @@ async def _patiently(call: Callable[[], Awaitable[T]], done: Summary, patience_s
 
 def _counted(done: Summary, request: Request, outcome: Outcome) -> Summary:
     match outcome:
+        case Refused() if outcome.error.code == OTHER_REPORT:
+            return replace(done, unchanged=done.unchanged + 1)
         case Refused():
             return replace(done, refused_commands=done.refused_commands + 1)
         case Accepted(repeated=True):

@@ -14,7 +14,7 @@ from bus.domain.batch import (
     ProcessedCommand,
     Refused,
 )
-from bus.domain.commands import OpenTicket, Request
+from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import ticket_of_report
 from bus.domain.errors import CommandRefused
@@ -137,11 +137,18 @@ def _decided(
     known = loaded.tickets.get(ticket_id) if ticket_id else None
     if known is None:
         raise refusals.no_such_ticket(request)
+    if request.historic and not isinstance(request.command, Note) and not _opened_by(request, known):
+        raise refusals.other_report(known.ticket_id)
     if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
         raise refusals.not_yours(known.ticket_id)
     check_files(request.command, loaded.files)
     events = decide(request, known, rules)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
+
+
+def _opened_by(request: Request, ticket: Ticket) -> bool:
+    """Say whether a ticket bears the number that its source gives in a request: a report that joined it does not."""
+    return bool(request.ticket_id) or (ticket.source, ticket.source_no) == (request.source, request.source_no)
 
 
 def _reported(request: Request, scope: Scope, ticket: Ticket, loaded: LoadedState) -> bool:

@@ -32,6 +32,17 @@ def not_yours(ticket_id: TicketId) -> CommandRefused:
     )
 
 
+def other_report(ticket_id: TicketId) -> CommandRefused:
+    """Refuse that a past moves a ticket which another report opened: it joined that one, and tells no more of it."""
+    return CommandRefused(
+        "other_report",
+        "source_no",
+        f"这个单号的报修已并入工单 {ticket_id},该工单的状态只由它自己的单号决定",
+        f"the report with this number joined {ticket_id}, which only rows of its own number move",
+        ticket_id=ticket_id,
+    )
+
+
 def not_your_region() -> CommandRefused:
     """Refuse a report that would join a ticket of a region that the sender does not reach; which one is not said."""
     zh, en = (

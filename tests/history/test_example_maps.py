@@ -174,14 +174,32 @@ async def test_example_maps_a_step_back_in_a_later_export_is_listed(
     assert kept.body == worked_on(*after)[1]
 
 
-async def test_example_maps_a_row_that_another_one_of_its_device_has_closed_is_listed() -> None:
+async def test_example_maps_a_report_that_joined_does_not_close_another_s_ticket_and_is_listed() -> None:
     bus, mapped = Bus(), shipped("help_desk_export")
     header = HEADER.replace("\n", ",serial_no\n")
     first = OPEN.replace("\n", ",SN-K1\n")
     second = CLOSED.replace("7,", "8,", 1).replace("\n", ",sn-k1\n")
-    done = await bus.take([line.encode("gb18030") for line in (header, first, second)], mapped=mapped)
-    assert (done.opened, done.joined) == (1, 1)
-    assert [(one.code, one.lines) for one in done.refusals] == [("not_taken_over", (2,))]
+    file = [line.encode("gb18030") for line in (header, first, second)]
+    done = await bus.take(file, mapped=mapped)
+    [ticket] = await bus.tickets()
+    assert (ticket.state, ticket.source_no) == (State.PENDING, "7")
+    assert (done.opened, done.joined, done.changed, done.refused_commands) == (1, 1, 0, 0)
+    assert [(one.code, one.lines) for one in done.refusals] == [("not_taken_over", (3,))]
+    again = await bus.take(file, mapped=mapped)
+    assert ([(one.code, one.lines) for one in again.refusals], again.joined) == ([("not_taken_over", (3,))], 0)
+
+
+async def test_example_maps_a_report_that_joined_and_ended_as_its_ticket_is_not_listed() -> None:
+    bus, mapped = Bus(), shipped("help_desk_export")
+    header = HEADER.replace("\n", ",serial_no\n")
+    rows = [CLOSED.replace("7,", f"{number},", 1).replace("\n", ",SN-K1\n") for number in (7, 8)]
+    first = rows[0].replace("Closed", "Pending").replace("2026-01-05 10:00:00,2026-01-06 10:00:00", ",")
+    await bus.take([line.encode("gb18030") for line in (header, first)], mapped=mapped)
+    await bus.take([line.encode("gb18030") for line in (header, rows[1])], mapped=mapped)
+    assert [one.state for one in await bus.tickets()] == [State.IN_PROGRESS]
+    done = await bus.take([line.encode("gb18030") for line in (header, *rows)], mapped=mapped)
+    [ticket] = await bus.tickets()
+    assert (ticket.state, done.refusals) == (State.CLOSED, ())
 
 
 async def test_example_maps_two_sources_with_one_number_are_two_tickets() -> None:

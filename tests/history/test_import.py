@@ -13,18 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.history.importer import Summary
+from adapters.history.map_file import KeyColumn
 from adapters.history.rows import open_lines
 from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
-from bus.domain.terms import State
+from bus.domain.terms import KeyKind, State
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW, LAST, SHARE_MAX
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInput
 from tests.history.oracle import Expected, compare, expected
-from tests.history.uci import SAMPLE, Bus, lines, row, states
+from tests.history.uci import MAP, SAMPLE, Bus, lines, row, states
 
 EVENTS_OF_THE_SAMPLE = 3124
 REFUSED = {line.split(b",")[0] for line in SAMPLE if b",-100," in line}
@@ -123,6 +124,31 @@ async def test_import_back_to_the_queue_is_pending_with_nobody_and_goes_on_from_
     await bus.take(lines([*paused, row("Active", person="Bob", minute=4), row("Closed", person="Bob", minute=5)]))
     [ticket] = await bus.tickets()
     assert (ticket.state, ticket.assignee.person, ticket.reopens, len(bus.refused.kept)) == (State.CLOSED, "Bob", 0, 0)
+
+
+async def test_import_later_rows_of_a_report_that_joined_move_no_other_s_ticket() -> None:
+    mapped = MAP.model_copy(update={"incident_key": KeyColumn(kind=KeyKind.SERIAL, column="cmdb_ci")})
+    first = row("Active", cmdb_ci="SN-K1")
+    joined = [row(word, minute=minute, number="INC2", cmdb_ci="SN-K1") for minute, word in enumerate(["New", "Closed"])]
+    for batch_size in (1000, 1):
+        bus = Bus()
+        done = await bus.take(lines([first, *joined]), mapped=mapped, batch_size=batch_size)
+        [ticket] = await bus.tickets()
+        assert (ticket.state, ticket.source_no, done.joined, done.stopped) == (State.IN_PROGRESS, "INC1", 1, None)
+        assert [one.code for one in done.refusals] == ["not_taken_over"]
+        assert 4 in done.refusals[0].lines
+        later = [first, row("Closed", minute=9, cmdb_ci="SN-K1"), *joined]
+        await bus.take(lines(later), mapped=mapped, batch_size=batch_size)
+        [ticket] = await bus.tickets()
+        assert (ticket.state, f"{ticket.closed_at:%M}") == (State.CLOSED, "09")
+
+
+async def test_import_a_file_of_many_reports_that_joined_does_not_stop() -> None:
+    mapped = MAP.model_copy(update={"incident_key": KeyColumn(kind=KeyKind.SERIAL, column="cmdb_ci")})
+    reports = [row("Closed", number=f"INC{number}", cmdb_ci="SN-K1") for number in range(2 * IN_A_ROW)]
+    done = await Bus().take(lines([row("Active", number="INC", cmdb_ci="SN-K1"), *reports]), mapped=mapped)
+    assert (done.opened, done.joined, done.stopped) == (1, 2 * IN_A_ROW, None)
+    assert [(one.code, one.count) for one in done.refusals] == [("not_taken_over", 2 * IN_A_ROW)]
 
 
 async def test_import_a_person_who_turns_unknown_leaves_work_as_the_source_shows_it() -> None:
