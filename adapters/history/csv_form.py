@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from adapters.history.gbk_text import is_gbk_instead
 from bus.domain.text import Text
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them
-_WESTERN = ("cp1252", "iso8859-1", "iso8859-15")  # they read whatever bytes there are
 _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
+_ALSO_CHINESE = ("utf-8", *_UTF_16, "gb18030", "gbk", "gb2312")  # GBK is none of the first, or the same
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_COMMON_HANZI = re.compile(rb"(?:[\xb0-\xd7][\xa1-\xfe]){2,}")  # GB 2312, level 1
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _LINE_BYTES_MAX = 1 << 18  # of a line that does not end; it is given in parts
 
@@ -63,8 +63,9 @@ class CsvForm(BaseModel):
         """Say what lines seem to be written in that are not in `encoding`, that of this form."""
         if raw.isascii() and encoding not in _UTF_16:
             return None
-        if _is(raw, encoding) and not _is_utf_8_instead(raw, encoding) and not _is_gbk_instead(raw, encoding):
-            return None
+        if _is(raw, encoding) and not _is_utf_8_instead(raw, encoding):
+            chinese = encoding not in _ALSO_CHINESE and is_gbk_instead(raw, encoding)
+            return _mistaken(encoding, "gb18030") if chinese else None
         return _mistaken(encoding, _looks_like(raw))
 
     def other_delimiter(self, header: str) -> Text | None:
@@ -107,13 +108,6 @@ def _is_utf_8_instead(raw: bytes, encoding: str) -> bool:
         return False
     one_byte_each = len(raw.decode(encoding)) == len(raw)
     return one_byte_each or max(raw.decode("utf-8")) >= "\u0800"  # two bytes alone may be a Chinese character
-
-
-def _is_gbk_instead(raw: bytes, encoding: str) -> bool:
-    """Say whether a text for a Western encoding is Chinese in GBK: two or more common characters in a row."""
-    if encoding not in _WESTERN or _looks_like(raw) != "gb18030":
-        return False
-    return any(map(_COMMON_HANZI.fullmatch, _BEYOND_ASCII.findall(raw)))
 
 
 def _looks_like(raw: bytes) -> str:
