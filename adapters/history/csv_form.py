@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from adapters.history.gbk_text import is_gbk_instead
-from bus.domain.text import Text
+from bus.domain.text import Text, without_marks
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them
 _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
@@ -27,6 +27,11 @@ def _encoding(name: str) -> str:
     if not ascii_in_it and plain not in _UTF_16 and plain != "utf-8-sig":
         raise ValueError(f"{name!r} cannot be read line by line; convert the file to utf-8")
     return "utf-8" if plain == "utf-8-sig" else plain
+
+
+def trimmed(text: str) -> str:
+    """Give a cell, a name of a column or a word without marks of direction, and blanks around it."""
+    return without_marks(text).strip()
 
 
 def _delimiter(text: object) -> object:

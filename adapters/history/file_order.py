@@ -61,12 +61,14 @@ class OrderedRows:
     """All rows of a file, tickets as they first appear, each ticket's by its place, equal places as in the file.
 
     `moved` rows stood behind a later one of their ticket. `tied` rows of a file with such have the same place as
-    another of their ticket, so that nothing but the file says which is first. `stopped`: why reading ended early; then
+    another of their ticket, so that nothing but the file says which is first. `empty` rows have no cell with anything
+    in it; they are not among `rows`. `stopped`: why reading ended early; then
     only the rows that cannot be read are here.
     """
 
     table: BoundTable
     rows: int
+    empty: int
     moved: int
     tied: int
     stopped: Text | None
@@ -93,32 +95,35 @@ def rows_in_order(
         with _space():
             disk.executescript(f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = FILE; PRAGMA journal_mode = OFF")
             disk.execute(_TABLE)
-            count, stopped = _fill(disk, rows, table, on_rows)
+            count, empty, stopped = _fill(disk, rows, table, on_rows)
             if stopped:
                 disk.execute(_READABLE_GONE)
             disk.execute(_PLACED)
             (moved,) = disk.execute(_MOVED).fetchone()
             (tied,) = disk.execute(_TIED).fetchone() if moved else (0,)
-        yield OrderedRows(table=table, rows=count, moved=moved, tied=tied, stopped=stopped, disk=disk)
+        yield OrderedRows(table=table, rows=count, empty=empty, moved=moved, tied=tied, stopped=stopped, disk=disk)
 
 
 def _fill(
     disk: sqlite3.Connection, rows: Iterator[Row], table: BoundTable, on_rows: Callable[[int], None]
-) -> tuple[int, Text | None]:
-    """Store rows; gives how many, and why there are no more of them when too many cannot be read."""
+) -> tuple[int, int, Text | None]:
+    """Store rows; gives how many, how many more are empty, and why it ended early: too many cannot be read."""
     count, limit = 0, RefusalLimit()
-    while some := [_stored(row, table) for row in islice(rows, ROWS_AT_ONCE)]:
+    empty = 0
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        full = [_stored(row, table) for row in some if not row.empty]
+        empty += len(some) - len(full)
         disk.execute("BEGIN")
-        for stored in some:
+        for stored in full:
             disk.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)", stored)
             count += 1
             line, fault = stored[0], stored[-1]
             if stopped := limit.above(line, refused=fault is not None):
                 disk.execute("COMMIT")
-                return count, stopped
+                return count, empty, stopped
         disk.execute("COMMIT")
         on_rows(count)
-    return count, None
+    return count, empty, None
 
 
 def _stored(row: Row, table: BoundTable) -> tuple[int, str, int | None, bytes, str | None, str | None]:

@@ -40,13 +40,14 @@ ROWS_PER_TURN = 50  # so that the commit of the batch before moves on while this
 class Summary:
     """What an import came to so far. Numbers of rows are so named, every other counts commands.
 
-    `moved_rows` stood behind a later row of their ticket and were put in order; `tied_rows` of such a file have the
-    same place as another. `late_rows` have a time before that of the row before, and were taken in with that.
-    `refusals` are refused rows and commands by reason, and rows that their ticket does not show in the end.
-    `stopped`: why it ended before the end of the file.
+    `empty_rows` have nothing in any cell and are not among `rows`. `moved_rows` stood behind a later row of their
+    ticket and were put in order; `tied_rows` of such a file have the same place as another. `late_rows` have a time
+    before that of the row before, and were taken in with that. `refusals` are refused rows and commands by reason, and
+    rows that their ticket does not show in the end. `stopped`: why it ended before the end of the file.
     """
 
     rows: int = 0
+    empty_rows: int = 0
     moved_rows: int = 0
     tied_rows: int = 0
     late_rows: int = 0
@@ -122,7 +123,7 @@ async def import_history(
         refused=refused,
         patience_s=patience_s,
     )
-    done = Summary(moved_rows=ordered.moved, tied_rows=ordered.tied, stopped=ordered.stopped)
+    done = Summary(empty_rows=ordered.empty, moved_rows=ordered.moved, tied_rows=ordered.tied, stopped=ordered.stopped)
     committing: asyncio.Task[Summary] | None = None
     try:
         async for batch in _batches(ordered, batch_size, dispatcher.now()):
@@ -267,6 +268,7 @@ async def _patiently(call: Callable[[], Awaitable[T]], done: Summary, patience_s
                 return await call()
     except StoreUnavailable as away:
         raise StoreUnavailable(
+            f"存储 {patience_s:.0f} 秒没有恢复,已导入 {done.rows} 行;恢复后再运行同一命令即可继续 / "
             f"the store has been away for {patience_s:.0f} s; {done.rows} rows are in. "
             f"Run the same command again when it is back: what is in stays as it is ({away})"
         ) from away

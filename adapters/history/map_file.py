@@ -12,7 +12,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from adapters.history.csv_form import CsvForm
+from adapters.history.csv_form import CsvForm, trimmed
 from adapters.history.time_form import TimeForm, listed
 from bus.config_file import OnceLoader
 from bus.domain.errors import BusError
@@ -84,7 +84,7 @@ class Columns(_Part):
 def _stripped(words: object) -> object:
     """Trim words as cells are."""
     if isinstance(words, Mapping):
-        return {word.strip() if isinstance(word, str) else word: meaning for word, meaning in words.items()}
+        return {trimmed(word) if isinstance(word, str) else word: meaning for word, meaning in words.items()}
     return words
 
 

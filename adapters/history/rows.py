@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from adapters.history.csv_form import CsvForm
+from adapters.history.csv_form import CsvForm, trimmed
 from bus.domain.errors import BusError, MalformedInput
 from bus.domain.text import Text
 
@@ -27,12 +27,20 @@ class HistoryUnreadable(BusError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it stands in the file. `line` counts from 1, the header's; `fault` is why it cannot be read at all."""
+    """One row as it stands in the file. `line` counts from 1, the header's; `fault` is why it cannot be read at all.
+
+    A line whose cells are all empty has no `values`, and no fault.
+    """
 
     line: int
     raw: bytes
     values: tuple[str, ...]
     fault: MalformedInput | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Say whether there is nothing in the row."""
+        return not self.values and self.fault is None
 
 
 @contextmanager
@@ -44,7 +52,7 @@ def open_lines(path: Path) -> Iterator[tuple[Iterator[bytes], BinaryIO]]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise HistoryUnreadable(f"{path}: {error.strerror}") from error
+        raise HistoryUnreadable(f"{path}: 无法打开 / cannot be opened: {error.strerror}") from error
     with file:
         zipped = file.read(2) == _GZIP_MAGIC
         file.seek(0)
@@ -70,7 +78,7 @@ def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], I
     text = _Text(form.lines(chain((first,), lines)), form)
     reader = csv.reader(text, delimiter=form.delimiter, strict=True)
     try:
-        header = tuple(name.strip() for name in next(reader))
+        header = tuple(map(trimmed, next(reader)))
     except csv.Error as error:
         raise HistoryUnreadable(
             f"表头行不是合法的 CSV,占 {len(text.take())} 行:{error} / the header line is not CSV: {error}"
@@ -101,9 +109,10 @@ class _Text:
             count = len(self._taken)
             begin = self._line - count + 1
             raise HistoryUnreadable(
-                f"从第 {begin} 行开始的一行超过 {ROW_BYTES_MAX} 字节,已占 {count} 行,可能是引号没有闭合 / "
+                f"从第 {begin} 行开始的一行超过 {ROW_BYTES_MAX} 字节,已占 {count} 行,可能是引号没有闭合;"
+                "没有导入任何内容 / "
                 f"the row that begins in line {begin} is longer than {ROW_BYTES_MAX} bytes; it took {count} lines, "
-                "perhaps a quote in it is not closed"
+                "perhaps a quote in it is not closed; nothing of the file was imported"
             )
         text = line.decode(self.encoding, "replace")
         return text.removeprefix("\ufeff") if self._line == 1 else text
@@ -127,9 +136,11 @@ def _rows(reader: Iterator[list[str]], text: _Text, header: tuple[str, ...], lin
         taken = text.take()
         raw = b"".join(taken)
         first, line = line, line + len(taken)
-        if fault or any(map(str.strip, values)):  # a line of empty cells alone is no row: Excel saves many
+        if fault or any(map(str.strip, values)):
             fault = fault or _fault(raw, values, header, text)
             yield Row(first, raw, tuple(values), _with_lines(fault, first, len(taken)))
+        else:  # Excel saves many
+            yield Row(first, raw, ())
 
 
 def _fault(raw: bytes, values: list[str], header: tuple[str, ...], text: _Text) -> MalformedInput | None:
@@ -140,7 +151,7 @@ def _fault(raw: bytes, values: list[str], header: tuple[str, ...], text: _Text) 
         return MalformedInput("not_utf8" if text.encoding == "utf-8" else "wrong_encoding", "row", *_words(why))
     if "\0" in "".join(values):
         return MalformedInput("nul", "row", "含有 NUL 字符,请清除", "the row holds a NUL character; remove it")
-    if values[0].strip() == header[0] and tuple(value.strip() for value in values) == header:
+    if trimmed(values[0]) == header[0] and tuple(map(trimmed, values)) == header:
         return MalformedInput("header_again", "row", "表头在文件中再次出现", "the header stands here once more")
     return None
 
@@ -169,7 +180,10 @@ def _lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]:
             number += 1
             yield line
     except (OSError, EOFError, zlib.error) as error:
-        raise HistoryUnreadable(f"{path}: cannot be read beyond line {number}: {error}") from error
+        raise HistoryUnreadable(
+            f"{path}: 第 {number} 行之后无法读取,没有导入任何内容 / cannot be read beyond line {number}, and nothing "
+            f"of it was imported: {error}"
+        ) from error
 
 
 def _bounded(lines: Iterator[bytes], path: Path) -> Iterator[bytes]:
@@ -178,9 +192,10 @@ def _bounded(lines: Iterator[bytes], path: Path) -> Iterator[bytes]:
     for number, line in enumerate(lines, 1):
         unpacked += len(line)
         if unpacked > UNPACKED_BYTES_MAX:
+            most = f"{UNPACKED_BYTES_MAX >> 20} MiB"
             raise HistoryUnreadable(
-                f"{path}: unpacks to more than {UNPACKED_BYTES_MAX >> 20} MiB, reached in line {number}; what is in "
-                "stays in. If the file is what it should be, unpack it (gunzip) and import the plain file, which has "
-                "no such limit"
+                f"{path}: 解压后超过 {most}(第 {number} 行),没有导入任何内容;文件无误时请先解压(gunzip)再导入 / "
+                f"unpacks to more than {most}, reached in line {number}; nothing of it was imported. If the file is "
+                "what it should be, unpack it (gunzip) and import the plain file, which has no such limit"
             )
         yield line

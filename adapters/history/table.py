@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from adapters.history.csv_form import trimmed
 from adapters.history.map_file import HistoryMap, Shows
 from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput
@@ -52,7 +53,7 @@ class BoundTable:
         self._description, self._serial = at.get(mapped.description), at.get(mapped.serial)
         self._customer = (at.get(customer.name), at.get(customer.phone), at.get(customer.address))
         self._key = at.get(mapped.incident_key.column) if mapped.incident_key else None
-        self._missing_words = frozenset(word.strip() for word in mapped.missing)
+        self._missing_words = frozenset(map(trimmed, mapped.missing))
         self._order = at.get(mapped.order)
         self._bookkeeping = frozenset(mapped.bookkeeping)
         self._shown = {word: (shows, None) for word, shows in mapped.states.items()} | {
@@ -63,12 +64,12 @@ class BoundTable:
 
     def cell(self, values: Sequence[str], position: int | None) -> str:
         """Read a cell without blanks around it; what is missing at the source, or has no column, is empty."""
-        value = "" if position is None else values[position].strip()
+        value = "" if position is None else trimmed(values[position])
         return "" if value in self._missing_words else value
 
     def seen(self, values: Sequence[str]) -> Seen:
         """Read what the row shows. Raises MalformedInput on a word that the map does not know, or no person's name."""
-        word = values[self.word].strip()
+        word = trimmed(values[self.word])
         shown = self._shown.get(word)
         if shown is None:
             raise self._unknown_word(word)
@@ -188,7 +189,7 @@ class BoundTable:
     def changed(self, before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
         """Name the columns that differ; those that change with every row only when nothing else does."""
         pairs = zip(self.header, before, after, strict=True)
-        differ = tuple(name for name, one, other in pairs if one.strip() != other.strip())
+        differ = tuple(name for name, one, other in pairs if trimmed(one) != trimmed(other))
         return tuple(name for name in differ if name not in self._bookkeeping) or differ
 
     def _person(self, values: Sequence[str], position: int | None) -> str:

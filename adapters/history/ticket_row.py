@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from adapters.history.csv_form import trimmed
 from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import SETTLED, Reasons, Stand, Step, walk
 from bus.domain.commands import Assign, Command, ConfirmClosure, Note, OpenTicket, Pause, RequestClosure, Resolve
@@ -40,7 +41,7 @@ def ticket_steps(table: BoundTable, values: tuple[str, ...], opening: OpenTicket
         raise _no_time_of_end(table, seen)
     steps = [TimedStep(step=Step(command=opening), at=opened, name="open-ticket")]
     remarks = list(_contradictions(table, values, seen))
-    column, word = table.map.columns.state, values[table.word].strip()
+    column, word = table.map.columns.state, trimmed(values[table.word])
     agent = f"{table.map.columns.assigned_to}: {seen.person}" if seen.person else ""
     reasons = Reasons(person=agent, state=f"{column}: {word}")
     walked = list(walk(Stand(), seen, reasons, column))

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
+from adapters.history.csv_form import trimmed
 from adapters.history.file_order import BETWEEN
 from adapters.history.map_file import RowMeaning
 from adapters.history.rows import Row
@@ -162,8 +163,8 @@ def _late(table: BoundTable, row: Row, at: datetime) -> str:
 def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int | None) -> str:
     if position is None:
         return ""
-    after = row.values[position].strip()
-    return f"{table.header[position]}: {f'{before[position].strip()} → {after}' if before else after}"
+    after = trimmed(row.values[position])
+    return f"{table.header[position]}: {f'{trimmed(before[position])} → {after}' if before else after}"
 
 
 def _opening(table: BoundTable, row: Row) -> OpenTicket:

@@ -223,6 +223,8 @@ def _summary_lines(summary: "Summary", number: int) -> list[str]:
 
 
 def _order_lines(summary: "Summary") -> Iterator[str]:
+    if summary.empty_rows:
+        yield f"{summary.empty_rows:,} 行是空行,已跳过 / rows are empty and were passed over"
     if summary.moved_rows:
         yield f"{summary.moved_rows:,} 行次序不对,已排好 / rows stood behind a later one and were put in order"
     if summary.tied_rows:

@@ -158,6 +158,13 @@ async def test_import_a_person_who_turns_unknown_leaves_work_as_the_source_shows
     assert (ticket.state, ticket.assignee.person) == (State.IN_PROGRESS, "")
 
 
+async def test_import_empty_rows_are_counted_and_are_no_rows() -> None:
+    header, first = lines([row("Active")])
+    padding = b"," * header.count(b",") + b"\n"
+    done = await Bus().take([header, *[padding] * 150, first, b"\n", padding])
+    assert (done.rows, done.empty_rows, done.opened, done.stopped) == (1, 152, 1, None)
+
+
 async def test_import_a_note_names_its_columns_in_the_log() -> None:
     bus = Bus()
     await bus.take(lines([row("Active"), row("Active", minute=1, assignment_group="Group 2")]))

@@ -77,7 +77,7 @@ def test_import_real_a_file_or_a_map_that_cannot_be_read_is_wrong_use(bus: Bus, 
     absent = bus.run("import", "history", "--map", MAP, str(tmp_path / "absent.csv"))
     wrong = bus.run("import", "history", "--map", str(SAMPLE), str(SAMPLE))
     assert (absent.returncode, wrong.returncode) == (2, 2)
-    assert "absent.csv: No such file" in absent.stderr
+    assert "absent.csv: 无法打开 / cannot be opened: No such file" in absent.stderr
     assert "not YAML" in wrong.stderr
 
 

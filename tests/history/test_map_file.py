@@ -80,6 +80,15 @@ def test_map_file_a_cell_is_trimmed_alike_in_every_column() -> None:
     assert TABLE.opener(list(padded.values())) == ""
 
 
+def test_map_file_marks_of_direction_in_cells_and_names_count_for_nothing() -> None:
+    marked = {name: f"\u202a{value}\u202c\u200e" for name, value in row("Awaiting Vendor", priority="1 - High").items()}
+    values, plain = list(marked.values()), list(row("Awaiting Vendor", priority="1 - High").values())
+    assert TABLE.seen(values) == TABLE.seen(plain)
+    assert (TABLE.number_of(values), TABLE.priority(values)) == ("INC1", "1 - High")
+    assert (TABLE.changed(values, plain), TABLE.opener(values)) == ((), "")
+    assert TABLE.updated_at(values) == TABLE.updated_at(plain)
+
+
 def test_map_file_several_words_mean_missing(tmp_path: Path) -> None:
     table = BoundTable(load_map(changed(tmp_path, 'missing: "?"', "missing: ['?', N/A, 无]")), HEADER)
     assert {table.priority(list(row("New", priority=word).values())) for word in ("?", " N/A", "无")} == {""}
