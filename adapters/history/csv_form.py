@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from adapters.history.gbk_text import is_gbk_instead
+from adapters.history.map_faults import fault
 from bus.domain.text import Text, without_marks
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them
@@ -23,9 +24,15 @@ def _encoding(name: str) -> str:
         plain = codecs.lookup(name).name
         ascii_in_it = "a,\n".encode(plain) == b"a,\n"
     except LookupError:
-        raise ValueError(f"there is no encoding {name!r}; such are utf-8, gb18030, utf-16, windows-1252") from None
+        zh, en = f"没有编码“{name}”,可用的如", f"there is no encoding {name!r}; such are"
+        raise fault(
+            f"{zh} utf-8、gb18030、utf-16、windows-1252", f"{en} utf-8, gb18030, utf-16, windows-1252"
+        ) from None
     if not ascii_in_it and plain not in _UTF_16 and plain != "utf-8-sig":
-        raise ValueError(f"{name!r} cannot be read line by line; convert the file to utf-8")
+        raise fault(
+            f"“{name}”不能逐行读取,请把文件转为 utf-8",
+            f"{name!r} cannot be read line by line; convert the file to utf-8",
+        )
     return "utf-8" if plain == "utf-8-sig" else plain
 
 
@@ -37,7 +44,9 @@ def trimmed(text: str) -> str:
 def _delimiter(text: object) -> object:
     found = "\t" if text == "tab" else text
     if not isinstance(found, str) or len(found) != 1 or found in '"\r\n':
-        raise ValueError("one character is meant, such as ',' or ';', or the word tab")
+        raise fault(
+            "应为一个字符,如 ',' 或 ';',或写 tab", "one character is meant, such as ',' or ';', or the word tab"
+        )
     return found
 
 

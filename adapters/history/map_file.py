@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from adapters.history.csv_form import CsvForm, trimmed
+from adapters.history.map_faults import fault, faults
 from adapters.history.time_form import TimeForm, listed
 from bus.config_file import OnceLoader
 from bus.domain.errors import BusError
@@ -117,16 +118,18 @@ class HistoryMap(_Part):
     @classmethod
     def _source_is_not_the_bus(cls, source: str) -> str:
         if is_reserved(source):
-            raise ValueError(f"{source!r} is the bus's own name")
+            raise fault(f"“{source}”是总线自己的名字", f"{source!r} is the bus's own name")
         return source
 
     @field_validator("incident_key", mode="before")
     @classmethod
     def _a_key_names_its_column(cls, key: object) -> object:
         if isinstance(key, str):
-            raise ValueError(
+            raise fault(
+                f"请写明哪一列是唯一标识:`incident_key: {{kind: {key}, column: …}}`;文件里没有就不写,"
+                "流水号不是唯一标识:这时由来源和单号组成",
                 f"say which column is the key: `incident_key: {{kind: {key}, column: …}}`; leave incident_key out when "
-                "the file has none, a running number is none: a ticket's key is then made of source and number"
+                "the file has none, a running number is none: a ticket's key is then made of source and number",
             )
         return key
 
@@ -138,16 +141,18 @@ class HistoryMap(_Part):
             needs.setdefault(kebab(needing), set()).update(duty.needs)
         for command, names in waived.items():
             if command not in needs:
-                raise ValueError(f"there is no command {command!r}{_meant(command, needs)}")
+                zh, en = f"没有命令“{command}”", f"there is no command {command!r}"
+                raise _unknown(zh, en, command, needs)
             for name in names:
                 if name not in needs[command]:
-                    raise ValueError(f"{command} needs no {name!r}{_meant(name, needs[command])}")
+                    raise _unknown(f"{command} 不需要“{name}”", f"{command} needs no {name!r}", name, needs[command])
         return waived
 
     @model_validator(mode="after")
     def _words_mean_one_thing(self) -> Self:
         if both := self.states.keys() & self.waiting.keys():
-            raise ValueError(f"{sorted(both)} stand in states and in waiting")
+            zh = f"{'、'.join(sorted(both))} 同时写在 states 和 waiting 里"
+            raise fault(zh, f"{sorted(both)} stand in states and in waiting")
         return self
 
     @model_validator(mode="after")
@@ -155,13 +160,19 @@ class HistoryMap(_Part):
         columns = self.columns
         if self.row is RowMeaning.TICKET:
             if not columns.opened_at:
-                raise ValueError("columns.opened_at: a file of one row a ticket needs it")
+                raise fault(
+                    "columns.opened_at: 一行一张工单时必填", "columns.opened_at: a file of one row a ticket needs it"
+                )
         elif not columns.updated_at:
-            raise ValueError(
-                "columns.updated_at: a file of one row a change needs it; of one a ticket, write row: ticket"
+            raise fault(
+                "columns.updated_at: 一行一次变更时必填;一行一张工单请写 row: ticket",
+                "columns.updated_at: a file of one row a change needs it; of one a ticket, write row: ticket",
             )
         elif alone := [name for name in ("assigned_at", "resolved_at", "closed_at") if getattr(columns, name)]:
-            raise ValueError(f"columns.{alone[0]}: is of a file of one row a ticket; if this is one, write row: ticket")
+            raise fault(
+                f"columns.{alone[0]}: 只用于一行一张工单;若是,请写 row: ticket",
+                f"columns.{alone[0]}: is of a file of one row a ticket; if this is one, write row: ticket",
+            )
         return self
 
     @model_validator(mode="after")
@@ -169,9 +180,11 @@ class HistoryMap(_Part):
         needed = (self.columns.number, self.columns.state)
         for name in self.optional:
             if name in needed:
-                raise ValueError(f"optional: {name!r} is needed, it tells tickets or their states")
+                zh = f"optional: “{name}”是单号或状态列,不能缺"
+                raise fault(zh, f"optional: {name!r} is needed, it tells tickets or their states")
             if name not in self.names:
-                raise ValueError(f"optional: the map uses no column {name!r}{_meant(name, set(self.names))}")
+                zh, en = f"optional: 对照表没有用到列“{name}”", f"optional: the map uses no column {name!r}"
+                raise _unknown(zh, en, name, set(self.names))
         return self
 
     @property
@@ -199,24 +212,24 @@ def load_map(path: Path, ticket_types: Collection[str] | None = None) -> History
         text = path.read_text(encoding="utf-8-sig")
         mapped = HistoryMap.model_validate(yaml.load(text, _PlainLoader))  # noqa: S506 - it is a safe one
     except OSError as error:
-        raise MapInvalid(f"{path}: {error.strerror}") from error
+        raise MapInvalid(f"{path}: 无法打开 / cannot be opened: {error.strerror}") from error
     except RecursionError:
-        raise MapInvalid(f"{path}: nested too deep") from None
+        raise MapInvalid(f"{path}: 嵌套太深 / nested too deep") from None
     except yaml.constructor.ConstructorError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MapInvalid(f"{path}: line {line}: {error.problem}") from error
+        raise MapInvalid(f"{path}: 第 {line} 行有误 / line {line}: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MapInvalid(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from error
+        raise MapInvalid(f"{path}: 不是 UTF-8 的 YAML / not YAML in UTF-8: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
-        raise MapInvalid(f"{path}: {'; '.join(faults)}") from error
+        raise MapInvalid(f"{path}: {faults(error)}") from error
     if ticket_types is not None and mapped.ticket_type not in ticket_types:
-        close = _meant(mapped.ticket_type, set(ticket_types))
-        known = ", ".join(sorted(ticket_types))
-        raise MapInvalid(f"{path}: ticket_type: there is no type {mapped.ticket_type!r}{close}; there are {known}")
+        zh, en = f"没有类型“{mapped.ticket_type}”", f"there is no type {mapped.ticket_type!r}"
+        close, known = _unknown(zh, en, mapped.ticket_type, set(ticket_types)), ", ".join(sorted(ticket_types))
+        raise MapInvalid(f"{path}: ticket_type: {close}; 现有 there are {known}")
     return mapped
 
 
-def _meant(word: str, known: set[str] | dict[str, set[str]]) -> str:
+def _unknown(zh: str, en: str, word: str, known: set[str] | dict[str, set[str]]) -> ValueError:
+    """Make the fault of a word that is not known, with the nearest that is."""
     close = nearest(word, known)
-    return f"; did you mean {close!r}?" if close else ""
+    return fault(f"{zh},是否指“{close}”", f"{en}; did you mean {close!r}?") if close else fault(zh, en)

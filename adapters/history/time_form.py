@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from adapters.history.map_faults import fault
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCHS = {"epoch_s": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds=1)}
 _COUNT = re.compile(r"(\d{1,15})(?:\.\d{1,9})?", re.ASCII)
@@ -25,7 +27,7 @@ def _zone(name: object) -> object:
     try:
         return ZoneInfo(name) if isinstance(name, str) else name
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"there is no time zone {name!r}") from error
+        raise fault(f"没有时区“{name}”", f"there is no time zone {name!r}") from error
 
 
 def _format(text: str) -> str:
@@ -33,15 +35,24 @@ def _format(text: str) -> str:
     if text in _EPOCHS:
         return text
     if "%Z" in text:
-        raise ValueError(f"{text!r}: the name of a zone (%Z) is read and does not count; write %z for offsets and Z")
+        raise fault(
+            f"“{text}”: 时区名(%Z)不起作用,请用 %z",
+            f"{text!r}: the name of a zone (%Z) is read and does not count; write %z for offsets and Z",
+        )
     try:
         read = datetime.strptime(_SAMPLE.strftime(text), text)  # noqa: DTZ007 - the zone is asked for apart
     except (ValueError, re.error) as error:
-        raise ValueError(f"{text!r}: {error}") from None
+        raise fault(f"“{text}”不是时间格式", f"{text!r}: {error}") from None
     if read.date() != _SAMPLE.date():
-        raise ValueError(f"{text!r} reads no whole date; years, months and days are written as %Y, %m, %d")
+        raise fault(
+            f"“{text}”读不出完整日期,年、月、日写作 %Y、%m、%d",
+            f"{text!r} reads no whole date; years, months and days are written as %Y, %m, %d",
+        )
     if read.hour not in (0, _SAMPLE.hour):
-        raise ValueError(f"{text!r} does not tell the morning from the afternoon; %I wants %p, 24 hours are %H")
+        raise fault(
+            f"“{text}”分不清上午下午:%I 要有 %p,24 小时制用 %H",
+            f"{text!r} does not tell the morning from the afternoon; %I wants %p, 24 hours are %H",
+        )
     return text
 
 
@@ -59,9 +70,15 @@ class TimeForm(BaseModel):
             if one in _EPOCHS or "%z" in one:
                 continue
             if self.zone is None:
-                raise ValueError(f"the times of {one!r} name no zone: write `zone`, such as Asia/Shanghai")
+                raise fault(
+                    f"“{one}”的时间没有时区,请写 zone,如 Asia/Shanghai",
+                    f"the times of {one!r} name no zone: write `zone`, such as Asia/Shanghai",
+                )
             if self.zone.key not in ("UTC", "GMT", "Etc/UTC") and _UTC_SPELLED.search(_DIRECTIVE.sub("", one)):
-                raise ValueError(f"{one!r} says UTC, and `zone` {self.zone.key}; write %z in place of Z, UTC or GMT")
+                raise fault(
+                    f"“{one}”写的是 UTC,而 zone 是 {self.zone.key};请用 %z 代替 Z、UTC 或 GMT",
+                    f"{one!r} says UTC, and `zone` {self.zone.key}; write %z in place of Z, UTC or GMT",
+                )
         return self
 
     def read(self, text: str) -> datetime:

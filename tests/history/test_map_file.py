@@ -1,5 +1,6 @@
 """A map file says what is wrong with it, by field."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,10 +26,10 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("ticket_type:", "ticket_typ:", "ticket_typ: Extra inputs"),
+        ("ticket_type:", "ticket_typ:", "ticket_typ: 对照表里没有这一项 / "),
         ("missing:", "incident_key: order\nmissing:", "incident_key: {kind: order, column"),
         ("missing:", "incident_key: {kind: invoice, column: number}\nmissing:", "incident_key.kind"),
-        ("missing:", "csv: {encoding: utf-99}\nmissing:", "csv.encoding: Value error, there is no encoding"),
+        ("missing:", "csv: {encoding: utf-99}\nmissing:", "csv.encoding: 没有编码“utf-99”"),
         ("missing:", "csv: {encoding: utf-32}\nmissing:", "cannot be read line by line"),
         ("missing:", "csv: {delimiter: ;;}\nmissing:", "csv.delimiter"),
         ("missing:", "optional: locaton\nmissing:", "did you mean 'location'?"),
@@ -51,7 +52,9 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 def test_map_file_a_wrong_map_names_the_field(tmp_path: Path, old: str, new: str, named: str) -> None:
     with pytest.raises(MapInvalid) as wrong:
         load_map(changed(tmp_path, old, new))
-    assert named in str(wrong.value)
+    text = str(wrong.value)
+    assert named in text
+    assert re.search("[\u4e00-\u9fff].* / ", text)  # Chinese first
 
 
 def test_map_that_is_not_there_says_so(tmp_path: Path) -> None:
@@ -62,7 +65,10 @@ def test_map_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_map_file_a_ticket_type_that_the_rules_have_not_is_refused_with_the_map() -> None:
     path = ROOT / "adapters" / "history" / "uci_incident_log.yaml"
     assert load_map(path, {"it_incident": 1}).ticket_type == "it_incident"
-    with pytest.raises(MapInvalid, match=r"there is no type 'it_incident'; did you mean 'it_incidents'\?; there are"):
+    with pytest.raises(
+        MapInvalid,
+        match=r"没有类型“it_incident”.* / there is no type 'it_incident'; did you mean 'it_incidents'\?; .*there are",
+    ):
         load_map(path, ["hardware_fault", "it_incidents"])
 
 
