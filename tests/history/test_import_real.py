@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bus.local.stack import Urls
+from bus.postgres.pool import connected
 from tests.bus_under_test import Bus, bus_on
 from tests.history.oracle import compare, expected, read_rows
 from tests.history.uci import ROOT
@@ -146,6 +147,25 @@ def test_import_real_no_cell_and_no_file_s_name_stands_in_clear_but_where_it_is_
     assert "张三的工单.csv.gz" in people
     assert bad.decode().strip() in people
     assert bus.query(reads) > before
+
+
+async def test_import_real_what_stood_in_clear_is_cut_by_the_migration_and_what_is_sealed_stays(bus: Bus) -> None:
+    migration = ROOT / "bus" / "postgres" / "migrations" / "20261128000275_imports_sealed.sql"
+    up = migration.read_text(encoding="utf-8").split("-- migrate:down")[0]
+    reason = ("“张三”不符合时间格式 %d", "'张三' is not a time written as %d")
+    async with bus.core(connections=1) as core, connected(core.pool) as connection:
+        for file in ("张三的工单.csv.gz", "李四", "enc:v1:sealed.csv"):
+            await connection.execute("INSERT INTO imports (source, file) VALUES ('old', %s)", (file,))
+        await connection.execute(
+            "INSERT INTO refused_inputs (origin, origin_ref, source, code, field, detail_zh, detail_en, body, headers, "
+            "trace_id) VALUES ('import:old', 'a', 'old', 'bad_time', 'opened', %s, %s, 'x', '{}', 't')",
+            reason,
+        )
+        await connection.execute(up.encode())
+    files = bus.query("SELECT file FROM imports WHERE source = 'old' ORDER BY id")
+    assert files == [("….csv.gz",), ("…",), ("enc:v1:sealed.csv",)]
+    details = bus.query("SELECT detail_zh, detail_en FROM refused_inputs WHERE origin = 'import:old'")
+    assert details == [("“…”不符合时间格式 %d", "'…' is not a time written as %d")]
 
 
 def test_import_real_no_such_import_is_said(bus: Bus) -> None:
