@@ -4,7 +4,6 @@ Its codes (`MsgCode`) are the vendor's table. Where it gives none, or one that i
 that is lost and of a bill that somebody else has open stand for their codes.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +12,7 @@ from typing import Final
 import orjson
 
 from adapters.answer_text import decoded, is_page
+from adapters.erp.kingdee_words import is_login_page, says_in_use, says_session_lost
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
 
@@ -34,19 +34,6 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
     15: FailureKind.UNAUTHORIZED,  # administrators may not log in here
 }
 
-# N001 alone stands for a lost session; inside a sentence it may be anybody's material.
-_LOST: Final = re.compile(
-    r"会话(?:信息)?已?(?:丢失|过期|超时|失效)|登[录陆](?:信息|状态)?已?(?:过期|超时|失效)"
-    r"|(?:用户|尚|还|您)未登[录陆]|重新登[录陆]|(?:^|[|;\n])\W*N001\b"
-    r"|session (?:has |is |was )?(?:expired|timed? ?out|lost|invalid)|invalid session",
-    re.IGNORECASE,
-)
-_IN_USE: Final = re.compile(
-    r"网络(?:控制|冲突)|网控|被(?:其[他它])?用户.{0,40}?(?:编辑|修改|操作|使用|占用|锁定|打开)|稍[后候]再?重?试"
-    r"|network control",
-    re.IGNORECASE,
-)
-_LOGIN: Final = re.compile(r"type=[\"']?password|登[录陆]|log ?in|sign ?in|returnurl", re.IGNORECASE)
 _EXCEPTION: Final = "response_error:"  # what stands before the words of an exception, instead of JSON
 _IN_STRINGS: Final = 3  # so often JSON may be wrapped into a JSON string
 
@@ -211,7 +198,7 @@ def _read_answer(answer: object) -> KingdeeAnswer | None:
 def _read_text(text: str) -> KingdeeAnswer | None:
     """Read what is no JSON: the words of a failure, or the page where people log in; None for anything else."""
     if is_page(text):
-        return KingdeeAnswer(ok=False, code=UNCODED, page=True) if _LOGIN.search(text) else None
+        return KingdeeAnswer(ok=False, code=UNCODED, page=True) if is_login_page(text) else None
     code = _code(UNCODED, "", text)
     return KingdeeAnswer(ok=False, code=code, words=text) if code != UNCODED or text.startswith(_EXCEPTION) else None
 
@@ -228,9 +215,9 @@ def _code(code: int, error_code: str, words: str) -> int:
     What is not known to have left all as it was stays so, whoever is asked to try again later.
     """
     kind = _KINDS.get(code, FailureKind.REJECTED)
-    if kind in (FailureKind.REJECTED, FailureKind.UNKNOWN) and _LOST.search(f"{error_code}\n{words}"):
+    if kind in (FailureKind.REJECTED, FailureKind.UNKNOWN) and says_session_lost(f"{error_code}\n{words}"):
         return SESSION_LOST
-    return IN_USE if kind is FailureKind.REJECTED and _IN_USE.search(words) else code
+    return IN_USE if kind is FailureKind.REJECTED and says_in_use(words) else code
 
 
 def _fields(errors: object) -> tuple[str, ...]:

@@ -43,6 +43,16 @@ def code_of(body: object) -> int | None:
         LOST.encode(),
         b"\xef\xbb\xbfN001:" + "会话不存在".encode(),
         orjson.dumps(f"response_error:{LOST}"),
+        failed("會話資訊已丟失\uff0c請重新登入"),
+        failed("會話信息已丟失"),
+        failed("工作階段已逾時"),
+        failed("使用者未登入"),
+        "會話資訊已丟失".encode("gb18030"),
+        failed("The session information has been lost"),
+        failed("Your session has been expired"),
+        failed("session has expired, please login again"),
+        failed("You are not logged in"),
+        failed("Please log in again."),
     ],
 )
 def test_kingdee_answers_a_lost_session_is_read_in_any_shape(body: object) -> None:
@@ -56,6 +66,15 @@ def test_kingdee_answers_a_lost_session_is_read_in_any_shape(body: object) -> No
         ("单据TB2与【用户:administrator】正在执行的【修改】操作存在网络冲突,请稍后再试!", 0),
         ("单据已被其他用户修改,请刷新后操作", 11),
         ("系统繁忙,请稍候重试", 11),
+        ("系統繁忙\uff0c請稍後再試", 0),
+        ("單據已被其他用戶鎖定", 0),
+        ("網路衝突", 0),
+        ("网络控制失败", 0),
+        ("该单据正被他人编辑", 0),
+        ("The bill is being edited by another user", 0),
+        ("This record is LOCKED BY ANOTHER USER.", 0),
+        ("Network control: the document is opened elsewhere", 0),
+        ("System busy, please try again later", 0),
     ],
 )
 def test_kingdee_answers_words_of_a_bill_in_use_are_its_code(words: str, code: int) -> None:
@@ -67,6 +86,12 @@ def test_kingdee_answers_words_of_a_bill_in_use_are_its_code(words: str, code: i
     [
         ("物料编码 N001 不存在或已禁用", 9),
         ("会话记录未启用", 11),
+        ("物料 网络控制器 不存在或已禁用", 9),
+        ("物料[网络控制模块 V2]库存单位为空", 0),
+        ("备件 网控中心主板 未审核", 0),
+        ("material Network controller is disabled", 9),
+        ("物料已被用户张三禁用,不允许修改", 0),
+        ("session recorder S-7 is not in stock", 0),
         ("用户没有权限", 11),
         ("未将对象引用设置到对象的实例,请稍后再试", 4),  # it may have happened: tried later it is asked first
         ("调用次数超出限制,请重新登录后再试", 14),
