@@ -1,6 +1,7 @@
 """Why no answer came, in words: name, refused, certificate, reset or time, and at which step. Pure."""
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,9 @@ class ExchangeStep(Enum):
     TLS = Text("TLS 握手时", "in the TLS handshake")
     WRITE = Text("发送请求时", "while writing the request")
     READ = Text("读取应答时", "while reading the answer")
+    PROXY_CONNECT = Text("连接代理(选项 proxy)时", "while connecting to the proxy (option proxy)")
+    PROXY_TLS = Text("与代理(选项 proxy)TLS 握手时", "in the TLS handshake with the proxy (option proxy)")
+    PROXY_TUNNEL = Text("请代理(选项 proxy)接通对方时", "while the proxy (option proxy) connects to it")
 
 
 _STARTED: Final[Mapping[str, ExchangeStep]] = {
@@ -31,9 +35,25 @@ _STARTED: Final[Mapping[str, ExchangeStep]] = {
 _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
-def step_begun(traced: str) -> ExchangeStep | None:
-    """Name the step that the HTTP client traces as begun; None for what is no step of its own."""
-    return _STARTED.get(traced.partition(".")[2])
+# The steps that are between us and the proxy: by the prefix of the part that connects there, which reaches it alone.
+_TO_PROXY: Final[Mapping[str, ExchangeStep]] = {
+    "connection.connect_tcp.started": ExchangeStep.PROXY_CONNECT,
+    "connection.start_tls.started": ExchangeStep.PROXY_TLS,
+}
+_HTTP_STATUS: Final = re.compile(r"[1-5][0-9]{2}(?= |$)")  # what the client's text of a refused CONNECT begins with
+PROXY_LOGIN: Final = Text(
+    "代理要求登录(HTTP 407),请检查选项 proxy_login", "the proxy wants a login (HTTP 407): see the option proxy_login"
+)
+
+
+def step_begun(traced: str, *, proxied: bool = False, tunnel: bool = False) -> ExchangeStep | None:
+    """Name the step that the HTTP client traces as begun; None for what is no step of its own.
+
+    `proxied`: calls leave by a proxy. `tunnel`: it is the request that asks the proxy for one.
+    """
+    if tunnel:
+        return ExchangeStep.PROXY_TUNNEL
+    return (_TO_PROXY.get(traced) if proxied else None) or _STARTED.get(traced.partition(".")[2])
 
 
 def explain(error: BaseException, step: ExchangeStep, *, within_s: float) -> Text:
@@ -83,5 +103,24 @@ def _reason(error: BaseException, within_s: float) -> Text | None:
             return Text("网络不可达", "no route to it")
         case httpx2.RemoteProtocolError():
             return Text("应答不是完整的 HTTP", "its answer is no HTTP, or ends too early")
+        case httpx2.ProxyError():
+            return _refused_by_proxy(str(error))
         case _:
             return None
+
+
+def _refused_by_proxy(text: str) -> Text:
+    """Say what a proxy's status for CONNECT means; its own words may hold anything and are left out."""
+    found = _HTTP_STATUS.match(text)
+    match found and found[0]:
+        case "407":
+            return PROXY_LOGIN
+        case "502" | "503" | "504" as status:
+            return Text(f"代理联系不到对方(HTTP {status})", f"the proxy does not reach it (HTTP {status})")
+        case str(status):
+            return Text(
+                f"代理拒绝接通(HTTP {status}),请在代理上放行该地址和端口",
+                f"the proxy refuses to connect (HTTP {status}): allow address and port there",
+            )
+        case _:
+            return Text("代理出错", "the proxy failed")

@@ -95,7 +95,7 @@ class OutboundHttp:
         egress: Egress = DIRECT,
     ) -> None:
         """Open nothing yet."""
-        self._answer_bytes_max = answer_bytes_max
+        self._answer_bytes_max, self._proxied = answer_bytes_max, egress.proxy is not None
         self._http = httpx2.AsyncClient(
             headers={"accept-encoding": "identity", **headers, **({} if reuse else {"connection": "close"})},
             cookies=CookieJar(None if cookies else DefaultCookiePolicy(allowed_domains=())),
@@ -110,7 +110,7 @@ class OutboundHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpResponse:
         """Exchange one POST for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError."""
-        heard = _Heard()
+        heard = _Heard(proxied=self._proxied)
         try:
             async with asyncio.timeout_at(deadline.at):
                 return await self._exchange(heard, url, body, headers, deadline)
@@ -161,12 +161,15 @@ class _Heard:
     sent: bool = False
     answer: HttpResponse | None = None
     step: ExchangeStep = ExchangeStep.WAIT
+    proxied: bool = False
 
     async def trace(self, step: str, info: Mapping[str, Any]) -> None:
         """Note that the request leaves; what asks a proxy for a tunnel is not yet the request."""
+        request = info.get("request")
+        tunnel = request is not None and request.method == b"CONNECT"
         if step.endswith(_SENDING):
-            self.sent = self.sent or info["request"].method != b"CONNECT"
-        self.step = step_begun(step) or self.step
+            self.sent = self.sent or not tunnel
+        self.step = step_begun(step, proxied=self.proxied, tunnel=tunnel) or self.step
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:

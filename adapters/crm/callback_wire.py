@@ -8,6 +8,7 @@ from typing import Final, assert_never
 import orjson
 
 from adapters.answer_text import readable
+from adapters.connection_failures import PROXY_LOGIN
 from adapters.crm.callback_answer import read_body
 from adapters.crm.callback_fields import AnswerRule, Meaning
 from adapters.outbound_http import HttpResponse, retry_after_s
@@ -81,7 +82,8 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
     wait_s = retry_after_s(answer.headers, now)
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
-        raise _failed(kind, None, answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
+        why = PROXY_LOGIN if answer.status == 407 else None
+        raise _failed(kind, why, answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
     if rule.status_alone:
         return
     if answer.cut and not answer.longer:

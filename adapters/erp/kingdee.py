@@ -14,6 +14,7 @@ from typing import Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.answer_text import readable
+from adapters.connection_failures import PROXY_LOGIN
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
     Bill,
@@ -232,7 +233,7 @@ class Kingdee:
             failure = _SessionLost if heard.status in (401, 403) or 300 <= heard.status < 400 else DeliveryFailed
             raise failure(
                 kind_of_status(heard.status, changes=changes),
-                f"HTTP {heard.status} at {service}",
+                f"HTTP {heard.status} at {service}" + (f", {PROXY_LOGIN}" if heard.status == 407 else ""),
                 status=heard.status,
                 message=readable(heard.body),
                 retry_after_s=retry_after_s(heard.headers, self._now()),

@@ -142,7 +142,7 @@ def kind_of(code: int, *, changes: bool) -> FailureKind:
 def kind_of_status(status: int, *, changes: bool) -> FailureKind:
     """Class an HTTP status but 200: none of them is the ERP's own word on business."""
     match status:
-        case 401 | 403:
+        case 401 | 403 | 407:
             return FailureKind.UNAUTHORIZED
         case 429:
             return FailureKind.THROTTLED

@@ -14,10 +14,14 @@ from tests.proxy import pump
 
 @dataclass(kw_only=True)
 class HttpProxy:
-    """`login` (user:password) is asked for where it is not empty; `drops`: takes CONNECT, and hangs up."""
+    """`login` (user:password) is asked for where it is not empty; `drops`: takes CONNECT, and hangs up.
+
+    `refuses`: the status and reason that every request is answered with.
+    """
 
     login: str = ""
     drops: bool = False
+    refuses: str = ""
     url: str = ""
     requests: list[str] = field(default_factory=list)
 
@@ -30,6 +34,10 @@ class HttpProxy:
         known = f"basic {base64.b64encode(self.login.encode()).decode()}".casefold()
         if self.login and f"proxy-authorization: {known}" not in head.casefold():
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+            return
+        if self.refuses:
+            writer.write(f"HTTP/1.1 {self.refuses}\r\ncontent-length: 0\r\n\r\n".encode())
             await writer.drain()
             return
         if method == "CONNECT":
@@ -53,10 +61,10 @@ class HttpProxy:
 
 @asynccontextmanager
 async def http_proxy(
-    *, login: str = "", drops: bool = False, tls: ssl.SSLContext | None = None
+    *, login: str = "", drops: bool = False, refuses: str = "", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[HttpProxy]:
     """Run a proxy for the length of a block."""
-    proxy = HttpProxy(login=login, drops=drops)
+    proxy = HttpProxy(login=login, drops=drops, refuses=refuses)
     async with listening(proxy.serve, tls=tls) as address:
         proxy.url = f"http{'s' if tls else ''}://{address}"
         yield proxy

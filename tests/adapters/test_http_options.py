@@ -1,8 +1,10 @@
 """Any HTTP target trusts a private CA, shows its certificate, goes through a proxy; a bad file stops the start."""
 
 import re
+import socket
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,17 @@ from adapters.http_options import HttpOptions
 from adapters.simulators.callback_receiver import CallbackReceiver
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
+from bus.domain.events import PartsRequested
 from bus.domain.ticket import Ticket
+from bus.domain.values import Part
 from tests.adapters.certificates import PASSWORD, PrivateAuthority
 from tests.adapters.http_proxy import http_proxy
 from tests.adapters.test_crm_callback import call
-from tests.adapters.test_crm_callback_wire import NEW, ticket_at
+from tests.adapters.test_crm_callback_wire import NEW, recorded, ticket_at
 
 ENVIRONMENT = {"CRM_SECRET": NEW, "KEY_PASSWORD": PASSWORD, "PROXY_LOGIN": "bus:p@ss:word", "NO_LOGIN": "no-colon-here"}
+
+PARTS = recorded(2, PartsRequested(request_no="PR-1", parts=(Part(part_no="PUMP-7", quantity=2),), reason=""))
 
 
 async def _ticket_at(wanted: Call) -> Ticket:
@@ -38,14 +44,27 @@ def built(url: str, **options: Any) -> Target:
     return callback.ADAPTER.build(given, secrets, services)
 
 
-async def outcome(url: str, **options: Any) -> Effect | FailureKind:
+async def answered(url: str, **options: Any) -> Effect | DeliveryFailed:
     target = built(url, **options)
     try:
         return await target.send(call())
     except DeliveryFailed as failed:
-        return failed.kind
+        return failed
     finally:
         await target.close()
+
+
+async def outcome(url: str, **options: Any) -> Effect | FailureKind:
+    answer = await answered(url, **options)
+    return answer.kind if isinstance(answer, DeliveryFailed) else answer
+
+
+async def failure_by_proxy(url: str, **options: Any) -> str:
+    """Give the detail of a call that a proxy did not let through, of which nothing was sent."""
+    failed = await answered(url, **options)
+    assert isinstance(failed, DeliveryFailed)
+    assert failed.kind is FailureKind.UNREACHABLE
+    return failed.detail
 
 
 @pytest.fixture
@@ -107,6 +126,55 @@ async def test_http_options_a_proxy_may_speak_tls_by_the_same_authority(authorit
         assert await outcome(receiver.url, ca_file=authority.ca, proxy=proxy.url) == Effect()
         assert await outcome(receiver.url, proxy=proxy.url) is FailureKind.UNREACHABLE
         assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("refuses", "words"),
+    [
+        ("407 Proxy Authentication Required", "代理要求登录(HTTP 407),请检查选项 proxy_login"),
+        ("403 Forbidden 13800001111", "the proxy refuses to connect (HTTP 403): allow address and port there"),
+        ("502 Bad Gateway", "代理联系不到对方(HTTP 502)"),
+        ("503", "the proxy does not reach it (HTTP 503)"),
+    ],
+)
+async def test_http_options_what_a_proxy_answers_to_connect_is_told_as_its_own(refuses: str, words: str) -> None:
+    async with http_proxy(refuses=refuses) as proxy:
+        detail = await failure_by_proxy("https://crm.example/x", proxy=proxy.url)
+    assert words in detail
+    assert "while the proxy (option proxy) connects to it" in detail
+    assert "13800001111" not in detail
+
+
+async def test_http_options_a_proxy_that_is_away_is_named_with_its_option(authority: PrivateAuthority) -> None:
+    with socket.socket() as held:  # bound and not listening: nobody else can be there
+        held.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{held.getsockname()[1]}"
+        for url in ("https://crm.example/x", "http://crm.example/x"):
+            assert "连接被拒绝,连接代理(选项 proxy)时" in await failure_by_proxy(url, proxy=away)
+    async with http_proxy(tls=authority.server()) as proxy:
+        detail = await failure_by_proxy("https://crm.example/x", proxy=proxy.url)
+    assert "in the TLS handshake with the proxy (option proxy)" in detail
+    async with http_proxy(drops=True) as proxy:
+        assert "请代理(选项 proxy)接通对方时" in await failure_by_proxy("https://crm.example/x", proxy=proxy.url)
+
+
+async def test_http_options_a_login_that_a_proxy_wants_of_a_plain_request_is_told_of_by_every_adapter() -> None:
+    account = {"acct_id": "1", "user": "bus", "app_id": "a", "app_secret": "CRM_SECRET", "org": "100", "stock": "CK"}
+    secrets = EnvironmentSecrets(environment=ENVIRONMENT, where="targets.erp.options")
+    services = TargetServices(name="erp", ticket_at=_ticket_at, now=lambda: datetime.now(UTC))
+    async with http_proxy(login=ENVIRONMENT["PROXY_LOGIN"]) as proxy:
+        failed = await answered("http://crm.example/x", proxy=proxy.url)
+        given = kingdee.ADAPTER.options.model_validate(
+            {"base_url": "http://erp.example", **account, "proxy": proxy.url}
+        )
+        erp = kingdee.ADAPTER.build(given, secrets, services)
+        with pytest.raises(DeliveryFailed) as refused:
+            await erp.send(replace(call(), event=PARTS))
+        await erp.close()
+    for one in (failed, refused.value):
+        assert isinstance(one, DeliveryFailed)
+        assert (one.kind, one.status) == (FailureKind.UNAUTHORIZED, 407)
+        assert "请检查选项 proxy_login" in one.detail
 
 
 async def test_http_options_what_a_proxy_did_not_let_through_was_not_sent(authority: PrivateAuthority) -> None:
