@@ -4,16 +4,18 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 import orjson
 
-from adapters.crm.callback_fields import AnswerRule, FieldVerdict, Meaning, read_fields, read_word
+from adapters.crm.answer_words import Meaning, whole_text
+from adapters.crm.callback_fields import ITEMS_MAX, AnswerRule, FieldVerdict, read_fields
 from adapters.outbound_http import HttpResponse
 
-_ITEMS_MAX: Final = 1000  # of an answer that is a list
 _BLANK: Final = " \t\r\n\ufeff"
 _BEGINNING: Final = re.compile(r'\{\s*["}]|\[\s*[\[\]{"0-9tfn-]')
+_FORM: Final = re.compile(r"[\w.-]+=[^\s&=]*(?:&[\w.-]+=[^\s&]*)*", re.ASCII)  # errcode=40001&errmsg=…
 _AFTER_VALUE: Final = re.compile(r"[ \t\r\n]*([,\]}:])[ \t\r\n]*")
 _UNREADABLE: Final = FieldVerdict(meaning=Meaning.UNREADABLE)
 _UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
@@ -47,7 +49,9 @@ def _plain(text: str, rule: AnswerRule, *, is_json: bool = False, within: int = 
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        meaning = read_word(text)
+        if _FORM.fullmatch(text):
+            return read_fields(dict(parse_qsl(text, keep_blank_values=True)), rule)
+        meaning = whole_text(text)
         broken = text.startswith("{") or (is_json and meaning is Meaning.UNCLEAR)
         return _UNREADABLE if broken else FieldVerdict(meaning=meaning)
     return _value(value, rule, within=within)
@@ -58,13 +62,15 @@ def _value(value: object, rule: AnswerRule, *, within: int) -> FieldVerdict:
         case Mapping():
             return read_fields(value, rule)
         case list():
-            verdicts = [_value(one, rule, within=0) for one in value[:_ITEMS_MAX] if isinstance(one, Mapping)]
+            verdicts = [_value(one, rule, within=0) for one in value[:ITEMS_MAX] if isinstance(one, Mapping)]
             for meaning in (Meaning.FAILED, Meaning.DONE):
                 if found := [one for one in verdicts if one.meaning is meaning]:
                     return found[0]
             return _UNCLEAR
         case bool():
             return FieldVerdict(meaning=Meaning.DONE if value else Meaning.FAILED)
+        case int() | float() if not value and rule.done_when is None:
+            return FieldVerdict(meaning=Meaning.FAILED)  # as PHP writes false
         case str() if within:  # JSON in a JSON string, or a word
             return _plain(value.strip(), rule, within=within - 1)
         case _:
@@ -84,10 +90,12 @@ def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
             return FieldVerdict(meaning=Meaning.FAILED, field="soap fault")
         content = next((one for one in body.values() if isinstance(one, dict)), {})
     verdict = read_fields(content, rule)
-    if verdict.meaning is not Meaning.UNCLEAR or len(content) != 1:
+    if verdict.meaning is not Meaning.UNCLEAR:
         return verdict
-    (only,) = content.values()  # as <string>{"code":1}</string>
-    return _plain(only, rule) if isinstance(only, str) else verdict
+    only = next(iter(content.values())) if len(content) == 1 else None
+    if isinstance(only, str) and not only.isdecimal():  # as <string>{"code":1}</string>; of 0 each service has its own
+        verdict = _plain(only, rule)
+    return verdict if rule.done_when or verdict.meaning is not Meaning.UNCLEAR else read_fields({root: content}, rule)
 
 
 def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:

@@ -9,8 +9,9 @@ import orjson
 
 from adapters.answer_text import readable
 from adapters.connection_failures import PROXY_LOGIN
+from adapters.crm.answer_words import Meaning
 from adapters.crm.callback_answer import read_body
-from adapters.crm.callback_fields import AnswerRule, Meaning
+from adapters.crm.callback_fields import AnswerRule
 from adapters.outbound_http import HttpResponse, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.events import Recorded
