@@ -203,7 +203,7 @@ class HttpTargetContract(TargetContract):
                     failed = await self.outcome(target, self.call(within_s=10))
                 if isinstance(failed, DeliveryFailed):
                     texts.append(all_text_of(failed, caplog))
-                    stored = fit_to_store(failed.message, self.call().event)
+                    stored = fit_to_store(failed.message, (self.call().event,))
                     assert [own for own in (PHONE, *self.secrets.values()) if own in stored] == []
             return texts
 

@@ -13,8 +13,9 @@ from bus.delivery.queue import Claim
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, copy_key, delivery_key
 from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
-from bus.domain.errors import MalformedInput, Refusal, Transient
+from bus.domain.errors import BusError, MalformedInput, Refusal, Transient
 from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.intake.from_kafka_command import request_of
 from bus.wire.headers import traceparent
@@ -29,13 +30,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedAttempt:
-    """An attempt that came back. `recorded` is None when the event's bytes could not be read."""
+    """An attempt that came back. `recorded` is None when the event's bytes could not be read.
+
+    `ticket_events`: of a failure that has words of the other side, the ticket's events, whose texts they may repeat.
+    """
 
     claim: Claim
     recorded: Recorded | None
     unsure: bool
     effect: Effect | None = None
     failure: DeliveryFailed | None = None
+    ticket_events: Sequence[Recorded] = ()
 
 
 class _Doubtful(Exception):
@@ -54,7 +59,8 @@ class _LeaseOver(Exception):
 class AttemptRunner:
     """Calls one target. `within_s` is the time for one call; an attempt may make two.
 
-    `know` looks up schemas that `decode` was not taught; it raises Transient while the registry is away.
+    `know` looks up schemas that `decode` was not taught; it raises Transient while the registry is away. `events_of`
+    reads a ticket's events in clear.
     """
 
     name: str
@@ -62,6 +68,7 @@ class AttemptRunner:
     within_s: float
     know: Callable[[Iterable[bytes | None]], Awaitable[None]]
     decode: Callable[[bytes], Recorded]
+    events_of: Callable[[TicketId], Awaitable[Sequence[Recorded]]]
     encode: Callable[[CommandSent], bytes]
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
     refused: RejectedInputStore
@@ -89,7 +96,10 @@ class AttemptRunner:
             effect = await self._patiently(claim, lambda: self._effect(call, claim))
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
-            return FinishedAttempt(claim=claim, recorded=recorded, unsure=doubt.unsure, failure=doubt.failure)
+            failure, events = doubt.failure, await self._ticket_events(recorded, doubt.failure)
+            return FinishedAttempt(
+                claim=claim, recorded=recorded, unsure=doubt.unsure, failure=failure, ticket_events=events
+            )
         except _LeaseOver:
             self._tell_left(claim)
             return None
@@ -97,6 +107,17 @@ class AttemptRunner:
         if effect.commands:
             await self._patiently(None, lambda: self._tell(call, effect))
         return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
+
+    async def _ticket_events(self, recorded: Recorded, failure: DeliveryFailed) -> Sequence[Recorded]:
+        """Read the ticket once, where the other side has words; without it they cannot be masked and are left out."""
+        if not (failure.message or failure.code):
+            return ()
+        try:
+            return await self.events_of(recorded.ticket_id)
+        except BusError as error:
+            log.warning("delivery_words_left_out", target=self.name, error=str(error))
+            failure.message, failure.code = "", ""
+            return ()
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""

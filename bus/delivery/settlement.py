@@ -62,7 +62,7 @@ def judge(
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
         probe = is_open(breaker, config.breaker_limits)
-        failed_attempt = written_down(one.failure, at=now, probe=probe, recorded=one.recorded)
+        failed_attempt = written_down(one.failure, at=now, probe=probe, events=_events(one))
         asked_s = asked_wait_s(failure, config.limits)
         breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
         match triage(
@@ -83,6 +83,11 @@ def judge(
     return Settlement(ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], pause=pause)
 
 
+def _events(one: FinishedAttempt) -> Sequence[Recorded]:
+    """Give what the other side was told of the ticket; a mended copy is not as its log has it."""
+    return (*one.ticket_events, *([one.recorded] if one.recorded else ()))
+
+
 def _parked(
     target: str, one: FinishedAttempt, reason: Reason, failed_attempt: dict[str, Any], now: datetime
 ) -> ParkedDelivery:
@@ -92,21 +97,21 @@ def _parked(
 
 
 def written_down(
-    failure: DeliveryFailed, *, at: datetime, probe: bool = False, recorded: Recorded | None = None
+    failure: DeliveryFailed, *, at: datetime, probe: bool = False, events: Sequence[Recorded] = ()
 ) -> dict[str, Any]:
     """Give a failure as JSON values, for the row and for its dead letter.
 
     `at`, `kind`, `detail`, and where there is one: `status` of HTTP, `code` and `message`, the target's own. What a
-    target repeats of the personal texts of `recorded` is masked: no row holds them in clear.
+    target repeats of the personal texts of `events` is masked: no row holds them in clear.
     """
     detail = one_line(failure.detail)
-    for text in personal_texts(recorded):
+    for text in personal_texts(events):
         detail = detail.replace(text, MASK)
     failed_attempt: dict[str, Any] = {"at": at.isoformat(), "kind": failure.kind.value, "detail": mask_text(detail)}
     optional = {
         "status": failure.status,
-        "code": fit_to_store(failure.code, recorded) or None,
-        "message": fit_to_store(failure.message, recorded) or None,
+        "code": fit_to_store(failure.code, events) or None,
+        "message": fit_to_store(failure.message, events) or None,
         "probe": probe or None,
     }
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}

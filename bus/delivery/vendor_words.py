@@ -1,5 +1,6 @@
-"""What a target said of a failure, made fit to be stored: no personal data of the event, one line, short. Pure."""
+"""What a target said of a failure, made fit to be stored: no personal data of the ticket, one line, short. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from bus.domain.events import Recorded
@@ -11,20 +12,20 @@ _READ_MAX: Final = 2000  # of what came; masked before it is cut, so that no hal
 _PIECE: Final = 6  # so many characters in a row of a personal text are no chance
 
 
-def fit_to_store(words: str, recorded: Recorded | None) -> str:
-    """Mask and cut a target's words. What they repeat of the event's personal texts, whole or in part, is masked."""
+def fit_to_store(words: str, events: Sequence[Recorded]) -> str:
+    """Mask and cut a target's words. What they repeat of the events' personal texts, whole or in part, is masked."""
     text = one_line(words)[:_READ_MAX]
-    for personal in personal_texts(recorded):
+    for personal in personal_texts(events) if text else ():
         text = _without(text, personal)
     text = mask_text(text)
     return text if len(text) <= CHARS_MAX else f"{text[: CHARS_MAX - 1]}…"
 
 
-def personal_texts(recorded: Recorded | None) -> list[str]:
-    """List the personal texts of an event that are more than a character, each on a line, the longest first."""
-    texts = personal_fields(recorded.event).values() if recorded else ()
-    lines = (one_line(text) for text in texts if isinstance(text, str))
-    return sorted((line for line in lines if len(line) > 1), key=len, reverse=True)
+def personal_texts(events: Sequence[Recorded]) -> list[str]:
+    """List the personal texts of events that are more than a character, each once, on a line, the longest first."""
+    texts = (text for one in events for text in personal_fields(one.event).values())
+    lines = {one_line(text) for text in texts if isinstance(text, str)}
+    return sorted((line for line in lines if len(line) > 1), key=lambda line: (-len(line), line))
 
 
 def one_line(text: str) -> str:

@@ -15,6 +15,7 @@ from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, Target
 from bus.delivery.targets_config import TargetConfig, TargetsConfig, load_targets_config
 from bus.delivery.ticket_snapshots import TicketSnapshots
+from bus.delivery.ticket_texts import ticket_events
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
@@ -128,6 +129,7 @@ def _delivery_worker(core: Core, name: str, config: TargetConfig, target: Target
         within_s=config.attempt_timeout.total_seconds(),
         know=core.clear.know,
         decode=core.clear.decode,
+        events_of=functools.partial(ticket_events, core.pool, core.clear),
         encode=core.codec.encode_record,
         dispatch=core.dispatcher.dispatch,
         refused=core.refused,

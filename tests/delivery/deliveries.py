@@ -40,9 +40,13 @@ class DeliveryQueue:
 
     async def hold(self, *events: tuple[str, int]) -> None:
         """Let PostgreSQL hold events."""
+        await self.hold_recorded(*(event(*one) for one in events))
+
+    async def hold_recorded(self, *events: Recorded) -> None:
+        """Let PostgreSQL hold events as they are given."""
+        places = ([one.ticket_id for one in events], [one.version for one in events])
         async with connected(self.pool) as connection:
-            values = [CODEC.encode(event(*one)) for one in events]
-            await connection.execute(_EVENTS, ([one[0] for one in events], [one[1] for one in events], values))
+            await connection.execute(_EVENTS, (*places, [CODEC.encode(one) for one in events]))
 
     async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:
         """Let events wait."""

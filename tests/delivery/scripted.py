@@ -14,6 +14,7 @@ from bus.delivery.attempt import AttemptRunner
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
+from bus.delivery.ticket_texts import ticket_events
 from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.postgres.pool import Pool
@@ -113,6 +114,7 @@ def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any
         within_s=terms.attempt_timeout.total_seconds(),
         know=clear.know,
         decode=clear.decode,
+        events_of=functools.partial(ticket_events, pool, clear),
         encode=CODEC.encode_record,
         dispatch=unwanted,
         refused=MemoryRejectedInputs(),

@@ -34,11 +34,11 @@ AT = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
     ],
 )
 def test_vendor_words_are_stored_masked_and_on_one_line(words: str, stored: str) -> None:
-    assert fit_to_store(words, NOTE) == stored
+    assert fit_to_store(words, (NOTE,)) == stored
 
 
 def test_vendor_words_are_cut_after_they_are_masked() -> None:
-    stored = fit_to_store("甲" * (CHARS_MAX - 5) + "门锁密码四八二一" + "乙" * 5000, NOTE)
+    stored = fit_to_store("甲" * (CHARS_MAX - 5) + "门锁密码四八二一" + "乙" * 5000, (NOTE,))
     assert (len(stored), stored[-6:]) == (CHARS_MAX, "甲***乙…")
 
 
@@ -46,7 +46,7 @@ def test_vendor_words_name_no_customer_in_whatever_case() -> None:
     customer = Customer(name="Anna Müller", phone="13800001111", address="云栖小区七栋")
     opened = recorded(replace(OPENED, customer=customer))
     words = "partner ANNA MÜLLER, 云栖小区七栋, is blocked; Müll too"
-    assert fit_to_store(words, opened) == "partner ***, ***, is blocked; Müll too"
+    assert fit_to_store(words, (opened,)) == "partner ***, ***, is blocked; Müll too"
 
 
 def test_vendor_words_of_an_attempt_stand_beside_what_groups_it() -> None:
@@ -54,7 +54,7 @@ def test_vendor_words_of_an_attempt_stand_beside_what_groups_it() -> None:
     failed = DeliveryFailed(
         FailureKind.REJECTED, "Save failed", status=200, code="9", message="物料 M 已禁用: 王先生要求加急"
     )
-    failure = written_down(failed, at=AT, recorded=event)
+    failure = written_down(failed, at=AT, events=(event,))
     assert failure == {
         "at": "2026-11-28T08:00:00+00:00",
         "kind": "rejected",
