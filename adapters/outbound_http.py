@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+import zlib
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from adapters.connection_failures import ExchangeStep, explain, step_begun
 from bus.domain.text import Text
 
 _SENDING: Final = "send_request_headers.started"
+_UNPACKABLE: Final = frozenset({"gzip", "x-gzip", "deflate"})
 RETRY_AFTER_S_MAX: Final = 365 * 86_400.0
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -78,7 +80,7 @@ DIRECT: Final = Egress()
 
 
 class OutboundHttp:
-    """One system's HTTP client. Follows no redirect, asks no proxy of the environment, unpacks nothing.
+    """One system's HTTP client. Follows no redirect, asks no proxy of the environment, unpacks within its limit.
 
     `reuse`: keep connections between exchanges. Without, each has its own: on a kept connection an answer that was
     sent twice is taken for that of the next request. `cookies`: keep the session that the other side sets.
@@ -151,7 +153,25 @@ class OutboundHttp:
                 read += chunk
                 if len(read) > most:
                     return replace(heard.answer, body=bytes(read[:most]), cut=str(too_long), longer=True)
-        return replace(heard.answer, body=bytes(read))
+        return _unpacked(replace(heard.answer, body=bytes(read)), most, str(too_long))
+
+
+def _unpacked(answer: HttpResponse, bytes_max: int, too_long: str) -> HttpResponse:
+    """Unpack gzip and deflate, which some servers send unasked; what is broken or of another kind stays packed."""
+    if answer.headers.get("content-encoding", "").strip().lower() not in _UNPACKABLE:
+        return answer
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its first bytes say
+    try:
+        body = unpacker.decompress(answer.body, bytes_max + 1)
+    except zlib.error:
+        return answer
+    longer = len(body) > bytes_max
+    if not (longer or unpacker.eof):
+        return answer
+    headers = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+    return replace(
+        answer, headers=headers, body=body[:bytes_max], longer=longer, cut=too_long if longer else answer.cut
+    )
 
 
 @dataclass(slots=True)

@@ -87,7 +87,7 @@ def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
         if not isinstance(body, Mapping):
             return _UNCLEAR
         if "Fault" in body:
-            return FieldVerdict(meaning=Meaning.FAILED, field="soap fault")
+            return FieldVerdict(meaning=Meaning.FAILED, field="soap fault", code=_fault_code(body["Fault"]))
         content = next((one for one in body.values() if isinstance(one, dict)), {})
     verdict = read_fields(content, rule)
     if verdict.meaning is not Meaning.UNCLEAR:
@@ -96,6 +96,15 @@ def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
     if isinstance(only, str) and not only.isdecimal():  # as <string>{"code":1}</string>; of 0 each service has its own
         verdict = _plain(only, rule)
     return verdict if rule.done_when or verdict.meaning is not Meaning.UNCLEAR else read_fields({root: content}, rule)
+
+
+def _fault_code(fault: object) -> str:
+    """Give the code of a SOAP Fault, without the prefix of its name: 1.1 has `faultcode`, 1.2 `Code/Value`."""
+    match fault:
+        case {"faultcode": str(code)} | {"Code": {"Value": str(code)}}:
+            return code.rpartition(":")[2]
+        case _:
+            return ""
 
 
 def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:

@@ -144,6 +144,8 @@ def kind_of_status(status: int, *, changes: bool) -> FailureKind:
     match status:
         case 401 | 403 | 407:
             return FailureKind.UNAUTHORIZED
+        case 410:
+            return FailureKind.GONE  # for good, whoever says so: what waits is for people, as with every target
         case 429:
             return FailureKind.THROTTLED
         case 400 | 413 | 414 | 415 | 422 | 431:

@@ -5,7 +5,18 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.erp.kingdee_answers import IN_USE, SESSION_LOST, UNCODED, Bill, BillStage, KingdeeAnswer, read, read_bills
+from adapters.erp.kingdee_answers import (
+    IN_USE,
+    SESSION_LOST,
+    UNCODED,
+    Bill,
+    BillStage,
+    KingdeeAnswer,
+    kind_of_status,
+    read,
+    read_bills,
+)
+from bus.delivery.target import FailureKind
 
 LOST = "会话信息已丢失,请重新登录"
 
@@ -117,6 +128,12 @@ def test_kingdee_answers_an_exception_as_text_is_one_and_any_other_text_is_no_an
         b"[" * 900 + b"]" * 900,
     ):
         assert read(body) is None, body
+
+
+def test_kingdee_answers_an_address_that_is_gone_for_good_pauses_the_target_like_a_callbacks() -> None:
+    for changes in (False, True):
+        assert kind_of_status(410, changes=changes) is FailureKind.GONE
+        assert kind_of_status(404, changes=changes) is FailureKind.UNAVAILABLE
 
 
 def test_kingdee_answers_are_read_behind_marks_and_inside_strings() -> None:
