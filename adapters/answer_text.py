@@ -43,7 +43,7 @@ def readable(body: bytes) -> str:
         text = decoded(part)
         text = _of_markup(text) if text.lstrip().startswith("<") else text
     else:
-        text = "; ".join(dict.fromkeys(_said(value, _WITHIN))) or orjson.dumps(value).decode()
+        text = "; ".join(dict.fromkeys(_messages(value, _WITHIN))) or orjson.dumps(value).decode()
     return " ".join(text.split())[:CHARS_MAX]
 
 
@@ -60,7 +60,7 @@ def _says(name: str) -> bool:
     return name.replace("_", "").replace("-", "").casefold() in _SAYING
 
 
-def _said(value: object, within: int, *, named: bool = False) -> Iterator[str]:
+def _messages(value: object, within: int, *, named: bool = False) -> Iterator[str]:
     """Give the texts of the fields that say something, and of SAP's `message.value`, in their order."""
     match value:
         case str() if named and value.strip():
@@ -68,10 +68,10 @@ def _said(value: object, within: int, *, named: bool = False) -> Iterator[str]:
         case Mapping() if within:
             for name, inner in value.items():
                 says = _says(name) or (named and name.casefold() == "value")
-                yield from _said(inner, within - 1, named=says)
+                yield from _messages(inner, within - 1, named=says)
         case list() if within:
             for inner in value[:20]:
-                yield from _said(inner, within - 1, named=named)
+                yield from _messages(inner, within - 1, named=named)
         case _:
             return
 
