@@ -15,13 +15,17 @@ from pydantic import AfterValidator, model_validator
 from adapters.adapter import EnvironmentSecrets, Options
 from adapters.outbound_http import Egress, HttpUrl, public_trust
 from bus.config_file import ConfigFileInvalid, VariableName
+from bus.domain.text import Text
 
 _NO_CERTIFICATE: Final = "holds no certificate in PEM; `openssl pkcs12 -in FILE -nodes` makes PEM of a .p12 or .pfx"
 
 
 def _absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ValueError("must be an absolute path: programs have working directories of their own")
+        form = Text(
+            "应为绝对路径,例如 /etc/ticketbus/ca.pem", "must be an absolute path, such as /etc/ticketbus/ca.pem"
+        )
+        raise ValueError(str(form))
     return path
 
 
@@ -50,7 +54,8 @@ class HttpOptions(Options):
             ("proxy_login", "proxy"),
         ):
             if getattr(self, part) is not None and getattr(self, whole) is None:
-                raise ValueError(f"{part} stands without {whole}")
+                words = Text(f"写了 {part},也须写 {whole}", f"{part} stands without {whole}")
+                raise ValueError(str(words))
         return self
 
     def egress(self, secrets: EnvironmentSecrets, now: datetime) -> Egress:
@@ -88,7 +93,10 @@ class HttpOptions(Options):
         if self.proxy_login is not None:
             user, colon, password = secrets.read(self.proxy_login).get_secret_value().partition(":")
             if not (user and colon):
-                raise ConfigFileInvalid(f"{secrets.where}.proxy_login: {self.proxy_login} is not user:password")
+                form = Text(
+                    f"环境变量 {self.proxy_login} 的内容应为 用户名:密码", f"{self.proxy_login} is not user:password"
+                )
+                raise ConfigFileInvalid(f"{secrets.where}.proxy_login: {form}")
             login = (user, password)
         secured = httpx2.URL(self.proxy).scheme == "https"
         return httpx2.Proxy(self.proxy, auth=login, ssl_context=trust if secured else None)

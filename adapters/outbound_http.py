@@ -210,13 +210,18 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max(0.0, wait_s), RETRY_AFTER_S_MAX)
 
 
+_URL_FORM: Final = Text(
+    "应为 http:// 或 https:// 开头的网址,其中不含用户名和密码", "must be http(s)://host/path without user and password"
+)
+
+
 def _checked(url: str) -> str:
     try:
         read = httpx2.URL(url)
     except httpx2.InvalidURL:
-        raise ValueError("is no URL") from None
+        raise ValueError(str(Text("不是网址", "is no URL"))) from None
     if read.scheme not in ("http", "https") or not read.host or read.userinfo:
-        raise ValueError("must be http(s)://host/path without user and password")
+        raise ValueError(str(_URL_FORM))
     return url
 
 

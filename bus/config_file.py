@@ -1,17 +1,51 @@
 """Reading the YAML files that people write: typed, every fault at once by its place, and no value ever shown."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest
+from bus.domain.text import Text
+
+
+def in_form(pattern: str, form: Text) -> AfterValidator:
+    """Check that a whole text has a form; a refusal tells people the form in words, and never the value."""
+
+    def checked(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(str(form))
+        return text
+
+    return AfterValidator(checked)
+
 
 # Where a secret stands: the environment variable's name. A secret itself, pasted here, is refused without being shown.
-VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
+VariableName = Annotated[
+    str,
+    in_form(
+        r"[A-Z][A-Z0-9_]{2,63}",
+        Text(
+            "应写环境变量的名称(大写字母、数字和下划线,3 至 64 个字符,例如 PROXY_LOGIN),不写密钥本身",
+            "names an environment variable (upper-case letters, digits and _, 3 to 64 characters, such as PROXY_LOGIN) "
+            "that holds the secret, never the secret itself",
+        ),
+    ),
+]
+SystemName = Annotated[
+    str,
+    in_form(
+        r"[a-z][a-z0-9-]{0,31}",
+        Text(
+            "名称由小写字母、数字和连字符组成,以字母开头,最多 32 个字符",
+            "a name is lower-case letters, digits and hyphens, begins with a letter and has at most 32 characters",
+        ),
+    ),
+]  # of a source or target: it stands in addresses, keys, events, metrics and commands
 
 
 class ConfigFileInvalid(BusError):
@@ -79,14 +113,30 @@ def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> S
 
 
 def _faults(error: ValidationError, *within: str) -> list[str]:
+    found = error.errors(include_input=False, include_url=False)
+    places = [each["loc"] for each in found]
     return [
         f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {_message(each['type'], each['msg'])}"
-        for each in error.errors(include_input=False, include_url=False)
+        for each in found
+        # Of a list, items that were refused are missing in pydantic's count.
+        if each["type"] != "too_short" or not any(one[:-1] == each["loc"] for one in places if one)
     ]
 
 
 def _message(kind: str, text: str) -> str:
-    return "there is no such field" if kind == "extra_forbidden" else text.removeprefix("Value error, ")
+    words = _IN_WORDS.get(kind)
+    return str(words) if words else text.removeprefix("Value error, ")
+
+
+# The commonest refusals of pydantic's, as people of service read them.
+_IN_WORDS: Final[Mapping[str, Text]] = {
+    "extra_forbidden": Text("没有这个字段", "there is no such field"),
+    "missing": Text("缺少此字段", "Field required"),
+    "string_type": Text("应为文本,数字请加引号", "Input should be a valid string: put a number in quotes"),
+    "path_type": Text("应为文件的绝对路径", "Input is not a valid path for a file"),
+    "tuple_type": Text("应为列表,例如 [A, B]", "Input should be a valid list, such as [A, B]"),
+    "too_short": Text("不能为空", "should not be empty"),
+}
 
 
 class OnceLoader(yaml.SafeLoader):

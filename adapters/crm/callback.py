@@ -13,14 +13,24 @@ from adapters.crm.callback_fields import AnswerRule, field_path, spelled
 from adapters.crm.callback_wire import USUAL, judge, status_body
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpUrl, NoResponse, OutboundHttp
-from bus.config_file import VariableName
+from bus.config_file import VariableName, in_form
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.errors import StoreUnavailable
+from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 
 ANSWER_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 64
-FieldPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+){0,4}$", max_length=100)]  # Result.IsSuccess
+FieldPath = Annotated[
+    str,
+    in_form(
+        r"(?=.{1,100}$)[^.\s]+(\.[^.\s]+){0,4}",
+        Text(
+            "应为应答中的字段名,用点分隔最多 5 级,不含空格,例如 Result.IsSuccess",
+            "names a field of the answer, up to 5 levels by dots, without blanks, such as Result.IsSuccess",
+        ),
+    ),
+]
 DoneValues = Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bus.config_file import ConfigFileInvalid, FileModel, HasOptions, read_options, read_yaml
+from bus.config_file import ConfigFileInvalid, FileModel, HasOptions, SystemName, read_options, read_yaml
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
@@ -118,13 +118,10 @@ class TargetConfig(FileModel):
         return BreakerLimits(failures=self.breaker.failures, probe_every=self.breaker.probe_every)
 
 
-TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in keys, metrics and commands
-
-
 class TargetsConfig(FileModel):
     """All targets by name, in the order of the file."""
 
-    targets: Mapping[TargetName, TargetConfig]
+    targets: Mapping[SystemName, TargetConfig]
 
     def wants(self, recorded: Recorded) -> tuple[str, ...]:
         """Name the targets of an event; imported history has none. Pure."""

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from adapters.adapter import SourceAdapter, SourceServices, building
 from adapters.crm.adapter import CrmAdapter
 from adapters.registry import SOURCES
-from bus.config_file import ConfigFileInvalid, FileModel, read_options, read_yaml
+from bus.config_file import ConfigFileInvalid, FileModel, SystemName, read_options, read_yaml
 from bus.intake.reserved_names import is_client_name, is_reserved
 from bus.intake.source_adapter import Source
 from bus.settings import Settings, SettingsInvalid
-
-_SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]  # stands in addresses, events and metrics
 
 
 class _SourcePlan(FileModel):
@@ -27,7 +25,7 @@ class _SourcePlan(FileModel):
 class _SourcesConfig(FileModel):
     """All sources of a sources file by name."""
 
-    sources: Mapping[_SourceName, _SourcePlan]
+    sources: Mapping[SystemName, _SourcePlan]
 
 
 def sources(settings: Settings) -> Mapping[str, Source]:

@@ -18,7 +18,7 @@ from adapters.crm.callback import CrmCallbackOptions
 from adapters.erp import kingdee
 from adapters.http_options import HttpOptions
 from adapters.simulators.callback_receiver import CallbackReceiver
-from bus.config_file import ConfigFileInvalid
+from bus.config_file import ConfigFileInvalid, read_options
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.domain.events import PartsRequested
 from bus.domain.ticket import Ticket
@@ -213,7 +213,7 @@ def _faulty(authority: PrivateAuthority, folder: Path) -> Mapping[str, tuple[dic
         ),
         "login": (
             {"proxy": "http://127.0.0.1:9", "proxy_login": "NO_LOGIN"},
-            "proxy_login: NO_LOGIN is not user:password",
+            "proxy_login: 环境变量 NO_LOGIN 的内容应为 用户名:密码 / NO_LOGIN is not user:password",
         ),
         "unset": ({"proxy": "http://127.0.0.1:9", "proxy_login": "UNSET_ONE"}, "variable UNSET_ONE is not set"),
     }
@@ -252,6 +252,36 @@ def test_http_options_halves_and_passwords_are_refused(options: dict[str, Any], 
     with pytest.raises(ValidationError, match=fault) as refused:
         HttpOptions.model_validate(options)
     assert "secret@" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"proxy": "http://p:1", "proxy_login": "bus:hunter2"}, ".proxy_login: 应写环境变量的名称"),
+        ({"secrets": ["whsec_hunter2"]}, ".secrets.0: 应写环境变量的名称"),
+        (
+            {"client_certificate": "/a.pem", "client_key_password": "hunter2"},
+            ".client_key_password: 应写环境变量的名称",
+        ),
+        ({"client_certificate": "hunter2.pem"}, ".client_certificate: 应为绝对路径"),
+        ({"client_key": "/hunter2.key"}, "options: 写了 client_key,也须写 client_certificate"),
+        ({"proxy": "http://bus:hunter2@p:1"}, ".proxy: 应为 http:// 或 https:// 开头的网址"),
+        ({"url": 7}, ".url: 应为文本"),
+        ({"done_when": {"a b": [1]}}, ": 应为应答中的字段名"),
+        ({"secrets": []}, ".secrets: 不能为空"),
+        ({"hunter": 2}, ".hunter: 没有这个字段"),
+    ],
+)
+def test_http_options_what_is_refused_is_told_in_words_with_its_form(options: dict[str, Any], words: str) -> None:
+    faults = list[str]()
+    given = {"url": "https://crm.example/x", "secrets": ["CRM_SECRET"], **options}
+    assert read_options("crm-callback", given, {"crm-callback": callback.ADAPTER}, faults, "targets.crm") is None
+    (fault,) = faults
+    assert fault.startswith("targets.crm.options")
+    assert words in fault
+    assert " / " in fault, "English second"
+    assert "pattern" not in fault
+    assert "hunter2" not in fault
 
 
 def test_http_options_every_http_target_has_them(authority: PrivateAuthority) -> None:

@@ -147,9 +147,13 @@ def test_registry_sources_file_adds_to_the_webhook_secrets(tmp_path: Path, monke
     ("name", "entry", "said"),
     [
         ("x", {"adapter": "crm-webhok"}, "sources.x.adapter: there is no adapter 'crm-webhok'; did you mean 'crm-webh"),
-        ("x", {"adapter": "crm-webhook"}, "sources.x.options.secrets: Field required"),
-        ("x", {"adapter": "crm-webhook", "option": {}}, "sources.x.option: there is no such field"),
-        ("x", {"adapter": "crm-webhook", "options": {"secrets": [SECRET]}}, "sources.x.options.secrets.0: String sho"),
+        ("x", {"adapter": "crm-webhook"}, "sources.x.options.secrets: 缺少此字段 / Field required"),
+        ("x", {"adapter": "crm-webhook", "option": {}}, "sources.x.option: 没有这个字段 / there is no such field"),
+        (
+            "x",
+            {"adapter": "crm-webhook", "options": {"secrets": [SECRET]}},
+            "sources.x.options.secrets.0: 应写环境变量",
+        ),
         ("x", {"adapter": "crm-webhook", "options": {"secrets": ["NOT_SET_HERE"]}}, "variable NOT_SET_HERE is not set"),
         (
             "crm",

@@ -130,7 +130,7 @@ def test_targets_config_an_event_goes_to_those_who_want_it_and_the_past_to_nobod
         ("rate_per_s: .nan", "targets.erp.rate_per_s: Input should be a finite number"),
         ("deadline: soon", "targets.erp.deadline: Input should be a valid timedelta"),
         ("deadline: PT10S", "targets.erp: deadline leaves no time for a second attempt"),
-        ("retries: 3", "targets.erp.retries: there is no such field"),
+        ("retries: 3", "targets.erp.retries: 没有这个字段 / there is no such field"),
         ("retry: {attempts: 10}", "targets.erp: retry.attempts (10) must be more than breaker.failures (10)"),
         ("retry: {attempts: 21}", "targets.erp.retry.attempts: Input should be less than or equal to 20"),
         ("retry: {first_wait: PT1H}", "targets.erp.retry: first_wait is longer than longest_wait"),
@@ -155,8 +155,8 @@ def test_targets_config_a_typo_names_the_event_and_the_adapter_that_were_meant(t
 
 def test_targets_config_all_faults_are_named_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path, SMALL.replace('url: "http://erp"', "uri: x").replace("crm-callback", "sap"))
-    assert "targets.erp.options.url: Field required" in said
-    assert "targets.erp.options.uri: there is no such field" in said
+    assert "targets.erp.options.url: 缺少此字段 / Field required" in said
+    assert "targets.erp.options.uri: 没有这个字段 / there is no such field" in said
     assert "targets.crm.adapter: there is no adapter 'sap'; there are crm-callback, kingdee" in said
 
 
@@ -164,7 +164,7 @@ def test_targets_config_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: 
     pasted = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ"
     as_option = refusal(tmp_path, SMALL.replace("secret: CRM_SECRET", f"secret: {pasted}"))
     broken = refusal(tmp_path, SMALL.replace("secret: CRM_SECRET", f'secret: "{pasted}'))
-    assert "targets.crm.options.secret: String should match" in as_option
+    assert "targets.crm.options.secret: 应写环境变量的名称" in as_option
     assert "line " in broken
     assert pasted not in as_option + broken
 
@@ -174,7 +174,7 @@ def test_targets_config_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: 
     [
         ("", "file: Input should be a valid dictionary"),
         ("targets: [crm]", "targets: Input should be a valid dictionary"),
-        ("targets: {CRM!: {}}", "targets.CRM!.[key]: String should match pattern"),
+        ("targets: {CRM!: {}}", "targets.CRM!.[key]: 名称由小写字母"),
         ("targets: {crm: {adapter: kingdee, events: []}}", "targets.crm.events: "),
         ("targets: {crm: {}, crm: {}}", "line 1: 'crm' stands here twice"),
         ("targets: {at: 2026-99-99}", "not YAML in UTF-8"),

@@ -73,7 +73,7 @@ def test_notice_board_plugin_with_a_wrong_option_is_named_at_start(beside: Envir
     done = beside.run("-m", "bus", "worker", "--stages", "delivery", cwd=tmp_path, **variables)
     assert done.returncode == 1
     file = tmp_path / "targets.yaml"
-    assert done.stderr == f"ticketbus: {file}: targets.board.options.tokn: there is no such field\n"
+    assert done.stderr == f"ticketbus: {file}: targets.board.options.tokn: 没有这个字段 / there is no such field\n"
 
 
 async def test_notice_board_plugin_takes_a_note_in_and_pins_its_ticket(
