@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.crm.signature import ID
+from adapters.crm.type_names import meant_type
 from adapters.crm.wire import TYPES, About, CrmEnvelope, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
@@ -17,7 +18,7 @@ from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
-from bus.intake.source_adapter import Ignored
+from bus.intake.source_adapter import MISSPELLED_TYPE, Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
@@ -63,7 +64,8 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
 def _model(raw: Mapping[str, Any]) -> type[About]:
     """Give the model of a body's type, which the envelope refuses if it is no text.
 
-    Raises Ignored for a word that is none of ours, and for a body without a word that asks for nothing, like a ping.
+    Raises Ignored for a word that is none of ours, and for a body without a word that asks for nothing, like a ping;
+    MalformedInput for a word that is one of ours misspelled.
     """
     word = spelled(raw.get("type"))
     if word is None or (isinstance(word, str) and not word.strip()):
@@ -76,6 +78,12 @@ def _model(raw: Mapping[str, Any]) -> type[About]:
     known = TYPES.get(word.strip().lower())
     if known is None:
         shown = _printable(word.strip()[:NAME_CHARS_SHOWN])
+        if meant := meant_type(word):
+            zh, en = (
+                f"没有消息类型“{shown}”，是否指“{meant}”？",
+                f"there is no delivery type {shown!r}; did you mean {meant!r}?",
+            )
+            raise MalformedInput(MISSPELLED_TYPE, "$.type", zh, en, nearest=meant)
         close = nearest(shown, TYPES)
         zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
         zh = f"已收到,不处理:没有消息类型“{shown}”{zh}。可用:{'、'.join(TYPES)}"
@@ -88,7 +96,7 @@ def _asks(raw: Mapping[str, Any]) -> bool:
     """Say whether a body without a type wants something all the same: it names a ticket, or a type elsewhere."""
     data = raw.get("data")
     named = isinstance(data, Mapping) and any(data.get(field) is not None for field in ("source_no", "incident_key"))
-    return named or any(isinstance(value, str) and value.strip().lower() in TYPES for value in raw.values())
+    return named or any(isinstance(value, str) and meant_type(value) for value in raw.values())
 
 
 def _printable(text: str) -> str:

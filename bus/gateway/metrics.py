@@ -25,7 +25,8 @@ INTAKE_TURNED_AWAY = Counter(
 )
 INTAKE_IGNORED = Counter(
     "ticketbus_intake_ignored_total",
-    "Fields of webhooks that nobody reads here (what=field), and webhooks of types that nobody knows (what=delivery)",
+    "Fields of webhooks that nobody reads here (what=field), webhooks of types that nobody knows (what=delivery), and "
+    "those refused because their type is one of ours misspelled (what=misspelled_type)",
     ["source", "what"],
 )
 STREAMS = Gauge("ticketbus_stream_subscribers", "WebSocket subscribers connected")

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
 from schemas.messages import RequestReceived
+
+MISSPELLED_TYPE: Final = "misspelled_type"
+"""The code of a MalformedInput for a delivery whose type is one of the source's, misspelled."""
 
 
 class Ignored(MalformedInput):

@@ -161,7 +161,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (b'{"n":NaN}', "not_json", "$"),
         (b"[" * 900 + b"]" * 900, "too_deep", "$"),
         (b"[]", "not_an_object", "$"),
-        (body("ticket.create", CREATED), "unknown_type", "$.type"),
+        (body("ticket.create", CREATED), "misspelled_type", "$.type"),
         (body("ticket.created", CREATED, "2026-11-22T09:30:00"), "wrong_value", "$.timestamp"),
         (body("ticket.created", CREATED, 1_795_000_000), "wrong_value", "$.timestamp"),
         (body("ticket.created", CREATED, "0001-01-01T00:00:00+14:00"), "wrong_value", "$.timestamp"),

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.contract_suites.source import delivered
 from adapters.crm.adapter import CrmAdapter
+from adapters.crm.type_names import meant_type
 from bus.domain.commands import OpenTicket
 from bus.intake.source_adapter import Ignored
 from tests.adapters.test_crm_translate import AT, CREATED, SECRET, body, refusal, translated
@@ -16,6 +17,49 @@ def test_crm_unknown_a_type_that_is_none_of_ours_is_ignored_whatever_else_the_bo
         assert isinstance(refusal(raw), Ignored)
     assert not isinstance(refusal(body("ticket.created", {})), Ignored)
     assert translated("Ticket.Created", CREATED).command == translated("ticket.created", CREATED).command
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("ticket.craeted", "ticket.created"),
+        ("ticket.create", "ticket.created"),
+        ("ticket.reated", "ticket.created"),
+        ("tikcet.craeted", "ticket.created"),
+        ("TicketCreated", "ticket.created"),
+        ("TICKET_CREATED", "ticket.created"),
+        ("tickets.created", "ticket.created"),
+        ("crm.ticket.created", "ticket.created"),
+        ("ticket.created.v2", "ticket.created"),
+        ("ticket.cr\u0435ated", "ticket.created"),
+        ("\u200bticket.created", "ticket.created"),
+        ("created", "ticket.created"),
+        ("ticket.notes", "ticket.note"),
+        ("ticket.status-change", "ticket.status_changed"),
+        ("ticket.closure_confirm", "ticket.closure_confirmed"),
+    ],
+)
+def test_crm_unknown_a_misspelled_type_is_refused_with_what_was_meant(word: str, meant: str) -> None:
+    for raw in (body(word, CREATED), json.dumps({"event": word, "data": {}}).encode()):
+        assert not isinstance(refusal(raw), Ignored)
+    error = refusal(body(word, CREATED))
+    assert (error.code, error.field, error.context["nearest"]) == ("misspelled_type", "$.type", meant)
+    assert f"did you mean {meant!r}" in error.en
+    assert f"“{meant}”" in error.zh
+
+
+OTHER_EVENTS = """
+ping push vote quote notes.app customer.updated customer.created order.created note.created ticket ticket. v1
+ticket.updated ticket.deleted ticket.rated ticket.treated ticket.note.deleted ticket.closed ticket.assigned
+ticket.comment ticket.status
+"""
+
+
+@pytest.mark.parametrize("word", OTHER_EVENTS.split())
+def test_crm_unknown_another_event_is_no_misspelling_and_ignored(word: str) -> None:
+    assert meant_type(word) == ""
+    assert isinstance(refusal(body(word, CREATED)), Ignored)
+    assert meant_type("ticket.created" * 100_000) == ""  # bounded, whoever sends it
 
 
 @pytest.mark.parametrize(

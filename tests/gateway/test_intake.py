@@ -213,7 +213,7 @@ async def test_intake_a_webhook_id_that_came_before_is_named_whether_it_is_done_
 async def test_intake_a_ping_is_taken_without_effect_counted_and_logged_once(with_crm: Gateway) -> None:
     before = ignored("delivery")
     with capture_logs() as logs:
-        answers = [await crm(with_crm, f"p{n}", {"type": "ticket.creatd", "data": None}) for n in range(3)]
+        answers = [await crm(with_crm, f"p{n}", {"type": "ticket.updated", "data": None}) for n in range(3)]
     for answer in answers:
         content = answer.json()
         assert (answer.status_code, content["answer"], content["results"]) == (200, "ignored", [])
@@ -222,6 +222,18 @@ async def test_intake_a_ping_is_taken_without_effect_counted_and_logged_once(wit
     assert [one["what"] for one in logs if one["event"] == "intake_ignored"] == ["delivery"]
     assert with_crm.refused.kept == {}
     assert with_crm.store.log == {}
+
+
+async def test_intake_a_misspelled_type_is_refused_kept_with_its_bytes_and_counted(with_crm: Gateway) -> None:
+    before = ignored("misspelled_type")
+    content: dict[str, object] = {"type": "ticket.craeted", "data": {**OPENING, "source_no": "7"}}
+    answer = await crm(with_crm, "m1", content)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (400, "misspelled_type", "$.type")
+    assert problem["nearest"] == "ticket.created"
+    [kept] = with_crm.refused.kept.values()
+    assert (kept.code, kept.body, kept.heard) == ("misspelled_type", orjson.dumps(content), False)  # a dead letter
+    assert ignored("misspelled_type") == before + 1
 
 
 async def test_intake_a_field_that_a_crm_added_is_taken_counted_and_logged_once(with_crm: Gateway) -> None:

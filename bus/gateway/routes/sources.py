@@ -19,7 +19,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.ports import Waits
-from bus.gateway.write.ignored_input import note_delivery, note_fields
+from bus.gateway.write.ignored_input import note_delivery, note_fields, note_refusal
 from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.from_raw_request import refused_delivery, translated
@@ -137,6 +137,7 @@ class _SourceHandlers:
         except Ignored:
             raise
         except Refusal as refusal:
+            note_refusal(received.source, refusal)
             await keep(self.writes.refused, refused_delivery(refusal, received))
             raise
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import structlog
 
 from bus.domain.commands import Request
+from bus.domain.errors import Refusal
 from bus.gateway import metrics
-from bus.intake.source_adapter import Ignored
+from bus.intake.source_adapter import MISSPELLED_TYPE, Ignored
 from bus.observability.repeats import Repeats
 
 INTERVAL_S = 600.0
@@ -30,6 +31,12 @@ def _shown(field: str) -> str:
 def note_delivery(source: str, ignored: Ignored) -> None:
     """Count a delivery that asks for nothing; its kind is logged once an interval and source, with its sum."""
     _note(source, "delivery", field=ignored.field, code=ignored.code, detail=ignored.en)
+
+
+def note_refusal(source: str, refusal: Refusal) -> None:
+    """Count and log a delivery whose type is misspelled: all of its kind are refused until the source is mended."""
+    if refusal.code == MISSPELLED_TYPE:
+        _note(source, MISSPELLED_TYPE, field=refusal.field, code=refusal.code, detail=refusal.en)
 
 
 def _note(source: str, what: str, **about: str) -> None:
