@@ -121,8 +121,9 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
             await keep_registered(connection, registered)
             await keys.check(connection, begin=True)
             await keys.seal_names(connection)
-            for meeting in await fold_names(connection, keys, settings.dedupe_window):
-                say(str(meeting.text))
+        for meeting in await fold_names(pool, keys, settings.dedupe_window):
+            say(str(meeting.text))
+        async with connected(pool) as connection:
             codec = await load_codec(connection)
         if folded := await fold_again(pool, codec):
             say(f"{folded} states of tickets folded again, that an earlier version stored")

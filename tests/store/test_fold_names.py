@@ -12,7 +12,7 @@ from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.journey.journey import journey
 from bus.postgres.fold_names import Meeting, fold_names, meetings
-from bus.postgres.pool import Pool, connected, in_transaction
+from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from tests.databases import KEYS, clear_on
 from tests.domain.people import MINUTE, RULES, START
@@ -36,9 +36,11 @@ def _old_phone(text: str) -> str:
 
 @pytest.fixture
 async def dispatcher(pool: Pool, postgres_store: PostgresStore) -> Dispatcher:
-    """Dispatch into a database without tickets, by the store as it is."""
+    """Dispatch into a database without tickets and with names of no rule yet, by the store as it is."""
     async with connected(pool) as connection:
-        await connection.execute(b"TRUNCATE events, ticket_states, ticket_names, ticket_phones, commands, outbox")
+        await connection.execute(
+            b"TRUNCATE events, ticket_states, ticket_names, ticket_phones, commands, outbox, names_spelled"
+        )
     return Dispatcher(store=postgres_store, rules=RULES, now=lambda: START)
 
 
@@ -61,8 +63,9 @@ async def test_fold_names_names_of_an_earlier_version_take_reports_in_and_twins_
         desk, _ = await report(dispatcher, KeyKind.PHONE, "010-62176966")
         abroad, _ = await report(dispatcher, KeyKind.PHONE, "+86 10 62176966")
         assert len({wide, half, order, desk, abroad}) == 5
+    monkeypatch.setattr("bus.postgres.fold_names.ROWS", 1)  # each step is a transaction
     for _ in range(2):  # repeating it changes nothing
-        found = await in_transaction(pool, fold_names, KEYS, WINDOW)
+        found = await fold_names(pool, KEYS, WINDOW)
         assert found == [Meeting("phone", (desk, abroad)), Meeting("serial", (wide, half))]
         assert desk in found[0].text.zh
     assert await report(dispatcher, KeyKind.ORDER, "o-7") == (order, CommandResult.JOINED)
@@ -71,9 +74,35 @@ async def test_fold_names_names_of_an_earlier_version_take_reports_in_and_twins_
         ticket_id, answer = await report(dispatcher, kind, value)
         assert answer is CommandResult.JOINED
         assert ticket_id in twins
+    assert await serials(pool) == ["SN-A1"]
+
+
+async def test_fold_names_is_done_once_a_rule_and_lists_what_is_open_still(
+    dispatcher: Dispatcher, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(ticket_keys, "plain_phone", _old_phone)
+        values = ("17951 010-62176966", "+86 10 62176966", "\u2068010-62176966\u2069 \uff08\u5bb6\uff09")
+        twins = [(await report(dispatcher, KeyKind.PHONE, value))[0] for value in values]
+    first = await fold_names(pool, KEYS, WINDOW)
+    assert {(one.kind, *sorted(one.tickets)) for one in first} == {("phone", *sorted(twins))}
+    assert (await report(dispatcher, KeyKind.PHONE, "010-62176966"))[1] is CommandResult.JOINED
     async with connected(pool) as connection:
-        serials = await (await connection.execute(b"SELECT value FROM ticket_names WHERE kind = 'serial'")).fetchall()
-    assert serials == [("SN-A1",)]
+        await connection.execute("INSERT INTO ticket_names VALUES ('serial', %s, %s, now())", (FULL_WIDTH, twins[0]))
+        close = """UPDATE ticket_states SET state = jsonb_set(state, '{state}', '"closed"') WHERE ticket_id = %s"""
+        await connection.execute(close, (twins[0],))
+    (left,) = await fold_names(pool, KEYS, WINDOW)
+    assert set(left.tickets) == set(twins[1:])
+    assert FULL_WIDTH in await serials(pool)  # what is done is not done again
+    monkeypatch.setattr("bus.postgres.fold_names.RULE", 2)
+    await fold_names(pool, KEYS, WINDOW)
+    assert await serials(pool) == ["SN-A1"]
+
+
+async def serials(pool: Pool) -> list[str]:
+    async with connected(pool) as connection:
+        rows = await connection.execute(b"SELECT value FROM ticket_names WHERE kind = 'serial'")
+        return [value for (value,) in await rows.fetchall()]
 
 
 async def test_fold_names_a_phone_stored_by_an_earlier_version_finds_its_ticket(
