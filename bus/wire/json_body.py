@@ -2,7 +2,7 @@
 
 import json
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +18,12 @@ WHOLE = "body"
 
 # A string; its end may be missing: one pass over the bytes, in whole runs, whatever they are.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# Chinese in GBK: the 3,755 commonest characters and punctuation. It is not sure where it could be Big5 (the 5,401
+# commonest) or EUC-KR (Hangul) as well.
+_GBK = re.compile(rb"(?:[\x00-\x7f]|[\xa1\xa3\xb0-\xd7][\xa1-\xfe])*+")
+_OTHERS = re.compile(
+    rb"(?:[\x00-\x7f]|[\xa1-\xc6][\x40-\x7e\xa1-\xfe])*+|(?:[\x00-\x7f]|[\xa1\xa3\xb0-\xc8][\xa1-\xfe])*+"
+)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
@@ -136,13 +142,12 @@ def _name_surrogate(body: bytes, root: str) -> None:
 
 
 def _refuse_other_encoding(body: bytes, whole: str) -> None:
-    """Refuse what is no UTF-8 as that, and name the encoding that it looks like."""
-    marked = body.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
-    likely = "UTF-16" if marked or b"\0" in body[:4] else ""  # a bracket has a zero beside it
+    """Refuse what is no UTF-8 as that, and name the encoding where the bytes leave no doubt."""
+    likely = _wide(body)
     try:
         body.decode()
-    except UnicodeDecodeError as error:
-        likely = likely or _like_gbk(body[error.start :])
+    except UnicodeDecodeError:
+        likely = likely or ("GBK" if _GBK.fullmatch(body) and not _OTHERS.fullmatch(body) else "")
     else:
         if not likely:
             return
@@ -150,13 +155,13 @@ def _refuse_other_encoding(body: bytes, whole: str) -> None:
     raise MalformedInput("not_utf8", whole, f"请求体须为 UTF-8 编码{zh}", f"the body must be in UTF-8{en}")
 
 
-def _like_gbk(text: bytes) -> str:
-    """Say GBK of a text that reads as GB 18030 and begins with a Chinese character."""
-    try:
-        first = text.decode("gb18030")[0]
-    except UnicodeDecodeError:
-        return ""
-    return "GBK" if "\u3000" <= first <= "\u9fff" or "\uff00" <= first <= "\uffef" else ""
+def _wide(body: bytes) -> str:
+    """Name UTF-16 or UTF-32, by the mark of byte order or by the zeros beside the first bracket and what follows it."""
+    zeros = [byte == 0 for byte in body[:4]]
+    if body.startswith((BOM_UTF32_LE, BOM_UTF32_BE)) or zeros in ([False, True, True, True], [True, True, True, False]):
+        return "UTF-32"
+    marked = body.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    return "UTF-16" if marked or zeros in ([False, True] * 2, [True, False] * 2) else ""
 
 
 def _check_text(text: str, path: str) -> None:

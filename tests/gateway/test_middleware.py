@@ -77,7 +77,16 @@ def test_middleware_json_that_will_not_do_is_refused_and_the_field_named(body: b
 
 @pytest.mark.parametrize(
     ("encoding", "word"),
-    [("gbk", "GBK"), ("gb18030", "GBK"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16")],
+    [
+        ("gbk", "GBK"),
+        ("gb18030", "GBK"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-32"),
+        ("utf-32-le", "UTF-32"),
+        ("utf-32-be", "UTF-32"),
+    ],
 )
 def test_middleware_a_body_in_another_encoding_is_refused_as_that_and_named(encoding: str, word: str) -> None:
     for text in ('{"title": "不脱水"}', '{"标题":"洗衣机, 漏水"}'):
@@ -85,8 +94,26 @@ def test_middleware_a_body_in_another_encoding_is_refused_as_that_and_named(enco
             read_object(text.encode(encoding))
         assert (refused.value.code, refused.value.field) == ("not_utf8", "body")
         assert f"看来是 {word}" in refused.value.zh
-    with pytest.raises(MalformedInput, match=r"in UTF-8$"):
-        read_object('{"title": "café"}'.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("latin-1", "caf\u00e9"),
+        ("big5", "\u51b7\u6c23\u4e0d\u51b7"),
+        ("big5", "\u6d17\u8863\u6a5f\u6f0f\u6c34\uff0c\u8acb\u5118\u5feb\u6d3e\u4eba"),
+        ("big5", "\u4e2d\u4e2d"),
+        ("big5", "\u7dad\u4fee"),
+        ("shift_jis", "\u30a8\u30a2\u30b3\u30f3\u304c\u51b7\u3048\u306a\u3044"),
+        ("euc_jp", "\u51b7\u3048\u306a\u3044"),
+        ("euc_kr", "\uc138\ud0c1\uae30 \ub204\uc218"),
+        ("windows-1251", "\u043d\u0435 \u0440\u0430\u0431\u043e\u0442\u0430\u0435\u0442"),
+    ],
+)
+def test_middleware_a_body_whose_encoding_is_not_sure_is_not_utf_8_and_given_no_name(encoding: str, text: str) -> None:
+    with pytest.raises(MalformedInput, match=r"in UTF-8$") as refused:
+        read_object(f'{{"title": "{text}"}}'.encode(encoding))
+    assert refused.value.code == "not_utf8"
 
 
 def test_middleware_a_byte_order_mark_of_utf_8_is_passed_over() -> None:
