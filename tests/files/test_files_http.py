@@ -71,6 +71,13 @@ def stored(bus: Bus) -> set[Path]:
     return {path for path in (bus.folder / "files").rglob("*") if path.is_file()}
 
 
+async def test_files_refuse_a_query_parameter_that_they_do_not_know(bus: Bus, http: httpx2.AsyncClient) -> None:
+    before, address = stored(bus), (await uploaded(http, unique()))["url"]
+    for answer in (await http.get(f"{address}&size=7"), await http.post("/v1/files?name=a.jpg", content=unique())):
+        assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
+    assert len(stored(bus) - before) == 1
+
+
 async def test_files_are_uploaded_once_and_read_by_a_signed_address(bus: Bus, http: httpx2.AsyncClient) -> None:
     content = unique()
     first, again = await uploaded(http, content), await uploaded(http, content)

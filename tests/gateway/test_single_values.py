@@ -1,9 +1,15 @@
 """What has one value and comes twice is refused by name; one key is one key, however it is spelled."""
 
+import re
 from collections.abc import Sequence
 
+import orjson
 import pytest
+from starlette.routing import Route, WebSocketRoute
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from bus.gateway.http.routing import HttpRoute
 from tests.gateway.conftest import OPENING, Gateway
 
 WHO = ("Authorization", "Bearer admin")
@@ -62,6 +68,39 @@ async def test_single_values_an_unknown_or_empty_query_parameter_is_refused_by_i
 ) -> None:
     answer = await gateway.get(path)
     assert (answer.status_code, answer.json().get("code"), answer.json().get("field")) == (400, code, field)
+
+
+async def test_single_values_every_route_refuses_a_query_parameter_that_it_does_not_know(gateway: Gateway) -> None:
+    routes = [one.endpoint for one in gateway.app.router.routes if isinstance(one, Route)]
+    walked = [one for one in routes if isinstance(one, HttpRoute) and not one.stray]
+    assert {"/v1/tickets", "/v1/sources/{source}/webhook", "/readyz", "/openapi.json"} <= {one.path for one in walked}
+    for route in walked:
+        path = re.sub(r"\{[^}]*\}", "7", route.path)
+        for query, code in (("nobody_knows=1", "unknown_field"), ("a=1&a=2", "repeated_parameter")):
+            answer = await gateway.http.request(route.method, f"{path}?{query}", headers=dict([WHO]))
+            field = query.partition("=")[0]
+            found = (answer.status_code, answer.json().get("code"), answer.json().get("field"))
+            assert found == (400, code, field), (route.method, route.path)
+        for name in route.query:
+            answer = await gateway.http.request(route.method, f"{path}?{name}=", headers=dict([WHO]))
+            assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "missing", name)
+    assert gateway.store.log == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "role"), [("stream?topics=ticket.assign&", "subscriber"), ("engineer/pushes?", "engineer")]
+)
+async def test_single_values_a_stream_refuses_a_query_parameter_that_it_does_not_know(
+    served: Gateway, path: str, role: str
+) -> None:
+    assert len([one for one in served.app.router.routes if isinstance(one, WebSocketRoute)]) == 3  # and of no stream
+    url, headers = f"{served.url}/v1/{path}curser=x", {"Authorization": f"Bearer {role}"}
+    try:
+        async with connect(url, additional_headers=headers, proxy=None) as ws:
+            problem = orjson.loads(await ws.recv())
+    except InvalidStatus as denied:
+        problem = orjson.loads(denied.response.body)
+    assert (problem["status"], problem["code"], problem["field"]) == (400, "unknown_field", "curser")
 
 
 async def test_single_values_a_header_of_a_source_that_comes_twice_proves_nothing(gateway: Gateway) -> None:

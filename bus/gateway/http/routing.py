@@ -10,6 +10,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from bus.gateway.http.single_values import PERSON, query_of
+
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
@@ -18,6 +20,7 @@ class HttpRoute:
     """One method of one path; `about` is its OpenAPI operation, without it the route is not described.
 
     `answers` gives by status what it answers in JSON. `stray`: it is there to say that a name in the path is none.
+    `query`: the names of its query parameters; others, repeated and empty ones are refused, except where it is `stray`.
     `streamed`: it reads its body part by part, by `body_stream_of`; its path has no parameters.
     """
 
@@ -26,12 +29,16 @@ class HttpRoute:
     run: Handler
     about: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[int, Any] = field(default_factory=dict)
+    query: Sequence[str] = ()
     stray: bool = False
     streamed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what goes wrong is the middleware's to answer."""
-        response = await self.run(HttpRequest(scope, receive, send))
+        http = HttpRequest(scope, receive, send)
+        if not self.stray:
+            query_of(http, self.query)
+        response = await self.run(http)
         await response(scope, receive, send)
 
     def route(self) -> Route:
@@ -60,11 +67,16 @@ Feature = Sequence[HttpRoute | StreamRoute]
 
 
 def reading(path: str, run: Handler, summary: str, answer: Any = None, **about: Any) -> HttpRoute:
-    """Make a GET route that takes a bearer token and answers in JSON; `about` is what else its operation has. Pure."""
+    """Make a GET route that takes a bearer token and answers in JSON; `about` is what else its operation has. Pure.
+
+    Its query parameters are those of `about`, and for whom an app asks.
+    """
+    named = [one["name"] for one in about.get("parameters", ()) if one["in"] == "query"]
     return HttpRoute(
         method="GET",
         path=path,
         run=run,
         about={"summary": summary, "security": [{"bearer": []}], **about},
         answers={200: answer} if answer else {},
+        query=tuple(dict.fromkeys((*named, *PERSON))),
     )

@@ -15,7 +15,7 @@ from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
-from bus.gateway.http.single_values import PERSON, query_of
+from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
@@ -106,7 +106,6 @@ class _DeadLetterHandlers:
     async def show_letter(self, http: HttpRequest) -> Response:
         """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
         client = await admit(http, Access.LETTERS)
-        query_of(http, PERSON)
         letter = await self.service.letter(_number(http, "letter"), reader_of(http, client))
         if letter is None:
             raise _gone("letter")
@@ -115,13 +114,11 @@ class _DeadLetterHandlers:
     async def list_redrives(self, http: HttpRequest) -> Response:
         """List all redrives: who approved what, and how far each is."""
         await admit(http, Access.LETTERS)
-        query_of(http, PERSON)
         return json_response({"redrives": await self.service.redrives()})
 
     async def list_deliveries(self, http: HttpRequest) -> Response:
         """List the targets: what waits and since when, letters, breaker, pause."""
         await admit(http, Access.LETTERS)
-        query_of(http, PERSON)
         return json_response({"deliveries": await self.service.deliveries()})
 
     def requesting(self, cls: type[DeadLetterRequest]) -> Handler:

@@ -15,7 +15,7 @@ from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.binding import Client
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import PERSON, query_of
 from bus.gateway.stream.websocket import Sending, accept, denied, goodbye, until_unwelcome
 from bus.intake.reserved_names import person_name
 from bus.push.frames import read_ack, read_person, ready_frame
@@ -31,10 +31,11 @@ def engineer_push_routes(sessions: PushSessions | None) -> Sequence[StreamRoute]
         """Serve one session until it goes or is cut. Who may accept a ticket may take its pushes."""
         try:
             client = await admit(ws, Accept)
+            query = query_of(ws, PERSON)
             if sessions is None:
                 zh, en = "没有配置 engineer-app 投递目标", "no target with the adapter engineer-app is declared"
                 raise HttpProblem(404, "no_such_target", "path", Text(zh, en))
-            person = _person(client, query_of(ws).get("person"))
+            person = _person(client, query.get("person"))
         except (Refusal, HttpProblem, Transient) as error:
             await denied(ws, error)
             return

@@ -72,7 +72,9 @@ def file_routes(files: Files, addresses: AddressSigner) -> Sequence[HttpRoute]:
         HttpRoute(
             method="POST", path=PATH, run=handlers.upload_file, about=upload, answers={201: FileAnswer}, streamed=True
         ),
-        HttpRoute(method="GET", path=f"{PATH}/{{sha256}}", run=handlers.read_file, about=read),
+        HttpRoute(
+            method="GET", path=f"{PATH}/{{sha256}}", run=handlers.read_file, about=read, query=("expires", "signature")
+        ),
     ]
 
 

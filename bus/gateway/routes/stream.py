@@ -35,6 +35,7 @@ FROM_START = "start"
 PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
+QUERY = ("topics", "cursor")
 log = structlog.get_logger()
 
 
@@ -143,7 +144,7 @@ class _StreamHandlers:
 
 
 def _topics(ws: WebSocket, contract: Contract) -> list[str]:
-    names = [name for name in query_of(ws).get("topics", "").split(",") if name]
+    names = [name for name in query_of(ws, QUERY).get("topics", "").split(",") if name]
     if not names:
         zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
         raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=contract.public())
