@@ -56,6 +56,8 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
             fingerprint=hashlib.sha256(received.body).hexdigest(),
             source_no="" if isinstance(command, OpenTicket) else about.source_no,
             key_field=ID,
+            sent_in="$.data",
+            sent_at="$.timestamp",
             ignored=tuple(map(_printable, islice(unknown, IGNORED_SHOWN_MAX))),
         ),
     )

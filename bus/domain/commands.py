@@ -249,7 +249,8 @@ class Request:
     `at` is when it happened at the source, `received_at` when the bus took it; both aware, UTC.
     `fingerprint` tells a repeat from another body under the same id. `historic`, `implied`, `waives`: see Recorded.
     `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
-    `key_field`: what the sender repeats it under. `caller_trace`: what came beside the trace's id.
+    `key_field`: what the sender repeats it under. `sent_in`: the path of the command's fields in what was sent, and
+    `sent_at` that of `at`; empty where they are named as here. `caller_trace`: what came beside the trace's id.
     """
 
     command_id: CommandId
@@ -268,4 +269,6 @@ class Request:
     scope: Scope | None = None
     ignored: tuple[str, ...] = ()
     key_field: str = "delivery_id"
+    sent_in: str = ""
+    sent_at: str = ""
     caller_trace: CallerTrace = PLAIN_TRACE

@@ -11,6 +11,7 @@ from bus.domain.commands import Request
 from bus.domain.errors import InvariantBroken, MalformedInput, Refusal
 from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.intake.dispatch import Dispatcher
+from bus.intake.from_raw_request import as_sent
 from bus.intake.outcomes import OUTCOMES, count
 from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, check_names, header
@@ -87,7 +88,7 @@ class DispatchHandler:
                 case Accepted():
                     accepted += 1
                 case Refused(error=error):
-                    refused.append(self._refused(error, one.record, one.step))
+                    refused.append(self._refused(as_sent(error, one.request), one.record, one.step))
                     letters.add(id(one.record))
         await self.refused.keep(refused)
         for record in records:

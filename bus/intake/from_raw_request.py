@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bus.domain.commands import Request
-from bus.domain.errors import MalformedInput, Refusal
+from bus.domain.errors import CommandRefused, MalformedInput, Refusal
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id
@@ -40,6 +40,18 @@ def translated(sources: Mapping[str, Source], received: RequestReceived) -> Sequ
         raise MalformedInput("no_such_source", "source", zh, en)
     trace = caller_trace(received.headers, received.trace_id)
     return [within_limits(replace(request, caller_trace=trace)) for request in source.translate(received)]
+
+
+def as_sent(refusal: CommandRefused, request: Request) -> CommandRefused:
+    """Give a refusal of a command with its field by the path that the sender wrote, where it is one of its fields."""
+    name = refusal.field.partition(".")[0]
+    if request.sent_at and refusal.field == "at":
+        path = request.sent_at
+    elif request.sent_in and (name == "source_no" or hasattr(request.command, name)):
+        path = f"{request.sent_in}.{refusal.field}"
+    else:
+        return refusal
+    return CommandRefused(refusal.code, path, refusal.zh, refusal.en, **refusal.context)
 
 
 def refused_delivery(refusal: Refusal, received: RequestReceived, step: int = 0) -> RejectedInput:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import cast
 
 import httpx2
@@ -234,6 +235,30 @@ async def test_intake_a_misspelled_type_is_refused_kept_with_its_bytes_and_count
     [kept] = with_crm.refused.kept.values()
     assert (kept.code, kept.body, kept.heard) == ("misspelled_type", orjson.dumps(content), False)  # a dead letter
     assert ignored("misspelled_type") == before + 1
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_intake_a_refusal_of_the_domain_names_the_field_that_the_crm_wrote(
+    with_crm: Gateway, *, away: bool
+) -> None:
+    at = with_crm.deps.now()
+    blank: dict[str, object] = {"incident_key": {"kind": "serial", "value": "N/A"}}
+    wrong: dict[str, tuple[str, dict[str, object]]] = {
+        "$.data.incident_key.value": (at.isoformat(), blank),
+        "$.data.opened_at": (at.isoformat(), {"opened_at": (at + timedelta(hours=2)).isoformat()}),
+        "$.data.type": (at.isoformat(), {"type": "nonsense"}),
+        "$.timestamp": ((at + timedelta(hours=2)).isoformat(), {}),
+    }
+    with_crm.store.away = away
+    for n, (field, (sent_at, added)) in enumerate(wrong.items()):
+        data = {**OPENING, "source_no": str(n), **added}
+        answer = await crm(with_crm, f"r{n}", {"type": "ticket.created", "timestamp": sent_at, "data": data})
+        assert answer.status_code == (202 if away else 422)
+        assert away or answer.json()["field"] == answer.json()["results"][0]["field"] == field
+    with_crm.store.away = False
+    if away:
+        await take_in(with_crm)
+    assert {one.field for one in with_crm.refused.kept.values()} == set(wrong)
 
 
 async def test_intake_a_field_that_a_crm_added_is_taken_counted_and_logged_once(with_crm: Gateway) -> None:

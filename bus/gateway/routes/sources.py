@@ -1,7 +1,7 @@
 """The route of signed webhooks from source systems."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NotRequired, assert_never
 
 from starlette.requests import Request as HttpRequest
@@ -22,7 +22,7 @@ from bus.gateway.ports import Waits
 from bus.gateway.write.ignored_input import note_delivery, note_fields, note_refusal
 from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
-from bus.intake.from_raw_request import refused_delivery, translated
+from bus.intake.from_raw_request import as_sent, refused_delivery, translated
 from bus.intake.outcomes import count
 from bus.intake.source_adapter import Ignored, Source
 from bus.wire.json_body import NAME_CHARS_SHOWN
@@ -166,6 +166,7 @@ async def _decided(writes: WriteSide, received: RequestReceived, requests: Seque
     outcomes = await writes.group.submit(requests)
     for request, outcome in zip(requests, outcomes, strict=True):
         count(request, outcome)
+    outcomes = [_in_senders_words(request, one) for request, one in zip(requests, outcomes, strict=True)]
     refused = [(step, one.error) for step, one in enumerate(outcomes) if isinstance(one, Refused)]
     if refused:
         await keep(writes.refused, *(refused_delivery(error, received, step) for step, error in refused))
@@ -175,6 +176,10 @@ async def _decided(writes: WriteSide, received: RequestReceived, requests: Seque
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     fields = list(dict.fromkeys(field for request in requests for field in request.ignored))
     return _answer(received, accepted, fields)
+
+
+def _in_senders_words(request: Request, outcome: Outcome) -> Outcome:
+    return replace(outcome, error=as_sent(outcome.error, request)) if isinstance(outcome, Refused) else outcome
 
 
 def _ignored(received: RequestReceived, ignored: Ignored) -> Response:
