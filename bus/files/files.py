@@ -1,4 +1,4 @@
-"""Uploading, giving out and deleting files: limits first, then the bytes, then the row in one transaction with them."""
+"""Uploading, giving out and deleting files: limits, a row that nobody reads, the bytes, then the row is readable."""
 
 import asyncio
 import time
@@ -22,7 +22,8 @@ from bus.postgres.pool import Pool, connected
 
 UPLOADS_PER_CLIENT: Final = 8
 UPLOADS: Final = 64
-PLACED_AT_ONCE: Final = 3  # each holds a connection for as long as the store takes
+PUTS_AT_ONCE: Final = 3  # each holds some MiB on the way to a bucket
+PUT_S_MAX: Final = 1800.0  # well within rows.PUT_LEASE
 DELETE_EVERY_S: Final = 30.0
 LEFTOVER_S: Final = 3600.0  # longer than any upload that is still written to
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ class Files:
     store: FileStore
     limits: FileLimits
     _open: Counter[str] = field(default_factory=Counter)
-    _placing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACED_AT_ONCE))
+    _putting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUTS_AT_ONCE))
 
     async def take(
         self, parts: AsyncIterator[bytes], *, client: str, declared: int | None, now: datetime
@@ -133,12 +134,24 @@ class Files:
             raise FileRefused("files_quota", "Authorization", zh, en, limit_bytes=most)
 
     async def _stored(self, file: ReceivedFile, client: str, now: datetime) -> StoredFile:
+        """Put a file between two short transactions: who decides on a ticket that names it waits for no store.
+
+        What a crash leaves is deleted, row and bytes, once the first one's lease is over.
+        """
         stored = StoredFile(sha256=file.sha256, size=file.size, media_type=file.type.media_type, uploaded_at=now)
-        async with self._placing, connected(self.pool) as connection:
-            await rows.lock_client(connection, client)
-            await rows.add(connection, stored, client)
-            self._check_quota(await rows.used_bytes(connection, client, now))
-            await self.store.put(file.path, file.sha256)
+        async with self._putting:
+            async with connected(self.pool) as connection:
+                await rows.lock_client(connection, client)
+                until = await rows.begin_put(connection, stored, client)
+                self._check_quota(await rows.used_bytes(connection, client, now))
+            try:
+                async with asyncio.timeout(PUT_S_MAX):
+                    await self.store.put(file.path, file.sha256)
+            except TimeoutError as error:
+                raise FilesAway(f"the store of files took no file within {PUT_S_MAX} s") from error
+            async with connected(self.pool) as connection:
+                if not await rows.finish_put(connection, file.sha256, until):
+                    raise FilesAway("the file was deleted before its upload was done")
         return stored
 
 

@@ -14,12 +14,19 @@ DAY: Final = timedelta(days=1)
 FILES_OF_TICKET_MAX: Final = 500
 _LOCK_CLIENT = "SELECT pg_advisory_xact_lock(hashtextextended('files of ' || %s, 0))"
 _USED = "SELECT coalesce(sum(size), 0)::bigint FROM files WHERE client = %s AND uploaded_at > %s"
-# What no evidence names is its last sender's. Waits for a deletion of the same file that is under way.
-_ADD = """
-INSERT INTO files AS f (sha256, size, media_type, client, uploaded_at) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (sha256) DO UPDATE
-SET client = excluded.client, uploaded_at = excluded.uploaded_at, media_type = excluded.media_type, ended_at = NULL
-WHERE f.tickets = '{}'"""
+PUT_LEASE: Final = timedelta(hours=1)
+# A new row has ended already until its bytes are in the store; one that is there stays as it is, so that evidence may
+# name it meanwhile. What no evidence names is its last sender's. Waits for a deletion of the same file.
+_BEGIN = """
+INSERT INTO files AS f (sha256, size, media_type, client, uploaded_at, ended_at, puts)
+VALUES (%s, %s, %s, %s, %s, now(), ARRAY[clock_timestamp() + %s])
+ON CONFLICT (sha256) DO UPDATE SET
+    client = CASE WHEN f.tickets = '{}' THEN excluded.client ELSE f.client END,
+    uploaded_at = CASE WHEN f.tickets = '{}' THEN excluded.uploaded_at ELSE f.uploaded_at END,
+    media_type = CASE WHEN f.tickets = '{}' THEN excluded.media_type ELSE f.media_type END,
+    puts = ARRAY(SELECT until FROM unnest(f.puts) AS u (until) WHERE until > now()) || excluded.puts
+RETURNING puts[cardinality(puts)]"""
+_FINISH = "UPDATE files SET ended_at = NULL, puts = array_remove(puts, %s) WHERE sha256 = %s"
 _FIND = """
 SELECT sha256, size, media_type, uploaded_at FROM files WHERE sha256 = %s AND ended_at IS NULL"""
 _OF_TICKET_NOTED: LiteralString = """
@@ -29,7 +36,8 @@ WITH named AS (
 ), noted AS ({noted})
 SELECT * FROM named"""
 _OF_TICKET = _OF_TICKET_NOTED.format(noted=NOTE_READS.format(read="SELECT %(ticket)s || '/files' FROM named"))
-_ENDED = "SELECT sha256 FROM files WHERE ended_at IS NOT NULL LIMIT 1 FOR UPDATE SKIP LOCKED"
+_ENDED = """
+SELECT sha256 FROM files WHERE ended_at IS NOT NULL AND now() >= ALL(puts) LIMIT 1 FOR UPDATE SKIP LOCKED"""
 _DELETE = "DELETE FROM files WHERE sha256 = %s"
 
 
@@ -54,9 +62,17 @@ async def used_bytes(connection: Connection, client: str, now: datetime) -> int:
     return int(used)
 
 
-async def add(connection: Connection, file: StoredFile, client: str) -> None:
-    """Add a file's row, or keep the one that is there; nobody deletes the file before the transaction ends."""
-    await connection.execute(_ADD, (file.sha256, file.size, file.media_type, client, file.uploaded_at))
+async def begin_put(connection: Connection, file: StoredFile, client: str) -> datetime:
+    """Add a file's row, or keep the one that is there; gives until when nobody deletes the file, PUT_LEASE from now."""
+    columns = (file.sha256, file.size, file.media_type, client, file.uploaded_at, PUT_LEASE)
+    ((until,),) = await (await connection.execute(_BEGIN, columns)).fetchall()
+    assert isinstance(until, datetime)
+    return until
+
+
+async def finish_put(connection: Connection, sha256: str, until: datetime) -> bool:
+    """Let a file be read whose bytes are in the store; False when it was deleted, as the put took too long."""
+    return (await connection.execute(_FINISH, (until, sha256))).rowcount == 1
 
 
 async def find(pool: Pool, sha256: str) -> StoredFile | None:
@@ -79,7 +95,7 @@ async def files_of(pool: Pool, ticket_id: str, reader: Reader) -> Sequence[Store
 
 
 async def lock_ended(connection: Connection) -> str | None:
-    """Take one file that has ended and that no other gateway deletes; gives its SHA-256."""
+    """Take one file that has ended, that no upload puts and no other gateway deletes; gives its SHA-256."""
     row = await (await connection.execute(_ENDED)).fetchone()
     return row[0] if row else None
 

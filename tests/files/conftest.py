@@ -6,7 +6,10 @@ import pytest
 
 from bus.files.directory_store import DirectoryStore
 from bus.files.files import FileLimits, Files
+from bus.intake.dispatch import Dispatcher
 from bus.postgres.pool import Pool
+from bus.postgres.store import PostgresStore
+from tests.domain.people import RULES, START
 from tests.store.conftest import database, pool, postgres_store
 
 __all__ = ["database", "files", "pool", "postgres_store"]
@@ -18,3 +21,9 @@ LIMITS = FileLimits(bytes_max=1_000_000, client_day_bytes=10_000_000, free_bytes
 def files(pool: Pool, tmp_path: Path) -> Files:
     """Give the files of one test."""
     return Files(pool=pool, store=DirectoryStore(tmp_path / "files"), limits=LIMITS)
+
+
+@pytest.fixture
+def dispatcher(postgres_store: PostgresStore) -> Dispatcher:
+    """Decide on tickets in the real store."""
+    return Dispatcher(store=postgres_store, rules=RULES, now=lambda: START)
