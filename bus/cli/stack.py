@@ -97,12 +97,13 @@ def down(data: Data = None) -> None:
 
 @commands.command()
 def status(data: Data = None, as_json: Json = False) -> None:
-    """Show how every part is: up, starting or down, and which stages of the worker stand still.
+    """Show how every part is: up, starting or down, which stages of the worker stand still, what keeps files back.
 
-    Exits 1 unless all parts are up and no stage stands still.
+    Exits 1 unless all parts are up, no stage stands still and the store of files takes and deletes.
 
     Example: ticketbus status --json
     """
+    from bus.local import file_faults
     from bus.local.state import load
     from bus.local.stopped_stages import of_stack
     from bus.local.survey import all_up, survey
@@ -125,7 +126,10 @@ def status(data: Data = None, as_json: Json = False) -> None:
         else:
             where = ", ".join(map(str, one.partitions))
             echo(f"{one.stage:<10} 停住 stopped on partitions {where}: {one.why}")
-    if stopped or not all_up(rows):
+    faults = file_faults.of_stack(load(directory))
+    for fault in faults:
+        echo(json.dumps(dataclasses.asdict(fault), ensure_ascii=False) if as_json else f"files      {fault.files}")
+    if stopped or faults or not all_up(rows):
         raise typer.Exit(1)
 
 

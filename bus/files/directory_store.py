@@ -7,9 +7,10 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from bus.files.errors import FileGone, FilesAway, full
-from bus.files.store import PART_BYTES
+from bus.files.store import MARKER, PART_BYTES
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -29,22 +30,49 @@ class DirectoryStore:
         await asyncio.to_thread(self._put, received, sha256)
 
     async def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
-        try:
-            with failing(), await asyncio.to_thread(self._path(sha256).open, "rb") as file:
-                await asyncio.to_thread(file.seek, first)
-                left = last - first + 1
-                while left > 0 and (part := await asyncio.to_thread(file.read, min(left, PART_BYTES))):
-                    left -= len(part)
-                    yield part
-        except FileNotFoundError:
-            raise FileGone(sha256) from None
+        with failing(), await asyncio.to_thread(self._opened, sha256) as file:
+            await asyncio.to_thread(file.seek, first)
+            left = last - first + 1
+            while left > 0 and (part := await asyncio.to_thread(file.read, min(left, PART_BYTES))):
+                left -= len(part)
+                yield part
 
     async def delete(self, sha256: str) -> None:
         with failing():
             await asyncio.to_thread(self._path(sha256).unlink, missing_ok=True)
 
+    async def marker(self) -> str | None:
+        return await asyncio.to_thread(self._marker)
+
+    async def mark(self, text: str) -> None:
+        await asyncio.to_thread(self._mark, text)
+
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256
+
+    def _opened(self, sha256: str) -> BinaryIO:
+        try:
+            return self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise FileGone(sha256) from None
+
+    def _marker(self) -> str | None:
+        with failing():
+            try:
+                return (self._root / MARKER).read_text(errors="replace").strip() or None
+            except FileNotFoundError:
+                return None
+
+    def _mark(self, text: str) -> None:
+        with failing():
+            _make(self.incoming)
+            written = self.incoming / MARKER
+            with written.open("w") as file:
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            written.replace(self._root / MARKER)
+            _sync(self._root)
 
     def _put(self, received: Path, sha256: str) -> None:
         with failing():
@@ -70,11 +98,9 @@ def _make(directory: Path) -> None:
 
 @contextmanager
 def failing() -> Iterator[None]:
-    """Turn what the system says into StoreFull or FilesAway; that a file is not there passes as it is."""
+    """Turn what the system says into StoreFull or FilesAway."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
         if error.errno in _DISK_FULL:
             raise full() from error

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Final
 
 import structlog
 
-from bus.domain.errors import Transient
+from bus.domain.errors import StoreUnavailable, Transient
 from bus.files import metrics, rows
-from bus.files.errors import FileRefused, FilesAway, full, too_large
+from bus.files.errors import FileGone, FileRefused, FilesAway, full, too_large
+from bus.files.identity import check_store, note_fault
 from bus.files.receiving import PREFIX, ReceivedFile, received
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
@@ -57,6 +58,7 @@ class Files:
         """
         try:
             with self._turn(client):
+                await check_store(self.pool, self.store)
                 await self._check_limits(client, declared, now)
                 async with received(parts, self.store.incoming, bytes_max=self.limits.bytes_max) as file:
                     stored = await self._stored(file, client, now)
@@ -74,9 +76,14 @@ class Files:
         """Find a file that may be read. Raises StoreUnavailable."""
         return await rows.find(self.pool, sha256)
 
-    def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
-        """Give the bytes from `first` to `last`, both included. Raises FileGone, FilesAway."""
-        return self.store.read(sha256, first, last)
+    async def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
+        """Give the bytes from `first` to `last`, both included. Raises FileGone, FilesAway, StoreUnavailable."""
+        try:
+            async for part in self.store.read(sha256, first, last):
+                yield part
+        except FileGone:
+            await check_store(self.pool, self.store)  # of a store that is not mounted nothing is gone
+            raise
 
     async def delete_for_ever(self) -> None:
         """Delete what has ended and what half-received files were left, now and twice a minute, until cancelled."""
@@ -86,6 +93,7 @@ class Files:
                 await asyncio.to_thread(delete_leftovers, self.store.incoming, time.time() - LEFTOVER_S)
             except Transient as error:
                 log.warning("files_not_deleted", cause=str(error))
+                await self._note_fault(error)
             await asyncio.sleep(DELETE_EVERY_S)
 
     async def delete_ended(self) -> None:
@@ -94,6 +102,7 @@ class Files:
         Raises FilesAway, StoreUnavailable.
         """
         while True:
+            await check_store(self.pool, self.store)
             async with connected(self.pool) as connection:
                 sha256 = await rows.lock_ended(connection)
                 if sha256 is None:
@@ -101,6 +110,11 @@ class Files:
                 await self.store.delete(sha256)
                 await rows.delete(connection, sha256)
             metrics.FILES_DELETED.inc()
+
+    async def _note_fault(self, error: Transient) -> None:
+        if isinstance(error, FilesAway):
+            with suppress(StoreUnavailable):
+                await note_fault(self.pool, str(error))
 
     @contextmanager
     def _turn(self, client: str) -> Iterator[None]:

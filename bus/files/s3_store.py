@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from obstore.store import S3Store
 
 from bus.files.directory_store import free_bytes
 from bus.files.errors import FileGone, FilesAway
-from bus.files.store import PART_BYTES
+from bus.files.store import MARKER, PART_BYTES
 
 TIMEOUT: Final = timedelta(seconds=60)  # of one request; files above 5 MiB are put in parts
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
@@ -66,22 +66,31 @@ class S3FileStore:
             await obstore.put_async(self._bucket, _key(sha256), received, max_concurrency=PARTS_AT_ONCE)
 
     async def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
-        try:
-            with _failing():
+        with _failing():
+            try:
                 found = await obstore.get_async(self._bucket, _key(sha256), options={"range": (first, last + 1)})
-                async for chunk in found.stream(min_chunk_size=PART_BYTES):
-                    whole = bytes(chunk)
-                    for at in range(0, len(whole), PART_BYTES):
-                        yield whole[at : at + PART_BYTES]
-        except _MISSING:
-            raise FileGone(sha256) from None
+            except _MISSING:
+                raise FileGone(sha256) from None
+            async for chunk in found.stream(min_chunk_size=PART_BYTES):
+                whole = bytes(chunk)
+                for at in range(0, len(whole), PART_BYTES):
+                    yield whole[at : at + PART_BYTES]
 
     async def delete(self, sha256: str) -> None:
-        try:
-            with _failing():
-                await obstore.delete_async(self._bucket, _key(sha256))
-        except _MISSING:
-            return
+        with _failing(), suppress(*_MISSING):
+            await obstore.delete_async(self._bucket, _key(sha256))
+
+    async def marker(self) -> str | None:
+        with _failing():
+            try:
+                found = await obstore.get_async(self._bucket, MARKER)
+            except _MISSING:
+                return None
+            return bytes(await found.bytes_async()).decode(errors="replace").strip() or None
+
+    async def mark(self, text: str) -> None:
+        with _failing():
+            await obstore.put_async(self._bucket, MARKER, f"{text}\n".encode())
 
 
 def _key(sha256: str) -> str:
@@ -90,10 +99,8 @@ def _key(sha256: str) -> str:
 
 @contextmanager
 def _failing() -> Iterator[None]:
-    """Turn what obstore raises into FilesAway; that an object is not there passes as it is."""
+    """Turn what obstore raises into FilesAway; that there is no such object or bucket, too."""
     try:
         yield
-    except _MISSING:
-        raise
     except (BaseError, OSError) as error:
         raise FilesAway(f"the store of files fails: {type(error).__name__}") from error

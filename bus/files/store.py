@@ -6,6 +6,8 @@ from typing import Protocol
 
 PART_BYTES = 64 * 1024
 """At most so many bytes of a file are given at once."""
+MARKER = "store-id"
+"""The object beside the files by which a store is known (bus/files/identity.py)."""
 
 
 class FileStore(Protocol):
@@ -30,4 +32,12 @@ class FileStore(Protocol):
 
     async def delete(self, sha256: str) -> None:
         """Delete a file; one that is not there is no error."""
+        ...
+
+    async def marker(self) -> str | None:
+        """Give the text of the object MARKER, without blanks around it; None when there is none."""
+        ...
+
+    async def mark(self, text: str) -> None:
+        """Write the object MARKER, which is durable afterwards. Raises StoreFull."""
         ...

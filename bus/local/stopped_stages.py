@@ -23,8 +23,13 @@ class StoppedStage:
 
 def of_stack(state: StackState | None) -> list[StoppedStage]:
     """Read them of a running stack; of one that does not run there are none."""
-    running = state is not None and state.living_supervisor() and "database_url" in state.lends
-    return stopped_stages(state.lends["database_url"]) if state and running else []
+    url = running_database(state)
+    return stopped_stages(url) if url else []
+
+
+def running_database(state: StackState | None) -> str | None:
+    """Give the URL of a running stack's own database."""
+    return state.lends.get("database_url") if state is not None and state.living_supervisor() else None
 
 
 def stopped_stages(url: str) -> list[StoppedStage]:

@@ -7,7 +7,7 @@ import pytest
 from bus.files.directory_store import DirectoryStore
 from bus.files.files import FileLimits, Files
 from bus.intake.dispatch import Dispatcher
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from tests.domain.people import RULES, START
 from tests.store.conftest import database, pool, postgres_store
@@ -18,9 +18,13 @@ LIMITS = FileLimits(bytes_max=1_000_000, client_day_bytes=10_000_000, free_bytes
 
 
 @pytest.fixture
-def files(pool: Pool, tmp_path: Path) -> Files:
-    """Give the files of one test."""
-    return Files(pool=pool, store=DirectoryStore(tmp_path / "files"), limits=LIMITS)
+async def files(pool: Pool, tmp_path: Path) -> Files:
+    """Give the files of one test; other tests have had other directories with this database."""
+    async with connected(pool) as connection:
+        await connection.execute("UPDATE file_store SET id = NULL")
+    store = DirectoryStore(tmp_path / "files")
+    await store.mark(tmp_path.name)
+    return Files(pool=pool, store=store, limits=LIMITS)
 
 
 @pytest.fixture

@@ -50,3 +50,8 @@ class FileStoreContract:
         with pytest.raises(FileGone):
             await bytes_of(store, sha256, 0, 999)
         assert len(await bytes_of(store, other, 0, 999)) == 1000
+
+    async def test_store_has_one_marker_the_last_that_was_written(self, store: FileStore) -> None:
+        for text in ("one", "two"):
+            await store.mark(text)
+            assert await store.marker() == text

@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from bus.files.store import MARKER
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from bus.local.stack import Urls
@@ -68,7 +69,7 @@ async def opened(http: httpx2.AsyncClient, **own: Any) -> str:
 
 def stored(bus: Bus) -> set[Path]:
     """List the files of the store, half-received ones too."""
-    return {path for path in (bus.folder / "files").rglob("*") if path.is_file()}
+    return {path for path in (bus.folder / "files").rglob("*") if path.is_file() and path.name != MARKER}
 
 
 async def test_files_refuse_a_query_parameter_that_they_do_not_know(bus: Bus, http: httpx2.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """The directory of files keeps the contract, and the settings say where files lie."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bus.files.directory_store import DirectoryStore
+from bus.files.errors import FilesAway
 from bus.files.s3_store import S3FileStore
 from bus.files.store import FileStore
 from bus.files.stores import store_of
@@ -50,3 +52,29 @@ def test_store_of_a_bucket_has_its_secret_in_a_file_and_needs_an_extra(
 def test_store_of_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         Settings(files_url=url)
+
+
+async def test_store_of_a_bucket_that_is_not_there_is_away(tmp_path: Path) -> None:
+    async def no_such_bucket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        content = b"<Error><Code>NoSuchBucket</Code></Error>"
+        writer.write(
+            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+        )
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(no_such_bucket, "127.0.0.1", 0) as server:
+        settings = {
+            "data": tmp_path,
+            "files_url": "s3://evidence",
+            "files_s3_endpoint": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            "files_s3_access_key": "k",
+            "files_s3_secret_key": "s",
+        }
+        store = store_of(Settings.model_validate(settings))
+        assert await store.marker() is None
+        with pytest.raises(FilesAway):
+            await put(store, b"x")
+        with pytest.raises(FilesAway):
+            await store.mark("x")

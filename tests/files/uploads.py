@@ -11,6 +11,7 @@ from bus.domain.named_files import file_uri
 from bus.domain.terms import EvidenceKind, TicketId
 from bus.files.files import Files
 from bus.files.rows import StoredFile
+from bus.files.store import MARKER
 from bus.intake.dispatch import Dispatcher
 from bus.postgres.pool import Pool, connected
 from tests.domain.people import CLOSED, WORKING
@@ -32,7 +33,8 @@ async def taken(files: Files, content: bytes = b"", *, client: str = "") -> Stor
 
 
 def stored(files: Files) -> list[Path]:
-    return [path for path in files.store.incoming.parent.rglob("*") if path.is_file()]
+    """List what is in a directory of files beside its marker."""
+    return [path for path in files.store.incoming.parent.rglob("*") if path.is_file() and path.name != MARKER]
 
 
 async def bytes_of(files: Files, file: StoredFile) -> bytes:

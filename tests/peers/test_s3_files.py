@@ -83,12 +83,12 @@ async def _ready(url: str, log: Path) -> None:
     await eventually(takes, what=lambda: log.read_text(errors="replace")[-2000:])
 
 
-def store_at(endpoint: str, data: Path, key: str = SECRET) -> FileStore:
+def store_at(endpoint: str, data: Path, key: str = SECRET, *, bucket: str = "evidence") -> FileStore:
     return store_of(
         Settings.model_validate(
             {
                 "data": data,
-                "files_url": "s3://evidence/photos",
+                "files_url": f"s3://{bucket}/photos",
                 "files_s3_endpoint": endpoint,
                 "files_s3_access_key": "key",
                 "files_s3_secret_key": key,
@@ -111,6 +111,15 @@ async def test_s3_files_with_a_wrong_key_or_nobody_there_are_away(endpoint: str,
             await bytes_of(store, "0" * 64, 0, 1)
         with pytest.raises(FilesAway):
             await store.delete("0" * 64)
+
+
+async def test_s3_files_of_a_bucket_that_is_gone_are_away(endpoint: str, tmp_path: Path) -> None:
+    store = store_at(endpoint, tmp_path, bucket="no-such-bucket")
+    assert await store.marker() is None
+    with pytest.raises(FilesAway):
+        await put(store, b"x")
+    with pytest.raises(FilesAway):
+        await store.mark("x")
 
 
 @pytest.fixture
