@@ -19,7 +19,7 @@ from bus.files.identity import check_store, note_fault
 from bus.files.receiving import PREFIX, ReceivedFile, received
 from bus.files.rows import StoredFile
 from bus.files.store import FileStore
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
 
 UPLOADS_PER_CLIENT: Final = 8
 UPLOADS: Final = 64
@@ -99,7 +99,7 @@ class Files:
     async def delete_ended(self) -> None:
         """Delete every file that has ended: its bytes, then its row, while its row is locked.
 
-        Raises FilesAway, StoreUnavailable.
+        One that cannot be deleted holds up no other. Raises FilesAway, StoreUnavailable.
         """
         while True:
             await check_store(self.pool, self.store)
@@ -107,8 +107,16 @@ class Files:
                 sha256 = await rows.lock_ended(connection)
                 if sha256 is None:
                     return
-                await self.store.delete(sha256)
-                await rows.delete(connection, sha256)
+                await self._delete(connection, sha256)
+
+    async def _delete(self, connection: Connection, sha256: str) -> None:
+        try:
+            await self.store.delete(sha256)
+        except FilesAway as away:
+            log.error("file_not_deleted", sha256=sha256, cause=str(away))
+            await rows.delete_later(connection, sha256, str(away))
+        else:
+            await rows.delete(connection, sha256)
             metrics.FILES_DELETED.inc()
 
     async def _note_fault(self, error: Transient) -> None:

@@ -15,6 +15,7 @@ FILES_OF_TICKET_MAX: Final = 500
 _LOCK_CLIENT = "SELECT pg_advisory_xact_lock(hashtextextended('files of ' || %s, 0))"
 _USED = "SELECT coalesce(sum(size), 0)::bigint FROM files WHERE client = %s AND uploaded_at > %s"
 PUT_LEASE: Final = timedelta(hours=1)
+DELETE_AGAIN: Final = timedelta(minutes=10)
 # A new row has ended already until its bytes are in the store; one that is there stays as it is, so that evidence may
 # name it meanwhile. What no evidence names is its last sender's. Waits for a deletion of the same file.
 _BEGIN = """
@@ -26,7 +27,9 @@ ON CONFLICT (sha256) DO UPDATE SET
     media_type = CASE WHEN f.tickets = '{}' THEN excluded.media_type ELSE f.media_type END,
     puts = ARRAY(SELECT until FROM unnest(f.puts) AS u (until) WHERE until > now()) || excluded.puts
 RETURNING puts[cardinality(puts)]"""
-_FINISH = "UPDATE files SET ended_at = NULL, puts = array_remove(puts, %s) WHERE sha256 = %s"
+_FINISH = """
+UPDATE files SET ended_at = NULL, puts = array_remove(puts, %s), delete_failure = NULL, delete_at = NULL
+WHERE sha256 = %s"""
 _FIND = """
 SELECT sha256, size, media_type, uploaded_at FROM files WHERE sha256 = %s AND ended_at IS NULL"""
 _OF_TICKET_NOTED: LiteralString = """
@@ -37,7 +40,9 @@ WITH named AS (
 SELECT * FROM named"""
 _OF_TICKET = _OF_TICKET_NOTED.format(noted=NOTE_READS.format(read="SELECT %(ticket)s || '/files' FROM named"))
 _ENDED = """
-SELECT sha256 FROM files WHERE ended_at IS NOT NULL AND now() >= ALL(puts) LIMIT 1 FOR UPDATE SKIP LOCKED"""
+SELECT sha256 FROM files WHERE ended_at IS NOT NULL AND now() >= ALL(puts) AND (delete_at IS NULL OR delete_at <= now())
+LIMIT 1 FOR UPDATE SKIP LOCKED"""
+_DELETE_LATER = "UPDATE files SET delete_failure = %s, delete_at = now() + %s WHERE sha256 = %s"
 _DELETE = "DELETE FROM files WHERE sha256 = %s"
 
 
@@ -95,7 +100,7 @@ async def files_of(pool: Pool, ticket_id: str, reader: Reader) -> Sequence[Store
 
 
 async def lock_ended(connection: Connection) -> str | None:
-    """Take one file that has ended, that no upload puts and no other gateway deletes; gives its SHA-256."""
+    """Take one file that has ended and that no upload puts nor other gateway deletes; gives its SHA-256."""
     row = await (await connection.execute(_ENDED)).fetchone()
     return row[0] if row else None
 
@@ -103,3 +108,8 @@ async def lock_ended(connection: Connection) -> str | None:
 async def delete(connection: Connection, sha256: str) -> None:
     """Delete a file's row."""
     await connection.execute(_DELETE, (sha256,))
+
+
+async def delete_later(connection: Connection, sha256: str, failure: str) -> None:
+    """Let others be deleted before a file that could not be; it is tried again after DELETE_AGAIN."""
+    await connection.execute(_DELETE_LATER, (failure, DELETE_AGAIN, sha256))

@@ -85,7 +85,7 @@ def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
             mend = "mend the cause, then start the worker anew; `ticketbus projection list` says where each stands"
             yield Diagnosis(check=f"stage {one.stage}", verdict="wrong", says=says, mend=mend)
         for fault in file_faults.of_stack(state):
-            mend = "mount the store of files, see docs/files.md"
+            mend = "see what is said of the store in docs/files.md; the gateway's log names the files"
             yield Diagnosis(check="files", verdict="wrong", says=fault.files, mend=mend)
         return
     if state is None or state.phase == "stopped":

@@ -20,8 +20,9 @@ from bus.files.files import UPLOADS_PER_CLIENT, Files, delete_leftovers
 from bus.files.receiving import BLOCK_BYTES
 from bus.files.rows import files_of
 from bus.intake.dispatch import Dispatcher, new_event_id
+from bus.local.file_faults import file_faults
 from bus.postgres.personal_keys import Reader
-from bus.postgres.pool import Pool
+from bus.postgres.pool import Pool, connected
 from bus.postgres.retention import delete_batch
 from bus.postgres.store import PostgresStore
 from bus.privacy.reads import ticket_reads
@@ -200,3 +201,26 @@ async def test_files_given_out_with_a_ticket_are_recorded_as_read(
     [read] = await ticket_reads(pool, ticket)
     assert (read.client, read.person, read.what, read.times) == ("app", "王工", f"{ticket}/files", 2)
     assert await ticket_reads(pool, without) == []
+
+
+async def test_files_of_which_one_cannot_be_deleted_are_deleted_all_the_same(
+    files: Files, pool: Pool, database: str
+) -> None:
+    stuck, *others = [await taken(files) for _ in range(3)]
+    [path] = [path for path in stored(files) if path.name == stuck.sha256]
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
+    for file in (stuck, *others):
+        await age(pool, file, days=8)
+    await delete_batch(pool, "files", days=7)
+    await files.delete_ended()
+    assert [await tickets_of(pool, file) for file in (stuck, *others)] == [[], None, None]
+    [fault] = file_faults(database)
+    assert fault.files.startswith("1 \u4e2a\u6587\u4ef6\u65e0\u6cd5\u5220\u9664")
+    (path / "in the way").rmdir()
+    path.rmdir()
+    async with connected(pool) as connection:
+        await connection.execute("UPDATE files SET delete_at = now() WHERE sha256 = %s", (stuck.sha256,))
+    await files.delete_ended()
+    assert await tickets_of(pool, stuck) is None
+    assert file_faults(database) == []
