@@ -47,6 +47,7 @@ class Files:
     store: FileStore
     limits: FileLimits
     _open: Counter[str] = field(default_factory=Counter)
+    _to_come: int = 0  # bytes of uploads under way that are not on the disk yet
     _putting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUTS_AT_ONCE))
 
     async def take(
@@ -60,8 +61,10 @@ class Files:
             with self._turn(client):
                 await check_store(self.pool, self.store)
                 await self._check_limits(client, declared, now)
-                async with received(parts, self.store.incoming, bytes_max=self.limits.bytes_max) as file:
-                    stored = await self._stored(file, client, now)
+                bytes_max = self.limits.bytes_max
+                with self._room(parts, declared or bytes_max, await self.store.free_bytes()) as counted:
+                    async with received(counted, self.store.incoming, bytes_max=bytes_max) as file:
+                        stored = await self._stored(file, client, now)
         except FileRefused as refused:
             metrics.FILES_REFUSED.labels(refused.code).inc()
             raise
@@ -137,15 +140,32 @@ class Files:
             if not self._open[client]:
                 del self._open[client]
 
+    @contextmanager
+    def _room(self, parts: AsyncIterator[bytes], most: int, free: int) -> Iterator[AsyncIterator[bytes]]:
+        """Give `parts`, at `most` so many bytes, if there is room beside what else is to come. Raises StoreFull."""
+        least, left = self.limits.free_bytes_min, most
+        if free - self._to_come - most < least:
+            log.error("files_full", free_bytes=free, bytes_to_come=self._to_come, free_bytes_min=least)
+            raise full()
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal left
+            async for part in parts:
+                came = min(len(part), left)
+                left, self._to_come = left - came, self._to_come - came
+                yield part
+
+        self._to_come += most
+        try:
+            yield counted()
+        finally:
+            self._to_come -= left
+
     async def _check_limits(self, client: str, declared: int | None, now: datetime) -> None:
         """Refuse a file before its bytes are read, as far as its sender says how many they are."""
         limits = self.limits
         if declared is not None and declared > limits.bytes_max:
             raise too_large(limits.bytes_max)
-        free = await self.store.free_bytes()
-        if free - (limits.bytes_max if declared is None else declared) < limits.free_bytes_min:
-            log.error("files_full", free_bytes=free, free_bytes_min=limits.free_bytes_min)
-            raise full()
         async with connected(self.pool) as connection:
             self._check_quota(await rows.used_bytes(connection, client, now) + (declared or 0))
 

@@ -12,7 +12,7 @@ import pytest
 
 from bus.domain.batch import Accepted, Refused
 from bus.files.directory_store import DirectoryStore
-from bus.files.errors import FilesAway
+from bus.files.errors import FilesAway, StoreFull
 from bus.files.files import Files
 from bus.files.rows import StoredFile
 from bus.intake.dispatch import Dispatcher
@@ -116,3 +116,31 @@ async def test_files_whose_upload_was_killed_are_deleted_row_and_bytes_once_it_i
     async with connected(pool) as connection:
         rows = await connection.execute("SELECT FROM files WHERE sha256 = %s", (path.name,))
         assert await rows.fetchall() == []
+
+
+class SmallDisk(DirectoryStore):
+    """A directory on a disk with room for 1.5 of the largest files."""
+
+    async def free_bytes(self) -> int:
+        await super().free_bytes()
+        return 1_500_000 - sum(path.stat().st_size for path in self.incoming.iterdir())
+
+
+async def test_files_under_way_have_their_room_on_the_disk(files: Files) -> None:
+    files.store, more = SmallDisk(files.store.incoming.parent), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield JPEG + bytes(600_000)
+        await more.wait()
+        yield uuid4().bytes
+
+    large = JPEG + bytes(800_000)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(files.take(slow(), client="slow", declared=None, now=NOW))
+        while sum(path.stat().st_size for path in stored(files)) < 500_000:
+            await asyncio.sleep(0.01)
+        with pytest.raises(StoreFull):
+            await taken(files, large)
+        await taken(files, JPEG + bytes(400_000))  # what came already counts once
+        more.set()
+    await taken(files, large)
