@@ -62,7 +62,7 @@ class Files:
                 await check_store(self.pool, self.store)
                 await self._check_limits(client, declared, now)
                 bytes_max = self.limits.bytes_max
-                with self._room(parts, declared or bytes_max, await self.store.free_bytes()) as counted:
+                with self._reserved(parts, declared or bytes_max, await self.store.free_bytes()) as counted:
                     async with received(counted, self.store.incoming, bytes_max=bytes_max) as file:
                         stored = await self._stored(file, client, now)
         except FileRefused as refused:
@@ -141,7 +141,7 @@ class Files:
                 del self._open[client]
 
     @contextmanager
-    def _room(self, parts: AsyncIterator[bytes], most: int, free: int) -> Iterator[AsyncIterator[bytes]]:
+    def _reserved(self, parts: AsyncIterator[bytes], most: int, free: int) -> Iterator[AsyncIterator[bytes]]:
         """Give `parts`, at `most` so many bytes, if there is room beside what else is to come. Raises StoreFull."""
         least, left = self.limits.free_bytes_min, most
         if free - self._to_come - most < least:

@@ -59,9 +59,10 @@ WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (ph
      gone AS (DELETE FROM ticket_phones p USING clear c WHERE p.phone = c.phone AND p.ticket_id = c.ticket_id)
 INSERT INTO ticket_phones SELECT lookup, ticket_id FROM clear ON CONFLICT DO NOTHING"""
 # Gone with a ticket's keys: by which phone it is found, digests of the bodies of its commands, and files that no
-# other ticket's evidence names.
+# other ticket's evidence names. `which` gives `key_id` and `about`, and locks the keys; of a ticket that never had a
+# key, as nothing personal was written about it, `key_id` is null, and all else goes.
 DESTROY: LiteralString = """
-WITH old AS ({which} FOR UPDATE), names AS (
+WITH old AS ({which}), names AS (
     DELETE FROM ticket_names n USING old WHERE n.ticket_id = old.about AND n.kind = 'phone'
 ), phones AS (
     DELETE FROM ticket_phones p USING old WHERE p.ticket_id = old.about
@@ -73,11 +74,17 @@ WITH old AS ({which} FOR UPDATE), names AS (
     UPDATE commands c SET fingerprint = '' FROM old JOIN events e ON e.ticket_id = old.about
     WHERE c.command_id = e.command_id)
 UPDATE personal_keys k SET wrapped = NULL, ended_at = now() FROM old WHERE k.key_id = old.key_id"""
-_OF_TICKETS: LiteralString = "SELECT key_id, about FROM personal_keys WHERE about = ANY(%s) AND wrapped IS NOT NULL"
-_BY_IDS: LiteralString = "SELECT key_id, about FROM personal_keys WHERE key_id = ANY(%s) AND wrapped IS NOT NULL"
+_OF_TICKETS: LiteralString = """
+SELECT key_id, about FROM unnest(%(tickets)s::text[]) AS w (about) LEFT JOIN (
+    SELECT key_id, about FROM personal_keys WHERE about = ANY(%(tickets)s) AND wrapped IS NOT NULL FOR UPDATE
+) AS k USING (about)"""
+_BY_IDS: LiteralString = """
+SELECT key_id, about FROM personal_keys WHERE key_id = ANY(%s) AND wrapped IS NOT NULL FOR UPDATE"""
 _MADE_BEFORE: LiteralString = """
-SELECT key_id, about FROM personal_keys k WHERE wrapped IS NOT NULL AND EXISTS (
-    SELECT FROM unnest(%s::text[], %s::timestamptz[]) AS w (about, at) WHERE w.about = k.about AND k.made_at <= w.at)"""
+SELECT key_id, about FROM unnest(%(tickets)s::text[], %(times)s::timestamptz[]) AS w (about, at) LEFT JOIN (
+    SELECT key_id, about, made_at FROM personal_keys
+    WHERE about = ANY(%(tickets)s) AND wrapped IS NOT NULL FOR UPDATE
+) AS k USING (about) WHERE k.key_id IS NULL OR k.made_at <= w.at"""
 _DESTROY_OF_TICKETS, _DESTROY_BY_ID = DESTROY.format(which=_OF_TICKETS), DESTROY.format(which=_BY_IDS)
 _DESTROY_MADE_BEFORE = DESTROY.format(which=_MADE_BEFORE)
 _MASTER = "master"  # the key that tells whether the master key is this database's
@@ -168,13 +175,14 @@ class PersonalKeys:
             await connection.execute(_SEAL_PHONES, [list(column) for column in columns])
 
     async def destroy(self, connection: Connection, ticket_ids: Sequence[TicketId]) -> None:
-        """Destroy all keys of tickets, and forget by which phone they are found."""
-        await connection.execute(_DESTROY_OF_TICKETS, (list(ticket_ids),))
+        """Destroy all keys of tickets, forget by which phone they are found, and end their files."""
+        await connection.execute(_DESTROY_OF_TICKETS, {"tickets": list(ticket_ids)})
 
     async def destroy_made_before(self, connection: Connection, erased: Mapping[TicketId, datetime]) -> None:
-        """Destroy the keys that tickets had when they were erased, and forget by which phone they are found."""
+        """Destroy the keys that tickets had when they were erased, forget their phones, and end their files."""
         if erased:
-            await connection.execute(_DESTROY_MADE_BEFORE, ([*erased], [*erased.values()]))
+            asked = {"tickets": [*erased], "times": [*erased.values()]}
+            await connection.execute(_DESTROY_MADE_BEFORE, asked)
 
     async def check(self, connection: Connection, *, begin: bool = False) -> None:
         """See that the master key is this database's; with `begin` it becomes it, where there is none yet.

@@ -73,7 +73,8 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         only="""wrapped IS NOT NULL AND (about = 'input' OR EXISTS (
             SELECT FROM ticket_states s WHERE s.ticket_id = t.about AND s.state->>'state' = 'closed'
             AND (s.state->>'closed_at')::timestamptz < %(before)s))""",
-        what="personal data: its keys are destroyed so long after they were made and the ticket was closed",
+        what="personal data: its keys are destroyed so long after they were made and the ticket was closed, and the "
+        "files end that only such tickets name, also of a ticket without a key",
     ),
 }
 """Events with their place on the log, states, names, open letters and reads of personal data are kept for ever.
@@ -88,8 +89,18 @@ _DELETE_LETTERS: Final = """
 WITH old AS (SELECT id FROM letters t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE SKIP LOCKED),
      decisions AS (DELETE FROM letter_decisions WHERE letter IN (SELECT id FROM old))
 DELETE FROM letters WHERE id IN (SELECT id FROM old)"""
+# And of tickets that never had a key what else ends with it: the files that their evidence names.
 _DESTROY_KEYS: Final = DESTROY.replace(
-    "{which}", "SELECT key_id, about FROM personal_keys t WHERE {since} < %(before)s AND {only} LIMIT %(most)s"
+    "{which}",
+    """
+    SELECT key_id, about FROM (
+        SELECT key_id, about FROM personal_keys t WHERE {since} < %(before)s AND {only} LIMIT %(most)s FOR UPDATE
+    ) AS due UNION ALL (
+        SELECT NULL, s.ticket_id FROM files f JOIN ticket_states s ON s.ticket_id = ANY(f.tickets)
+        WHERE f.uploaded_at < %(before)s AND s.state->>'state' = 'closed'
+        AND (s.state->>'closed_at')::timestamptz < %(before)s
+        AND NOT EXISTS (SELECT FROM personal_keys k WHERE k.about = s.ticket_id AND k.wrapped IS NOT NULL)
+        LIMIT %(most)s)""",
 )
 _END_FILES: Final = """
 UPDATE {table} SET ended_at = now() WHERE sha256 = ANY(ARRAY(

@@ -14,6 +14,7 @@ import pytest
 
 from bus.domain.batch import Refused, wanted
 from bus.domain.batch_decider import settle
+from bus.domain.values import Customer
 from bus.files.directory_store import DirectoryStore
 from bus.files.errors import FileGone, FileRefused, FilesAway, StoreFull
 from bus.files.files import UPLOADS_PER_CLIENT, Files, delete_leftovers
@@ -28,7 +29,20 @@ from bus.postgres.store import PostgresStore
 from bus.privacy.reads import ticket_reads
 from tests.domain.people import RULES, START
 from tests.files.samples import JPEG
-from tests.files.uploads import NOW, age, bytes_of, erase, evidence, named_by, parts_of, stored, taken, tickets_of
+from tests.files.uploads import (
+    NOW,
+    age,
+    bytes_of,
+    close,
+    erase,
+    erase_closed,
+    evidence,
+    named_by,
+    parts_of,
+    stored,
+    taken,
+    tickets_of,
+)
 from tests.store.contract_suite import fresh
 
 
@@ -187,6 +201,24 @@ async def test_files_end_with_the_erasure_of_all_tickets_that_name_them(
     await erase(dispatcher, other)
     await files.delete_ended()
     assert stored(files) == []
+
+
+async def test_files_of_a_ticket_without_personal_data_end_with_it(
+    files: Files, pool: Pool, dispatcher: Dispatcher
+) -> None:
+    erased, old, young, still_open = [await taken(files) for _ in range(4)]
+    tickets = [await named_by(dispatcher, one, customer=Customer()) for one in (erased, old, young, still_open)]
+    for ticket in tickets[:3]:
+        await close(dispatcher, ticket)
+    async with connected(pool) as connection:  # the confirmer's name: an imported ticket has none
+        await connection.execute("DELETE FROM personal_keys WHERE about = ANY(%s)", (tickets,))
+    await erase_closed(dispatcher, tickets[0])
+    for file in (old, still_open):
+        await age(pool, file, days=365 * 20)
+    await delete_batch(pool, "personal_keys", days=1)
+    await files.delete_ended()
+    kept = [await tickets_of(pool, file) for file in (erased, old, young, still_open)]
+    assert kept == [None, None, [tickets[2]], [tickets[3]]]
 
 
 async def test_files_given_out_with_a_ticket_are_recorded_as_read(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from bus.domain.batch import Accepted
@@ -41,9 +42,9 @@ async def bytes_of(files: Files, file: StoredFile) -> bytes:
     return b"".join([part async for part in files.read(file.sha256, 0, file.size - 1)])
 
 
-async def named_by(dispatcher: Dispatcher, *files: StoredFile) -> TicketId:
+async def named_by(dispatcher: Dispatcher, *files: StoredFile, **own: Any) -> TicketId:
     """Open a ticket whose evidence names files; gives its number."""
-    [opened] = await dispatcher.dispatch([fresh(opening())])
+    [opened] = await dispatcher.dispatch([fresh(opening(**own))])
     assert isinstance(opened, Accepted)
     for command in WORKING[1:]:
         await dispatcher.dispatch([fresh(command, ticket_id=opened.ticket_id)])
@@ -72,8 +73,16 @@ async def age(pool: Pool, file: StoredFile, days: int) -> None:
 
 
 async def erase(dispatcher: Dispatcher, ticket: TicketId) -> None:
+    await close(dispatcher, ticket)
+    await erase_closed(dispatcher, ticket)
+
+
+async def erase_closed(dispatcher: Dispatcher, ticket: TicketId) -> None:
+    [erased] = await dispatcher.dispatch([fresh(ErasePersonalData(reason="r"), ticket_id=ticket)])
+    assert isinstance(erased, Accepted), erased
+
+
+async def close(dispatcher: Dispatcher, ticket: TicketId) -> None:
     for command in CLOSED[len(WORKING) :]:
         [done] = await dispatcher.dispatch([fresh(command, ticket_id=ticket)])
         assert isinstance(done, Accepted), done
-    [erased] = await dispatcher.dispatch([fresh(ErasePersonalData(reason="r"), ticket_id=ticket)])
-    assert isinstance(erased, Accepted), erased
