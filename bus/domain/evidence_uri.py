@@ -14,6 +14,8 @@ SCHEMES = frozenset({"http", "https", "oss", "photo", "s3", FILE_SCHEME})
 # A percent sign without two hex digits, and what nobody sees but joiners and variants, which emoji and scripts need.
 _BROKEN = re.compile(rf"%(?![0-9a-fA-F]{{2}})|(?![\u200c\u200d\ufe00-\ufe0f])[{INVISIBLE}]")
 _PLACE = re.compile(r"//[^/?#]+.*", re.DOTALL)
+_BUCKETS = frozenset({"oss", "s3"})
+_OBJECT = re.compile(r"//[^/?#]+/[^?#].*")
 _PORT = re.compile(r"(?::([0-9]{0,5}))?")
 _PORT_MAX = 65_535
 _OWN = re.compile(rf"{FILE_SCHEME}:([0-9a-f]{{64}})")
@@ -27,16 +29,20 @@ _MAX = 2**32 - 1
 
 
 def may_be_followed(uri: str) -> bool:
-    """Say whether an address has a scheme of the list, a place, and no host of the reader's machine or network link."""
-    plain = "".join(uri.split())  # a browser leaves out tabs and ends of lines
-    scheme, colon, rest = plain.partition(":")
-    if not colon or scheme.lower() not in SCHEMES or "\\" in plain or _BROKEN.search(plain):
+    """Say whether an address has a scheme of the list, a place, and no host of the reader's machine or network link.
+
+    A blank makes it none, a bucket wants an object's key, and nobody's name or password stands in an event.
+    """
+    written, colon, rest = uri.partition(":")
+    scheme = written.lower()
+    if not colon or scheme not in SCHEMES or "\\" in uri or any(map(str.isspace, uri)) or _BROKEN.search(uri):
         return False
-    if scheme.lower() == FILE_SCHEME:
+    if scheme == FILE_SCHEME:
         return file_of(uri) is not None
-    if not _PLACE.fullmatch(rest) or not _is_written_well(re.split(r"[/?#]", uri.partition("://")[2], maxsplit=1)[0]):
+    if not (_OBJECT if scheme in _BUCKETS else _PLACE).fullmatch(rest):
         return False
-    return scheme.lower() not in _WEB or _is_elsewhere(_host(rest))
+    authority = re.split(r"[/?#]", rest.removeprefix("//"), maxsplit=1)[0]
+    return _is_written_well(authority) and (scheme not in _WEB or _is_elsewhere(_host(rest)))
 
 
 def file_of(uri: str) -> str | None:
@@ -46,11 +52,13 @@ def file_of(uri: str) -> str | None:
 
 
 def _is_written_well(authority: str) -> bool:
-    """Say whether an authority has a host without blanks and empty labels, and a port that there is."""
-    before, bracket, after = authority.rpartition("@")[2].rpartition("]")
+    """Say whether an authority has a host without empty labels, a port that there is, and no user information."""
+    if "@" in normalize("NFKC", unquote(authority)):
+        return False
+    before, bracket, after = authority.rpartition("]")
     host, colon, number = (before, "", "") if bracket else after.partition(":")
     port = _PORT.fullmatch(after if bracket else colon + number)
-    if port is None or int(port[1] or 0) > _PORT_MAX or any(map(str.isspace, authority)):
+    if port is None or int(port[1] or 0) > _PORT_MAX:
         return False
     return bool(host) and ".." not in host and not host.startswith(".")
 

@@ -80,9 +80,11 @@ def not_an_address(field: str) -> CommandRefused:
     return CommandRefused(
         "not_an_address",
         field,
-        f"证据地址须以 {'、'.join(sorted(SCHEMES))} 开头并写明位置,且不能指向本机、链路本地或云元数据地址",
-        f"an address of evidence begins with one of {', '.join(sorted(SCHEMES))}, says where, and is none of the "
-        "reader's own machine, of its link or of a cloud's metadata",
+        f"证据地址须以 {'、'.join(sorted(SCHEMES))} 开头并写明位置(存储桶须含对象名),"
+        "不含空格、用户名和密码,且不能指向本机、链路本地或云元数据地址",
+        f"an address of evidence begins with one of {', '.join(sorted(SCHEMES))}, says where (of a bucket with the "
+        "object's key), has no blank, user name or password, and is none of the reader's own machine, of its link or "
+        "of a cloud's metadata",
     )
 
 

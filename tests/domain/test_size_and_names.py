@@ -61,7 +61,10 @@ def test_size_and_names_s_number_is_no_other_ticket_s_name(number: str) -> None:
      "http:///x", "https:// a", "http:// /x", "http://a b/", "https:a", "https:/a", "https:////x", "s3:x", "s3:///k",
      "photo:x", "https://a:99999/x", "https://a:x/", "https://a:" + "9" * 1900, "https://[2001:db8::1]x/y",
      "http://a.example/%zz", "https://a.example/x?y=%", "https://a..b/x", "https://.a/x", "https://@/x",
-     "https://a\u200b.cn/x", "https://a.cn/\u200bx"],
+     "https://a\u200b.cn/x", "https://a.cn/\u200bx",
+     "https://a.cn/a b.jpg", "https://a.cn/x\u3000y", "https://a.cn/x\n", "ht\ttps://a.cn/x", "photo://1 2",
+     "https://u:p@a.example:443?x", "https://u@a.cn/x", "https://u%3Ap%40a.cn/x", "https://u:p\uff20a.cn/x",
+     "s3://k:s@b/x", "s3://b", "s3://b/", "s3://b?x", "s3://b/?x", "oss://b", "OSS://b/"],
 )  # fmt: skip
 def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
     given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then_refused("not_an_address", "uri")
@@ -69,9 +72,10 @@ def test_size_and_names_evidence_leads_nobody_astray(uri: str) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["https://x/y", "http://10.0.0.5:9000/a.jpg", "s3://a.jpg", "oss://1.jpg", "photo://1",
-     "https://图片.example/照片 1.jpg",
-     "https://a:65535/x", "https://u:p@a.example:443?x", "https://[2001:db8::1]:8443/x", "HTTPS://A.CN./x", "s3://b/k",
+    ["https://x/y", "http://10.0.0.5:9000/a.jpg", "s3://b/a.jpg", "oss://b/1.jpg", "photo://1",
+     "https://图片.example/照片%201.jpg",
+     "https://a:65535/x", "https://a.example:443?x", "https://a.cn/u:p@x",
+     "https://[2001:db8::1]:8443/x", "HTTPS://A.CN./x", "s3://b/k",
      "https://a.cn/\u2764\ufe0f.jpg",
      "https://[2001:db8::1]/x", "http://1.2.3.4/x", "https://a.b/c:d@169.254.169.254"],
 )  # fmt: skip
