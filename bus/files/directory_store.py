@@ -79,7 +79,8 @@ class DirectoryStore:
             place = self._path(sha256)
             _make(place.parent)
             received.replace(place)
-            _sync(place.parent)
+            for directory in (place.parent, self._root):  # the root has the folder's name
+                _sync(directory)
 
 
 def free_bytes(incoming: Path) -> int:

@@ -45,7 +45,7 @@ _BRANDS: Final = (
     (frozenset({b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"avc1", b"mp41", b"mp42", b"M4V ", b"dash"}), MP4),
     (frozenset({b"3gp4", b"3gp5", b"3gp6", b"3gp7", b"3g2a", b"MSNV"}), MP4),
 )
-_NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # what no text has in any encoding that ASCII is in
+_NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")  # what no text has in any encoding that ASCII is in
 _MARKUP: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[A-Za-z!?/]")
 
 

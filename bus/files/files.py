@@ -167,7 +167,9 @@ class Files:
         if declared is not None and declared > limits.bytes_max:
             raise too_large(limits.bytes_max)
         async with connected(self.pool) as connection:
-            self._check_quota(await rows.used_bytes(connection, client, now) + (declared or 0))
+            used, size = await rows.used_bytes(connection, client, now), declared or 0
+            if not await rows.has_sent(connection, client, size, now):  # a repeat counts once: its bytes will tell
+                self._check_quota(used + size)
 
     def _check_quota(self, used: int) -> None:
         most = self.limits.client_day_bytes

@@ -30,6 +30,7 @@ RETURNING puts[cardinality(puts)]"""
 _FINISH = """
 UPDATE files SET ended_at = NULL, puts = array_remove(puts, %s), delete_failure = NULL, delete_at = NULL
 WHERE sha256 = %s"""
+_SENT_SIZE = "SELECT EXISTS (SELECT FROM files WHERE client = %s AND uploaded_at > %s AND size = %s)"
 _FIND = """
 SELECT sha256, size, media_type, uploaded_at FROM files WHERE sha256 = %s AND ended_at IS NULL"""
 _OF_TICKET_NOTED: LiteralString = """
@@ -65,6 +66,12 @@ async def used_bytes(connection: Connection, client: str, now: datetime) -> int:
     """Give how many bytes a client has added within a day; what it sent twice counts once."""
     ((used,),) = await (await connection.execute(_USED, (client, now - DAY))).fetchall()
     return int(used)
+
+
+async def has_sent(connection: Connection, client: str, size: int, now: datetime) -> bool:
+    """Say whether a client has added a file of so many bytes within a day, which another may repeat."""
+    ((sent,),) = await (await connection.execute(_SENT_SIZE, (client, now - DAY, size))).fetchall()
+    return bool(sent)
 
 
 async def begin_put(connection: Connection, file: StoredFile, client: str) -> datetime:

@@ -100,6 +100,7 @@ async def test_files_of_one_client_are_counted_by_the_day(files: Files, pool: Po
     with pytest.raises(FileRefused) as refused:
         await taken(files, JPEG + os.urandom(100_000), client=client)
     assert (refused.value.code, refused.value.context) == ("files_quota", {"limit_bytes": 250_000})
+    await taken(files, content, client=client)  # once more, with room for no other
     with pytest.raises(FileRefused):  # who does not say how many is refused once they came
         await files.take(parts_of(JPEG + os.urandom(100_000)), client=client, declared=None, now=NOW)
     assert len(stored(files)) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bus.files import directory_store
 from bus.files.directory_store import DirectoryStore
 from bus.files.errors import FilesAway
 from bus.files.s3_store import S3FileStore
@@ -78,3 +79,13 @@ async def test_store_of_a_bucket_that_is_not_there_is_away(tmp_path: Path) -> No
             await put(store, b"x")
         with pytest.raises(FilesAway):
             await store.mark("x")
+
+
+async def test_store_in_a_directory_syncs_the_folder_of_a_file_and_the_one_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = list[Path]()
+    monkeypatch.setattr(directory_store, "_sync", synced.append)
+    root = tmp_path / "new"
+    sha256 = await put(DirectoryStore(root), b"x")
+    assert synced == [root / sha256[:2], root]
