@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 
+from bus.alerts.engine.channel import Channel
 from bus.config_file import ConfigFileInvalid, FileModel, secret_of
 from bus.delivery.target import Call, Target
 from bus.domain.errors import BusError
@@ -53,6 +54,14 @@ class TargetServices:
     now: Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelServices:
+    """What the bus lends to a channel of alerts: its name in the alerts file, the clock."""
+
+    name: str
+    now: Callable[[], datetime]
+
+
 @dataclass(frozen=True, kw_only=True)  # without slots: SourceAdapter[Options](…) may be called, too
 class SourceAdapter(Generic[OptionsT]):
     """A way to take in what a system sends. `build` does no I/O; it raises ConfigFileInvalid or SettingsInvalid."""
@@ -72,6 +81,15 @@ class TargetAdapter(Generic[OptionsT]):
     name: str
     options: type[OptionsT]
     build: Callable[[OptionsT, EnvironmentSecrets, TargetServices], Target]
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: ChannelAdapter[Options](…) may be called, too
+class ChannelAdapter(Generic[OptionsT]):
+    """A way to tell people of alerts. `build` connects to nothing; it raises ConfigFileInvalid."""
+
+    name: str
+    options: type[OptionsT]
+    build: Callable[[OptionsT, EnvironmentSecrets, ChannelServices], Channel]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Final
 
-from adapters.adapter import PushAdapter, SourceAdapter, TargetAdapter
+from adapters.adapter import ChannelAdapter, PushAdapter, SourceAdapter, TargetAdapter
+from adapters.channels import log, wecom_robot
 from adapters.crm import adapter as crm_source
 from adapters.crm import callback as crm_callback
 from adapters.engineer_app import options as engineer_app
@@ -23,4 +24,7 @@ TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
     kind=TargetAdapter,
     group="ticketbus.targets",
     found=_installed,
+)
+CHANNELS: Final = Adapters[ChannelAdapter[Any]](
+    (log.ADAPTER, wecom_robot.ADAPTER), kind=ChannelAdapter, group="ticketbus.channels", found=_installed
 )

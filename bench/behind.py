@@ -14,7 +14,7 @@ from bench.stages import CLEAR
 from bench.traffic import steady
 from bus.app import Core
 from bus.postgres.pool import connected
-from bus.programs.worker import STAGES
+from bus.stage_names import STAGES
 
 _BEHIND = 23_000
 _ROWS = 16_500  # of the incident log come to a little more events than that

@@ -14,7 +14,7 @@ from tenacity import (
 )
 
 from bus.alerts.alert import AlertSink
-from bus.alerts.log_sink import log_alert
+from bus.alerts.report_queue import ReportQueue
 from bus.consistency.registry_check import levels_set, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
 from bus.files.addresses import AddressSigner
@@ -65,6 +65,7 @@ class Core:
     clear: ClearEvents
     relay: Relay
     alerts: AlertSink
+    reports: ReportQueue
 
 
 @asynccontextmanager
@@ -77,12 +78,12 @@ async def open_core(
     """
     url = require(settings, "database_url")
     contract, rules, secret = load_contract(), load_rules(settings), master_secret(settings)
-    keys = PersonalKeys(MasterKey(secret))
+    keys, reports = PersonalKeys(MasterKey(secret)), ReportQueue()
     async with open_pool(url, size=connections, name=name) as pool:
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
         store = PostgresStore(pool, codec, contract, keys, read=schemas.events)
-        relay = Relay(pool=pool, settings=settings, contract=contract, report=log_alert)
+        relay = Relay(pool=pool, settings=settings, contract=contract, report=reports.report)
         yield Core(
             settings=settings,
             contract=contract,
@@ -91,12 +92,13 @@ async def open_core(
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=log_alert),
+            refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=reports.report),
             keys=keys,
             addresses=AddressSigner(secret, timedelta(seconds=settings.file_address_s)),
             clear=ClearEvents(pool, keys, schemas),
             relay=relay,
-            alerts=log_alert,
+            alerts=reports.report,
+            reports=reports,
         )
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from bus.aio import Backoff
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import StoreUnavailable, Transient, cause_of
 from bus.postgres.pool import Pool, in_transaction
 from deadletter import redrive_store
@@ -66,7 +66,7 @@ async def watch(
 
 def _stopped(number: int, why: str) -> Alert:
     return Alert(
-        rule=AlertRule.REDRIVE_STOPPED,
+        rule=RuleName.REDRIVE_STOPPED,
         about=f"redrive {number}",
         zh=f"重发 {number} 已自动停止,其余死信未发送;用 deadletter redrive list 查看",
         en=f"redrive {number} stopped by itself, the rest is not sent: {why}",

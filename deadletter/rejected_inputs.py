@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.intake.dispatch import utc_now
 from bus.observability.masking import mask_text
 from bus.postgres.personal_keys import PersonalKeys
@@ -83,7 +83,7 @@ class PostgresRejectedInputs:
         origins = sorted({one.origin for one in inputs})
         self._report(
             Alert(
-                rule=AlertRule.DEAD_LETTER,
+                rule=RuleName.DEAD_LETTER,
                 about=", ".join(origins),
                 zh=f"{fresh} 份输入没有生效,已转为死信;用 deadletter list 查看",
                 en=f"{fresh} inputs had no effect and are dead letters; see `deadletter list`",

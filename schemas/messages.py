@@ -1,4 +1,4 @@
-"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings."""
+"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings, alerts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,3 +94,21 @@ class LetterDecided:
     decided_why: Annotated[str, Doc("why, in their words")]
     decided_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
     redrive: Annotated[int | None, Doc("the number of the redrive that it is part of; null: none")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFlipped:
+    """What people hear of an alert: it has opened, is still open, was escalated or has closed. No personal data."""
+
+    rule: Annotated[str, Doc("the rule's name")]
+    about: Annotated[str, Doc("what it is about: a target, stage, source or host; with the rule its fingerprint")]
+    severity: Annotated[str, Doc("p1, p2 or p3")]
+    flip: Annotated[str, Doc("opened, repeated, escalated or closed")]
+    zh: Annotated[str, Doc("what is wrong, in Chinese")]
+    en: Annotated[str, Doc("what is wrong, in English")]
+    mend: Annotated[str, Doc("the command that mends it; empty: none does")]
+    ticket_id: Annotated[str, Doc("the ticket that it is about; empty: none")]
+    trace_id: Annotated[str, Doc("the trace that it is about, 32 hex digits; empty: none")]
+    opened_at: Annotated[datetime, Doc("since when it is open, UTC")]
+    closed_at: Annotated[datetime | None, Doc("when it closed, UTC; null: it is open")] = None
+    drill: Annotated[bool, Doc("it was made by the self-test, and nothing is wrong")] = False

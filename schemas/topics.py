@@ -18,6 +18,7 @@ INTAKE = "ticket.intake"
 COMMANDS = "ticket.commands"
 DEADLETTER = "ticket.deadletter"
 HOSTS = "bus.hosts"
+ALERTS = "bus.alerts"
 
 
 def _retention(value: object) -> object:

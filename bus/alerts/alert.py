@@ -2,24 +2,42 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+
+
+class Severity(StrEnum):
+    """How soon a person must act: P1 now, at night too; P2 today; P3 when there is time."""
+
+    P1 = "p1"
+    P2 = "p2"
+    P3 = "p3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """`about` names the target, stage or ticket; the sentences say what is wrong and what to do.
+    """What is wrong now. `about` names the target, stage, host or ticket; rule and about are its fingerprint.
 
-    Neither they nor `facts` hold personal data, secrets or bodies.
+    `zh` and `en` say what is wrong, since when and what it will cost; `mend` is the command that mends it.
+    `severity` where it is not the rule's own. None of it holds personal data, secrets or bodies.
     """
 
-    rule: AlertRule
+    rule: RuleName
     about: str
     zh: str
     en: str
+    mend: str = ""
+    severity: Severity | None = None
     ticket_id: str = ""
     trace_id: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> Text:
+        """Give both sentences as one text."""
+        return Text(self.zh, self.en)
 
 
 AlertSink = Callable[[Alert], None]

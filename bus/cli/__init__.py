@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from bus.cli import (
+    alerts,
     client,
     deadletter,
     delivery,
@@ -55,6 +56,7 @@ for commands in (
     hosts.commands,
     delivery.commands,
     deadletter.commands,
+    alerts.commands,
     topics.commands,
     storage.commands,
     privacy.commands,

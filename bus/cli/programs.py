@@ -42,7 +42,8 @@ def worker(
     from bus.cli.run import resolved, run
     from bus.domain.naming import nearest
     from bus.observability.logging import configure
-    from bus.programs.worker import STAGES, run_worker
+    from bus.programs.worker import run_worker
+    from bus.stage_names import STAGES
 
     wanted = tuple(filter(None, (one.strip() for one in stages.split(",")))) or STAGES
     for one in wanted:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bus.docgen import access, commands, events, metrics, retention, settings, states, topics
+from bus.alert_catalogue import RULES
+from bus.docgen import access, alerts, commands, events, metrics, retention, settings, states, topics
 from bus.docgen.markdown import replace_drawn
 from schemas.catalogue import RECORD_TYPES
 from schemas.topics import load_contract
@@ -34,10 +35,12 @@ def schema_files() -> Mapping[str, str]:
 
 def drawn(root: Path) -> Mapping[Path, str]:
     """Give what every drawn file under `root` should hold. Raises MarkerMissing, OSError."""
-    architecture = root / "ARCHITECTURE.md"
-    marked = replace_drawn(architecture.read_text(encoding="utf-8"), "states", states.diagram())
-    files = {**pages(), **schema_files()}
-    return {**{root / name: text for name, text in files.items()}, architecture: marked}
+    parts = {
+        root / "ARCHITECTURE.md": ("states", states.diagram()),
+        root / "docs/alerts.md": ("alert rules", alerts.rules_table(RULES.values())),
+    }
+    marked = {path: replace_drawn(path.read_text(encoding="utf-8"), *part) for path, part in parts.items()}
+    return {**{root / name: text for name, text in {**pages(), **schema_files()}.items()}, **marked}
 
 
 def stale(root: Path) -> list[Path]:

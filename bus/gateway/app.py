@@ -16,6 +16,7 @@ from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.middleware import RequestMiddleware
 from bus.gateway.http.openapi import docs_routes
 from bus.gateway.http.routing import Feature, HttpRoute, StreamRoute
+from bus.gateway.source_failures import SourceFailures
 from bus.gateway.stream.websocket import no_stream_but
 from bus.gateway.write.group_commit import GroupCommit
 
@@ -40,7 +41,11 @@ class Gateway(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         deps: GatewayDeps = self.state.deps
         whole: ASGIApp = RequestMiddleware(
-            self.router, deps.body_bytes_max, deps.answers, frozenset(map(attrgetter("path"), self.state.streamed))
+            self.router,
+            deps.body_bytes_max,
+            deps.answers,
+            SourceFailures(report=deps.report, now=deps.now),
+            frozenset(map(attrgetter("path"), self.state.streamed)),
         )
         if not deps.cors_origins:
             return whole

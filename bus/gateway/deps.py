@@ -7,6 +7,8 @@ from datetime import datetime
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from bus.alerts.alert import AlertSink
+from bus.alerts.log_sink import log_alert
 from bus.gateway.auth.quota import Quota
 from bus.gateway.http.answer_budget import Answer, AnswerBudget
 from bus.gateway.ports import Clients
@@ -26,6 +28,7 @@ class GatewayDeps:
     quota: Quota
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     now: Callable[[], datetime] = utc_now
+    report: AlertSink = log_alert
     cors_origins: Collection[str] = ()
 
 

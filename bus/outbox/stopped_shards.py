@@ -5,7 +5,7 @@ from math import inf
 from time import monotonic
 
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import InvariantBroken
 from bus.outbox import metrics
 
@@ -71,7 +71,7 @@ class StoppedShards:
 
 def _alert(error: Unpublishable) -> Alert:
     return Alert(
-        rule=AlertRule.SHARD_STOPPED,
+        rule=RuleName.SHARD_STOPPED,
         about=f"shard {error.shard}",
         zh=f"发布在分片 {error.shard} 停住,其后的记录都在等待:{error}",
         en=f"publishing stands still on shard {error.shard}, and what follows waits: {error}",

@@ -59,6 +59,16 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
             AND NOT EXISTS (SELECT FROM letters e WHERE e.edited_from = t.id)""",
         what="dead letters that were decided, with their decisions",
     ),
+    "alerts": RowLifetime(
+        days=90,
+        since="closed_at",
+        of="closed_at IS NOT NULL",
+        what="closed alerts, with what was sent of them",
+    ),
+    "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
+    "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
+    "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),
+    "programs": RowLifetime(days=1, since="beat_at", what="programs that ran, by their last heartbeat"),
     "personal_reads": RowLifetime(days=1095, since="last_at", what="who read which ticket in clear, by day"),
     "files": RowLifetime(
         days=7,

@@ -10,7 +10,7 @@ import structlog
 
 from bus.aio import wait
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import Transient, cause_of
@@ -100,7 +100,7 @@ def _place(claimed: tuple[str, str]) -> tuple[str, str]:
 def _failing(process: str, ticket_id: str, error: Exception) -> Alert:
     why = cause_of(error)
     return Alert(
-        rule=AlertRule.TASK_FAILED,
+        rule=RuleName.TASK_FAILED,
         about=f"{process} {ticket_id}",
         zh=f"{process} 的时限无法执行,其他工单照常:{why}",
         en=f"a deadline of {process} cannot be carried out, other tickets go on: {why}",

@@ -4,18 +4,19 @@ import asyncio
 import functools
 import resource
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.applications import Starlette
 
+from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
 from bus.files.files import FileLimits, Files
 from bus.files.stores import store_of
-from bus.gateway.app import make_app
+from bus.gateway.app import Task, make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
@@ -44,6 +45,7 @@ from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
+from bus.programs.alerting import Alerting, alerting_tasks, alerts_config_of, open_alerting
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
@@ -51,7 +53,7 @@ from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.settings import Settings
 from schemas.topics import LOG, physical
 
-CONNECTIONS = 10
+CONNECTIONS = 12
 STOP_S_MAX = 5
 DESCRIPTORS_MAX = 65_536
 
@@ -59,15 +61,22 @@ DESCRIPTORS_MAX = 65_536
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises ConfigFileInvalid at once."""
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
+    alerts = alerts_config_of(settings)
     _take_descriptors()
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, targets_config_of(settings)))
+    serve = functools.partial(_serve, targets_config_of(settings), alerts)
+    await serve_until_stopped(settings, CONNECTIONS, serve)
 
 
-async def _serve(targets: TargetsConfig, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(targets: TargetsConfig, alerts: AlertsConfig, core: Core, stopping: asyncio.Event) -> None:
+    async with open_alerting(core, alerts) as alerting:
+        await _serve_alerting(targets, alerting, core, stopping)
+
+
+async def _serve_alerting(targets: TargetsConfig, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     logs_before = await in_transaction(core.pool, new_log.made_before)
     config = uvicorn.Config(
-        _app(core, targets, spool, logs_before),
+        _app(core, targets, spool, logs_before, [*alerting_tasks(core, alerting, "gateway", _no_troubles).values()]),
         host=core.settings.http_host,
         port=core.settings.http_port,
         log_config=None,
@@ -126,7 +135,13 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int) -> Starlette:
+async def _no_troubles() -> Mapping[str, str | None]:
+    return {}
+
+
+def _app(
+    core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int, alerting: Sequence[Task]
+) -> Starlette:
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
     known = sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
@@ -165,6 +180,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
         sent_events.write_for_ever,
         core.relay.run,
         files.delete_for_ever,
+        *alerting,
     )
     return make_app(
         GatewayDeps(
@@ -172,6 +188,7 @@ def _app(core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int
             body_bytes_max=core.settings.body_bytes_max,
             cors_origins=core.settings.cors_origins,
             quota=Quota(core.settings.client_rate_per_s),
+            report=core.alerts,
             answers=AnswerBudget(
                 bytes_max=core.settings.answer_bytes_max, reads_per_client=core.settings.reads_per_client
             ),

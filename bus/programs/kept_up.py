@@ -10,7 +10,7 @@ import structlog
 
 from bus.aio import Backoff, wait
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import cause_of
 
 PAUSE_S_MIN, PAUSE_S_MAX = 1.0, 60.0
@@ -52,7 +52,7 @@ class KeptUp:
         if self.trouble() != why:
             self.report(
                 Alert(
-                    rule=AlertRule.TASK_FAILED,
+                    rule=RuleName.TASK_FAILED,
                     about=self.name,
                     zh=f"worker 的 {self.name} 出错,正在重试,其他部分照常:{why}",
                     en=f"{self.name} of a worker failed and is tried again, all else goes on: {why}",

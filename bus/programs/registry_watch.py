@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.consistency.registry_check import SchemaDifference, schema_differences
 from bus.schema_registry import Registry, RegistryUnavailable
 
@@ -23,6 +23,6 @@ async def watch_registry(registry: Registry, report: AlertSink, *, period_s: flo
             log.warning("registry_not_compared", cause=str(error))
         else:
             for one in sorted(found - known, key=lambda each: each.subject):
-                report(Alert(rule=AlertRule.SCHEMA_DIFFERS, about=one.subject, zh=one.text.zh, en=one.text.en))
+                report(Alert(rule=RuleName.SCHEMA_DIFFERS, about=one.subject, zh=one.text.zh, en=one.text.en))
             known = found
         await asyncio.sleep(period_s)

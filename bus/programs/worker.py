@@ -2,10 +2,12 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from bus.aio import unless
+from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.delivery.declarations import keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
@@ -21,6 +23,7 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
+from bus.programs.alerting import Alerting, alerting_tasks, alerts_config_of, open_alerting
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
@@ -30,15 +33,14 @@ from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
+from bus.stage_names import DELIVERY, SLA, STAGES
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
 from projections import read_models
 from projections.read_models import decoding_once
 from schemas.topics import COMMANDS, INTAKE, LOG
 
-DELIVERY, SLA = "delivery", "sla"
-STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
-CONNECTIONS = 14  # more than there are handlers: each holds one and may take a second, so one more is always free
+CONNECTIONS = 18  # more than there are handlers: each holds one and may take a second, so one more is always free
 
 
 async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None:
@@ -49,12 +51,13 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     Raises ConfigFileInvalid before anything runs.
     """
     names = frozenset(wanted)
-    targets = await checked_targets(settings, names)
+    targets, alerts = await checked_targets(settings, names), alerts_config_of(settings)
     health = ProgramHealth()
     health.watch("postgres", lambda: "not reached yet")
     if settings.metrics_port:
         serve_health(health, settings.http_host, settings.metrics_port)
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, names, targets, health))
+    started = _Wanted(names=names, targets=targets, alerts=alerts, health=health)
+    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, started))
     await end_with_leftovers()
 
 
@@ -71,9 +74,23 @@ async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -
     return targets
 
 
-async def _serve(
-    names: Collection[str], targets: TargetsConfig, health: ProgramHealth, core: Core, stopping: asyncio.Event
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a worker is to run, as its command line and files say."""
+
+    names: frozenset[str]
+    targets: TargetsConfig
+    alerts: AlertsConfig
+    health: ProgramHealth
+
+
+async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
+    async with open_alerting(core, wanted.alerts) as alerting:
+        await _serve_alerting(wanted, alerting, core, stopping)
+
+
+async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
+    names, targets, health = wanted.names, wanted.targets, wanted.health
     stages = [stage for stage in stages_of(core, targets) if stage.name in names]
     for part in stages:
         health.watch(part.name, lambda: "starting")
@@ -93,6 +110,8 @@ async def _serve(
         ),
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
+    loops = alerting_tasks(core, alerting, "worker", health.troubles)
+    tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if SLA in names:
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
@@ -111,6 +130,10 @@ async def _serve(
     finally:
         for _, target in made.values():
             await target.close()
+
+
+async def _until(stopping: asyncio.Event, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await unless(stopping, loop())
 
 
 def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:

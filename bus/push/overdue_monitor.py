@@ -9,7 +9,7 @@ import structlog
 
 from bus.aio import wait
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery import queue, target_state
 from bus.delivery.queue import DeliveryEnd, EndedClaim
 from bus.domain.errors import Transient
@@ -76,7 +76,7 @@ class OverdueMonitor:
     def _alert(self, late: OverduePush) -> Alert:
         count, since = late.waiting, f"{late.since:%Y-%m-%d %H:%M:%S} UTC"
         return Alert(
-            rule=AlertRule.PUSH_OVERDUE,
+            rule=RuleName.PUSH_OVERDUE,
             about=self.name,
             zh=f"工单 {late.ticket_id} 有 {count} 条推送自 {since} 起未被工程师 {MASK} 的应用接收:"
             "请联系工程师,或改派工单",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import BusError, InvariantBroken, StoreUnavailable, Transient, cause_of
 from bus.kafka.range_reader import Chunk, RangeReader, ahead
 from bus.postgres.pool import Connection, Pool, connected
@@ -259,7 +259,7 @@ async def side_by_side(
 
 def _stopped(handler: str, partition: int, why: str) -> Alert:
     return Alert(
-        rule=AlertRule.STAGE_STOPPED,
+        rule=RuleName.STAGE_STOPPED,
         about=f"{handler}/{partition}",
         zh=f"处理器 {handler} 在分区 {partition} 停住,其后的事件都在等待:{why}",
         en=f"handler {handler} stands still on partition {partition}, and what follows waits: {why}",

@@ -7,7 +7,7 @@ from time import monotonic
 import structlog
 
 from bus.alerts.alert import Alert, AlertSink
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import cause_of
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
@@ -73,7 +73,7 @@ class Stall:
 
 def _stalled(stage: str, what: str) -> Alert:
     return Alert(
-        rule=AlertRule.STAGE_STOPPED,
+        rule=RuleName.STAGE_STOPPED,
         about=stage,
         zh=f"阶段 {stage} 反复失败,没有进展,其后的记录都在等待:{what}",
         en=f"stage {stage} fails again and again and gets nowhere, and what follows waits: {what}",

@@ -17,8 +17,9 @@ from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
 from bus.wire.schema_equality import NO_BYTES, same_schema
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
-from schemas.messages import CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
+from schemas.messages import AlertFlipped, CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
 
+RecordSent = CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided | AlertFlipped
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")
 
@@ -94,7 +95,7 @@ class Codec:
         values.update(_ADAPTERS[type(recorded.event)].dump_python(recorded.event))
         return self._write(type(recorded.event), values)
 
-    def encode_record(self, record: CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided) -> bytes:
+    def encode_record(self, record: RecordSent) -> bytes:
         """Give the final bytes of a record that is no ticket event."""
         if isinstance(record, CommandSent):
             command = record.command

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery.attempt import AttemptRunner
 from bus.delivery.queue import Claim
 from bus.delivery.target import Call, Effect
@@ -73,7 +73,7 @@ async def test_inbound_a_webhook_that_cannot_be_translated_is_answered_and_is_on
     assert letter.headers["webhook-id"] == "d1"
     assert letter.trace_id == answers[0].headers["traceparent"].split("-")[1]
     assert "webhook-signature" not in letter.headers
-    assert [(one.rule, one.about) for one in letter_store.found] == [(AlertRule.DEAD_LETTER, "webhook:fake")], (
+    assert [(one.rule, one.about) for one in letter_store.found] == [(RuleName.DEAD_LETTER, "webhook:fake")], (
         "a repeat is no news"
     )
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import NewTopic
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.intake.dispatch import Dispatcher
 from bus.kafka.clients import RECORD_BYTES_MAX, admin
 from bus.kafka.topic_admin import apply_topics
@@ -72,7 +72,7 @@ async def test_publishing_stopped_a_topic_that_is_not_there_holds_up_its_letters
         await until_found(letter_store)
         await open_tickets(letter_store, 1)
         await until_waiting(letter_store, {shard_of(DEADLETTER): 2})
-        assert [(one.rule, DEADLETTER in one.en) for one in letter_store.found] == [(AlertRule.SHARD_STOPPED, True)], (
+        assert [(one.rule, DEADLETTER in one.en) for one in letter_store.found] == [(RuleName.SHARD_STOPPED, True)], (
             "told once"
         )
         assert (len(await records(own, LOG)), len(await records(own, COMMANDS))) == (31, 1)

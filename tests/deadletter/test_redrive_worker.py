@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from bus.alerts.alert import Alert
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction, open_pool
 from deadletter import redrive_store
@@ -151,7 +151,7 @@ async def test_redrive_worker_one_that_stops_by_itself_is_reported_once_and_told
     ):
         ended = await watch(delivery_queue.pool, frozen.id, say=lambda one: shown.append(one.released))
     assert (ended.state, ended.released, shown[-1]) == ("stopped", 3, 3)
-    assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
+    assert [(one.rule, one.about) for one in found] == [(RuleName.REDRIVE_STOPPED, f"redrive {frozen.id}")]
 
 
 async def test_redrive_worker_two_sets_are_carried_out_side_by_side(
@@ -191,7 +191,7 @@ async def test_redrive_worker_a_set_that_no_longer_fits_its_queue_is_stopped_and
     async with worker(database, found) as running:
         await state(delivery_queue, frozen.id, "stopped")
         assert not running.done()
-    assert [(one.rule, one.about) for one in found] == [(AlertRule.REDRIVE_STOPPED, f"redrive {frozen.id}")]
+    assert [(one.rule, one.about) for one in found] == [(RuleName.REDRIVE_STOPPED, f"redrive {frozen.id}")]
     assert "stand at the head of their queue" in (
         (await in_transaction(delivery_queue.pool, redrive_store.read, frozen.id)).ended_why or ""
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery import target_state
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.intake.dead_letter_limit import IN_A_ROW, LAST, above_limit
@@ -44,7 +44,7 @@ async def test_dead_letter_limit_a_target_that_takes_nothing_any_more_is_paused_
         await asyncio.sleep(0.5)
         assert target.calls <= calls + 8
         assert IN_A_ROW <= target.calls < 130
-        assert [one.about for one in target.found if one.rule is AlertRule.TARGET_PAUSED] == [ERP]
+        assert [one.about for one in target.found if one.rule is RuleName.TARGET_PAUSED] == [ERP]
     left = Scripted()
     async with delivery_workers(delivery_queue.pool, left):
         await asyncio.sleep(0.3)

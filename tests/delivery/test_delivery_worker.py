@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery import target_state
 from bus.delivery.status import target_statuses
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
@@ -121,7 +121,7 @@ async def test_delivery_worker_a_rejected_event_is_parked_with_its_letter_and_it
     assert group.message == failure["message"]
     assert [one.last_failure for one in await target_statuses(delivery_queue.pool)] == [failure]
     assert value == (await delivery_queue.rows("SELECT value FROM events WHERE ticket_id = 'T3' AND version = 2"))[0][0]
-    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(AlertRule.DEAD_LETTER, ERP, "T3")]
+    assert [(one.rule, one.about, one.ticket_id) for one in target.found] == [(RuleName.DEAD_LETTER, ERP, "T3")]
 
 
 async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_and_loses_nothing(
@@ -151,7 +151,7 @@ async def test_delivery_worker_a_target_that_is_down_gets_ten_calls_then_probes_
         assert probes <= passed / probe_every.total_seconds() + 1
         # Ten failures, and what the other worker has under way: at most 8 calls.
         assert at_first <= 18
-        assert {(one.rule, one.about) for one in target.found} == {(AlertRule.BREAKER_OPEN, ERP)}
+        assert {(one.rule, one.about) for one in target.found} == {(RuleName.BREAKER_OPEN, ERP)}
         down = False
         await eventually(lambda: settled(delivery_queue))
     await delivered(delivery_queue, target, [(f"T{n}", 1) for n in range(60)])

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.delivery import target_state
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import CLOSED
@@ -46,7 +46,7 @@ async def test_target_gone_a_target_that_wants_no_more_calls_is_paused_with_an_a
         await delivery_queue.add(*EVENTS, now=utc_now())
         await eventually(paused)
     assert target.calls <= 8, "no more than were under way"
-    assert [alert.rule for alert in target.found] == [AlertRule.TARGET_PAUSED]
+    assert [alert.rule for alert in target.found] == [RuleName.TARGET_PAUSED]
     assert await delivery_queue.rows("SELECT count(*) FROM letters") == [(0,)]
     closed = False
     async with delivery_workers(delivery_queue.pool, target):

@@ -24,6 +24,8 @@ def test_drawn_a_page_that_was_changed_or_lost_is_noticed_and_drawing_mends_it(t
     (tmp_path / "ARCHITECTURE.md").write_text(
         "before\n<!-- drawn: states -->\n<!-- end of states -->\nafter\n", "utf-8"
     )
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/alerts.md").write_text("<!-- drawn: alert rules -->\n<!-- end of alert rules -->\n", "utf-8")
     for path, text in drawn(tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

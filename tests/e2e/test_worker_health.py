@@ -8,7 +8,7 @@ import httpx2
 
 from bus.kafka.clients import start_producer
 from bus.local.stopped_stages import stopped_stages
-from bus.programs.worker import STAGES
+from bus.stage_names import STAGES
 from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus, eventually
 

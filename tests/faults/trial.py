@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from bus.programs.worker import SLA, STAGES
+from bus.stage_names import SLA, STAGES
 from tests.bus_under_test import Bus, eventually
 from tests.faults.checker import Fault, check
 from tests.faults.effects import quiet, read_effects

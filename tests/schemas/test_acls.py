@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.cli import app
-from bus.programs.worker import STAGES as WORKER_STAGES
+from bus.stage_names import STAGES as WORKER_STAGES
 from schemas.acls import PROGRAMS, SOURCES, STAGES, Acl, acls_of, commands
 from schemas.topics import COMMANDS, DEADLETTER, HOSTS, INTAKE, LOG, load_contract
 

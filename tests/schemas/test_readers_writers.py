@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.alerts.engine import alert_records
 from bus.delivery.targets_config import TargetsConfig
 from bus.gateway.write import spool
 from bus.local.stack import Urls
@@ -18,7 +19,7 @@ CONTRACT = load_contract()
 OTHER_READERS = {"stream", "operators"}  # no stages: the gateway's stream, and people
 OUTSIDE = {"sources", "operators"}  # writers that are no program of the bus: systems, and people by `hosts remove`
 # Modules that name the topics that they write: records beside events go out by the relay.
-WRITING = {spool: "gateway", host_watch: "watch", records: "relay", replay: "relay"}
+WRITING = {spool: "gateway", host_watch: "watch", records: "relay", replay: "relay", alert_records: "relay"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected
@@ -89,7 +89,7 @@ async def test_runner_poison_stops_its_handler_on_its_partition_before_it_and_no
     stopped, going, _ = (await rig.standing()).values()
     assert (stopped.next_offset, going.next_offset) == (20, 20)
     assert stopped.failure == "offset 20: poison (value): a poison pill"
-    assert [(one.rule, one.about) for one in rig.found] == [(AlertRule.STAGE_STOPPED, "counting/0")]
+    assert [(one.rule, one.about) for one in rig.found] == [(RuleName.STAGE_STOPPED, "counting/0")]
     assert await runner.take(handler, (await rig.records(0))[20:]) == set()  # it stands still, and nobody waits for it
     assert await runner.catch_up([handler], {0: 23}) == 0
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bus.alerts.alert import Alert
-from bus.alerts.alert_rules import AlertRule
+from bus.alerts.rule_names import RuleName
 from bus.app import open_core, prepare
 from bus.consistency.registry_check import LEVEL_OF_0_2, Kind, differences, levels_set, schema_differences
 from bus.domain.events import NoteAdded
@@ -205,7 +205,7 @@ async def test_registry_check_watch_reports_a_deleted_subject_once_and_prepare_r
         await prepare(bus.settings)
     finally:
         watching.cancel()
-    assert [(one.rule, one.about) for one in alerts] == [(AlertRule.SCHEMA_DIFFERS, NOTE.subject)]
+    assert [(one.rule, one.about) for one in alerts] == [(RuleName.SCHEMA_DIFFERS, NOTE.subject)]
     assert "run `ticketbus prepare`" in alerts[0].en
     assert await found(registry) == []
     await written_by_own_id(bus)

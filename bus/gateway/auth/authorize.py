@@ -39,6 +39,7 @@ async def authenticate(connection: HTTPConnection) -> Client:
     if client is None:
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
         raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
+    connection.scope["state"]["client"] = client.name
     deps_of(connection).quota.take(client.name)
     if answer := answer_of(connection):
         await answer.admit(client.name, reads=connection.scope["method"] in ("GET", "HEAD"))

@@ -21,6 +21,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import context_of, span_under
+from bus.gateway.source_failures import SourceFailures
 from bus.wire.json_body import WHOLE
 from bus.wire.trace_context import TraceContext, parent_of
 
@@ -40,6 +41,7 @@ class RequestMiddleware:
     app: ASGIApp
     body_bytes_max: int
     answers: AnswerBudget
+    failures: SourceFailures
     streamed: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +117,8 @@ class RequestMiddleware:
         finally:
             answer.end()
             metrics.REQUESTS.labels(_method(scope), _route(scope), str(status)).inc()
+            if status >= 500:
+                self.failures.note(scope, _route(scope), status, context.trace_id)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = raw_headers(scope).get(b"content-length", b"")

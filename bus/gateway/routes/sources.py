@@ -102,6 +102,7 @@ class _SourceHandlers:
         source = self.sources.get(name)
         if source is None:
             raise self._unknown(http, name)
+        http.scope["state"]["source"] = name
         received = _received(http, name, source)
         try:
             requests = await self._translated(received)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class AlertRule(StrEnum):
+class RuleName(StrEnum):
     """The closed list of rules; a new one is a line here, and a call of the sink where it fires."""
 
     DEAD_LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
@@ -15,3 +15,6 @@ class AlertRule(StrEnum):
     TASK_FAILED = "task_failed"  # a part of a worker fails on something that no retry mends; the others go on
     REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself
     SCHEMA_DIFFERS = "schema_differs"  # the registry's latest version, or a subject's level, is not the bus's
+    SOURCE_5XX = "source_5xx"  # the gateway answers a source with 5xx
+    NO_WORKER = "no_worker"  # no worker has given a sign of life
+    DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL

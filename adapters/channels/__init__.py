@@ -1,0 +1,1 @@
+"""Channels of alerts: robots of chats, webhooks, mail, a log."""

@@ -1,0 +1,11 @@
+"""Every alert rule, by its name: put together here from the packages that own what each reads."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bus.alerts.rule import AnyRule
+from bus.alerts.rules.programs import TASK_FAILED, no_worker
+from bus.alerts.rules.reported import REPORTED
+from bus.stage_names import STAGES
+
+RULES: Final[Mapping[str, AnyRule]] = {rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *REPORTED)}

@@ -1,0 +1,88 @@
+"""One round of all alerts: what was seen now against what is known, into what changes and what people hear. Pure."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
+from bus.alerts.engine.causes import cause_of
+from bus.alerts.rule import AnyRule
+
+ESCALATE_AFTER: Final = timedelta(minutes=10)
+REPEAT_EVERY: Final[Mapping[Severity, timedelta]] = {
+    Severity.P1: timedelta(minutes=30),
+    Severity.P2: timedelta(hours=4),
+    Severity.P3: timedelta(hours=24),
+}
+REPEATS_MAX: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An alert as it is from now on, and what people hear of it; `flip` is None when they hear nothing."""
+
+    state: AlertState
+    flip: Flip | None = None
+
+
+def advance(
+    rules: Mapping[str, AnyRule],
+    known: Mapping[Fingerprint, AlertState],
+    seen: Sequence[Alert],
+    *,
+    read: Collection[str],
+    silence_of: Callable[[AlertState], str],
+    now: datetime,
+) -> list[Change]:
+    """Give what changes. `read` names the rules whose readings were there: of others nothing is known, nothing ends.
+
+    `silence_of` gives the silence that an alert falls under, or an empty text.
+    """
+    last = {(one.rule.value, one.about): one for one in seen}
+    now_known = {fingerprint: _seen(rules, known.get(fingerprint), alert, now) for fingerprint, alert in last.items()}
+    for fingerprint, state in known.items():
+        if fingerprint not in last:
+            rule_was_read = fingerprint[0] in read and not state.drill
+            now_known[fingerprint] = _unseen(rules.get(fingerprint[0]), state, now) if rule_was_read else state
+    causes = [state for state in now_known.values() if state.is_open and not state.drill]
+    changes = list[Change]()
+    for fingerprint, state in now_known.items():
+        hidden_by = "" if state.drill else cause_of(state, causes) or silence_of(state)
+        change = _notified(replace(state, hidden_by=hidden_by), now)
+        if change.flip or change.state != known.get(fingerprint):
+            changes.append(change)
+    return changes
+
+
+def _seen(rules: Mapping[str, AnyRule], state: AlertState | None, alert: Alert, now: datetime) -> AlertState:
+    rule = rules[alert.rule]
+    state = state or AlertState(alert=alert, severity=alert.severity or rule.severity, seen_at=now)
+    opened_at = state.opened_at or (now if now - state.seen_at >= rule.open_after else None)
+    severity = alert.severity or rule.severity
+    return replace(state, alert=alert, severity=severity, opened_at=opened_at, gone_at=None)
+
+
+def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertState:
+    """Close what has been right for long enough; what was never open, or whose rule is no more, ends at once."""
+    gone_at = state.gone_at or now
+    waits = rule.close_after if rule and state.opened_at else timedelta(0)
+    return replace(state, gone_at=gone_at, closed_at=now if now - gone_at >= waits else None)
+
+
+def _notified(state: AlertState, now: datetime) -> Change:
+    if state.closed_at:
+        return Change(state=state, flip=Flip.CLOSED if state.opened_notified_at else None)
+    if not state.is_open or state.hidden_by or state.gone_at:
+        return Change(state=state)
+    if state.opened_notified_at is None:
+        return Change(state=replace(state, opened_notified_at=now, notified_at=now), flip=Flip.OPENED)
+    if state.acked_at or state.drill:
+        return Change(state=state)
+    if state.severity is Severity.P1 and not state.escalated_at and now - state.opened_notified_at >= ESCALATE_AFTER:
+        return Change(state=replace(state, escalated_at=now, notified_at=now), flip=Flip.ESCALATED)
+    assert state.notified_at is not None, "it was told when it opened"
+    if state.repeats < REPEATS_MAX and now - state.notified_at >= REPEAT_EVERY[state.severity]:
+        return Change(state=replace(state, repeats=state.repeats + 1, notified_at=now), flip=Flip.REPEATED)
+    return Change(state=state)

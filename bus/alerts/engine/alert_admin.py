@@ -1,0 +1,91 @@
+"""What people do with alerts: list them, acknowledge one, silence a rule for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg.rows import class_row, dict_row
+
+from bus.postgres.pool import Connection
+
+CLOSED_LISTED: Final = 50
+_COLUMNS: LiteralString = """number, rule, about, severity, alert->>'zh' AS zh, alert->>'en' AS en,
+    alert->>'mend' AS mend, alert->>'ticket_id' AS ticket_id, alert->>'trace_id' AS trace_id, alert->'facts' AS facts,
+    seen_at, opened_at, closed_at, hidden_by, escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
+_LIST: LiteralString = f"""
+SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL AND opened_at IS NOT NULL
+ORDER BY severity, number"""  # noqa: S608 - our own columns
+_CLOSED: LiteralString = f"""
+SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NOT NULL AND opened_at IS NOT NULL
+ORDER BY closed_at DESC LIMIT %s"""  # noqa: S608 - our own columns
+_ONE: LiteralString = f"SELECT {_COLUMNS} FROM alerts WHERE number = %s"  # noqa: S608 - our own columns
+_NOTICES: LiteralString = """
+SELECT channel, flip, made_at, sent_at, attempts, failure, instead_of, given_up_at FROM alert_notices
+WHERE alert = %s ORDER BY number"""
+_ACK: LiteralString = """
+UPDATE alerts SET acked_at = now(), acked_by = %s, acked_why = %s
+WHERE number = %s AND closed_at IS NULL AND opened_at IS NOT NULL AND acked_at IS NULL"""
+_SILENCE: LiteralString = """
+INSERT INTO alert_silences (rule, about, until, made_by, why) VALUES (%s, %s, %s, %s, %s) RETURNING number"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAlert:
+    """An alert as people see it. `notices` is filled where one alone is shown: what each channel was sent, and when."""
+
+    number: int
+    rule: str
+    about: str
+    severity: str
+    zh: str
+    en: str
+    mend: str
+    ticket_id: str
+    trace_id: str
+    facts: dict[str, Any]
+    seen_at: datetime
+    opened_at: datetime | None
+    closed_at: datetime | None
+    hidden_by: str
+    escalated_at: datetime | None
+    acked_at: datetime | None
+    acked_by: str
+    acked_why: str
+    repeats: int
+    drill: bool
+    notices: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+async def open_alerts(connection: Connection) -> list[ListedAlert]:
+    """List what is open, the most urgent first; hidden ones included, which say by what."""
+    async with connection.cursor(row_factory=class_row(ListedAlert)) as cursor:
+        return await (await cursor.execute(_LIST)).fetchall()
+
+
+async def closed_alerts(connection: Connection) -> list[ListedAlert]:
+    """List what closed last."""
+    async with connection.cursor(row_factory=class_row(ListedAlert)) as cursor:
+        return await (await cursor.execute(_CLOSED, (CLOSED_LISTED,))).fetchall()
+
+
+async def one_alert(connection: Connection, number: int) -> ListedAlert | None:
+    """Show an alert with what each channel was sent of it."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(_ONE, (number,))).fetchone()
+        if row is None:
+            return None
+        notices = await (await cursor.execute(_NOTICES, (number,))).fetchall()
+    return ListedAlert(**row, notices=notices)
+
+
+async def acknowledge(connection: Connection, number: int, *, by: str, why: str) -> bool:
+    """Note that somebody looks after an open alert: it is not repeated or escalated any more. False: it is not open."""
+    return (await connection.execute(_ACK, (by, why, number))).rowcount > 0
+
+
+async def silence(connection: Connection, rule: str, about: str, *, until: datetime, by: str, why: str) -> int:
+    """Let nobody hear of a rule, or of it about one thing alone, until then; gives the silence's number."""
+    row = await (await connection.execute(_SILENCE, (rule, about, until, by, why))).fetchone()
+    assert row is not None, "it was inserted"
+    return int(row[0])

@@ -1,0 +1,88 @@
+"""Alerts in PostgreSQL: what is known of them, and what channels are to send, in one transaction a round."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from bus.alerts.alert import Severity
+from bus.alerts.alert_json import alert_json, alert_of
+from bus.alerts.engine.advance import Change
+from bus.alerts.engine.alert_state import AlertState, Fingerprint
+from bus.postgres.pool import Connection
+
+_COLUMNS: LiteralString = """number, alert, severity, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
+    opened_notified_at, repeats, escalated_at, acked_at, drill"""
+_KNOWN: LiteralString = f"SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL"  # noqa: S608 - our own columns
+_INSERT: LiteralString = """
+INSERT INTO alerts (rule, about, severity, alert, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
+    opened_notified_at, repeats, escalated_at, drill)
+VALUES (%(rule)s, %(about)s, %(severity)s, %(alert)s, %(seen_at)s, %(opened_at)s, %(gone_at)s, %(closed_at)s,
+    %(hidden_by)s, %(notified_at)s, %(opened_notified_at)s, %(repeats)s, %(escalated_at)s, %(drill)s)
+RETURNING number"""
+_UPDATE: LiteralString = """
+UPDATE alerts SET severity = %(severity)s, alert = %(alert)s, opened_at = %(opened_at)s, gone_at = %(gone_at)s,
+    closed_at = %(closed_at)s, hidden_by = %(hidden_by)s, notified_at = %(notified_at)s,
+    opened_notified_at = %(opened_notified_at)s, repeats = %(repeats)s, escalated_at = %(escalated_at)s
+WHERE number = %(number)s RETURNING number"""
+_NOTICE: LiteralString = """
+INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at)
+SELECT %s, channel, %s, %s, %s, %s FROM unnest(%s::text[]) AS channel"""
+_SILENCES: LiteralString = "SELECT number, rule, about FROM alert_silences WHERE until > %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A silence that has not ended."""
+
+    number: int
+    rule: str
+    about: str
+
+    def covers(self, state: AlertState) -> bool:
+        """Say whether nobody is to hear of that alert."""
+        rule, about = state.fingerprint
+        return self.rule == rule and self.about in ("", about)
+
+
+async def known_alerts(connection: Connection) -> dict[Fingerprint, AlertState]:
+    """Read what is not closed."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        states = [state_of(row) for row in await (await cursor.execute(_KNOWN)).fetchall()]
+    return {state.fingerprint: state for state in states}
+
+
+async def silences(connection: Connection, now: datetime) -> list[Silence]:
+    """Read the silences that have not ended."""
+    rows = await (await connection.execute(_SILENCES, (now,))).fetchall()
+    return [Silence(number=number, rule=rule, about=about) for number, rule, about in rows]
+
+
+async def store(
+    connection: Connection, changes: Iterable[Change], channels_of: Callable[[Change], Sequence[str]], now: datetime
+) -> None:
+    """Store what changed, and what channels are to send of it; nothing leaves this transaction half done."""
+    for change in changes:
+        state = change.state
+        query = _UPDATE if state.number else _INSERT
+        rows = await (await connection.execute(query, _row(state))).fetchall()
+        if change.flip and rows:
+            notice = (rows[0][0], change.flip, state.severity, now, now, [*channels_of(change)])
+            await connection.execute(_NOTICE, notice)
+
+
+def _row(state: AlertState) -> dict[str, Any]:
+    rule, about = state.fingerprint
+    row = {name: getattr(state, name) for name in _STATE_FIELDS}
+    return {**row, "rule": rule, "about": about, "alert": Jsonb(alert_json(state.alert))}
+
+
+_STATE_FIELDS = tuple(name for name in AlertState.__dataclass_fields__ if name != "alert")
+
+
+def state_of(row: Mapping[str, Any]) -> AlertState:
+    """Read an alert's row."""
+    return AlertState(**{**row, "alert": alert_of(row["alert"]), "severity": Severity(row["severity"])})

@@ -1,0 +1,112 @@
+"""The alerts file, typed: channels with their adapters and options, and which alerts go to which of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bus.alerts.alert import Severity
+from bus.alerts.engine.advance import Change
+from bus.alerts.engine.alert_state import Flip
+from bus.alerts.rule_names import RuleName
+from bus.config_file import ConfigFileInvalid, FileModel, HasOptions, read_options, read_yaml
+from bus.domain.naming import nearest
+
+ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+def _rule(name: object) -> object:
+    names = [one.value for one in RuleName]
+    if name in names:
+        return name
+    close = nearest(str(name), names)
+    raise ValueError(f"there is no rule {name!r}{f'; did you mean {close!r}?' if close else ''}")
+
+
+def _all(names: type[RuleName] | type[Severity]) -> BeforeValidator:
+    return BeforeValidator(lambda given: [*names] if given == "all" else given)
+
+
+Rules = Annotated[frozenset[Annotated[RuleName, BeforeValidator(_rule)]], _all(RuleName), Field(min_length=1)]
+Severities = Annotated[frozenset[Severity], _all(Severity), Field(min_length=1)]
+
+
+class ChannelConfig(FileModel):
+    """One channel. `per_minute`: its messages in a minute at most; `second`: what takes over when it fails."""
+
+    adapter: str
+    per_minute: int = Field(18, ge=2, le=600)
+    second: ChannelName | None = None
+    options: Any = Field(default_factory=dict)
+
+
+class Route(FileModel):
+    """Which alerts go to which channels; `escalate`: where a P1 goes that nobody acknowledges in 10 minutes.
+
+    `regions`: alerts of these regions alone; empty: whatever the region.
+    """
+
+    rules: Rules = frozenset(RuleName)
+    severities: Severities = frozenset(Severity)
+    regions: frozenset[str] = frozenset()
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+    escalate: tuple[ChannelName, ...] = ()
+
+    def takes(self, change: Change) -> bool:
+        """Say whether an alert goes this way."""
+        state = change.state
+        region = str(state.alert.facts.get("region", ""))
+        return (
+            state.alert.rule in self.rules
+            and state.severity in self.severities
+            and (not self.regions or region in self.regions)
+        )
+
+
+class AlertsConfig(FileModel):
+    """Channels by name, and routes; every route that takes an alert sends it. Without routes all goes everywhere."""
+
+    channels: Mapping[ChannelName, ChannelConfig] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_there(self) -> Self:
+        named = [(f"channels.{name}.second", one.second) for name, one in self.channels.items() if one.second]
+        for number, route in enumerate(self.routes):
+            named += [(f"routes.{number}.channels", name) for name in route.channels]
+            named += [(f"routes.{number}.escalate", name) for name in route.escalate]
+        for place, name in named:
+            if name not in self.channels:
+                close = nearest(name, self.channels)
+                raise ValueError(
+                    f"{place}: there is no channel {name!r}{f'; did you mean {close!r}?' if close else ''}"
+                )
+        if own := [name for name, one in self.channels.items() if one.second == name]:
+            raise ValueError(f"channels.{own[0]}.second: a channel cannot take over from itself")
+        return self
+
+    def channels_of(self, change: Change) -> Sequence[str]:
+        """Name the channels that hear of a change, each once. Pure."""
+        if not self.routes:
+            return [*self.channels]
+        routes = [route for route in self.routes if route.takes(change)]
+        escalated = change.flip is Flip.ESCALATED
+        return [*dict.fromkeys(name for one in routes for name in ((escalated and one.escalate) or one.channels))]
+
+
+def load_alerts_config(path: Path, adapters: Mapping[str, HasOptions]) -> AlertsConfig:
+    """Read an alerts file; each channel's `options` become the model of its adapter's.
+
+    Raises ConfigFileInvalid, naming every fault at once and never a value of `options`.
+    """
+    config, faults = read_yaml(path, AlertsConfig), list[str]()
+    channels = {
+        name: one.model_copy(
+            update={"options": read_options(one.adapter, one.options, adapters, faults, f"channels.{name}")}
+        )
+        for name, one in config.channels.items()
+    }
+    if faults:
+        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
+    return config.model_copy(update={"channels": channels})

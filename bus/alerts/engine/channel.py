@@ -1,0 +1,59 @@
+"""A channel: what carries messages about alerts to people, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.engine.alert_state import Flip
+from bus.domain.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What people are to hear of one alert. `hides`: how many alerts it is the cause of; `instead_of`: a channel."""
+
+    number: int
+    alert_number: int
+    flip: Flip
+    severity: Severity
+    alert: Alert
+    title: Text
+    page: str
+    opened_at: datetime
+    closed_at: datetime | None = None
+    drill: bool = False
+    hides: int = 0
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelMessage:
+    """One message: one notice, or a digest of many. The most urgent is the first."""
+
+    notices: Sequence[Notice]
+    made_at: datetime
+
+    @property
+    def digest(self) -> bool:
+        """Say whether it is about several alerts."""
+        return len(self.notices) > 1
+
+
+class NotSent(Exception):
+    """The channel has not taken a message, and why, without any secret. `retry_after_s`: it asked for that wait."""
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.why, self.retry_after_s = why, retry_after_s
+
+
+class Channel(Protocol):
+    """One channel. An answer that it does not know counts as not sent."""
+
+    async def send(self, message: ChannelMessage) -> None:
+        """Send within 10 s. Raises NotSent."""
+
+    async def close(self) -> None:
+        """Let go of connections; idempotent."""

@@ -1,0 +1,82 @@
+"""The notifier: claims what channels are to send, sends it, and writes down what became of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from bus.alerts.engine import metrics, notice_store
+from bus.alerts.engine.alerts_config import AlertsConfig
+from bus.alerts.engine.channel import Channel, ChannelMessage, NotSent
+from bus.alerts.engine.notice_store import Claimed
+from bus.alerts.rule import AnyRule
+from bus.domain.errors import StoreUnavailable
+from bus.postgres.pool import Pool, connected
+
+EVERY_S: Final = 1.0
+SEND_S_MAX: Final = 15.0  # a channel ends its own calls in 10 s
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notifier:
+    """Sends the notices of all channels, each at its own pace. A crash between sending and noting repeats a message."""
+
+    pool: Pool
+    config: AlertsConfig
+    channels: Mapping[str, Channel]
+    rules: Mapping[str, AnyRule]
+    now: Callable[[], datetime]
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name in self.channels:
+                group.create_task(self._serve(name), name=f"channel {name}")
+
+    async def _serve(self, name: str) -> None:
+        while True:
+            try:
+                await self.send_due(name)
+            except StoreUnavailable as error:
+                log.warning("alerts_not_claimed", channel=name, cause=str(error))
+            await asyncio.sleep(EVERY_S)
+
+    async def send_due(self, name: str) -> None:
+        """Send what is due on one channel now. Raises StoreUnavailable."""
+        config = self.config.channels[name]
+        async with connected(self.pool) as connection:
+            claimed = await notice_store.claim(connection, name, config.per_minute, self.rules, self.now())
+        for one in claimed:
+            await self._send(name, one)
+
+    async def _send(self, name: str, claimed: Claimed) -> None:
+        problem = await sent_or_why(self.channels[name], claimed.message)
+        metrics.MESSAGES.labels(name, "failed" if problem else "sent").inc()
+        async with connected(self.pool) as connection:
+            if problem is None:
+                await notice_store.sent(connection, claimed.number, self.now())
+                return
+            log.warning("alert_not_sent", channel=name, cause=problem.why, notices=len(claimed.message.notices))
+            second, retry_after_s = self.config.channels[name].second, problem.retry_after_s
+            await notice_store.failed(
+                connection, claimed.number, problem.why, self.now(), second=second, retry_after_s=retry_after_s
+            )
+
+
+async def sent_or_why(channel: Channel, message: ChannelMessage) -> NotSent | None:
+    """Send a message; give why it was not sent. Whatever a channel raises is a failure of that channel alone."""
+    try:
+        async with asyncio.timeout(SEND_S_MAX):
+            await channel.send(message)
+    except NotSent as error:
+        return error
+    except TimeoutError:
+        return NotSent(f"no answer within {SEND_S_MAX:g} s")
+    except Exception as error:  # noqa: BLE001 - another package's channel: its text may hold a secret
+        log.error("channel_failed", error=type(error).__name__)
+        return NotSent(f"the channel failed with {type(error).__name__}")
+    return None

@@ -1,0 +1,68 @@
+"""What a program reports: logged at once, put into PostgreSQL a moment later, or sent directly without it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from psycopg.types.json import Jsonb
+
+from bus.alerts.alert import Alert
+from bus.alerts.alert_json import alert_json
+from bus.alerts.log_sink import log_alert
+from bus.domain.errors import StoreUnavailable
+from bus.postgres.pool import Pool, connected
+
+QUEUED_MAX: Final = 1_000  # subjects at once; the log has them all
+PAUSE_S: Final = 1.0
+_REPORT: Final = b"""
+INSERT INTO alert_reports (rule, about, alert) SELECT * FROM unnest(%b::text[], %b::text[], %b::jsonb[])
+ON CONFLICT (rule, about) DO UPDATE SET reported_at = now(), alert = excluded.alert"""
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class ReportQueue:
+    """A program's sink of alerts. `directly` is handed what PostgreSQL cannot take now; by itself nobody is."""
+
+    directly: Callable[[Sequence[Alert]], Awaitable[None]] | None = None
+    _waiting: dict[tuple[str, str], Alert] = field(default_factory=dict)
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def report(self, alert: Alert) -> None:
+        """Take an alert in; of one subject the last counts."""
+        log_alert(alert)
+        key = alert.rule.value, alert.about
+        if key in self._waiting or len(self._waiting) < QUEUED_MAX:
+            self._waiting[key] = alert
+        self._came.set()
+
+    async def run(self, pool: Pool) -> None:
+        """Store what comes until cancelled."""
+        while True:
+            await self._came.wait()
+            await asyncio.sleep(PAUSE_S)
+            await self.flush(pool)
+
+    async def flush(self, pool: Pool) -> None:
+        """Store what waits; what cannot be stored now is sent directly, and tried again."""
+        self._came.clear()
+        alerts, self._waiting = [*self._waiting.values()], {}
+        if not alerts:
+            return
+        rows = sorted(((one.rule.value, one.about, Jsonb(alert_json(one))) for one in alerts), key=_key)
+        try:
+            async with connected(pool) as connection:
+                await connection.execute(_REPORT, [list(column) for column in zip(*rows, strict=True)])
+        except StoreUnavailable as error:
+            log.warning("alert_not_stored", cause=str(error), alerts=len(alerts))
+            self._waiting = {(one.rule.value, one.about): one for one in alerts} | self._waiting
+            self._came.set()
+            if self.directly:
+                await self.directly(alerts)
+
+
+def _key(row: tuple[str, str, Jsonb]) -> tuple[str, str]:
+    """Rows are locked in one order."""
+    return row[:2]

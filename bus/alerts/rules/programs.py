@@ -1,0 +1,129 @@
+"""The programs that run: rules about workers that are not there, and about parts that fail."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from psycopg.rows import class_row
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+
+SILENT_AFTER: Final = timedelta(seconds=15)  # three heartbeats
+LISTED_FOR: Final = timedelta(hours=24)
+_READ: Final = b"""
+SELECT instance, program, host, beat_at, ahead_s, parts, stopped_at FROM programs
+WHERE beat_at > now() - %s::interval ORDER BY program, host, instance"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramBeat:
+    """A program's last heartbeat. `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working."""
+
+    instance: UUID
+    program: str
+    host: str
+    beat_at: datetime
+    ahead_s: float
+    parts: Mapping[str, str | None]
+    stopped_at: datetime | None = None
+
+    def lives(self, now: datetime) -> bool:
+        """Say whether it runs."""
+        return self.stopped_at is None and now - self.beat_at <= SILENT_AFTER
+
+
+Beats = Sequence[ProgramBeat]
+
+
+async def read_beats(connection: Connection) -> Beats:
+    """Read the heartbeats of a day."""
+    async with connection.cursor(row_factory=class_row(ProgramBeat)) as cursor:
+        return await (await cursor.execute(_READ, (LISTED_FOR,))).fetchall()
+
+
+def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
+    """Make the rule: each of the stages, and the relay, runs in some worker."""
+
+    def evaluate(beats: Beats, now: datetime) -> Sequence[Alert]:
+        workers = [one for one in beats if one.program == "worker"]
+        living = [one for one in workers if one.lives(now)]
+        if not living:
+            return [_no_worker_at_all(max((one.beat_at for one in workers), default=None))]
+        served = {part for one in living for part in one.parts}
+        return [_stage_unserved(stage) for stage in stages if stage not in served]
+
+    return AlertRule(
+        name=RuleName.NO_WORKER,
+        severity=Severity.P1,
+        title=Text("没有 worker 在运行", "no worker runs"),
+        read=read_beats,
+        evaluate=evaluate,
+        fires=lambda now: [_beat("worker", now - timedelta(minutes=1))],
+        quiet=lambda now: [_beat("worker", now, dict.fromkeys(stages))],
+        open_after=timedelta(seconds=5),
+        close_after=timedelta(seconds=10),
+    )
+
+
+def _no_worker_at_all(last: datetime | None) -> Alert:
+    since_zh = f"最后一次心跳在 {last:%H:%M:%S} UTC" if last else "从未有过心跳"
+    since_en = f"the last heartbeat was at {last:%H:%M:%S} UTC" if last else "there never was a heartbeat"
+    return Alert(
+        rule=RuleName.NO_WORKER,
+        about="worker",
+        zh=f"没有 worker 在运行({since_zh}):投递、SLA 计时、看板和死信处理全部停止,新工单只在网关排队",
+        en=f"no worker runs ({since_en}): deliveries, SLA clocks, read models and redrives stand still",
+        mend="ticketbus worker",
+    )
+
+
+def _stage_unserved(stage: str) -> Alert:
+    return Alert(
+        rule=RuleName.NO_WORKER,
+        about=stage,
+        zh=f"没有 worker 运行阶段 {stage}:它的消息无人处理",
+        en=f"no worker runs the stage {stage}: nobody reads what it should",
+        mend=f"ticketbus worker --stages {stage}",
+    )
+
+
+def _failing(beats: Beats, now: datetime) -> Sequence[Alert]:
+    troubles = {
+        f"{one.program}: {part}": (one, why)
+        for one in beats
+        if one.lives(now)
+        for part, why in one.parts.items()
+        if why is not None
+    }
+    return [
+        Alert(
+            rule=RuleName.TASK_FAILED,
+            about=about,
+            zh=f"{one.host} 上 {about} 不能工作:{why};其他部分照常",
+            en=f"{about} on {one.host} does not work: {why}; the other parts go on",
+            mend="ticketbus doctor",
+        )
+        for about, (one, why) in troubles.items()
+    ]
+
+
+TASK_FAILED: Final = AlertRule(
+    name=RuleName.TASK_FAILED,
+    severity=Severity.P2,
+    title=Text("程序的一部分不能工作", "a part of a program does not work"),
+    read=read_beats,
+    evaluate=_failing,
+    fires=lambda now: [_beat("worker", now, {"outbox": "Kafka is away"})],
+    quiet=lambda now: [_beat("worker", now, {"outbox": None}), _beat("worker", now - timedelta(hours=1), {"sla": "x"})],
+    open_after=timedelta(seconds=15),
+)
+
+
+def _beat(program: str, at: datetime, parts: Mapping[str, str | None] | None = None) -> ProgramBeat:
+    return ProgramBeat(instance=uuid4(), program=program, host="host-1", beat_at=at, ahead_s=0.0, parts=parts or {})

@@ -1,0 +1,75 @@
+"""Rules of what programs report themselves: open for as long as the report is fresh."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.alert_json import alert_of
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+
+_READ: Final = b"SELECT alert, reported_at FROM alert_reports WHERE rule = %s AND reported_at > now() - %s::interval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a program reported, and when it last did."""
+
+    alert: Alert
+    reported_at: datetime
+
+
+Reports = Sequence[Report]
+
+
+def reported(
+    name: RuleName, severity: Severity, title: Text, *, lasts: timedelta = timedelta(minutes=10)
+) -> AlertRule[Reports]:
+    """Make the rule of reports: an alert is open until it was not reported for as long as `lasts`."""
+
+    def evaluate(reports: Reports, now: datetime) -> Sequence[Alert]:
+        return [one.alert for one in reports if now - one.reported_at <= lasts]
+
+    def example(now: datetime) -> Report:
+        return Report(alert=Alert(rule=name, about="example", zh=title.zh, en=title.en), reported_at=now)
+
+    return AlertRule(
+        name=name,
+        severity=severity,
+        title=title,
+        read=_reader(name, lasts),
+        evaluate=evaluate,
+        fires=lambda now: [example(now)],
+        quiet=lambda now: [example(now - 2 * lasts)],
+    )
+
+
+def _reader(name: RuleName, lasts: timedelta) -> Callable[[Connection], Awaitable[Reports]]:
+    async def read(connection: Connection) -> Reports:
+        rows = await (await connection.execute(_READ, (name.value, lasts))).fetchall()
+        return [Report(alert=alert_of(alert), reported_at=at) for alert, at in rows]
+
+    return read
+
+
+REPORTED: Final = (
+    reported(RuleName.DEAD_LETTER, Severity.P1, Text("有死信", "a dead letter")),
+    reported(RuleName.TARGET_PAUSED, Severity.P1, Text("目标系统已暂停投递", "a target is paused")),
+    reported(RuleName.BREAKER_OPEN, Severity.P2, Text("目标系统已熔断", "a target's breaker is open")),
+    reported(RuleName.PUSH_OVERDUE, Severity.P2, Text("工程师应用未按时取走", "an engineer's app is late")),
+    reported(RuleName.STAGE_STOPPED, Severity.P1, Text("处理阶段停住", "a stage stands still")),
+    reported(RuleName.SHARD_STOPPED, Severity.P1, Text("发布停住", "publishing stands still")),
+    reported(RuleName.REDRIVE_STOPPED, Severity.P2, Text("重发已停止", "a redrive has stopped")),
+    reported(RuleName.SCHEMA_DIFFERS, Severity.P2, Text("注册表中的模式不一致", "the registry differs")),
+    reported(
+        RuleName.SOURCE_5XX,
+        Severity.P1,
+        Text("对来源系统应答 5xx", "a source is answered 5xx"),
+        lasts=timedelta(minutes=5),
+    ),
+    reported(RuleName.DATABASE_AWAY, Severity.P1, Text("无法连接 PostgreSQL", "PostgreSQL is away")),
+)

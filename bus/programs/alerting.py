@@ -1,0 +1,79 @@
+"""Alerting, put together: rules, channels, and the loops that every gateway and worker runs of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from adapters.adapter import ChannelServices, building
+from adapters.registry import CHANNELS
+from bus.alert_catalogue import RULES
+from bus.alerts.engine.advance import Change
+from bus.alerts.engine.alert_records import changed
+from bus.alerts.engine.alerts_config import AlertsConfig, ChannelConfig, load_alerts_config
+from bus.alerts.engine.channel import Channel
+from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.engine.notifier import Notifier
+from bus.alerts.engine.rounds import Rounds
+from bus.app import Core
+from bus.intake.dispatch import utc_now
+from bus.outbox.record import queue
+from bus.postgres.pool import Connection
+from bus.programs.heartbeat import Troubles, beat
+from bus.settings import Settings
+
+LOG_ALONE: Final = AlertsConfig(channels={"log": ChannelConfig(adapter="log", options={})})
+Tasks = Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+
+
+def alerts_config_of(settings: Settings) -> AlertsConfig:
+    """Read the alerts file; without one, or without a channel, alerts go to the log. Raises ConfigFileInvalid."""
+    config = load_alerts_config(settings.alerts_file, CHANNELS) if settings.alerts_file else LOG_ALONE
+    for name, channel in config.channels.items():
+        _built(settings, name, channel)
+    return config if config.channels else LOG_ALONE
+
+
+def _built(settings: Settings, name: str, config: ChannelConfig) -> Channel:
+    adapter = CHANNELS[config.adapter]
+    options = config.options or adapter.options()
+    with building(adapter.name, where=f"{settings.alerts_file}: channels.{name}.options") as secrets:
+        return adapter.build(options, secrets, ChannelServices(name=name, now=utc_now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """What a program runs of alerting."""
+
+    rounds: Rounds
+    notifier: Notifier
+    direct: DirectPath
+
+
+@asynccontextmanager
+async def open_alerting(core: Core, config: AlertsConfig) -> AsyncIterator[Alerting]:
+    """Build channels and loops; what the program reports while PostgreSQL is away goes to the channels directly."""
+    channels = {name: _built(core.settings, name, one) for name, one in config.channels.items()}
+    direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
+    core.reports.directly = direct.send
+
+    async def publish(connection: Connection, changes: Sequence[Change]) -> None:
+        await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
+
+    rounds = Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, away=core.alerts)
+    notifier = Notifier(pool=core.pool, config=config, channels=channels, rules=RULES, now=utc_now)
+    try:
+        yield Alerting(rounds=rounds, notifier=notifier, direct=direct)
+    finally:
+        await asyncio.gather(*(one.close() for one in channels.values()))
+
+
+def alerting_tasks(core: Core, alerting: Alerting, program: str, troubles: Troubles) -> Tasks:
+    """Name the loops of alerting in a program; each runs until it is cancelled."""
+    return {
+        "alert reports": lambda: core.reports.run(core.pool),
+        "alert rounds": alerting.rounds.run,
+        "alert channels": alerting.notifier.run,
+        "heartbeat": lambda: beat(core.pool, program, troubles, utc_now),
+    }

@@ -1,0 +1,233 @@
+"""Alerts from PostgreSQL to robots: one round at a time, a second channel where the first fails, never too many."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.channels.wecom_robot import WecomRobot
+from adapters.simulators.wecom_robot import PER_MINUTE, RobotFault, WecomRobotSimulator
+from bus.alert_catalogue import RULES
+from bus.alerts.alert import Alert
+from bus.alerts.engine.advance import Change, advance
+from bus.alerts.engine.alert_admin import ListedAlert, acknowledge, closed_alerts, one_alert, open_alerts, silence
+from bus.alerts.engine.alert_store import known_alerts, store
+from bus.alerts.engine.alerts_config import AlertsConfig, ChannelConfig
+from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.engine.notifier import Notifier
+from bus.alerts.engine.rounds import Rounds
+from bus.alerts.report_queue import ReportQueue
+from bus.alerts.rule_names import RuleName
+from bus.intake.dispatch import utc_now
+from bus.postgres.pool import Connection, Pool, connected, in_transaction
+
+REPORTED = {name: rule for name, rule in RULES.items() if name != RuleName.NO_WORKER.value}
+
+
+async def publish_nothing(_: Connection, __: Sequence[Change]) -> None:
+    """Queue no records."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Alerting:
+    """Two robots, the second behind the first, and a clock that is set ahead by hand."""
+
+    pool: Pool
+    first: WecomRobotSimulator
+    second: WecomRobotSimulator
+    notifier: Notifier
+    rounds: Rounds
+    reports: ReportQueue = field(default_factory=ReportQueue)
+    ahead: timedelta = timedelta(0)
+
+    async def report(self, *alerts: Alert) -> None:
+        """Report alerts and let a round pass."""
+        for one in alerts:
+            self.reports.report(one)
+        await self.reports.flush(self.pool)
+        async with connected(self.pool) as connection:
+            await connection.execute("UPDATE alert_rounds SET begun_at = '-infinity'")
+        assert await self.rounds.hold() is not None
+
+    async def send(self) -> None:
+        """Send what is due on both channels."""
+        for name in self.notifier.channels:
+            await self.notifier.send_due(name)
+
+    async def open(self) -> list[ListedAlert]:
+        """List what is open."""
+        return await in_transaction(self.pool, open_alerts)
+
+
+@pytest.fixture
+async def alerting(pool: Pool) -> AsyncIterator[Alerting]:
+    """Begin without alerts."""
+    async with connected(pool) as connection:
+        await connection.execute("TRUNCATE alerts, alert_notices, alert_messages, alert_reports, alert_silences")
+    async with two_robots() as (first, second):
+        channels = {"first": WecomRobot(first.url), "second": WecomRobot(second.url)}
+        config = AlertsConfig(
+            channels={
+                "first": ChannelConfig(adapter="wecom-robot", second="second"),
+                "second": ChannelConfig(adapter="wecom-robot"),
+            },
+            routes=[{"channels": ["first"]}],
+        )
+        made: Alerting
+
+        def now() -> datetime:
+            return utc_now() + made.ahead
+
+        notifier = Notifier(pool=pool, config=config, channels=channels, rules=RULES, now=now)
+        rounds = Rounds(
+            pool=pool, rules=REPORTED, channels_of=config.channels_of, publish=publish_nothing, away=lambda _: None
+        )
+        made = Alerting(pool=pool, first=first, second=second, notifier=notifier, rounds=rounds)
+        yield made
+        for one in channels.values():
+            await one.close()
+
+
+@asynccontextmanager
+async def two_robots() -> AsyncIterator[tuple[WecomRobotSimulator, WecomRobotSimulator]]:
+    """Let two robots listen."""
+    async with WecomRobotSimulator() as first, WecomRobotSimulator() as second:
+        yield first, second
+
+
+def paused(about: str = "erp", rule: RuleName = RuleName.TARGET_PAUSED) -> Alert:
+    """Make an alert; a phone in its words, as a vendor's message may have."""
+    return Alert(
+        rule=rule,
+        about=about,
+        zh=f"{about} 已暂停,联系 13812345678",
+        en=f"{about} is paused",
+        mend="ticketbus delivery list",
+    )
+
+
+async def test_notifier_an_alert_reaches_the_robot_once_with_what_mends_it_and_no_phone(alerting: Alerting) -> None:
+    await alerting.report(paused())
+    await alerting.report(paused())
+    await alerting.send()
+    await alerting.send()
+    ((_, text),) = alerting.first.messages
+    assert text.splitlines()[0] == "【P1 告警】目标系统已暂停投递:erp"
+    assert "处理 / mend: ticketbus delivery list" in text
+    assert "13812345678" not in text
+    (shown,) = await alerting.open()
+    assert "13812345678" not in shown.zh
+    found = await in_transaction(alerting.pool, one_alert, shown.number)
+    assert found is not None
+    assert [(one["channel"], one["flip"], one["sent_at"] is not None) for one in found.notices] == [
+        ("first", "opened", True)
+    ]
+
+
+@pytest.mark.parametrize("fault", [one for one in RobotFault if one is not RobotFault.SILENT])
+async def test_notifier_whatever_the_robot_answers_the_second_channel_has_it_within_a_minute(
+    alerting: Alerting, fault: RobotFault
+) -> None:
+    alerting.first.fault = fault
+    await alerting.report(paused())
+    for alerting.ahead in (timedelta(seconds=second) for second in range(0, 60, 5)):
+        await alerting.send()
+    assert not alerting.first.messages
+    ((_, text),) = alerting.second.messages
+    assert "渠道 first 失败" in text
+
+
+async def test_notifier_a_storm_is_one_digest_and_the_p1_in_it_is_alone_and_no_robot_is_locked(
+    alerting: Alerting,
+) -> None:
+    storm = [paused(f"target-{number}", RuleName.BREAKER_OPEN) for number in range(999)]
+    await alerting.report(*storm, paused("erp"))
+    await alerting.send()
+    texts = [text for _, text in alerting.first.messages]
+    assert texts[0].startswith("【P1 告警】目标系统已暂停投递:erp")
+    assert texts[1].startswith("999 条告警合并")
+    assert len(texts) == 2
+    assert alerting.first.locked == 0
+
+
+async def test_notifier_the_rate_holds_whoever_sends(alerting: Alerting) -> None:
+    for number in range(3):
+        await alerting.report(*(paused(f"target-{number}-{n}") for n in range(10)))
+        await asyncio.gather(*(alerting.notifier.send_due("first") for _ in range(3)))
+    assert alerting.first.locked == 0
+    assert len(alerting.first.messages) <= PER_MINUTE - 2
+
+
+async def test_notifier_a_silence_hides_and_its_end_is_heard(alerting: Alerting) -> None:
+    async with connected(alerting.pool) as connection:
+        until = utc_now() + timedelta(hours=1)
+        await silence(connection, "target_paused", "erp", until=until, by="sre", why="maintenance")
+    await alerting.report(paused())
+    await alerting.send()
+    assert not alerting.first.messages
+    ((only),) = await alerting.open()
+    assert only.hidden_by.startswith("silence ")
+    async with connected(alerting.pool) as connection:
+        await connection.execute("UPDATE alert_silences SET until = now()")
+    await alerting.report(paused())
+    await alerting.send()
+    assert len(alerting.first.messages) == 1
+
+
+async def test_notifier_an_alert_that_is_acknowledged_says_by_whom_and_one_that_ends_is_told(
+    alerting: Alerting,
+) -> None:
+    await alerting.report(paused())
+    await alerting.send()
+    (only,) = await alerting.open()
+    assert await in_transaction(alerting.pool, acknowledge, only.number, by="王芳", why="在处理")
+    assert not await in_transaction(alerting.pool, acknowledge, only.number, by="李雷", why="")
+    async with connected(alerting.pool) as connection:
+        await connection.execute("DELETE FROM alert_reports")
+        await connection.execute("UPDATE alerts SET gone_at = now() - interval '1 hour'")
+    await alerting.report()
+    await alerting.send()
+    assert [text.splitlines()[0][:7] for _, text in alerting.first.messages] == ["【P1 告警】", "【P1 已恢复"]
+    (closed,) = await in_transaction(alerting.pool, closed_alerts)
+    assert (closed.acked_by, closed.acked_why) == ("王芳", "在处理")
+
+
+async def test_notifier_a_rule_that_fails_holds_up_no_other_and_closes_nothing(alerting: Alerting) -> None:
+    await alerting.report(paused(), paused("shard 3", RuleName.SHARD_STOPPED))
+
+    async def fails(_: Connection) -> Sequence[object]:
+        async with connected(alerting.pool) as connection:
+            await connection.execute("SELECT 1 / 0")
+        return []
+
+    broken = {**REPORTED, "target_paused": replace(REPORTED["target_paused"], read=fails)}
+    rounds = replace(alerting.rounds, rules=broken)
+    async with connected(alerting.pool) as connection:
+        await connection.execute("DELETE FROM alert_reports")
+        await connection.execute("UPDATE alert_rounds SET begun_at = '-infinity'")
+        await connection.execute("UPDATE alerts SET gone_at = now() - interval '1 hour' WHERE rule = 'shard_stopped'")
+    await rounds.hold()
+    assert [one.rule for one in await alerting.open()] == ["target_paused"]
+
+
+async def test_notifier_without_postgres_the_alert_goes_directly_and_once(alerting: Alerting) -> None:
+    config, channels = alerting.notifier.config, alerting.notifier.channels
+    direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
+    alerting.first.fault = RobotFault.ERROR
+    for _ in range(3):
+        await direct.send([paused()])
+    assert [text.splitlines()[0] for _, text in alerting.second.messages] == ["【P1 告警】目标系统已暂停投递:erp"]
+
+
+async def test_notifier_states_survive_the_way_through_the_database(pool: Pool) -> None:
+    now = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
+    changes = advance(RULES, {}, [paused("round-trip")], read=RULES, silence_of=lambda _: "", now=now)
+    async with connected(pool) as connection:
+        await store(connection, changes, lambda _: (), now)
+        known = await known_alerts(connection)
+    state = known["target_paused", "round-trip"]
+    assert (state.seen_at, state.opened_at, state.opened_notified_at) == (now, now, now)
+    assert advance(RULES, {**known}, [state.alert], read=(), silence_of=lambda _: "", now=now) == []
