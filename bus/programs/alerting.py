@@ -61,8 +61,8 @@ async def open_alerting(core: Core, config: AlertsConfig) -> AsyncIterator[Alert
     async def publish(connection: Connection, changes: Sequence[Change]) -> None:
         await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
 
-    rounds = Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, away=core.alerts)
-    notifier = Notifier(pool=core.pool, config=config, channels=channels, rules=RULES, now=utc_now)
+    rounds = Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, direct=direct)
+    notifier = Notifier(pool=core.pool, config=config, channels=channels, rules=RULES)
     try:
         yield Alerting(rounds=rounds, notifier=notifier, direct=direct)
     finally:

@@ -39,21 +39,21 @@ def sizes(messages: Sequence[ChannelMessage]) -> list[int]:
 
 
 def test_plan_few_alerts_are_a_message_each() -> None:
-    assert sizes(plan([notice(n) for n in range(5)], sent_last_minute=0, per_minute=PER_MINUTE, now=NOW)) == [1] * 5
+    assert sizes(plan([notice(n) for n in range(5)], sent_last_minute=0, per_minute=PER_MINUTE)) == [1] * 5
 
 
 def test_plan_of_a_thousand_the_p1_is_alone_and_first_and_the_rest_one_digest() -> None:
     waiting = [*(notice(n) for n in range(999)), notice(1000, Severity.P1)]
-    messages = plan(waiting, sent_last_minute=0, per_minute=PER_MINUTE, now=NOW)
+    messages = plan(waiting, sent_last_minute=0, per_minute=PER_MINUTE)
     assert sizes(messages) == [1, 999]
     assert messages[0].notices[0].number == 1000
 
 
 def test_plan_a_p1_passes_when_the_others_have_used_their_part_of_the_minute() -> None:
     waiting = [notice(1), notice(2), notice(3, Severity.P1)]
-    messages = plan(waiting, sent_last_minute=PER_MINUTE - 1, per_minute=PER_MINUTE, now=NOW)
+    messages = plan(waiting, sent_last_minute=PER_MINUTE - 1, per_minute=PER_MINUTE)
     assert [one.notices[0].number for one in messages] == [3]
-    assert plan(waiting, sent_last_minute=PER_MINUTE, per_minute=PER_MINUTE, now=NOW) == []
+    assert plan(waiting, sent_last_minute=PER_MINUTE, per_minute=PER_MINUTE) == []
 
 
 @given(
@@ -62,7 +62,7 @@ def test_plan_a_p1_passes_when_the_others_have_used_their_part_of_the_minute() -
 )
 def test_plan_never_goes_beyond_the_rate_and_sends_no_notice_twice(severities: list[Severity], sent: int) -> None:
     waiting = [notice(number, severity) for number, severity in enumerate(severities)]
-    messages = plan(waiting, sent_last_minute=sent, per_minute=PER_MINUTE, now=NOW)
+    messages = plan(waiting, sent_last_minute=sent, per_minute=PER_MINUTE)
     numbers = [one.number for message in messages for one in message.notices]
     assert len(messages) <= PER_MINUTE - sent
     assert len(numbers) == len(set(numbers))
@@ -70,7 +70,7 @@ def test_plan_never_goes_beyond_the_rate_and_sends_no_notice_twice(severities: l
 
 @given(st.integers(1, 400), st.integers(400, 5000))
 def test_wording_a_message_never_has_more_bytes_than_it_may_and_no_broken_character(count: int, most: int) -> None:
-    message = ChannelMessage(notices=[replace(notice(n), drill=n % 2 == 0) for n in range(count)], made_at=NOW)
+    message = ChannelMessage(notices=[replace(notice(n), drill=n % 2 == 0) for n in range(count)])
     text = body(message, most)
     assert len(text.encode()) <= most
     assert "�" not in text

@@ -18,9 +18,10 @@ from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.alerts_config import AlertsConfig, ChannelConfig
 from bus.alerts.engine.direct_path import DirectPath
 from bus.alerts.engine.notifier import Notifier
-from bus.alerts.engine.rounds import Rounds
+from bus.alerts.engine.rounds import Rounds, database_away
 from bus.alerts.report_queue import ReportQueue
 from bus.alerts.rule_names import RuleName
+from bus.domain.errors import StoreUnavailable
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, Pool, connected, in_transaction
 
@@ -33,7 +34,7 @@ async def publish_nothing(_: Connection, __: Sequence[Change]) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Alerting:
-    """Two robots, the second behind the first, and a clock that is set ahead by hand."""
+    """Two robots, the second behind the first."""
 
     pool: Pool
     first: WecomRobotSimulator
@@ -41,7 +42,6 @@ class Alerting:
     notifier: Notifier
     rounds: Rounds
     reports: ReportQueue = field(default_factory=ReportQueue)
-    ahead: timedelta = timedelta(0)
 
     async def report(self, *alerts: Alert) -> None:
         """Report alerts and let a round pass."""
@@ -56,6 +56,15 @@ class Alerting:
         """Send what is due on both channels."""
         for name in self.notifier.channels:
             await self.notifier.send_due(name)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move what waits and what was sent into the past."""
+        async with connected(self.pool) as connection:
+            back = {"by": timedelta(seconds=seconds)}
+            await connection.execute(
+                "UPDATE alert_notices SET due_at = due_at - %(by)s, made_at = made_at - %(by)s", back
+            )
+            await connection.execute("UPDATE alert_messages SET begun_at = begun_at - %(by)s", back)
 
     async def open(self) -> list[ListedAlert]:
         """List what is open."""
@@ -76,14 +85,10 @@ async def alerting(pool: Pool) -> AsyncIterator[Alerting]:
             },
             routes=[{"channels": ["first"]}],
         )
-        made: Alerting
-
-        def now() -> datetime:
-            return utc_now() + made.ahead
-
-        notifier = Notifier(pool=pool, config=config, channels=channels, rules=RULES, now=now)
+        direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
+        notifier = Notifier(pool=pool, config=config, channels=channels, rules=RULES)
         rounds = Rounds(
-            pool=pool, rules=REPORTED, channels_of=config.channels_of, publish=publish_nothing, away=lambda _: None
+            pool=pool, rules=REPORTED, channels_of=config.channels_of, publish=publish_nothing, direct=direct
         )
         made = Alerting(pool=pool, first=first, second=second, notifier=notifier, rounds=rounds)
         yield made
@@ -133,8 +138,9 @@ async def test_notifier_whatever_the_robot_answers_the_second_channel_has_it_wit
 ) -> None:
     alerting.first.fault = fault
     await alerting.report(paused())
-    for alerting.ahead in (timedelta(seconds=second) for second in range(0, 60, 5)):
+    for _ in range(0, 60, 5):
         await alerting.send()
+        await alerting.pass_time(5)
     assert not alerting.first.messages
     ((_, text),) = alerting.second.messages
     assert "渠道 first 失败" in text
@@ -213,13 +219,17 @@ async def test_notifier_a_rule_that_fails_holds_up_no_other_and_closes_nothing(a
     assert [one.rule for one in await alerting.open()] == ["target_paused"]
 
 
-async def test_notifier_without_postgres_the_alert_goes_directly_and_once(alerting: Alerting) -> None:
-    config, channels = alerting.notifier.config, alerting.notifier.channels
-    direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
+async def test_notifier_without_postgres_the_alert_goes_directly_and_once_and_so_does_its_end(
+    alerting: Alerting,
+) -> None:
+    direct = alerting.rounds.direct
     alerting.first.fault = RobotFault.ERROR
     for _ in range(3):
-        await direct.send([paused()])
-    assert [text.splitlines()[0] for _, text in alerting.second.messages] == ["【P1 告警】目标系统已暂停投递:erp"]
+        await direct.send([database_away(StoreUnavailable("PostgreSQL is away"))])
+    for _ in range(2):
+        await direct.recovered()
+    heads = [text.partition("】")[0] for _, text in alerting.second.messages]
+    assert heads == ["【P1 告警", "【P1 已恢复"]
 
 
 async def test_notifier_states_survive_the_way_through_the_database(pool: Pool) -> None:

@@ -33,7 +33,6 @@ class ChannelMessage:
     """One message: one notice, or a digest of many. The most urgent is the first."""
 
     notices: Sequence[Notice]
-    made_at: datetime
 
     @property
     def digest(self) -> bool:

@@ -1,7 +1,7 @@
 """The direct path: alerts that PostgreSQL cannot take now go straight to the channels, each once in a while."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,11 +10,12 @@ import structlog
 from bus.alerts.alert import Alert
 from bus.alerts.engine import metrics
 from bus.alerts.engine.advance import Change
-from bus.alerts.engine.alert_state import AlertState, Flip
+from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.alerts.engine.channel import Channel, ChannelMessage, Notice
 from bus.alerts.engine.notifier import sent_or_why
 from bus.alerts.rule import AnyRule
+from bus.alerts.rule_names import RuleName
 
 AGAIN_AFTER: Final = timedelta(minutes=10)
 log = structlog.get_logger()
@@ -22,26 +23,38 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class DirectPath:
-    """Sends without a store: what was sent is remembered in memory, so each program may tell people once."""
+    """Sends without a store: what was sent is remembered in memory, so each program tells people once."""
 
     config: AlertsConfig
     channels: Mapping[str, Channel]
     rules: Mapping[str, AnyRule]
     now: Callable[[], datetime]
-    _sent: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _sent: dict[Fingerprint, datetime] = field(default_factory=dict)
+    _unstored: dict[Fingerprint, AlertState] = field(default_factory=dict)
 
     async def send(self, alerts: Sequence[Alert]) -> None:
         """Send alerts that were not sent within ten minutes, one message a channel; its second takes over at once."""
         now = self.now()
-        self._sent = {key: at for key, at in self._sent.items() if now - at < AGAIN_AFTER}
-        fresh = [one for one in alerts if (one.rule.value, one.about) not in self._sent]
-        changes = [self._change(one, now) for one in fresh]
+        self._sent = {fingerprint: at for fingerprint, at in self._sent.items() if now - at < AGAIN_AFTER}
+        states = [self._state(one, now) for one in alerts]
+        fresh = [one for one in states if one.fingerprint not in self._sent]
+        await self._send([Change(state=one, flip=Flip.OPENED) for one in fresh])
+        for one in fresh:
+            self._sent[one.fingerprint] = now
+            metrics.DIRECT.labels(one.alert.rule.value).inc()
+            if one.alert.rule is RuleName.DATABASE_AWAY:  # all others are stored once it is back, and close there
+                self._unstored.setdefault(one.fingerprint, one)
+
+    async def recovered(self) -> None:
+        """Say once that PostgreSQL is back, where it was said that it is away."""
+        ended, self._unstored, now = [*self._unstored.values()], {}, self.now()
+        closed = [replace(one, closed_at=now) for one in ended]
+        await self._send([Change(state=one, flip=Flip.CLOSED) for one in closed])
+
+    async def _send(self, changes: Sequence[Change]) -> None:
         for name in dict.fromkeys(name for one in changes for name in self.config.channels_of(one)):
             mine = [one for one in changes if name in self.config.channels_of(one)]
-            await self._to(name, ChannelMessage(notices=[self._notice(one) for one in mine], made_at=now))
-        for one in fresh:
-            self._sent[(one.rule.value, one.about)] = now
-            metrics.DIRECT.labels(one.rule.value).inc()
+            await self._to(name, ChannelMessage(notices=[self._notice(one) for one in mine]))
 
     async def _to(self, name: str, message: ChannelMessage) -> None:
         second = self.config.channels[name].second
@@ -52,21 +65,22 @@ class DirectPath:
                 return
             log.error("alert_not_sent", channel=channel, cause=problem.why)
 
-    def _change(self, alert: Alert, now: datetime) -> Change:
+    def _state(self, alert: Alert, now: datetime) -> AlertState:
         severity = alert.severity or self.rules[alert.rule.value].severity
-        state = AlertState(alert=alert, severity=severity, seen_at=now, opened_at=now)
-        return Change(state=state, flip=Flip.OPENED)
+        return AlertState(alert=alert, severity=severity, seen_at=now, opened_at=now)
 
     def _notice(self, change: Change) -> Notice:
         state = change.state
         rule = self.rules[state.alert.rule.value]
+        assert change.flip, "it is sent"
         return Notice(
             number=0,
             alert_number=0,
-            flip=Flip.OPENED,
+            flip=change.flip,
             severity=state.severity,
             alert=state.alert,
             title=rule.title,
             page=rule.page,
             opened_at=state.seen_at,
+            closed_at=state.closed_at,
         )

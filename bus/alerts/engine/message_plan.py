@@ -1,7 +1,6 @@
 """What a channel may send now: urgent alerts one by one, the rest in digests, within its rate. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from bus.alerts.alert import Severity
@@ -12,7 +11,7 @@ HELD_BACK: Final = 4  # messages of a minute that only P1 may use
 DIGEST_NOTICES_MAX: Final = 1_000
 
 
-def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int, now: datetime) -> list[ChannelMessage]:
+def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int) -> list[ChannelMessage]:
     """Plan messages of what waits, oldest first. What is left for later waits for a free place in the minute.
 
     A P1 that opens is a message of its own as long as one more is free for the digest of the others.
@@ -23,15 +22,15 @@ def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int, n
     if left <= 0 or not waiting:
         return []
     if len(urgent) + len(others) <= left - HELD_BACK:
-        return [_single(one, now) for one in (*urgent, *others)]
+        return [_single(one) for one in (*urgent, *others)]
     alone = min(len(urgent), max(left - 1, 1))
-    messages = [_single(one, now) for one in urgent[:alone]]
+    messages = [_single(one) for one in urgent[:alone]]
     rest = [*urgent[alone:], *sorted(others, key=lambda one: one.severity)][:DIGEST_NOTICES_MAX]
     places = left - len(messages)
     if rest and places > 0 and (urgent[alone:] or places > HELD_BACK or alone):
-        messages.append(ChannelMessage(notices=rest, made_at=now))
+        messages.append(ChannelMessage(notices=rest))
     return messages
 
 
-def _single(notice: Notice, now: datetime) -> ChannelMessage:
-    return ChannelMessage(notices=[notice], made_at=now)
+def _single(notice: Notice) -> ChannelMessage:
+    return ChannelMessage(notices=[notice])

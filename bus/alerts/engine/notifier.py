@@ -1,9 +1,8 @@
 """The notifier: claims what channels are to send, sends it, and writes down what became of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import structlog
@@ -29,7 +28,6 @@ class Notifier:
     config: AlertsConfig
     channels: Mapping[str, Channel]
     rules: Mapping[str, AnyRule]
-    now: Callable[[], datetime]
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -49,7 +47,7 @@ class Notifier:
         """Send what is due on one channel now. Raises StoreUnavailable."""
         config = self.config.channels[name]
         async with connected(self.pool) as connection:
-            claimed = await notice_store.claim(connection, name, config.per_minute, self.rules, self.now())
+            claimed = await notice_store.claim(connection, name, config.per_minute, self.rules)
         for one in claimed:
             await self._send(name, one)
 
@@ -58,12 +56,12 @@ class Notifier:
         metrics.MESSAGES.labels(name, "failed" if problem else "sent").inc()
         async with connected(self.pool) as connection:
             if problem is None:
-                await notice_store.sent(connection, claimed.number, self.now())
+                await notice_store.sent(connection, claimed.number)
                 return
             log.warning("alert_not_sent", channel=name, cause=problem.why, notices=len(claimed.message.notices))
             second, retry_after_s = self.config.channels[name].second, problem.retry_after_s
             await notice_store.failed(
-                connection, claimed.number, problem.why, self.now(), second=second, retry_after_s=retry_after_s
+                connection, claimed.number, problem.why, second=second, retry_after_s=retry_after_s
             )
 
 

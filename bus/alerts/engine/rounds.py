@@ -9,13 +9,13 @@ from time import monotonic
 from typing import Any, Final
 
 import structlog
-from psycopg import Error as DatabaseError
 
-from bus.alerts.alert import Alert, AlertSink
+from bus.alerts.alert import Alert
 from bus.alerts.engine import metrics
 from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_state import AlertState
 from bus.alerts.engine.alert_store import Silence, known_alerts, silences, store
+from bus.alerts.engine.direct_path import DirectPath
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.errors import StoreUnavailable
@@ -40,7 +40,7 @@ class Rounds:
     rules: Mapping[str, AnyRule]
     channels_of: Callable[[Change], Sequence[str]]
     publish: Publish
-    away: AlertSink
+    direct: DirectPath
 
     async def run(self) -> None:
         """Hold a round whenever one is due, until cancelled. Every program may; a round is held by one."""
@@ -48,11 +48,12 @@ class Rounds:
         while True:
             try:
                 await self.hold()
+                await self.direct.recovered()
                 last_held = monotonic()
             except StoreUnavailable as error:
                 log.warning("alert_round_not_held", cause=str(error))
                 if monotonic() - last_held > AWAY_AFTER_S:
-                    self.away(database_away(error))
+                    await self.direct.send([database_away(error)])
             await asyncio.sleep(EVERY.total_seconds() / 2)
 
     async def hold(self) -> Sequence[Change] | None:
@@ -80,8 +81,8 @@ class Rounds:
                     readings = await rule.read(connection)
                 seen += rule.evaluate(readings, now)
                 read.add(name)
-            except (DatabaseError, ValueError, KeyError, TypeError) as error:
-                if connection.broken:
+            except Exception as error:
+                if connection.broken or connection.closed:
                     raise
                 metrics.NOT_READ.labels(name).inc()
                 log.error("alert_rule_not_read", rule=name, exc_info=error)

@@ -14,10 +14,10 @@ from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
-SILENT_AFTER: Final = timedelta(seconds=15)  # three heartbeats
+SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
 LISTED_FOR: Final = timedelta(hours=24)
 _READ: Final = b"""
-SELECT instance, program, host, beat_at, ahead_s, parts, stopped_at FROM programs
+SELECT instance, program, host, started_at, beat_at, ahead_s, parts, stopped_at FROM programs
 WHERE beat_at > now() - %s::interval ORDER BY program, host, instance"""
 
 
@@ -28,6 +28,7 @@ class ProgramBeat:
     instance: UUID
     program: str
     host: str
+    started_at: datetime
     beat_at: datetime
     ahead_s: float
     parts: Mapping[str, str | None]
@@ -51,12 +52,15 @@ def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
     """Make the rule: each of the stages, and the relay, runs in some worker."""
 
     def evaluate(beats: Beats, now: datetime) -> Sequence[Alert]:
+        since = min((one.started_at for one in beats if one.lives(now)), default=now)
         workers = [one for one in beats if one.program == "worker"]
-        living = [one for one in workers if one.lives(now)]
-        if not living:
-            return [_no_worker_at_all(max((one.beat_at for one in workers), default=None))]
-        served = {part for one in living for part in one.parts}
-        return [_stage_unserved(stage) for stage in stages if stage not in served]
+        last = max((one.beat_at for one in workers), default=None)
+        if now - max(since, last or since) > SILENT_AFTER:
+            return [_no_worker_at_all(last)]
+        served = dict[str, datetime]()
+        for one in sorted(workers, key=lambda one: one.beat_at):
+            served |= dict.fromkeys(one.parts, one.beat_at)
+        return [_stage_unserved(stage) for stage in stages if now - max(since, served.get(stage, since)) > SILENT_AFTER]
 
     return AlertRule(
         name=RuleName.NO_WORKER,
@@ -64,9 +68,8 @@ def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
         title=Text("没有 worker 在运行", "no worker runs"),
         read=read_beats,
         evaluate=evaluate,
-        fires=lambda now: [_beat("worker", now - timedelta(minutes=1))],
-        quiet=lambda now: [_beat("worker", now, dict.fromkeys(stages))],
-        open_after=timedelta(seconds=5),
+        fires=lambda now: [_beat("gateway", now), _beat("worker", now - timedelta(minutes=1))],
+        quiet=lambda now: [_beat("worker", now, dict.fromkeys(stages)), _beat("gateway", now)],
         close_after=timedelta(seconds=10),
     )
 
@@ -126,4 +129,13 @@ TASK_FAILED: Final = AlertRule(
 
 
 def _beat(program: str, at: datetime, parts: Mapping[str, str | None] | None = None) -> ProgramBeat:
-    return ProgramBeat(instance=uuid4(), program=program, host="host-1", beat_at=at, ahead_s=0.0, parts=parts or {})
+    started_at = at - timedelta(hours=1)
+    return ProgramBeat(
+        instance=uuid4(),
+        program=program,
+        host="host-1",
+        started_at=started_at,
+        beat_at=at,
+        ahead_s=0.0,
+        parts=parts or {},
+    )

@@ -1,0 +1,57 @@
+"""That no worker runs, or nobody runs a stage: said within 25 s of its last heartbeat, and never of a restart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from bus.alerts.rules.programs import TASK_FAILED, ProgramBeat, no_worker
+
+NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
+RULE = no_worker(["delivery", "sla"])
+
+
+def beat(program: str, ago_s: float, *parts: str, began_s: float = 3600, stopped: bool = False) -> ProgramBeat:
+    """Make a heartbeat of so many seconds ago, of a program that began so many seconds ago."""
+    at = NOW - timedelta(seconds=ago_s)
+    return ProgramBeat(
+        instance=uuid4(),
+        program=program,
+        host="host-1",
+        started_at=NOW - timedelta(seconds=began_s),
+        beat_at=at,
+        ahead_s=0.0,
+        parts=dict.fromkeys(parts),
+        stopped_at=at if stopped else None,
+    )
+
+
+def about(beats: Sequence[ProgramBeat]) -> list[str]:
+    """Name what the rule fires about."""
+    return [one.about for one in RULE.evaluate(beats, NOW)]
+
+
+def test_programs_rule_a_worker_that_is_restarted_is_no_alert_and_one_that_stays_away_is() -> None:
+    gateway = beat("gateway", 1)
+    assert about([gateway, beat("worker", 15, "delivery", "sla", stopped=True)]) == []
+    assert about([gateway, beat("worker", 21, "delivery", "sla", stopped=True)]) == ["worker"]
+    assert about([gateway, beat("worker", 21, "delivery", "sla")]) == ["worker"]
+
+
+def test_programs_rule_a_bus_that_has_just_started_is_given_time_for_its_worker() -> None:
+    assert about([beat("gateway", 1, began_s=10)]) == []
+    assert about([beat("gateway", 1, began_s=30)]) == ["worker"]
+
+
+def test_programs_rule_a_stage_that_no_worker_runs_any_more_is_named() -> None:
+    beats = [beat("gateway", 1), beat("worker", 2, "sla"), beat("worker", 60, "delivery")]
+    assert about(beats) == ["delivery"]
+    assert about([*beats, beat("worker", 1, "delivery", began_s=5)]) == []
+
+
+def test_programs_rule_only_a_living_program_has_failing_parts() -> None:
+    trouble = {"outbox": "Kafka is away"}
+    living, dead = beat("worker", 2), beat("worker", 300)
+    beats = [replace(one, parts=trouble) for one in (living, dead)]
+    assert [one.about for one in TASK_FAILED.evaluate(beats, NOW)] == ["worker: outbox"]
+    assert TASK_FAILED.evaluate(beats[1:], NOW) == []
