@@ -20,7 +20,8 @@ class HttpRoute:
     """One method of one path; `about` is its OpenAPI operation, without it the route is not described.
 
     `answers` gives by status what it answers in JSON. `stray`: it is there to say that a name in the path is none.
-    `query`: the names of its query parameters; others, repeated and empty ones are refused, except where it is `stray`.
+    `query`: the names of its query parameters; others, repeated and empty ones are refused, except where it is `stray`
+    or None: what a machine's configured address has in its query is then nobody's.
     `streamed`: it reads its body part by part, by `body_stream_of`; its path has no parameters.
     """
 
@@ -29,14 +30,14 @@ class HttpRoute:
     run: Handler
     about: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[int, Any] = field(default_factory=dict)
-    query: Sequence[str] = ()
+    query: Sequence[str] | None = ()
     stray: bool = False
     streamed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what goes wrong is the middleware's to answer."""
         http = HttpRequest(scope, receive, send)
-        if not self.stray:
+        if not self.stray and self.query is not None:
             query_of(http, self.query)
         response = await self.run(http)
         await response(scope, receive, send)
