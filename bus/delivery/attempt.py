@@ -14,7 +14,7 @@ from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Targe
 from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import BusError, MalformedInput, Refusal, Transient
-from bus.domain.events import Recorded
+from bus.domain.events import PersonalDataErased, Recorded
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.intake.from_kafka_command import request_of
@@ -109,15 +109,20 @@ class AttemptRunner:
         return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
 
     async def _ticket_events(self, recorded: Recorded, failure: DeliveryFailed) -> Sequence[Recorded]:
-        """Read the ticket once, where the other side has words; without it they cannot be masked and are left out."""
+        """Read the ticket once, where the other side has words; what cannot be masked is left out.
+
+        That is so without the ticket, and once its personal texts were erased: the other side may still know them.
+        """
         if not (failure.message or failure.code):
             return ()
         try:
-            return await self.events_of(recorded.ticket_id)
+            events = await self.events_of(recorded.ticket_id)
         except BusError as error:
             log.warning("delivery_words_left_out", target=self.name, error=str(error))
+            events = ()
+        if not events or any(isinstance(one.event, PersonalDataErased) for one in events):
             failure.message, failure.code = "", ""
-            return ()
+        return events
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""

@@ -58,11 +58,18 @@ _SEAL_PHONES = """
 WITH clear AS (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS c (phone, ticket_id, lookup)),
      gone AS (DELETE FROM ticket_phones p USING clear c WHERE p.phone = c.phone AND p.ticket_id = c.ticket_id)
 INSERT INTO ticket_phones SELECT lookup, ticket_id FROM clear ON CONFLICT DO NOTHING"""
-# Gone with a ticket's keys: by which phone it is found, digests of the bodies of its commands, and files that no
-# other ticket's evidence names. `which` gives `key_id` and `about`, and locks the keys; of a ticket that never had a
-# key, as nothing personal was written about it, `key_id` is null, and all else goes.
+# What targets said of a failure is masked, and still theirs: who knows what they know of a person.
+_WITHOUT_MESSAGES: LiteralString = """
+SET failures = (SELECT jsonb_agg(one - 'message' ORDER BY place)
+                FROM jsonb_array_elements(t.failures) WITH ORDINALITY AS f (one, place))
+FROM old WHERE t.ticket_id = old.about AND jsonb_path_exists(t.failures, '$[*].message')"""
+# Gone with a ticket's keys: by which phone it is found, digests of the bodies of its commands, what targets said of it,
+# and files that no other ticket's evidence names. `which` gives `key_id` and `about`, and locks the keys; of a ticket
+# that never had a key, as nothing personal was written about it, `key_id` is null, and all else goes.
 DESTROY: LiteralString = """
-WITH old AS ({which}), names AS (
+WITH old AS ({which}), heads AS (UPDATE delivery_heads t {without_messages}
+), letters AS (UPDATE letters t {without_messages}
+), names AS (
     DELETE FROM ticket_names n USING old WHERE n.ticket_id = old.about AND n.kind = 'phone'
 ), phones AS (
     DELETE FROM ticket_phones p USING old WHERE p.ticket_id = old.about
@@ -73,7 +80,9 @@ WITH old AS ({which}), names AS (
 ), digests AS (
     UPDATE commands c SET fingerprint = '' FROM old JOIN events e ON e.ticket_id = old.about
     WHERE c.command_id = e.command_id)
-UPDATE personal_keys k SET wrapped = NULL, ended_at = now() FROM old WHERE k.key_id = old.key_id"""
+UPDATE personal_keys k SET wrapped = NULL, ended_at = now() FROM old WHERE k.key_id = old.key_id""".replace(
+    "{without_messages}", _WITHOUT_MESSAGES
+)
 _OF_TICKETS: LiteralString = """
 SELECT key_id, about FROM unnest(%(tickets)s::text[]) AS w (about) LEFT JOIN (
     SELECT key_id, about FROM personal_keys WHERE about = ANY(%(tickets)s) AND wrapped IS NOT NULL FOR UPDATE

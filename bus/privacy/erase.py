@@ -27,12 +27,6 @@ _STATES: LiteralString = "SELECT ticket_id, trace_id, state->>'state' FROM ticke
 _BODIES: LiteralString = """
 SELECT value FROM letters WHERE target = '' AND (ticket_id = ANY(%(tickets)s) OR id = ANY(%(letters)s))
 UNION ALL SELECT body FROM refused_inputs WHERE ticket_id = ANY(%(tickets)s) OR id = ANY(%(refused)s)"""
-# What targets said of a failure is masked, and still theirs: who knows what they know of a person.
-_WITHOUT_MESSAGES: LiteralString = """
-SET failures = (SELECT jsonb_agg(one - 'message' ORDER BY place)
-                FROM jsonb_array_elements(failures) WITH ORDINALITY AS f (one, place))
-WHERE ticket_id = ANY(%s) AND jsonb_path_exists(failures, '$[*].message')"""
-_FORGET: Sequence[LiteralString] = ("UPDATE letters" + _WITHOUT_MESSAGES, "UPDATE delivery_heads" + _WITHOUT_MESSAGES)
 _EVENTS: LiteralString = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
 Dispatch = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
 
@@ -73,8 +67,6 @@ async def erase(pool: Pool, clear: ClearEvents, dispatch: Dispatch, phone: str, 
     async with connected(pool) as connection:
         await record(connection, held, by=erasure.by, at=erasure.at, what="erase", why=erasure.why)
         await clear.keys.destroy_inputs(connection, bodies)
-        for forget in _FORGET:
-            await connection.execute(forget, (list(held.tickets),))
     for first in range(0, len(requests), BATCH):
         for outcome in await dispatch(requests[first : first + BATCH]):
             if isinstance(outcome, Refused):

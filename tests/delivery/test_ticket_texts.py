@@ -7,7 +7,7 @@ from adapters.contract_suites.target import OPENED
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.delivery.ticket_texts import EVENTS_MAX, ticket_events
 from bus.domain.errors import StoreUnavailable
-from bus.domain.events import Recorded
+from bus.domain.events import PersonalDataErased, Recorded
 from bus.domain.terms import TicketId
 from bus.domain.values import Customer
 from tests.bus_under_test import eventually
@@ -73,3 +73,19 @@ async def test_ticket_texts_are_read_once_and_only_for_words(delivery_queue: Del
     assert finished is not None
     assert finished.failure is not None
     assert (finished.failure.message, len(reads)) == ("", 1), "what cannot be masked is left out"
+
+
+async def test_ticket_texts_that_were_erased_let_no_words_of_a_target_be_stored(delivery_queue: DeliveryQueue) -> None:
+    async def erased(ticket_id: TicketId) -> Sequence[Recorded]:
+        return [event(ticket_id, 1), replace(event(ticket_id, 2), event=PersonalDataErased(reason="客户要求"))]
+
+    async def refuses(_: Call) -> None:
+        raise DeliveryFailed(FailureKind.REJECTED, "no", message=WORDS)
+
+    await held(delivery_queue, 1)
+    (claim,) = await delivery_queue.claim(now=utc_now())
+    caller = replace(delivery_worker(delivery_queue.pool, Scripted(before=refuses)).caller, events_of=erased)
+    finished = await caller.attempt(claim)
+    assert finished is not None
+    assert finished.failure is not None
+    assert finished.failure.message == ""
