@@ -125,7 +125,7 @@ class TargetContract(ABC):
         good = self.options("http://127.0.0.1:9")
         self._load_config(tmp_path, good)
         with pytest.raises(
-            ConfigFileInvalid, match=r"targets\.it\.options\.no_such_option: there is no such field"
+            ConfigFileInvalid, match=r"targets\.it\.options\.no_such_option: .*there is no such field"
         ) as wrong:
             self._load_config(tmp_path, {**good, "no_such_option": PHONE})
         assert PHONE not in str(wrong.value)

@@ -39,7 +39,9 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             return dict(answer.json()) if answer.status_code == status else {}
 
         ready = await eventually(lambda: asked("/readyz", 200), what=lambda: bus.last_words("worker"))
-        assert set(ready) == {"ready", "postgres", "outbox", "relay", "redrives", "retention", "targets", *STAGES}
+        tasks = {"relay", "redrives", "retention", "targets", "declarations"}
+        alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
+        assert set(ready) == {"ready", "postgres", "outbox", *tasks, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"
         await eventually(lambda: asyncio.to_thread(bus.query, letters), what=lambda: bus.last_words("worker"))

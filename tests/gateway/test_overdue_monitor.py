@@ -78,7 +78,7 @@ async def test_overdue_monitor_rounds_go_by_portions_and_reach_every_ticket(
 @pytest.mark.parametrize(
     ("targets", "named"),
     [
-        ("{app: {adapter: engineer-app, events: all, options: {url: x}}}", "targets.app.options.url: there is no such"),
+        ("{app: {adapter: engineer-app, events: all, options: {url: x}}}", "targets.app.options.url: 没有这个字段"),
         ("{app: {adapter: engineer-app, events: all, retry: {attempts: 15}}}", "targets.app.retry: the engineer-app"),
         ("{app: {adapter: engineer-app, events: all, rate_per_s: 5}}", "targets.app.rate_per_s"),
         ("{app: {adapter: engineer-apps, events: all}}", "did you mean 'engineer-app'?"),

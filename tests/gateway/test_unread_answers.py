@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import psutil
@@ -49,7 +49,10 @@ class WithLargeReads(Gateway):
                 await asyncio.sleep(0.01)
             return Response(b"")
 
-        return [*super().features(), [reading("/large", large, "Large"), reading("/slow", slow, "Slow")]]
+        return [
+            *super().features(),
+            [replace(reading("/large", large, "Large"), query=["bytes"]), reading("/slow", slow, "Slow")],
+        ]
 
 
 @asynccontextmanager
