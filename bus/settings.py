@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import psutil
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from bus.domain.errors import BusError
@@ -23,6 +23,15 @@ LENT: Final = (
     "webhook_secrets", "sla_file", "dedupe_window", "master_key",
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
+
+
+_Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+def _rising(marks: tuple[float, float, float]) -> tuple[float, float, float]:
+    if not marks[0] < marks[1] < marks[2]:
+        raise ValueError("the marks do not rise")
+    return marks
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -148,7 +157,20 @@ class Settings(BaseSettings):
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )
     host_role: str = Field(
-        "", max_length=100, description="what the host that `watch` runs on is for, as `hosts list` shows it"
+        "", max_length=100, description="what the host that `watch` runs on is for, where `--role` does not say"
+    )
+    disk_marks: dict[str, Annotated[tuple[_Percent, _Percent, _Percent], AfterValidator(_rising)]] = Field(
+        default_factory=dict,
+        description='JSON by role, "" for all others: {"broker": [75, 85, 90]}; percent at warn, high and floor',
+    )
+    disk_floor_bytes: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description='JSON by role: {"broker": 2147483648}; with less free it is the floor, too',
+    )
+    disk_headroom_bytes: int = Field(
+        20 * 1024**3,
+        ge=0,
+        description="a disk with more free is at no mark, whatever its percent; 0: no limit",
     )
 
     data: Path = Field(

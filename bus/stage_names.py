@@ -2,7 +2,7 @@
 
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
-from projections import read_models
+from projections import hosts, read_models
 
-DELIVERY, SLA = "delivery", "sla"
+DELIVERY, HOSTS, SLA = "delivery", hosts.HOSTS.name, "sla"
 STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)

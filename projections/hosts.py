@@ -72,9 +72,9 @@ def _refuse_unkeepable(reading: HostRead) -> None:
     if len(reading.role) > ROLE_CHARS_MAX:
         zh, en = f"主机用途超过 {ROLE_CHARS_MAX} 字", f"role is longer than {ROLE_CHARS_MAX} characters"
         raise MalformedInput("too_long", "role", zh, en)
-    for name in ("disk_total_bytes", "disk_free_bytes", "memory_free_bytes"):
+    for name in ("disk_total_bytes", "disk_free_bytes", "memory_free_bytes", "inodes_total", "inodes_free"):
         if not 0 <= getattr(reading, name) < inf:
-            raise MalformedInput("no_size", name, f"“{name}”不是字节数", f"{name} is no number of bytes")
+            raise MalformedInput("no_size", name, f"“{name}”不是字节数或个数", f"{name} is no number of bytes or files")
 
 
 def write(_: HostRead | None, row: HostRead) -> Mapping[str, Sequence[Written]]:

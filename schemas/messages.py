@@ -51,11 +51,14 @@ class HostRead:
 
     host: Annotated[str, Doc("the host's name, as its operating system gives it")]
     read_at: Annotated[datetime, Doc("when it was read, by the host's clock, UTC")]
-    path: Annotated[str, Doc("the data directory, whose disk is read")]
-    disk_total_bytes: Annotated[float, Doc("size of the disk that holds `path`, in bytes")]
+    path: Annotated[str, Doc("a directory, whose disk is read")]
+    disk_total_bytes: Annotated[float, Doc("size of the disk that holds `path`, without what is root's, in bytes")]
     disk_free_bytes: Annotated[float, Doc("what is free on it for programs without root, in bytes")]
     memory_free_bytes: Annotated[float, Doc("memory that programs can have without swapping, in bytes")]
-    role: Annotated[str, Doc("what the host is for, in its operator's words")] = ""
+    role: Annotated[str, Doc("what the host is for: broker, database, consumer, or its operator's own word")] = ""
+    inodes_total: Annotated[int, Doc("how many files and directories the disk can hold; 0: it has no such limit")] = 0
+    inodes_free: Annotated[int, Doc("how many more it can hold for programs without root")] = 0
+    read_only: Annotated[bool, Doc("it is mounted so that nobody can write")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """`ticketbus gateway`, `worker`, `watch` and `prepare`: the programs, for production."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,10 +56,25 @@ def worker(
 
 
 @commands.command()
-def watch(data: Data = None) -> None:
-    """Send this host's heartbeat and disk reading until SIGTERM; TICKETBUS_HOST_ROLE says what the host is for.
+def watch(
+    host: Annotated[str, typer.Option("--host", help="As `hosts list` shows it; else the system's own name.")] = "",
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role", help="broker, database, consumer, or a word of your own; else what TICKETBUS_HOST_ROLE says."
+        ),
+    ] = "",
+    paths: Annotated[
+        list[Path] | None, typer.Option("--path", help="A directory whose disk is read; as many as you like.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Send this host's heartbeat and the readings of its disks every 10 seconds, until SIGTERM.
 
-    Example: TICKETBUS_HOST_ROLE=kafka ticketbus watch
+    At the floor of a broker's or the database's disk intake stops, at that of a consumer's host deliveries to its
+    targets.
+
+    Example: ticketbus watch --host kafka-1 --role broker --path /var/lib/kafka
     """
     from bus.cli.run import resolved, run
     from bus.observability.logging import configure
@@ -66,7 +82,7 @@ def watch(data: Data = None) -> None:
 
     settings = resolved(data)
     configure("watch", level=settings.log_level)
-    run(run_watch(settings))
+    run(run_watch(settings, host=host, role=role, paths=paths or ()))
 
 
 @commands.command()

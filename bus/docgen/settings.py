@@ -1,9 +1,10 @@
 """The settings page, drawn from the Settings class."""
 
+import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -22,6 +23,8 @@ _COMPUTED: Mapping[str, str] = {
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
     "cors_origins": "",
     "departments": "",
+    "disk_floor_bytes": "",
+    "disk_marks": "`[75, 85, 90]` for all",
     "intake_secrets": "",
     "no_key_words": "",
     "keep_days": "{}",
@@ -71,6 +74,11 @@ def _default(value: object) -> str:
             return code(str(value))
 
 
+def _bare(hint: Any) -> Any:
+    """Give what a hint is of, below its limits: list, tuple, or None."""
+    return _bare(get_args(hint)[0]) if get_origin(hint) is Annotated else get_origin(hint)
+
+
 def _shape(hint: Any) -> str:
     args = get_args(hint)
     if type(None) in args:
@@ -78,9 +86,13 @@ def _shape(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return f"one of {codes(args)}"
     if get_origin(hint) is dict:
-        return (
-            "JSON object of lists of secrets" if get_origin(args[1]) is list else _each("JSON object of integers", args)
-        )
+        match _bare(args[1]):
+            case builtins.list:
+                return "JSON object of lists of secrets"
+            case builtins.tuple:
+                return "JSON object of lists of numbers"
+            case _:
+                return _each("JSON object of integers", args)
     if get_origin(hint) is list:
         return _each("JSON list of secrets", args) if SecretStr in get_args(args[0]) else "JSON list"
     return _SHAPES.get(hint) or spelled(hint)

@@ -1,9 +1,9 @@
-"""Watches the host it runs on: a sign of life and the disk's reading, every few seconds, to `bus.hosts`."""
+"""Watches the host it runs on: a sign of life and the readings of its disks, every few seconds, to `bus.hosts`."""
 
 import asyncio
-import shutil
-import socket
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,18 +21,43 @@ PERIOD_S = 10.0
 log = structlog.get_logger()
 
 
-def read_host(path: Path, role: str, at: datetime) -> HostRead:
-    """Read the disk that holds `path` and the memory; blocks for a moment."""
-    disk = shutil.disk_usage(path)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedHost:
+    """A host as its readings name it: what it is for, and the directories whose disks are read."""
+
+    name: str
+    role: str
+    paths: Sequence[Path]
+
+
+def read_disk(host: WatchedHost, path: Path, at: datetime) -> HostRead:
+    """Read the disk that holds `path` and the memory; blocks for a moment. Raises OSError for a path that is not there.
+
+    Its size is what programs without root can use, as `df` counts: what is kept for root is never theirs.
+    """
+    disk = os.statvfs(path)
+    free = disk.f_bavail * disk.f_frsize
     return HostRead(
-        host=socket.gethostname(),
+        host=host.name,
         read_at=at,
         path=str(path),
-        disk_total_bytes=float(disk.total),
-        disk_free_bytes=float(disk.free),
+        disk_total_bytes=float((disk.f_blocks - disk.f_bfree) * disk.f_frsize + free),
+        disk_free_bytes=float(free),
         memory_free_bytes=float(psutil.virtual_memory().available),
-        role=role,
+        role=host.role,
+        inodes_total=disk.f_files - disk.f_ffree + disk.f_favail,
+        inodes_free=disk.f_favail,
+        read_only=bool(disk.f_flag & os.ST_RDONLY),
     )
+
+
+def read_host(host: WatchedHost, at: datetime) -> Iterator[HostRead]:
+    """Read all its disks; one that cannot be read is logged, and falls silent."""
+    for path in host.paths:
+        try:
+            yield read_disk(host, path, at)
+        except OSError as error:
+            log.error("path_not_read", path=str(path), error=error.strerror)
 
 
 def record_key(reading: HostRead) -> bytes:
@@ -51,15 +76,16 @@ async def remove(settings: Settings, hosts: Iterable[HostRead]) -> None:
         await held.close()
 
 
-async def watch(settings: Settings, codec: Codec, path: Path, now: Callable[[], datetime]) -> None:
-    """Send a reading every 10 s until cancelled; while Kafka is away the readings of that time are given up."""
+async def watch(settings: Settings, codec: Codec, host: WatchedHost, now: Callable[[], datetime]) -> None:
+    """Send readings every 10 s until cancelled; while Kafka is away those of that time are given up."""
     topic, held = physical(settings.namespace, HOSTS), HeldProducer(settings)
     try:
         while True:
-            reading = read_host(path, settings.host_role, now())
+            readings = [*read_host(host, now())]
             try:
                 async with held.sending(PERIOD_S) as producer:
-                    await producer.send_and_wait(topic, codec.encode_record(reading), key=record_key(reading))
+                    for one in readings:
+                        await producer.send_and_wait(topic, codec.encode_record(one), key=record_key(one))
             except KafkaUnavailable as error:
                 log.warning("reading_not_sent", cause=str(error))
             await asyncio.sleep(PERIOD_S)

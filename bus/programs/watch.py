@@ -1,13 +1,15 @@
 """The watch: this host's heartbeat and disk, and what somebody changes in the schema registry."""
 
 import asyncio
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from bus.aio import unless, until_one_ends
 from bus.alerts.log_sink import log_alert
 from bus.app import open_core
 from bus.intake.dispatch import utc_now
-from bus.programs.host_watch import watch
+from bus.programs.host_watch import WatchedHost, watch
 from bus.programs.lifecycle import FOR_EVER, stop_on_signals
 from bus.programs.registry_watch import watch_registry
 from bus.schema_registry import registry_of
@@ -15,14 +17,18 @@ from bus.settings import Settings
 from bus.wire.codec import Codec
 
 
-async def run_watch(settings: Settings) -> None:
-    """Send readings of the disk that holds the data directory, and watch the registry, until SIGTERM or Ctrl-C."""
+async def run_watch(settings: Settings, *, host: str = "", role: str = "", paths: Sequence[Path] = ()) -> None:
+    """Send readings of the paths' disks, and watch the registry, until SIGTERM or Ctrl-C.
+
+    What is not given: the operating system's name, the role that the settings say, the disk of the data directory.
+    """
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     codec = await unless(stopping, _load_codec(settings))
     if codec is not None:
-        path = settings.data if settings.data.exists() else Path(settings.data.anchor)
-        works = [watch(settings, codec, path, utc_now)]
+        data = settings.data if settings.data.exists() else Path(settings.data.anchor)
+        watched = WatchedHost(name=host or socket.gethostname(), role=role or settings.host_role, paths=paths or [data])
+        works = [watch(settings, codec, watched, utc_now)]
         if registry := registry_of(settings):
             works.append(watch_registry(registry, log_alert))
         await unless(stopping, until_one_ends(*works))

@@ -24,6 +24,7 @@ from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.alerting import Alerting, alerting_tasks, alerts_config_of, open_alerting
+from bus.programs.disk_watch import watch_disks
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
@@ -33,7 +34,7 @@ from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
-from bus.stage_names import DELIVERY, SLA, STAGES
+from bus.stage_names import DELIVERY, HOSTS, SLA, STAGES
 from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
 from projections import read_models
@@ -112,6 +113,8 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
     }
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
+    if HOSTS in names:
+        tasks["disks"] = lambda: unless(stopping, watch_disks(core.settings, core.pool))
     if SLA in names:
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
