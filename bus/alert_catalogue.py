@@ -7,5 +7,8 @@ from bus.alerts.rule import AnyRule
 from bus.alerts.rules.programs import TASK_FAILED, no_worker
 from bus.alerts.rules.reported import REPORTED
 from bus.stage_names import STAGES
+from deadletter.disk_watermark import DISK_RULES
 
-RULES: Final[Mapping[str, AnyRule]] = {rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *REPORTED)}
+RULES: Final[Mapping[str, AnyRule]] = {
+    rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *DISK_RULES, *REPORTED)
+}

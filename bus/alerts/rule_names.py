@@ -17,4 +17,8 @@ class RuleName(StrEnum):
     SCHEMA_DIFFERS = "schema_differs"  # the registry's latest version, or a subject's level, is not the bus's
     SOURCE_5XX = "source_5xx"  # the gateway answers a source with 5xx
     NO_WORKER = "no_worker"  # no worker has given a sign of life
+    DISK_WATERMARK = "disk_watermark"  # a disk, or its inodes, has reached a mark
+    DISK_FILLING = "disk_filling"  # a disk will be full within a day
+    DISK_READ_ONLY = "disk_read_only"  # a disk is mounted so that nobody can write
+    HOST_SILENT = "host_silent"  # no reading of a host, or of one of its disks
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL

@@ -10,6 +10,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
+    from deadletter.disk import Disk
     from schemas.messages import HostRead
 
 commands = typer.Typer(name="hosts", help="Hosts, their disks and when they were last read.", no_args_is_help=True)
@@ -22,7 +23,9 @@ NAME_CHARS_MAX = 200
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List hosts and paths: role, free and total disk, free memory (bytes with --json), when they were last read.
 
-    A host that was not read for a minute is marked silent, one whose clock is a minute ahead as such.
+    With the mark that the disk has reached, and when it will be full where it fills. A host that was not read for a
+    minute is marked silent, one whose clock is a minute ahead as such. Below them the disks that brokers tell of
+    themselves, and the database's size.
 
     Example: ticketbus hosts list --json
     """
@@ -30,10 +33,16 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     from bus.cli.run import echo_json, with_core
     from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+    from deadletter.disk_store import all_disks
     from projections.hosts import last_readings
 
-    readings = with_core(data, lambda core: last_readings(core.pool))
+    async def read(core: "Core") -> "tuple[list[HostRead], list[Disk]]":
+        return await last_readings(core.pool), await in_transaction(core.pool, all_disks)
+
+    readings, disks = with_core(data, read)
     now = utc_now()
+    judged = {(one.host, one.path): one for one in disks}
     if not readings:
         echo(
             "还没有主机读数:在每台主机上运行 ticketbus watch,并确认 worker 运行 hosts 阶段 / "
@@ -43,9 +52,16 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     for one in readings:
         age = now - one.read_at
         if as_json:
-            echo_json({**asdict(one), "silent": age > SILENT_AFTER})
+            echo_json({**asdict(one), "silent": age > SILENT_AFTER, **_judged(judged.get((one.host, one.path)))})
         else:
-            echo(_line(one, age))
+            echo(_line(one, age, judged.get((one.host, one.path))))
+    for disk in disks:
+        if disk.origin == "watch":
+            continue
+        if as_json:
+            echo_json(asdict(disk))
+        else:
+            echo(_other_line(disk, now - disk.read_at))
 
 
 @commands.command()
@@ -74,15 +90,46 @@ def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` s
     echo(f"{host} removed")
 
 
-def _line(one: "HostRead", age: timedelta) -> str:
+def _judged(disk: "Disk | None") -> "dict[str, object]":
+    names = ("origin", "mark", "inode_mark", "growth", "earliest_at", "likely_at")
+    return {name: getattr(disk, name, None) for name in names} | {
+        "used_percent": round(disk.share, 1) if disk else None
+    }
+
+
+def _outlook(disk: "Disk | None") -> str:
+    """Say which mark a disk has reached, and when it will be full."""
+    from deadletter.disk import Mark
+    from deadletter.disk_watermark import until_full
+
+    if disk is None:
+        return ""
+    mark = max((disk.mark, disk.inode_mark), key=[*Mark].index)
+    reached = f"  {mark.value.upper()}" if mark else ""
+    full = until_full(disk)
+    return f"{reached}{f'  {full.zh[1:]}{full.en}' if full.zh else ''}"
+
+
+def _other_line(disk: "Disk", age: timedelta) -> str:
+    size = (
+        f"{_gib(disk.free_bytes)} / {_gib(disk.total_bytes)}, 已用 used {disk.share:.0f}%" if disk.total_bytes else ""
+    )
+    what = f"磁盘可用 free {size}" if size else f"大小 size {_gib(disk.used_bytes)}"
+    grows = f"  每天增长 a day {_gib(86_400 * disk.growth)}" if disk.growth else ""
+    host, path = disk.host[:NAME_CHARS_MAX], disk.path[:NAME_CHARS_MAX]
+    return f"{host:<20} {disk.role:<12} {path}  {what}{grows}  读取于 read {_ago(age)}{_outlook(disk)}"
+
+
+def _line(one: "HostRead", age: timedelta, disk: "Disk | None") -> str:
     share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
     host, role, path = (text[:NAME_CHARS_MAX] for text in (one.host, one.role or "-", one.path))
     mark = "  失联 silent" if age > SILENT_AFTER else "  时钟超前 clock ahead" if age < -SILENT_AFTER else ""
     return (
         f"{host:<20} {role:<12} {path}  "
-        f"磁盘可用 free {_gib(one.disk_free_bytes)} / {_gib(one.disk_total_bytes)} ({share:.0%})  "
+        f"磁盘可用 free {_gib(one.disk_free_bytes)} / {_gib(one.disk_total_bytes)} ({share:.0%}), "
+        f"已用 used {1 - share:.0%}  "
         f"内存可用 memory {_gib(one.memory_free_bytes)}  "
-        f"读取于 read {one.read_at:%Y-%m-%d %H:%M:%S}, {_ago(age)}{mark}"
+        f"读取于 read {one.read_at:%Y-%m-%d %H:%M:%S}, {_ago(age)}{_outlook(disk)}{mark}"
     )
 
 

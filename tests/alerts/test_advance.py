@@ -155,3 +155,24 @@ def test_advance_opening_and_closing_alternate_whatever_comes(wrong: list[bool])
     ]
     assert all(before is not after for before, after in pairwise(heard))
     assert heard[:1] in ([], [Flip.OPENED])
+
+
+def test_advance_what_becomes_worse_is_heard_of_again_and_what_becomes_better_is_not() -> None:
+    rounds = Rounds(rules(close_after=timedelta(0)))
+    turns = (Severity.P3, Severity.P3, Severity.P2, Severity.P1, Severity.P1, Severity.P2, Severity.P3)
+    heard = [
+        (change.state.severity, change.flip)
+        for turn, severity in enumerate(turns)
+        for change in rounds.hold(NOW + turn * 5 * SECOND, replace(alert(RuleName.DISK_WATERMARK), severity=severity))
+        if change.flip
+    ]
+    assert heard == [(severity, Flip.OPENED) for severity in (Severity.P3, Severity.P2, Severity.P1)]
+    assert rounds.flips(NOW + 60 * SECOND) == [("disk_watermark", Flip.CLOSED)]
+
+
+def test_advance_a_silent_host_hides_its_own_disks_alone() -> None:
+    rounds = Rounds(rules(open_after=timedelta(0), close_after=timedelta(0)))
+    disks = [alert(RuleName.DISK_WATERMARK, about) for about in ("crm-1 /data", "crm-1 /data inodes", "crm-10 /data")]
+    heard = rounds.hold(NOW, alert(RuleName.HOST_SILENT, "crm-1"), *disks)
+    assert {one.state.alert.about for one in heard if one.flip} == {"crm-1", "crm-10 /data"}
+    assert rounds.known["disk_watermark", "crm-1 /data"].hidden_by == "host_silent|crm-1"

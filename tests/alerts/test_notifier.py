@@ -11,7 +11,7 @@ import pytest
 from adapters.channels.wecom_robot import WecomRobot
 from adapters.simulators.wecom_robot import PER_MINUTE, RobotFault, WecomRobotSimulator
 from bus.alert_catalogue import RULES
-from bus.alerts.alert import Alert
+from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_admin import ListedAlert, acknowledge, closed_alerts, one_alert, open_alerts, silence
 from bus.alerts.engine.alert_store import known_alerts, store
@@ -199,6 +199,19 @@ async def test_notifier_an_alert_that_is_acknowledged_says_by_whom_and_one_that_
     assert [text.splitlines()[0][:7] for _, text in alerting.first.messages] == ["【P1 告警】", "【P1 已恢复"]
     (closed,) = await in_transaction(alerting.pool, closed_alerts)
     assert (closed.acked_by, closed.acked_why) == ("王芳", "在处理")
+
+
+async def test_notifier_an_alert_that_becomes_worse_is_no_longer_acknowledged(alerting: Alerting) -> None:
+    await alerting.report(replace(paused(), severity=Severity.P2))
+    (only,) = await alerting.open()
+    assert await in_transaction(alerting.pool, acknowledge, only.number, by="王芳", why="在处理")
+    await alerting.report(replace(paused(), severity=Severity.P2))
+    (acked,) = await alerting.open()
+    assert acked.acked_at is not None
+    await alerting.report(replace(paused(), severity=Severity.P1))
+    await alerting.report(replace(paused(), severity=Severity.P1))
+    (worse,) = await alerting.open()
+    assert (worse.severity, worse.acked_at) == ("p1", None)
 
 
 async def test_notifier_a_rule_that_fails_holds_up_no_other_and_closes_nothing(alerting: Alerting) -> None:

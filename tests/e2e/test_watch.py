@@ -1,5 +1,6 @@
 """The watch as a program: its readings are on the topic and in `hosts list`, and it keeps no database connection."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -28,6 +29,16 @@ async def test_watch_sends_readings_and_lets_go_of_postgres(bus: Bus) -> None:
     assert bus.stop("watch") == 0
 
 
+async def until(count: int, read: Callable[[], Awaitable[list[Any]]], bus: Bus) -> list[Any]:
+    """Wait until that many rows are there."""
+
+    async def there() -> list[Any]:
+        rows = await read()
+        return rows if len(rows) >= count else []
+
+    return await eventually(there, what=lambda: f"{count} rows: {bus.log_of('worker')[-1500:]}")
+
+
 async def test_watch_is_shown_by_hosts_list_and_marked_once_it_is_silent(bus: Bus) -> None:
     nothing = bus.run("hosts", "list")
     assert (nothing.returncode, nothing.stdout) == (0, "")
@@ -36,13 +47,21 @@ async def test_watch_is_shown_by_hosts_list_and_marked_once_it_is_silent(bus: Bu
     bus.start("worker", "--stages", "hosts")
     bus.start("watch")
 
+    async def judged() -> list[Any]:
+        return bus.query("SELECT origin FROM disks GROUP BY origin HAVING count(*) > 0")
+
     async def shown() -> list[Any]:
         return bus.query("SELECT host FROM hosts")
 
     ((host,),) = await eventually(shown, what=lambda: f"a row: {bus.log_of('worker')[-1500:]}")
-    (read,) = [orjson.loads(line) for line in bus.run("hosts", "list", "--json").stdout.splitlines()]
+    listed = [orjson.loads(line) for line in bus.run("hosts", "list", "--json").stdout.splitlines()]
+    (read,) = [one for one in listed if one["host"] == host]
     assert (read["host"], read["role"], read["silent"]) == (host, "测试机", False)
     assert 0 < read["disk_free_bytes"] <= read["disk_total_bytes"]
+    assert {one[0] for one in await until(3, judged, bus)} == {"watch", "broker", "database"}
+    text = bus.run("hosts", "list").stdout
+    assert "broker-" in text
+    assert "大小 size" in text
     for program in ("watch", "worker"):
         assert bus.stop(program) == 0
     bus.query("UPDATE hosts SET read_at = now() - interval '3 hours' RETURNING 1")
@@ -51,7 +70,7 @@ async def test_watch_is_shown_by_hosts_list_and_marked_once_it_is_silent(bus: Bu
     assert "测试机" in line
     assert "3 h 前 ago  失联 silent" in line
     bus.query("UPDATE hosts SET read_at = now() + interval '3 hours', role = E'a\\nb\\x1b[31m' RETURNING 1")
-    (line,) = bus.run("hosts", "list").stdout.splitlines()
+    (line,) = [one for one in bus.run("hosts", "list").stdout.splitlines() if one.startswith(host)]
     assert r"a\u000ab\u001b[31m" in line
     assert line.endswith("时钟超前 clock ahead")
 

@@ -61,7 +61,15 @@ def _seen(rules: Mapping[str, AnyRule], state: AlertState | None, alert: Alert, 
     state = state or AlertState(alert=alert, severity=alert.severity or rule.severity, seen_at=now)
     opened_at = state.opened_at or (now if now - state.seen_at >= rule.open_after else None)
     severity = alert.severity or rule.severity
-    return replace(state, alert=alert, severity=severity, opened_at=opened_at, gone_at=None)
+    return replace(
+        state,
+        alert=alert,
+        severity=severity,
+        opened_at=opened_at,
+        gone_at=None,
+        # What has become worse is heard of anew.
+        opened_notified_at=None if severity < state.severity else state.opened_notified_at,
+    )
 
 
 def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertState:
@@ -73,7 +81,7 @@ def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertStat
 
 def _notified(state: AlertState, now: datetime) -> Change:
     if state.closed_at:
-        return Change(state=state, flip=Flip.CLOSED if state.opened_notified_at else None)
+        return Change(state=state, flip=Flip.CLOSED if state.notified_at else None)
     if not state.is_open or state.hidden_by or state.gone_at:
         return Change(state=state)
     if state.opened_notified_at is None:

@@ -26,7 +26,8 @@ RETURNING number"""
 _UPDATE: LiteralString = """
 UPDATE alerts SET severity = %(severity)s, alert = %(alert)s, opened_at = %(opened_at)s, gone_at = %(gone_at)s,
     closed_at = %(closed_at)s, hidden_by = %(hidden_by)s, notified_at = %(notified_at)s,
-    opened_notified_at = %(opened_notified_at)s, repeats = %(repeats)s, escalated_at = %(escalated_at)s
+    opened_notified_at = %(opened_notified_at)s, repeats = %(repeats)s, escalated_at = %(escalated_at)s,
+    acked_at = CASE WHEN acked_at < %(opened_notified_at)s THEN NULL ELSE acked_at END -- it has become worse since
 WHERE number = %(number)s RETURNING number"""
 _NOTICE: LiteralString = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at)
