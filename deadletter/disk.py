@@ -1,6 +1,6 @@
 """A disk as it was read and judged: which mark holds, by how much is used and by which mark held before. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -61,8 +61,8 @@ class Disk:
     """A disk as it was last judged.
 
     `seen_at`: when another reading was last there, `judged_at`: when somebody last looked, both by PostgreSQL's clock.
-    `growth`: bytes a second. `earliest_at` and `likely_at`: full, by the forecast. `backlog`: what waits for targets
-    on its host.
+    `growth`: bytes a second. `earliest_at` and `likely_at`: full, by the forecast. `targets`: those on its host, for
+    which `backlog` deliveries wait.
     """
 
     host: str
@@ -83,6 +83,7 @@ class Disk:
     sampled_at: datetime | None = None
     earliest_at: datetime | None = None
     likely_at: datetime | None = None
+    targets: Sequence[str] = ()
     backlog: int = 0
 
     @property

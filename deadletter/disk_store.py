@@ -26,6 +26,12 @@ SELECT 'postgresql' AS host, current_database() AS path, 'database' AS role, 'da
 _COLUMNS: LiteralString = """host, path, role, origin, read_at, seen_at, judged_at, total_bytes, used_bytes,
     inodes_total, inodes_free, read_only, mark, inode_mark, growth, sampled_at, earliest_at, likely_at"""
 _DISKS: LiteralString = f"SELECT {_COLUMNS} FROM disks ORDER BY host, path"  # noqa: S608 - our own columns
+_OF_TARGETS: LiteralString = f"""
+SELECT {_COLUMNS}, targets, CASE WHEN 'floor' IN (mark, inode_mark) THEN (
+    SELECT count(*) FROM deliveries WHERE state = 'waiting' AND target = ANY (targets)) ELSE 0 END AS backlog
+FROM disks d, LATERAL (SELECT ARRAY(SELECT target FROM delivery_targets t
+    WHERE t.host = d.host AND t.undeclared_at IS NULL ORDER BY target) AS targets) AS t
+ORDER BY host, path"""  # noqa: S608 - our own columns
 _STORE: LiteralString = f"""
 INSERT INTO disks ({_COLUMNS}) SELECT {_COLUMNS} FROM json_populate_recordset(null::disks, %s::json)
 ON CONFLICT (host, path) DO UPDATE SET ({_COLUMNS}) = ROW (excluded.*)"""  # noqa: S608 - our own columns
@@ -49,6 +55,13 @@ async def all_disks(connection: Connection) -> list[Disk]:
     """Read every disk as it was last judged."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_DISKS)).fetchall()
+    return [_disk(row) for row in rows]
+
+
+async def disks_with_targets(connection: Connection) -> list[Disk]:
+    """Read every disk with the targets on its host and, at its floor, what waits for them."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(_OF_TARGETS)).fetchall()
     return [_disk(row) for row in rows]
 
 
@@ -112,6 +125,4 @@ def _disk(row: Mapping[str, Any]) -> Disk:
 
 
 def _row(disk: Disk) -> dict[str, Any]:
-    row = asdict(disk)
-    del row["backlog"]
-    return row
+    return {name: value for name, value in asdict(disk).items() if name not in ("targets", "backlog")}

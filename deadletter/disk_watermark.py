@@ -12,7 +12,7 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from deadletter.disk import INTAKE_ROLES, Disk, Mark
-from deadletter.disk_store import all_disks
+from deadletter.disk_store import all_disks, disks_with_targets
 
 SILENT_AFTER: Final = timedelta(seconds=40)  # four readings
 SOON: Final = timedelta(hours=24)
@@ -81,9 +81,12 @@ def _consequence(disk: Disk) -> Text:
             ";来自外部的写入已停止(503),SLA、告警和死信照常;降到高水位以下后自动恢复",
             "; intake is stopped (503), SLA, alerts and letters go on; it resumes by itself below the high mark",
         )
+    if not disk.targets:
+        return Text("", "")
+    names = ", ".join(disk.targets)
     return Text(
-        f";发往这台主机的投递已暂停,积压 {disk.backlog} 条保留;降到高水位以下后自动恢复",
-        f"; deliveries to its targets are paused, {disk.backlog} wait; they resume by themselves below the high mark",
+        f";发往 {names} 的投递已暂停,积压 {disk.backlog} 条保留;降到高水位以下后自动恢复",
+        f"; deliveries to {names} are paused, {disk.backlog} wait; they resume by themselves below the high mark",
     )
 
 
@@ -114,7 +117,7 @@ DISK_WATERMARK: Final = AlertRule(
     name=RuleName.DISK_WATERMARK,
     severity=Severity.P2,
     title=Text("磁盘达到水位", "a disk has reached a mark"),
-    read=all_disks,
+    read=disks_with_targets,
     evaluate=_reached,
     fires=lambda now: [_disk(now, used_bytes=9.1e10, mark=Mark.FLOOR)],
     quiet=lambda now: [_disk(now, used_bytes=7.4e10)],

@@ -167,6 +167,7 @@ async def _import(core: "Core", file: Path, ordered: "OrderedRows", show: "Show"
     from adapters.history import imports
     from adapters.history.importer import Summary, import_history
     from bus.domain.errors import StoreUnavailable
+    from bus.intake.disk_floor import DiskFloor
     from bus.postgres.pool import in_transaction
 
     number = await in_transaction(core.pool, imports.begin, core.keys, ordered.table.map.source, file.name)
@@ -177,8 +178,9 @@ async def _import(core: "Core", file: Path, ordered: "OrderedRows", show: "Show"
         done = summary
         show(summary)
 
+    dispatcher = dataclasses.replace(core.dispatcher, admit=DiskFloor(pool=core.pool).admit)
     try:
-        done = await import_history(ordered, core.dispatcher, core.refused, number=number, on_progress=remember)
+        done = await import_history(ordered, dispatcher, core.refused, number=number, on_progress=remember)
     finally:
         with suppress(StoreUnavailable):
             await in_transaction(core.pool, imports.end, number, done)

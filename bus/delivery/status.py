@@ -38,9 +38,10 @@ WITH waiting AS (
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
-       oldest_at, paused, coalesce(failures, 0) AS failures, not_before, coalesce(asked_wait, false) AS asked_wait,
-       undeclared_at, last_failure
-FROM delivery_targets FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
+       oldest_at, coalesce(paused, why) AS paused, coalesce(failures, 0) AS failures, not_before,
+       coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure
+FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
+    FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) LEFT JOIN last USING (target) ORDER BY target"""
 
 

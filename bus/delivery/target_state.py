@@ -10,7 +10,10 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
-_READ = "SELECT paused, resumed_at, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"
+_READ = """
+SELECT coalesce(paused, (SELECT why FROM targets_at_floor f WHERE f.target = t.target)), resumed_at, failures,
+    not_before, asked_wait
+FROM delivery_targets t WHERE target = %s"""
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
 _HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
 _PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"

@@ -69,12 +69,15 @@ class BreakerPolicy(FileModel):
 class TargetConfig(FileModel):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
+    `host`: that it lives on, as its watch names it; while a disk there is at its floor nothing is delivered.
+
     `discard`: kinds of failure after which an event is discarded, not kept as a dead letter. "all" is allowed for
     events and kinds.
     """
 
     adapter: str
     events: Events
+    host: str = ""
     concurrency: int = Field(4, ge=1, le=64)
     rate_per_s: float = Field(50, gt=0, le=10_000, allow_inf_nan=False)
     attempt_timeout: Annotated[timedelta, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=10))] = timedelta(

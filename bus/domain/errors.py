@@ -51,6 +51,14 @@ class StoreUnavailable(Transient):
     """PostgreSQL cannot take the transaction now; nothing was appended."""
 
 
+class IntakeStopped(Transient):
+    """Nothing is taken in for now, neither here nor by a spool: a disk has no room. The text names it."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
 class DatabaseNotPrepared(StoreUnavailable):
     """A table or column of this version is missing, until somebody runs `ticketbus prepare`."""
 

@@ -1,6 +1,6 @@
 """Dispatch: loads a batch's state, lets the domain decide, appends. The only writer of events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,21 +27,28 @@ def new_event_id() -> EventId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """Decides batches against a store. `committed` is called after each commit that appended something."""
+    """Decides batches against a store. `committed` is called after each commit that appended something.
+
+    `admit` is asked before each batch of what comes from outside; it raises Transient while that must wait.
+    """
 
     store: Store
     rules: Rules
     now: Callable[[], datetime] = utc_now
     new_event_id: Callable[[], EventId] = new_event_id
     committed: Callable[[], None] = lambda: None
+    admit: Callable[[], Awaitable[None]] | None = None
 
     async def dispatch(self, requests: Sequence[Request]) -> list[Outcome]:
         """Decide a batch in one transaction; outcomes stand in the order of the requests.
 
-        Idempotent per command id. Blocks on the database only. Raises StoreUnavailable, nothing appended.
+        Idempotent per command id. Blocks on the database only. Raises StoreUnavailable, and what `admit` raises:
+        nothing is appended then.
         """
         if not requests:
             return []
+        if self.admit:
+            await self.admit()
         try:
             settled = await self._settled(requests)
         except CommandRaced:  # now the other's answer is known: a repeat, or the refusal of a key used twice

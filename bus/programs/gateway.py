@@ -41,6 +41,7 @@ from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
+from bus.intake.disk_floor import DiskFloor
 from bus.journey.journey import journey
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
@@ -148,7 +149,10 @@ def _app(
     hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
     files = _files(core)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
-    writes = WriteSide(group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused)
+    floor = DiskFloor(pool=core.pool)
+    writes = WriteSide(
+        group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
+    )
     features: Sequence[Feature] = [
         ticket_routes(writes),
         read_routes(
@@ -180,6 +184,7 @@ def _app(
         sent_events.write_for_ever,
         core.relay.run,
         files.delete_for_ever,
+        floor.run,
         *alerting,
     )
     return make_app(

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bus.aio import unless
@@ -15,6 +15,7 @@ from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import report_target_status
 from bus.delivery.targets_config import TargetsConfig
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
+from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
@@ -120,8 +121,8 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
-        declared = [*targets.targets]
-        tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
+        declared, hosts = [*targets.targets], {name: one.host for name, one in targets.targets.items()}
+        tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared, hosts))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
@@ -157,8 +158,9 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
 
 
 def _dispatching(core: Core, name: str, topic: str, translator: RecordTranslator) -> Stage:
+    dispatcher = replace(core.dispatcher, admit=DiskFloor(pool=core.pool).admit)
     handler = DispatchHandler(
-        name=name, translator=translator, dispatcher=core.dispatcher, refused=core.refused, know=core.schemas.know
+        name=name, translator=translator, dispatcher=dispatcher, refused=core.refused, know=core.schemas.know
     )
     return stage_of(name, topic, handler, namespace=core.settings.namespace)
 

@@ -34,9 +34,20 @@ def test_disk_watermark_is_one_alert_a_disk_worse_by_mark(mark: Mark, severity: 
 
 
 def test_disk_watermark_names_host_path_backlog_and_the_clock_time_when_it_is_full() -> None:
-    disk = replace(DISK, mark=Mark.FLOOR, backlog=23, earliest_at=NOW + HOUR, likely_at=NOW + 2 * HOUR)
+    disk = replace(
+        DISK, mark=Mark.FLOOR, targets=["crm", "erp"], backlog=23, earliest_at=NOW + HOUR, likely_at=NOW + 2 * HOUR
+    )
     (alert,) = DISK_WATERMARK.evaluate([disk], NOW)
-    for words in ("crm-1", "/data", "91.0%", "9.0 GiB", "积压 23 条", "预计 11-28 18:00 写满", "最早 11-28 17:00"):
+    for words in (
+        "crm-1",
+        "/data",
+        "91.0%",
+        "9.0 GiB",
+        "crm, erp",
+        "积压 23 条",
+        "预计 11-28 18:00 写满",
+        "最早 11-28 17:00",
+    ):
         assert words in alert.zh
     assert "full at 11-28 10:00, at the earliest 11-28 09:00 UTC" in alert.en
     (of_broker,) = DISK_WATERMARK.evaluate([replace(disk, role="broker")], NOW)

@@ -88,6 +88,7 @@ class Gateway:
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     url: str = ""
+    check: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         """Put it together."""
@@ -113,7 +114,12 @@ class Gateway:
     def features(self) -> Sequence[Feature]:
         """Make the routes that the program serves, on these parts."""
         writes = WriteSide(
-            group=self.group, store=self.store, in_flight=self.in_flight, spool=self.spool, refused=self.refused
+            group=self.group,
+            store=self.store,
+            in_flight=self.in_flight,
+            spool=self.spool,
+            refused=self.refused,
+            check=lambda: self.check(),  # noqa: PLW0108 - a test may put another in its place
         )
         return [
             ticket_routes(writes),

@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from adapters.crm.adapter import CrmAdapter
 from adapters.crm.signature import secret, sign
+from bus.domain.errors import IntakeStopped
+from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
@@ -107,6 +109,23 @@ async def test_intake_of_a_delivery_half_refused_the_accepted_half_stands_and_th
     assert [one["answer"] for one in answer.json()["results"]] == ["opened", "refused", "changed"]
     [kept] = gateway.refused.kept.values()
     assert (kept.origin_ref, kept.ticket_id) == ("d1#1", answer.json()["results"][0]["ticket_id"])
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_intake_of_a_full_disk_is_refused_and_not_spooled_around(gateway: Gateway, away: bool) -> None:
+    def check() -> None:
+        raise IntakeStopped(Text("磁盘已到停写线", "the disk is at its floor"))
+
+    gateway.check, gateway.store.away = check, away
+    answers = [
+        await deliver(gateway, "open"),
+        await gateway.post("/v1/tickets", OPENING),
+        await gateway.post("/v1/tickets/T20261122-000001/note", {"text": "x"}),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "disk_floor")
+        assert (answer.json()["detail"], answer.headers["retry-after"]) == ("磁盘已到停写线", "30")
+    assert (gateway.spool.spooled, gateway.store.log) == ([], {})
 
 
 async def test_intake_while_postgres_is_away_intake_goes_to_kafka_and_is_dispatched_later_under_its_trace(

@@ -6,6 +6,8 @@ import pytest
 
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, Note, Request
+from bus.domain.errors import IntakeStopped
+from bus.domain.text import Text
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from tests.domain.given import request
@@ -60,3 +62,13 @@ async def test_dispatch_the_relay_is_not_woken_for_refusals_and_repeats(dispatch
     assert isinstance(repeat, Accepted)
     assert repeat.repeated
     assert bell.rung == 1
+
+
+async def test_dispatch_what_is_not_admitted_has_no_effect(bell: Bell) -> None:
+    async def admit() -> None:
+        raise IntakeStopped(Text("停写", "at its floor"))
+
+    store = MemoryStore()
+    with pytest.raises(IntakeStopped):
+        await Dispatcher(store=store, rules=RULES, committed=bell, admit=admit).dispatch(wanted(OPEN))
+    assert (store.log, bell.rung) == ({}, 0)

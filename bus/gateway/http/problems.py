@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from bus.domain.errors import BusError, CommandRefused, MalformedInput, Refusal, Transient
+from bus.domain.errors import BusError, CommandRefused, IntakeStopped, MalformedInput, Refusal, Transient
 from bus.domain.text import Text
 
 RETRY_AFTER_S = 5
+FLOOR_RETRY_AFTER_S = 30  # a disk is not emptied in a moment
 OURSELVES = "service"
 """The field of what is no fault of the caller's: nothing that was sent need be changed."""
 
@@ -99,7 +100,8 @@ def problem(error: BusError, trace_id: str) -> Response:
     status = status_of(error)
     headers = dict(error.headers) if isinstance(error, HttpProblem) else {}
     if status == 503:
-        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+        seconds = FLOOR_RETRY_AFTER_S if isinstance(error, IntakeStopped) else RETRY_AFTER_S
+        headers.setdefault("Retry-After", str(seconds))
     content = body_of(error, trace_id)
     if "ticket_trace_id" in content:
         headers["Ticket-Trace-Id"] = content["ticket_trace_id"]
@@ -116,6 +118,8 @@ def _described(error: BusError) -> tuple[str, str, Text]:
     match error:
         case HttpProblem() | Refusal():
             return error.code, error.field, error.text
+        case IntakeStopped(text=text):
+            return "disk_floor", OURSELVES, text
         case Transient():
             return "unavailable", OURSELVES, _UNAVAILABLE
         case _:

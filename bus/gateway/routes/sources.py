@@ -117,7 +117,7 @@ class _SourceHandlers:
         note_fields(name, requests)
         key, commands = (name, received.delivery_id), [request.command_id for request in requests]
         field = requests[0].key_field if requests else "delivery_id"
-        async with self.writes.in_flight.claim(key, self.writes.store, commands, field):
+        async with self.writes.claim(key, commands, field):
             if await self.waits(name):
                 return await spooled(self.writes.spool, received)
             try:

@@ -100,7 +100,7 @@ class _TicketHandlers:
                     ticket_id=ticket_id,
                 ),
             )
-            async with writes.in_flight.claim(request.command_id, writes.store, [request.command_id]):
+            async with writes.claim(request.command_id, [request.command_id]):
                 return accepted_response(await _committed(writes.group, request))
         except Refusal as refusal:
             about = None if refusal.code == "not_yours" else ticket_id  # whose it is not adds nothing to its journey
