@@ -67,6 +67,9 @@ def watch(
     paths: Annotated[
         list[Path] | None, typer.Option("--path", help="A directory whose disk is read; as many as you like.")
     ] = None,
+    ballast: Annotated[
+        int, typer.Option("--ballast", min=0, metavar="MIB", help="MiB held back on each disk, freed at its floor.")
+    ] = 0,
     data: Data = None,
 ) -> None:
     """Send this host's heartbeat and the readings of its disks every 10 seconds, until SIGTERM.
@@ -82,7 +85,7 @@ def watch(
 
     settings = resolved(data)
     configure("watch", level=settings.log_level)
-    run(run_watch(settings, host=host, role=role, paths=paths or ()))
+    run(run_watch(settings, host=host, role=role, paths=paths or (), ballast_bytes=ballast * 1024**2))
 
 
 @commands.command()

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import structlog
 
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.clients import HeldProducer
+from bus.programs.ballast import hold
 from bus.settings import Settings
 from bus.wire.codec import Codec
+from deadletter.disk import DiskMarks
 from schemas.messages import HostRead
 from schemas.topics import HOSTS, physical
 
@@ -23,11 +25,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedHost:
-    """A host as its readings name it: what it is for, and the directories whose disks are read."""
+    """A host as its readings name it: what it is for, and the directories whose disks are read.
+
+    `ballast_bytes` are held back on each disk until it is at its floor, by these marks.
+    """
 
     name: str
     role: str
     paths: Sequence[Path]
+    ballast_bytes: int = 0
+    marks: DiskMarks = field(default_factory=DiskMarks)
 
 
 def read_disk(host: WatchedHost, path: Path, at: datetime) -> HostRead:
@@ -82,6 +89,8 @@ async def watch(settings: Settings, codec: Codec, host: WatchedHost, now: Callab
     try:
         while True:
             readings = [*read_host(host, now())]
+            for one in readings if host.ballast_bytes else ():
+                await asyncio.to_thread(hold, Path(one.path), one, host.ballast_bytes, host.marks)
             try:
                 async with held.sending(PERIOD_S) as producer:
                     for one in readings:

@@ -9,6 +9,7 @@ from bus.aio import unless, until_one_ends
 from bus.alerts.log_sink import log_alert
 from bus.app import open_core
 from bus.intake.dispatch import utc_now
+from bus.programs.disk_watch import disk_marks
 from bus.programs.host_watch import WatchedHost, watch
 from bus.programs.lifecycle import FOR_EVER, stop_on_signals
 from bus.programs.registry_watch import watch_registry
@@ -17,7 +18,9 @@ from bus.settings import Settings
 from bus.wire.codec import Codec
 
 
-async def run_watch(settings: Settings, *, host: str = "", role: str = "", paths: Sequence[Path] = ()) -> None:
+async def run_watch(
+    settings: Settings, *, host: str = "", role: str = "", paths: Sequence[Path] = (), ballast_bytes: int = 0
+) -> None:
     """Send readings of the paths' disks, and watch the registry, until SIGTERM or Ctrl-C.
 
     What is not given: the operating system's name, the role that the settings say, the disk of the data directory.
@@ -27,7 +30,14 @@ async def run_watch(settings: Settings, *, host: str = "", role: str = "", paths
     codec = await unless(stopping, _load_codec(settings))
     if codec is not None:
         data = settings.data if settings.data.exists() else Path(settings.data.anchor)
-        watched = WatchedHost(name=host or socket.gethostname(), role=role or settings.host_role, paths=paths or [data])
+        role, marks = role or settings.host_role, disk_marks(settings)
+        watched = WatchedHost(
+            name=host or socket.gethostname(),
+            role=role,
+            paths=paths or [data],
+            ballast_bytes=ballast_bytes,
+            marks=marks.get(role) or marks[""],
+        )
         works = [watch(settings, codec, watched, utc_now)]
         if registry := registry_of(settings):
             works.append(watch_registry(registry, log_alert))
