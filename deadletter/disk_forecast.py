@@ -11,7 +11,7 @@ SAMPLES_MIN: Final = 10
 SPAN_MIN: Final = timedelta(minutes=3)
 SHORT: Final = timedelta(minutes=10)
 LONG: Final = timedelta(hours=1)
-DROP_SHARE: Final = 0.01  # of the disk: a fall by more is a clean-up
+DROP_SHARE: Final = 0.002  # of the disk: a fall by more is a clean-up, of a log that rotates too
 DROP_INCREMENTS: Final = 6  # times the usual change from reading to reading: noise is no clean-up
 DROPS_MIN: Final = 3  # from so many clean-ups on their peaks say whether the disk fills
 POINTS_MAX: Final = 120  # of a slope: 7,140 pairs, under 2 ms

@@ -189,8 +189,10 @@ def _host_silent(disks: Disks) -> Alert:
     return Alert(
         rule=RuleName.HOST_SILENT,
         about=last.host,
-        zh=f"主机 {last.host}{role} 自 {clock(last.seen_at)} 起没有读数:主机或其 ticketbus watch 已停,磁盘状况未知",
-        en=f"{last.host} was last read at {last.seen_at:%H:%M:%S} UTC: it or its `ticketbus watch` is down",
+        zh=f"主机 {last.host}{role} 自 {clock(last.seen_at)} 起没有读数:"
+        "主机或其 ticketbus watch 已停,或连不上 Kafka,磁盘状况未知",
+        en=f"{last.host} was last read at {last.seen_at:%H:%M:%S} UTC: it, its `ticketbus watch` or its way to Kafka "
+        "is down",
         mend=f"ticketbus watch  # on {last.host}; 已下线: ticketbus hosts remove {quote(last.host)}",
         facts={"host": last.host, "role": last.role},
     )

@@ -1,5 +1,6 @@
 """The forecast of a full disk: right about what fills, silent about clean-ups, bursts, steps and noise."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
@@ -57,6 +58,22 @@ def test_forecast_of_a_burst_ends_when_the_burst_has_ended_for_ten_minutes() -> 
     while_it_lasts = forecast(samples(lambda n: shares(n, 0)), NOW)
     assert while_it_lasts is not None, "nobody knows yet that it ends"
     assert forecast(samples(lambda n: shares(n, 21)), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        lambda n: 0.8 + 0.01 * (n % 120 / 120),  # a log on a small disk, rotated each hour
+        lambda n: 0.5 + 0.06 * (n % 240 / 240),  # a store that compacts every two hours
+        lambda n: 0.7 + 0.05 * min(1.0, max(0.0, (n - 700) / 6)),  # package lists, fetched within three minutes
+    ],
+)
+@pytest.mark.parametrize("seen", [706, 720])
+def test_forecast_of_what_other_tools_raised_false_alarms_about_is_none(
+    shares: Callable[[int], float], seen: int
+) -> None:
+    found = forecast(samples(shares, seen=seen), NOW)
+    assert found is None or found.likely - NOW > DAY
 
 
 def test_forecast_needs_ten_readings_and_three_minutes_since_the_last_clean_up() -> None:
