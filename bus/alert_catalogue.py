@@ -8,7 +8,8 @@ from bus.alerts.rules.programs import TASK_FAILED, no_worker
 from bus.alerts.rules.reported import REPORTED
 from bus.stage_names import STAGES
 from deadletter.disk_watermark import DISK_RULES
+from deadletter.topic_mismatch import TOPIC_MISMATCH
 
 RULES: Final[Mapping[str, AnyRule]] = {
-    rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *DISK_RULES, *REPORTED)
+    rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *DISK_RULES, TOPIC_MISMATCH, *REPORTED)
 }

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")
+    topics_allowed_file: Path | None = Field(
+        None, description="YAML of undeclared topics that may be used, each with why"
+    )
     alerts_file: Path | None = Field(None, description="YAML of the channels that alerts go to, and of their routes")
     webhook_secrets: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'

@@ -21,4 +21,5 @@ class RuleName(StrEnum):
     DISK_FILLING = "disk_filling"  # a disk will be full within a day
     DISK_READ_ONLY = "disk_read_only"  # a disk is mounted so that nobody can write
     HOST_SILENT = "host_silent"  # no reading of a host, or of one of its disks
+    TOPIC_MISMATCH = "topic_mismatch"  # a topic is used that nobody declares
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL

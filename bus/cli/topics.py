@@ -9,7 +9,9 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from bus.settings import Settings
     from schemas.acls import Acl
+    from schemas.topics import Contract
 
 Sources = Annotated[
     list[str] | None, typer.Option("--source", metavar="NAME", help="A system that writes ticket.commands; repeatable.")
@@ -106,11 +108,16 @@ def list_acls(
 @commands.command()
 def check(
     live: Annotated[
-        bool, typer.Option("--live", help="Hold the broker's topics and the registry's schemas against it too.")
+        bool,
+        typer.Option("--live", help="Hold topics, schemas and the subscriptions of those who run against it too."),
     ] = False,
     data: Data = None,
 ) -> None:
     """Check the contract itself; with --live, the broker and the schema registry as well. Exits 1 on a difference.
+
+    Live, it also lists undeclared topics, and who subscribes to one: members of consumer groups now (those of the
+    protocol of KIP-848 no broker tells of), clients that the gateway refused in the last ten minutes. Each with the
+    nearest declared name and what mends it. TICKETBUS_TOPICS_ALLOWED_FILE names what may be, and why.
 
     In the registry each record's latest version is to be this program's schema, and its compatibility level the
     bus's own.
@@ -128,11 +135,27 @@ def check(
     differences = run(topic_differences(settings, contract)) if settings else []
     if settings and (registry := registry_of(settings)):
         differences += [str(one.text) for one in run(schema_differences(registry))]
+    if settings:
+        differences += run(_mismatch_lines(settings, contract))
     for one in differences:
         echo(one)
     if differences:
         raise typer.Exit(1)
     echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))
+
+
+async def _mismatch_lines(settings: "Settings", contract: "Contract") -> list[str]:
+    from bus.app import require
+    from bus.consistency.mismatch_store import read_mismatches
+    from bus.consistency.topic_mismatch import MismatchKind, allowed_topics
+    from bus.postgres.pool import connected, open_pool
+    from bus.programs.topic_watch import live_mismatches
+    from deadletter.topic_mismatch import mend_of, mismatch_text, severity_of
+
+    found = await live_mismatches(settings, contract, allowed_topics(settings.topics_allowed_file))
+    async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
+        found += [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
+    return [f"{severity_of(one).value.upper()} {mismatch_text(one)}  → {mend_of(one)}" for one in found]
 
 
 def _acls(namespace: str, sources: Iterable[str] | None, subscribers: Iterable[str] | None) -> "tuple[Acl, ...]":

@@ -65,6 +65,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         of="closed_at IS NOT NULL",
         what="closed alerts, with what was sent of them",
     ),
+    "topic_mismatches": RowLifetime(days=30, since="last_at", what="undeclared topics that somebody used"),
     "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
     "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
     "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),

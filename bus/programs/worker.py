@@ -9,6 +9,7 @@ from typing import Any
 from bus.aio import unless
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
+from bus.consistency.topic_mismatch import allowed_topics
 from bus.delivery.declarations import keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
@@ -31,6 +32,7 @@ from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
+from bus.programs.topic_watch import watch_topics
 from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
@@ -70,6 +72,7 @@ async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -
     """
     targets = targets_config_of(settings)
     sources(settings)
+    allowed_topics(settings.topics_allowed_file)
     days_kept(settings.keep_days)
     if DELIVERY in names:
         await check_targets(settings, targets)
@@ -112,6 +115,7 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
         ),
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
+    tasks["topics"] = lambda: unless(stopping, watch_topics(core.settings, core.contract, core.pool))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:

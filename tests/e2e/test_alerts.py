@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 import yaml
+from websockets.asyncio.client import connect
 
 from adapters.simulators.wecom_robot import WecomRobotSimulator
-from tests.bus_under_test import Bus, eventually
+from bus.kafka.clients import make_consumer
+from schemas.topics import physical
+from tests.bus_under_test import TOKEN, Bus, eventually
 
 WITHIN_S = 30.0
 ROBOT = "WECOM_ROBOT_URL"
@@ -53,3 +56,47 @@ async def test_alerts_selftest_fires_every_rule_through_to_the_robot(bus: Bus, r
     assert done.returncode == 0, done.stdout + done.stderr
     assert "BAD" not in done.stdout
     assert any("【演练】" in text for _, text in robot.messages)
+
+
+async def test_alerts_a_misspelled_subscription_is_heard_of_with_client_and_host(
+    bus: Bus, robot: WecomRobotSimulator
+) -> None:
+    bus.start("worker")
+    await _beats(bus, "worker")
+    topic = physical(bus.settings.namespace, "ticket.assigns")
+    group = f"{bus.settings.namespace}.bi"
+    consumer = make_consumer(bus.settings, group_id=group, client_id="bi-dashboard")
+    await consumer.start()
+    try:
+        consumer.subscribe([topic])  # aiokafka tells a consumer nothing of it from here on
+        await heard(robot, f"【P1 告警】使用了未声明的主题:{group} → {topic}")
+        [text] = [text for _, text in robot.messages if topic in text]
+        assert f"是否指 {topic[:-1]}?" in text
+        assert "bi-dashboard @ 127.0.0.1 (bi-dashboard-" in text
+        checked = await asyncio.to_thread(bus.run, "topics", "check", "--live")
+        assert checked.returncode == 1
+        assert f"did you mean {topic[:-1]}?" in checked.stdout
+    finally:
+        await consumer.stop()
+
+
+async def test_alerts_a_refused_websocket_subscription_is_heard_of_with_its_client(
+    bus: Bus, robot: WecomRobotSimulator
+) -> None:
+    bus.start("gateway")
+    await bus.ready()
+    url = f"{bus.url.replace('http', 'ws')}/v1/stream?topics=ticket.assigns"
+    for _ in range(2):
+        async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None) as ws:
+            await ws.recv()
+    await heard(robot, "→ ticket.assigns")
+    assert bus.query("SELECT topic, nearest, times FROM topic_mismatches WHERE kind = 'stream'") == [
+        ("ticket.assigns", "ticket.assign", 2)
+    ]
+
+
+async def _beats(bus: Bus, program: str) -> None:
+    async def there() -> bool:
+        return bool(bus.query("SELECT 1 FROM programs WHERE program = %s", program))
+
+    await eventually(there, what=lambda: bus.last_words(program))

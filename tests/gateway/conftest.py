@@ -85,6 +85,7 @@ class Gateway:
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which tickets a name is of, newest first."""
+    refused_subscriptions: list[tuple[str, str, str]] = field(default_factory=list)
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     url: str = ""
@@ -134,7 +135,13 @@ class Gateway:
             deadletter_routes(self.dead_letters, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
-            stream_routes(self.hub, CONTRACT, self.pushes, per_client=self.streams_per_client),
+            stream_routes(
+                self.hub,
+                CONTRACT,
+                self.pushes,
+                lambda *refused: self.refused_subscriptions.append(refused),
+                per_client=self.streams_per_client,
+            ),
             engineer_push_routes(None),
         ]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -36,14 +36,16 @@ PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
 QUERY = ("topics", "cursor")
+NoteRefused = Callable[[str, str, str], None]
+"""Note the client, the undeclared topic that it asked for and the nearest declared one; never blocks or fails."""
 log = structlog.get_logger()
 
 
 def stream_routes(
-    hub: StreamHub, contract: Contract, sent_events: SentEventLog, *, per_client: int = PER_CLIENT
+    hub: StreamHub, contract: Contract, sent_events: SentEventLog, refused: NoteRefused, *, per_client: int = PER_CLIENT
 ) -> Sequence[StreamRoute]:
-    """Make the route; what is sent is noted in `sent_events`, one client has at most `per_client` streams. Pure."""
-    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, per_client).stream)]
+    """Make the route; what is sent and refused is noted, one client has at most `per_client` streams. Pure."""
+    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, refused, per_client).stream)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class _StreamHandlers:
     hub: StreamHub
     contract: Contract
     sent_events: SentEventLog
+    refused: NoteRefused
     per_client: int
     _open: Counter[str] = field(default_factory=Counter)
 
@@ -67,7 +70,7 @@ class _StreamHandlers:
         self._open[client.name] += 1
         try:
             await accept(ws)
-            topics = _topics(ws, self.contract)
+            topics = self._topics(ws, client)
             log.info("subscribed", client=client.name, topics=topics)
             subscriber = await self._subscriber(ws, topics)
             try:
@@ -83,6 +86,25 @@ class _StreamHandlers:
             return
         finally:
             self._open[client.name] -= 1
+
+    def _topics(self, ws: WebSocket, client: Client) -> list[str]:
+        names = [name for name in query_of(ws, QUERY).get("topics", "").split(",") if name]
+        if not names:
+            zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
+            raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=self.contract.public())
+        for name in names:
+            if name not in self.contract.public():
+                metrics.STREAM_UNKNOWN_TOPIC.inc()
+                close = self.contract.nearest(name)
+                self.refused(client.name, name, close)
+                shown = name[:SHOWN_CHARS_MAX]
+                log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
+                zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
+                zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
+                raise HttpProblem(
+                    404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public()
+                )
+        return list(dict.fromkeys(names))
 
     async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
         cursor = query_of(ws).get("cursor", "")
@@ -141,23 +163,6 @@ class _StreamHandlers:
                                 pushed_at=now(),
                             )
                         )
-
-
-def _topics(ws: WebSocket, contract: Contract) -> list[str]:
-    names = [name for name in query_of(ws, QUERY).get("topics", "").split(",") if name]
-    if not names:
-        zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
-        raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=contract.public())
-    for name in names:
-        if name not in contract.public():
-            metrics.STREAM_UNKNOWN_TOPIC.inc()
-            close = contract.nearest(name)
-            shown = name[:SHOWN_CHARS_MAX]
-            log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
-            zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
-            zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
-            raise HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=contract.public())
-    return list(dict.fromkeys(names))
 
 
 async def _write(ws: WebSocket, frames: Sequence[Frame]) -> None:
