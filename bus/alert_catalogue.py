@@ -6,10 +6,21 @@ from typing import Final
 from bus.alerts.rule import AnyRule
 from bus.alerts.rules.programs import TASK_FAILED, no_worker
 from bus.alerts.rules.reported import REPORTED
+from bus.alerts.rules.stages import STAGE_STOPPED
+from bus.alerts.rules.targets import TARGETS
 from bus.stage_names import STAGES
+from deadletter.alert_rules import DEAD_LETTERS
 from deadletter.disk_watermark import DISK_RULES
 from deadletter.topic_mismatch import TOPIC_MISMATCH
 
-RULES: Final[Mapping[str, AnyRule]] = {
-    rule.name.value: rule for rule in (no_worker(STAGES), TASK_FAILED, *DISK_RULES, TOPIC_MISMATCH, *REPORTED)
-}
+_ALL: Final = (
+    no_worker(STAGES),
+    TASK_FAILED,
+    DEAD_LETTERS,
+    *TARGETS,
+    STAGE_STOPPED,
+    *DISK_RULES,
+    TOPIC_MISMATCH,
+    *REPORTED,
+)
+RULES: Final[Mapping[str, AnyRule]] = {rule.name.value: rule for rule in _ALL}

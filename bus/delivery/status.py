@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from bus.delivery import metrics
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
 
 TELL_EVERY_S = 10.0
 log = structlog.get_logger()
@@ -43,6 +43,35 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) LEFT JOIN last USING (target) ORDER BY target"""
+
+# Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.
+_STATES = b"""
+SELECT target, paused, failures, not_before, asked_wait, coalesce(overdue, 0) AS overdue, overdue_since
+FROM delivery_targets LEFT JOIN (
+    SELECT target, count(*) AS overdue, min(overdue_at) AS overdue_since FROM deliveries
+    WHERE state = 'waiting' AND overdue_at IS NOT NULL GROUP BY target) late USING (target)
+WHERE undeclared_at IS NULL ORDER BY target"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """Why a declared target gets nothing now: its pause, its breaker, and what its engineers' app has not taken.
+
+    `overdue_since`: when the first of the `overdue` pushes became so; None without any.
+    """
+
+    target: str
+    paused: str | None
+    failures: int
+    not_before: datetime | None
+    asked_wait: bool
+    overdue: int
+    overdue_since: datetime | None
+
+    @property
+    def breaker_open(self) -> bool:
+        """Say whether only probes go there: it is held for its failures, not for a wait that it asked for."""
+        return self.failures > 0 and self.not_before is not None and not self.asked_wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +104,12 @@ class TargetStatus:
     def listed(self) -> bool:
         """Say whether it is of interest: a target that is no longer declared is, as long as something waits for it."""
         return self.undeclared_at is None or self.waiting + self.parked > 0
+
+
+async def target_states(connection: Connection) -> list[TargetState]:
+    """Read the states of all declared targets, by name; cheap, whatever waits."""
+    async with connection.cursor(row_factory=class_row(TargetState)) as cursor:
+        return await (await cursor.execute(_STATES)).fetchall()
 
 
 async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetStatus]:

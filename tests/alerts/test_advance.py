@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert, Severity
-from bus.alerts.engine.advance import ESCALATE_AFTER, REPEAT_EVERY, REPEATS_MAX, Change, advance
+from bus.alerts.engine.advance import ESCALATE_AFTER, NEWS_EVERY, REPEAT_EVERY, REPEATS_MAX, Change, advance
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
@@ -176,3 +176,20 @@ def test_advance_a_silent_host_hides_its_own_disks_alone() -> None:
     heard = rounds.hold(NOW, alert(RuleName.HOST_SILENT, "crm-1"), *disks)
     assert {one.state.alert.about for one in heard if one.flip} == {"crm-1", "crm-10 /data"}
     assert rounds.known["disk_watermark", "crm-1 /data"].hidden_by == "host_silent|crm-1"
+
+
+def test_advance_what_comes_while_it_is_open_is_heard_once_in_ten_minutes_acknowledged_or_not() -> None:
+    rounds = Rounds()
+
+    def letters(newest_at: datetime) -> Alert:
+        return replace(alert(RuleName.DEAD_LETTER), newest_at=newest_at.timestamp())
+
+    opened = [("letter", Flip.OPENED)]
+    assert rounds.flips(NOW, letters(NOW)) == opened
+    rounds.known["letter", "erp"] = replace(rounds.known["letter", "erp"], acked_at=NOW)
+    assert rounds.flips(NOW + NEWS_EVERY, letters(NOW)) == [], "nothing has come"
+    another = NOW + NEWS_EVERY + SECOND
+    assert rounds.flips(another, letters(another)) == opened
+    third = another + SECOND
+    assert rounds.flips(third, letters(third)) == [], "they heard a second ago"
+    assert rounds.flips(another + NEWS_EVERY, letters(third)) == opened

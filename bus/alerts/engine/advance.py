@@ -17,6 +17,7 @@ REPEAT_EVERY: Final[Mapping[Severity, timedelta]] = {
     Severity.P3: timedelta(hours=24),
 }
 REPEATS_MAX: Final = 5
+NEWS_EVERY: Final = timedelta(minutes=10)  # of an open alert about which more has come, acknowledged or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ def _notified(state: AlertState, now: datetime) -> Change:
         return Change(state=state)
     if state.opened_notified_at is None:
         return Change(state=replace(state, opened_notified_at=now, notified_at=now), flip=Flip.OPENED)
+    if _has_news(state, now):
+        return Change(state=replace(state, notified_at=now), flip=Flip.OPENED)
     if state.acked_at or state.drill:
         return Change(state=state)
     if state.severity is Severity.P1 and not state.escalated_at and now - state.opened_notified_at >= ESCALATE_AFTER:
@@ -94,3 +97,11 @@ def _notified(state: AlertState, now: datetime) -> Change:
     if state.repeats < REPEATS_MAX and now - state.notified_at >= REPEAT_EVERY[state.severity]:
         return Change(state=replace(state, repeats=state.repeats + 1, notified_at=now), flip=Flip.REPEATED)
     return Change(state=state)
+
+
+def _has_news(state: AlertState, now: datetime) -> bool:
+    """Say whether more has come since people last heard of it, and they have had a while to look."""
+    newest_at, heard_at = state.alert.newest_at, state.notified_at
+    if state.drill or newest_at is None or heard_at is None:
+        return False
+    return newest_at > heard_at.timestamp() and now - heard_at >= NEWS_EVERY

@@ -57,13 +57,10 @@ def _reader(name: RuleName, lasts: timedelta) -> Callable[[Connection], Awaitabl
 
 
 REPORTED: Final = (
-    reported(RuleName.DEAD_LETTER, Severity.P1, Text("有死信", "a dead letter")),
-    reported(RuleName.TARGET_PAUSED, Severity.P1, Text("目标系统已暂停投递", "a target is paused")),
-    reported(RuleName.BREAKER_OPEN, Severity.P2, Text("目标系统已熔断", "a target's breaker is open")),
-    reported(RuleName.PUSH_OVERDUE, Severity.P2, Text("工程师应用未按时取走", "an engineer's app is late")),
-    reported(RuleName.STAGE_STOPPED, Severity.P1, Text("处理阶段停住", "a stage stands still")),
     reported(RuleName.SHARD_STOPPED, Severity.P1, Text("发布停住", "publishing stands still")),
-    reported(RuleName.REDRIVE_STOPPED, Severity.P2, Text("重发已停止", "a redrive has stopped")),
+    reported(
+        RuleName.REDRIVE_STOPPED, Severity.P2, Text("重发已停止", "a redrive has stopped"), lasts=timedelta(hours=24)
+    ),
     reported(RuleName.SCHEMA_DIFFERS, Severity.P2, Text("注册表中的模式不一致", "the registry differs")),
     reported(
         RuleName.SOURCE_5XX,

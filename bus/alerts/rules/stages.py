@@ -1,0 +1,56 @@
+"""The rule of stages that stand still: open until the handler gets on."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+from bus.stage.offsets import HandlerPosition, positions
+
+Positions = Sequence[HandlerPosition]
+
+
+async def _read(connection: Connection) -> Positions:
+    return await positions(connection)
+
+
+def _stopped(found: Positions, _now: datetime) -> Sequence[Alert]:
+    failing = defaultdict[str, dict[int, str]](dict)
+    for one in found:
+        if one.failure is not None:
+            failing[one.handler][one.partition] = one.failure
+    return [_alert(handler, failures) for handler, failures in failing.items()]
+
+
+def _alert(handler: str, failures: dict[int, str]) -> Alert:
+    partitions, why = ", ".join(map(str, sorted(failures))), failures[min(failures)]
+    return Alert(
+        rule=RuleName.STAGE_STOPPED,
+        about=handler,
+        zh=f"处理器 {handler} 在分区 {partitions} 停住,其后的事件都在等待:{why}",
+        en=f"handler {handler} stands still on the partitions {partitions}, and what follows waits: {why}",
+        mend="ticketbus doctor",
+        facts={"handler": handler, "partitions": len(failures)},
+    )
+
+
+def _position(failure: str | None) -> HandlerPosition:
+    return HandlerPosition(
+        handler="delivery", partition=3, topic="ticket.events", next_offset=17, moved_at=None, failure=failure
+    )
+
+
+STAGE_STOPPED: Final = AlertRule(
+    name=RuleName.STAGE_STOPPED,
+    severity=Severity.P1,
+    title=Text("处理阶段停住", "a stage stands still"),
+    read=_read,
+    evaluate=_stopped,
+    fires=lambda _now: [_position("offset 17: an unknown field")],
+    quiet=lambda _now: [_position(None)],
+)

@@ -1,0 +1,73 @@
+"""The rule of dead letters: open for as long as one is, and heard of anew when another comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from psycopg.rows import class_row
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+
+_READ: Final = b"""
+SELECT origin, target, count(*) AS letters, min(died_at) AS first_at, max(died_at) AS last_at
+FROM letters WHERE state = 'open' GROUP BY origin, target ORDER BY origin, target"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLetters:
+    """How many letters of an origin are open, and when the first and the last of them died; `target` of deliveries."""
+
+    origin: str
+    target: str
+    letters: int
+    first_at: datetime
+    last_at: datetime
+
+
+async def open_letters(connection: Connection) -> Sequence[OpenLetters]:
+    """Count the open letters by origin, in order of origin."""
+    async with connection.cursor(row_factory=class_row(OpenLetters)) as cursor:
+        return await (await cursor.execute(_READ)).fetchall()
+
+
+def _alerts(found: Sequence[OpenLetters], _now: datetime) -> Sequence[Alert]:
+    return [_alert(one) for one in found]
+
+
+def _alert(one: OpenLetters) -> Alert:
+    since, last = f"{one.first_at:%m-%d %H:%M:%S} UTC", f"{one.last_at:%m-%d %H:%M:%S} UTC"
+    cost_zh, cost_en = (
+        ("这些工单的后续投递都在等待", "what follows for their tickets waits")
+        if one.target
+        else ("这些输入没有生效", "these inputs have no effect")
+    )
+    return Alert(
+        rule=RuleName.DEAD_LETTER,
+        about=one.target or one.origin,
+        zh=f"{one.letters} 封死信未处理(最早 {since},最近 {last}):{cost_zh}",
+        en=f"{one.letters} dead letters are open (the first of {since}, the last of {last}): {cost_en}",
+        mend="ticketbus deadletter list",
+        newest_at=one.last_at.timestamp(),
+        facts={"letters": one.letters, "origin": one.origin},
+    )
+
+
+def _example(now: datetime) -> Sequence[OpenLetters]:
+    died_at = now - timedelta(minutes=40)
+    return [OpenLetters(origin="delivery:erp", target="erp", letters=2, first_at=died_at, last_at=died_at)]
+
+
+DEAD_LETTERS: Final = AlertRule(
+    name=RuleName.DEAD_LETTER,
+    severity=Severity.P1,
+    title=Text("有死信", "a dead letter"),
+    read=open_letters,
+    evaluate=_alerts,
+    fires=_example,
+    quiet=lambda _now: [],
+)
