@@ -39,7 +39,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             return dict(answer.json()) if answer.status_code == status else {}
 
         ready = await eventually(lambda: asked("/readyz", 200), what=lambda: bus.last_words("worker"))
-        tasks = {"relay", "redrives", "retention", "targets", "declarations"}
+        tasks = {"relay", "redrives", "retention", "targets", "declarations", "topics", "disks"}
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
         assert set(ready) == {"ready", "postgres", "outbox", *tasks, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
