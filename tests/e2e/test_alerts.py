@@ -8,6 +8,7 @@ import yaml
 from websockets.asyncio.client import connect
 
 from adapters.simulators.wecom_robot import WecomRobotSimulator
+from bus.consistency.topic_mismatch import shown
 from bus.kafka.clients import make_consumer
 from schemas.topics import physical
 from tests.bus_under_test import TOKEN, Bus, eventually
@@ -69,8 +70,8 @@ async def test_alerts_a_misspelled_subscription_is_heard_of_with_client_and_host
     await consumer.start()
     try:
         consumer.subscribe([topic])  # aiokafka tells a consumer nothing of it from here on
-        await heard(robot, f"【P1 告警】使用了未声明的主题:{group} → {topic}")
-        [text] = [text for _, text in robot.messages if topic in text]
+        await heard(robot, f"【P1 告警】使用了未声明的主题:{shown(group)} → {shown(topic)}")
+        [text] = [text for _, text in robot.messages if shown(topic) in text]
         assert f"是否指 {topic[:-1]}?" in text
         assert "bi-dashboard @ 127.0.0.1 (bi-dashboard-" in text
         checked = await asyncio.to_thread(bus.run, "topics", "check", "--live")
