@@ -74,12 +74,14 @@ class Rounds:
 
     async def _read(self, connection: Connection, now: datetime) -> tuple[list[Alert], set[str]]:
         seen, read = list[Alert](), set[str]()
+        readings = dict[Any, Any]()  # by what reads them: rules that ask the same thing share the answer
         for name, rule in self.rules.items():
             try:
-                async with connection.transaction():
-                    await connection.execute(f"SET LOCAL statement_timeout = {READ_MS_MAX}".encode())
-                    readings = await rule.read(connection)
-                seen += rule.evaluate(readings, now)
+                if rule.read not in readings:
+                    async with connection.transaction():
+                        await connection.execute(f"SET LOCAL statement_timeout = {READ_MS_MAX}".encode())
+                        readings[rule.read] = await rule.read(connection)
+                seen += rule.evaluate(readings[rule.read], now)
                 read.add(name)
             except Exception as error:
                 if connection.broken or connection.closed:

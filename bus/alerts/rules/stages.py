@@ -9,14 +9,9 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
 from bus.stage.offsets import HandlerPosition, positions
 
 Positions = Sequence[HandlerPosition]
-
-
-async def _read(connection: Connection) -> Positions:
-    return await positions(connection)
 
 
 def _stopped(found: Positions, _now: datetime) -> Sequence[Alert]:
@@ -49,7 +44,7 @@ STAGE_STOPPED: Final = AlertRule(
     name=RuleName.STAGE_STOPPED,
     severity=Severity.P1,
     title=Text("处理阶段停住", "a stage stands still"),
-    read=_read,
+    read=positions,
     evaluate=_stopped,
     fires=lambda _now: [_position("offset 17: an unknown field")],
     quiet=lambda _now: [_position(None)],
