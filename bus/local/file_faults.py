@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-import psycopg
-
 from bus.domain.text import Text
+from bus.local.running_database import read_rows, running_database
 from bus.local.state import StackState
-from bus.local.stopped_stages import CONNECT_S, running_database
 
 # A gateway looks twice a minute.
 _FAULTS: Final = "SELECT fault FROM file_store WHERE fault_at > now() - interval '2 minutes'"
@@ -29,13 +27,10 @@ def of_stack(state: StackState | None) -> list[FilesFault]:
 
 def file_faults(url: str) -> list[FilesFault]:
     """Read them; none while the database is away or not prepared, which others say. Blocks for seconds at most."""
-    try:
-        with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
-            faults = [FilesFault(files=fault) for (fault,) in connection.execute(_FAULTS)]
-            ((count, failure),) = connection.execute(_UNDELETED).fetchall()
-    except psycopg.Error:
-        return []
-    if not count:
-        return faults
-    says = Text(f"{count} 个文件无法删除", f"{count} files cannot be deleted, for one: {failure}")
-    return [*faults, FilesFault(files=str(says))]
+    faults, undeleted = read_rows(url, _FAULTS, _UNDELETED)
+    says = [
+        Text(f"{count} 个文件无法删除", f"{count} files cannot be deleted, for one: {failure}")
+        for count, failure in undeleted
+        if count
+    ]
+    return [FilesFault(files=str(one)) for one in (*(fault for (fault,) in faults), *says)]

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import psycopg
-
+from bus.local.running_database import read_rows, running_database
 from bus.local.state import StackState
 
-CONNECT_S = 2
 _STOPPED = """
 SELECT handler, array_agg(partition ORDER BY partition), min(failure) FROM stage_offsets
 WHERE failure IS NOT NULL GROUP BY handler ORDER BY handler"""
@@ -27,16 +25,7 @@ def of_stack(state: StackState | None) -> list[StoppedStage]:
     return stopped_stages(url) if url else []
 
 
-def running_database(state: StackState | None) -> str | None:
-    """Give the URL of a running stack's own database."""
-    return state.lends.get("database_url") if state is not None and state.living_supervisor() else None
-
-
 def stopped_stages(url: str) -> list[StoppedStage]:
     """Read them; none while the database is away or not prepared, which others say. Blocks for seconds at most."""
-    try:
-        with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
-            rows = connection.execute(_STOPPED).fetchall()
-    except psycopg.Error:
-        return []
+    (rows,) = read_rows(url, _STOPPED)
     return [StoppedStage(stage=name, partitions=tuple(partitions), why=why) for name, partitions, why in rows]
