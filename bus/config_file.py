@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest
@@ -45,7 +45,7 @@ SystemName = Annotated[
             "a name is lower-case letters, digits and hyphens, begins with a letter and has at most 32 characters",
         ),
     ),
-]  # of a source or target: it stands in addresses, keys, events, metrics and commands
+]  # of a source, target or channel: it stands in addresses, keys, events, metrics and commands
 
 
 class ConfigFileInvalid(BusError):
@@ -70,6 +70,17 @@ class FileModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class AdapterEntry(FileModel):
+    """An entry that names an adapter; `options` are the adapter's own."""
+
+    adapter: str
+    options: Any = Field(default_factory=dict)
+
+
+Entry = TypeVar("Entry", bound=AdapterEntry)
+Adapters = Mapping[str, HasOptions]
+
+
 def read_yaml(path: Path, model: type[Model]) -> Model:
     """Read a typed YAML file. Raises ConfigFileInvalid, naming every fault at once and never a value."""
     try:
@@ -87,9 +98,7 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         raise ConfigFileInvalid(f"{path}: not YAML in UTF-8") from None
 
 
-def read_options(
-    name: str, given: Any, adapters: Mapping[str, HasOptions], faults: list[str], where: str
-) -> BaseModel | None:
+def read_options(name: str, given: Any, adapters: Adapters, faults: list[str], where: str) -> BaseModel | None:
     """Read the options of an adapter as its model has them; None when `faults` got why not, never a value of them."""
     try:
         return adapters[name].options.model_validate(given)
@@ -102,6 +111,23 @@ def read_options(
     except ValidationError as error:
         faults += _faults(error, f"{where}.options")
     return None
+
+
+def with_options(path: Path, section: str, entries: Mapping[str, Entry], adapters: Adapters) -> dict[str, Entry]:
+    """Give the entries of a section with their `options` as the models of their adapters.
+
+    Raises ConfigFileInvalid, naming every fault at once and never a value of `options`.
+    """
+    faults = list[str]()
+    read = {
+        name: one.model_copy(
+            update={"options": read_options(one.adapter, one.options, adapters, faults, f"{section}.{name}")}
+        )
+        for name, one in entries.items()
+    }
+    if faults:
+        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
+    return read
 
 
 def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> SecretStr:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bus.config_file import ConfigFileInvalid, FileModel, HasOptions, SystemName, read_options, read_yaml
+from bus.config_file import AdapterEntry, Adapters, FileModel, SystemName, read_yaml, with_options
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
@@ -66,7 +66,7 @@ class BreakerPolicy(FileModel):
     probe_every: _Wait = timedelta(seconds=5)
 
 
-class TargetConfig(FileModel):
+class TargetConfig(AdapterEntry):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
     `host`: that it lives on, as its watch names it; while a disk there is at its floor nothing is delivered.
@@ -75,7 +75,6 @@ class TargetConfig(FileModel):
     events and kinds.
     """
 
-    adapter: str
     events: Events
     host: str = ""
     concurrency: int = Field(4, ge=1, le=64)
@@ -87,7 +86,6 @@ class TargetConfig(FileModel):
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     discard: Mapping[EventName, Kinds] = Field(default_factory=dict)
-    options: Any = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -134,18 +132,10 @@ class TargetsConfig(FileModel):
         return tuple(target for target, config in self.targets.items() if name in config.events)
 
 
-def load_targets_config(path: Path, adapters: Mapping[str, HasOptions]) -> TargetsConfig:
+def load_targets_config(path: Path, adapters: Adapters) -> TargetsConfig:
     """Read a targets file; each target's `options` become the model of its adapter's.
 
     Raises ConfigFileInvalid, naming every fault at once and never a value of `options`.
     """
-    config, faults = read_yaml(path, TargetsConfig), list[str]()
-    targets = {
-        name: target.model_copy(
-            update={"options": read_options(target.adapter, target.options, adapters, faults, f"targets.{name}")}
-        )
-        for name, target in config.targets.items()
-    }
-    if faults:
-        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
-    return config.model_copy(update={"targets": targets})
+    config = read_yaml(path, TargetsConfig)
+    return config.model_copy(update={"targets": with_options(path, "targets", config.targets, adapters)})

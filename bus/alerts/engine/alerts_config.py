@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -10,10 +10,8 @@ from bus.alerts.alert import Severity
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.rule_names import RuleName
-from bus.config_file import ConfigFileInvalid, FileModel, HasOptions, read_options, read_yaml
+from bus.config_file import AdapterEntry, Adapters, FileModel, SystemName, read_yaml, with_options
 from bus.domain.naming import nearest
-
-ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 def _rule(name: object) -> object:
@@ -32,13 +30,11 @@ Rules = Annotated[frozenset[Annotated[RuleName, BeforeValidator(_rule)]], _all(R
 Severities = Annotated[frozenset[Severity], _all(Severity), Field(min_length=1)]
 
 
-class ChannelConfig(FileModel):
+class ChannelConfig(AdapterEntry):
     """One channel. `per_minute`: its messages in a minute at most; `second`: what takes over when it fails."""
 
-    adapter: str
     per_minute: int = Field(18, ge=2, le=600)
-    second: ChannelName | None = None
-    options: Any = Field(default_factory=dict)
+    second: SystemName | None = None
 
 
 class Route(FileModel):
@@ -50,8 +46,8 @@ class Route(FileModel):
     rules: Rules = frozenset(RuleName)
     severities: Severities = frozenset(Severity)
     regions: frozenset[str] = frozenset()
-    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
-    escalate: tuple[ChannelName, ...] = ()
+    channels: Annotated[tuple[SystemName, ...], Field(min_length=1)]
+    escalate: tuple[SystemName, ...] = ()
 
     def takes(self, change: Change) -> bool:
         """Say whether an alert goes this way."""
@@ -67,7 +63,7 @@ class Route(FileModel):
 class AlertsConfig(FileModel):
     """Channels by name, and routes; every route that takes an alert sends it. Without routes all goes everywhere."""
 
-    channels: Mapping[ChannelName, ChannelConfig] = Field(default_factory=dict)
+    channels: Mapping[SystemName, ChannelConfig] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
 
     @model_validator(mode="after")
@@ -95,18 +91,10 @@ class AlertsConfig(FileModel):
         return [*dict.fromkeys(name for one in routes for name in ((escalated and one.escalate) or one.channels))]
 
 
-def load_alerts_config(path: Path, adapters: Mapping[str, HasOptions]) -> AlertsConfig:
+def load_alerts_config(path: Path, adapters: Adapters) -> AlertsConfig:
     """Read an alerts file; each channel's `options` become the model of its adapter's.
 
     Raises ConfigFileInvalid, naming every fault at once and never a value of `options`.
     """
-    config, faults = read_yaml(path, AlertsConfig), list[str]()
-    channels = {
-        name: one.model_copy(
-            update={"options": read_options(one.adapter, one.options, adapters, faults, f"channels.{name}")}
-        )
-        for name, one in config.channels.items()
-    }
-    if faults:
-        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
-    return config.model_copy(update={"channels": channels})
+    config = read_yaml(path, AlertsConfig)
+    return config.model_copy(update={"channels": with_options(path, "channels", config.channels, adapters)})
