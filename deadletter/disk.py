@@ -57,24 +57,14 @@ class DiskReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
-    """A disk as it was last judged.
+class Disk(DiskReading):
+    """A disk's last reading, as it was judged.
 
     `seen_at`: when another reading was last there, `judged_at`: when somebody last looked, both by PostgreSQL's clock.
     `growth`: bytes a second. `earliest_at` and `likely_at`: full, by the forecast. `targets`: those on its host, for
     which `backlog` deliveries wait.
     """
 
-    host: str
-    path: str
-    role: str
-    origin: str
-    read_at: datetime
-    total_bytes: float
-    used_bytes: float
-    inodes_total: int = 0
-    inodes_free: int = 0
-    read_only: bool = False
     seen_at: datetime
     judged_at: datetime
     mark: Mark = Mark.NONE

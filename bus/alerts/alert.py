@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bus.alerts.rule_names import RuleName
-from bus.domain.text import Text
 
 
 class Severity(StrEnum):
@@ -35,11 +34,6 @@ class Alert:
     ticket_id: str = ""
     trace_id: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
-
-    @property
-    def text(self) -> Text:
-        """Give both sentences as one text."""
-        return Text(self.zh, self.en)
 
 
 AlertSink = Callable[[Alert], None]

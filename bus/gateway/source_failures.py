@@ -1,7 +1,7 @@
 """Answers of 5xx to sources, counted and reported at once: nothing that a source sends may fail in silence."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -46,9 +46,8 @@ class SourceFailures:
         known = self._counted.pop(source, None)
         if known is None or at - known.last_at > WINDOW:
             known = Failures(source=source, since=at, last_at=at, failures=0, creates=0, status=status, trace_id="")
-        counted = Failures(
-            source=source,
-            since=known.since,
+        counted = replace(
+            known,
             last_at=at,
             failures=known.failures + 1,
             creates=known.creates + (route in OPENINGS),

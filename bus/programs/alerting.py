@@ -48,7 +48,6 @@ class Alerting:
 
     rounds: Rounds
     notifier: Notifier
-    direct: DirectPath
 
 
 @asynccontextmanager
@@ -64,7 +63,7 @@ async def open_alerting(core: Core, config: AlertsConfig) -> AsyncIterator[Alert
     rounds = Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, direct=direct)
     notifier = Notifier(pool=core.pool, config=config, channels=channels, rules=RULES)
     try:
-        yield Alerting(rounds=rounds, notifier=notifier, direct=direct)
+        yield Alerting(rounds=rounds, notifier=notifier)
     finally:
         await asyncio.gather(*(one.close() for one in channels.values()))
 
