@@ -1,16 +1,18 @@
 """Valid bodies of every command and of every CRM delivery, about persons whose names no log may hold."""
 
 from collections.abc import Mapping
+from datetime import timedelta, timezone
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from bus.domain.naming import kebab
 from bus.intake.command_bodies import COMMANDS
+from bus.intake.dispatch import utc_now
 from tests.domain.people import SAMPLES
 from tests.fuzz.judge import SECRET_WORD
 
-AT = "2026-11-22T09:30:00+08:00"
+AT = (utc_now() - timedelta(hours=1)).astimezone(timezone(timedelta(hours=8))).isoformat(timespec="seconds")
 _PERSONAL = frozenset({"name", "address", "person", "backup_person", "asked_by", "confirmed_by", "rejected_by", "by"})
 _PHONES = frozenset({"phone", "contact", "backup_contact"})
 
