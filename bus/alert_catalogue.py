@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bus.alerts.rule import AnyRule
+from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.programs import TASK_FAILED, no_worker
 from bus.alerts.rules.reported import REPORTED
 from bus.alerts.rules.stages import STAGE_STOPPED
@@ -22,5 +23,6 @@ _ALL: Final = (
     *DISK_RULES,
     TOPIC_MISMATCH,
     *REPORTED,
+    OUTSIDE_ALERT,
 )
 RULES: Final[Mapping[str, AnyRule]] = {rule.name.value: rule for rule in _ALL}

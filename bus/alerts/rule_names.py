@@ -23,3 +23,4 @@ class RuleName(StrEnum):
     HOST_SILENT = "host_silent"  # no reading of a host, or of one of its disks
     TOPIC_MISMATCH = "topic_mismatch"  # a topic is used that nobody declares
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
+    OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager

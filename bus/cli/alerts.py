@@ -102,13 +102,13 @@ def silence(
     about: Annotated[str, typer.Option("--about", help="Only where it is about this.")] = "",
     data: Data = None,
 ) -> None:
-    """Let nobody hear of a rule for a while; its alerts stay listed.
+    """Let nobody hear of a rule for a while; its alerts stay listed. Again for the same: the end and the reason change.
 
     Example: ticketbus alerts silence disk_watermark --about db-1:/var --minutes 60 --why "volume is being grown"
     """
     from datetime import timedelta
 
-    from bus.alerts.engine import alert_admin
+    from bus.alerts.engine import silences
     from bus.alerts.rule_names import RuleName
     from bus.cli.run import with_core
     from bus.domain.naming import nearest
@@ -119,14 +119,55 @@ def silence(
     if rule not in names:
         meant = f"; did you mean {close!r}?" if (close := nearest(rule, names)) else ""
         raise typer.BadParameter(f"没有规则 / there is no rule {rule!r}{meant}")
-    until = utc_now() + timedelta(minutes=minutes)
+    now, by = utc_now(), getpass.getuser()
+    until = now + timedelta(minutes=minutes)
     number = with_core(
         data,
-        lambda core: in_transaction(
-            core.pool, alert_admin.silence, rule, about, until=until, by=getpass.getuser(), why=why
-        ),
+        lambda core: in_transaction(core.pool, silences.silence, rule, about, now=now, until=until, by=by, why=why),
     )
     echo(f"静默 {number} 至 {until:%m-%d %H:%M}Z / silence {number} until then")
+
+
+@commands.command("silences")
+def list_silences(data: Data = None, as_json: Json = False) -> None:
+    """List the silences that have not ended: of what, until when, by whom and why.
+
+    Example: ticketbus alerts silences
+    """
+    from dataclasses import asdict
+
+    from bus.alerts.engine.silences import silences
+    from bus.cli.run import echo_json, with_core
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+
+    found = with_core(data, lambda core: in_transaction(core.pool, silences, utc_now()))
+    for one in found:
+        what = f"{one.rule} {one.about}".rstrip()
+        line = f"{one.number:>6} {what} 至 until {one.until:%m-%d %H:%M}Z {one.made_by} | {one.why}"
+        echo_json(asdict(one)) if as_json else echo(line)
+    if not found and not as_json:
+        echo("没有静默 / no silences", err=True)
+
+
+@commands.command()
+def unsilence(
+    number: Annotated[int, typer.Argument(help="The silence's number, as `alerts silences` shows it.")],
+    data: Data = None,
+) -> None:
+    """End a silence before its time: what is open under it is heard of in the next round.
+
+    Example: ticketbus alerts unsilence 3
+    """
+    from bus.alerts.engine.silences import end_silence
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+
+    if not with_core(data, lambda core: in_transaction(core.pool, end_silence, number, now=utc_now())):
+        echo(f"没有静默 {number} / there is no silence {number}", err=True)
+        raise typer.Exit(1)
+    echo(f"静默 {number} 已结束 / ended")
 
 
 @commands.command()

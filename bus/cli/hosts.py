@@ -72,7 +72,7 @@ def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` s
     """
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
-    from bus.programs import host_watch
+    from bus.kafka.host_readings import HostReadings
     from projections.hosts import last_readings
 
     async def work(core: "Core") -> str | None:
@@ -81,7 +81,11 @@ def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` s
             return f"没有主机“{host}” / there is no host {host!r}"
         if any(utc_now() - one.read_at <= SILENT_AFTER for one in known):
             return f"“{host}”仍在上报,先停止它的 ticketbus watch / {host!r} still sends readings: stop its watch first"
-        await host_watch.remove(core.settings, known)
+        readings = HostReadings(core.settings, core.codec)
+        try:
+            await readings.remove(known)
+        finally:
+            await readings.close()
         return None
 
     if refusal := with_core(data, work):

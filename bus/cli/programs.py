@@ -1,5 +1,6 @@
 """`ticketbus gateway`, `worker`, `watch` and `prepare`: the programs, for production."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,7 @@ def worker(
 
 @commands.command()
 def watch(
+    *,
     host: Annotated[str, typer.Option("--host", help="As `hosts list` shows it; else the system's own name.")] = "",
     role: Annotated[
         str,
@@ -70,9 +72,15 @@ def watch(
     ballast: Annotated[
         int, typer.Option("--ballast", min=0, metavar="MIB", help="MiB held back on each disk, freed at its floor.")
     ] = 0,
+    gateway: Annotated[
+        str, typer.Option("--gateway", metavar="URL", help="Where there is no way to Kafka: the gateway's address.")
+    ] = "",
     data: Data = None,
 ) -> None:
     """Send this host's heartbeat and the readings of its disks every 10 seconds, until SIGTERM.
+
+    With --gateway the token of TICKETBUS_TOKEN (role host) is used, its client's name is the host's, and neither Kafka
+    nor PostgreSQL is needed.
 
     At the floor of a broker's or the database's disk intake stops, at that of a consumer's host deliveries to its
     targets.
@@ -82,10 +90,17 @@ def watch(
     from bus.cli.run import resolved, run
     from bus.observability.logging import configure
     from bus.programs.watch import run_watch
+    from bus.programs.watch_over_http import gateway_readings
 
     settings = resolved(data)
     configure("watch", level=settings.log_level)
-    run(run_watch(settings, host=host, role=role, paths=paths or (), ballast_bytes=ballast * 1024**2))
+    if gateway and host:
+        raise typer.BadParameter("主机名即令牌的客户端名 / the token's client names the host: leave --host out")
+    token = os.environ.get("TICKETBUS_TOKEN", "")
+    if gateway and not token:
+        raise typer.BadParameter("请在 TICKETBUS_TOKEN 给出令牌 / give a token of role host in TICKETBUS_TOKEN")
+    posting = gateway_readings(gateway, token) if gateway else None
+    run(run_watch(settings, host=host, role=role, paths=paths or (), ballast_bytes=ballast * 1024**2, gateway=posting))
 
 
 @commands.command()

@@ -23,13 +23,15 @@ ticketbus client add desk-east --role dispatcher --region 华东
 ticketbus client add zhang --role sre --person 张工 --expires-days 90   # reads dead letters, and decides about them
 ticketbus client renew zhang --expires-days 90                    # a new token for the same client
 ticketbus client add dashboards --role sre                        # reads them
+ticketbus client add prometheus --role host                       # an Alertmanager's alerts; readings of a host
 ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays
 ticketbus client list
 ```
 
 A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
-`client bind` binds it. About dead letters a person decides: a token of role `sre` or `admin` that is bound to nobody
-reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is bound.
+`client bind` binds it. About dead letters and alerts a person decides: a token of role `sre` or `admin` that is bound
+to nobody reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it
+is bound.
 With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them, and
 letters are retried one at a time.
 
@@ -61,10 +63,11 @@ _BOUND: dict[Role, tuple[str, str]] = {
     ),
     Role.LEAD: ("as a dispatcher", "those of the regions, else all"),
 }
-_PERSON_FOR_LETTERS = ("a person (`--person`), for `decide-letters`", "all")
+_PERSON_TO_DECIDE = ("a person (`--person`), for `decide-letters` and `decide-alerts`", "all")
 _UNBOUND: dict[Role, tuple[str, str]] = {
-    Role.SRE: _PERSON_FOR_LETTERS,
-    Role.ADMIN: _PERSON_FOR_LETTERS,
+    Role.HOST: ("nothing: its name is the host's, or the Alertmanager's", "none"),
+    Role.SRE: _PERSON_TO_DECIDE,
+    Role.ADMIN: _PERSON_TO_DECIDE,
 }
 
 

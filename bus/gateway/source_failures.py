@@ -14,6 +14,7 @@ WINDOW: Final = timedelta(minutes=5)  # without a failure for so long, counting 
 MANY: Final = 20  # failures of no opening: beyond it they are urgent too
 SOURCES_MAX: Final = 200
 OPENINGS: Final = frozenset({"/v1/tickets", "/v1/sources/{source}/webhook"})  # routes that may open a ticket
+REPORTS: Final = frozenset({"/v1/alerts/alertmanager", "/v1/hosts/readings"})  # of machines, who repeat them
 UNKNOWN: Final = "unknown"  # whose token could not be looked up
 
 
@@ -40,7 +41,7 @@ class SourceFailures:
 
     def note(self, scope: Scope, route: str, status: int, trace_id: str) -> None:
         """Count an answer to a request that changes something."""
-        if scope["method"] != "POST":
+        if scope["method"] != "POST" or route in REPORTS:
             return
         source, at = source_of(scope), self.now()
         known = self._counted.pop(source, None)

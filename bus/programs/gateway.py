@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.applications import Starlette
 
+from bus.alert_catalogue import RULES
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.delivery.targets_config import TargetsConfig
@@ -27,10 +28,12 @@ from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
+from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
+from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -44,6 +47,7 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import DiskFloor
 from bus.journey.journey import journey
+from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
@@ -76,9 +80,17 @@ async def _serve(targets: TargetsConfig, alerts: AlertsConfig, core: Core, stopp
 
 async def _serve_alerting(targets: TargetsConfig, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
+    readings = HostReadings(core.settings, core.codec)
     logs_before = await in_transaction(core.pool, new_log.made_before)
     config = uvicorn.Config(
-        _app(core, targets, spool, logs_before, [*alerting_tasks(core, alerting, "gateway", _no_troubles).values()]),
+        _app(
+            core,
+            targets,
+            spool=spool,
+            readings=readings,
+            logs_before=logs_before,
+            alerting=[*alerting_tasks(core, alerting, "gateway", _no_troubles).values()],
+        ),
         host=core.settings.http_host,
         port=core.settings.http_port,
         log_config=None,
@@ -97,6 +109,7 @@ async def _serve_alerting(targets: TargetsConfig, alerting: Alerting, core: Core
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
     finally:
         await spool.close()
+        await readings.close()
 
 
 def _take_descriptors() -> None:
@@ -142,7 +155,13 @@ async def _no_troubles() -> Mapping[str, str | None]:
 
 
 def _app(
-    core: Core, targets: TargetsConfig, spool: KafkaSpool, logs_before: int, alerting: Sequence[Task]
+    core: Core,
+    targets: TargetsConfig,
+    *,
+    spool: KafkaSpool,
+    readings: HostReadings,
+    logs_before: int,
+    alerting: Sequence[Task],
 ) -> Starlette:
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
     known = sources(core.settings)
@@ -174,8 +193,10 @@ def _app(
             ),
             core.refused,
         ),
+        alert_routes(core.pool, RULES, core.refused),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses),
+        host_routes(readings.send),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(
             hub, core.contract, sent_events, refused_subscriptions.note, per_client=core.settings.streams_per_client
@@ -193,19 +214,22 @@ def _app(
         *alerting,
     )
     return make_app(
-        GatewayDeps(
-            clients=clients,
-            body_bytes_max=core.settings.body_bytes_max,
-            cors_origins=core.settings.cors_origins,
-            quota=Quota(core.settings.client_rate_per_s),
-            report=core.alerts,
-            answers=AnswerBudget(
-                bytes_max=core.settings.answer_bytes_max, reads_per_client=core.settings.reads_per_client
-            ),
-        ),
+        _deps(core, clients),
         features,
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
+    )
+
+
+def _deps(core: Core, clients: ClientCache) -> GatewayDeps:
+    settings = core.settings
+    return GatewayDeps(
+        clients=clients,
+        body_bytes_max=settings.body_bytes_max,
+        cors_origins=settings.cors_origins,
+        quota=Quota(settings.client_rate_per_s),
+        report=core.alerts,
+        answers=AnswerBudget(bytes_max=settings.answer_bytes_max, reads_per_client=settings.reads_per_client),
     )
 
 

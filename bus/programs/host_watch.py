@@ -1,23 +1,20 @@
-"""Watches the host it runs on: a sign of life and the readings of its disks, every few seconds, to `bus.hosts`."""
+"""Watches the host it runs on: a sign of life and the readings of its disks, every few seconds."""
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import structlog
 
 from bus.domain.errors import KafkaUnavailable
-from bus.kafka.clients import HeldProducer
 from bus.programs.ballast import hold
-from bus.settings import Settings
-from bus.wire.codec import Codec
 from deadletter.disk import DiskMarks
 from schemas.messages import HostRead
-from schemas.topics import HOSTS, physical
 
 PERIOD_S = 10.0
 log = structlog.get_logger()
@@ -67,36 +64,29 @@ def read_host(host: WatchedHost, at: datetime) -> Iterator[HostRead]:
             log.error("path_not_read", path=str(path), error=error.strerror)
 
 
-def record_key(reading: HostRead) -> bytes:
-    """Give the key under which compaction keeps the last reading: two disks of a host have one each."""
-    return f"{reading.host}|{reading.path}".encode()
+class ReadingsSink(Protocol):
+    """Where readings go."""
+
+    async def send(self, readings: Sequence[HostRead]) -> None:
+        """Have readings taken. Raises KafkaUnavailable when that fails for now."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        ...
 
 
-async def remove(settings: Settings, hosts: Iterable[HostRead]) -> None:
-    """Tell the topic that hosts and paths are no more: a record without a value. Raises KafkaUnavailable."""
-    topic, held = physical(settings.namespace, HOSTS), HeldProducer(settings)
-    try:
-        async with held.sending(PERIOD_S) as producer:
-            for one in hosts:
-                await producer.send_and_wait(topic, None, key=record_key(one))
-    finally:
-        await held.close()
-
-
-async def watch(settings: Settings, codec: Codec, host: WatchedHost, now: Callable[[], datetime]) -> None:
-    """Send readings every 10 s until cancelled; while Kafka is away those of that time are given up."""
-    topic, held = physical(settings.namespace, HOSTS), HeldProducer(settings)
+async def watch(sink: ReadingsSink, host: WatchedHost, now: Callable[[], datetime]) -> None:
+    """Send readings every 10 s until cancelled; while they are not taken those of that time are given up."""
     try:
         while True:
             readings = [*read_host(host, now())]
             for one in readings if host.ballast_bytes else ():
                 await asyncio.to_thread(hold, Path(one.path), one, host.ballast_bytes, host.marks)
             try:
-                async with held.sending(PERIOD_S) as producer:
-                    for one in readings:
-                        await producer.send_and_wait(topic, codec.encode_record(one), key=record_key(one))
+                await sink.send(readings)
             except KafkaUnavailable as error:
                 log.warning("reading_not_sent", cause=str(error))
             await asyncio.sleep(PERIOD_S)
     finally:
-        await held.close()
+        await sink.close()

@@ -9,36 +9,46 @@ from bus.aio import unless, until_one_ends
 from bus.alerts.log_sink import log_alert
 from bus.app import open_core
 from bus.intake.dispatch import utc_now
+from bus.kafka.host_readings import HostReadings
 from bus.programs.disk_watch import disk_marks
 from bus.programs.host_watch import WatchedHost, watch
 from bus.programs.lifecycle import FOR_EVER, stop_on_signals
 from bus.programs.registry_watch import watch_registry
+from bus.programs.watch_over_http import GatewayReadings
 from bus.schema_registry import registry_of
 from bus.settings import Settings
 from bus.wire.codec import Codec
 
 
 async def run_watch(
-    settings: Settings, *, host: str = "", role: str = "", paths: Sequence[Path] = (), ballast_bytes: int = 0
+    settings: Settings,
+    *,
+    host: str = "",
+    role: str = "",
+    paths: Sequence[Path] = (),
+    ballast_bytes: int = 0,
+    gateway: GatewayReadings | None = None,
 ) -> None:
-    """Send readings of the paths' disks, and watch the registry, until SIGTERM or Ctrl-C.
+    """Send readings of the paths' disks until SIGTERM or Ctrl-C: to Kafka, watching the registry too, or to `gateway`.
 
     What is not given: the operating system's name, the role that the settings say, the disk of the data directory.
+    Raises ReadingsRefused when the gateway never takes them so.
     """
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    codec = await unless(stopping, _load_codec(settings))
-    if codec is not None:
-        data = settings.data if settings.data.exists() else Path(settings.data.anchor)
-        role, marks = role or settings.host_role, disk_marks(settings)
-        watched = WatchedHost(
-            name=host or socket.gethostname(),
-            role=role,
-            paths=paths or [data],
-            ballast_bytes=ballast_bytes,
-            marks=marks.get(role) or marks[""],
-        )
-        works = [watch(settings, codec, watched, utc_now)]
+    data = settings.data if settings.data.exists() else Path(settings.data.anchor)
+    role, marks = role or settings.host_role, disk_marks(settings)
+    watched = WatchedHost(
+        name=host or socket.gethostname(),
+        role=role,
+        paths=paths or [data],
+        ballast_bytes=ballast_bytes,
+        marks=marks.get(role) or marks[""],
+    )
+    if gateway is not None:
+        await unless(stopping, watch(gateway, watched, utc_now))
+    elif (codec := await unless(stopping, _load_codec(settings))) is not None:
+        works = [watch(HostReadings(settings, codec), watched, utc_now)]
         if registry := registry_of(settings):
             works.append(watch_registry(registry, log_alert))
         await unless(stopping, until_one_ends(*works))

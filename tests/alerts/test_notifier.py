@@ -13,12 +13,13 @@ from adapters.simulators.wecom_robot import PER_MINUTE, RobotFault, WecomRobotSi
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.advance import Change, advance
-from bus.alerts.engine.alert_admin import ListedAlert, acknowledge, closed_alerts, one_alert, open_alerts, silence
+from bus.alerts.engine.alert_admin import ListedAlert, acknowledge, closed_alerts, one_alert, open_alerts
 from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.alerts_config import AlertsConfig, ChannelConfig
 from bus.alerts.engine.direct_path import DirectPath
 from bus.alerts.engine.notifier import Notifier
 from bus.alerts.engine.rounds import Rounds, database_away
+from bus.alerts.engine.silences import silence
 from bus.alerts.report_queue import ReportQueue
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.reported import Reports, reported
@@ -171,8 +172,9 @@ async def test_notifier_the_rate_holds_whoever_sends(alerting: Alerting) -> None
 
 async def test_notifier_a_silence_hides_and_its_end_is_heard(alerting: Alerting) -> None:
     async with connected(alerting.pool) as connection:
-        until = utc_now() + timedelta(hours=1)
-        await silence(connection, "target_paused", "erp", until=until, by="sre", why="maintenance")
+        now = utc_now()
+        until = now + timedelta(hours=1)
+        await silence(connection, "target_paused", "erp", now=now, until=until, by="sre", why="maintenance")
     await alerting.report(paused())
     await alerting.send()
     assert not alerting.first.messages

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.delivery.target_alerts import paused
 from bus.delivery.target_state import NoSuchTarget
 from bus.domain.text import Text, is_blank
-from bus.gateway.routes.deadletter_requests import NotBlank
+from bus.gateway.http.request_models import NotBlank
 
 UNSEEN = ["", " ", "\u200b", "\ufeff", "\u3164", "\u2800", "\u00ad", "\u3000", "\u200b\u3164 \ufeff", "\U000e0020"]
 

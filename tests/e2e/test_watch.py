@@ -1,10 +1,14 @@
 """The watch as a program: its readings are on the topic and in `hosts list`, and it keeps no database connection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
+from bus.gateway.auth.clients import add_client
+from bus.gateway.auth.roles import Role
 from schemas.messages import HostRead
 from schemas.topics import HOSTS
 from tests.bus_under_test import Bus, eventually
@@ -98,3 +102,26 @@ async def test_watch_a_host_that_is_no_more_is_removed_and_stays_removed_after_a
     assert bus.run("projection", "rebuild", "hosts").returncode == 0
     assert await shown() == []
     assert bus.run("projection", "verify", "hosts").returncode == 0
+
+
+async def test_watch_without_a_way_to_kafka_posts_through_the_gateway_under_its_clients_name(bus: Bus) -> None:
+    bus.start("gateway")
+    bus.start("worker", "--stages", "hosts")
+    async with bus.core() as core:
+        host = f"crm-{uuid4().hex[:8]}"
+        tokens = {role: await add_client(core.pool, f"{host}{role[4:]}", Role(role)) for role in ("host", "subscriber")}
+    posting = ("watch", "--gateway", bus.url, "--role", "consumer", "--path", "/tmp")  # noqa: S108 - a path to read
+    bus.environment |= {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    bus.environment["TICKETBUS_TOKEN"] = tokens["subscriber"]
+    refused = await asyncio.to_thread(bus.run, *posting)
+    assert (refused.returncode, "not_allowed (role)" in refused.stderr) == (1, True), refused.stderr
+    bus.environment["TICKETBUS_TOKEN"] = tokens["host"]
+    assert (await asyncio.to_thread(bus.run, *posting, "--host", "x")).returncode == 2
+    bus.start(*posting)
+
+    async def shown() -> list[Any]:
+        return bus.query("SELECT host, role, path FROM hosts WHERE disk_total_bytes > 0")
+
+    rows = await eventually(shown, what=lambda: f"a row: {bus.log_of('watch')[-1500:]}")
+    assert rows == [(host, "consumer", "/tmp")]  # noqa: S108 - as above
+    assert bus.stop("watch") == 0

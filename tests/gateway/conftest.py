@@ -11,8 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
 
+from bus.alert_catalogue import RULES
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -23,9 +25,11 @@ from bus.gateway.http.answers import FileAnswer, JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import DeadLetterService
+from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
+from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -37,8 +41,10 @@ from bus.gateway.write.write_side import WriteSide
 from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
 from bus.postgres.personal_keys import Reader
+from bus.postgres.pool import Pool
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
+from schemas.messages import HostRead
 from tests.gateway.described import Described, blank
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
@@ -85,9 +91,11 @@ class Gateway:
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which tickets a name is of, newest first."""
+    readings: list[HostRead] = field(default_factory=list)
     refused_subscriptions: list[tuple[str, str, str]] = field(default_factory=list)
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
+    pool: Pool = field(default_factory=lambda: AsyncConnectionPool(open=False))
     url: str = ""
     check: Callable[[], None] = lambda: None
 
@@ -133,6 +141,7 @@ class Gateway:
                 files=self._files_of,
             ),
             deadletter_routes(self.dead_letters, self.refused),
+            alert_routes(self.pool, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(
@@ -143,7 +152,11 @@ class Gateway:
                 per_client=self.streams_per_client,
             ),
             engineer_push_routes(None),
+            host_routes(self._take_readings),
         ]
+
+    async def _take_readings(self, readings: Sequence[HostRead]) -> None:
+        self.readings += readings
 
     async def post(
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any

@@ -1,4 +1,4 @@
-"""What people do with alerts: list them, acknowledge one, silence a rule for a while."""
+"""What people do with alerts: list them, look at one, acknowledge it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,8 +26,6 @@ WHERE alert = %s ORDER BY number"""
 _ACK: LiteralString = """
 UPDATE alerts SET acked_at = now(), acked_by = %s, acked_why = %s
 WHERE number = %s AND closed_at IS NULL AND opened_at IS NOT NULL AND acked_at IS NULL"""
-_SILENCE: LiteralString = """
-INSERT INTO alert_silences (rule, about, until, made_by, why) VALUES (%s, %s, %s, %s, %s) RETURNING number"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +80,3 @@ async def one_alert(connection: Connection, number: int) -> ListedAlert | None:
 async def acknowledge(connection: Connection, number: int, *, by: str, why: str) -> bool:
     """Note that somebody looks after an open alert: it is not repeated or escalated any more. False: it is not open."""
     return (await connection.execute(_ACK, (by, why, number))).rowcount > 0
-
-
-async def silence(connection: Connection, rule: str, about: str, *, until: datetime, by: str, why: str) -> int:
-    """Let nobody hear of a rule, or of it about one thing alone, until then; gives the silence's number."""
-    row = await (await connection.execute(_SILENCE, (rule, about, until, by, why))).fetchone()
-    assert row is not None, "it was inserted"
-    return int(row[0])

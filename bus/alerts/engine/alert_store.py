@@ -1,7 +1,6 @@
 """Alerts in PostgreSQL: what is known of them, and what channels are to send, in one transaction a round."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -32,21 +31,6 @@ WHERE number = %(number)s RETURNING number"""
 _NOTICE: LiteralString = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at)
 SELECT %s, channel, %s, %s, %s, %s FROM unnest(%s::text[]) AS channel"""
-_SILENCES: LiteralString = "SELECT number, rule, about FROM alert_silences WHERE until > %s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """A silence that has not ended."""
-
-    number: int
-    rule: str
-    about: str
-
-    def covers(self, state: AlertState) -> bool:
-        """Say whether nobody is to hear of that alert."""
-        rule, about = state.fingerprint
-        return self.rule == rule and self.about in ("", about)
 
 
 async def known_alerts(connection: Connection) -> dict[Fingerprint, AlertState]:
@@ -54,12 +38,6 @@ async def known_alerts(connection: Connection) -> dict[Fingerprint, AlertState]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         states = [state_of(row) for row in await (await cursor.execute(_KNOWN)).fetchall()]
     return {state.fingerprint: state for state in states}
-
-
-async def silences(connection: Connection, now: datetime) -> list[Silence]:
-    """Read the silences that have not ended."""
-    rows = await (await connection.execute(_SILENCES, (now,))).fetchall()
-    return [Silence(number=number, rule=rule, about=about) for number, rule, about in rows]
 
 
 async def store(

@@ -14,8 +14,9 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine import metrics
 from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_state import AlertState
-from bus.alerts.engine.alert_store import Silence, known_alerts, silences, store
+from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.engine.silences import Silence, silences
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.errors import StoreUnavailable

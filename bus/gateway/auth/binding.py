@@ -28,6 +28,7 @@ class Binding:
 UNBOUND = Binding()
 BOUND_ROLES = frozenset({Role.SOURCE, Role.ENGINEER, Role.DISPATCHER, Role.LEAD})
 """Whose tickets these reach depends on what the token is bound to; the others reach all."""
+_DECIDED = {Access.DECIDE_LETTERS: Text("死信", "dead letters"), Access.DECIDE_ALERTS: Text("告警", "alerts")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,9 @@ def lacks(client: Client, wanted: type[Command] | Access) -> Text | None:
     if wanted is Access.STREAM and (binding.regions or (client.role is Role.ENGINEER and binding.person)):
         zh, en = "此令牌只限部分工单,不能订阅全部", "the stream is of all tickets, this token of some"
         return Text(zh, en)
-    if wanted is Access.DECIDE_LETTERS and binding.bound and not binding.person:
-        how = f"ticketbus client bind {client.name} --person …"
-        return Text(f"处理死信须署名:{how}", f"a person decides about dead letters, and this token is of none: {how}")
+    if wanted in _DECIDED and binding.bound and not binding.person:
+        how, about = f"ticketbus client bind {client.name} --person …", _DECIDED[wanted]
+        return Text(
+            f"处理{about.zh}须署名:{how}", f"a person decides about {about.en}, and this token is of none: {how}"
+        )
     return None

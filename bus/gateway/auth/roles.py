@@ -40,6 +40,7 @@ class Role(StrEnum):
     LEAD = "lead"
     SRE = "sre"
     SUBSCRIBER = "subscriber"
+    HOST = "host"
     ADMIN = "admin"
 
 
@@ -51,6 +52,9 @@ class Access(StrEnum):
     METRICS = "metrics"
     LETTERS = "letters"
     DECIDE_LETTERS = "decide-letters"
+    ALERTS = "alerts"
+    DECIDE_ALERTS = "decide-alerts"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,10 @@ GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
     Role.ENGINEER: Grant(_ENGINEER, _READS),
     Role.DISPATCHER: Grant(_DISPATCHER, _READS),
-    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS),
-    Role.SRE: Grant(frozenset(), frozenset(Access)),
+    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS | {Access.ALERTS}),
+    Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),
+    Role.HOST: Grant(frozenset(), frozenset({Access.REPORT})),
     Role.ADMIN: Grant(frozenset(OUTSIDE), frozenset(Access)),
 }
 

@@ -21,8 +21,8 @@ from bus.domain.naming import kebab
 from bus.domain.values import QUANTITIES
 from bus.gateway.auth.roles import GRANTS, Access
 from bus.gateway.http.answers import Problem
+from bus.gateway.http.request_models import RequestModel
 from bus.gateway.http.routing import HttpRoute
-from bus.gateway.routes.deadletter_requests import DeadLetterRequest
 from bus.intake.command_bodies import SHORT_MAX
 from bus.intake.command_ids import KEY_CHARS_MAX
 
@@ -44,6 +44,8 @@ _TAGS = {
     "files": "文件 / photos and files of evidence",
     "topics": "主题 / the topic contract",
     "deadletters": "死信 / dead letters and redrives",
+    "alerts": "告警 / what is wrong, who looks after it",
+    "hosts": "主机 / readings of hosts",
     "deliveries": "投递 / queues towards other systems",
     _OPERATIONS: "运维 / health and metrics",
 }
@@ -164,15 +166,20 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
     return _posting(cls, schema, [role.value for role, grant in GRANTS.items() if cls in grant.commands])
 
 
-def request_docs(cls: type[DeadLetterRequest], path: str) -> dict[str, Any]:
-    """Describe a request's body, what stands in its path, its headers and who may send it. Pure."""
+def request_docs(
+    cls: type[RequestModel], path: str, access: Access = Access.DECIDE_LETTERS, *, keyed: bool = True
+) -> dict[str, Any]:
+    """Describe a request's body, what stands in its path, its headers and who may send it. Pure.
+
+    `keyed`: it has an idempotency key.
+    """
     schema, named = cls.model_json_schema(), _IN_PATH.findall(path)
     parameters = [in_path(name, schema["properties"][name]) for name in named]
     schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in named}
     schema["required"] = [name for name in schema["required"] if name not in named]
-    roles = [role.value for role, grant in GRANTS.items() if Access.DECIDE_LETTERS in grant.accesses]
+    roles = [role.value for role, grant in GRANTS.items() if access in grant.accesses]
     about = _posting(cls, schema, roles)
-    return {**about, "parameters": [*about["parameters"], *parameters]}
+    return {**about, "parameters": [*(about["parameters"] if keyed else ()), *parameters]}
 
 
 def _posting(cls: type, schema: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:

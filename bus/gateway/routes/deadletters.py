@@ -13,13 +13,13 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.request_models import path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
 from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
-    NUMBER_MAX,
     DeadLetterRequest,
     DiscardLetters,
     DiscardQueue,
@@ -32,7 +32,6 @@ from bus.gateway.routes.deadletter_requests import (
     RetryLetters,
     RunRedrive,
     StopRedrive,
-    read,
 )
 from bus.gateway.write.refused_request import keep_refused, request_received
 from bus.intake.command_bodies import within_limits
@@ -53,6 +52,10 @@ _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deliveries/{target}/move": (MoveQueue, answers.MovedQueueAnswer),
 }
 """What each request is, and what it answers."""
+_GONE: Final = {
+    "letter": Text("没有这个死信", "there is no such letter"),
+    "redrive": Text("没有这个重发", "there is no such redrive"),
+}
 _LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
 
@@ -106,7 +109,7 @@ class _DeadLetterHandlers:
     async def show_letter(self, http: HttpRequest) -> Response:
         """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
         client = await admit(http, Access.LETTERS)
-        letter = await self.service.letter(_number(http, "letter"), reader_of(http, client))
+        letter = await self.service.letter(path_number(http, "letter", _GONE["letter"]), reader_of(http, client))
         if letter is None:
             raise _gone("letter")
         return json_response(letter)
@@ -151,17 +154,11 @@ def _status(cls: type[DeadLetterRequest]) -> int:
 
 def _path(http: HttpRequest) -> dict[str, int | str]:
     given = http.path_params.items()
-    return {name: within_limits(text, name) if name == "target" else _number(http, name) for name, text in given}
-
-
-def _number(http: HttpRequest, name: str) -> int:
-    """Read the number of a letter or a redrive; what is no number names none."""
-    text: str = http.path_params[name]
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= NUMBER_MAX):
-        raise _gone(name)
-    return int(text)
+    return {
+        name: within_limits(text, name) if name == "target" else path_number(http, name, _GONE[name])
+        for name, text in given
+    }
 
 
 def _gone(name: str) -> HttpProblem:
-    zh = "死信" if name == "letter" else "重发"
-    return HttpProblem(404, f"{name}_gone", name, Text(f"没有这个{zh}", f"there is no such {name}"))
+    return HttpProblem(404, f"{name}_gone", name, _GONE[name])

@@ -1,0 +1,151 @@
+"""Others' alerts, as an Alertmanager's webhook sends them: read, and kept until they are resolved.
+
+Format: version 4 of https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+import orjson
+from typing_extensions import TypedDict
+
+from bus.alerts.alert import Severity
+from bus.domain.errors import BusError, MalformedInput
+from bus.domain.text import Text
+from bus.intake.command_bodies import read_time
+from bus.observability.masking import mask_text
+from bus.postgres.pool import Connection
+
+OWN_LABEL: Final = ("origin", "ticketbus")  # of alerts that this bus sent to an Alertmanager itself
+OPEN_MAX: Final = 1_000  # of one client
+ALERTS_MAX: Final = 1_000  # in one batch
+_CHARS_MAX, _NAME_CHARS_MAX = 500, 120
+_SEVERITIES: Final[Mapping[str, Severity]] = {
+    **dict.fromkeys(("critical", "page", "emergency", "fatal", "p1", "p0"), Severity.P1),
+    **dict.fromkeys(("warning", "warn", "major", "error", "p2"), Severity.P2),
+}
+_KEEP: LiteralString = """
+INSERT INTO outside_alerts (client, fingerprint, name, subject, severity, summary, starts_at, firing)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+    %s::boolean[])
+ON CONFLICT (client, fingerprint) DO UPDATE SET
+    (name, subject, severity, summary, starts_at, firing, received_at) = (excluded.name, excluded.subject,
+    excluded.severity, excluded.summary, excluded.starts_at, excluded.firing, now())"""
+_FORGET: LiteralString = "DELETE FROM outside_alerts WHERE NOT firing OR received_at < now() - interval '1 day'"
+_OPEN: LiteralString = "SELECT client, count(*) FROM outside_alerts WHERE client = ANY (%s) GROUP BY client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideAlert:
+    """One alert of others, in the order of the columns."""
+
+    client: str
+    fingerprint: str
+    name: str
+    subject: str
+    severity: Severity
+    summary: str
+    starts_at: datetime
+    firing: bool
+
+
+class OutsideAnswer(TypedDict):
+    """How many alerts of the batch are firing, how many are resolved, and how many this bus had sent itself."""
+
+    firing: int
+    resolved: int
+    own: int
+
+
+class OutsideFull(BusError):
+    """One client has too many open alerts here; nothing of the batch is kept."""
+
+    text = Text(
+        f"未恢复的外部告警超过 {OPEN_MAX} 条,请先合并分组或排除低级别告警",
+        f"more than {OPEN_MAX} alerts are open; group them, or route fewer here",
+    )
+
+
+def read_batch(data: Mapping[str, Any], client: str) -> tuple[Sequence[OutsideAlert], int]:
+    """Read a batch: the alerts of others, the last of each fingerprint, and how many are this bus's own. Pure.
+
+    Raises MalformedInput that names the field.
+    """
+    alerts = data.get("alerts")
+    if not isinstance(alerts, list):
+        zh = "alerts 须为 Alertmanager webhook(version 4)的数组"
+        en = "alerts is the array of an Alertmanager's webhook, version 4"
+        raise MalformedInput("missing" if alerts is None else "wrong_type", "alerts", zh, en)
+    if len(alerts) > ALERTS_MAX:
+        zh, en = f"alerts 超过 {ALERTS_MAX} 条", f"alerts has more than {ALERTS_MAX}"
+        raise MalformedInput("out_of_range", "alerts", zh, f"{en}; set max_alerts in the receiver")
+    found, own = dict[str, OutsideAlert](), 0
+    for index, one in enumerate(alerts):
+        labels = _texts(one, "labels", f"alerts[{index}]")
+        if labels.get(OWN_LABEL[0]) == OWN_LABEL[1]:
+            own += 1
+            continue
+        alert = _read(one, labels, client, f"alerts[{index}]")
+        found[alert.fingerprint] = alert
+    return [*found.values()], own
+
+
+async def keep(connection: Connection, alerts: Sequence[OutsideAlert]) -> None:
+    """Keep what is firing and what is resolved; what ended is forgotten by the next batch. Raises OutsideFull."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('ticketbus outside alerts'))")
+    await connection.execute(_FORGET)
+    columns = zip(*(astuple(one) for one in alerts), strict=True) if alerts else [()] * len(fields(OutsideAlert))
+    await connection.execute(_KEEP, [list(column) for column in columns])
+    rows = await connection.execute(_OPEN, (list({one.client for one in alerts}),))
+    if any(count > OPEN_MAX for _, count in await rows.fetchall()):
+        raise OutsideFull
+
+
+def _read(one: Mapping[str, Any], labels: Mapping[str, str], client: str, path: str) -> OutsideAlert:
+    status = one.get("status")
+    if status not in ("firing", "resolved"):
+        zh, en = f"{path}.status 须为 firing 或 resolved", f"{path}.status is firing or resolved"
+        raise MalformedInput("out_of_range", f"{path}.status", zh, en)
+    notes = _texts(one, "annotations", path)
+    name = labels.get("alertname") or "alert"
+    words = [notes[key] for key in ("summary", "description", "message", "title") if notes.get(key, "").strip()]
+    severity = labels.get("severity", labels.get("priority", "")).lower()
+    given = one.get("fingerprint")
+    fingerprint = given if isinstance(given, str) and given.strip() else _mark(labels)
+    return OutsideAlert(
+        client=client,
+        fingerprint=_shown(fingerprint, _NAME_CHARS_MAX),
+        name=_shown(name, _NAME_CHARS_MAX),
+        subject=_shown(_subject(labels), _NAME_CHARS_MAX),
+        severity=_SEVERITIES.get(severity, Severity.P3),
+        summary=_shown(words[0] if words else name, _CHARS_MAX),
+        starts_at=read_time(one.get("startsAt"), f"{path}.startsAt"),
+        firing=status == "firing",
+    )
+
+
+def _texts(one: object, name: str, path: str) -> Mapping[str, str]:
+    """Read a mapping of texts; other values are shown as JSON."""
+    members = one.get(name) or {} if isinstance(one, Mapping) else None
+    if not isinstance(members, Mapping):
+        field = path if members is None else f"{path}.{name}"
+        raise MalformedInput("wrong_type", field, f"“{field}”须为对象", f"{field} is an object")
+    return {key: text if isinstance(text, str) else orjson.dumps(text).decode() for key, text in members.items()}
+
+
+def _subject(labels: Mapping[str, str]) -> str:
+    """Name what it is about, by the label that says it best."""
+    return next((labels[key] for key in ("instance", "host", "pod", "service", "job") if labels.get(key)), "")
+
+
+def _mark(labels: Mapping[str, str]) -> str:
+    return hashlib.sha256(orjson.dumps(labels, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def _shown(text: str, most: int) -> str:
+    """Give a text on one line, phones masked, cut."""
+    line = mask_text(" ".join(text.split()))
+    return line if len(line) <= most else f"{line[:most]}…"

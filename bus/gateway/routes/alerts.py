@@ -1,0 +1,241 @@
+"""Routes of alerts: what is wrong, who looks after it, silences, and the door for others' alerts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from bus.alerts.engine import alert_admin, outside_alerts, silences
+from bus.alerts.engine.alert_admin import ListedAlert
+from bus.alerts.engine.outside_alerts import OutsideAnswer, OutsideFull
+from bus.alerts.engine.silences import Silence
+from bus.alerts.rule import AnyRule
+from bus.domain.errors import CommandRefused, Refusal
+from bus.domain.naming import nearest
+from bus.domain.text import Text
+from bus.gateway.auth.authorize import admit, authenticate, not_allowed
+from bus.gateway.auth.binding import Client
+from bus.gateway.auth.roles import Access
+from bus.gateway.deps import body_of, deps_of
+from bus.gateway.http.openapi import in_path, request_docs
+from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.request_models import path_number, read
+from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import Handler, HttpRoute, reading
+from bus.gateway.http.single_values import query_of
+from bus.gateway.routes.alert_requests import AckAlert, AlertRequest, EndSilence, SilenceRule
+from bus.gateway.write.refused_request import keep_refused, request_received
+from bus.postgres.pool import Pool, in_transaction
+from bus.wire.json_body import read_object
+from bus.wire.rejected_input import RejectedInputStore
+
+_STATES: Final = ("open", "closed")
+_STATE: Final = {"name": "state", "in": "query", "schema": {"enum": _STATES, "default": "open"}}
+_NUMBER: Final = {"type": "integer", "minimum": 1}
+_BATCH: Final = {
+    "type": "object",
+    "required": ["alerts"],
+    "properties": {"alerts": {"type": "array", "items": {"type": "object"}}},
+}
+
+
+class AlertList(TypedDict):
+    """Alerts, the most urgent first; closed ones the last first, 50 at most."""
+
+    alerts: list[ListedAlert]
+
+
+class RuleAnswer(TypedDict):
+    """An alert rule: its title, when it opens and closes, and the page that says what to do."""
+
+    rule: str
+    severity: str
+    zh: str
+    en: str
+    page: str
+    open_after_s: float
+    close_after_s: float
+
+
+class RuleList(TypedDict):
+    """All alert rules."""
+
+    rules: list[RuleAnswer]
+
+
+class SilenceList(TypedDict):
+    """The silences that have not ended."""
+
+    silences: list[Silence]
+
+
+def alert_routes(pool: Pool, rules: Mapping[str, AnyRule], refused: RejectedInputStore) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+    handlers = _AlertHandlers(pool, rules, refused)
+    outside = {
+        "summary": "Take alerts of an Alertmanager",
+        "security": [{"bearer": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _BATCH}}},
+    }
+    return [
+        reading("/v1/alerts", handlers.list_alerts, "List alerts", AlertList, parameters=[_STATE]),
+        reading("/v1/alerts/rules", handlers.list_rules, "List alert rules", RuleList),
+        reading("/v1/alerts/silences", handlers.list_silences, "List silences", SilenceList),
+        reading(
+            "/v1/alerts/{alert}",
+            handlers.show_alert,
+            "Show an alert",
+            ListedAlert,
+            parameters=[in_path("alert", _NUMBER)],
+        ),
+        handlers.requesting("/v1/alerts/{alert}/ack", AckAlert, ListedAlert),
+        handlers.requesting("/v1/alerts/silences", SilenceRule, SilenceList),
+        handlers.requesting("/v1/alerts/silences/{silence}/end", EndSilence, SilenceList),
+        HttpRoute(
+            method="POST",
+            path="/v1/alerts/alertmanager",
+            run=handlers.take_alerts,
+            about=outside,
+            answers={200: OutsideAnswer},
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _AlertHandlers:
+    pool: Pool
+    rules: Mapping[str, AnyRule]
+    refused: RejectedInputStore
+
+    async def list_alerts(self, http: HttpRequest) -> Response:
+        """List what is open, the most urgent first, hidden ones with what hides them; or what closed last."""
+        await admit(http, Access.ALERTS)
+        state = query_of(http).get("state", "open")
+        if state not in _STATES:
+            zh, en = f"state 只能是 {'、'.join(_STATES)}", f"state is one of {', '.join(_STATES)}"
+            raise HttpProblem(400, "out_of_range", "state", Text(zh, en))
+        listed = alert_admin.closed_alerts if state == "closed" else alert_admin.open_alerts
+        return json_response({"alerts": await in_transaction(self.pool, listed)})
+
+    async def show_alert(self, http: HttpRequest) -> Response:
+        """Show an alert: what is wrong, the command that mends it, and what each channel was sent."""
+        await admit(http, Access.ALERTS)
+        return json_response(await self._one(path_number(http, "alert", _GONE_ALERT)))
+
+    async def list_rules(self, http: HttpRequest) -> Response:
+        """List all rules, with when each opens and closes."""
+        await admit(http, Access.ALERTS)
+        return json_response({"rules": [*map(_rule_answer, self.rules.values())]})
+
+    async def list_silences(self, http: HttpRequest) -> Response:
+        """List the silences that have not ended: of what, until when, by whom and why."""
+        await admit(http, Access.ALERTS)
+        return json_response({"silences": await in_transaction(self.pool, silences.silences, deps_of(http).now())})
+
+    async def take_alerts(self, http: HttpRequest) -> Response:
+        """Take a batch of an Alertmanager's webhook (version 4): each is open here until it is resolved.
+
+        One that is not repeated for 12 hours closes as well. Those that this bus sent there itself are left out.
+        """
+        client = await admit(http, Access.REPORT)
+        try:
+            found, own = outside_alerts.read_batch(read_object(body_of(http)), client.name)
+        except Refusal as refusal:
+            received = request_received(http, client)  # of a sender that gives no key: the same body is the same
+            named = replace(received, delivery_id=sha256(received.body).hexdigest())
+            await keep_refused(self.refused, refusal, named)
+            raise
+        try:
+            await in_transaction(self.pool, outside_alerts.keep, found)
+        except OutsideFull as full:
+            raise HttpProblem(429, "too_many_alerts", "alerts", full.text, {"Retry-After": "60"}) from full
+        firing = sum(one.firing for one in found)
+        return json_response(OutsideAnswer(firing=firing, resolved=len(found) - firing, own=own))
+
+    def requesting(self, path: str, cls: type[AlertRequest], answer: Any) -> HttpRoute:
+        """Make the route of a request that a person sends; the same again changes nothing more."""
+        return HttpRoute(
+            method="POST",
+            path=path,
+            run=self._acting(cls),
+            about=request_docs(cls, path, Access.DECIDE_ALERTS, keyed=False),
+            answers={200: answer},
+        )
+
+    def _acting(self, cls: type[AlertRequest]) -> Handler:
+        async def act(http: HttpRequest) -> Response:
+            client = await authenticate(http)
+            if refusal := not_allowed(client, Access.DECIDE_ALERTS):
+                await keep_refused(self.refused, refusal, request_received(http, client))
+                raise refusal
+            numbers = {name: path_number(http, name, _GONE[name]) for name in http.path_params}
+            wanted: AlertRequest = read(cls, read_object(body_of(http)), numbers)
+            return json_response(await self._act(wanted, http, client))
+
+        return act
+
+    async def _act(self, wanted: AlertRequest, http: HttpRequest, client: Client) -> object:
+        now, by = deps_of(http).now(), client.acts_as(None)
+        match wanted:
+            case AckAlert(alert=number, why=why):
+                if not await in_transaction(self.pool, alert_admin.acknowledge, number, by=by, why=why):
+                    await self._refuse_ack(number, by)
+                return await self._one(number)
+            case SilenceRule(rule=rule, about=about, minutes=minutes, why=why):
+                self._check_rule(rule)
+                until = now + timedelta(minutes=minutes)
+                await in_transaction(self.pool, silences.silence, rule, about, now=now, until=until, by=by, why=why)
+            case EndSilence(silence=number):
+                if not await in_transaction(self.pool, silences.end_silence, number, now=now):
+                    raise _gone("silence", _GONE_SILENCE)
+        return {"silences": await in_transaction(self.pool, silences.silences, now)}
+
+    async def _one(self, number: int) -> ListedAlert:
+        one = await in_transaction(self.pool, alert_admin.one_alert, number)
+        if one is None:
+            raise _gone("alert", _GONE_ALERT)
+        return one
+
+    async def _refuse_ack(self, number: int, by: str) -> None:
+        """Refuse to acknowledge what is closed, or another's; one's own again is nothing new."""
+        one = await self._one(number)
+        if one.closed_at or not one.opened_at:
+            zh, en = f"告警 {number} 未打开", f"alert {number} is not open"
+            raise CommandRefused("not_now", "alert", zh, en)
+        if one.acked_by != by:
+            zh, en = f"告警 {number} 已由 {one.acked_by} 认领", f"alert {number} is acknowledged by {one.acked_by}"
+            raise CommandRefused("already", "alert", zh, en)
+
+    def _check_rule(self, rule: str) -> None:
+        if rule not in self.rules:
+            close = nearest(rule, self.rules)
+            zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+            raise CommandRefused(
+                "unknown_rule", "rule", f"没有规则“{rule}”{zh}", f"there is no rule {rule!r}{en}", nearest=close
+            )
+
+
+_GONE_ALERT: Final = Text("没有这个告警", "there is no such alert")
+_GONE_SILENCE: Final = Text("没有这个静默,或已结束", "there is no such silence, or it has ended")
+_GONE: Final = {"alert": _GONE_ALERT, "silence": _GONE_SILENCE}
+
+
+def _gone(name: str, text: Text) -> HttpProblem:
+    return HttpProblem(404, f"{name}_gone", name, text)
+
+
+def _rule_answer(rule: AnyRule) -> RuleAnswer:
+    return RuleAnswer(
+        rule=rule.name.value,
+        severity=rule.severity.value,
+        zh=rule.title.zh,
+        en=rule.title.en,
+        page=rule.page,
+        open_after_s=rule.open_after.total_seconds(),
+        close_after_s=rule.close_after.total_seconds(),
+    )
