@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bus.alert_catalogue import RULES
-from bus.docgen import access, alerts, commands, events, metrics, retention, settings, states, topics
+from bus.docgen import (
+    access,
+    alerts,
+    commands,
+    dashboard,
+    events,
+    metrics,
+    prometheus,
+    retention,
+    settings,
+    states,
+    topics,
+)
 from bus.docgen.markdown import replace_drawn
 from schemas.catalogue import RECORD_TYPES
 from schemas.topics import load_contract
@@ -23,6 +35,9 @@ def pages() -> Mapping[str, str]:
         "docs/settings.md": settings.page(),
         "docs/metrics.md": metrics.page(),
         "docs/retention.md": retention.page(contract),
+        prometheus.RULES_FILE: prometheus.rules_file(RULES.values()),
+        prometheus.TESTS_FILE: prometheus.tests_file(RULES.values()),
+        dashboard.FILE: dashboard.dashboard(),
     }
 
 

@@ -204,7 +204,8 @@ async def test_secured_a_subscriber_reads_what_is_public_in_its_own_groups(kafka
 @pytest.mark.parametrize(
     ("program", "writable", "not_writable"),
     [
-        ("gateway", INTAKE, HOSTS),
+        ("gateway", INTAKE, None),  # with the relay in it, it writes every topic
+        ("gateway", HOSTS, None),
         ("worker", INTAKE, HOSTS),
         ("watch", HOSTS, LOG),
         ("operator", HOSTS, COMMANDS),
@@ -212,11 +213,11 @@ async def test_secured_a_subscriber_reads_what_is_public_in_its_own_groups(kafka
     ],
 )
 async def test_secured_a_program_writes_what_it_must(
-    kafka: Secured, program: str, writable: str | None, not_writable: str
+    kafka: Secured, program: str, writable: str | None, not_writable: str | None
 ) -> None:
     settings = kafka.settings(f"ticketbus.{program}")
     assert writable is None or await writes(settings, writable)
-    assert not await writes(settings, not_writable)
+    assert not_writable is None or not await writes(settings, not_writable)
 
 
 async def test_secured_the_gateway_reads_no_dead_letters_and_no_commands(kafka: Secured) -> None:

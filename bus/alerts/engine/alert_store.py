@@ -28,6 +28,10 @@ UPDATE alerts SET severity = %(severity)s, alert = %(alert)s, opened_at = %(open
     opened_notified_at = %(opened_notified_at)s, repeats = %(repeats)s, escalated_at = %(escalated_at)s,
     acked_at = CASE WHEN acked_at < %(opened_notified_at)s THEN NULL ELSE acked_at END -- it has become worse since
 WHERE number = %(number)s RETURNING number"""
+_COUNTS: LiteralString = """
+SELECT rule, severity, count(*), clock_timestamp() FROM alerts
+WHERE closed_at IS NULL AND opened_at IS NOT NULL AND NOT drill GROUP BY rule, severity
+UNION ALL SELECT NULL, NULL, 0, clock_timestamp()"""
 _NOTICE: LiteralString = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at)
 SELECT %s, channel, %s, %s, %s, %s FROM unnest(%s::text[]) AS channel"""
@@ -38,6 +42,12 @@ async def known_alerts(connection: Connection) -> dict[Fingerprint, AlertState]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         states = [state_of(row) for row in await (await cursor.execute(_KNOWN)).fetchall()]
     return {state.fingerprint: state for state in states}
+
+
+async def open_counts(connection: Connection) -> tuple[dict[tuple[str, str], int], datetime]:
+    """Count what is open by rule and severity; with PostgreSQL's time."""
+    rows = await (await connection.execute(_COUNTS)).fetchall()
+    return {(rule, severity): count for rule, severity, count, _ in rows if rule}, rows[0][3]
 
 
 async def store(

@@ -14,7 +14,7 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine import metrics
 from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_state import AlertState
-from bus.alerts.engine.alert_store import known_alerts, store
+from bus.alerts.engine.alert_store import known_alerts, open_counts, store
 from bus.alerts.engine.direct_path import DirectPath
 from bus.alerts.engine.silences import Silence, silences
 from bus.alerts.rule import AnyRule
@@ -62,6 +62,7 @@ class Rounds:
         async with connected(self.pool) as connection:
             turn = await (await connection.execute(_TURN, (EVERY,))).fetchone()
             if turn is None:
+                metrics.show(*await open_counts(connection))
                 return None
             now: datetime = turn[0]
             seen, read = await self._read(connection, now)
@@ -70,7 +71,8 @@ class Rounds:
             changes = advance(self.rules, known, seen, read=read, silence_of=silence_of, now=now)
             await store(connection, changes, self.channels_of, now)
             await self.publish(connection, changes)
-        metrics.count(changes, known.values())
+            metrics.show(*await open_counts(connection))
+        metrics.count(changes)
         return changes
 
     async def _read(self, connection: Connection, now: datetime) -> tuple[list[Alert], set[str]]:
