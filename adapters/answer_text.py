@@ -12,10 +12,9 @@ CHARS_MAX: Final = 2000  # beyond it nobody reads on; what is stored is shorter 
 _BYTES_MAX: Final = 16_384
 _PAGE: Final = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body|form|script|title|meta|h[1-6])\b", re.IGNORECASE)
 # Fields and elements that hold what a system says of a failure; compared without case, `_` and `-`.
-_SAYING: Final = frozenset(
-    {"msg", "message", "messagetext", "errmsg", "errormsg", "errormessage", "errordescription", "error", "detail"}
-    | {"errors", "errormessages", "exceptionmessage", "faultstring", "reason", "retmsg", "returnmsg", "resultmsg"}
-    | {"dsc"}
+_SAYING: Final = re.compile(
+    r"(?!log|last)[a-z]*(?:msg|message|messagetext)|errors?|errormessages|detail|faultstring|reason|dsc|desc|tips?"
+    r"|(?:err|error|ret|rtn|return|result|resp|rsp)(?:description|desc|info|text|tips?|reason)"
 )
 _WITHIN: Final = 5  # so deep they are looked for
 _ELEMENT: Final = re.compile(r"<(?:[\w.-]+:)?([\w-]+)(?:\s[^>]*)?>([^<]{1,2000})(?=</)")
@@ -57,7 +56,7 @@ def _of_markup(text: str) -> str:
 
 
 def _says(name: str) -> bool:
-    return name.replace("_", "").replace("-", "").casefold() in _SAYING
+    return _SAYING.fullmatch(name.replace("_", "").replace("-", "").casefold()) is not None
 
 
 def _messages(value: object, within: int, *, named: bool = False) -> Iterator[str]:

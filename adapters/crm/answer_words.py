@@ -14,8 +14,15 @@ class Meaning(Enum):
     UNREADABLE = "unreadable"  # no answer of such a receiver: a page, or half of a text
 
 
+class AskedWait(Enum):
+    """What a refusal asks for: it did nothing, and the same call may succeed later."""
+
+    BUSY = "busy"
+    SLOWER = "slower"
+
+
 GOOD: Final = frozenset(
-    {"ok", "okay", "success", "succeed", "succeeded", "successful", "done", "accepted", "received", "created"}
+    {"ok", "okay", "success", "succeed", "succeeded", "successful", "succ", "done", "accepted", "received", "created"}
     | {"queued", "true", "yes", "成功", "操作成功", "处理成功", "接收成功", "请求成功"}
 )
 _BAD_FIRST: Final = frozenset(
@@ -23,20 +30,45 @@ _BAD_FIRST: Final = frozenset(
     | {"失败", "操作失败", "处理失败", "接收失败", "请求失败", "错误", "异常"}
 )
 _BAD: Final = _BAD_FIRST | {
-    *("false", "no", "ng", "nok", "rejected", "refused", "denied", "invalid", "unauthorized", "forbidden", "timeout"),
-    "拒绝",
+    *("false", "no", "ng", "nok", "nack", "rejected", "refused", "denied", "invalid", "unauthorized", "forbidden"),
+    *("timeout", "拒绝"),
 }
 _FIRST_WORD: Final = re.compile(r"[\s:;,.!()\uff1a\uff1b\uff0c\u3002\uff01]+")
+_PART: Final = re.compile(r"[^\W_]+")
+_BAD_PART: Final = _BAD - {"no", "false"}
+_TEXT_MAX: Final = 300  # a longer text without fields is no sentence about a call
+
+_BUSY: Final = re.compile(
+    r"繁忙|请稍[后候]再|稍[后候](?:再试|重试)|请重试|正在维护|维护中|暂时?不可用|暂停服务|服务不可用"
+    r"|\b(?:busy|try (?:it )?again|temporar(?:y|ily)|(?:service|server|system) (?:is )?unavailable)\b"
+)
+_SLOWER: Final = re.compile(
+    r"限流|限频|频率|频繁|请求过多|次数过多|并发过[高大多]"
+    r"|\btoo (?:many|fast|frequent(?:ly)?)\b|\brate.?limit|\bthrottl"
+)
 _FAILURES: Final = r"失败|失敗|错误|錯誤|异常|異常|\b(?:fail(?:ed|ures?|s)?|errors?|exceptions?)\b"
 _NO_FAILURE: Final = re.compile(
     rf"(?:没有|沒有|无|無|未发生|\bno |\bwithout |\bzero |(?<![0-9])0 ?[条個个项]?)(?:任何|any )?(?:{_FAILURES})"
-    rf"|(?:{_FAILURES})[\s:=\uff1a]*0(?![0-9.])"
+    rf"|(?:{_FAILURES})(?:原因|信息|记录|列表|条数|数量|数)?[\s:=\uff1a]*(?:0(?![0-9.])|[无無空](?![\w])|none\b|null\b|\[\])"
+    # What may happen is not what did.
+    rf"|(?:如果?|若|一旦|\bif |\bin case of )[^,;.\uff0c\uff1b\u3002]{{0,16}}?(?:{_FAILURES})[^,;.\uff0c\uff1b\u3002]*"
 )
-_FAILURE: Final = re.compile(
-    rf"{_FAILURES}|不存在|无效|非法|拒绝|未授权|无权|没有权限|不正确|不合法|过期|超时|超限|不能为空|缺少|(?:不|未)成功"
-    r"|\b(?:invalid|denied|unauthori[sz]ed|forbidden|not found|rejected|refused|timed? ?out|expired|unsuccessful)\b"
+# What no device and no customer does: these are about the call, whatever else a text says.
+_PLAIN: Final = re.compile(
+    r"失败|失敗|不存在|无效|非法|未授权|无权|没有权限|不正确|不合法|不能为空|不可为空|缺少|(?:[不未]|没有?)(?:能)?(?:成功|完成)|找不到|未找到|查无"
+    r"|不允许|不支持|未登录|不通过|未通过|不匹配|格式有误|有误"
+    r"|\b(?:fail(?:ed|ures?|s)?|invalid|denied|unauthori[sz]ed|forbidden|not found|no such|not exists?|unsuccessful"
+    r"|not allowed|not permitted|missing|unsupported)\b"
 )
-_SUCCESS: Final = re.compile(r"成功|完成|\b(?:success(?:ful(?:ly)?)?|ok)\b")
+# These may be the business's as well; beside a word of success they are.
+_LIKELY: Final = re.compile(
+    rf"{_FAILURES}|拒绝|过期|超时|超限|无法|禁止|出错|报错|冲突|不足"
+    r"|\b(?:rejected|refused|timed? ?out|expired|unable to|cannot|could not|conflict)\b"
+)
+_SUCCESS: Final = re.compile(
+    r"成功|完成|完毕|已(?:接收|受理|收到|记录|登记|保存|更新|创建|提交|处理|上报|入库)"
+    r"|\b(?:success(?:ful(?:ly)?)?|succeeded|ok|received|accepted|saved|recorded|queued)\b"
+)
 # A text that is no document tells of a failure by its end, or by both words: as Microsoft Teams does in a 200.
 _FAILED_TEXT: Final = re.compile(r"(?:失败|失敗)[.!\u3002\uff01]?$|\bfailed with (?:an )?(?:error|exception)\b")
 
@@ -46,17 +78,46 @@ def word(text: str) -> Meaning:
     return Meaning.DONE if text in GOOD else Meaning.FAILED if text in _BAD else Meaning.UNCLEAR
 
 
-def sentence(text: str) -> Meaning:
-    """Judge the words beside a code: `更新失败`, `Ticket not found`, `请求成功!`, `成功3条,失败0条`."""
-    rest = _NO_FAILURE.sub(" ", text.strip().casefold())
-    if _FAILURE.search(rest):
+def compound(text: str) -> Meaning:
+    """Judge a word of several parts, in lower case: `api-success`, `param_error`, `success::调用成功`."""
+    parts = set(_PART.findall(text))
+    if parts & _BAD_PART:
         return Meaning.FAILED
-    return Meaning.DONE if _SUCCESS.search(rest) or rest in GOOD else Meaning.UNCLEAR
+    return Meaning.DONE if parts & GOOD and not parts & _BAD else Meaning.UNCLEAR
+
+
+def sentence(text: str) -> Meaning:
+    """Judge the words beside a code: `更新失败`, `Ticket not found`, `请求成功!`, `成功3条,失败0条`, `系统繁忙`."""
+    rest = _rest(text)
+    if _PLAIN.search(rest) or asks_to_wait(rest):
+        return Meaning.FAILED
+    if _SUCCESS.search(rest) or rest in GOOD:
+        return Meaning.UNCLEAR if _LIKELY.search(rest) else Meaning.DONE
+    return Meaning.FAILED if _LIKELY.search(rest) else Meaning.UNCLEAR
+
+
+def plainly_failed(text: str) -> bool:
+    """Say whether a text speaks of a failed call in words that no record of a device's fault has."""
+    rest = _rest(text)
+    return _PLAIN.search(rest) is not None or asks_to_wait(rest) is not None
+
+
+def asks_to_wait(text: str) -> AskedWait | None:
+    """Say whether a refusal's words ask to come later: `系统繁忙,请稍后再试`, `too many requests`."""
+    words = text.casefold()
+    return AskedWait.SLOWER if _SLOWER.search(words) else AskedWait.BUSY if _BUSY.search(words) else None
 
 
 def whole_text(text: str) -> Meaning:
-    """Judge an answer that is no document by its first word or its end: `ok`, `Error: no such ticket`, `更新失败`."""
+    """Judge an answer that is no document: by a word, its first word, its end, or a short sentence about a failure."""
     whole = text.strip().casefold()
     first, *_ = _FIRST_WORD.split(whole, maxsplit=1)
-    failed = first in _BAD_FIRST or _FAILED_TEXT.search(_NO_FAILURE.sub(" ", whole))
-    return Meaning.FAILED if failed else word(whole)
+    failed = first in _BAD_FIRST or _FAILED_TEXT.search(_rest(whole))
+    if failed or (len(whole) <= _TEXT_MAX and plainly_failed(whole)):
+        return Meaning.FAILED
+    return word(whole)
+
+
+def _rest(text: str) -> str:
+    """Give a text without what only denies a failure, or foresees one."""
+    return _NO_FAILURE.sub(" ", text.strip().casefold())

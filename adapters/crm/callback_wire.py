@@ -9,7 +9,7 @@ import orjson
 
 from adapters.answer_text import readable
 from adapters.connection_failures import PROXY_LOGIN
-from adapters.crm.answer_words import Meaning
+from adapters.crm.answer_words import AskedWait, Meaning, asks_to_wait
 from adapters.crm.callback_answer import read_body
 from adapters.crm.callback_fields import AnswerRule
 from adapters.outbound_http import HttpResponse, retry_after_s
@@ -43,6 +43,11 @@ _BY_CODE: Final[Mapping[str, FailureKind]] = {
     "10006": FailureKind.UNAUTHORIZED,
     "20016": FailureKind.UNAUTHORIZED,
     "20017": FailureKind.UNAUTHORIZED,
+}
+# What the words of a refusal in an HTTP 200 ask for.
+_BY_WORDS: Final[Mapping[AskedWait, FailureKind]] = {
+    AskedWait.BUSY: FailureKind.UNAVAILABLE,
+    AskedWait.SLOWER: FailureKind.THROTTLED,
 }
 USUAL: Final = AnswerRule()
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}|-?[0-9]{1,8}")  # too short for a phone, no room for a sentence
@@ -101,7 +106,7 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
         case Meaning.UNREADABLE:
             raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
-            kind = _BY_CODE.get(verdict.code, FailureKind.UNKNOWN)
+            kind = _BY_CODE.get(verdict.code) or _by_words(readable(answer.body))
             where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
             why = where if verdict.field else _FAILED_IN_WORDS
             raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)
@@ -113,6 +118,11 @@ def _by_class(status: int) -> FailureKind:
     if 300 <= status < 400:
         return FailureKind.UNAVAILABLE  # signed bodies go where they were meant to go, not where an answer points
     return FailureKind.REJECTED if 400 <= status < 500 else FailureKind.UNKNOWN
+
+
+def _by_words(words: str) -> FailureKind:
+    wait = asks_to_wait(words)
+    return FailureKind.UNKNOWN if wait is None else _BY_WORDS[wait]
 
 
 def _failed(

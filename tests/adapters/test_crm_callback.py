@@ -134,7 +134,7 @@ HABITS = {
     CallbackFault.REFUSE: (FailureKind.REJECTED, 422, "refuse", None),
     CallbackFault.GONE: (FailureKind.GONE, 410, "gone", None),
     CallbackFault.REDIRECT: (FailureKind.UNAVAILABLE, 307, "redirect", None),
-    CallbackFault.FAILURE_BODY: (FailureKind.UNKNOWN, 200, "47001", None),
+    CallbackFault.FAILURE_BODY: (FailureKind.UNAVAILABLE, 200, "47001", None),
     CallbackFault.LOGIN_PAGE: (FailureKind.UNKNOWN, 200, "", None),
     CallbackFault.ENDLESS: (FailureKind.UNKNOWN, 200, "", None),
     CallbackFault.SLOW_LORIS: (FailureKind.UNKNOWN, 200, "", None),
