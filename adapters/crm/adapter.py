@@ -1,25 +1,32 @@
 """The CRM as a source: the contract's two calls, bound to its name and its secrets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
 from adapters.crm import signature
 from adapters.crm.translate import translate
+from adapters.crm.type_names import meant_type
 from bus.config_file import VariableName
 from bus.domain.commands import Request
+from bus.domain.text import Text
 from schemas.messages import RequestReceived
 
 
 class CrmAdapter:
     """One CRM that sends signed webhooks. Of its secrets the first signs, all verify. Raises SettingsInvalid."""
 
-    def __init__(self, secrets: Iterable[str], name: str = "crm", *, where: str = "") -> None:
-        """Bind the name under which it speaks and its secrets, `whsec_…`; `where` they stand is said of a wrong one."""
-        self.name = name
+    def __init__(
+        self, secrets: Iterable[str], name: str = "crm", *, where: str = "", ignore_types: Collection[str] = ()
+    ) -> None:
+        """Bind the name under which it speaks and its secrets, `whsec_…`; `where` they stand is said of a wrong one.
+
+        `ignore_types`: what it sends of its tickets that nobody here needs.
+        """
+        self.name, self._ignore_types = name, frozenset(ignore_types)
         self._secrets = tuple(signature.secret(each, where=where or f"webhook_secrets.{name}") for each in secrets)
 
     @property
@@ -33,18 +40,35 @@ class CrmAdapter:
 
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput."""
-        return translate(received)
+        return translate(received, self._ignore_types)
+
+
+def _no_type_of_ours(word: str) -> str:
+    """Give a word in lower case. Raises ValueError for one of our types, also misspelled."""
+    word = word.strip().lower()
+    if not word or meant_type(word):
+        text = Text(
+            f"“{word}”是总线自己的消息类型或其误拼,不能忽略",
+            f"{word!r} is one of the bus's own types, or one misspelled: it cannot be passed over",
+        )
+        raise ValueError(str(text))
+    return word
 
 
 class CrmWebhookOptions(Options):
-    """What a sources file says of a CRM: where its secrets stand, `whsec_…`; two while they rotate."""
+    """What a sources file says of a CRM: where its secrets stand, `whsec_…`; two while they rotate.
+
+    `ignore_types`: types of its deliveries that speak of a ticket and ask for nothing here.
+    """
 
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
+    ignore_types: Annotated[tuple[Annotated[str, AfterValidator(_no_type_of_ours)], ...], Field(max_length=50)] = ()
 
 
 def _build(options: CrmWebhookOptions, secrets: EnvironmentSecrets, services: SourceServices) -> CrmAdapter:
     keys = [secrets.read(name).get_secret_value() for name in options.secrets]
-    return CrmAdapter(keys, name=services.name, where=f"{secrets.where}.secrets")
+    where = f"{secrets.where}.secrets"
+    return CrmAdapter(keys, name=services.name, where=where, ignore_types=options.ignore_types)
 
 
 ADAPTER: Final = SourceAdapter(name="crm-webhook", options=CrmWebhookOptions, build=_build)

@@ -1,7 +1,7 @@
 """From a verified delivery of the CRM to the requests it asks for. Pure; only MalformedInput leaves it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.crm.signature import ID
-from adapters.crm.type_names import meant_type
+from adapters.crm.type_names import close_type, meant_type, speaks_of_ticket
 from adapters.crm.wire import TYPES, About, CrmEnvelope, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
@@ -18,7 +18,7 @@ from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
-from bus.intake.source_adapter import MISSPELLED_TYPE, Ignored
+from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
 from schemas.messages import RequestReceived
 
@@ -32,14 +32,16 @@ _EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
 M = TypeVar("M", bound=BaseModel)
 
 
-def translate(received: RequestReceived) -> tuple[Request, ...]:
+def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> tuple[Request, ...]:
     """Say what a delivery wants: one request, addressed by the CRM's own number.
+
+    `ignore_types`, in lower case: words for a type that ask for nothing here though they speak of a ticket.
 
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
     JSON path into the body, and Ignored for a type that asks for nothing here.
     """
     raw = read_object(received.body, "$")
-    model = _model(raw)
+    model = _model(raw, ignore_types)
     envelope = _read(CrmEnvelope, raw, "$")
     about: About = _read(model, envelope.data, "$.data")
     command = within_limits(about.command(), "$.data")
@@ -63,15 +65,15 @@ def translate(received: RequestReceived) -> tuple[Request, ...]:
     )
 
 
-def _model(raw: Mapping[str, Any]) -> type[About]:
+def _model(raw: Mapping[str, Any], ignore_types: Collection[str]) -> type[About]:
     """Give the model of a body's type, which the envelope refuses if it is no text.
 
-    Raises Ignored for a word that is none of ours, and for a body without a word that asks for nothing, like a ping;
-    MalformedInput for a word that is one of ours misspelled.
+    Raises Ignored for a body that asks for nothing here: it has no type or a foreign one, and names no ticket, like a
+    ping. Raises MalformedInput for one about a ticket whose word is none of ours.
     """
     word = spelled(raw.get("type"))
     if word is None or (isinstance(word, str) and not word.strip()):
-        if not raw or _asks(raw):
+        if not raw or _names_ticket(raw) or any(isinstance(value, str) and meant_type(value) for value in raw.values()):
             return About
         zh = "已收到，不处理：没有消息类型，也没有工单内容"
         raise Ignored("no_type", "$.type", zh, "taken without effect: no delivery type, and nothing about a ticket")
@@ -79,26 +81,40 @@ def _model(raw: Mapping[str, Any]) -> type[About]:
         return About
     known = TYPES.get(word.strip().lower())
     if known is None:
-        shown = _printable(word.strip()[:NAME_CHARS_SHOWN])
-        if meant := meant_type(word):
-            zh, en = (
-                f"没有消息类型“{shown}”，是否指“{meant}”？",
-                f"there is no delivery type {shown!r}; did you mean {meant!r}?",
-            )
-            raise MalformedInput(MISSPELLED_TYPE, "$.type", zh, en, nearest=meant)
-        close = nearest(shown, TYPES)
-        zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
-        zh = f"已收到,不处理:没有消息类型“{shown}”{zh}。可用:{'、'.join(TYPES)}"
-        en = f"taken without effect: there is no delivery type {shown!r}{en}. Known are {', '.join(TYPES)}"
-        raise Ignored("unknown_type", "$.type", zh, en, nearest=close)
+        raise _no_such_type(word.strip(), raw, ignore_types)
     return known
 
 
-def _asks(raw: Mapping[str, Any]) -> bool:
-    """Say whether a body without a type wants something all the same: it names a ticket, or a type elsewhere."""
-    data = raw.get("data")
-    named = isinstance(data, Mapping) and any(data.get(field) is not None for field in ("source_no", "incident_key"))
-    return named or any(isinstance(value, str) and meant_type(value) for value in raw.values())
+def _no_such_type(word: str, raw: Mapping[str, Any], ignore_types: Collection[str]) -> MalformedInput:
+    """Say what is wrong with a word that is none of our types: foreign, misspelled, or another word for a ticket's."""
+    shown = _printable(word[:NAME_CHARS_SHOWN])
+    ignored = word.lower() in ignore_types
+    if not ignored and (meant := meant_type(word)):
+        zh = f"没有消息类型“{shown}”，是否指“{meant}”？"
+        en = f"there is no delivery type {shown!r}; did you mean {meant!r}?"
+        return MalformedInput(MISSPELLED_TYPE, "$.type", zh, en, nearest=meant)
+    zh, en = f"没有消息类型“{shown}”", f"there is no delivery type {shown!r}"
+    zh_known, en_known = f"可用:{'、'.join(TYPES)}", f"Known are {', '.join(TYPES)}"
+    if ignored or not (speaks_of_ticket(word) or _names_ticket(raw)):
+        return Ignored(
+            UNKNOWN_TYPE, "$.type", f"已收到,不处理:{zh}。{zh_known}", f"taken without effect: {en}. {en_known}"
+        )
+    close = close_type(word)
+    if close:
+        zh, en = f"{zh},是否指“{close}”", f"{en}; did you mean {close!r}"
+    zh = f"{zh}。{zh_known}。无需处理的类型请写入来源选项 ignore_types"
+    en = f"{en}. {en_known}. A type that nobody needs goes into the source's option ignore_types"
+    return MalformedInput(UNKNOWN_TYPE, "$.type", zh, en, nearest=close)
+
+
+def _names_ticket(raw: Mapping[str, Any]) -> bool:
+    """Say whether a body names a ticket, whatever its type."""
+    parts = (raw, raw.get("data"))
+    return any(
+        isinstance(part, Mapping) and part.get(field) is not None
+        for part in parts
+        for field in ("source_no", "incident_key")
+    )
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which type of webhook a misspelled word means: a misspelling of ours must not pass for a foreign event. Pure."""
+"""Which type of webhook a word means that is none of ours: news of a ticket must not pass for a foreign event. Pure."""
 
 import re
 from typing import Final
@@ -8,6 +8,13 @@ from adapters.crm.wire import TYPES
 
 CHARS_MAX: Final = 80
 LONG_CHARS: Final = 7
+# What others call it: named to the sender, never taken for it.
+_SYNONYMS: Final = {
+    **dict.fromkeys(("open", "opened", "new", "add", "added", "submitted", "registered"), "ticket.created"),
+    **dict.fromkeys(("comment", "commented", "remark", "remarked", "replied", "reply", "message"), "ticket.note"),
+    **dict.fromkeys(("urged", "reminded", "asked"), "ticket.progress_asked"),
+    **dict.fromkeys(("close", "closed", "reopen", "reopened", "status", "resolved"), "ticket.status_changed"),
+}
 _NO_LETTERS = re.compile(r"[^a-z]+")
 _VERSION = re.compile(r"[^a-z0-9]v?[0-9]+$")
 
@@ -24,6 +31,19 @@ def meant_type(word: str) -> str:
         if letters.endswith(whole) or _meant(letters, whole, whole.removeprefix("ticket")):
             return name
     return ""
+
+
+def speaks_of_ticket(word: str) -> bool:
+    """Say whether a part of a word begins with the noun of our types: `ticket.opened`, `crm.TicketNew`."""
+    parts = re.split(r"[^a-z]+", normalize("NFKC", word[:CHARS_MAX]).strip().casefold())
+    return any(part.startswith("ticket") for part in parts)
+
+
+def close_type(word: str) -> str:
+    """Name the type that does what another word for it says: `ticket.opened` is `ticket.created`; else nothing."""
+    letters = _letters(word) if len(word) <= CHARS_MAX else ""
+    action = re.sub(r".*?tickets?", "", letters, count=1) if "ticket" in letters else ""
+    return _SYNONYMS.get(action, "")
 
 
 def _meant(letters: str, whole: str, action: str) -> bool:

@@ -26,7 +26,8 @@ INTAKE_TURNED_AWAY = Counter(
 INTAKE_IGNORED = Counter(
     "ticketbus_intake_ignored_total",
     "Fields of webhooks that nobody reads here (what=field), webhooks of types that nobody knows (what=delivery), and "
-    "those refused because their type is one of ours misspelled (what=misspelled_type)",
+    "those refused because their type is one of ours misspelled (what=misspelled_type), or none of ours though they "
+    "name a ticket (what=unknown_type)",
     ["source", "what"],
 )
 STREAMS = Gauge("ticketbus_stream_subscribers", "WebSocket subscribers connected")

@@ -10,6 +10,8 @@ from schemas.messages import RequestReceived
 
 MISSPELLED_TYPE: Final = "misspelled_type"
 """The code of a MalformedInput for a delivery whose type is one of the source's, misspelled."""
+UNKNOWN_TYPE: Final = "unknown_type"
+"""The code of a MalformedInput for a delivery that is about a ticket, but of no type of the source's."""
 
 
 class Ignored(MalformedInput):

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.contract_suites.source import delivered
-from adapters.crm.adapter import CrmAdapter
+from adapters.crm.adapter import CrmAdapter, CrmWebhookOptions
 from adapters.crm.type_names import meant_type
 from bus.domain.commands import OpenTicket
 from bus.intake.source_adapter import Ignored
@@ -48,18 +49,56 @@ def test_crm_unknown_a_misspelled_type_is_refused_with_what_was_meant(word: str,
     assert f"“{meant}”" in error.zh
 
 
-OTHER_EVENTS = """
-ping push vote quote notes.app customer.updated customer.created order.created note.created ticket ticket. v1
-ticket.updated ticket.deleted ticket.rated ticket.treated ticket.note.deleted ticket.closed ticket.assigned
-ticket.comment ticket.status
+TICKET_EVENTS = {
+    "ticket.opened": "ticket.created",
+    "ticket.new": "ticket.created",
+    "ticket.closed": "ticket.status_changed",
+    "crm.TicketOpened": "ticket.created",
+    "ticket.comment": "ticket.note",
+    **dict.fromkeys(("ticket", "ticket.", "ticket.updated", "ticket.deleted", "ticket.rated", "ticket.treated"), ""),
+    **dict.fromkeys(("ticket.note.deleted", "ticket.assigned", "tickets_merged"), ""),
+}
+FOREIGN_EVENTS = """
+ping push vote quote notes.app customer.updated customer.created order.created note.created v1
 """
 
 
-@pytest.mark.parametrize("word", OTHER_EVENTS.split())
-def test_crm_unknown_another_event_is_no_misspelling_and_ignored(word: str) -> None:
+@pytest.mark.parametrize("word", TICKET_EVENTS)
+def test_crm_unknown_a_ticket_event_that_is_none_of_ours_is_refused_whatever_it_holds(word: str) -> None:
+    for raw in (body(word, CREATED), json.dumps({"type": word}).encode()):
+        error = refusal(raw)
+        assert not isinstance(error, Ignored)
+        assert (error.code, error.field, error.context["nearest"]) == ("unknown_type", "$.type", TICKET_EVENTS[word])
+
+
+@pytest.mark.parametrize("word", FOREIGN_EVENTS.split())
+def test_crm_unknown_a_foreign_event_is_ignored_unless_it_names_a_ticket(word: str) -> None:
     assert meant_type(word) == ""
-    assert isinstance(refusal(body(word, CREATED)), Ignored)
-    assert meant_type("ticket.created" * 100_000) == ""  # bounded, whoever sends it
+    assert isinstance(refusal(body(word, {"id": 7, "source_no": None})), Ignored)
+    for raw in (
+        body(word, {"source_no": "7"}),
+        body(word, {"incident_key": CREATED["incident_key"]}),
+        json.dumps({"type": word, "source_no": 7}).encode(),
+    ):
+        error = refusal(raw)
+        assert not isinstance(error, Ignored)
+        assert error.code == "unknown_type"
+
+
+def test_crm_unknown_a_type_of_any_length_is_looked_at_in_no_time() -> None:
+    assert meant_type("ticket.created" * 100_000) == ""
+    assert refusal(body("ticket.created" * 100_000, CREATED)).code == "unknown_type"
+
+
+def test_crm_unknown_what_a_sources_file_passes_over_is_ignored_and_our_own_types_cannot_be() -> None:
+    options = CrmWebhookOptions(secrets=("CRM_SECRET",), ignore_types=("Ticket.Updated", "customer.updated"))
+    adapter = CrmAdapter([SECRET], ignore_types=options.ignore_types)
+    for word in ("ticket.updated", "TICKET.UPDATED", "customer.updated"):
+        with pytest.raises(Ignored):
+            adapter.translate(delivered(adapter, body(word, CREATED)))
+    for ours in ("ticket.created", "ticket.craeted", " "):
+        with pytest.raises(ValidationError, match="ignore_types"):
+            CrmWebhookOptions(secrets=("CRM_SECRET",), ignore_types=(ours,))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import structlog
 from bus.domain.commands import Request
 from bus.domain.errors import Refusal
 from bus.gateway import metrics
-from bus.intake.source_adapter import MISSPELLED_TYPE, Ignored
+from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
 from bus.observability.repeats import Repeats
 
 INTERVAL_S = 600.0
@@ -34,9 +34,9 @@ def note_delivery(source: str, ignored: Ignored) -> None:
 
 
 def note_refusal(source: str, refusal: Refusal) -> None:
-    """Count and log a delivery whose type is misspelled: all of its kind are refused until the source is mended."""
-    if refusal.code == MISSPELLED_TYPE:
-        _note(source, MISSPELLED_TYPE, field=refusal.field, code=refusal.code, detail=refusal.en)
+    """Count and log a delivery whose type is none of ours: all of its kind are refused until the source is mended."""
+    if refusal.code in (MISSPELLED_TYPE, UNKNOWN_TYPE):
+        _note(source, refusal.code, field=refusal.field, code=refusal.code, detail=refusal.en)
 
 
 def _note(source: str, what: str, **about: str) -> None:
