@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -16,6 +17,7 @@ _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 _ALSO_CHINESE = ("utf-8", *_UTF_16, "gb18030", "gbk", "gb2312")  # GBK is none of the first, or the same
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_LINES_LOOKED_AT = 10_000
 _LINE_BYTES_MAX = 1 << 18  # of a line that does not end; it is given in parts
 
 
@@ -64,13 +66,17 @@ class CsvForm(BaseModel):
             return _utf_16_lines(iter(lines), self.encoding)
         return ((line, self.encoding) for line in lines)
 
-    def mistaken_file(self, begin: bytes) -> Text | None:
-        """Say what a file seems to be written in that begins so, when it is not this encoding."""
+    def mistaken_file(self, begin: bytes, behind: Iterable[bytes] = ()) -> Text | None:
+        """Say what a file seems to be written in that begins so, when it is not this encoding.
+
+        Where that is sure and its first line has Latin letters alone, the lines `behind` are read until one has others.
+        """
         mark = next((encoding for mark, encoding in _BOMS.items() if begin.startswith(mark)), "")
         if mark:
             return None if self.encoding.startswith(mark) else _mistaken(self.encoding, mark)
         if (b"\0" in begin) != (self.encoding in _UTF_16):
-            return _mistaken(self.encoding, _looks_like(begin))
+            lines = chain((begin,), islice(behind, _LINES_LOOKED_AT)) if b"\0" not in begin else ()
+            return _mistaken(self.encoding, _looks_like(next((line for line in lines if not line.isascii()), begin)))
         return None if self.encoding in _UTF_16 else self.mistaken(begin, self.encoding)
 
     def mistaken(self, raw: bytes, encoding: str) -> Text | None:

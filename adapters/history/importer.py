@@ -42,7 +42,7 @@ class Summary:
 
     `empty_rows` have nothing in any cell and are not among `rows`. `moved_rows` stood behind a later row of their
     ticket and were put in order; `tied_rows` of such a file have the same place as another. `late_rows` have a time
-    before that of the row before, and were taken in with that. `refusals` are refused rows and commands by reason, and
+    before that of the row before, and were taken in with that. `refusals` are refused rows by their first reason, and
     rows that their ticket does not show in the end. `stopped`: why it ended before the end of the file.
     """
 
@@ -194,8 +194,8 @@ async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
     )
     for request, row, outcome in zip(batch.requests, batch.origins, outcomes, strict=True):
         done = _counted(done, request, outcome)
-        if isinstance(outcome, Refused) and outcome.error.code != OTHER_REPORT:
-            batch.refused_lines.add(row.line)
+        if isinstance(outcome, Refused) and outcome.error.code != OTHER_REPORT and row.line not in batch.refused_lines:
+            batch.refused_lines.add(row.line)  # the first reason is the cause of what follows in the row
             error = _of_row(outcome.error, aim.table)
             kept.append(refused_row(error, row, aim.source, request.source_no, str(request.command_id)))
     kept += await _patiently(lambda: _other_ends(batch, outcomes, aim), done, aim.patience_s)

@@ -12,7 +12,7 @@ LINES_SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalGroup:
-    """Rows and commands refused with one code at one field; `detail` is the first one's.
+    """Rows refused with one code at one field; `detail` is the first one's.
 
     `lines` are those of the first; `more` were refused.
     """

@@ -73,7 +73,7 @@ def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], I
         raise HistoryUnreadable("文件是 Excel 工作簿，请另存为 CSV / the file is an Excel workbook: save it as CSV")
     if first.removeprefix(BOM_UTF8).lower().startswith(b"sep="):
         raise HistoryUnreadable("第一行是 Excel 的 sep=，请删除这一行 / the first line is Excel's `sep=`: delete it")
-    if why := form.mistaken_file(first):
+    if why := form.mistaken_file(first, lines):
         raise HistoryUnreadable(f"文件{why.zh} / the file is {why.en}")
     text = _Text(form.lines(chain((first,), lines)), form)
     reader = csv.reader(text, delimiter=form.delimiter, strict=True)

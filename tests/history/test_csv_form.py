@@ -67,6 +67,16 @@ def test_csv_form_a_file_in_another_encoding_is_refused_by_its_name(declared: st
 
 
 @pytest.mark.parametrize(
+    ("written", "named"), [("gbk", "looks like GBK"), ("utf-8", "looks like UTF-8"), ("ascii", "looks like UTF-8")]
+)
+def test_csv_form_a_file_that_is_no_utf_16_is_named_by_its_first_line_beyond_ascii(written: str, named: str) -> None:
+    text = "a,b\n" + "1,x\n" * 100 + ("" if written == "ascii" else "2,上海洗衣机\n")
+    with pytest.raises(HistoryUnreadable) as refused:
+        read(text.encode(written), CsvForm(encoding="utf-16"))
+    assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("declared", "written", "word", "code"),
     [
         ("utf-8", "gbk", "上海", "not_utf8"),
