@@ -3,8 +3,9 @@
 A step is one transaction of so many tickets; whoever is killed between two steps does it again, and goes on.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bus.delivery import undeclared
 from bus.postgres.pool import Connection, Pool, in_transaction
@@ -38,8 +39,8 @@ class MovedQueue:
 
     `known`: those that the other target had already. `left`: those that still wait; at the end, since the other target
     had a later event of their ticket or has one in hand, since a letter's mended copy was made for this target alone,
-    or since a call to it may be under way or may have taken effect there. `next`: the ticket to go on after; None at
-    the end.
+    since a call to it may be under way or may have taken effect there, or since the other target does not take such
+    events: `not_taken` counts these by event. `next`: the ticket to go on after; None at the end.
     """
 
     target: str
@@ -48,6 +49,7 @@ class MovedQueue:
     known: int
     letters: int
     left: int
+    not_taken: Mapping[str, int] = field(default_factory=dict)
     next: str | None = None
 
 
@@ -76,8 +78,7 @@ async def move_queue(
     why = f"{other} <- {decision.by}: {decision.why}"
     moving = [one for one in tickets if one not in edited]
     moved = await undeclared.move(connection, target, other, why, decision.at, tickets=moving)
-    gone = {*moved.tickets}
-    closed = [one for one in letters if one.ticket_id in gone]
+    closed = [one for one in letters if (one.ticket_id, one.version) in moved.settled]
     await _closed(connection, closed, decision, encode)
     return MovedQueue(
         target=target,
@@ -86,6 +87,7 @@ async def move_queue(
         known=moved.known,
         letters=len(closed),
         left=moved.left,
+        not_taken=moved.not_taken,
         next=_next(tickets),
     )
 
@@ -112,6 +114,7 @@ async def move_whole_queue(pool: Pool, target: str, other: str, decision: Decisi
             moved=total.moved + done.moved,
             known=total.known + done.known,
             letters=total.letters + done.letters,
+            not_taken=Counter(total.not_taken) + Counter(done.not_taken),
         )
     return total
 

@@ -122,9 +122,9 @@ def move(
 ) -> None:
     """Let what waits for a target which is no longer declared wait for another, in order per ticket, letters included.
 
-    What the other target has already is not sent to it twice. Deliveries stay where it had a later event of their
-    ticket already, has one in hand, where a letter was edited, a call is under way, or nobody knows whether one took
-    effect. In steps of 1,000 tickets: interrupted, do it again. Exits 1 when any stay.
+    What the other target has already is not sent to it twice. Events that it does not take stay; so do deliveries where
+    it had a later event of their ticket already, has one in hand, where a letter was edited, a call is under way, or
+    nobody knows whether one took effect. In steps of 1,000 tickets: interrupted, do it again. Exits 1 when any stay.
 
     Example: ticketbus delivery move erp-old --to erp --by 张工 --why "目标改名"
     """
@@ -139,14 +139,23 @@ def move(
         f"{target} → {to}: {done.moved} 条投递已移 moved, 其中死信 letters among them {done.letters}, "
         f"对方已有 already there {done.known}, 留下 left {done.left}"
     )
-    if done.left:
+    if done.not_taken:
+        kinds = ", ".join(f"{name} {count}" for name, count in done.not_taken.items())
         echo(
-            f"留下的投递所属工单,{to} 已收到或正在处理其后的事件,其死信改过内容,正在调用旧目标,或旧目标可能已生效:"
+            f"{to} 没有订阅、因此留下的事件: {kinds};在目标文件中加入后再移,或用 delivery discard 作废 / "
+            f"left since {to} does not take these events: {kinds}. Add them to its `events` and move again, or "
+            "`delivery discard`",
+            err=True,
+        )
+    if done.left > sum(done.not_taken.values()):
+        echo(
+            f"其余留下的投递所属工单,{to} 已收到或正在处理其后的事件,其死信改过内容,正在调用旧目标,或旧目标可能已生效:"
             "稍后再移,或用 delivery discard 作废 / "
-            f"of the tickets of what is left, {to} had a later event or has one in hand, their letter was edited, "
+            f"of the tickets of what else is left, {to} had a later event or has one in hand, their letter was edited, "
             "a call is under way, or one may have taken effect there: move again later, or `delivery discard`",
             err=True,
         )
+    if done.left:
         raise typer.Exit(1)
 
 

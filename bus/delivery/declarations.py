@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 import structlog
 
 from bus.domain.errors import StoreUnavailable
+from bus.domain.naming import dotted
 from bus.postgres.pool import Pool, connected
+from schemas.catalogue import EVENT_NAMES, EVENT_TYPES
 
 RENEW_EVERY_S = 10.0
 HELD_S = 60.0  # a target that no worker has named for so long is declared no more
@@ -15,35 +18,51 @@ log = structlog.get_logger()
 
 # By the database's clock: those of the workers may differ.
 _DECLARE = """
-INSERT INTO delivery_targets AS t (target, host)
-SELECT * FROM unnest(%s::text[], %s::text[]) AS w (target, host) ORDER BY target
-ON CONFLICT (target) DO UPDATE SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host"""
+INSERT INTO delivery_targets AS t (target, host, events)
+SELECT target, host, string_to_array(events, ' ') FROM unnest(%s::text[], %s::text[], %s::text[])
+    AS w (target, host, events) ORDER BY target
+ON CONFLICT (target) DO UPDATE
+SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host, events = excluded.events"""
 _UNDECLARE = """
 UPDATE delivery_targets SET undeclared_at = declared_at
 WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
     AND declared_at < clock_timestamp() - make_interval(secs => %s)"""
 
 
-async def keep_declared(pool: Pool, targets: Sequence[str], hosts: Mapping[str, str] | None = None) -> None:
-    """Renew the targets and hosts of this worker's file until cancelled, and mark those that no worker names any more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredTarget:
+    """What a targets file says of a target that others are to know: its host, and the events that it takes."""
+
+    host: str = ""
+    events: Sequence[str] = EVENT_NAMES
+
+    @property
+    def types(self) -> Sequence[str]:
+        """Give its events as types spell them, without the version."""
+        return [dotted(one.cls) for one in EVENT_TYPES if one.cls.__name__ in self.events]
+
+
+async def keep_declared(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> None:
+    """Renew the targets of this worker's file until cancelled, and mark those that no worker names any more.
 
     Marks none before it has run for HELD_S: workers that start at the same time have then named theirs.
     """
     began = monotonic()
     while True:
         try:
-            await declare(pool, targets, hosts)
+            await declare(pool, targets)
             if monotonic() - began >= HELD_S:
-                await mark_undeclared(pool, targets)
+                await mark_undeclared(pool, [*targets])
         except StoreUnavailable as error:
             log.warning("targets_not_declared", cause=str(error))
         await asyncio.sleep(RENEW_EVERY_S)
 
 
-async def declare(pool: Pool, targets: Sequence[str], hosts: Mapping[str, str] | None = None) -> None:
-    """Record that a live worker's file names these targets, and the host of each. Raises StoreUnavailable."""
+async def declare(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> None:
+    """Record that a live worker's file names these targets, their hosts and events. Raises StoreUnavailable."""
+    hosts, events = [one.host for one in targets.values()], [" ".join(one.types) for one in targets.values()]
     async with connected(pool) as connection:
-        await connection.execute(_DECLARE, (list(targets), [(hosts or {}).get(one, "") for one in targets]))
+        await connection.execute(_DECLARE, ([*targets], hosts, events))
 
 
 async def mark_undeclared(pool: Pool, targets: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from bus.delivery.redrive_counts import count_ends
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import TicketId
 from bus.domain.values import PLAIN_TRACE, CallerTrace
@@ -102,7 +103,6 @@ UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_
     edited = coalesce(w.edited, h.edited)
 FROM unnest(%b::text[], %b::int[], %b::bytea[]) AS w (ticket_id, version, edited)
 WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND h.parked"""
-_COUNT = "UPDATE redrives SET delivered = delivered + %s, failed = failed + %s WHERE id = %s"
 _LOCK_PARKED = """
 SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id = ANY(%s) AND parked
 ORDER BY ticket_id FOR UPDATE"""
@@ -127,8 +127,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A delivery that this worker alone may call until its lease ends; `value` is the event's record, or
-    its mended copy.
+    """A delivery that this worker alone may call until its lease ends; `value`: the event's record, or its mended copy.
 
     `unsure`: an earlier attempt may have taken effect; its outcome is unknown. `failures`: its first and last ones.
     `until`: the end of the lease, where it was claimed for a call.
@@ -221,19 +220,13 @@ async def settle(
     well = Counter(redrives.get(place_of(one.claim)) for one in ended if one.how is DeliveryEnd.DONE)
     badly = Counter(redrives.get(place_of(one.claim)) for one in ended if one.how is not DeliveryEnd.DONE)
     badly.update(redrives.get(place_of(one.claim)) for one in again if one.parked)
-    await _count(connection, well, badly)
+    await count_ends(connection, well, badly)
     return held
 
 
 def place_of(claim: Claim) -> tuple[TicketId, int]:
     """Name a claim among those of its target: the ticket, and the attempt at its head. Pure."""
     return claim.ticket_id, claim.attempt
-
-
-async def _count(connection: Connection, well: Mapping[int | None, int], badly: Mapping[int | None, int]) -> None:
-    """Count for redrives how their deliveries ended, in one lock order, so that transactions cannot deadlock."""
-    for redrive in sorted(one for one in {*well, *badly} if one is not None):
-        await connection.execute(_COUNT, (well.get(redrive, 0), badly.get(redrive, 0), redrive))
 
 
 async def _put_again(connection: Connection, target: str, again: Sequence[FailedClaim]) -> None:
@@ -263,7 +256,12 @@ async def _end(connection: Connection, target: str, ended: Sequence[EndedClaim],
 async def _settle(connection: Connection, target: str, rows: Sequence[Sequence[Any]], now: datetime) -> None:
     """Write how deliveries ended, and let what waits behind them come forward; their heads are locked."""
     await connection.execute(_SETTLE, (now, *rows, target))
-    await connection.execute(_ADVANCE, {"target": target, "ticket_ids": rows[0], "now": now})
+    await advance(connection, target, rows[0], now)
+
+
+async def advance(connection: Connection, target: str, tickets: Sequence[str], now: datetime) -> None:
+    """Let what waits behind settled heads come forward; the heads are locked."""
+    await connection.execute(_ADVANCE, {"target": target, "ticket_ids": tickets, "now": now})
 
 
 async def release(
@@ -283,7 +281,7 @@ async def release(
     released = await connection.execute(_RELEASE, (now, redrive, *columns, target))
     if released.rowcount != len(parked):
         raise InvariantBroken(
-            f"{target}: of {len(parked)} letters {released.rowcount} stand at the head of their queue"
+            f"{target}: {released.rowcount} of {len(parked)} letters stand at the head of their queue"
         )
 
 

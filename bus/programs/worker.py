@@ -10,7 +10,7 @@ from bus.aio import unless
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.consistency.topic_mismatch import allowed_topics
-from bus.delivery.declarations import keep_declared
+from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import report_target_status
@@ -125,8 +125,8 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
-        declared, hosts = [*targets.targets], {name: one.host for name, one in targets.targets.items()}
-        tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared, hosts))
+        declared = {name: DeclaredTarget(host=one.host, events=one.events) for name, one in targets.targets.items()}
+        tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():

@@ -240,10 +240,26 @@ def test_cli_delivery_moves_and_discards_what_waits_for_a_target_that_is_no_long
         "INSERT INTO deliveries (target, ticket_id, version, enqueued_at, state) "
         "VALUES ('erp-new', 'X2', 2, now(), 'done') RETURNING 1"
     )
+    bus.query("UPDATE delivery_targets SET events = '{note.added}' WHERE target = 'erp-new' RETURNING 1")
+    bus.query(
+        "INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, "
+        "recorded_at, historic, value) SELECT t, 1, gen_random_uuid(), kind, gen_random_uuid(), '', '', now(), now(), "
+        "false, '' FROM (VALUES ('X1', 'note.added.v1'), ('X2', 'note.added.v1'), ('X3', 'work.paused.v1')) "
+        "AS w (t, kind) RETURNING 1"
+    )
+    bus.query(
+        "INSERT INTO deliveries (target, ticket_id, version, enqueued_at) "
+        "VALUES ('erp-old', 'X3', 1, now()) RETURNING 1"
+    )
+    bus.query(
+        "INSERT INTO delivery_heads (target, ticket_id, version, next_at) "
+        "VALUES ('erp-old', 'X3', 1, now()) RETURNING 1"
+    )
     code, shown = ran("delivery", "move", "erp-old", "--to", "erp-new", *DECIDED)
     assert code == 1
+    assert "left since erp-new does not take these events: WorkPaused 1." in shown
     assert "erp-old → erp-new: 1 条投递已移 moved" in shown
-    assert "留下 left 1" in shown
+    assert "留下 left 2" in shown
     code, shown = ran("delivery", "discard", "erp-old", *DECIDED)
-    assert (code, "erp-old: 1 条投递作废 discarded" in shown) == (0, True)
+    assert (code, "erp-old: 2 条投递作废 discarded" in shown) == (0, True)
     assert "erp-old" not in ran("delivery", "list")[1]

@@ -1,7 +1,6 @@
 """Targets that are no longer declared: marked, not called again by mistake, and what waits is let go or moved."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,13 +10,14 @@ import pytest
 
 from bus.cli.delivery import status_line
 from bus.delivery import declarations, target_state, undeclared
+from bus.delivery.declarations import DeclaredTarget
 from bus.delivery.status import target_statuses
 from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
-from bus.postgres.pool import connected, in_transaction
+from bus.postgres.pool import in_transaction
 from deadletter import redrive_store
 from deadletter.redrive_policy import End, RedriveLimits, Release
 from deadletter.redrive_store import DeadLetterQuery, begin, freeze
-from deadletter.store import replace, retry
+from deadletter.store import retry
 from deadletter.undeclared import (
     DiscardedQueue,
     MovedQueue,
@@ -30,7 +30,7 @@ from tests.bus_under_test import eventually
 from tests.databases import KEYS
 from tests.deadletter.letters import DECISION
 from tests.deadletter.test_store import letter_of, rejecting
-from tests.delivery.deliveries import ERP, LEASE, NOW, DeliveryQueue, undeclare
+from tests.delivery.deliveries import ERP, NOW, DeliveryQueue, undeclare
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.schemas.codecs import CODEC
 
@@ -64,12 +64,17 @@ async def delivered(delivery_queue: DeliveryQueue) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def naming(delivery_queue: DeliveryQueue, *targets: str) -> AsyncIterator[None]:
     """Let a worker live whose file names these targets."""
-    task = asyncio.create_task(declarations.keep_declared(delivery_queue.pool, targets))
+    task = asyncio.create_task(declarations.keep_declared(delivery_queue.pool, named(*targets)))
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def named(*targets: str) -> dict[str, DeclaredTarget]:
+    """Give targets as a file names them that says nothing else of them."""
+    return dict.fromkeys(targets, DeclaredTarget())
 
 
 async def declared(delivery_queue: DeliveryQueue) -> list[str]:
@@ -81,14 +86,14 @@ async def test_undeclared_is_no_target_that_a_live_worker_names_whoever_began_la
     delivery_queue: DeliveryQueue,
 ) -> None:
     pool = delivery_queue.pool
-    await declarations.declare(pool, [ERP, CRM])
+    await declarations.declare(pool, named(ERP, CRM))
     for _ in range(2):  # an old worker that restarts in a rolling deploy knows no CRM
-        await declarations.declare(pool, [ERP])
+        await declarations.declare(pool, named(ERP))
         await declarations.mark_undeclared(pool, [ERP])
         assert await declared(delivery_queue) == [CRM, ERP]
     await undeclare(pool, CRM, ERP)
     assert await declared(delivery_queue) == [ERP]
-    await declarations.declare(pool, [CRM])
+    await declarations.declare(pool, named(CRM))
     await declarations.mark_undeclared(pool, [ERP])
     assert await declared(delivery_queue) == [CRM, ERP]
 
@@ -144,7 +149,7 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
             await refused
     assert await delivery_queue.rows("SELECT state FROM letters") == [("open",)] * 2
     assert await delivery_queue.rows("SELECT state FROM redrives") == [("frozen",)]
-    await declarations.declare(pool, [ERP])
+    await declarations.declare(pool, named(ERP))
     assert await in_transaction(pool, target_state.resume, ERP, NOW)
     assert await in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS) == 1
 
@@ -214,7 +219,7 @@ async def test_undeclared_queue_is_let_go_with_its_letters_and_nothing_else_is(d
 
 async def test_undeclared_alone_is_let_go_or_moved_and_to_what_is_declared_alone(delivery_queue: DeliveryQueue) -> None:
     await delivery_queue.add(("T1", 1))
-    await declarations.declare(delivery_queue.pool, [ERP, CRM])
+    await declarations.declare(delivery_queue.pool, named(ERP, CRM))
     pool = delivery_queue.pool
     for order in (
         in_transaction(pool, discard_queue, ERP, DECISION, ENCODE),
@@ -229,70 +234,3 @@ async def test_undeclared_alone_is_let_go_or_moved_and_to_what_is_declared_alone
     with pytest.raises(NoSuchTarget, match="did you mean erp"):
         await in_transaction(pool, discard_queue, "erpp", DECISION, ENCODE)
     assert await rows(delivery_queue, ERP) == [("T1", 1, "waiting")]
-
-
-async def test_undeclared_queue_moves_in_order_per_ticket_and_doubles_nothing(delivery_queue: DeliveryQueue) -> None:
-    await rejecting(delivery_queue, ("R1", 1), ("R1", 3), ("R2", 1), parked=2)
-    await delivery_queue.add(("T1", 1), ("T1", 4))
-    await delivery_queue.add(("R1", 3), ("R1", 5), ("T1", 1), target=CRM)
-    (done,) = [one for one in await delivery_queue.claim(target=CRM) if one.ticket_id == "T1"]
-    await delivery_queue.done(done, target=CRM)
-    await delivery_queue.rows("UPDATE delivery_heads SET unsure = false, attempts = 0 WHERE target = 'crm' RETURNING 1")
-    await undeclare(delivery_queue.pool, ERP, CRM)
-    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=3, known=2, letters=2, left=0)
-    arrived = await delivered(delivery_queue)
-    assert [one for one in arrived if one[0] == "R1"] == [("R1", 1), ("R1", 3), ("R1", 5)]
-    assert sorted(arrived) == [("R1", 1), ("R1", 3), ("R1", 5), ("R2", 1), ("T1", 4)]
-    assert {state for *_, state in await rows(delivery_queue, ERP)} == {"discarded"}
-    assert await delivery_queue.rows("SELECT DISTINCT state FROM letters") == [("discarded",)]
-    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=0, known=0, letters=0, left=0)
-
-
-async def test_undeclared_queue_keeps_tickets_of_which_the_other_target_had_or_has_in_hand_a_later_event(
-    delivery_queue: DeliveryQueue,
-) -> None:
-    await delivery_queue.add(*((ticket, 1) for ticket in ("DONE", "CALLED", "FREE")))
-    await delivery_queue.add(*((ticket, 2) for ticket in ("DONE", "CALLED")), target=CRM)
-    for claim in await delivery_queue.claim(target=CRM):
-        if claim.ticket_id == "DONE":
-            await delivery_queue.done(claim, target=CRM)
-    await undeclare(delivery_queue.pool, ERP, CRM)
-    done = await moved(delivery_queue)
-    assert (done.moved, done.known, done.left) == (1, 0, 2)
-    waiting = [(ticket, version) for ticket, version, state in await rows(delivery_queue, ERP) if state == "waiting"]
-    assert waiting == [("CALLED", 1), ("DONE", 1)]
-
-
-async def test_undeclared_queue_keeps_what_was_edited_for_its_target_alone(delivery_queue: DeliveryQueue) -> None:
-    await rejecting(delivery_queue, ("R1", 1), ("R2", 1), parked=2)
-    number = await letter_of(delivery_queue, "R1")
-    async with connected(delivery_queue.pool) as connection:
-        await replace(connection, number, b"copy", DECISION, ENCODE)
-    await undeclare(delivery_queue.pool, ERP, CRM)
-    assert await moved(delivery_queue) == MovedQueue(target=ERP, to=CRM, moved=1, known=0, letters=1, left=1)
-    assert await delivery_queue.rows("SELECT ticket_id FROM letters WHERE state = 'open'") == [("R1",)]
-
-
-async def test_undeclared_queue_keeps_what_a_call_may_be_under_way_for_until_its_lease_ends(
-    delivery_queue: DeliveryQueue,
-) -> None:
-    await delivery_queue.add(("T1", 1), ("T1", 2), ("T2", 1), now=DECISION.at)
-    (called,) = await delivery_queue.claim(1, now=DECISION.at)
-    await undeclare(delivery_queue.pool, ERP, CRM)
-    assert (await moved(delivery_queue)).left == (2 if called.ticket_id == "T1" else 1)
-    done = await in_transaction(delivery_queue.pool, discard_queue, ERP, DECISION, ENCODE)
-    assert (done.discarded, done.left > 0) == (0, True)
-    over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
-    done = await in_transaction(delivery_queue.pool, discard_queue, ERP, over, ENCODE)
-    assert (done.discarded > 0, done.left) == (True, 0)
-
-
-async def test_undeclared_queue_keeps_what_may_have_taken_effect_at_its_target(delivery_queue: DeliveryQueue) -> None:
-    await delivery_queue.add(("T1", 1), ("T2", 1), now=DECISION.at)
-    (called,) = await delivery_queue.claim(1, now=DECISION.at)
-    await undeclare(delivery_queue.pool, ERP, CRM)
-    over = dataclasses.replace(DECISION, at=DECISION.at + LEASE)
-    done = await in_transaction(delivery_queue.pool, move_queue, ERP, CRM, over, ENCODE)
-    assert (done.moved, done.left) == (1, 1)
-    waiting = await delivery_queue.rows("SELECT target, ticket_id FROM deliveries WHERE state = 'waiting' ORDER BY 1")
-    assert (ERP, called.ticket_id) in waiting

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from bus.delivery import declarations, queue
+from bus.delivery.declarations import DeclaredTarget
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
 from bus.domain.events import NoteAdded, Recorded
 from bus.domain.terms import TicketId
 from bus.postgres.pool import Pool, connected
+from schemas.catalogue import BY_CLASS, EVENT_NAMES
 from tests.schemas.codecs import CODEC, recorded
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -20,8 +22,9 @@ _IDS = UUID("00000000-0000-0000-0000-00000000d0d0")
 _EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
-SELECT ticket_id, version, gen_random_uuid(), '', gen_random_uuid(), '', '', now(), now(), false, value
-FROM unnest(%s::text[], %s::int[], %s::bytea[]) AS w (ticket_id, version, value) ON CONFLICT DO NOTHING"""
+SELECT ticket_id, version, gen_random_uuid(), ce_type, gen_random_uuid(), '', '', now(), now(), false, value
+FROM unnest(%s::text[], %s::int[], %s::text[], %s::bytea[]) AS w (ticket_id, version, ce_type, value)
+ON CONFLICT DO NOTHING"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,9 @@ class DeliveryQueue:
     async def hold_recorded(self, *events: Recorded) -> None:
         """Let PostgreSQL hold events as they are given."""
         places = ([one.ticket_id for one in events], [one.version for one in events])
+        types = [BY_CLASS[type(one.event)].ce_type for one in events]
         async with connected(self.pool) as connection:
-            await connection.execute(_EVENTS, (*places, [CODEC.encode(one) for one in events]))
+            await connection.execute(_EVENTS, (*places, types, [CODEC.encode(one) for one in events]))
 
     async def add(self, *events: tuple[str, int], target: str = ERP, now: datetime = NOW) -> None:
         """Let events wait."""
@@ -86,9 +90,11 @@ class DeliveryQueue:
             return await (await connection.execute(query.encode())).fetchall()
 
 
-async def undeclare(pool: Pool, target: str, *others: str, since: datetime = NOW) -> None:
-    """Let a target be named by no worker since a time, and others be named."""
-    await declarations.declare(pool, [target, *others])
+async def undeclare(
+    pool: Pool, target: str, *others: str, since: datetime = NOW, events: Sequence[str] = EVENT_NAMES
+) -> None:
+    """Let a target be named by no worker since a time, and others be named, which take these events."""
+    await declarations.declare(pool, dict.fromkeys([target, *others], DeclaredTarget(events=events)))
     async with connected(pool) as connection:
         await connection.execute("UPDATE delivery_targets SET declared_at = %s WHERE target = %s", (since, target))
     await declarations.mark_undeclared(pool, others)

@@ -3,7 +3,7 @@
 import pytest
 
 from bus.delivery import target_state
-from bus.delivery.declarations import declare
+from bus.delivery.declarations import DeclaredTarget, declare
 from bus.delivery.status import target_statuses
 from bus.domain.errors import IntakeStopped
 from bus.intake.disk_floor import DiskFloor
@@ -45,7 +45,7 @@ async def test_disk_floor_stops_intake_for_brokers_and_the_database_alone(
 
 
 async def test_disk_floor_pauses_the_targets_on_that_host_until_it_has_room(pool: Pool) -> None:
-    await declare(pool, ["crm", "erp"], {"erp": "app-1", "crm": "app-2"})
+    await declare(pool, {"erp": DeclaredTarget(host="app-1"), "crm": DeclaredTarget(host="app-2")})
     await disk(pool, "consumer", "floor")
 
     async def paused() -> dict[str, bool]:
@@ -61,5 +61,5 @@ async def test_disk_floor_pauses_the_targets_on_that_host_until_it_has_room(pool
     await disk(pool, "consumer", "high")
     assert await paused() == {"erp": False, "crm": False}
     await disk(pool, "consumer", "floor")
-    await declare(pool, ["crm", "erp"], {"crm": "app-2"})
+    await declare(pool, {"erp": DeclaredTarget(), "crm": DeclaredTarget(host="app-2")})
     assert await paused() == {"erp": False, "crm": False}, "it has moved elsewhere"

@@ -72,8 +72,17 @@ def _answer(order: DeadLetterRequest) -> Mapping[str, Any]:
         case ResumeDelivery(target=target):
             return {"target": target, "paused": None}
         case DiscardQueue(target=target):
-            return {"target": target, "discarded": 3, "letters": 1, "left": 0, "next": None}
+            return {"target": target, "discarded": 3, "letters": 1, "left": 0, "not_taken": {}, "next": None}
         case MoveQueue(target=target, to=other):
-            return {"target": target, "to": other, "moved": 3, "known": 1, "letters": 1, "left": 0, "next": None}
+            return {
+                "target": target,
+                "to": other,
+                "moved": 3,
+                "known": 1,
+                "letters": 1,
+                "left": 0,
+                "not_taken": {},
+                "next": None,
+            }
         case _ as unknown:
             assert_never(unknown)

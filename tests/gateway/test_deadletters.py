@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bus.delivery import declarations, target_state
+from bus.delivery.declarations import DeclaredTarget
 from bus.domain.commands import Note
 from bus.domain.terms import CommandId
 from bus.gateway.auth.binding import Binding, Client
@@ -147,7 +148,7 @@ async def test_deadletters_what_waits_for_a_target_that_is_no_longer_declared_is
     api: DeadLetterApi,
 ) -> None:
     number, pool = await api.letter(), api.delivery_queue.pool
-    await declarations.declare(pool, ["erp", "crm"])
+    await declarations.declare(pool, dict.fromkeys(("erp", "crm"), DeclaredTarget()))
     for path, body in (("erp/discard", WHY), ("erp/move", {"to": "crm", **WHY})):
         assert refused(await api.post(f"/v1/deliveries/{path}", body)) == (409, "still_declared", "target")
     await undeclare(pool, "erp", "crm", since=NOON)
@@ -163,7 +164,16 @@ async def test_deadletters_what_waits_for_a_target_that_is_no_longer_declared_is
     for body in (WHY, {"to": " ", **WHY}, {"to": "crm"}):
         assert (await api.post("/v1/deliveries/erp/move", body)).status_code == 422
     done = await api.done("/v1/deliveries/erp/move", {"to": "crm", **WHY})
-    assert done == {"target": "erp", "to": "crm", "moved": 2, "known": 0, "letters": 1, "left": 0, "next": None}
+    assert done == {
+        "target": "erp",
+        "to": "crm",
+        "moved": 2,
+        "known": 0,
+        "letters": 1,
+        "left": 0,
+        "not_taken": {},
+        "next": None,
+    }
     assert (await api.get(f"/v1/deadletters/{number}"))["state"] == "discarded"
     assert [one["target"] for one in (await api.get("/v1/deliveries"))["deliveries"]] == ["crm"]
     await api.delivery_queue.add(("T9", 1))

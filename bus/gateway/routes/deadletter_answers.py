@@ -161,6 +161,7 @@ class DiscardedQueueAnswer(TypedDict):
 class MovedQueueAnswer(TypedDict):
     """How many deliveries moved, how many the other target had already, how many still wait; `letters` of those moved.
 
+    `not_taken`: by event, how many of this step's tickets wait on, since the other target does not take such events.
     `next`: what to give as `after` to go on; null at the end.
     """
 
@@ -170,4 +171,5 @@ class MovedQueueAnswer(TypedDict):
     known: int
     letters: int
     left: int
+    not_taken: dict[str, int]
     next: str | None
