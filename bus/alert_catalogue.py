@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bus.alerts.rule import AnyRule
+from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.programs import TASK_FAILED, no_worker
 from bus.alerts.rules.reported import REPORTED
@@ -22,6 +23,7 @@ _ALL: Final = (
     STAGE_STOPPED,
     *DISK_RULES,
     TOPIC_MISMATCH,
+    *CONSUMER_RULES,
     *REPORTED,
     OUTSIDE_ALERT,
 )

@@ -22,5 +22,13 @@ class RuleName(StrEnum):
     DISK_READ_ONLY = "disk_read_only"  # a disk is mounted so that nobody can write
     HOST_SILENT = "host_silent"  # no reading of a host, or of one of its disks
     TOPIC_MISMATCH = "topic_mismatch"  # a topic is used that nobody declares
+    CONSUMER_HAS_LOST = "consumer_has_lost"  # records are deleted that a consumer has not read
+    CONSUMER_WILL_LOSE = "consumer_will_lose"  # retention deletes them within a day
+    CONSUMER_STOPPED = "consumer_stopped"  # something is unread, and nobody is there to read it
+    CONSUMER_STALLED = "consumer_stalled"  # members are there, and nothing moves
+    CONSUMER_NEVER_STARTED = "consumer_never_started"  # a declared reader was never there
+    CONSUMER_VANISHED = "consumer_vanished"  # a group is gone, with its offsets
+    CONSUMER_SLOW = "consumer_slow"  # a consumer reads, and falls further behind
+    CONSUMER_REWOUND = "consumer_rewound"  # a committed offset moved back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager

@@ -8,6 +8,7 @@ import typer
 from bus.cli import (
     alerts,
     client,
+    consumers,
     deadletter,
     delivery,
     demo,
@@ -55,6 +56,7 @@ for commands in (
     stage.commands,
     hosts.commands,
     delivery.commands,
+    consumers.commands,
     deadletter.commands,
     alerts.commands,
     topics.commands,

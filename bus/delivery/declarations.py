@@ -18,11 +18,11 @@ log = structlog.get_logger()
 
 # By the database's clock: those of the workers may differ.
 _DECLARE = """
-INSERT INTO delivery_targets AS t (target, host, events)
-SELECT target, host, string_to_array(events, ' ') FROM unnest(%s::text[], %s::text[], %s::text[])
-    AS w (target, host, events) ORDER BY target
-ON CONFLICT (target) DO UPDATE
-SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host, events = excluded.events"""
+INSERT INTO delivery_targets AS t (target, host, events, fetched)
+SELECT target, host, string_to_array(events, ' '), fetched
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[]) AS w (target, host, events, fetched) ORDER BY target
+ON CONFLICT (target) DO UPDATE SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host,
+    events = excluded.events, fetched = excluded.fetched"""
 _UNDECLARE = """
 UPDATE delivery_targets SET undeclared_at = declared_at
 WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
@@ -31,10 +31,14 @@ WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredTarget:
-    """What a targets file says of a target that others are to know: its host, and the events that it takes."""
+    """What a targets file says of a target that others are to know: its host, and the events that it takes.
+
+    `fetched`: engineers' apps fetch from it; all others are called.
+    """
 
     host: str = ""
     events: Sequence[str] = EVENT_NAMES
+    fetched: bool = False
 
     @property
     def types(self) -> Sequence[str]:
@@ -62,7 +66,8 @@ async def declare(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> None:
     """Record that a live worker's file names these targets, their hosts and events. Raises StoreUnavailable."""
     hosts, events = [one.host for one in targets.values()], [" ".join(one.types) for one in targets.values()]
     async with connected(pool) as connection:
-        await connection.execute(_DECLARE, ([*targets], hosts, events))
+        fetched = [one.fetched for one in targets.values()]
+        await connection.execute(_DECLARE, ([*targets], hosts, events, fetched))
 
 
 async def mark_undeclared(pool: Pool, targets: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from bus.alerts import log_sink
 from bus.alerts.engine import metrics as alerts
+from bus.consistency import metrics as consumers
 from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.files import metrics as files
@@ -21,6 +22,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
     ("Log", "Counted in the worker.", wire),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
+    ("Consumers", "Set in every worker, from what the last round says.", consumers),
     ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", log_sink),
     ("Alerts", "Counted in gateways and workers: a round is held by one of them, messages are sent by any.", alerts),
     (

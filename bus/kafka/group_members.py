@@ -1,15 +1,17 @@
-"""The members of consumer groups, with the topics that each subscribes to, whether these exist or not."""
+"""Consumer groups: their members, the topics that each subscribes to, and the offsets that they have committed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol, ConsumerProtocolMemberMetadata
 from aiokafka.protocol.admin import DescribeGroupsRequest_v0, DescribeGroupsRequest_v1, DescribeGroupsRequest_v2
 from aiokafka.protocol.api import Request
 
 BATCH: Final = 200  # groups in one request
+_DEAD: Final = "Dead"  # also of a group of KIP-848, asked in the classic way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,26 @@ class GroupMember:
     host: str
     member_id: str
     topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerGroup:
+    """A group, its coordinator, and those of its members whose subscription the broker gives.
+
+    `size`: how many members it has, also while it rebalances, when no subscription is known; None where the broker does
+    not say: of the newer protocol (KIP-848), and of readers that only commit.
+    """
+
+    name: str
+    node: int
+    members: tuple[GroupMember, ...] = ()
+    size: int | None = None
+
+    def members_on(self, topic: str) -> int | None:
+        """Count the members that read a topic, or may; None where nobody knows."""
+        if self.size is None:
+            return None
+        return self.size - sum(topic not in one.topics for one in self.members)
 
 
 class _DescribeGroups(
@@ -39,24 +61,37 @@ class _DescribeGroups(
         return request_struct_class(self._groups)
 
 
-async def group_members(client: AIOKafkaAdminClient) -> list[GroupMember]:
-    """Read the members of every classic group whose members the broker tells of; while a group rebalances, none.
-
-    Members of the newer protocol (KIP-848) are not told of either. Raises KafkaError.
-    """
-    found = list[GroupMember]()
+async def consumer_groups(client: AIOKafkaAdminClient) -> list[ConsumerGroup]:
+    """Read every consumer group, and of the classic ones the members. Raises KafkaError."""
+    found = list[ConsumerGroup]()
     for broker in (await client.describe_cluster())["brokers"]:
         node = broker["node_id"]
         listed = await client.list_consumer_groups([node])
         names = sorted(name for name, protocol, *_ in listed if protocol == ConsumerProtocol.PROTOCOL_TYPE)
+        found += [ConsumerGroup(name=name, node=node) for name, protocol, *_ in listed if not protocol]
         for begin in range(0, len(names), BATCH):
             answer = await client._send_request(_DescribeGroups(names[begin : begin + BATCH]), node)
-            for group in answer.to_object()["groups"]:
-                found += _members(group)
+            found += [_group(one, node) for one in answer.to_object()["groups"]]
     return found
 
 
-def _members(group: dict[str, Any]) -> Iterator[GroupMember]:
+async def committed_offsets(client: AIOKafkaAdminClient, group: ConsumerGroup) -> Mapping[TopicPartition, int]:
+    """Read what a group has committed, of all topics. Raises KafkaError."""
+    found = await client.list_consumer_group_offsets(group.name, group.node)
+    return {where: one.offset for where, one in found.items() if one.offset >= 0}
+
+
+def _group(described: Mapping[str, Any], node: int) -> ConsumerGroup:
+    known = not described["error_code"] and described["state"] != _DEAD
+    return ConsumerGroup(
+        name=described["group"],
+        node=node,
+        members=tuple(_members(described)),
+        size=len(described["members"]) if known else None,
+    )
+
+
+def _members(group: Mapping[str, Any]) -> Iterator[GroupMember]:
     for one in group["members"]:
         if metadata := one["member_metadata"]:
             yield GroupMember(

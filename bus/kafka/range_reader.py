@@ -54,6 +54,15 @@ class RangeReader:
             found = await consumer.end_offsets(wanted)
         return {one.partition: offset for one, offset in found.items()}
 
+    async def starts(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Give the offset of the first record that each partition still has. Raises KafkaUnavailable."""
+        wanted = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        if not wanted:
+            return {}
+        async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):
+            found = await consumer.beginning_offsets(wanted)
+        return {one.partition: offset for one, offset in found.items()}
+
     async def topic_id(self, topic: str) -> UUID | None:
         """Give the id of a topic as it is now; None where there is no such topic. Raises KafkaUnavailable."""
         async with self._turn, self._working() as consumer, asyncio.timeout(CALL_S_MAX):

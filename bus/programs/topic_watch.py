@@ -1,20 +1,29 @@
-"""Watches who uses topics that the contract does not declare: every ten seconds, by one worker."""
+"""Watches topics and who reads them, every ten seconds, by one worker: undeclared topics, verdicts on consumers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
 import structlog
 
+from bus.consistency import metrics
+from bus.consistency.consumer_readings import OwnReader
+from bus.consistency.consumer_round import judge_consumers
+from bus.consistency.consumer_store import all_consumers
+from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.mismatch_store import ROUND_EVERY, note_mismatches, take_turn
-from bus.consistency.topic_mismatch import AllowedTopic, TopicMismatch, allowed_topics, mismatches
+from bus.consistency.topic_mismatch import AllowedTopic, TopicMismatch, allowed_topics, mismatches, shown
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
+from bus.intake.dispatch import utc_now
 from bus.kafka.clients import admin
-from bus.kafka.group_members import group_members
+from bus.kafka.consumer_offsets import KafkaConsumers, read_consumers
+from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Pool, connected
 from bus.settings import Settings
-from schemas.topics import Contract
+from bus.stage.handler import Stage
+from schemas.topics import Contract, physical
 
 READ_S_MAX: Final = 20.0
 AWAY_S_MAX: Final = 60.0
@@ -25,31 +34,65 @@ async def live_mismatches(
     settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic]
 ) -> list[TopicMismatch]:
     """Ask the broker for groups and topics, and find what is undeclared. Raises KafkaUnavailable."""
+    async with open_reader(settings) as reader:
+        return _mismatches(settings, contract, allowed, await _read(settings, reader, {}))
+
+
+async def watch_topics(settings: Settings, contract: Contract, pool: Pool, stages: Sequence[Stage]) -> None:
+    """Write what is undeclared, and judge all consumers, whenever a round is due, until cancelled.
+
+    `stages`: this bus's own readers. Raises ConfigFileInvalid at once; KafkaUnavailable or StoreUnavailable once that
+    is so for a minute.
+    """
+    allowed, held_at = allowed_topics(settings.topics_allowed_file), monotonic()
+    retentions = {physical(settings.namespace, name): one.retention for name, one in contract.topics.items()}
+    own = [
+        OwnReader(group=one.group, topic=one.topic, handlers=tuple(each.name for each in one.handlers))
+        for one in stages
+    ]
+    async with open_reader(settings) as reader:
+        while True:
+            try:
+                async with connected(pool) as connection:
+                    due = await take_turn(connection)
+                if due:
+                    kafka = await _read(settings, reader, retentions)
+                    async with connected(pool) as connection:
+                        await note_mismatches(connection, _mismatches(settings, contract, allowed, kafka))
+                    await judge_consumers(pool, reader, kafka, own)
+                async with connected(pool) as connection:
+                    report_consumers(await all_consumers(connection), utc_now())
+                held_at = monotonic()
+            except (KafkaUnavailable, StoreUnavailable) as error:
+                log.warning("topics_not_checked", cause=str(error))
+                if monotonic() - held_at > AWAY_S_MAX:
+                    raise
+            await asyncio.sleep(ROUND_EVERY.total_seconds() / 2)
+
+
+async def _read(settings: Settings, reader: RangeReader, retentions: Mapping[str, timedelta | None]) -> KafkaConsumers:
     try:
         async with asyncio.timeout(READ_S_MAX), admin(settings) as client:
-            members, topics = await group_members(client), await client.list_topics()
+            return await read_consumers(client, reader, retentions)
     except TimeoutError:
         raise KafkaUnavailable(f"the brokers did not tell of groups and topics within {READ_S_MAX:.0f} s") from None
-    return mismatches(contract, settings.namespace, members, topics, allowed)
 
 
-async def watch_topics(settings: Settings, contract: Contract, pool: Pool) -> None:
-    """Write what is undeclared whenever a round is due, until cancelled.
+def _mismatches(
+    settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic], kafka: KafkaConsumers
+) -> list[TopicMismatch]:
+    members = [each for one in kafka.groups for each in one.members]
+    return mismatches(contract, settings.namespace, members, kafka.names, allowed)
 
-    Raises ConfigFileInvalid at once; KafkaUnavailable or StoreUnavailable once that is so for a minute.
-    """
-    allowed, checked_at = allowed_topics(settings.topics_allowed_file), monotonic()
-    while True:
-        try:
-            async with connected(pool) as connection:
-                due = await take_turn(connection)
-            if due:
-                found = await live_mismatches(settings, contract, allowed)
-                async with connected(pool) as connection:
-                    await note_mismatches(connection, found)
-            checked_at = monotonic()
-        except (KafkaUnavailable, StoreUnavailable) as error:
-            log.warning("topics_not_checked", cause=str(error))
-            if monotonic() - checked_at > AWAY_S_MAX:
-                raise
-        await asyncio.sleep(ROUND_EVERY.total_seconds() / 2)
+
+def report_consumers(consumers: Sequence[ConsumerStatus], now: datetime) -> None:
+    """Update the gauges; every worker does the same."""
+    for gauge in (metrics.LAG, metrics.OLDEST_SECONDS):
+        gauge.clear()
+    for which in ConsumerVerdict:
+        metrics.CONSUMERS.labels(which.value).set(sum(one.verdict is which for one in consumers))
+    for one in consumers:
+        labels = (one.kind.value, shown(one.consumer), one.topic)
+        waited = (now - one.oldest_at).total_seconds() if one.oldest_at else 0.0
+        metrics.LAG.labels(*labels).set(one.lag)
+        metrics.OLDEST_SECONDS.labels(*labels).set(max(waited, 0.0))

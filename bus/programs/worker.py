@@ -96,7 +96,8 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
 
 async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
     names, targets, health = wanted.names, wanted.targets, wanted.health
-    stages = [stage for stage in stages_of(core, targets) if stage.name in names]
+    every_stage = stages_of(core, targets)
+    stages = [stage for stage in every_stage if stage.name in names]
     for part in stages:
         health.watch(part.name, lambda: "starting")
     health.watch("outbox", core.relay.trouble)
@@ -115,7 +116,7 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
         ),
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
-    tasks["topics"] = lambda: unless(stopping, watch_topics(core.settings, core.contract, core.pool))
+    tasks["topics"] = lambda: unless(stopping, watch_topics(core.settings, core.contract, core.pool, every_stage))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:
@@ -125,7 +126,11 @@ async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopp
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
-        declared = {name: DeclaredTarget(host=one.host, events=one.events) for name, one in targets.targets.items()}
+        fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
+        declared = {
+            name: DeclaredTarget(host=one.host, events=one.events, fetched=name in fetched)
+            for name, one in targets.targets.items()
+        }
         tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}

@@ -1,0 +1,83 @@
+"""`ticketbus consumers`: who reads the topics, and how that goes."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.echo import echo
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.consistency.consumer_verdict import ConsumerStatus
+
+commands = typer.Typer(name="consumers", help="Who reads the topics, and how that goes.", no_args_is_help=True)
+
+SILENT_AFTER = timedelta(minutes=1)  # six rounds
+
+
+@commands.command("list")
+def list_all(data: Data = None, as_json: Json = False) -> None:
+    """List consumer groups on the bus's topics, and queues of deliveries: lag, oldest unread, verdict, since, evidence.
+
+    A worker judges them every ten seconds; where none does, the list says so. Exits 1 then, and when a verdict is
+    neither ok nor idle.
+
+    Example: ticketbus consumers list --json | jq 'select(.verdict != "ok")'
+    """
+    from bus.cli.run import echo_json, with_core
+    from bus.consistency.consumer_round import unhealthy
+    from bus.consistency.consumer_store import all_consumers
+    from bus.consistency.consumer_text import consumer_json
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+
+    found, now = with_core(data, lambda core: in_transaction(core.pool, all_consumers)), utc_now()
+    for one in found:
+        if as_json:
+            echo_json(consumer_json(one))
+        else:
+            echo(_line(one, now))
+    last = max((one.read_at for one in found), default=None)
+    silent = last is None or now - last > SILENT_AFTER
+    if silent:
+        since = f"{last:%m-%d %H:%M:%S} UTC" if last else "从未 never"
+        echo(
+            f"没有 worker 在观察消费者,最后一次 {since}:启动 ticketbus worker / "
+            f"no worker watches consumers, the last time was {since}: start `ticketbus worker`",
+            err=True,
+        )
+    if silent or any(unhealthy(one) for one in found):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def remove(
+    consumer: Annotated[str, typer.Argument(help="The group, as `consumers list` shows it.")], data: Data = None
+) -> None:
+    """Forget a consumer group that is retired, on all its topics: its alert closes.
+
+    One that still has offsets or members on the broker is listed again within ten seconds: delete it there first.
+
+    Example: ticketbus consumers remove old-dashboard
+    """
+    from bus.cli.run import with_core
+    from bus.consistency.consumer_store import remove_consumer
+    from bus.postgres.pool import in_transaction
+
+    if not with_core(data, lambda core: in_transaction(core.pool, remove_consumer, consumer)):
+        echo(f"没有消费者“{consumer}” / there is no consumer {consumer!r}", err=True)
+        raise typer.Exit(1)
+    echo(f"{consumer} 已移除 / removed")
+
+
+def _line(one: "ConsumerStatus", now: datetime) -> str:
+    from bus.consistency.consumer_text import WORDS, age_text, evidence
+    from bus.consistency.topic_mismatch import shown
+
+    word, figures, age = WORDS[one.verdict], evidence(one), age_text(one.oldest_at, now)
+    oldest = f"  最早 oldest {age}" if age else ""
+    return (
+        f"{shown(one.consumer):<28} {one.topic:<18} 积压 lag {one.lag:>7}{oldest}  {word.zh} {word.en}"
+        f"  自 since {one.since:%m-%d %H:%M:%S}  {figures.zh} / {figures.en}"
+    )
