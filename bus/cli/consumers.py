@@ -1,6 +1,6 @@
 """`ticketbus consumers`: who reads the topics, and how that goes."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from bus.consistency.consumer_verdict import ConsumerStatus
 
 commands = typer.Typer(name="consumers", help="Who reads the topics, and how that goes.", no_args_is_help=True)
-
-SILENT_AFTER = timedelta(minutes=1)  # six rounds
 
 
 @commands.command("list")
@@ -28,7 +26,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from bus.cli.run import echo_json, with_core
     from bus.consistency.consumer_round import unhealthy
     from bus.consistency.consumer_store import all_consumers
-    from bus.consistency.consumer_text import consumer_json
+    from bus.consistency.consumer_text import consumer_json, watched
     from bus.intake.dispatch import utc_now
     from bus.postgres.pool import in_transaction
 
@@ -38,9 +36,9 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
             echo_json(consumer_json(one))
         else:
             echo(_line(one, now))
-    last = max((one.read_at for one in found), default=None)
-    silent = last is None or now - last > SILENT_AFTER
+    silent = not watched(found, now)
     if silent:
+        last = max((one.read_at for one in found), default=None)
         since = f"{last:%m-%d %H:%M:%S} UTC" if last else "从未 never"
         echo(
             f"没有 worker 在观察消费者,最后一次 {since}:启动 ticketbus worker / "

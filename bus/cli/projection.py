@@ -11,6 +11,7 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from bus.alerts.alert import Alert
     from bus.app import Core
     from bus.wire.record_reader import Keep
     from projections.lag import Lag
@@ -23,22 +24,29 @@ commands = typer.Typer(name="projection", help="The read models: lag, rebuild, v
 
 @commands.command("list")
 def show(data: Data = None, as_json: Json = False) -> None:
-    """List how far every stage is on each partition; exits 1 when one of them stands still.
+    """List how far every stage is on each partition; exits 1 when one of them stands still, or no worker runs it.
+
+    Which stages no worker runs is said on stderr; `served` says it of each row.
 
     Example: ticketbus projection list --json | jq 'select(.lag > 0)'
     """
     from bus.cli.run import echo_json, with_core
+    from bus.stage_names import STAGE_OF
 
-    rows = with_core(data, _list)
+    rows, unserved = with_core(data, _list)
+    idle = {one.about for one in unserved}
     for row in rows:
         if as_json:
-            echo_json(dataclasses.asdict(row))
+            served = not idle & {"worker", STAGE_OF.get(row.handler, row.handler)}
+            echo_json({**dataclasses.asdict(row), "served": served})
         else:
             echo(
                 f"{row.handler:<12} {row.topic}/{row.partition:<3} next {row.next_offset:>9}  end {row.end_offset:>9}"
                 f"  lag {row.lag:>7}  {row.state}{'  ' + row.failure if row.failure else ''}"
             )
-    raise typer.Exit(1 if any(row.failure for row in rows) else 0)
+    for one in unserved:
+        echo(f"{one.zh} / {one.en} → {one.mend}", err=True)
+    raise typer.Exit(1 if unserved or any(row.failure for row in rows) else 0)
 
 
 @commands.command("rebuild")
@@ -116,16 +124,22 @@ def _lag_lines(rows: "Sequence[Lag]") -> Iterator[str]:
             yield f"{model:<12} behind: {behind} records are not in it yet"
 
 
-async def _list(core: "Core") -> "list[Lag]":
+async def _list(core: "Core") -> "tuple[list[Lag], Sequence[Alert]]":
+    from datetime import UTC, datetime
+
+    from bus.alerts.rules.programs import read_beats, unserved
+    from bus.intake.dispatch import utc_now
     from bus.kafka.range_reader import open_reader
     from bus.postgres.pool import connected
     from bus.stage.offsets import positions
+    from bus.stage_names import STAGES
     from projections.lag import lags
 
     async with open_reader(core.settings) as reader:
         async with connected(core.pool) as connection:
-            rows = await positions(connection)
-        return await lags(reader, rows)
+            rows, beats = await positions(connection), await read_beats(connection)
+        missing = unserved(STAGES, beats, utc_now(), none_lives=datetime.min.replace(tzinfo=UTC))
+        return await lags(reader, rows), missing
 
 
 async def _rebuild(core: "Core", name: str) -> "Rebuilt":

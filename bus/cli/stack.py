@@ -99,16 +99,18 @@ def down(data: Data = None) -> None:
 
 @commands.command()
 def status(data: Data = None, as_json: Json = False) -> None:
-    """Show how every part is: up, starting or down, which stages of the worker stand still, what keeps files back.
+    """Show how every part is: up, starting or down, which stages stand still or no worker runs, what keeps files back.
 
-    Exits 1 unless all parts are up, no stage stands still and the store of files takes and deletes.
+    Exits 1 unless all parts are up, a worker runs each stage, none stands still, and the store of files takes and
+    deletes.
 
     Example: ticketbus status --json
     """
-    from bus.local import file_faults
+    from bus.local import file_faults, unserved_stages
     from bus.local.state import load
     from bus.local.stopped_stages import of_stack
     from bus.local.survey import all_up, survey
+    from bus.stage_names import STAGES
 
     _, directory = _settings(data)
     rows = survey(directory)
@@ -128,10 +130,17 @@ def status(data: Data = None, as_json: Json = False) -> None:
         else:
             where = ", ".join(map(str, one.partitions))
             echo(f"{one.stage:<10} 停住 stopped on partitions {where}: {one.why}")
+    unserved = unserved_stages.of_stack(load(directory), STAGES)
+    for missing in unserved:
+        echo(
+            json.dumps(dataclasses.asdict(missing), ensure_ascii=False)
+            if as_json
+            else f"{missing.unserved:<10} {missing.why}"
+        )
     faults = file_faults.of_stack(load(directory))
     for fault in faults:
         echo(json.dumps(dataclasses.asdict(fault), ensure_ascii=False) if as_json else f"files      {fault.files}")
-    if stopped or faults or not all_up(rows):
+    if stopped or unserved or faults or not all_up(rows):
         raise typer.Exit(1)
 
 

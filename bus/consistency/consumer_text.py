@@ -1,7 +1,7 @@
 """A consumer's verdict in words: what it is called, and the figures that it is made of. Pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bus.consistency.consumer_history import ConsumerKind
@@ -9,6 +9,7 @@ from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.topic_mismatch import shown
 from bus.domain.text import Text
 
+UNWATCHED_AFTER: Final = timedelta(minutes=1)  # six rounds
 WORDS: Final[Mapping[ConsumerVerdict, Text]] = {
     ConsumerVerdict.HAS_LOST: Text("已丢消息", "has lost"),
     ConsumerVerdict.WILL_LOSE: Text("将丢消息", "will lose"),
@@ -66,6 +67,11 @@ def age_text(at: datetime | None, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def watched(found: Sequence[ConsumerStatus], now: datetime) -> bool:
+    """Say whether a worker has judged consumers within the last minute: else what is known of them is old."""
+    return any(now - one.read_at <= UNWATCHED_AFTER for one in found)
 
 
 def consumer_json(one: ConsumerStatus) -> dict[str, Any]:

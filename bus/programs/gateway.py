@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from bus.alert_catalogue import RULES
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
+from bus.consistency.consumer_store import all_consumers
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
 from bus.files.files import FileLimits, Files
@@ -29,6 +30,7 @@ from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
+from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.files import file_routes
@@ -46,6 +48,7 @@ from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import DiskFloor
+from bus.intake.dispatch import utc_now
 from bus.journey.journey import journey
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
@@ -197,6 +200,7 @@ def _app(
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses),
         host_routes(readings.send),
+        consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(
             hub, core.contract, sent_events, refused_subscriptions.note, per_client=core.settings.streams_per_client

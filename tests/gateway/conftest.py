@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
+from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -26,6 +27,7 @@ from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import DeadLetterService
 from bus.gateway.routes.alerts import alert_routes
+from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
@@ -38,6 +40,7 @@ from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.write_side import WriteSide
+from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
 from bus.postgres.personal_keys import Reader
@@ -96,6 +99,7 @@ class Gateway:
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     pool: Pool = field(default_factory=lambda: AsyncConnectionPool(open=False))
+    consumers: Sequence[ConsumerStatus] = ()
     url: str = ""
     check: Callable[[], None] = lambda: None
 
@@ -143,6 +147,7 @@ class Gateway:
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.pool, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
+            consumer_routes(self._consumers, utc_now),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(
                 self.hub,
@@ -157,6 +162,9 @@ class Gateway:
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
         self.readings += readings
+
+    async def _consumers(self) -> Sequence[ConsumerStatus]:
+        return self.consumers
 
     async def post(
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any

@@ -51,27 +51,32 @@ async def read_beats(connection: Connection) -> Beats:
 def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
     """Make the rule: each of the stages, and the relay, runs in some worker."""
 
-    def evaluate(beats: Beats, now: datetime) -> Sequence[Alert]:
-        since = min((one.started_at for one in beats if one.lives(now)), default=now)
-        workers = [one for one in beats if one.program == "worker"]
-        last = max((one.beat_at for one in workers), default=None)
-        if now - max(since, last or since) > SILENT_AFTER:
-            return [_no_worker_at_all(last)]
-        served = dict[str, datetime]()
-        for one in sorted(workers, key=lambda one: one.beat_at):
-            served |= dict.fromkeys(one.parts, one.beat_at)
-        return [_stage_unserved(stage) for stage in stages if now - max(since, served.get(stage, since)) > SILENT_AFTER]
-
     return AlertRule(
         name=RuleName.NO_WORKER,
         severity=Severity.P1,
         title=Text("没有 worker 在运行", "no worker runs"),
         read=read_beats,
-        evaluate=evaluate,
+        evaluate=lambda beats, now: unserved(stages, beats, now, none_lives=now),
         fires=lambda now: [_beat("gateway", now), _beat("worker", now - timedelta(minutes=1))],
         quiet=lambda now: [_beat("worker", now, dict.fromkeys(stages)), _beat("gateway", now)],
         close_after=timedelta(seconds=10),
     )
+
+
+def unserved(stages: Collection[str], beats: Beats, now: datetime, *, none_lives: datetime) -> Sequence[Alert]:
+    """Say which of the stages no worker has run for SILENT_AFTER; where no program lives, counted from `none_lives`.
+
+    A bus that has just started is given as long for its worker. Pure.
+    """
+    since = min((one.started_at for one in beats if one.lives(now)), default=none_lives)
+    workers = [one for one in beats if one.program == "worker"]
+    last = max((one.beat_at for one in workers), default=None)
+    if now - max(since, last or since) > SILENT_AFTER:
+        return [_no_worker_at_all(last)]
+    served = dict[str, datetime]()
+    for one in sorted(workers, key=lambda one: one.beat_at):
+        served |= dict.fromkeys(one.parts, one.beat_at)
+    return [_stage_unserved(stage) for stage in stages if now - max(since, served.get(stage, since)) > SILENT_AFTER]
 
 
 def _no_worker_at_all(last: datetime | None) -> Alert:

@@ -50,6 +50,7 @@ class Access(StrEnum):
     READ = "read"
     STREAM = "stream"
     METRICS = "metrics"
+    CONSUMERS = "consumers"
     LETTERS = "letters"
     DECIDE_LETTERS = "decide-letters"
     ALERTS = "alerts"
@@ -76,7 +77,7 @@ GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
     Role.ENGINEER: Grant(_ENGINEER, _READS),
     Role.DISPATCHER: Grant(_DISPATCHER, _READS),
-    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS | {Access.ALERTS}),
+    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS | {Access.ALERTS, Access.CONSUMERS}),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),
     Role.HOST: Grant(frozenset(), frozenset({Access.REPORT})),
