@@ -85,11 +85,15 @@ class TargetAdapter(Generic[OptionsT]):
 
 @dataclass(frozen=True, kw_only=True)  # without slots: ChannelAdapter[Options](…) may be called, too
 class ChannelAdapter(Generic[OptionsT]):
-    """A way to tell people of alerts. `build` connects to nothing; it raises ConfigFileInvalid."""
+    """A way to tell people of alerts. `build` connects to nothing; it raises ConfigFileInvalid.
+
+    `per_minute_max`: the messages in a minute beyond which the other side takes none, or locks it.
+    """
 
     name: str
     options: type[OptionsT]
     build: Callable[[OptionsT, EnvironmentSecrets, ChannelServices], Channel]
+    per_minute_max: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,23 @@ import orjson
 from pydantic import Field
 
 from adapters.adapter import ChannelAdapter, ChannelServices, EnvironmentSecrets
-from adapters.channels.robot_answer import judge_robot
+from adapters.channels.channel_http import ChannelHttp
+from adapters.channels.hidden_secrets import HiddenSecrets, secrets_of
+from adapters.channels.robot_answer import RobotCodes, judge_robot, shorter_if_too_long
+from adapters.channels.robot_url import robot_url
 from adapters.http_options import HttpOptions
-from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp
-from bus.alerts.engine.channel import ChannelMessage, NotSent
+from adapters.outbound_http import DIRECT, Egress
+from bus.alerts.engine.channel import ChannelMessage
 from bus.alerts.engine.wording import body
-from bus.config_file import ConfigFileInvalid, VariableName
+from bus.config_file import VariableName
 
 MARKDOWN_BYTES_MAX: Final = 4096
-THROTTLED: Final = frozenset({45009, 45033, -1})  # too often, too many at once, busy
-THROTTLED_WAIT_S: Final = 60.0
-SEND_S_MAX: Final = 10.0
-ANSWER_BYTES_MAX: Final = 16 * 1024
+CODES: Final = RobotCodes(  # -1, busy, is a failure as any other: it is tried again in some seconds
+    throttled=frozenset({45009, 45033}),  # too often, too many at once
+    wait_s=60.0,
+    too_long=frozenset({40058, 45002}),
+)
+PER_MINUTE_MAX: Final = 18  # it is locked from 20 on
 
 
 class WecomRobotOptions(HttpOptions):
@@ -39,36 +44,27 @@ class WecomRobot:
     def __init__(self, url: str, *, mentions: tuple[str, ...] = (), egress: Egress = DIRECT) -> None:
         """Open nothing yet."""
         self._url, self._mentions = url, mentions
-        self._http = OutboundHttp(
-            headers={"content-type": "application/json"},
-            connections_max=2,
-            answer_bytes_max=ANSWER_BYTES_MAX,
-            egress=egress,
-        )
+        self._secrets = HiddenSecrets(*secrets_of(url))
+        self._http = ChannelHttp(egress)
 
     async def send(self, message: ChannelMessage) -> None:
         """Send as markdown. Raises NotSent; the address, which holds the key, is in no text."""
-        called = "".join(f"<@{one}>" for one in self._mentions if message.notices[0].severity == "p1")
+        called = "".join(f"<@{one}>" for one in self._mentions) if message.calls_people else ""
         called = f"\n{called}" if called else ""
-        text = body(message, MARKDOWN_BYTES_MAX - len(called.encode())) + called
-        content = orjson.dumps({"msgtype": "markdown", "markdown": {"content": text}})
-        try:
-            answer = await self._http.post(self._url, content, {}, Deadline.after(SEND_S_MAX))
-        except NoResponse as error:
-            raise NotSent(error.detail) from None
-        judge_robot(answer, throttled=THROTTLED, wait_s=THROTTLED_WAIT_S)
+
+        async def send(bytes_max: int) -> None:
+            text = (
+                body(message, bytes_max - len(called.encode())).replace("<@", "(@") + called
+            )  # only who is to be called
+            content = orjson.dumps({"msgtype": "markdown", "markdown": {"content": text}})
+            judge_robot(await self._http.post(self._url, content), CODES)
+
+        with self._secrets.hidden():
+            await shorter_if_too_long(send, MARKDOWN_BYTES_MAX)
 
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._http.close()
-
-
-def robot_url(secrets: EnvironmentSecrets, variable: str, *, parameter: str) -> str:
-    """Read a robot's address. Raises ConfigFileInvalid, without the address, for one that has no key in it."""
-    url = secrets.read(variable).get_secret_value()
-    if not url.startswith(("https://", "http://")) or f"{parameter}=" not in url:
-        raise ConfigFileInvalid(f"{secrets.where}.url_variable: {variable} holds no http(s) address with {parameter}=")
-    return url
 
 
 def _build(options: WecomRobotOptions, secrets: EnvironmentSecrets, services: ChannelServices) -> WecomRobot:
@@ -76,4 +72,6 @@ def _build(options: WecomRobotOptions, secrets: EnvironmentSecrets, services: Ch
     return WecomRobot(url, mentions=options.mentions, egress=options.egress(secrets, services.now()))
 
 
-ADAPTER: Final = ChannelAdapter(name="wecom-robot", options=WecomRobotOptions, build=_build)
+ADAPTER: Final = ChannelAdapter(
+    name="wecom-robot", options=WecomRobotOptions, build=_build, per_minute_max=PER_MINUTE_MAX
+)

@@ -42,14 +42,14 @@ def up(
     from bus.local.parts import program
     from bus.local.remote import start_detached
     from bus.local.stack import LocalStack
-    from bus.programs.alerting import alerts_config_of
+    from bus.programs.alerting import check_channels
     from bus.programs.worker import checked_targets
     from bus.rules_config import load_rules
 
     settings, directory = _settings(data)
     if not parts_only:
         load_rules(settings)  # a file that a program cannot use is named before anything starts
-        alerts_config_of(settings)
+        asyncio.run(check_channels(settings))
         asyncio.run(checked_targets(settings))
     if detach:
         start_detached(directory, arguments=["--parts-only"] if parts_only else [], say=_say)

@@ -30,9 +30,33 @@ Tasks = Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 def alerts_config_of(settings: Settings) -> AlertsConfig:
     """Read the alerts file; without one, or without a channel, alerts go to the log. Raises ConfigFileInvalid."""
     config = load_alerts_config(settings.alerts_file, CHANNELS) if settings.alerts_file else LOG_ALONE
-    for name, channel in config.channels.items():
-        _built(settings, name, channel)
     return config if config.channels else LOG_ALONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChannels:
+    """Which alerts go where, and the channels, built."""
+
+    config: AlertsConfig
+    channels: Mapping[str, Channel]
+
+
+@asynccontextmanager
+async def open_channels(settings: Settings) -> AsyncIterator[AlertChannels]:
+    """Build the channels of the alerts file, once, and close them at the end. Raises ConfigFileInvalid."""
+    config, channels = alerts_config_of(settings), dict[str, Channel]()
+    try:
+        for name, one in config.channels.items():
+            channels[name] = _built(settings, name, one)
+        yield AlertChannels(config=config, channels=channels)
+    finally:
+        await asyncio.gather(*(one.close() for one in channels.values()))
+
+
+async def check_channels(settings: Settings) -> None:
+    """See that every channel can be built. Raises ConfigFileInvalid."""
+    async with open_channels(settings):
+        return
 
 
 def _built(settings: Settings, name: str, config: ChannelConfig) -> Channel:
@@ -50,22 +74,19 @@ class Alerting:
     notifier: Notifier
 
 
-@asynccontextmanager
-async def open_alerting(core: Core, config: AlertsConfig) -> AsyncIterator[Alerting]:
-    """Build channels and loops; what the program reports while PostgreSQL is away goes to the channels directly."""
-    channels = {name: _built(core.settings, name, one) for name, one in config.channels.items()}
+def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
+    """Make the loops; what the program reports while PostgreSQL is away goes to the channels directly."""
+    config, channels = opened.config, opened.channels
     direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
     core.reports.directly = direct.send
 
     async def publish(connection: Connection, changes: Sequence[Change]) -> None:
         await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
 
-    rounds = Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, direct=direct)
-    notifier = Notifier(pool=core.pool, config=config, channels=channels, rules=RULES)
-    try:
-        yield Alerting(rounds=rounds, notifier=notifier)
-    finally:
-        await asyncio.gather(*(one.close() for one in channels.values()))
+    return Alerting(
+        rounds=Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, direct=direct),
+        notifier=Notifier(pool=core.pool, config=config, channels=channels, rules=RULES),
+    )
 
 
 def alerting_tasks(core: Core, alerting: Alerting, program: str, troubles: Troubles) -> Tasks:

@@ -11,7 +11,6 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
-from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.consistency.consumer_store import all_consumers
 from bus.delivery.targets_config import TargetsConfig
@@ -54,7 +53,7 @@ from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
-from bus.programs.alerting import Alerting, alerting_tasks, alerts_config_of, open_alerting
+from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
@@ -70,18 +69,14 @@ DESCRIPTORS_MAX = 65_536
 async def run_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises ConfigFileInvalid at once."""
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
-    alerts = alerts_config_of(settings)
-    _take_descriptors()
-    serve = functools.partial(_serve, targets_config_of(settings), alerts)
-    await serve_until_stopped(settings, CONNECTIONS, serve)
+    async with open_channels(settings) as channels:
+        _take_descriptors()
+        serve = functools.partial(_serve, targets_config_of(settings), channels)
+        await serve_until_stopped(settings, CONNECTIONS, serve)
 
 
-async def _serve(targets: TargetsConfig, alerts: AlertsConfig, core: Core, stopping: asyncio.Event) -> None:
-    async with open_alerting(core, alerts) as alerting:
-        await _serve_alerting(targets, alerting, core, stopping)
-
-
-async def _serve_alerting(targets: TargetsConfig, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, stopping: asyncio.Event) -> None:
+    alerting = alerting_of(core, channels)
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
     logs_before = await in_transaction(core.pool, new_log.made_before)

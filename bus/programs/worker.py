@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bus.aio import unless
-from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.app import Core
 from bus.consistency.topic_mismatch import allowed_topics
 from bus.delivery.declarations import DeclaredTarget, keep_declared
@@ -25,7 +24,7 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
-from bus.programs.alerting import Alerting, alerting_tasks, alerts_config_of, open_alerting
+from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.disk_watch import watch_disks
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
@@ -55,13 +54,14 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
     Raises ConfigFileInvalid before anything runs.
     """
     names = frozenset(wanted)
-    targets, alerts = await checked_targets(settings, names), alerts_config_of(settings)
-    health = ProgramHealth()
-    health.watch("postgres", lambda: "not reached yet")
-    if settings.metrics_port:
-        serve_health(health, settings.http_host, settings.metrics_port)
-    started = _Wanted(names=names, targets=targets, alerts=alerts, health=health)
-    await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, started))
+    targets = await checked_targets(settings, names)
+    async with open_channels(settings) as channels:
+        health = ProgramHealth()
+        health.watch("postgres", lambda: "not reached yet")
+        if settings.metrics_port:
+            serve_health(health, settings.http_host, settings.metrics_port)
+        started = _Wanted(names=names, targets=targets, channels=channels, health=health)
+        await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, started))
     await end_with_leftovers()
 
 
@@ -85,16 +85,12 @@ class _Wanted:
 
     names: frozenset[str]
     targets: TargetsConfig
-    alerts: AlertsConfig
+    channels: AlertChannels
     health: ProgramHealth
 
 
 async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
-    async with open_alerting(core, wanted.alerts) as alerting:
-        await _serve_alerting(wanted, alerting, core, stopping)
-
-
-async def _serve_alerting(wanted: _Wanted, alerting: Alerting, core: Core, stopping: asyncio.Event) -> None:
+    alerting = alerting_of(core, wanted.channels)
     names, targets, health = wanted.names, wanted.targets, wanted.health
     every_stage = stages_of(core, targets)
     stages = [stage for stage in every_stage if stage.name in names]

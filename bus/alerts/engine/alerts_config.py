@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -10,8 +10,17 @@ from bus.alerts.alert import Severity
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.rule_names import RuleName
-from bus.config_file import AdapterEntry, Adapters, FileModel, SystemName, read_yaml, with_options
+from bus.config_file import (
+    AdapterEntry,
+    ConfigFileInvalid,
+    FileModel,
+    HasOptions,
+    SystemName,
+    read_yaml,
+    with_options,
+)
 from bus.domain.naming import nearest
+from bus.domain.text import Text
 
 
 def _rule(name: object) -> object:
@@ -30,10 +39,19 @@ Rules = Annotated[frozenset[Annotated[RuleName, BeforeValidator(_rule)]], _all(R
 Severities = Annotated[frozenset[Severity], _all(Severity), Field(min_length=1)]
 
 
+class ChannelLimits(HasOptions, Protocol):
+    """An adapter of channels, as far as the file is concerned."""
+
+    @property
+    def per_minute_max(self) -> int:
+        """The messages in a minute that the other side takes."""
+        ...
+
+
 class ChannelConfig(AdapterEntry):
     """One channel. `per_minute`: its messages in a minute at most; `second`: what takes over when it fails."""
 
-    per_minute: int = Field(18, ge=2, le=600)
+    per_minute: int = Field(18, ge=2)
     second: SystemName | None = None
 
 
@@ -91,10 +109,18 @@ class AlertsConfig(FileModel):
         return [*dict.fromkeys(name for one in routes for name in ((escalated and one.escalate) or one.channels))]
 
 
-def load_alerts_config(path: Path, adapters: Adapters) -> AlertsConfig:
+def load_alerts_config(path: Path, adapters: Mapping[str, ChannelLimits]) -> AlertsConfig:
     """Read an alerts file; each channel's `options` become the model of its adapter's.
 
     Raises ConfigFileInvalid, naming every fault at once and never a value of `options`.
     """
     config = read_yaml(path, AlertsConfig)
-    return config.model_copy(update={"channels": with_options(path, "channels", config.channels, adapters)})
+    channels = with_options(path, "channels", config.channels, adapters)
+    most = {name: adapters[one.adapter].per_minute_max for name, one in channels.items()}
+    if faults := [_too_many(name, most[name]) for name, one in channels.items() if one.per_minute > most[name]]:
+        raise ConfigFileInvalid(f"{path}: {'; '.join(faults)}")
+    return config.model_copy(update={"channels": channels})
+
+
+def _too_many(name: str, most: int) -> str:
+    return f"channels.{name}.per_minute: {Text(f'此渠道每分钟最多 {most} 条', f'this channel takes at most {most}')}"

@@ -39,9 +39,14 @@ class ChannelMessage:
         """Say whether it is about several alerts."""
         return len(self.notices) > 1
 
+    @property
+    def calls_people(self) -> bool:
+        """Say whether people are to be called by name: for a P1 that is open, not for one that is over."""
+        return any(one.severity is Severity.P1 and one.flip is not Flip.CLOSED for one in self.notices)
+
 
 class NotSent(Exception):
-    """The channel has not taken a message, and why, without any secret. `retry_after_s`: it asked for that wait."""
+    """The channel has not taken a message, and why, without any secret. `retry_after_s`: it takes nothing before."""
 
     def __init__(self, why: str, retry_after_s: float | None = None) -> None:
         super().__init__(why)

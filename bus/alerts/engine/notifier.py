@@ -16,6 +16,7 @@ from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
 EVERY_S: Final = 1.0
+CLOSE_EVERY_S: Final = 60.0
 SEND_S_MAX: Final = 15.0  # a channel ends its own calls in 10 s
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ class Notifier:
         async with asyncio.TaskGroup() as group:
             for name in self.channels:
                 group.create_task(self._serve(name), name=f"channel {name}")
+            group.create_task(self._close_unnamed(), name="channels no more named")
 
     async def _serve(self, name: str) -> None:
         while True:
@@ -43,13 +45,32 @@ class Notifier:
                 log.warning("alerts_not_claimed", channel=name, cause=str(error))
             await asyncio.sleep(EVERY_S)
 
+    async def _close_unnamed(self) -> None:
+        while True:
+            try:
+                await self.close_unnamed()
+            except StoreUnavailable as error:
+                log.warning("alerts_not_closed", cause=str(error))
+            await asyncio.sleep(CLOSE_EVERY_S)
+
     async def send_due(self, name: str) -> None:
-        """Send what is due on one channel now. Raises StoreUnavailable."""
+        """Send what is due on one channel now, message by message. Raises StoreUnavailable."""
         config = self.config.channels[name]
+        while True:
+            async with connected(self.pool) as connection:
+                claimed = await notice_store.claim(
+                    connection, name, self.rules, per_minute=config.per_minute, second=config.second
+                )
+            if claimed is None:
+                return
+            await self._send(name, claimed)
+
+    async def close_unnamed(self) -> None:
+        """Close notices of channels that the alerts file names no more. Raises StoreUnavailable."""
         async with connected(self.pool) as connection:
-            claimed = await notice_store.claim(connection, name, config.per_minute, self.rules)
-        for one in claimed:
-            await self._send(name, one)
+            closed = await notice_store.close_unnamed(connection, [*self.config.channels])
+        if closed:
+            log.error("alert_notices_without_channel", notices=closed)
 
     async def _send(self, name: str, claimed: Claimed) -> None:
         problem = await sent_or_why(self.channels[name], claimed.message)
@@ -61,7 +82,7 @@ class Notifier:
             log.warning("alert_not_sent", channel=name, cause=problem.why, notices=len(claimed.message.notices))
             second, retry_after_s = self.config.channels[name].second, problem.retry_after_s
             await notice_store.failed(
-                connection, claimed.number, problem.why, second=second, retry_after_s=retry_after_s
+                connection, claimed, problem.why, channel=name, second=second, retry_after_s=retry_after_s
             )
 
 

@@ -53,26 +53,26 @@ def lines_of(notice: Notice) -> list[str]:
     return lines
 
 
-def body(message: ChannelMessage, bytes_max: int) -> str:
+def body(message: ChannelMessage, bytes_max: int, *, line_end: str = "\n") -> str:
     """Give a message as text of at most that many bytes in UTF-8: one alert in full, of many a line each."""
     if not message.digest:
-        return cut("\n".join(lines_of(message.notices[0])), bytes_max)
-    return _digest(message.notices, bytes_max)
+        return cut(line_end.join(lines_of(message.notices[0])), bytes_max)
+    return _digest(message.notices, bytes_max, line_end)
 
 
-def _digest(notices: Sequence[Notice], bytes_max: int) -> str:
+def _digest(notices: Sequence[Notice], bytes_max: int, line_end: str) -> str:
     head = f"{len(notices)} 条告警合并 / {len(notices)} alerts in one message ({_counts(notices)})"
     lines, size, shown = [head], len(head.encode()), 0
     for notice in notices:
         line = headline(notice)
-        free = bytes_max - size - 80  # for the last line
-        if len(line.encode()) + 1 > free:
+        more = len(line.encode()) + len(line_end)
+        if size + more > bytes_max - 80:  # for the last line
             break
         lines.append(line)
-        size, shown = size + len(line.encode()) + 1, shown + 1
+        size, shown = size + more, shown + 1
     if left := len(notices) - shown:
         lines.append(f"另有 {left} 条:ticketbus alerts list / and {left} more")
-    return cut("\n".join(lines), bytes_max)
+    return cut(line_end.join(lines), bytes_max)
 
 
 def _counts(notices: Iterable[Notice]) -> str:
