@@ -6,24 +6,29 @@ from typing import Final
 from bus.alerts.rule import AnyRule
 from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.outside import OUTSIDE_ALERT
-from bus.alerts.rules.programs import TASK_FAILED, no_worker
+from bus.alerts.rules.program_parts import PROGRAM_PARTS
+from bus.alerts.rules.programs import no_worker
+from bus.alerts.rules.registry import REGISTRY_RULES
 from bus.alerts.rules.reported import REPORTED
-from bus.alerts.rules.stages import STAGE_STOPPED
+from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.targets import TARGETS
-from bus.stage_names import STAGES
+from bus.stage_names import HANDLERS, STAGES
 from deadletter.alert_rules import DEAD_LETTERS
 from deadletter.disk_watermark import DISK_RULES
+from deadletter.redrive_alert import REDRIVE_STOPPED
 from deadletter.topic_mismatch import TOPIC_MISMATCH
 
 _ALL: Final = (
     no_worker(STAGES),
-    TASK_FAILED,
+    *PROGRAM_PARTS,
     DEAD_LETTERS,
+    REDRIVE_STOPPED,
     *TARGETS,
-    STAGE_STOPPED,
+    stage_stopped(HANDLERS),
     *DISK_RULES,
     TOPIC_MISMATCH,
     *CONSUMER_RULES,
+    *REGISTRY_RULES,
     *REPORTED,
     OUTSIDE_ALERT,
 )

@@ -14,6 +14,7 @@ from tenacity import (
 )
 
 from bus.alerts.alert import AlertSink
+from bus.alerts.log_sink import log_alert
 from bus.alerts.report_queue import ReportQueue
 from bus.consistency.registry_check import levels_set, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
@@ -50,7 +51,10 @@ class NotConfigured(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What gateway, worker and commands share."""
+    """What gateway, worker and commands share.
+
+    `alerts` logs and counts what rules read from PostgreSQL by themselves; `reports` takes what nothing else says.
+    """
 
     settings: Settings
     contract: Contract
@@ -83,7 +87,7 @@ async def open_core(
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
         store = PostgresStore(pool, codec, contract, keys, read=schemas.events)
-        relay = Relay(pool=pool, settings=settings, contract=contract, report=reports.report)
+        relay = Relay(pool=pool, settings=settings, contract=contract, report=log_alert)
         yield Core(
             settings=settings,
             contract=contract,
@@ -92,12 +96,12 @@ async def open_core(
             schemas=schemas,
             store=store,
             dispatcher=Dispatcher(store=store, rules=rules, committed=relay.wake),
-            refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=reports.report),
+            refused=PostgresRejectedInputs(pool, codec.encode_record, keys, report=log_alert),
             keys=keys,
             addresses=AddressSigner(secret, timedelta(seconds=settings.file_address_s)),
             clear=ClearEvents(pool, keys, schemas),
             relay=relay,
-            alerts=reports.report,
+            alerts=log_alert,
             reports=reports,
         )
 

@@ -1,4 +1,4 @@
-"""The stages that a worker can run, by the names that `worker --stages` takes."""
+"""The stages that a worker can run, by the names that `worker --stages` takes, and their handlers."""
 
 from collections.abc import Mapping
 
@@ -15,3 +15,4 @@ STAGE_OF: Mapping[str, str] = {
     **{name: name for name in (*read_models.OTHER_MODELS, INTAKE_HANDLER, COMMANDS_HANDLER)},
     DELIVERIES_HANDLER: DELIVERY,
 }
+HANDLERS = tuple(STAGE_OF)

@@ -14,7 +14,8 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
 _READ: Final = b"""
-SELECT origin, target, count(*) AS letters, min(died_at) AS first_at, max(died_at) AS last_at
+SELECT origin, target, count(*) AS letters, min(died_at) AS first_at, max(died_at) AS last_at,
+    max(id) AS newest
 FROM letters WHERE state = 'open' GROUP BY origin, target ORDER BY origin, target"""
 
 
@@ -27,6 +28,7 @@ class OpenLetters:
     letters: int
     first_at: datetime
     last_at: datetime
+    newest: int
 
 
 async def open_letters(connection: Connection) -> Sequence[OpenLetters]:
@@ -52,14 +54,14 @@ def _alert(one: OpenLetters) -> Alert:
         zh=f"{one.letters} 封死信未处理(最早 {since},最近 {last}):{cost_zh}",
         en=f"{one.letters} dead letters are open (the first of {since}, the last of {last}): {cost_en}",
         mend="ticketbus deadletter list",
-        newest_at=one.last_at.timestamp(),
+        newest=one.newest,
         facts={"letters": one.letters, "origin": one.origin},
     )
 
 
 def _example(now: datetime) -> Sequence[OpenLetters]:
     died_at = now - timedelta(minutes=40)
-    return [OpenLetters(origin="delivery:erp", target="erp", letters=2, first_at=died_at, last_at=died_at)]
+    return [OpenLetters(origin="delivery:erp", target="erp", letters=2, first_at=died_at, last_at=died_at, newest=7)]
 
 
 DEAD_LETTERS: Final = AlertRule(

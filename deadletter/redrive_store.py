@@ -81,7 +81,7 @@ WHERE id = %(id)s AND state IN ('frozen', 'running')
     AND NOT (state = 'frozen' AND (two_persons OR %(two_persons)s) AND %(by)s IN ('', approved_by))"""
 _RUNNING = "SELECT id FROM redrives WHERE state = 'running' ORDER BY id"
 _END = """
-UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s,
+UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s, by_hand = %s,
     unsent = (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.state = 'open')
 WHERE id = %s AND state IN ('frozen', 'running')"""
 _FREE = "UPDATE letters SET redrive = NULL WHERE redrive = %s AND state = 'open'"
@@ -265,9 +265,11 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
         return step
 
 
-async def end(connection: Connection, number: int, *, done: bool, why: str, now: datetime) -> bool:
-    """Close a redrive: nothing more of it is sent. False when it was over."""
-    ended = await connection.execute(_END, ("done" if done else "stopped", now, why, number))
+async def end(
+    connection: Connection, number: int, *, done: bool, why: str, now: datetime, by_hand: bool = False
+) -> bool:
+    """Close a redrive: nothing more of it is sent. False when it was over. `by_hand`: a person stops it."""
+    ended = await connection.execute(_END, ("done" if done else "stopped", now, why, by_hand, number))
     await connection.execute(_FREE, (number,))
     return ended.rowcount > 0
 

@@ -20,8 +20,8 @@ class Alert:
     """What is wrong now. `about` names the target, stage, host or ticket; rule and about are its fingerprint.
 
     `zh` and `en` say what is wrong, since when and what it will cost; `mend` is the command that mends it.
-    `newest_at`: when the newest of what it is about came, in seconds since 1970: people hear of it while the alert is
-    open, too. `severity` where it is not the rule's own. None of it holds personal data, secrets or bodies.
+    `newest`: the number of the newest of what it is about, which no clock gives: when it has grown, people hear of an
+    open alert again. `severity` where it is not the rule's own. None of it holds personal data, secrets or bodies.
     """
 
     rule: RuleName
@@ -30,7 +30,7 @@ class Alert:
     en: str
     mend: str = ""
     severity: Severity | None = None
-    newest_at: float | None = None
+    newest: int | None = None
     ticket_id: str = ""
     trace_id: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -18,6 +18,7 @@ def alert_json(alert: Alert) -> dict[str, Any]:
 
 
 def alert_of(stored: Mapping[str, Any]) -> Alert:
-    """Read an alert from its JSON."""
+    """Read an alert from its JSON; what another version wrote beside it is left out."""
     severity = Severity(stored["severity"]) if stored["severity"] else None
-    return Alert(**{**stored, "rule": RuleName(stored["rule"]), "severity": severity})
+    known = {name: value for name, value in stored.items() if name in Alert.__dataclass_fields__}
+    return Alert(**{**known, "rule": RuleName(stored["rule"]), "severity": severity})

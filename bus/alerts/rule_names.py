@@ -15,6 +15,7 @@ class RuleName(StrEnum):
     TASK_FAILED = "task_failed"  # a part of a worker fails on something that no retry mends; the others go on
     REDRIVE_STOPPED = "redrive_stopped"  # a redrive gave up by itself
     SCHEMA_DIFFERS = "schema_differs"  # the registry's latest version, or a subject's level, is not the bus's
+    REGISTRY_AWAY = "registry_away"  # the schema registry does not answer
     SOURCE_5XX = "source_5xx"  # the gateway answers a source with 5xx
     NO_WORKER = "no_worker"  # no worker has given a sign of life
     DISK_WATERMARK = "disk_watermark"  # a disk, or its inodes, has reached a mark

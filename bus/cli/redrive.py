@@ -186,7 +186,10 @@ def stop(
     from bus.postgres.pool import in_transaction
     from deadletter.redrive_store import end
 
-    if not with_core(data, lambda core: in_transaction(core.pool, end, number, done=False, why=why, now=utc_now())):
+    ended = with_core(
+        data, lambda core: in_transaction(core.pool, end, number, done=False, why=why, now=utc_now(), by_hand=True)
+    )
+    if not ended:
         echo(f"重发 {number} 已结束或不存在 / redrive {number} is over, or there is none", err=True)
         raise typer.Exit(1)
     echo(f"重发 redrive {number} 已停止 / stopped")

@@ -46,8 +46,10 @@ FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
 
 # Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.
 _STATES = b"""
-SELECT target, paused, failures, not_before, asked_wait, coalesce(overdue, 0) AS overdue, overdue_since
-FROM delivery_targets LEFT JOIN (
+SELECT target, paused, by_hand, failures, not_before, asked_wait,
+    EXISTS (SELECT FROM delivery_heads h WHERE h.target = t.target AND NOT h.parked) AS waits,
+    coalesce(overdue, 0) AS overdue, overdue_since
+FROM delivery_targets t LEFT JOIN (
     SELECT target, count(*) AS overdue, min(overdue_at) AS overdue_since FROM deliveries
     WHERE state = 'waiting' AND overdue_at IS NOT NULL GROUP BY target) late USING (target)
 WHERE undeclared_at IS NULL ORDER BY target"""
@@ -57,14 +59,17 @@ WHERE undeclared_at IS NULL ORDER BY target"""
 class TargetState:
     """Why a declared target gets nothing now: its pause, its breaker, and what its engineers' app has not taken.
 
-    `overdue_since`: when the first of the `overdue` pushes became so; None without any.
+    `by_hand`: a person paused it. `waits`: something is there that may be called. `overdue_since`: when the first of
+    the `overdue` pushes became so; None without any.
     """
 
     target: str
     paused: str | None
+    by_hand: bool
     failures: int
     not_before: datetime | None
     asked_wait: bool
+    waits: bool
     overdue: int
     overdue_since: datetime | None
 

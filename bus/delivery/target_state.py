@@ -15,8 +15,8 @@ SELECT coalesce(paused, (SELECT why FROM targets_at_floor f WHERE f.target = t.t
     not_before, asked_wait
 FROM delivery_targets t WHERE target = %s"""
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
-_HOLD = "UPDATE delivery_targets SET paused = %s WHERE target = %s AND paused IS NULL"
-_PAUSE = "UPDATE delivery_targets SET paused = %s WHERE target = %s"
+_HOLD = "UPDATE delivery_targets SET paused = %s, by_hand = false WHERE target = %s AND paused IS NULL"
+_PAUSE = "UPDATE delivery_targets SET paused = %s, by_hand = true WHERE target = %s"
 _UNDECLARED = """
 SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
@@ -117,12 +117,12 @@ async def write(connection: Connection, target: str, breaker: Breaker) -> None:
 
 
 async def hold(connection: Connection, target: str, why: str) -> None:
-    """Pause a target in the transaction given; who paused it before is not overwritten."""
+    """Pause a target by the bus itself, in the transaction given; who paused it before is not overwritten."""
     await connection.execute(_HOLD, (why, target))
 
 
 async def pause(connection: Connection, target: str, why: str) -> None:
-    """Pause the target; calls under way end by themselves. Raises NoSuchTarget."""
+    """Pause the target for a person, whom `why` names; calls under way end by themselves. Raises NoSuchTarget."""
     if not (await connection.execute(_PAUSE, (why, target))).rowcount:
         raise NoSuchTarget(target, await _targets(connection))
 

@@ -1,7 +1,10 @@
 """Whether intake is stopped: a broker's or the database's disk is at its floor."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -17,10 +20,15 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class DiskFloor:
-    """What was last seen of it. While PostgreSQL is away that counts: a full database is not spooled around."""
+    """What was last seen of it. While PostgreSQL is away that counts: a full database is not spooled around.
+
+    One serves a whole program: all that take in share a look every 2 s.
+    """
 
     pool: Pool
+    clock: Callable[[], float] = monotonic
     _why: Text | None = None
+    _looked_at: float = -inf
 
     def check(self) -> None:
         """Raise IntakeStopped while a disk is at its floor, by the last look."""
@@ -28,8 +36,9 @@ class DiskFloor:
             raise IntakeStopped(self._why)
 
     async def admit(self) -> None:
-        """Look, then check. Raises IntakeStopped, StoreUnavailable."""
-        await self._look()
+        """Look unless somebody just has, then check. Raises IntakeStopped, StoreUnavailable."""
+        if self.clock() - self._looked_at >= LOOK_EVERY_S:
+            await self._look()
         self.check()
 
     async def run(self) -> None:
@@ -44,6 +53,7 @@ class DiskFloor:
     async def _look(self) -> None:
         async with connected(self.pool) as connection:
             row = await (await connection.execute(_FLOOR)).fetchone()
+        self._looked_at = self.clock()
         why = _why(*row) if row else None
         if (why is None) != (self._why is None):
             log.warning("intake_resumed" if why is None else "intake_stopped", disk=row and f"{row[0]} {row[1]}")

@@ -36,6 +36,7 @@ _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the se
 _POLL_S_MIN, _POLL_S_MAX = 0.05, 1.0
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
+RELAY_PART = "outbox"  # what a program's heartbeat calls it
 
 # The oldest first. Shards are found before one is locked: a lock taken in vain hinders other relays.
 # The shard in ORDER BY and in bounds as rows leave the planner no order but that of the index of the rows that wait:
@@ -156,8 +157,8 @@ class Relay:
             await self.close()
 
     def trouble(self) -> str | None:
-        """Say which shards stand still; None if none does."""
-        return f"shards {self._stopped.all()} stand still" if self._stopped.all() else None
+        """Say which shards stand still, and before what; None if none does."""
+        return self._stopped.trouble()
 
     async def close(self) -> None:
         """Close the producer; idempotent."""

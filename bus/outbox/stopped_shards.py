@@ -7,6 +7,7 @@ from time import monotonic
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.rule_names import RuleName
 from bus.domain.errors import InvariantBroken
+from bus.observability.masking import mask_text
 from bus.outbox import metrics
 
 RETRY_S = 2.0
@@ -28,6 +29,7 @@ class Unpublishable(InvariantBroken):
 class _Stopped:
     since: float
     again_at: float
+    why: str
     alerted: bool = False
 
 
@@ -41,6 +43,10 @@ class StoppedShards:
         """List them."""
         return [*self._shards]
 
+    def trouble(self) -> str | None:
+        """Say which stand still, and before what; None if none does."""
+        return "; ".join(f"shard {shard}: {mask_text(one.why)}" for shard, one in self._shards.items()) or None
+
     def due(self) -> int | None:
         """Give a shard that is due for a retry."""
         now = monotonic()
@@ -49,7 +55,8 @@ class StoppedShards:
     def stop(self, error: Unpublishable, report: AlertSink) -> None:
         """Leave a shard alone; that a topic is away is reported once it has been so for some seconds."""
         now = monotonic()
-        one = self._shards.setdefault(error.shard, _Stopped(since=now, again_at=now))
+        one = self._shards.setdefault(error.shard, _Stopped(since=now, again_at=now, why=""))
+        one.why = str(error)
         one.again_at = inf if error.lasting else now + RETRY_S
         if not one.alerted and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
             one.alerted = True

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
 import orjson
 import structlog
@@ -21,6 +22,8 @@ from bus.wire.codec import ticket_from_json
 LEASE = timedelta(seconds=2)  # a claim whose worker died is claimed again after this
 CLAIM = 500
 EVERY_S = 1.0
+FAILED_FOR_S = 30.0  # some worker tries a deadline that failed again after each lease
+NAMED_MAX = 5
 
 log = structlog.get_logger()
 
@@ -33,7 +36,15 @@ class ProcessTimer:
     pool: Pool
     dispatch: Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
     report: AlertSink
-    _failed: set[tuple[str, str]] = field(default_factory=set)
+    clock: Callable[[], float] = monotonic
+    _failed: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def trouble(self) -> str | None:
+        """Name the tickets whose deadlines failed within a while; None if none did. A deadline is tried for ever."""
+        since = self.clock() - FAILED_FOR_S
+        tickets = sorted({ticket_id for (ticket_id, _), at in self._failed.items() if at >= since})
+        more = f" and {len(tickets) - NAMED_MAX} more" if len(tickets) > NAMED_MAX else ""
+        return f"deadlines of {', '.join(tickets[:NAMED_MAX])}{more} cannot be carried out" if tickets else None
 
     async def fire(self, now: datetime) -> int:
         """Claim what passed by `now` and dispatch its commands; gives how many deadlines were claimed.
@@ -75,8 +86,8 @@ class ProcessTimer:
             raise
         except Exception as error:
             ticket_id, _ = place = _place(claimed)
-            if place not in self._failed:
-                self._failed.add(place)
+            is_new, self._failed[place] = place not in self._failed, self.clock()
+            if is_new:
                 log.exception("deadline_failed", process=self.manager.name, ticket_id=ticket_id, deadline=claimed[1])
                 self.report(_failing(self.manager.name, ticket_id, error))
 

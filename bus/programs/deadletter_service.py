@@ -117,7 +117,7 @@ class PostgresDeadLetterService:
                 return asdict(await redrive_store.read(connection, number))
             case StopRedrive(redrive=number, why=why):
                 if not await redrive_store.end(
-                    connection, number, done=False, why=f"{request.by}: {why}", now=request.at
+                    connection, number, done=False, why=f"{request.by}: {why}", now=request.at, by_hand=True
                 ):
                     raise RedriveGone(
                         Text(f"重发 {number} 已结束或不存在", f"redrive {number} is over, or there is none")

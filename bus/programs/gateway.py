@@ -51,6 +51,7 @@ from bus.intake.dispatch import utc_now
 from bus.journey.journey import journey
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
+from bus.outbox.relay import RELAY_PART
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
@@ -80,6 +81,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
     logs_before = await in_transaction(core.pool, new_log.made_before)
+    loops = alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core))
     config = uvicorn.Config(
         _app(
             core,
@@ -87,7 +89,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
             spool=spool,
             readings=readings,
             logs_before=logs_before,
-            alerting=[*alerting_tasks(core, alerting, "gateway", _no_troubles).values()],
+            alerting=[*loops.values()],
         ),
         host=core.settings.http_host,
         port=core.settings.http_port,
@@ -148,8 +150,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _no_troubles() -> Mapping[str, str | None]:
-    return {}
+async def _troubles(core: Core) -> Mapping[str, str | None]:
+    return {RELAY_PART: core.relay.trouble()}
 
 
 def _app(
@@ -227,7 +229,7 @@ def _deps(core: Core, clients: ClientCache) -> GatewayDeps:
         body_bytes_max=settings.body_bytes_max,
         cors_origins=settings.cors_origins,
         quota=Quota(settings.client_rate_per_s),
-        report=core.alerts,
+        report=core.reports.report,
         answers=AnswerBudget(bytes_max=settings.answer_bytes_max, reads_per_client=settings.reads_per_client),
     )
 

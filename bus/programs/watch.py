@@ -1,21 +1,18 @@
-"""The watch: this host's heartbeat and disk, and what somebody changes in the schema registry."""
+"""The watch: this host's heartbeat and its disks."""
 
 import asyncio
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from bus.aio import unless, until_one_ends
-from bus.alerts.log_sink import log_alert
+from bus.aio import unless
 from bus.app import open_core
 from bus.intake.dispatch import utc_now
 from bus.kafka.host_readings import HostReadings
 from bus.programs.disk_watch import disk_marks
 from bus.programs.host_watch import WatchedHost, watch
 from bus.programs.lifecycle import FOR_EVER, stop_on_signals
-from bus.programs.registry_watch import watch_registry
 from bus.programs.watch_over_http import GatewayReadings
-from bus.schema_registry import registry_of
 from bus.settings import Settings
 from bus.wire.codec import Codec
 
@@ -29,7 +26,7 @@ async def run_watch(
     ballast_bytes: int = 0,
     gateway: GatewayReadings | None = None,
 ) -> None:
-    """Send readings of the paths' disks until SIGTERM or Ctrl-C: to Kafka, watching the registry too, or to `gateway`.
+    """Send readings of the paths' disks until SIGTERM or Ctrl-C, to Kafka or to `gateway`.
 
     What is not given: the operating system's name, the role that the settings say, the disk of the data directory.
     Raises ReadingsRefused when the gateway never takes them so.
@@ -48,10 +45,7 @@ async def run_watch(
     if gateway is not None:
         await unless(stopping, watch(gateway, watched, utc_now))
     elif (codec := await unless(stopping, _load_codec(settings))) is not None:
-        works = [watch(HostReadings(settings, codec), watched, utc_now)]
-        if registry := registry_of(settings):
-            works.append(watch_registry(registry, log_alert))
-        await unless(stopping, until_one_ends(*works))
+        await unless(stopping, watch(HostReadings(settings, codec), watched, utc_now))
 
 
 async def _load_codec(settings: Settings) -> Codec:

@@ -21,6 +21,7 @@ from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
+from bus.outbox.relay import RELAY_PART
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
@@ -29,9 +30,11 @@ from bus.programs.disk_watch import watch_disks
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
+from bus.programs.registry_watch import watch_registry
 from bus.programs.sources import sources
 from bus.programs.targets import check_targets, delivery_workers, targets_config_of
 from bus.programs.topic_watch import watch_topics
+from bus.schema_registry import registry_of
 from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
 from bus.stage.runner import Runner
@@ -96,7 +99,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     stages = [stage for stage in every_stage if stage.name in names]
     for part in stages:
         health.watch(part.name, lambda: "starting")
-    health.watch("outbox", core.relay.trouble)
+    health.watch(RELAY_PART, core.relay.trouble)
     health.watch("postgres", lambda: None)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
@@ -113,6 +116,8 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
     tasks["topics"] = lambda: unless(stopping, watch_topics(core.settings, core.contract, core.pool, every_stage))
+    if registry := registry_of(core.settings):
+        tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:
@@ -120,6 +125,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if SLA in names:
         timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
         tasks[SLA] = lambda: timer.run(stopping, utc_now)
+        health.watch("deadlines", timer.trouble)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
         fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
@@ -154,16 +160,17 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
         INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings), secrets=secrets)),
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
+    floor = DiskFloor(pool=core.pool)
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)
     return (
         *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),
         stage_of(DELIVERY, LOG, deliveries, namespace=namespace),
-        *(_dispatching(core, name, topic, translator) for name, (topic, translator) in translators.items()),
+        *(_dispatching(core, floor, name, topic, translator) for name, (topic, translator) in translators.items()),
     )
 
 
-def _dispatching(core: Core, name: str, topic: str, translator: RecordTranslator) -> Stage:
-    dispatcher = replace(core.dispatcher, admit=DiskFloor(pool=core.pool).admit)
+def _dispatching(core: Core, floor: DiskFloor, name: str, topic: str, translator: RecordTranslator) -> Stage:
+    dispatcher = replace(core.dispatcher, admit=floor.admit)
     handler = DispatchHandler(
         name=name, translator=translator, dispatcher=dispatcher, refused=core.refused, know=core.schemas.know
     )

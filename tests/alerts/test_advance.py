@@ -181,15 +181,16 @@ def test_advance_a_silent_host_hides_its_own_disks_alone() -> None:
 def test_advance_what_comes_while_it_is_open_is_heard_once_in_ten_minutes_acknowledged_or_not() -> None:
     rounds = Rounds()
 
-    def letters(newest_at: datetime) -> Alert:
-        return replace(alert(RuleName.DEAD_LETTER), newest_at=newest_at.timestamp())
+    def letters(newest: int) -> Alert:
+        return replace(alert(RuleName.DEAD_LETTER), newest=newest)
 
     opened = [("letter", Flip.OPENED)]
-    assert rounds.flips(NOW, letters(NOW)) == opened
+    assert rounds.flips(NOW, letters(7)) == opened
     rounds.known["letter", "erp"] = replace(rounds.known["letter", "erp"], acked_at=NOW)
-    assert rounds.flips(NOW + NEWS_EVERY, letters(NOW)) == [], "nothing has come"
+    assert rounds.flips(NOW + NEWS_EVERY, letters(7)) == [], "nothing has come"
     another = NOW + NEWS_EVERY + SECOND
-    assert rounds.flips(another, letters(another)) == opened
+    assert rounds.flips(another, letters(8)) == opened
     third = another + SECOND
-    assert rounds.flips(third, letters(third)) == [], "they heard a second ago"
-    assert rounds.flips(another + NEWS_EVERY, letters(third)) == opened
+    assert rounds.flips(third, letters(9)) == [], "they heard a second ago"
+    assert rounds.flips(another + NEWS_EVERY, letters(9)) == opened
+    assert rounds.flips(another + 2 * NEWS_EVERY, letters(7)) == [], "the newest was dealt with"

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from bus.alerts.rules.programs import TASK_FAILED, ProgramBeat, no_worker
+from bus.alerts.rules.program_parts import SHARD_STOPPED, TASK_FAILED
+from bus.alerts.rules.programs import ProgramBeat, no_worker
 
 NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 RULE = no_worker(["delivery", "sla"])
@@ -50,8 +51,18 @@ def test_programs_rule_a_stage_that_no_worker_runs_any_more_is_named() -> None:
 
 
 def test_programs_rule_only_a_living_program_has_failing_parts() -> None:
-    trouble = {"outbox": "Kafka is away"}
+    trouble = {"retention": "row 7"}
     living, dead = beat("worker", 2), beat("worker", 300)
     beats = [replace(one, parts=trouble) for one in (living, dead)]
-    assert [one.about for one in TASK_FAILED.evaluate(beats, NOW)] == ["worker: outbox"]
+    assert [one.about for one in TASK_FAILED.evaluate(beats, NOW)] == ["worker: retention"]
     assert TASK_FAILED.evaluate(beats[1:], NOW) == []
+
+
+def test_programs_rule_a_stopped_shard_lasts_while_a_program_that_lives_says_so() -> None:
+    trouble = {"outbox": "shard 3: T1 version 2: 9 bytes never get into ticket.events"}
+    gateway, later = replace(beat("gateway", 2), parts=trouble), NOW + timedelta(hours=1)
+    [stopped] = SHARD_STOPPED.evaluate([gateway], NOW)
+    assert "T1 version 2" in stopped.en
+    assert TASK_FAILED.evaluate([gateway], NOW) == [], "it is one alert"
+    assert SHARD_STOPPED.evaluate([replace(gateway, beat_at=later)], later), "it does not end by itself"
+    assert SHARD_STOPPED.evaluate([gateway], later) == []

@@ -6,7 +6,7 @@ from bus.delivery import target_state
 from bus.delivery.declarations import DeclaredTarget, declare
 from bus.delivery.status import target_statuses
 from bus.domain.errors import IntakeStopped
-from bus.intake.disk_floor import DiskFloor
+from bus.intake.disk_floor import LOOK_EVERY_S, DiskFloor
 from bus.postgres.pool import Pool, connected, in_transaction
 from deadletter.disk_store import disks_with_targets
 
@@ -30,7 +30,8 @@ async def disk(pool: Pool, role: str, mark: str) -> None:
 async def test_disk_floor_stops_intake_for_brokers_and_the_database_alone(
     pool: Pool, role: str, mark: str, stopped: bool
 ) -> None:
-    floor = DiskFloor(pool=pool)
+    now = 0.0
+    floor = DiskFloor(pool=pool, clock=lambda: now)
     await disk(pool, role, mark)
     if not stopped:
         await floor.admit()
@@ -40,6 +41,9 @@ async def test_disk_floor_stops_intake_for_brokers_and_the_database_alone(
     with pytest.raises(IntakeStopped):
         floor.check()
     await disk(pool, role, "high")
+    with pytest.raises(IntakeStopped):
+        await floor.admit()  # nobody asks again so soon
+    now = LOOK_EVERY_S
     await floor.admit()
     floor.check()
 

@@ -21,7 +21,7 @@ from bus.intake.memory_store import MemoryStore
 from bus.postgres.pool import connected
 from bus.process.process_manager import Due, ProcessManager, WantedCommand
 from bus.process.sla_process import SLA
-from bus.process.timer import LEASE, ProcessTimer
+from bus.process.timer import FAILED_FOR_S, LEASE, ProcessTimer
 from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
@@ -191,12 +191,17 @@ async def test_timer_a_deadline_that_fails_is_said_once_and_holds_no_other_up(
             raise InvariantBroken("its version is taken")
         return await promises.dispatch(requests)
 
-    timer = replace(promises.timer, dispatch=broken)
+    clock = 0.0
+    timer = replace(promises.timer, dispatch=broken, clock=lambda: clock)
+    assert timer.trouble() is None
     for late in (16 * MINUTE, 16 * MINUTE + 2 * LEASE):
         await timer.fire(START + late)
     assert promises.happened == [SlaBreached, TicketEscalated]
     (alert,) = promises.found
     assert (alert.rule, alert.ticket_id) == ("task_failed", first)
+    assert timer.trouble() == f"deadlines of {first} cannot be carried out"
+    clock = FAILED_FOR_S + 1
+    assert timer.trouble() is None, "somebody has mended it, or another worker tries it"
 
 
 async def test_timer_a_breach_that_was_withdrawn_is_told_again_when_the_promise_is_broken_after_all(

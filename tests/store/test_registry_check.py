@@ -3,23 +3,25 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 from pydantic import SecretStr
 
-from bus.alerts.alert import Alert
+from bus.alert_catalogue import RULES
 from bus.alerts.rule_names import RuleName
 from bus.app import open_core, prepare
 from bus.consistency.registry_check import LEVEL_OF_0_2, Kind, differences, levels_set, schema_differences
+from bus.consistency.registry_state import take_turn
 from bus.domain.events import NoteAdded
 from bus.local import jars, quick_start, schema_registry
 from bus.local.ports import PortClaims
 from bus.local.process import stop_all
 from bus.local.stack import Urls
-from bus.programs.registry_watch import watch_registry
+from bus.postgres.pool import Pool, connected, in_transaction, open_pool
+from bus.programs.registry_watch import check_registry
 from bus.schema_registry import COMPATIBILITY, Registry, SchemaRefused, register, register_all
 from bus.settings import Settings
 from schemas.catalogue import BY_CLASS
@@ -28,6 +30,7 @@ from tests.stack import fresh_data
 
 PASSWORD = "the-registry-s-own"
 NOTE = BY_CLASS[NoteAdded]
+REGISTRY_RULES = RuleName.SCHEMA_DIFFERS, RuleName.REGISTRY_AWAY
 SUBJECT = f"/subjects/{NOTE.subject}"
 FOREIGN = {**NOTE.schema, "fields": [*NOTE.schema["fields"], {"name": "mood", "type": "string", "default": ""}]}
 
@@ -188,43 +191,37 @@ def test_registry_check_levels_set_again_are_one_line_however_many_subjects() ->
     assert "NONE at 3 subjects, such as A" in line.en
 
 
-async def test_registry_check_watch_reports_a_deleted_subject_once_and_prepare_registers_it(
+async def alerts_of(registry: Registry, pool: Pool, *names: RuleName) -> list[tuple[str, str]]:
+    """Check the registry as a worker does, whatever was checked just before, and give what the rules say long after."""
+    async with connected(pool) as connection:
+        await connection.execute("UPDATE registry_checks SET begun_at = '-infinity'")
+    await check_registry(registry, pool)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with connected(pool) as connection:
+        state = await RULES[RuleName.SCHEMA_DIFFERS].read(connection)
+    return [(one.about, one.en) for name in names for one in RULES[name].evaluate(state, later)]
+
+
+async def test_registry_check_a_deleted_subject_is_an_alert_until_prepare_registers_it(
     bus: Bus, registry: Registry, strange: httpx2.AsyncClient
 ) -> None:
-    alerts: list[Alert] = []
-    watching = asyncio.create_task(watch_registry(registry, alerts.append, period_s=0.2))
-    try:
+    async with open_pool(bus.settings.database_url or "", size=2) as pool:
+        assert await alerts_of(registry, pool, *REGISTRY_RULES) == []
         for permanent in ({}, {"permanent": "true"}):
             (await strange.delete(SUBJECT, params=permanent)).raise_for_status()
-
-        async def reported() -> list[Alert]:
-            return alerts
-
-        await eventually(reported)
+        [(about, words)] = await alerts_of(registry, pool, *REGISTRY_RULES)
+        assert (about, "run `ticketbus prepare`" in words) == (NOTE.subject, True)
         await written_by_own_id(bus)
+        away = Registry(url="http://127.0.0.1:1")
+        assert [about for about, _ in await alerts_of(away, pool, *REGISTRY_RULES)] == [NOTE.subject, "schema registry"]
         await prepare(bus.settings)
-    finally:
-        watching.cancel()
-    assert [(one.rule, one.about) for one in alerts] == [(RuleName.SCHEMA_DIFFERS, NOTE.subject)]
-    assert "run `ticketbus prepare`" in alerts[0].en
-    assert await found(registry) == []
+        assert await alerts_of(registry, pool, *REGISTRY_RULES) == []
     await written_by_own_id(bus)
 
 
-async def test_registry_check_watch_goes_on_while_the_registry_is_away(tmp_path: Path) -> None:
-    looked = 0
-
-    class Away(Registry):
-        def client(self) -> httpx2.AsyncClient:
-            nonlocal looked
-            looked += 1
-            return super().client()
-
-    away = Away(url=f"http://127.0.0.1:1/{tmp_path.name}")
-    watching = asyncio.create_task(watch_registry(away, lambda _: None, period_s=0.01))
-
-    async def again() -> bool:
-        return looked > 2
-
-    await eventually(again)
-    watching.cancel()
+async def test_registry_check_workers_take_turns(bus: Bus) -> None:
+    async with open_pool(bus.settings.database_url or "", size=2) as pool:
+        async with connected(pool) as connection:
+            await connection.execute("UPDATE registry_checks SET begun_at = '-infinity', away = NULL")
+        turns = [await in_transaction(pool, take_turn) for _ in range(3)]
+    assert turns == [True, False, False]

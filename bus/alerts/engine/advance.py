@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
@@ -86,22 +86,27 @@ def _notified(state: AlertState, now: datetime) -> Change:
     if not state.is_open or state.hidden_by or state.gone_at:
         return Change(state=state)
     if state.opened_notified_at is None:
-        return Change(state=replace(state, opened_notified_at=now, notified_at=now), flip=Flip.OPENED)
+        return _heard(state, Flip.OPENED, now, opened_notified_at=now)
     if _has_news(state, now):
-        return Change(state=replace(state, notified_at=now), flip=Flip.OPENED)
+        return _heard(state, Flip.OPENED, now)
     if state.acked_at or state.drill:
         return Change(state=state)
     if state.severity is Severity.P1 and not state.escalated_at and now - state.opened_notified_at >= ESCALATE_AFTER:
-        return Change(state=replace(state, escalated_at=now, notified_at=now), flip=Flip.ESCALATED)
+        return _heard(state, Flip.ESCALATED, now, escalated_at=now)
     assert state.notified_at is not None, "it was told when it opened"
     if state.repeats < REPEATS_MAX and now - state.notified_at >= REPEAT_EVERY[state.severity]:
-        return Change(state=replace(state, repeats=state.repeats + 1, notified_at=now), flip=Flip.REPEATED)
+        return _heard(state, Flip.REPEATED, now, repeats=state.repeats + 1)
     return Change(state=state)
 
 
+def _heard(state: AlertState, flip: Flip, now: datetime, **changes: Any) -> Change:
+    """Let people hear of it as it is now."""
+    return Change(state=replace(state, notified_at=now, notified_newest=state.alert.newest, **changes), flip=flip)
+
+
 def _has_news(state: AlertState, now: datetime) -> bool:
-    """Say whether more has come since people last heard of it, and they have had a while to look."""
-    newest_at, heard_at = state.alert.newest_at, state.notified_at
-    if state.drill or newest_at is None or heard_at is None:
+    """Say whether more has come than people last heard of, and they have had a while to look."""
+    newest, heard_at = state.alert.newest, state.notified_at
+    if state.drill or newest is None or heard_at is None:
         return False
-    return newest_at > heard_at.timestamp() and now - heard_at >= NEWS_EVERY
+    return newest > (state.notified_newest or 0) and now - heard_at >= NEWS_EVERY

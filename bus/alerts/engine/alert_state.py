@@ -23,7 +23,7 @@ class AlertState:
     """An alert: seen since, open since, and not seen any more since. `number` is 0 before it is stored.
 
     `hidden_by` names the cause or silence because of which nobody hears of it. `opened_notified_at`: when people heard
-    that it is open; `notified_at`: when they last heard of it, `repeats` times again.
+    that it is open; `notified_at`: when they last heard of it, `repeats` times again, and `notified_newest` of what.
     """
 
     number: int = 0
@@ -36,6 +36,7 @@ class AlertState:
     hidden_by: str = ""
     notified_at: datetime | None = None
     opened_notified_at: datetime | None = None
+    notified_newest: int | None = None
     repeats: int = 0
     escalated_at: datetime | None = None
     acked_at: datetime | None = None

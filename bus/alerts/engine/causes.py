@@ -1,10 +1,14 @@
 """Which alert is the cause of which others: people hear of the cause, and it names how many it hides. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from bus.alerts.alert import Severity
 from bus.alerts.engine.alert_state import AlertState
 from bus.alerts.rule_names import RuleName
+from bus.intake.commands_topic import COMMANDS_HANDLER
+from bus.intake.intake_topic import INTAKE_HANDLER
 
 CONSUMERS: Final = (
     RuleName.CONSUMER_STOPPED,
@@ -12,39 +16,64 @@ CONSUMERS: Final = (
     RuleName.CONSUMER_NEVER_STARTED,
     RuleName.CONSUMER_SLOW,
 )
-HIDES: Final[Mapping[RuleName, Collection[RuleName]]] = {
-    RuleName.DATABASE_AWAY: (RuleName.NO_WORKER, RuleName.TASK_FAILED),
-    RuleName.NO_WORKER: (RuleName.PUSH_OVERDUE, RuleName.HOST_SILENT),
-}
 
-# Of the same host or target alone: what is about a host hides what is about its disks, "HOST PATH", and a target its
-# queue, "TARGET deliveries".
-HIDES_OF_ITS_OWN: Final[Mapping[RuleName, Collection[RuleName]]] = {
-    RuleName.HOST_SILENT: (RuleName.DISK_WATERMARK, RuleName.DISK_FILLING, RuleName.DISK_READ_ONLY),
-    RuleName.TARGET_PAUSED: CONSUMERS,
-    RuleName.BREAKER_OPEN: CONSUMERS,
-}
 
-# Of this bus's own readers alone: why they read nothing.
-HIDES_OWN_READERS: Final = (RuleName.NO_WORKER, RuleName.STAGE_STOPPED)
+def _always(_cause: AlertState, _effect: AlertState) -> bool:
+    return True
+
+
+def _same_subject(cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is about a disk of the host, "HOST PATH", or the queue of the target, "TARGET deliveries"."""
+    return f"{effect.alert.about} ".startswith(f"{cause.alert.about} ")
+
+
+def _own_reader(_cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is about one of this bus's own readers."""
+    return bool(effect.alert.facts.get("own"))
+
+
+def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
+    """Say whether a disk at its floor has stopped intake, and that is why a source has its 503, or a stage waits."""
+    if cause.severity is not Severity.P1 or cause.alert.facts.get("role") not in ("broker", "database"):
+        return False
+    if effect.alert.rule is RuleName.SOURCE_5XX:
+        return effect.alert.facts.get("status") == 503
+    return effect.alert.about in (INTAKE_HANDLER, COMMANDS_HANDLER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A rule whose open alert hides those of other rules, where `when` says that it is their cause."""
+
+    rule: RuleName
+    hides: Collection[RuleName]
+    when: Callable[[AlertState, AlertState], bool] = _always
+
+
+CAUSES: Final = (
+    Cause(rule=RuleName.DATABASE_AWAY, hides=(RuleName.NO_WORKER, RuleName.TASK_FAILED)),
+    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.PUSH_OVERDUE, RuleName.HOST_SILENT)),
+    Cause(
+        rule=RuleName.HOST_SILENT,
+        hides=(RuleName.DISK_WATERMARK, RuleName.DISK_FILLING, RuleName.DISK_READ_ONLY),
+        when=_same_subject,
+    ),
+    Cause(rule=RuleName.TARGET_PAUSED, hides=CONSUMERS, when=_same_subject),
+    Cause(rule=RuleName.BREAKER_OPEN, hides=CONSUMERS, when=_same_subject),
+    Cause(rule=RuleName.NO_WORKER, hides=CONSUMERS, when=_own_reader),
+    Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
+    Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
+)
 
 
 def cause_of(effect: AlertState, open_alerts: Sequence[AlertState]) -> str:
     """Name the open alert that hides this one, as rule|about; empty: none does."""
     return next(
         (
-            f"{cause.alert.rule.value}|{cause.alert.about}"
-            for cause in open_alerts
-            if effect.alert.rule in HIDES.get(cause.alert.rule, ())
-            or (
-                cause.alert.rule in HIDES_OWN_READERS
-                and effect.alert.rule in CONSUMERS
-                and effect.alert.facts.get("own")
-            )
-            or (
-                effect.alert.rule in HIDES_OF_ITS_OWN.get(cause.alert.rule, ())
-                and f"{effect.alert.about} ".startswith(f"{cause.alert.about} ")
-            )
+            f"{found.alert.rule.value}|{found.alert.about}"
+            for found in open_alerts
+            for cause in CAUSES
+            if cause.rule is found.alert.rule and effect.alert.rule in cause.hides and cause.when(found, effect)
         ),
         "",
     )

@@ -1,4 +1,4 @@
-"""The programs that run: rules about workers that are not there, and about parts that fail."""
+"""The programs that run, by their heartbeats, and the rule about workers that are not there."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
         title=Text("没有 worker 在运行", "no worker runs"),
         read=read_beats,
         evaluate=lambda beats, now: unserved(stages, beats, now, none_lives=now),
-        fires=lambda now: [_beat("gateway", now), _beat("worker", now - timedelta(minutes=1))],
-        quiet=lambda now: [_beat("worker", now, dict.fromkeys(stages)), _beat("gateway", now)],
+        fires=lambda now: [beat_of("gateway", now), beat_of("worker", now - timedelta(minutes=1))],
+        quiet=lambda now: [beat_of("worker", now, dict.fromkeys(stages)), beat_of("gateway", now)],
         close_after=timedelta(seconds=10),
     )
 
@@ -101,39 +101,8 @@ def _stage_unserved(stage: str) -> Alert:
     )
 
 
-def _failing(beats: Beats, now: datetime) -> Sequence[Alert]:
-    troubles = {
-        f"{one.program}: {part}": (one, why)
-        for one in beats
-        if one.lives(now)
-        for part, why in one.parts.items()
-        if why is not None
-    }
-    return [
-        Alert(
-            rule=RuleName.TASK_FAILED,
-            about=about,
-            zh=f"{one.host} 上 {about} 不能工作:{why};其他部分照常",
-            en=f"{about} on {one.host} does not work: {why}; the other parts go on",
-            mend="ticketbus doctor",
-        )
-        for about, (one, why) in troubles.items()
-    ]
-
-
-TASK_FAILED: Final = AlertRule(
-    name=RuleName.TASK_FAILED,
-    severity=Severity.P2,
-    title=Text("程序的一部分不能工作", "a part of a program does not work"),
-    read=read_beats,
-    evaluate=_failing,
-    fires=lambda now: [_beat("worker", now, {"outbox": "Kafka is away"})],
-    quiet=lambda now: [_beat("worker", now, {"outbox": None}), _beat("worker", now - timedelta(hours=1), {"sla": "x"})],
-    open_after=timedelta(seconds=15),
-)
-
-
-def _beat(program: str, at: datetime, parts: Mapping[str, str | None] | None = None) -> ProgramBeat:
+def beat_of(program: str, at: datetime, parts: Mapping[str, str | None] | None = None) -> ProgramBeat:
+    """Make a heartbeat of a program that began an hour before: the rules' marked inputs."""
     started_at = at - timedelta(hours=1)
     return ProgramBeat(
         instance=uuid4(),

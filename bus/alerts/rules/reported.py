@@ -57,11 +57,6 @@ def _reader(name: RuleName, lasts: timedelta) -> Callable[[Connection], Awaitabl
 
 
 REPORTED: Final = (
-    reported(RuleName.SHARD_STOPPED, Severity.P1, Text("发布停住", "publishing stands still")),
-    reported(
-        RuleName.REDRIVE_STOPPED, Severity.P2, Text("重发已停止", "a redrive has stopped"), lasts=timedelta(hours=24)
-    ),
-    reported(RuleName.SCHEMA_DIFFERS, Severity.P2, Text("注册表中的模式不一致", "the registry differs")),
     reported(
         RuleName.SOURCE_5XX,
         Severity.P1,

@@ -15,7 +15,15 @@ States = Sequence[TargetState]
 
 
 _CALLED: Final = TargetState(
-    target="erp", paused=None, failures=0, not_before=None, asked_wait=False, overdue=0, overdue_since=None
+    target="erp",
+    paused=None,
+    by_hand=False,
+    failures=0,
+    not_before=None,
+    asked_wait=False,
+    waits=True,
+    overdue=0,
+    overdue_since=None,
 )
 
 
@@ -24,9 +32,11 @@ def _paused(states: States, _now: datetime) -> Sequence[Alert]:
         Alert(
             rule=RuleName.TARGET_PAUSED,
             about=one.target,
-            zh=f"{one.target} 已暂停,不再投递,事件在排队:{one.paused}",
-            en=f"{one.target} is paused, nothing is delivered to it and its events wait: {one.paused}",
+            zh=f"{one.target} 已{'由人工' if one.by_hand else '自动'}暂停,不再投递,事件在排队:{one.paused}",
+            en=f"{one.target} is paused {'by a person' if one.by_hand else 'by the bus itself'}, nothing is delivered "
+            f"to it and its events wait: {one.paused}",
             mend=f"ticketbus delivery resume {one.target}",
+            severity=Severity.P2 if one.by_hand else None,
         )
         for one in states
         if one.paused is not None
@@ -45,7 +55,7 @@ def _breaker_open(states: States, _now: datetime) -> Sequence[Alert]:
             facts={"failures": one.failures},
         )
         for one in states
-        if one.breaker_open and one.paused is None
+        if one.breaker_open and one.waits and one.paused is None
     ]
 
 
@@ -82,7 +92,11 @@ BREAKER_OPEN: Final = AlertRule(
     read=target_states,
     evaluate=_breaker_open,
     fires=lambda now: [replace(_CALLED, failures=10, not_before=now)],
-    quiet=lambda now: [replace(_CALLED, failures=3, not_before=now, asked_wait=True), _CALLED],
+    quiet=lambda now: [
+        replace(_CALLED, failures=3, not_before=now, asked_wait=True),
+        replace(_CALLED, failures=10, not_before=now, waits=False),
+        _CALLED,
+    ],
 )
 PUSH_OVERDUE: Final = AlertRule(
     name=RuleName.PUSH_OVERDUE,

@@ -1,0 +1,76 @@
+"""Rules of parts of programs that do not work, by what heartbeats say of them: open while a live program says so."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.alerts.rules.programs import Beats, ProgramBeat, beat_of, read_beats
+from bus.domain.text import Text
+from bus.outbox.relay import RELAY_PART
+
+Failing = Sequence[tuple[ProgramBeat, str, str]]  # the program, its part, and why
+
+
+def _failing(beats: Beats, now: datetime) -> Failing:
+    return [(one, part, why) for one in beats if one.lives(now) for part, why in one.parts.items() if why is not None]
+
+
+def _others(beats: Beats, now: datetime) -> Sequence[Alert]:
+    failing = {f"{one.program}: {part}": (one, why) for one, part, why in _failing(beats, now) if part != RELAY_PART}
+    return [
+        Alert(
+            rule=RuleName.TASK_FAILED,
+            about=about,
+            zh=f"{one.host} 上 {about} 不能工作:{why};其他部分照常",
+            en=f"{about} on {one.host} does not work: {why}; the other parts go on",
+            mend="ticketbus doctor",
+        )
+        for about, (one, why) in failing.items()
+    ]
+
+
+def _publishing(beats: Beats, now: datetime) -> Sequence[Alert]:
+    failing = {one.host: (one, why) for one, part, why in _failing(beats, now) if part == RELAY_PART}
+    return [
+        Alert(
+            rule=RuleName.SHARD_STOPPED,
+            about=host,
+            zh=f"{host} 上 {one.program} 的发布停住,这些分片其后的记录都在等待:{why};修复后重启各网关和 worker",
+            en=f"publishing by the {one.program} on {host} stands still, and what follows in these shards "
+            f"waits: {why}; mend it, then start gateways and workers anew",
+            mend="ticketbus doctor",
+        )
+        for host, (one, why) in failing.items()
+    ]
+
+
+TASK_FAILED: Final = AlertRule(
+    name=RuleName.TASK_FAILED,
+    severity=Severity.P2,
+    title=Text("程序的一部分不能工作", "a part of a program does not work"),
+    read=read_beats,
+    evaluate=_others,
+    fires=lambda now: [beat_of("worker", now, {"sla": "Kafka is away"})],
+    quiet=lambda now: [
+        beat_of("worker", now, {"sla": None, RELAY_PART: "shard 3: too large"}),
+        beat_of("worker", now - timedelta(hours=1), {"sla": "x"}),
+    ],
+    open_after=timedelta(seconds=15),
+)
+SHARD_STOPPED: Final = AlertRule(
+    name=RuleName.SHARD_STOPPED,
+    severity=Severity.P1,
+    title=Text("发布停住", "publishing stands still"),
+    read=read_beats,
+    evaluate=_publishing,
+    fires=lambda now: [beat_of("worker", now, {RELAY_PART: "shard 3: T1 version 2: 9 bytes never get into a topic"})],
+    quiet=lambda now: [
+        beat_of("worker", now, {RELAY_PART: None, "sla": "x"}),
+        beat_of("gateway", now - timedelta(hours=1), {RELAY_PART: "shard 3: too large"}),
+    ],
+    open_after=timedelta(seconds=15),  # a new topic is not known to all brokers at once
+)
+PROGRAM_PARTS: Final = (TASK_FAILED, SHARD_STOPPED)

@@ -1,0 +1,62 @@
+"""The table of causes, entry by entry: what each hides, and what stands beside it unhidden."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.engine.alert_state import AlertState
+from bus.alerts.engine.causes import CAUSES, cause_of
+from bus.alerts.rule_names import RuleName
+
+NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
+Facts = Mapping[str, str | int | float]
+
+
+def state(rule: RuleName, about: str, severity: Severity = Severity.P1, **facts: str | int) -> AlertState:
+    """Make an open alert."""
+    alert = Alert(rule=rule, about=about, zh="坏了", en="broken", facts=facts)
+    return AlertState(alert=alert, severity=severity, seen_at=NOW, opened_at=NOW)
+
+
+FLOOR = state(RuleName.DISK_WATERMARK, "kafka-1 /data", role="broker")
+REFUSED = state(RuleName.SOURCE_5XX, "crm", status=503)
+HIDDEN = [
+    (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
+    (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
+    (state(RuleName.NO_WORKER, "worker"), state(RuleName.PUSH_OVERDUE, "app")),
+    (state(RuleName.NO_WORKER, "worker"), state(RuleName.HOST_SILENT, "crm-1")),
+    (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_WATERMARK, "crm-1 /data")),
+    (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_FILLING, "crm-1 /data")),
+    (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_READ_ONLY, "crm-1 /data inodes")),
+    (FLOOR, REFUSED),
+    (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
+    (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
+]
+BESIDE = [
+    (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_WATERMARK, "crm-10 /data")),
+    (replace(FLOOR, severity=Severity.P2), REFUSED),
+    (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "consumer"})), REFUSED),
+    (FLOOR, state(RuleName.SOURCE_5XX, "crm", status=500)),
+    (FLOOR, state(RuleName.STAGE_STOPPED, "tickets")),
+    (FLOOR, state(RuleName.NO_WORKER, "worker")),
+    (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.DEAD_LETTER, "erp")),
+]
+
+
+def test_causes_every_entry_of_the_table_is_tried() -> None:
+    tried = {(cause.alert.rule, effect.alert.rule) for cause, effect in HIDDEN}
+    assert tried == {(cause.rule, effect) for cause in CAUSES for effect in cause.hides}
+
+
+@pytest.mark.parametrize(("cause", "effect"), HIDDEN)
+def test_causes_each_hides_its_effect_and_is_not_hidden_by_it(cause: AlertState, effect: AlertState) -> None:
+    assert cause_of(effect, [effect, cause]) == f"{cause.alert.rule.value}|{cause.alert.about}"
+    assert cause_of(cause, [effect, cause]) == ""
+
+
+@pytest.mark.parametrize(("cause", "other"), BESIDE)
+def test_causes_what_is_no_effect_of_it_is_heard_of(cause: AlertState, other: AlertState) -> None:
+    assert cause_of(other, [other, cause]) == ""
