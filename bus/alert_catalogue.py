@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from bus.alerts.rule import AnyRule
+from bus.alerts.rules.channels import CHANNEL_FAILING
+from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
+from bus.alerts.rules.expiry import EXPIRY_RULES
+from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
 from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.program_parts import PROGRAM_PARTS
 from bus.alerts.rules.programs import no_worker
 from bus.alerts.rules.registry import REGISTRY_RULES
+from bus.alerts.rules.relay import RELAY_STUCK
 from bus.alerts.rules.reported import REPORTED
+from bus.alerts.rules.silent_sources import SOURCE_SILENT
+from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.targets import TARGETS
 from bus.stage_names import HANDLERS, STAGES
@@ -29,6 +36,13 @@ _ALL: Final = (
     TOPIC_MISMATCH,
     *CONSUMER_RULES,
     *REGISTRY_RULES,
+    RELAY_STUCK,
+    CHANNEL_FAILING,
+    SOURCE_SILENT,
+    SLA_BREACHES,
+    CLOCK_SKEW,
+    *EXPIRY_RULES,
+    LOG_NOT_VERIFIED,
     *REPORTED,
     OUTSIDE_ALERT,
 )

@@ -31,5 +31,14 @@ class RuleName(StrEnum):
     CONSUMER_VANISHED = "consumer_vanished"  # a group is gone, with its offsets
     CONSUMER_SLOW = "consumer_slow"  # a consumer reads, and falls further behind
     CONSUMER_REWOUND = "consumer_rewound"  # a committed offset moved back
+    SOURCE_SILENT = "source_silent"  # a source has sent nothing for longer than it ever does
+    CHANNEL_FAILING = "channel_failing"  # the last messages to a channel of alerts have failed
+    RELAY_STUCK = "relay_stuck"  # records wait for Kafka, and none goes out
+    INTAKE_SPOOLED = "intake_spooled"  # requests wait on Kafka for the intake stage
+    CLOCK_SKEW = "clock_skew"  # a host's clock differs from PostgreSQL's
+    CLIENT_EXPIRES = "client_expires"  # a client's token ends soon, or has
+    CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
+    LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
+    SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager

@@ -47,7 +47,8 @@ FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
 # Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.
 _STATES = b"""
 SELECT target, paused, by_hand, failures, not_before, asked_wait,
-    EXISTS (SELECT FROM delivery_heads h WHERE h.target = t.target AND NOT h.parked) AS waits,
+    failures > 0 AND (SELECT h.next_at FROM delivery_heads h WHERE h.target = t.target AND NOT h.parked
+        ORDER BY h.next_at LIMIT 1) IS NOT NULL AS waits,
     coalesce(overdue, 0) AS overdue, overdue_since
 FROM delivery_targets t LEFT JOIN (
     SELECT target, count(*) AS overdue, min(overdue_at) AS overdue_since FROM deliveries
@@ -59,8 +60,8 @@ WHERE undeclared_at IS NULL ORDER BY target"""
 class TargetState:
     """Why a declared target gets nothing now: its pause, its breaker, and what its engineers' app has not taken.
 
-    `by_hand`: a person paused it. `waits`: something is there that may be called. `overdue_since`: when the first of
-    the `overdue` pushes became so; None without any.
+    `by_hand`: a person paused it. `waits`: its last calls failed, and something is there to call.
+    `overdue_since`: when the first of the `overdue` pushes became so; None without any.
     """
 
     target: str

@@ -45,6 +45,7 @@ class Gateway(Starlette):
             deps.body_bytes_max,
             deps.answers,
             SourceFailures(report=deps.report, now=deps.now),
+            deps.arrived,
             frozenset(map(attrgetter("path"), self.state.streamed)),
         )
         if not deps.cors_origins:

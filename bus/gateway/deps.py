@@ -20,7 +20,7 @@ from bus.wire.trace_context import TraceContext
 class GatewayDeps:
     """Clients, quota, limits of bodies and answers, the clock; what one feature alone needs is given to its routes.
 
-    `cors_origins`: whose pages may call from a browser.
+    `arrived` is told of each source whose request was taken. `cors_origins`: whose pages may call from a browser.
     """
 
     clients: Clients
@@ -29,6 +29,7 @@ class GatewayDeps:
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     now: Callable[[], datetime] = utc_now
     report: AlertSink = log_alert
+    arrived: Callable[[str], None] = lambda _source: None
     cors_origins: Collection[str] = ()
 
 

@@ -51,7 +51,7 @@ class SourceFailures:
             known,
             last_at=at,
             failures=known.failures + 1,
-            creates=known.creates + (route in OPENINGS),
+            creates=known.creates + may_open(scope, route),
             status=status,
             trace_id=trace_id,
         )
@@ -59,6 +59,11 @@ class SourceFailures:
             self._counted.pop(next(iter(self._counted)))
         self._counted[source] = counted
         self.report(failed(counted))
+
+
+def may_open(scope: Scope, route: str) -> bool:
+    """Say whether a request may open a ticket. Pure."""
+    return scope["method"] == "POST" and route in OPENINGS
 
 
 def source_of(scope: Scope) -> str:

@@ -15,6 +15,7 @@ from bus.wire.undecodable import read_value, unreadable
 from schemas.messages import RequestReceived
 
 INTAKE_HANDLER = "intake"
+SPOOL_PART = "intake spool"  # what a gateway's heartbeat calls it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.tickets import ticket_routes
+from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.stream.refused_subscriptions import PostgresRefusedSubscriptions
 from bus.gateway.stream.sent_events import PostgresSentEvents
@@ -48,6 +49,7 @@ from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
+from bus.intake.intake_topic import SPOOL_PART
 from bus.journey.journey import journey
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
@@ -81,7 +83,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
     logs_before = await in_transaction(core.pool, new_log.made_before)
-    loops = alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core))
+    loops = alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool))
     config = uvicorn.Config(
         _app(
             core,
@@ -150,8 +152,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _troubles(core: Core) -> Mapping[str, str | None]:
-    return {RELAY_PART: core.relay.trouble()}
+async def _troubles(core: Core, spool: KafkaSpool) -> Mapping[str, str | None]:
+    return {RELAY_PART: core.relay.trouble(), SPOOL_PART: await spool.trouble()}
 
 
 def _app(
@@ -170,7 +172,7 @@ def _app(
     refused_subscriptions = PostgresRefusedSubscriptions(core.pool)
     files = _files(core)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
-    floor = DiskFloor(pool=core.pool)
+    floor, arrivals = DiskFloor(pool=core.pool), SourceArrivals(pool=core.pool, now=utc_now)
     writes = WriteSide(
         group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
     )
@@ -212,17 +214,18 @@ def _app(
         core.relay.run,
         files.delete_for_ever,
         floor.run,
+        arrivals.write_for_ever,
         *alerting,
     )
     return make_app(
-        _deps(core, clients),
+        _deps(core, clients, arrivals.note),
         features,
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
     )
 
 
-def _deps(core: Core, clients: ClientCache) -> GatewayDeps:
+def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None]) -> GatewayDeps:
     settings = core.settings
     return GatewayDeps(
         clients=clients,
@@ -230,6 +233,7 @@ def _deps(core: Core, clients: ClientCache) -> GatewayDeps:
         cors_origins=settings.cors_origins,
         quota=Quota(settings.client_rate_per_s),
         report=core.reports.report,
+        arrived=arrived,
         answers=AnswerBudget(bytes_max=settings.answer_bytes_max, reads_per_client=settings.reads_per_client),
     )
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from adapters.adapter import PushAdapter, TargetAdapter, TargetServices, building
@@ -10,6 +11,7 @@ from adapters.registry import TARGETS
 from bus.app import Core
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.attempt import AttemptRunner
+from bus.delivery.certificates import CertificateFile
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.target import Call, Target
@@ -68,6 +70,19 @@ async def check_targets(settings: Settings, config: TargetsConfig) -> None:
                 await _built(settings, adapter, target, services).close()
             case PushAdapter():
                 continue
+
+
+def certificate_files(settings: Settings, config: TargetsConfig) -> Sequence[CertificateFile]:
+    """Name the files of targets and brokers that may hold certificates; those that hold none are left out as read."""
+    files = [
+        CertificateFile(used_by=f"targets.{name}.{option}", path=path)
+        for name, target in config.targets.items()
+        for option, path in target.options
+        if isinstance(path, Path)
+    ]
+    if settings.kafka_ca_file:
+        files.append(CertificateFile(used_by="kafka_ca_file", path=settings.kafka_ca_file))
+    return files
 
 
 def push_sessions_of(core: Core, config: TargetsConfig) -> PushSessions | None:

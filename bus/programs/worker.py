@@ -4,11 +4,13 @@ import asyncio
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, replace
+from socket import gethostname
 from typing import Any
 
 from bus.aio import unless
 from bus.app import Core
 from bus.consistency.topic_mismatch import allowed_topics
+from bus.delivery.certificates import watch_certificates
 from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
@@ -32,7 +34,7 @@ from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.registry_watch import watch_registry
 from bus.programs.sources import sources
-from bus.programs.targets import check_targets, delivery_workers, targets_config_of
+from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
 from bus.programs.topic_watch import watch_topics
 from bus.schema_registry import registry_of
 from bus.settings import Settings, secret_bytes
@@ -135,6 +137,8 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         }
         tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
+        certificates = certificate_files(core.settings, targets)
+        tasks["certificates"] = lambda: unless(stopping, watch_certificates(core.pool, gethostname(), certificates))
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)

@@ -31,6 +31,7 @@ HIDDEN = [
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_WATERMARK, "crm-1 /data")),
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_FILLING, "crm-1 /data")),
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_READ_ONLY, "crm-1 /data inodes")),
+    (state(RuleName.SHARD_STOPPED, "host-1"), state(RuleName.RELAY_STUCK, "outbox")),
     (FLOOR, REFUSED),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),

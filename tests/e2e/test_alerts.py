@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from websockets.asyncio.client import connect
 
+from adapters.simulators.crm import Crm
 from adapters.simulators.wecom_robot import WecomRobotSimulator
 from bus.consistency.topic_mismatch import shown
 from bus.kafka.clients import make_consumer
 from schemas.topics import physical
-from tests.bus_under_test import TOKEN, Bus, eventually
+from tests.adapters.certificates import PrivateAuthority
+from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually
+from tests.e2e.test_stores_away import NOWHERE, opening, through
+from tests.proxy import proxy_to
 
 WITHIN_S = 30.0
 ROBOT = "WECOM_ROBOT_URL"
@@ -46,7 +51,11 @@ async def test_alerts_that_no_worker_runs_is_heard_of_in_time_and_that_one_is_ba
     listed = await asyncio.to_thread(bus.run, "alerts", "list")
     assert listed.returncode == 1, "a P1 is open"
     assert "no_worker" in listed.stdout
+    parts = bus.query("SELECT parts FROM programs WHERE program = 'gateway'")
+    assert parts == [({"outbox": None, "intake spool": None},)], "its relay and its spool are watched"
+    bus.environment["TICKETBUS_KAFKA_CA_FILE"] = str(PrivateAuthority(folder=bus.folder, days=(-1, 5)).ca)
     bus.start("worker")
+    await heard(robot, "【P2 告警】证书即将过期:kafka_ca_file")
     await heard(robot, "【P1 已恢复】没有 worker 在运行:worker", within_s=90)
 
 
@@ -94,6 +103,26 @@ async def test_alerts_a_refused_websocket_subscription_is_heard_of_with_its_clie
     assert bus.query("SELECT topic, nearest, times FROM topic_mismatches WHERE kind = 'stream'") == [
         ("ticket.assigns", "ticket.assign", 2)
     ]
+
+
+async def test_alerts_what_a_source_is_answered_while_postgres_is_away_is_heard_of_without_it(
+    bus: Bus, robot: WecomRobotSimulator
+) -> None:
+    parts = urlsplit(bus.environment["DATABASE_URL"])
+    async with proxy_to(parts.hostname or "", parts.port or 0) as proxy:
+        alone = through(bus, proxy, KAFKA_BOOTSTRAP=NOWHERE)
+        alone.start("gateway")
+        await bus.ready()
+        async with Crm(bus.url, WEBHOOK_SECRET) as crm:
+            await proxy.cut()
+            refused = await crm.send(crm.message("ticket.created", "C-1", **opening("O-1")))
+            assert refused.status == 503
+            await heard(robot, "【P1 告警】对来源系统应答 5xx:crm")
+            await heard(robot, "【P1 告警】无法连接 PostgreSQL")
+            [text] = [text for _, text in robot.messages if "对来源系统应答 5xx:crm" in text]
+            assert "其中可能建单的请求 1 次" in text
+            await proxy.mend()
+            await heard(robot, "【P1 已恢复】无法连接 PostgreSQL")
 
 
 async def _beats(bus: Bus, program: str) -> None:

@@ -195,6 +195,13 @@ async def test_whole_path_the_stores_agree_and_the_read_models_are_what_a_rebuil
     for arguments in (("log", "verify"), ("projection", "verify")):
         done = await asyncio.to_thread(running.run, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
+    noted = "SELECT differences FROM log_verifications WHERE verified_at > now() - interval '5 minutes'"
+    assert running.query(noted) == [(0,)], "the alert that asks for a run a day knows of it"
+
+    async def arrived() -> bool:
+        return running.query("SELECT DISTINCT source FROM source_minutes") == [("crm",)]
+
+    await eventually(arrived, what="what the CRM sent is remembered by minute, and nobody else's")
     checked = await asyncio.to_thread(running.run, "topics", "check", "--live")
     found = [line for line in checked.stdout.splitlines() if "first-admin" not in line]  # who asked for ticket.assigns
     assert found in ([], ["10 topics stand as declared"]), checked.stdout + checked.stderr

@@ -73,7 +73,9 @@ async def test_spool_a_source_waits_until_the_stage_has_passed_what_was_spooled_
         assert not await spool.waits("erp")
         await moved(pool, 2)
         assert await spool.waits("crm")
+        assert await spool.trouble() == "crm"
         await moved(pool, 3)
+        assert await spool.trouble() is None
         assert not await spool.waits("crm")
 
 

@@ -53,6 +53,7 @@ async def test_stopped_shards_events_whose_topic_is_not_there_wait_with_their_sh
     await until(lambda: len(found) == len(shards))
     assert {one.facts["shard"] for one in found} == shards
     assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == len(shards)
+    assert "ticket.assign" in (other.trouble() or ""), "the heartbeat says before what they stand still"
     made += await apply_topics(own, CONTRACT, replication=1)
 
     async def all_out() -> bool:
@@ -60,6 +61,7 @@ async def test_stopped_shards_events_whose_topic_is_not_there_wait_with_their_sh
 
     await until(all_out)
     assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 0
+    assert other.trouble() is None
     running.cancel()
     await asyncio.wait([running])
     out = of_tickets(await records(own), ids)

@@ -23,7 +23,7 @@ def _always(_cause: AlertState, _effect: AlertState) -> bool:
 
 
 def _same_subject(cause: AlertState, effect: AlertState) -> bool:
-    """Say whether the effect is about a disk of the host, "HOST PATH", or the queue of the target, "TARGET deliveries"."""
+    """Say whether the effect is about a disk of the host, "HOST PATH", or the queue of the target."""
     return f"{effect.alert.about} ".startswith(f"{cause.alert.about} ")
 
 
@@ -53,6 +53,7 @@ class Cause:
 CAUSES: Final = (
     Cause(rule=RuleName.DATABASE_AWAY, hides=(RuleName.NO_WORKER, RuleName.TASK_FAILED)),
     Cause(rule=RuleName.NO_WORKER, hides=(RuleName.PUSH_OVERDUE, RuleName.HOST_SILENT)),
+    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.RELAY_STUCK,)),
     Cause(
         rule=RuleName.HOST_SILENT,
         hides=(RuleName.DISK_WATERMARK, RuleName.DISK_FILLING, RuleName.DISK_READ_ONLY),

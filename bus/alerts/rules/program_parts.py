@@ -9,8 +9,10 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.programs import Beats, ProgramBeat, beat_of, read_beats
 from bus.domain.text import Text
+from bus.intake.intake_topic import SPOOL_PART
 from bus.outbox.relay import RELAY_PART
 
+OWN_RULES: Final = (RELAY_PART, SPOOL_PART)  # parts whose trouble is no failure of a task
 Failing = Sequence[tuple[ProgramBeat, str, str]]  # the program, its part, and why
 
 
@@ -19,7 +21,7 @@ def _failing(beats: Beats, now: datetime) -> Failing:
 
 
 def _others(beats: Beats, now: datetime) -> Sequence[Alert]:
-    failing = {f"{one.program}: {part}": (one, why) for one, part, why in _failing(beats, now) if part != RELAY_PART}
+    failing = {f"{one.program}: {part}": (one, why) for one, part, why in _failing(beats, now) if part not in OWN_RULES}
     return [
         Alert(
             rule=RuleName.TASK_FAILED,
@@ -44,6 +46,22 @@ def _publishing(beats: Beats, now: datetime) -> Sequence[Alert]:
             mend="ticketbus doctor",
         )
         for host, (one, why) in failing.items()
+    ]
+
+
+def _spooled(beats: Beats, now: datetime) -> Sequence[Alert]:
+    failing = {one.host: why for one, part, why in _failing(beats, now) if part == SPOOL_PART}
+    return [
+        Alert(
+            rule=RuleName.INTAKE_SPOOLED,
+            about=host,
+            zh=f"{host} 上的网关在 PostgreSQL 不可用时收下的请求仍在 Kafka 上等待(来源 {sources}),"
+            "intake 阶段处理后才建单",
+            en=f"requests of {sources} wait on Kafka, which the gateway on {host} took while PostgreSQL was away: "
+            "their tickets are opened once the stage intake has read them",
+            mend="ticketbus projection list",
+        )
+        for host, sources in failing.items()
     ]
 
 
@@ -73,4 +91,14 @@ SHARD_STOPPED: Final = AlertRule(
     ],
     open_after=timedelta(seconds=15),  # a new topic is not known to all brokers at once
 )
-PROGRAM_PARTS: Final = (TASK_FAILED, SHARD_STOPPED)
+INTAKE_SPOOLED: Final = AlertRule(
+    name=RuleName.INTAKE_SPOOLED,
+    severity=Severity.P2,
+    title=Text("请求在 Kafka 上等待受理", "requests wait on Kafka"),
+    read=read_beats,
+    evaluate=_spooled,
+    fires=lambda now: [beat_of("gateway", now, {SPOOL_PART: "crm, app"})],
+    quiet=lambda now: [beat_of("gateway", now, {SPOOL_PART: None})],
+    open_after=timedelta(seconds=15),  # once PostgreSQL is back they take seconds
+)
+PROGRAM_PARTS: Final = (TASK_FAILED, SHARD_STOPPED, INTAKE_SPOOLED)

@@ -101,7 +101,9 @@ def _stage_unserved(stage: str) -> Alert:
     )
 
 
-def beat_of(program: str, at: datetime, parts: Mapping[str, str | None] | None = None) -> ProgramBeat:
+def beat_of(
+    program: str, at: datetime, parts: Mapping[str, str | None] | None = None, *, ahead_s: float = 0.0
+) -> ProgramBeat:
     """Make a heartbeat of a program that began an hour before: the rules' marked inputs."""
     started_at = at - timedelta(hours=1)
     return ProgramBeat(
@@ -110,6 +112,6 @@ def beat_of(program: str, at: datetime, parts: Mapping[str, str | None] | None =
         host="host-1",
         started_at=started_at,
         beat_at=at,
-        ahead_s=0.0,
+        ahead_s=ahead_s,
         parts=parts or {},
     )

@@ -7,7 +7,7 @@ from bus.domain.errors import CommandRefused
 from bus.domain.naming import kebab
 from bus.domain.text import Text
 from bus.gateway.auth.binding import Client, lacks, may
-from bus.gateway.auth.roles import Access, allows
+from bus.gateway.auth.roles import Access, Role, allows
 from bus.gateway.deps import answer_of, deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.single_values import query_of
@@ -40,6 +40,8 @@ async def authenticate(connection: HTTPConnection) -> Client:
         zh, en = "请提供有效令牌:Authorization: Bearer …", "give a valid token: Authorization: Bearer …"
         raise HttpProblem(401, "not_authenticated", "Authorization", Text(zh, en), {"WWW-Authenticate": "Bearer"})
     connection.scope["state"]["client"] = client.name
+    if client.role is Role.SOURCE:
+        connection.scope["state"]["source"] = client.name
     deps_of(connection).quota.take(client.name)
     if answer := answer_of(connection):
         await answer.admit(client.name, reads=connection.scope["method"] in ("GET", "HEAD"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import context_of, span_under
-from bus.gateway.source_failures import SourceFailures
+from bus.gateway.source_failures import SourceFailures, may_open
 from bus.wire.json_body import WHOLE
 from bus.wire.trace_context import TraceContext, parent_of
 
@@ -42,6 +42,7 @@ class RequestMiddleware:
     body_bytes_max: int
     answers: AnswerBudget
     failures: SourceFailures
+    arrived: Callable[[str], None]
     streamed: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +120,8 @@ class RequestMiddleware:
             metrics.REQUESTS.labels(_method(scope), _route(scope), str(status)).inc()
             if status >= 500:
                 self.failures.note(scope, _route(scope), status, context.trace_id)
+            elif 200 <= status < 300 and may_open(scope, _route(scope)) and (source := scope["state"].get("source")):
+                self.arrived(source)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = raw_headers(scope).get(b"content-length", b"")

@@ -74,6 +74,19 @@ class KafkaSpool:
             behind.look = asyncio.create_task(self._look(source, behind))
         return await asyncio.shield(behind.look)  # all deliveries of a source share one look
 
+    async def trouble(self) -> str | None:
+        """Name the sources whose spooled requests wait for the intake stage; None if none does, or nobody can say."""
+        if not self._behind:
+            return None
+        try:
+            async with connected(self._pool) as connection:
+                positions = await offsets.positions(connection, [INTAKE_HANDLER])
+        except StoreUnavailable:
+            return None
+        at = {one.partition: one.next_offset for one in positions}
+        waiting = sorted(one for one, behind in self._behind.items() if at.get(behind.partition, 0) <= behind.offset)
+        return ", ".join(waiting) or None
+
     async def close(self) -> None:
         """Close the producer; idempotent."""
         await self._held.close()

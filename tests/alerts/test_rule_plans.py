@@ -1,0 +1,91 @@
+"""What rules read every few seconds, at 100,000 rows: by an index, whatever the table holds."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from psycopg import AsyncCursor
+from psycopg.rows import tuple_row
+
+from bus.alert_catalogue import RULES
+from bus.postgres.pool import Connection, Pool, connected
+
+ROWS = 100_000
+FILLED = (
+    """INSERT INTO letters (origin, origin_ref, target, ticket_id, version, event, trace_id, reason, kind, cause,
+        detail, attempts, failures, headers, value, began_at, died_at, state)
+    SELECT 'delivery:erp', n::text, 'erp', 'T' || n, 1, 'Opened', '', 'rejected', 'rejected', 'c', '', 1, '[]', '[]',
+        ''::bytea, now(), now(), CASE WHEN n % 1000 = 0 THEN 'open' ELSE 'discarded' END
+    FROM generate_series(1, %s) n""",
+    """INSERT INTO deliveries (target, ticket_id, version, state, enqueued_at, settled_at)
+    SELECT 'erp', 'T' || n, 1, CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'done' END, now(), now()
+    FROM generate_series(1, %s) n""",
+    """INSERT INTO delivery_heads (target, ticket_id, version, next_at)
+    SELECT 'erp', 'T' || n, 1, now() FROM generate_series(1, %s) n""",
+    "INSERT INTO delivery_targets (target, failures, not_before) VALUES ('erp', 10, now())",
+    """INSERT INTO outbox (shard, topic, ticket_id, version, published_at)
+    SELECT n %% 6, 'ticket.events', 'T' || n, 1, CASE WHEN n < %s - 12 THEN now() END FROM generate_series(1, %s) n""",
+    """INSERT INTO events SELECT 'T' || n, 1, gen_random_uuid(), '', gen_random_uuid(), '', 'crm', now(), now(), false,
+        ''::bytea FROM generate_series(1, %s) n""",
+    """INSERT INTO alert_messages (channel, begun_at, notices, sent_at)
+    SELECT 'c' || n % 3, now() - n * interval '1 minute', 1, now() FROM generate_series(1, %s) n""",
+    """INSERT INTO sla_clocks (ticket_id, clock, trace_id, limit_s, state, breached_at)
+    SELECT 'T' || n, 'response', '', 60, 'done', CASE WHEN n % 10 = 0 THEN now() - n * interval '1 minute' END
+    FROM generate_series(1, %s) n""",
+    """INSERT INTO source_minutes SELECT 'crm', date_trunc('minute', now()) - n * interval '1 minute'
+    FROM generate_series(1, %s) n""",
+)
+BIG = {"letters", "deliveries", "delivery_heads", "outbox", "events", "alert_messages", "sla_clocks", "source_minutes"}
+
+
+@pytest.fixture(scope="module")
+async def filled(pool: Pool) -> Pool:
+    """Give a database whose large tables are large."""
+    async with connected(pool) as connection:
+        for query in FILLED:
+            counted = query.replace(" % ", " %% ")
+            await connection.execute(counted.encode(), [ROWS] * counted.count("%s"))
+    async with pool.connection() as connection:
+        await connection.set_autocommit(True)
+        await connection.execute("ANALYZE")
+        await connection.set_autocommit(False)
+    return pool
+
+
+class Explained(AsyncCursor[Any]):
+    """A cursor that has PostgreSQL explain each query before it runs."""
+
+    plans: list[Any]
+
+    async def execute(self, query: Any, params: Any = None, **how: Any) -> Any:
+        """Explain, then execute."""
+        text = query if isinstance(query, bytes) else query.encode()
+        async with AsyncCursor(self.connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(b"EXPLAIN (FORMAT JSON) " + text, params)
+            Explained.plans += [row[0][0]["Plan"] for row in await cursor.fetchall()]
+        return await super().execute(query, params, **how)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for one in plan.get("Plans", ()):
+        yield from _nodes(one)
+
+
+async def _plans(connection: Connection, rule: str) -> Sequence[dict[str, Any]]:
+    Explained.plans, before = [], connection.cursor_factory
+    connection.cursor_factory = Explained
+    try:
+        await RULES[rule].read(connection)
+    finally:
+        connection.cursor_factory = before
+    return Explained.plans
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_rule_plans_no_rule_reads_a_whole_large_table(filled: Pool, rule: str) -> None:
+    async with connected(filled) as connection:
+        plans = await _plans(connection, rule)
+    assert plans, "it reads"
+    whole = [one["Relation Name"] for plan in plans for one in _nodes(plan) if one["Node Type"] == "Seq Scan"]
+    assert not BIG & {*whole}, rule
