@@ -8,13 +8,12 @@ import pytest
 import yaml
 from websockets.asyncio.client import connect
 
-from adapters.simulators.crm import Crm
 from adapters.simulators.wecom_robot import WecomRobotSimulator
 from bus.consistency.topic_mismatch import shown
 from bus.kafka.clients import make_consumer
 from schemas.topics import physical
 from tests.adapters.certificates import PrivateAuthority
-from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually
+from tests.bus_under_test import TOKEN, Bus, eventually
 from tests.e2e.test_stores_away import NOWHERE, opening, through
 from tests.proxy import proxy_to
 
@@ -113,16 +112,17 @@ async def test_alerts_what_a_source_is_answered_while_postgres_is_away_is_heard_
         alone = through(bus, proxy, KAFKA_BOOTSTRAP=NOWHERE)
         alone.start("gateway")
         await bus.ready()
-        async with Crm(bus.url, WEBHOOK_SECRET) as crm:
+        async with bus.client(TOKEN) as http:
+            assert (await http.get("/v1/topics")).status_code == 200, "the gateway knows the token"
             await proxy.cut()
-            refused = await crm.send(crm.message("ticket.created", "C-1", **opening("O-1")))
-            assert refused.status == 503
-            await heard(robot, "【P1 告警】对来源系统应答 5xx:crm")
-            await heard(robot, "【P1 告警】无法连接 PostgreSQL")
-            [text] = [text for _, text in robot.messages if "对来源系统应答 5xx:crm" in text]
-            assert "其中可能建单的请求 1 次" in text
-            await proxy.mend()
-            await heard(robot, "【P1 已恢复】无法连接 PostgreSQL")
+            refused = await http.post("/v1/tickets", json=opening("O-1"), headers={"Idempotency-Key": "k-1"})
+        assert refused.status_code == 503
+        await heard(robot, "【P1 告警】对来源系统应答 5xx:first-admin")
+        await heard(robot, "【P1 告警】无法连接 PostgreSQL")
+        [text] = [text for _, text in robot.messages if "5xx:first-admin" in text]
+        assert "其中可能建单的请求 1 次" in text
+        await proxy.mend()
+        await heard(robot, "【P1 已恢复】无法连接 PostgreSQL")
 
 
 async def _beats(bus: Bus, program: str) -> None:
