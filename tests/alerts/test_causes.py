@@ -8,7 +8,7 @@ import pytest
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.alert_state import AlertState
-from bus.alerts.engine.causes import CAUSES, cause_of
+from bus.alerts.engine.causes import CAUSES, CONSUMERS, cause_of
 from bus.alerts.rule_names import RuleName
 
 NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
@@ -32,11 +32,17 @@ HIDDEN = [
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_FILLING, "crm-1 /data")),
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_READ_ONLY, "crm-1 /data inodes")),
     (state(RuleName.SHARD_STOPPED, "host-1"), state(RuleName.RELAY_STUCK, "outbox")),
+    *((state(RuleName.TARGET_PAUSED, "erp"), state(one, "erp deliveries")) for one in CONSUMERS),
+    *((state(RuleName.BREAKER_OPEN, "erp"), state(one, "erp deliveries")) for one in CONSUMERS),
+    *((state(RuleName.NO_WORKER, "worker"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
+    *((state(RuleName.STAGE_STOPPED, "tickets"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
     (FLOOR, REFUSED),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.TARGET_PAUSED, "erp"), state(RuleName.CONSUMER_STOPPED, "erp2 deliveries")),
+    (state(RuleName.NO_WORKER, "worker"), state(RuleName.CONSUMER_STOPPED, "bi-reports")),
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_WATERMARK, "crm-10 /data")),
     (replace(FLOOR, severity=Severity.P2), REFUSED),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "consumer"})), REFUSED),
