@@ -66,7 +66,7 @@ class HttpOptions(Options):
     def _trust(self, secrets: EnvironmentSecrets, now: datetime) -> ssl.SSLContext | None:
         if self.ca_file is None and self.client_certificate is None:
             return None
-        context = public_trust() if self.ca_file is None else _trust_in(self.ca_file, f"{secrets.where}.ca_file", now)
+        context = public_trust() if self.ca_file is None else trust_in(self.ca_file, f"{secrets.where}.ca_file", now)
         if self.client_certificate is not None:
             self._show_certificate(context, self.client_certificate, secrets, now)
         return context
@@ -102,7 +102,8 @@ class HttpOptions(Options):
         return httpx2.Proxy(self.proxy, auth=login, ssl_context=trust if secured else None)
 
 
-def _trust_in(path: Path, where: str, now: datetime) -> ssl.SSLContext:
+def trust_in(path: Path, where: str, now: datetime) -> ssl.SSLContext:
+    """Trust the authorities of a file, these alone. Raises ConfigFileInvalid, naming `where`."""
     _check_validity(_certificates(path, where), where, now)
     try:
         context = ssl.create_default_context(cafile=str(path))

@@ -2,6 +2,7 @@
 
 import html
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,7 +17,7 @@ _PATH_CHARS_MIN: Final = 16  # a part of a path that is as long may be a key
 
 
 class HiddenSecrets:
-    """What must not be read in a failure: each text as it is, and as addresses and pages write it."""
+    """What must not be read in a failure: each text as it is, and as addresses, pages and headers write it."""
 
     def __init__(self, *texts: str) -> None:
         """Hide these."""
@@ -46,4 +47,5 @@ def secrets_of(url: str) -> list[str]:
 
 
 def _forms(text: str) -> tuple[str, ...]:
-    return text, quote(text, safe=""), quote_plus(text), unquote(text), html.escape(text)
+    coded = b64encode(text.encode()).decode()
+    return text, quote(text, safe=""), quote_plus(text), unquote(text), html.escape(text), coded

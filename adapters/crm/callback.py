@@ -101,7 +101,8 @@ class CrmCallback:
                 body = status_body(call.event, await self._ticket_at(call))
         except TimeoutError:
             raise StoreUnavailable("the ticket was not read in time") from None
-        headers = {**call.trace_headers, **self._signed(call.copy_key or call.key, body)}
+        signed = signature.sign_by_all(self._keys, call.copy_key or call.key, self._now(), body)
+        headers = {**call.trace_headers, **signed}
         try:
             answer = await self._http.post(self._url, body, headers, deadline)
         except NoResponse as failed:
@@ -117,11 +118,6 @@ class CrmCallback:
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._http.close()
-
-    def _signed(self, key: str, body: bytes) -> dict[str, str]:
-        at = self._now()
-        each = [signature.sign(secret, key, at, body) for secret in self._keys]
-        return each[0] | {signature.SIGNATURE: " ".join(headers[signature.SIGNATURE] for headers in each)}
 
 
 def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:

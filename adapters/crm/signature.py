@@ -51,6 +51,12 @@ def sign(key: Secret, delivery_id: str, at: datetime, body: bytes) -> dict[str, 
     return {ID: delivery_id, TIMESTAMP: timestamp, SIGNATURE: f"{_VERSION},{digest}"}
 
 
+def sign_by_all(keys: Sequence[Secret], delivery_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """Give the headers of a delivery that each of the keys has signed, so that the receiver can change its own."""
+    each = [sign(key, delivery_id, at, body) for key in keys]
+    return each[0] | {SIGNATURE: " ".join(headers[SIGNATURE] for headers in each)}
+
+
 def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret], now: datetime) -> str:
     """Prove that a holder of any of the secrets sent this, within ±300 s of `now`, and give the delivery's id.
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -21,14 +20,12 @@ from adapters.simulators import wecom_robot as wecom
 from adapters.simulators.chat_robot import PER_MINUTE, ChatRobotSimulator, RobotFault
 from adapters.simulators.dingtalk_robot import DingtalkRobotSimulator
 from adapters.simulators.wecom_robot import WecomRobotSimulator
-from bus.alerts.alert import Alert, Severity
+from bus.alerts.alert import Severity
 from bus.alerts.engine.alert_state import Flip
-from bus.alerts.engine.channel import Channel, ChannelMessage, Notice, NotSent
-from bus.alerts.rule_names import RuleName
+from bus.alerts.engine.channel import Channel, NotSent
 from bus.config_file import ConfigFileInvalid
-from bus.domain.text import Text
+from tests.adapters.alert_messages import NOW, message, notice, refusal
 
-NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 CODES = RobotCodes(throttled=frozenset({45009}), wait_s=60, too_long=frozenset({40058}), throttled_words=("too fast",))
 PEOPLE = ("zhang.san", "li.si")
 KINDS = pytest.mark.parametrize("kind", ["wecom", "dingtalk"])
@@ -57,35 +54,6 @@ async def robot(kind: str, clock: Clock | None = None) -> AsyncIterator[tuple[Ch
         )
         yield channel, simulator
         await channel.close()
-
-
-def notice(
-    number: int = 1, *, flip: Flip = Flip.OPENED, severity: Severity = Severity.P1, words: str = "有死信"
-) -> Notice:
-    """Make a notice."""
-    return Notice(
-        number=number,
-        alert_number=number,
-        flip=flip,
-        severity=severity,
-        alert=Alert(rule=RuleName.DEAD_LETTER, about=f"erp {number}", zh=words, en="a letter"),
-        title=Text("有死信", "a dead letter"),
-        page="docs/alerts.md#letter",
-        opened_at=NOW,
-        closed_at=NOW if flip is Flip.CLOSED else None,
-    )
-
-
-def message(*notices: Notice) -> ChannelMessage:
-    """Make a message."""
-    return ChannelMessage(notices=notices or [notice()])
-
-
-async def refusal(channel: Channel, sent: ChannelMessage) -> NotSent:
-    """Send what is not taken, and give why."""
-    with pytest.raises(NotSent) as failed:
-        await channel.send(sent)
-    return failed.value
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A channel: what carries messages about alerts to people, and what it answers."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,14 @@ class ChannelMessage:
     def digest(self) -> bool:
         """Say whether it is about several alerts."""
         return len(self.notices) > 1
+
+    @property
+    def key(self) -> str:
+        """Name it by what is in it: the same when it is sent again as it was."""
+        named = [
+            (one.number, one.alert.rule.value, one.alert.about, one.flip.value, one.opened_at) for one in self.notices
+        ]
+        return f"alerts-{hashlib.sha256(repr(named).encode()).hexdigest()[:32]}"
 
     @property
     def calls_people(self) -> bool:

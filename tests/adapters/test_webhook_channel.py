@@ -1,0 +1,102 @@
+"""The signed webhook of alerts: proven by the receiver, judged by the answer's body, never too long, no secret out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from adapters.channels.webhook import BODY_BYTES_MAX, WebhookChannel, message_body
+from adapters.crm import signature
+from bus.alerts.engine.alert_state import Flip
+from tests.adapters.alert_messages import message, notice, refusal
+
+OLD, NEW = "whsec_" + "QUJD" * 12, "whsec_" + "REVG" * 12
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+
+
+class Receiver:
+    """Answers each request with `answer`, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.answer = OK % (0, b"")
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Give its address, with a token in it."""
+        return f"http://127.0.0.1:{self.port}/hooks?token=abcd-efgh"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one request."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
+        self.requests.append((headers, await reader.readexactly(int(headers["content-length"]))))
+        writer.write(self.answer)
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[tuple[Receiver, WebhookChannel]]:
+    """Give a receiver, and the channel to it."""
+    receiver = Receiver()
+    async with await asyncio.start_server(receiver.serve, "127.0.0.1", 0) as server:
+        receiver.port = server.sockets[0].getsockname()[1]
+        channel = WebhookChannel(receiver.url, [signature.secret(OLD), signature.secret(NEW)])
+        yield receiver, channel
+        await channel.close()
+
+
+async def test_webhook_a_receiver_proves_it_with_either_key_by_the_standards_own_library() -> None:
+    async with receiving() as (receiver, channel):
+        await channel.send(message(notice(), notice(2, flip=Flip.CLOSED)))
+        ((headers, body),) = receiver.requests
+        for key in (OLD, NEW):
+            proven = Webhook(key).verify(body, headers)
+            assert proven["type"] == "alerts"
+        first, second = proven["data"]["alerts"]
+        assert (first["rule"], first["about"], first["flip"], first["severity"]) == ("letter", "erp 1", "opened", "p1")
+        assert (first["closed_at"], second["closed_at"]) == (None, "2026-01-18T03:00:00+00:00")
+        assert proven["data"]["subject"] == "【P1 告警】有死信:erp 1(另有 1 条)"
+
+
+async def test_webhook_the_same_message_has_the_same_id_and_another_has_another() -> None:
+    async with receiving() as (receiver, channel):
+        for sent in (message(notice()), message(notice()), message(notice(2)), message(notice(flip=Flip.CLOSED))):
+            await channel.send(sent)
+        ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+        assert ids[0] == ids[1]
+        assert len({*ids}) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "why", "wait_s"),
+    [
+        (OK % (29, b'{"code":500,"msg":"token bad"'), "HTTP 200", None),
+        (OK % (46, '{"success":false,"msg":"token abcd-efgh 无效"}'.encode()), "*** 无效", None),
+        (OK % (13, b"<html>login</"), "HTTP 200", None),
+        (b"HTTP/1.1 503 X\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n", "HTTP 503", 30),
+        (b"HTTP/1.1 302 X\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", "HTTP 302", None),
+        (b"", "", None),
+    ],
+)
+async def test_webhook_an_answer_that_is_no_success_is_not_sent(answer: bytes, why: str, wait_s: float | None) -> None:
+    async with receiving() as (receiver, channel):
+        receiver.answer = answer
+        failed = await refusal(channel, message())
+        assert why in failed.why
+        assert "abcd-efgh" not in failed.why
+        assert failed.retry_after_s == wait_s
+
+
+def test_webhook_a_message_is_never_too_long_and_says_what_it_leaves_out() -> None:
+    long = message(*(notice(number, words="死" * 1_000) for number in range(1_000)))
+    body = message_body(long)
+    assert BODY_BYTES_MAX - 5_000 < len(body) <= BODY_BYTES_MAX
+    data = orjson.loads(body)["data"]
+    assert len(data["alerts"]) + data["left_out"] == 1_000
+    assert orjson.loads(message_body(message()))["data"]["left_out"] == 0
