@@ -128,7 +128,7 @@ class PartitionHistory:
     @property
     def to_look_up(self) -> bool:
         """Say whether it is worth looking which record is the oldest unread one: it moves too slowly, or not at all."""
-        if not self.lag or (self.known and self.known.record_at and self.record_at):
+        if not self.lag or self.lost or self.record_at:  # what was lost is known by the look before
             return False
         return len(self.still()) > 1 or self.last.at - self.behind()[0].at >= LOOK_AFTER
 

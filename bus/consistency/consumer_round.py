@@ -1,12 +1,13 @@
 """One round over all consumers: histories go on, the oldest unread records are looked up, each consumer is judged."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from bus.consistency.consumer_history import ConsumerHistory, ConsumerKind, OldestUnread, partition_histories
-from bus.consistency.consumer_readings import OwnReader, group_readings
+from bus.consistency.consumer_history import ConsumerHistory, OldestUnread, TopicReading, partition_histories
+from bus.consistency.consumer_readings import Key, OwnReader, group_readings
 from bus.consistency.consumer_store import Judged, KnownConsumer, known_consumers, queue_readings, store_consumers
 from bus.consistency.consumer_verdict import RANK, ConsumerStatus, ConsumerVerdict, verdict
 from bus.domain.errors import KafkaUnavailable
@@ -16,7 +17,6 @@ from bus.postgres.pool import Pool, connected
 from bus.stage.offsets import positions
 
 LOOKS_MAX: Final = 24  # in one round: each is a fetch
-LookUp = Callable[[str, int, int, int], Awaitable[tuple[int, datetime | None]]]
 
 
 async def judge_consumers(
@@ -28,37 +28,69 @@ async def judge_consumers(
         known = await known_consumers(connection, now)
         queues = await queue_readings(connection, known, now)
         handlers = await positions(connection)
-    readings = dict(group_readings(kafka, own, handlers, known, now)) | {key: one for key, (one, _) in queues.items()}
-    declared = {(one.group, one.topic) for one in own}
-    judged = []
-    looks_left = LOOKS_MAX
-    for key, reading in readings.items():
-        kind, consumer, topic = key
-        marks = kafka.topics.get(topic) if kind is ConsumerKind.GROUP else None
-        stored = known.get(key)
-        history = ConsumerHistory(
-            kind=kind,
-            consumer=consumer,
-            topic=topic,
-            readings=[*(stored.readings if stored else ()), reading],
-            declared=kind is ConsumerKind.GROUP and (consumer, topic) in declared,
-            had_offsets=stored is not None and stored.status.had_offsets,
-            retention=marks.retention if marks else None,
-            by_size=bool(marks and marks.by_size),
-            looks=stored.looks if stored else {},
-        )
-        if kind is ConsumerKind.QUEUE:
-            oldest = queues[key][1]
-            history = replace(history, looks={0: oldest} if oldest else {})
-        else:
-            looks = await look_up(reader, history, looks_left)
-            looks_left -= sum(history.looks.get(one) != found for one, found in looks.items())
-            history = replace(history, looks=looks)
-        status = carried(stored, verdict(history, now))
-        judged.append(Judged(status=status, reading=reading, looks=history.looks))
+    remembered = [key for key, one in known.items() if one.status.had_offsets]
+    histories = [
+        _group_history(key, reading, known.get(key), kafka, own)
+        for key, reading in group_readings(kafka, own, handlers, remembered, now).items()
+    ]
+    histories = await _looked_up(reader, histories)
+    histories += [_queue_history(key, *found, known.get(key)) for key, found in queues.items()]
+    judged = await asyncio.to_thread(_judged, histories, known, now)
     async with connected(pool) as connection:
         await store_consumers(connection, judged, now)
     return [one.status for one in judged]
+
+
+def _group_history(
+    key: Key,
+    reading: TopicReading,
+    stored: KnownConsumer | None,
+    kafka: KafkaConsumers,
+    own: Sequence[OwnReader],
+) -> ConsumerHistory:
+    kind, group, topic = key
+    return ConsumerHistory(
+        kind=kind,
+        consumer=group,
+        topic=topic,
+        readings=[*(stored.readings if stored else ()), reading],
+        declared=any((one.group, one.topic) == (group, topic) for one in own),
+        had_offsets=stored is not None and stored.status.had_offsets,
+        retention=kafka.topics[topic].retention,
+        by_size=kafka.topics[topic].by_size,
+        looks=stored.looks if stored else {},
+    )
+
+
+def _queue_history(
+    key: Key, reading: TopicReading, oldest: OldestUnread | None, stored: KnownConsumer | None
+) -> ConsumerHistory:
+    kind, target, topic = key
+    readings = [*(stored.readings if stored else ()), reading]
+    looks = {0: oldest} if oldest else {}
+    return ConsumerHistory(kind=kind, consumer=target, topic=topic, readings=readings, looks=looks)
+
+
+async def _looked_up(reader: RangeReader, histories: Sequence[ConsumerHistory]) -> list[ConsumerHistory]:
+    left, found = LOOKS_MAX, list[ConsumerHistory]()
+    for one in histories:
+        looks = await look_up(reader, one, left)
+        left -= sum(one.looks.get(partition) != look for partition, look in looks.items())
+        found.append(replace(one, looks=looks))
+    return found
+
+
+def _judged(
+    histories: Sequence[ConsumerHistory], known: Mapping[Key, KnownConsumer], now: datetime
+) -> Sequence[Judged]:
+    return [
+        Judged(
+            status=carried(known.get((one.kind, one.consumer, one.topic)), verdict(one, now)),
+            reading=one.readings[-1],
+            looks=one.looks,
+        )
+        for one in histories
+    ]
 
 
 async def look_up(reader: RangeReader, history: ConsumerHistory, most: int) -> Mapping[int, OldestUnread]:

@@ -104,7 +104,7 @@ def verdict(history: ConsumerHistory, now: datetime) -> ConsumerStatus:
         kind=history.kind,
         consumer=history.consumer,
         topic=history.topic,
-        verdicts=tuple(sorted({one.verdict for one in held}, key=RANK.__getitem__)),
+        verdicts=_in_order(held),
         since=since,
         lag=sum(lags.values()),
         members=last.members,
@@ -119,6 +119,12 @@ def verdict(history: ConsumerHistory, now: datetime) -> ConsumerStatus:
         had_offsets=had_offsets,
         read_at=last.at,
     )
+
+
+def _in_order(held: Sequence[_Held]) -> tuple[ConsumerVerdict, ...]:
+    """Give the verdicts, the worst first; that a partition is well says nothing where another is not."""
+    found = sorted({one.verdict for one in held}, key=RANK.__getitem__)
+    return tuple(one for one in found if RANK[one] < RANK[ConsumerVerdict.OK]) or (found[0],)
 
 
 def _absence(history: ConsumerHistory, *, had_offsets: bool) -> Iterator[_Held]:

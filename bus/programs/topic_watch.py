@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -38,36 +39,50 @@ async def live_mismatches(
         return _mismatches(settings, contract, allowed, await _read(settings, reader, {}))
 
 
-async def watch_topics(settings: Settings, contract: Contract, pool: Pool, stages: Sequence[Stage]) -> None:
-    """Write what is undeclared, and judge all consumers, whenever a round is due, until cancelled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicWatch:
+    """Writes what is undeclared, and judges all consumers; `stages` are this bus's own readers."""
 
-    `stages`: this bus's own readers. Raises ConfigFileInvalid at once; KafkaUnavailable or StoreUnavailable once that
-    is so for a minute.
-    """
-    allowed, held_at = allowed_topics(settings.topics_allowed_file), monotonic()
-    retentions = {physical(settings.namespace, name): one.retention for name, one in contract.topics.items()}
-    own = [
-        OwnReader(group=one.group, topic=one.topic, handlers=tuple(each.name for each in one.handlers))
-        for one in stages
-    ]
-    async with open_reader(settings) as reader:
-        while True:
-            try:
-                async with connected(pool) as connection:
-                    due = await take_turn(connection)
-                if due:
-                    kafka = await _read(settings, reader, retentions)
-                    async with connected(pool) as connection:
-                        await note_mismatches(connection, _mismatches(settings, contract, allowed, kafka))
-                    await judge_consumers(pool, reader, kafka, own)
-                async with connected(pool) as connection:
-                    report_consumers(await all_consumers(connection), utc_now())
-                held_at = monotonic()
-            except (KafkaUnavailable, StoreUnavailable) as error:
-                log.warning("topics_not_checked", cause=str(error))
-                if monotonic() - held_at > AWAY_S_MAX:
-                    raise
-            await asyncio.sleep(ROUND_EVERY.total_seconds() / 2)
+    settings: Settings
+    contract: Contract
+    pool: Pool
+    stages: Sequence[Stage]
+
+    async def run(self) -> None:
+        """Hold a round whenever one is due and this program's turn, until cancelled.
+
+        Raises ConfigFileInvalid at once; KafkaUnavailable or StoreUnavailable once that is so for a minute.
+        """
+        allowed, held_at = allowed_topics(self.settings.topics_allowed_file), monotonic()
+        async with open_reader(self.settings) as reader:
+            while True:
+                try:
+                    async with connected(self.pool) as connection:
+                        due = await take_turn(connection)
+                    if due:
+                        await self.hold(reader, allowed)
+                    async with connected(self.pool) as connection:
+                        report_consumers(await all_consumers(connection), utc_now())
+                    held_at = monotonic()
+                except (KafkaUnavailable, StoreUnavailable) as error:
+                    log.warning("topics_not_checked", cause=str(error))
+                    if monotonic() - held_at > AWAY_S_MAX:
+                        raise
+                await asyncio.sleep(ROUND_EVERY.total_seconds() / 2)
+
+    async def hold(self, reader: RangeReader, allowed: Sequence[AllowedTopic] = ()) -> None:
+        """Hold one round: Kafka is read once for both. Raises KafkaUnavailable, StoreUnavailable."""
+        topics, namespace = self.contract.topics, self.settings.namespace
+        kafka = await _read(
+            self.settings, reader, {physical(namespace, name): topics[name].retention for name in topics}
+        )
+        async with connected(self.pool) as connection:
+            await note_mismatches(connection, _mismatches(self.settings, self.contract, allowed, kafka))
+        await judge_consumers(self.pool, reader, kafka, [_own(one) for one in self.stages])
+
+
+def _own(stage: Stage) -> OwnReader:
+    return OwnReader(group=stage.group, topic=stage.topic, handlers=tuple(one.name for one in stage.handlers))
 
 
 async def _read(settings: Settings, reader: RangeReader, retentions: Mapping[str, timedelta | None]) -> KafkaConsumers:

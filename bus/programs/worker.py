@@ -35,7 +35,7 @@ from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_
 from bus.programs.registry_watch import watch_registry
 from bus.programs.sources import sources
 from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
-from bus.programs.topic_watch import watch_topics
+from bus.programs.topic_watch import TopicWatch
 from bus.schema_registry import registry_of
 from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
@@ -117,7 +117,8 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         ),
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
     }
-    tasks["topics"] = lambda: unless(stopping, watch_topics(core.settings, core.contract, core.pool, every_stage))
+    topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
+    tasks["topics"] = lambda: unless(stopping, topics.run())
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
