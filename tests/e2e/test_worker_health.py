@@ -1,6 +1,7 @@
 """A worker says of itself whether it lives and works, on the port of its metrics."""
 
 import asyncio
+import json
 import socket
 from typing import Any
 
@@ -54,7 +55,14 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
     [one] = stopped_stages(bus.database_url)
     assert (one.stage, one.partitions, one.why.startswith("offset 100: ")) == ("commands", (0,), True)
     listed = bus.run("projection", "list")
-    assert (listed.returncode, "stopped" in listed.stdout) == (1, True)
+    assert (listed.returncode, "stopped" in listed.stdout, listed.stderr) == (1, True, "")
+    bus.stop("worker")
+    bus.query("UPDATE programs SET beat_at = beat_at - interval '1 minute' RETURNING 1")
+    listed = bus.run("projection", "list", "--json")
+    assert (listed.returncode, "no worker runs" in listed.stderr) == (1, True)
+    assert not any(json.loads(line)["served"] for line in listed.stdout.splitlines())
+    consumers = bus.run("consumers", "list")
+    assert "ticketbus.commands" in consumers.stdout
 
 
 async def test_worker_health_waits_for_a_database_that_is_away_and_says_so(bus: Bus) -> None:
