@@ -16,7 +16,7 @@ from bus.consistency.consumer_store import (
     store_consumers,
 )
 from bus.consistency.consumer_verdict import ConsumerStatus, verdict
-from bus.delivery.declarations import declare
+from bus.delivery.declarations import DeclaredTarget, declare
 from bus.postgres.pool import connected
 from tests.delivery.deliveries import ERP, DeliveryQueue, ticket
 
@@ -69,7 +69,7 @@ async def rounds(delivery_queue: DeliveryQueue, count: int) -> ConsumerStatus:
 async def test_queue_verdict_without_a_worker_what_waits_is_stopped_and_with_one_that_calls_nobody_stalled(
     delivery_queue: DeliveryQueue,
 ) -> None:
-    await declare(delivery_queue.pool, [ERP])
+    await declare(delivery_queue.pool, {ERP: DeclaredTarget()})
     await delivery_queue.add((ticket(), 1), (ticket(), 1))
     status = await rounds(delivery_queue, 7)
     assert (status.verdict.value, status.lag, status.members) == ("stopped", 2, 0)
@@ -78,7 +78,7 @@ async def test_queue_verdict_without_a_worker_what_waits_is_stopped_and_with_one
 
 
 async def test_queue_verdict_what_is_settled_moves_it_and_letters_do_not_wait(delivery_queue: DeliveryQueue) -> None:
-    await declare(delivery_queue.pool, [ERP])
+    await declare(delivery_queue.pool, {ERP: DeclaredTarget()})
     await serves(delivery_queue, ERP)
     now, _ = await read(delivery_queue)
     await delivery_queue.add((ticket(), 1), (ticket(), 1), now=now)
@@ -96,7 +96,8 @@ async def test_queue_verdict_what_is_settled_moves_it_and_letters_do_not_wait(de
 async def test_queue_verdict_what_apps_fetch_and_what_is_declared_no_more_and_empty_has_none(
     delivery_queue: DeliveryQueue,
 ) -> None:
-    await declare(delivery_queue.pool, [ERP, "app", "old", "left"], fetched=["app"])
+    declared = {**dict.fromkeys((ERP, "old", "left"), DeclaredTarget()), "app": DeclaredTarget(fetched=True)}
+    await declare(delivery_queue.pool, declared)
     await delivery_queue.add((ticket(), 1), target="left")
     async with connected(delivery_queue.pool) as connection:
         await connection.execute("UPDATE delivery_targets SET undeclared_at = now() WHERE target IN ('old', 'left')")
