@@ -18,7 +18,7 @@ from bus.gateway.http import uvicorn_websocket
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.stream import hub as stream_hub
 from bus.gateway.stream.event_frame import StreamEvent
-from bus.gateway.stream.hub import Subscription
+from bus.gateway.stream.hub import StreamSubscription
 from bus.kafka.tail_reader import Partition
 from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
@@ -64,7 +64,7 @@ async def test_what_waits_is_bounded_in_bytes_and_taken_in_writes_of_a_bounded_s
 ) -> None:
     monkeypatch.setattr(stream_hub, "WAITING_BYTES_MAX", 10_000)
     monkeypatch.setattr(stream_hub, "TAKEN_BYTES_MAX", 2_000)
-    waiting = Subscription(["ticket.events"])
+    waiting = StreamSubscription(["ticket.events"])
     for offset in range(10):
         waiting.offer(event(1_000, offset))
     assert [one.record.offset for one in await waiting.take()] == [0, 1]

@@ -26,7 +26,7 @@ RETRY_S = 1.0
 log = structlog.get_logger()
 
 
-class Subscription:
+class StreamSubscription:
     """A bounded queue of one subscriber. Once `ended`, `why` says so and nothing more is queued."""
 
     def __init__(self, topics: Iterable[str], waiting_max: int = WAITING_MAX) -> None:
@@ -81,7 +81,7 @@ class StreamHub:
         self.positions: Positions = {}
         self.catching_up = asyncio.Semaphore(CATCHING_UP_MAX)
         self._repeats = Dedup()
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: set[StreamSubscription] = set()
         self._known = asyncio.Event()
         self._tail: TailReader | None = None
 
@@ -102,13 +102,13 @@ class StreamHub:
         wanted = frozenset(topics)
         return {place: offset for place, offset in self.positions.items() if place.topic in wanted}
 
-    def attach(self, subscription: Subscription) -> Positions:
+    def attach(self, subscription: StreamSubscription) -> Positions:
         """Queue from now on; gives the positions from which on the queue is complete. Does not await: no gap."""
         self._subscriptions.add(subscription)
         metrics.STREAMS.set(len(self._subscriptions))
         return self.of(subscription.topics)
 
-    def detach(self, subscription: Subscription) -> None:
+    def detach(self, subscription: StreamSubscription) -> None:
         """Queue no longer. Idempotent."""
         self._subscriptions.discard(subscription)
         metrics.STREAMS.set(len(self._subscriptions))

@@ -8,7 +8,7 @@ from bus.gateway import metrics
 from bus.gateway.stream.cursor import write_cursor
 from bus.gateway.stream.dedup import Dedup
 from bus.gateway.stream.event_frame import Frame, StreamEvent
-from bus.gateway.stream.hub import StreamHub, Subscription, begin_again, warm
+from bus.gateway.stream.hub import StreamHub, StreamSubscription, begin_again, warm
 from bus.kafka.tail_reader import Partition, Positions
 from bus.wire.record import Record
 
@@ -21,7 +21,7 @@ class StreamSubscriber:
 
     def __init__(self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Partition, int]) -> None:
         """Stand at these positions, which cover every partition of the topics."""
-        self.subscription = Subscription(topics, hub.waiting_max)
+        self.subscription = StreamSubscription(topics, hub.waiting_max)
         self.cursor = write_cursor(positions)
         self._positions: Positions = dict(positions)
         self._hub = hub
