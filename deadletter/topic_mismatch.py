@@ -20,22 +20,32 @@ def mismatch_text(one: TopicMismatch) -> Text:
     """Say of one mismatch who uses what, and which name was meant."""
     zh, en = (f",是否指 {one.nearest}?", f"; did you mean {one.nearest}?") if one.nearest else ("", "")
     if one.kind is MismatchKind.TOPIC:
+        records_zh, records_en = "写入它的消息无人读取", "What is written to it nobody reads"
+        if one.records:
+            records_zh, records_en = f"已有 {one.records} 条消息,无人读取", f"Nobody reads its {one.records} records"
         return Text(
-            f"Kafka 上有未声明的主题 {one.topic}{zh} 写入它的消息无人读取",
-            f"the topic {one.topic} is on the broker and nobody declares it{en} What is written to it nobody reads",
+            f"Kafka 上有未声明的主题 {one.topic}{zh} {records_zh}",
+            f"the topic {one.topic} is on the broker and nobody declares it{en} {records_en}",
         )
+    owner_zh, owner_en = (
+        (f" 负责人:{one.owner},联系:{one.contact}", f" Owner: {one.owner}, contact: {one.contact}")
+        if one.owner
+        else ("", "")
+    )
     if one.kind is MismatchKind.STREAM:
+        hosts = f" ({'; '.join(one.members[:MEMBERS_SHOWN])})" if one.members else ""
         return Text(
-            f"网关客户端 {one.who} 订阅未声明的主题 {one.topic},被拒绝 {one.times} 次{zh}",
-            f"the gateway's client {one.who} asked for the undeclared topic {one.topic}, refused {one.times} times{en}",
+            f"网关客户端 {one.who}{hosts} 订阅未声明的主题 {one.topic},被拒绝 {one.times} 次{zh}{owner_zh}",
+            f"the gateway's client {one.who}{hosts} asked for the undeclared topic {one.topic}, "
+            f"refused {one.times} times{en}{owner_en}",
         )
     listed = "; ".join(one.members[:MEMBERS_SHOWN])
     more = len(one.members) - MEMBERS_SHOWN
     more_zh, more_en = (f" 等 {len(one.members)} 个成员", f" and {more} more") if more > 0 else ("", "")
     return Text(
-        f"消费组 {one.who} 订阅未声明的主题 {one.topic},收不到任何消息{zh} 成员:{listed}{more_zh}",
+        f"消费组 {one.who} 订阅未声明的主题 {one.topic},收不到任何消息{zh} 成员:{listed}{more_zh}{owner_zh}",
         f"the group {one.who} subscribes to the undeclared topic {one.topic} and gets nothing{en}"
-        f" Members: {listed}{more_en}",
+        f" Members: {listed}{more_en}{owner_en}",
     )
 
 
@@ -47,9 +57,11 @@ def mend_of(one: TopicMismatch) -> str:
 
 
 def severity_of(one: TopicMismatch) -> Severity:
-    """Judge: a misspelled subscription gets nothing without an error; a refused client was told; a topic can wait."""
+    """Judge: a misspelled subscription gets nothing without an error; a refused client was told; a topic that nobody
+    writes can wait.
+    """
     if one.kind is MismatchKind.TOPIC:
-        return Severity.P3
+        return Severity.P2 if one.records else Severity.P3
     return Severity.P1 if one.kind is MismatchKind.SUBSCRIPTION and one.nearest else Severity.P2
 
 
@@ -66,7 +78,7 @@ def _alert(one: TopicMismatch) -> Alert:
         en=text.en,
         mend=mend_of(one),
         severity=severity_of(one),
-        facts={"kind": one.kind.value, "nearest": one.nearest, "times": one.times},
+        facts={"kind": one.kind.value, "nearest": one.nearest, "times": one.times, "owner": one.owner},
     )
 
 

@@ -17,6 +17,10 @@ PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "operator": ("operators",),
 }
 SOURCES: Final = "sources"
+# Who sees, by name alone, all that is on the cluster: groups and what they read, topics that nobody declares, disks.
+WATCHING: Final = ("worker", "operator")
+CLUSTER: Final = "kafka-cluster"  # Kafka's own name for it
+EVERY: Final = "*"  # Kafka's own name for all of a kind
 _SEE: Final = ("Describe", "DescribeConfigs")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # as `client add` takes names
 
@@ -25,7 +29,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # as `client add` takes
 class Acl:
     """One ACL, in Kafka's words: `User:ticketbus.watch` may `Write` the `topic` `bus.hosts`.
 
-    `resource` is topic, group or transactional-id; `prefixed` covers every name that begins with `name`.
+    `resource` is topic, group, transactional-id or cluster; `prefixed` covers every name that begins with `name`.
     """
 
     principal: str
@@ -64,7 +68,8 @@ def commands(acls: Iterable[Acl]) -> list[str]:
     return [
         'kafka-acls.sh --bootstrap-server "$KAFKA_BOOTSTRAP" --command-config admin.properties --add'
         f" --allow-principal {quote(principal)} {' '.join(f'--operation {one}' for one in operations)}"
-        f" --{resource} {quote(name)}{' --resource-pattern-type prefixed' if prefixed else ''}"
+        f" --{resource}{'' if name == CLUSTER else f' {quote(name)}'}"
+        f"{' --resource-pattern-type prefixed' if prefixed else ''}"
         for (principal, resource, name, prefixed), operations in calls.items()
     ]
 
@@ -89,6 +94,9 @@ def _programs(topics: Mapping[str, Topic], namespace: str) -> Iterator[Acl]:
         for stage in sorted(set(parts) & set(STAGES)):
             group = physical(namespace, f"ticketbus.{stage}")
             yield Acl(principal=principal, resource="group", name=group, operation="Read")
+        if program in WATCHING:
+            for resource, name in (("cluster", CLUSTER), ("group", EVERY), ("topic", EVERY)):
+                yield Acl(principal=principal, resource=resource, name=name, operation="Describe")
     for name in topics:
         for operation in ("Create", "AlterConfigs", *_SEE):
             principal = principal_of(namespace, "ticketbus.prepare")

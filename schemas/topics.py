@@ -30,7 +30,8 @@ def _retention(value: object) -> object:
 class Topic(BaseModel):
     """One topic of the contract. `retention` None keeps records for ever, of a `compacted` topic the last of each key.
 
-    `historic` topics take the imported past.
+    `historic` topics take the imported past. Writers and readers are the bus's own parts (schemas/acls.py); an `open`
+    topic is written for readers whom the contract does not name, with `why`. Others' readers are subscriptions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,14 +44,22 @@ class Topic(BaseModel):
     events: Literal["all"] | tuple[str, ...] = ()
     records: Literal["commands"] | tuple[str, ...] = ()
     historic: bool = False
-    writers: tuple[str, ...] = Field(min_length=1)
-    readers: tuple[str, ...] = Field(min_length=1)
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
     public: bool
+    open: bool = False
+    why: str = ""
 
     @model_validator(mode="after")
     def _kept_for_ever(self) -> Self:
         if self.compacted and (self.retention is not None or self.events):
             raise ValueError("a compacted topic keeps the last record of each key for ever, and no events")
+        return self
+
+    @model_validator(mode="after")
+    def _open_for_a_reason(self) -> Self:
+        if self.open != bool(self.why):
+            raise ValueError("`open: true` and `why` go together: say why nobody of the bus reads it")
         return self
 
     @property

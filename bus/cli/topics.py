@@ -9,9 +9,7 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.settings import Settings
     from schemas.acls import Acl
-    from schemas.topics import Contract
 
 Sources = Annotated[
     list[str] | None, typer.Option("--source", metavar="NAME", help="A system that writes ticket.commands; repeatable.")
@@ -109,53 +107,44 @@ def list_acls(
 def check(
     live: Annotated[
         bool,
-        typer.Option("--live", help="Hold topics, schemas and the subscriptions of those who run against it too."),
+        typer.Option("--live", help="Hold topics, schemas and those who read against it too."),
     ] = False,
     data: Data = None,
+    as_json: Json = False,
 ) -> None:
-    """Check the contract itself; with --live, the broker and the schema registry as well. Exits 1 on a difference.
+    """Check the contract itself; with --live, all that runs as well. Exits 1 when something is wrong.
 
-    Live, it also lists undeclared topics, and who subscribes to one: members of consumer groups now (those of the
-    protocol of KIP-848 no broker tells of), clients that the gateway refused in the last ten minutes. Each with the
-    nearest declared name and what mends it. TICKETBUS_TOPICS_ALLOWED_FILE names what may be, and why.
+    Itself: each topic that is read has a writer and each that is written a reader (or is `open`, and says why), each
+    kind of record has a topic, each schema file says what its class says.
 
-    In the registry each record's latest version is to be this program's schema, and its compatibility level the
-    bus's own.
+    Live: the broker's partitions, retention, compaction and other configs; in the registry each record's latest
+    version and compatibility level; who uses an undeclared topic (members of consumer groups now, clients that the
+    gateway refused in the last ten minutes, topics on the broker, with how many records); declared readers that do
+    not read; who reads without a subscription, and subscribers that were never seen.
+
+    Each with its severity, what shows it, the nearest declared name and what mends it; `info` is nothing wrong.
+    Groups of the newer protocol (KIP-848) no broker tells of. TICKETBUS_TOPICS_ALLOWED_FILE names what may be
+    undeclared, and why.
 
     Example: ticketbus topics check --live
     """
-    from bus.cli.run import resolved, run
-    from bus.consistency.registry_check import schema_differences
-    from bus.kafka.topic_admin import topic_differences
-    from bus.schema_registry import registry_of
+    from bus.cli.run import echo_json, resolved, run
+    from bus.consistency.contract_check import check_contract
+    from bus.intake.dispatch import utc_now
     from schemas.topics import load_contract
 
     contract = load_contract()
-    settings = resolved(data) if live else None
-    differences = run(topic_differences(settings, contract)) if settings else []
-    if settings and (registry := registry_of(settings)):
-        differences += [str(one.text) for one in run(schema_differences(registry))]
-    if settings:
-        differences += run(_mismatch_lines(settings, contract))
-    for one in differences:
-        echo(one)
-    if differences:
+    results = check_contract(contract)
+    if live:
+        from bus.programs.topics_check import check_live
+
+        results += run(check_live(resolved(data), contract, utc_now()))
+    for one in results:
+        echo_json(one.as_json()) if as_json else echo(str(one))
+    if any(one.severity for one in results):
         raise typer.Exit(1)
-    echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))
-
-
-async def _mismatch_lines(settings: "Settings", contract: "Contract") -> list[str]:
-    from bus.app import require
-    from bus.consistency.mismatch_store import read_mismatches
-    from bus.consistency.topic_mismatch import MismatchKind, allowed_topics
-    from bus.postgres.pool import connected, open_pool
-    from bus.programs.topic_watch import live_mismatches
-    from deadletter.topic_mismatch import mend_of, mismatch_text, severity_of
-
-    found = await live_mismatches(settings, contract, allowed_topics(settings.topics_allowed_file))
-    async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
-        found += [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
-    return [f"{severity_of(one).value.upper()} {mismatch_text(one)}  → {mend_of(one)}" for one in found]
+    if not as_json:
+        echo(f"{len(contract.topics)} topics" + (" stand as declared" if live else " are declared"))
 
 
 def _acls(namespace: str, sources: Iterable[str] | None, subscribers: Iterable[str] | None) -> "tuple[Acl, ...]":

@@ -1,11 +1,14 @@
 """The undeclared topics that somebody uses, in PostgreSQL: written by rounds and gateways, read by the rule."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from psycopg.rows import dict_row
 
+from bus.consistency.subscription_store import subscriptions
+from bus.consistency.subscriptions import Subscription, subscription_of
 from bus.consistency.topic_mismatch import MismatchKind, TopicMismatch
 from bus.postgres.pool import Connection
 
@@ -19,16 +22,17 @@ PER_USER_MAX: Final = 20  # topics of one client that are remembered: it may ask
 _TURN: Final = b"""
 UPDATE topic_checks SET begun_at = clock_timestamp() WHERE begun_at < clock_timestamp() - %s::interval RETURNING 1"""
 _NOTE: Final = b"""
-INSERT INTO topic_mismatches AS t (kind, who, topic, nearest, members, times)
-VALUES (%(kind)s, %(who)s, %(topic)s, %(nearest)s, %(members)s, %(times)s)
+INSERT INTO topic_mismatches AS t (kind, who, topic, nearest, members, times, records)
+VALUES (%(kind)s, %(who)s, %(topic)s, %(nearest)s, %(members)s, %(times)s, %(records)s)
 ON CONFLICT (kind, who, topic) DO UPDATE SET
-    nearest = excluded.nearest, members = excluded.members, times = t.times + excluded.times, last_at = now()"""
+    nearest = excluded.nearest, members = excluded.members, times = t.times + excluded.times,
+    records = excluded.records, last_at = now()"""
 _FORGET: Final = b"""
 DELETE FROM topic_mismatches WHERE kind = %(kind)s AND who = %(who)s AND topic IN (
     SELECT topic FROM topic_mismatches WHERE kind = %(kind)s AND who = %(who)s
     ORDER BY last_at DESC, topic OFFSET %(most)s)"""
 _READ: Final = b"""
-SELECT kind, who, topic, nearest, members, times, last_at FROM topic_mismatches
+SELECT kind, who, topic, nearest, members, times, records, last_at FROM topic_mismatches
 WHERE last_at > now() - %s::interval ORDER BY kind, who, topic"""
 
 
@@ -41,15 +45,22 @@ async def note_mismatches(connection: Connection, found: Sequence[TopicMismatch]
     """Write what was seen now, rows in one order; of one client the last topics alone."""
     for one in sorted(found, key=lambda each: (each.kind, each.who, each.topic)):
         row = {"kind": one.kind.value, "who": one.who, "topic": one.topic, "nearest": one.nearest, "times": one.times}
-        await connection.execute(_NOTE, {**row, "members": [*one.members]})
+        await connection.execute(_NOTE, {**row, "members": [*one.members], "records": one.records})
     for who in sorted({one.who for one in found if one.kind is MismatchKind.STREAM}):
         await connection.execute(_FORGET, {"kind": MismatchKind.STREAM.value, "who": who, "most": PER_USER_MAX})
 
 
 async def read_mismatches(connection: Connection) -> Sequence[TopicMismatch]:
-    """Read those that may still be open."""
+    """Read those that may still be open, with the owner of each user's subscription."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_READ, (max(OPEN_FOR.values()),))).fetchall()
-    return [
-        TopicMismatch(**{**row, "kind": MismatchKind(row["kind"]), "members": tuple(row["members"])}) for row in rows
-    ]
+    return with_owners(
+        [TopicMismatch(**{**row, "kind": MismatchKind(row["kind"]), "members": tuple(row["members"])}) for row in rows],
+        await subscriptions(connection) if rows else (),
+    )
+
+
+def with_owners(found: Sequence[TopicMismatch], known: Sequence[Subscription]) -> list[TopicMismatch]:
+    """Name the owner and the contact of each user that has a subscription. Pure."""
+    owned = [(one, subscription_of(known, one.who) if one.who else None) for one in found]
+    return [replace(one, owner=row.owner, contact=row.contact) if row else one for one, row in owned]

@@ -15,6 +15,7 @@ from bus.wire.schema_equality import same_schema
 from schemas.catalogue import RECORD_TYPES
 
 AT_ONCE = 8
+PREPARE = "ticketbus prepare"
 LEVEL_OF_0_2 = "BACKWARD_TRANSITIVE"
 """The level that version 0.2.0 set itself."""
 CATALOGUE: Mapping[str, Mapping[str, Any]] = {one.subject: one.schema for one in RECORD_TYPES}
@@ -25,6 +26,7 @@ class Kind(StrEnum):
 
     MISSING = "missing"
     LATEST = "latest"
+    INCOMPATIBLE = "incompatible"
     LEVEL = "level"
 
 
@@ -35,6 +37,7 @@ class SchemaDifference:
     subject: str
     kind: Kind
     text: Text
+    mend: str
     level: str = ""
 
 
@@ -48,7 +51,9 @@ async def schema_differences(
         async with turns:
             latest = await _asked(http, f"/subjects/{subject}/versions/latest")
             level = await _asked(http, f"/config/{subject}") if latest is not None else None
-        return differences(subject, schema, latest, level)
+            strange = latest is not None and not _same(latest.get("schema"), schema)
+            compatible = await _compatible(http, subject, schema) if strange else True
+        return differences(subject, schema, latest, level, compatible=compatible)
 
     async with registry.client() as http:
         found = await asyncio.gather(*(of(subject, schema) for subject, schema in wanted.items()))
@@ -56,13 +61,18 @@ async def schema_differences(
 
 
 def differences(
-    subject: str, schema: Mapping[str, Any], latest: Mapping[str, Any] | None, level: Mapping[str, Any] | None
+    subject: str,
+    schema: Mapping[str, Any],
+    latest: Mapping[str, Any] | None,
+    level: Mapping[str, Any] | None,
+    *,
+    compatible: bool = True,
 ) -> list[SchemaDifference]:
     """Judge the registry's answers about a subject; None where it has none. Pure."""
     if latest is None:
         zh = f"{subject} 不在 schema registry 中:请运行 ticketbus prepare 重新注册;总线仍按已保存的 id 读写"
         en = f"{subject} is not in the registry: run `ticketbus prepare`; the bus goes on by the ids that it has kept"
-        return [SchemaDifference(subject=subject, kind=Kind.MISSING, text=Text(zh, en))]
+        return [SchemaDifference(subject=subject, kind=Kind.MISSING, text=Text(zh, en), mend=PREPARE)]
     found = []
     if not _same(latest.get("schema"), schema):
         version = latest.get("version")
@@ -71,12 +81,19 @@ def differences(
             f"{subject}: the latest version {version} is not this program's schema. Unless a newer ticketbus has "
             f"registered it, find out who has, and delete it: DELETE /subjects/{subject}/versions/{version}"
         )
-        found.append(SchemaDifference(subject=subject, kind=Kind.LATEST, text=Text(zh, en)))
+        mend = f"DELETE /subjects/{subject}/versions/{version}"
+        found.append(SchemaDifference(subject=subject, kind=Kind.LATEST, text=Text(zh, en), mend=mend))
+    if not compatible:
+        version = latest.get("version")
+        zh = f"{subject} 的最新版本 {version} 与本版本的 schema 不兼容:用它编译的订阅者读不了总线的消息"
+        en = f"{subject}: the latest version {version} is not compatible with this program's schema: its readers fail"
+        mend = f"DELETE /subjects/{subject}/versions/{version}"
+        found.append(SchemaDifference(subject=subject, kind=Kind.INCOMPATIBLE, text=Text(zh, en), mend=mend))
     actual = (level or {}).get("compatibilityLevel", "unset")
     if actual != COMPATIBILITY:
         zh = f"{subject} 的兼容级别是 {actual},应为 {COMPATIBILITY}:请运行 ticketbus prepare 恢复"
         en = f"{subject}: the compatibility level is {actual}, not {COMPATIBILITY}; `ticketbus prepare` sets it"
-        found.append(SchemaDifference(subject=subject, kind=Kind.LEVEL, text=Text(zh, en), level=actual))
+        found.append(SchemaDifference(subject=subject, kind=Kind.LEVEL, text=Text(zh, en), mend=PREPARE, level=actual))
     return found
 
 
@@ -98,9 +115,18 @@ def _set_again(level: str, subjects: Sequence[str]) -> Text:
     )
 
 
-async def _asked(http: httpx2.AsyncClient, path: str) -> Mapping[str, Any] | None:
+async def _compatible(http: httpx2.AsyncClient, subject: str, schema: Mapping[str, Any]) -> bool:
+    """Ask the registry whether a schema goes with the subject's latest version; one that does not tell says nothing."""
+    body = {"schema": json.dumps(schema, ensure_ascii=False)}
+    answer = await _asked(http, f"/compatibility/subjects/{subject}/versions/latest", body)
+    return bool((answer or {}).get("is_compatible", True))
+
+
+async def _asked(
+    http: httpx2.AsyncClient, path: str, body: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
     try:
-        answer = await http.get(path)
+        answer = await (http.get(path) if body is None else http.post(path, json=body))
     except httpx2.TransportError as error:
         raise RegistryUnavailable(f"the schema registry is away: {type(error).__name__}") from error
     if answer.status_code == 404:
@@ -110,7 +136,7 @@ async def _asked(http: httpx2.AsyncClient, path: str) -> Mapping[str, Any] | Non
     except ValueError:
         content = None
     if answer.status_code != 200 or not isinstance(content, dict):
-        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to GET {path}")
+        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to {path}")
     return content
 
 

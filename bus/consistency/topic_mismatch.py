@@ -1,6 +1,5 @@
 """Topics that somebody uses and the contract does not declare: who, with which client, and the nearest name. Pure."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from bus.config_file import FileModel, read_yaml
+from bus.consistency.shown_names import one_line, shown
 from bus.domain.naming import nearest
 from bus.kafka.group_members import GroupMember
 from schemas.topics import Contract, physical
 
-SHOWN_CHARS_MAX: Final = 100
 _INTERNAL: Final = ("__", "_schemas", "_confluent")
-_LEGAL: Final = re.compile(r"(?!.*\d{5})[A-Za-z0-9._-]{1,100}")  # five digits in a row may be somebody's number
 ALIKE: Final = 0.85  # how much like a declared name another one is that was meant to be it
 
 
@@ -32,8 +30,10 @@ class MismatchKind(StrEnum):
 class TopicMismatch:
     """An undeclared topic that is used by `who`: a consumer group, or a client of the gateway; of a topic nobody.
 
-    `nearest` is the declared topic that was meant, or empty. `members` are lines: client id, host and member id.
-    `times`: refusals of a client; of groups and topics the rounds that saw it.
+    `nearest` is the declared topic that was meant, or empty. `members` are lines: client id, host and member id; of a
+    client of the gateway the addresses that it came from.
+    `times`: refusals of a client; of groups and topics the rounds that saw it. `records`: how many a topic has had.
+    `owner` and `contact` are of the user's subscription, where there is one.
     """
 
     kind: MismatchKind
@@ -42,6 +42,9 @@ class TopicMismatch:
     nearest: str = ""
     members: tuple[str, ...] = ()
     times: int = 1
+    records: int = 0
+    owner: str = ""
+    contact: str = ""
     last_at: datetime | None = None
 
 
@@ -90,7 +93,7 @@ def mismatches(
             topic=shown(topic),
             who=shown(group),
             nearest=nearest(topic.lower(), declared),
-            members=tuple(sorted(_evidence(users))),
+            members=tuple(sorted(evidence_of(users))),
         )
         for (group, topic), users in sorted(subscribed.items())
         if not _allows(allowed, topic, group)
@@ -102,21 +105,9 @@ def mismatches(
     ]
 
 
-def shown(name: str) -> str:
-    """Give a name that somebody else chose as people may see it: one line, no long number."""
-    return name if _LEGAL.fullmatch(name) else re.sub(r"\d{5,}", "…", "".join(_printable(name)))[:SHOWN_CHARS_MAX]
-
-
-def _printable(text: str) -> Iterator[str]:
-    return (one if one.isprintable() else "?" for one in text)
-
-
-def _evidence(users: Iterable[GroupMember]) -> Iterator[str]:
-    return (f"{_line(one.client_id)} @ {_line(one.host)} ({_line(one.member_id)})" for one in users)
-
-
-def _line(text: str) -> str:
-    return "".join(_printable(text))[:SHOWN_CHARS_MAX]
+def evidence_of(users: Iterable[GroupMember]) -> Iterator[str]:
+    """Write each member as a line: client id, host and member id."""
+    return (f"{one_line(one.client_id)} @ {one_line(one.host)} ({one_line(one.member_id)})" for one in users)
 
 
 def _allows(allowed: Iterable[AllowedTopic], topic: str, group: str) -> bool:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
+from bus.docgen import topic_checks
 from bus.docgen.markdown import code, codes, document, table
-from schemas.acls import Acl, acls_of
+from schemas.acls import CLUSTER, EVERY, Acl, acls_of
 from schemas.topics import Contract, Topic
 
 _ABOUT = """\
 `schemas/topics.yaml` declares every topic; `ticketbus topics apply` makes what is missing and sets the configs that
-differ, never a number of partitions; `ticketbus topics check --live` says where the broker differs. The broker never
-makes a topic by itself. With `TICKETBUS_NAMESPACE=t1` its names read `t1.ticket.events` and so on. A subscriber topic
-is a filtered view of `ticket.events` with the very same bytes."""
+differ, never a number of partitions; `ticketbus topics check --live` says [where what runs
+differs](#what-topics-check-finds). The broker never makes a topic by itself. Writers and readers are the bus's own
+parts; who reads from outside is a [subscription](subscribing.md#add-a-subscriber). With `TICKETBUS_NAMESPACE=t1`
+its names read `t1.ticket.events` and so on. A subscriber topic is a filtered view of `ticket.events` with the very
+same bytes."""
 _RIGHTS = """\
 On a [secured cluster](securing.md) each program has a user of its own; `ticketbus topics acl` lists what it may,
 `ticketbus topics apply --acl` sets it. `name` stands for each source and subscriber; a
@@ -27,6 +30,8 @@ def page(contract: Contract) -> str:
         table(_HEADS, (_row(name, topic) for name, topic in contract.topics.items())),
         "## What goes where",
         *(f"### {name}\n\n{topic.about}\n\n{_holds(topic)}" for name, topic in contract.topics.items()),
+        "## What `topics check` finds",
+        *topic_checks.section(),
         "## Who may do what on the broker",
         _RIGHTS,
         table(("User", "Reads", "Writes", "Else"), _rights(contract)),
@@ -44,6 +49,8 @@ def _rights(contract: Contract) -> Iterator[tuple[str, ...]]:
 
 
 def _else(acl: Acl) -> str:
+    if acl.operation == "Describe" and acl.name in (CLUSTER, EVERY):
+        return "Describe of the cluster" if acl.resource == "cluster" else f"Describe of every {acl.resource}"
     if acl.resource != "topic":
         return f"{acl.resource} {code(acl.name + ('…' if acl.prefixed else ''))}"
     return "" if acl.operation in {"Read", "Write"} else f"{acl.operation} of all topics here"
@@ -57,7 +64,7 @@ def _row(name: str, topic: Topic) -> tuple[str, ...]:
         str(topic.partitions),
         retention_of(topic),
         ", ".join(topic.writers),
-        ", ".join(topic.readers),
+        ", ".join(topic.readers) or f"open: {topic.why}",
         "yes" if topic.public else "no",
     )
 

@@ -100,6 +100,22 @@ class SentEventLog(Protocol):
         ...
 
 
+class SubscriptionNotes(Protocol):
+    """Where is noted who subscribes to streams, and who was refused; no method blocks or fails."""
+
+    def refused(self, client: str, topic: str, nearest: str, host: str) -> None:
+        """Take in that a client, which came from `host`, asked for an undeclared topic; `nearest` is what it meant."""
+        ...
+
+    def opened(self, client: str, topics: Sequence[str]) -> None:
+        """Take in that a stream of these topics is open."""
+        ...
+
+    def closed(self, client: str, topics: Sequence[str]) -> None:
+        """Take in that it has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotentRequest:
     """A request under an idempotency key: its client, its time and its content's fingerprint.

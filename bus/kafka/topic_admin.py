@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -13,6 +14,17 @@ from bus.settings import Settings
 from schemas.topics import Contract, Topic, physical
 
 KNOWN_LOOKS_MAX, KNOWN_EVERY_S = 600, 0.05
+MISSING, PARTITIONS = "missing", "partitions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicDifference:
+    """In what a broker's topic is not as declared: MISSING, PARTITIONS, or the name of a config."""
+
+    topic: str
+    what: str
+    actual: str = ""
+    declared: str = ""
 
 
 async def apply_topics(settings: Settings, contract: Contract, *, replication: int) -> list[str]:
@@ -69,7 +81,10 @@ async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
         there = await describe(client, wanted)
         ordered = {name: one for name, one in there.items() if wanted[name].events}
         if wrong := _partition_differences(ordered, wanted):
-            raise TopicRefused(f"{'; '.join(wrong)}. It is never changed: the order per ticket depends on it")
+            both = "; ".join(
+                f"{one.topic} has {one.actual} partitions, the contract says {one.declared}" for one in wrong
+            )
+            raise TopicRefused(f"{both}. It is never changed: the order per ticket depends on it")
         differences = list(_config_differences(there, wanted))
         staying = {(name, key) for name, key, _, value in differences if _deletes(there[name].configs, key, value)}
         changed = sorted({name for name, key, *_ in differences if (name, key) not in staying})
@@ -87,8 +102,8 @@ async def alter_topics(settings: Settings, contract: Contract) -> list[str]:
     ]
 
 
-async def topic_differences(settings: Settings, contract: Contract) -> list[str]:
-    """Hold the broker's topics against the contract; each difference is one sentence.
+async def topic_differences(settings: Settings, contract: Contract) -> list[TopicDifference]:
+    """Hold the broker's topics against the contract.
 
     Raises KafkaUnavailable, TopicRefused.
     """
@@ -96,10 +111,10 @@ async def topic_differences(settings: Settings, contract: Contract) -> list[str]
     async with admin(settings) as client:
         there = await describe(client, wanted)
     return [
-        *(f"{name} is missing" for name in sorted(wanted.keys() - there.keys())),
+        *(TopicDifference(topic=name, what=MISSING) for name in sorted(wanted.keys() - there.keys())),
         *_partition_differences(there, wanted),
         *(
-            f"{name}: {key} is {actual}, the contract says {value}"
+            TopicDifference(topic=name, what=key, actual=str(actual), declared=value)
             for name, key, actual, value in _config_differences(there, wanted)
         ),
     ]
@@ -109,9 +124,9 @@ def _wanted(settings: Settings, contract: Contract) -> dict[str, Topic]:
     return {physical(settings.namespace, name): topic for name, topic in contract.topics.items()}
 
 
-def _partition_differences(there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]) -> list[str]:
+def _partition_differences(there: Mapping[str, BrokerTopic], wanted: Mapping[str, Topic]) -> list[TopicDifference]:
     return [
-        f"{name} has {one.partitions} partitions, the contract says {wanted[name].partitions}"
+        TopicDifference(topic=name, what=PARTITIONS, actual=str(one.partitions), declared=str(wanted[name].partitions))
         for name, one in sorted(there.items())
         if one.partitions != wanted[name].partitions
     ]

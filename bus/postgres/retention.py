@@ -66,6 +66,10 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="closed alerts, with what was sent of them",
     ),
     "topic_mismatches": RowLifetime(days=30, since="last_at", what="undeclared topics that somebody used"),
+    "topic_readers": RowLifetime(days=400, since="last_at", what="who was seen reading which topic"),
+    "subscriptions": RowLifetime(
+        days=400, since="removed_at", of="removed_at IS NOT NULL", what="subscriptions that were removed"
+    ),
     "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
     "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
     "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),

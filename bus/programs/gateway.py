@@ -41,8 +41,8 @@ from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.hub import StreamHub
-from bus.gateway.stream.refused_subscriptions import PostgresRefusedSubscriptions
 from bus.gateway.stream.sent_events import PostgresSentEvents
+from bus.gateway.stream.subscription_notes import PostgresSubscriptionNotes
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
@@ -169,7 +169,7 @@ def _app(
     known = sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
     hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
-    refused_subscriptions = PostgresRefusedSubscriptions(core.pool)
+    subscription_notes = PostgresSubscriptionNotes(core.pool)
     files = _files(core)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     floor, arrivals = DiskFloor(pool=core.pool), SourceArrivals(pool=core.pool, now=utc_now)
@@ -201,16 +201,14 @@ def _app(
         host_routes(readings.send),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
-        stream_routes(
-            hub, core.contract, sent_events, refused_subscriptions.note, per_client=core.settings.streams_per_client
-        ),
+        stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),
     ]
     runs = (
         hub.run_for_ever,
         clients.refresh_for_ever,
         sent_events.write_for_ever,
-        refused_subscriptions.write_for_ever,
+        subscription_notes.write_for_ever,
         core.relay.run,
         files.delete_for_ever,
         floor.run,

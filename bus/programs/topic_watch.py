@@ -1,8 +1,8 @@
-"""Watches topics and who reads them, every ten seconds, by one worker: undeclared topics, verdicts on consumers."""
+"""Watches who reads which topic, every ten seconds, by one worker: undeclared topics, readers, verdicts on consumers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -15,11 +15,14 @@ from bus.consistency.consumer_round import judge_consumers
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.mismatch_store import ROUND_EVERY, note_mismatches, take_turn
-from bus.consistency.topic_mismatch import AllowedTopic, TopicMismatch, allowed_topics, mismatches, shown
+from bus.consistency.subscription_store import see_readers
+from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, TopicMismatch, allowed_topics, mismatches, shown
+from bus.consistency.topic_readers import TopicReader, group_readers
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.intake.dispatch import utc_now
 from bus.kafka.clients import admin
 from bus.kafka.consumer_offsets import KafkaConsumers, read_consumers
+from bus.kafka.log_ends import records_written
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Pool, connected
 from bus.settings import Settings
@@ -31,12 +34,18 @@ AWAY_S_MAX: Final = 60.0
 log = structlog.get_logger()
 
 
-async def live_mismatches(
-    settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic]
-) -> list[TopicMismatch]:
-    """Ask the broker for groups and topics, and find what is undeclared. Raises KafkaUnavailable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicUse:
+    """Who uses topics now: readers of declared ones, and what is undeclared."""
+
+    readers: Sequence[TopicReader]
+    mismatches: Sequence[TopicMismatch]
+
+
+async def topics_in_use(settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic]) -> TopicUse:
+    """Ask the broker for groups and topics. Raises KafkaUnavailable."""
     async with open_reader(settings) as reader:
-        return _mismatches(settings, contract, allowed, await _read(settings, reader, {}))
+        return await _use(settings, contract, allowed, await _read(settings, reader, {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +85,10 @@ class TopicWatch:
         kafka = await _read(
             self.settings, reader, {physical(namespace, name): topics[name].retention for name in topics}
         )
+        use = await _use(self.settings, self.contract, allowed, kafka)
         async with connected(self.pool) as connection:
-            await note_mismatches(connection, _mismatches(self.settings, self.contract, allowed, kafka))
+            await note_mismatches(connection, use.mismatches)
+            await see_readers(connection, use.readers)
         await judge_consumers(self.pool, reader, kafka, [_own(one) for one in self.stages])
 
 
@@ -93,11 +104,23 @@ async def _read(settings: Settings, reader: RangeReader, retentions: Mapping[str
         raise KafkaUnavailable(f"the brokers did not tell of groups and topics within {READ_S_MAX:.0f} s") from None
 
 
-def _mismatches(
-    settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic], kafka: KafkaConsumers
-) -> list[TopicMismatch]:
+async def _use(
+    settings: Settings,
+    contract: Contract,
+    allowed: Sequence[AllowedTopic],
+    kafka: KafkaConsumers,
+) -> TopicUse:
     members = [each for one in kafka.groups for each in one.members]
-    return mismatches(contract, settings.namespace, members, kafka.names, allowed)
+    found = mismatches(contract, settings.namespace, members, kafka.names, allowed)
+    undeclared = [one.topic for one in found if one.kind is MismatchKind.TOPIC]
+    async with admin(settings) as client:
+        written = await records_written(settings, client, undeclared)
+    return TopicUse(
+        readers=group_readers(contract, settings.namespace, members),
+        mismatches=[
+            replace(one, records=written.get(one.topic, 0)) if one.kind is MismatchKind.TOPIC else one for one in found
+        ],
+    )
 
 
 def report_consumers(consumers: Sequence[ConsumerStatus], now: datetime) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bus.config_file import ConfigFileInvalid
-from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, allowed_topics, mismatches, shown
+from bus.consistency.shown_names import shown
+from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, allowed_topics, mismatches
 from bus.kafka.group_members import GroupMember
 from schemas.topics import load_contract, physical
 

@@ -9,7 +9,7 @@ import yaml
 from websockets.asyncio.client import connect
 
 from adapters.simulators.wecom_robot import WecomRobotSimulator
-from bus.consistency.topic_mismatch import shown
+from bus.consistency.shown_names import shown
 from bus.kafka.clients import make_consumer
 from schemas.topics import physical
 from tests.adapters.certificates import PrivateAuthority

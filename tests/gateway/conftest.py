@@ -51,6 +51,7 @@ from schemas.messages import HostRead
 from tests.gateway.described import Described, blank
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
+from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,
@@ -95,7 +96,7 @@ class Gateway:
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which tickets a name is of, newest first."""
     readings: list[HostRead] = field(default_factory=list)
-    refused_subscriptions: list[tuple[str, str, str]] = field(default_factory=list)
+    subscriptions: FakeSubscriptionNotes = field(default_factory=FakeSubscriptionNotes)
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     pool: Pool = field(default_factory=lambda: AsyncConnectionPool(open=False))
@@ -153,7 +154,7 @@ class Gateway:
                 self.hub,
                 CONTRACT,
                 self.pushes,
-                lambda *refused: self.refused_subscriptions.append(refused),
+                self.subscriptions,
                 per_client=self.streams_per_client,
             ),
             engineer_push_routes(None),

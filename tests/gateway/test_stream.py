@@ -45,7 +45,7 @@ async def test_stream_a_topic_that_nobody_declares_is_answered_with_the_closest_
     assert (error["kind"], error["code"], code) == ("error", "unknown_topic", 4404)
     assert "did you mean ticket.assign?" in error["detail_en"]
     assert "ticket.assign?" in error["detail"]
-    assert served.refused_subscriptions == [("a-subscriber", "ticket.assigns", "ticket.assign")]
+    assert served.subscriptions.refusals == [("a-subscriber", "ticket.assigns", "ticket.assign", "127.0.0.1")]
     async with subscribed(served, "topics=ticket.intake") as ws:  # declared, but no business of subscribers
         assert (await until_closed(ws))[1] == 4404
     async with subscribed(served, "") as ws:

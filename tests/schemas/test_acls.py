@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from bus.cli import app
 from bus.stage_names import STAGES as WORKER_STAGES
-from schemas.acls import PROGRAMS, SOURCES, STAGES, Acl, acls_of, commands
+from schemas.acls import CLUSTER, EVERY, PROGRAMS, SOURCES, STAGES, Acl, acls_of, commands
 from schemas.topics import COMMANDS, DEADLETTER, HOSTS, INTAKE, LOG, load_contract
 
 CONTRACT = load_contract()
@@ -46,7 +46,8 @@ def test_acls_the_watch_writes_hosts_and_dead_letters_are_read_by_the_operator_a
 
 def test_acls_the_worker_has_its_stages_groups_and_the_gateway_none() -> None:
     groups = {f"ticketbus.{stage}" for stage in STAGES}
-    assert {name for _, resource, name in may("User:ticketbus.worker") if resource == "group"} == groups
+    worker = may("User:ticketbus.worker")
+    assert {name for operation, resource, name in worker if (operation, resource) == ("Read", "group")} == groups
     assert ("Read", "topic", INTAKE) in may("User:ticketbus.worker")
     gateway = may("User:ticketbus.gateway")
     assert {resource for _, resource, _ in gateway} == {"topic"}
@@ -68,8 +69,22 @@ def test_acls_a_namespace_is_before_every_name() -> None:
     plain = acls_of(CONTRACT, namespace="", sources=["mes"], subscribers=["bi"])
     named = acls_of(CONTRACT, namespace="t1", sources=["mes"], subscribers=["bi"])
     assert {(one.principal, one.name) for one in named} == {
-        (one.principal.replace("User:", "User:t1."), f"t1.{one.name}") for one in plain
+        (one.principal.replace("User:", "User:t1."), one.name if one.name in (CLUSTER, EVERY) else f"t1.{one.name}")
+        for one in plain
     }
+
+
+def test_acls_worker_and_operator_see_every_group_and_topic_by_name_and_nobody_else_does() -> None:
+    acls = acls_of(CONTRACT, namespace="", sources=["mes"], subscribers=["bi"])
+    everywhere = {(one.principal, one.operation, one.resource) for one in acls if one.name in (CLUSTER, EVERY)}
+    assert everywhere == {
+        (f"User:ticketbus.{program}", "Describe", resource)
+        for program in ("worker", "operator")
+        for resource in ("cluster", "group", "topic")
+    }
+    spelled = "\n".join(commands(acls))
+    assert "--allow-principal User:ticketbus.worker --operation Describe --cluster\n" in spelled
+    assert "--operation Describe --group '*'" in spelled
 
 
 @pytest.mark.parametrize("name", ["", "*", "Mes", "mes/x", "m" * 64, "上海"])

@@ -163,6 +163,21 @@ async def test_registry_check_a_compatible_foreign_latest_is_found_by_check_and_
     assert await found(registry) == []
 
 
+async def test_registry_check_an_incompatible_foreign_latest_is_found_as_such(
+    registry: Registry, strange: httpx2.AsyncClient
+) -> None:
+    *_, last = NOTE.schema["fields"]
+    broken = {**NOTE.schema, "fields": [*NOTE.schema["fields"][:-1], {**last, "type": "bytes"}]}
+    for level in ("NONE", COMPATIBILITY):
+        (await strange.put(f"/config/{NOTE.subject}", json={"compatibility": level})).raise_for_status()
+        if level == "NONE":
+            (await strange.post(f"{SUBJECT}/versions", json={"schema": json.dumps(broken)})).raise_for_status()
+    assert await found(registry) == [(NOTE.subject, Kind.LATEST), (NOTE.subject, Kind.INCOMPATIBLE)]
+    latest = (await strange.get(f"{SUBJECT}/versions/latest")).json()["version"]
+    (await strange.delete(f"{SUBJECT}/versions/{latest}")).raise_for_status()
+    assert await found(registry) == []
+
+
 async def test_registry_check_a_level_of_none_is_found_and_set_again_by_prepare(
     bus: Bus, registry: Registry, strange: httpx2.AsyncClient
 ) -> None:

@@ -271,3 +271,5 @@ class TopicAnswer(TypedDict):
     writers: list[str]
     readers: list[str]
     public: bool
+    open: bool
+    why: str

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
 from bus.gateway.http.single_values import query_of
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
-from bus.gateway.ports import SentEvent, SentEventLog
+from bus.gateway.ports import SentEvent, SentEventLog, SubscriptionNotes
 from bus.gateway.stream.cursor import read_cursor
 from bus.gateway.stream.event_frame import Frame
 from bus.gateway.stream.hub import StreamHub, begin_again
@@ -36,16 +36,19 @@ PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
 QUERY = ("topics", "cursor")
-NoteRefused = Callable[[str, str, str], None]
-"""Note the client, the undeclared topic that it asked for and the nearest declared one; never blocks or fails."""
 log = structlog.get_logger()
 
 
 def stream_routes(
-    hub: StreamHub, contract: Contract, sent_events: SentEventLog, refused: NoteRefused, *, per_client: int = PER_CLIENT
+    hub: StreamHub,
+    contract: Contract,
+    sent_events: SentEventLog,
+    notes: SubscriptionNotes,
+    *,
+    per_client: int = PER_CLIENT,
 ) -> Sequence[StreamRoute]:
-    """Make the route; what is sent and refused is noted, one client has at most `per_client` streams. Pure."""
-    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, refused, per_client).stream)]
+    """Make the route; it notes who subscribes and what is sent; a client has at most `per_client` streams. Pure."""
+    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, notes, per_client).stream)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class _StreamHandlers:
     hub: StreamHub
     contract: Contract
     sent_events: SentEventLog
-    refused: NoteRefused
+    notes: SubscriptionNotes
     per_client: int
     _open: Counter[str] = field(default_factory=Counter)
 
@@ -73,9 +76,11 @@ class _StreamHandlers:
             topics = self._topics(ws, client)
             log.info("subscribed", client=client.name, topics=topics)
             subscriber = await self._subscriber(ws, topics)
+            self.notes.opened(client.name, topics)
             try:
                 await self._serve(ws, client, subscriber)
             finally:
+                self.notes.closed(client.name, topics)
                 cursor = subscriber.cursor
                 subscriber.end()
         except (Refusal, HttpProblem, Transient) as error:
@@ -96,7 +101,7 @@ class _StreamHandlers:
             if name not in self.contract.public():
                 metrics.STREAM_UNKNOWN_TOPIC.inc()
                 close = self.contract.nearest(name)
-                self.refused(client.name, name, close)
+                self.notes.refused(client.name, name, close, ws.client.host if ws.client else "")
                 shown = name[:SHOWN_CHARS_MAX]
                 log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
                 zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")

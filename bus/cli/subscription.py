@@ -1,0 +1,174 @@
+"""`ticketbus subscription`: who reads the public topics from outside, for whom, and whom to ask."""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.echo import echo
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.app import Core
+    from bus.consistency.subscriptions import ListedSubscription
+
+commands = typer.Typer(
+    name="subscription", help="Who reads from outside, and whom to ask about it.", no_args_is_help=True
+)
+Client = Annotated[str, typer.Argument(help="The client's name, as `client add` or `topics acl --subscriber` has it.")]
+Version = Annotated[str, typer.Option("--version", help="The version of the subscription; several may be there.")]
+
+
+@commands.command()
+def add(
+    client: Client,
+    owner: Annotated[str, typer.Option("--owner", help="The team that runs it.")],
+    contact: Annotated[str, typer.Option("--contact", help="The team's mailbox, channel or rota; no phone number.")],
+    topic: Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="A topic that it reads; repeatable.")],
+    *,
+    event: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="EVENT", help="An event that it uses, as TicketAssigned; without: all."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="GROUP", help="Its consumer group on Kafka, `mes-*`: all that begin so."),
+    ] = None,
+    version: Version = "1",
+    why: Annotated[str, typer.Option("--why", help="What it is for.")] = "",
+    data: Data = None,
+) -> None:
+    """Add a subscription: alerts about this client then name its owner and contact, and `topics check` expects it.
+
+    Without --group its groups are the one of its name, and those that begin
+    with subscriber.NAME/. It grants nothing: tokens come from `client add`,
+    rights on Kafka from `topics apply --acl`. To change one, remove it and add
+    it again.
+
+    Example: ticketbus subscription add bi --owner 数据组 --contact bi@corp --topic ticket.assign
+    """
+    from bus.cli.run import with_core
+    from bus.consistency.subscription_store import add_subscription
+    from bus.consistency.subscriptions import Subscription, groups_of, read_subscription
+    from bus.intake.reserved_names import refuse_control
+    from bus.postgres.pool import connected
+
+    refuse_control(why, "why")
+
+    async def work(core: "Core") -> int:
+        asked = Subscription(
+            client=client,
+            owner=owner,
+            contact=contact,
+            topics=tuple(dict.fromkeys(topic)),
+            types=tuple(dict.fromkeys(event or ())),
+            version=version,
+            groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
+        )
+        checked = read_subscription(asked, core.contract)
+        async with connected(core.pool) as connection:
+            return await add_subscription(connection, checked, by=getpass.getuser(), why=why)
+
+    number = with_core(data, work)
+    echo(f"订阅 {number}: {client} {version} 已添加 / added")
+
+
+@commands.command("list")
+def list_all(
+    removed: Annotated[bool, typer.Option("--removed", help="Those that were removed, too.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the subscriptions: client, version, owner, contact, topics, types.
+
+    Example: ticketbus subscription list --json
+    """
+    from bus.cli.run import echo_json
+
+    listed = _read(data, "", removed=removed)
+    for one in listed:
+        echo_json(_as_json(one)) if as_json else echo(_line(one))
+    if not listed and not as_json:
+        echo("没有订阅 / no subscriptions", err=True)
+
+
+@commands.command()
+def show(client: Client, data: Data = None, as_json: Json = False) -> None:
+    """Show a client's subscriptions, removed ones too: who added and removed each, when and why; when it was last seen.
+
+    Example: ticketbus subscription show bi
+    """
+    from bus.cli.run import echo_json, with_core
+    from bus.consistency.subscription_store import seen_readers
+    from bus.postgres.pool import in_transaction
+
+    listed = _read(data, client, removed=True)
+    if not listed:
+        echo(f"没有“{client}”的订阅 / there is no subscription of {client!r}", err=True)
+        raise typer.Exit(1)
+    seen = with_core(data, lambda core: in_transaction(core.pool, seen_readers))
+    for one in listed:
+        readers = [reader for reader in seen if one.subscription.is_read_by(reader.who)]
+        if as_json:
+            last = {reader.topic: reader.last_at for reader in readers}
+            echo_json({**_as_json(one), "seen": last})
+            continue
+        echo(_line(one))
+        echo(f"  消费组 groups: {', '.join(one.subscription.groups)}")
+        echo(f"  添加 added: {one.added_at:%Y-%m-%d %H:%M} {one.added_by} {one.added_why}".rstrip())
+        if one.removed_at:
+            echo(f"  移除 removed: {one.removed_at:%Y-%m-%d %H:%M} {one.removed_by} {one.removed_why}")
+        for reader in readers:
+            echo(f"  见于 seen: {reader.who} {reader.topic} {reader.last_at:%Y-%m-%d %H:%M:%S}Z")
+        if not readers:
+            echo("  从未见到 never seen")
+
+
+@commands.command()
+def remove(
+    client: Client,
+    why: Annotated[str, typer.Option("--why", help="The reason, for those who read it later.")],
+    version: Version = "1",
+    data: Data = None,
+) -> None:
+    """Remove a subscription; its row stays, with who removed it and why. It takes no right away: `client revoke` does.
+
+    Exits 1 when there is none.
+
+    Example: ticketbus subscription remove bi --why "replaced by the warehouse"
+    """
+    from bus.cli.run import with_core
+    from bus.consistency.subscription_store import remove_subscription
+    from bus.intake.reserved_names import refuse_control
+    from bus.postgres.pool import in_transaction
+
+    refuse_control(why, "why")
+    by = getpass.getuser()
+    if not with_core(
+        data, lambda core: in_transaction(core.pool, remove_subscription, client, version, by=by, why=why)
+    ):
+        echo(f"没有“{client}”版本 {version} 的订阅 / there is no subscription of {client!r}, {version}", err=True)
+        raise typer.Exit(1)
+    echo(f"{client} {version} 已移除 / removed")
+
+
+def _read(data: Data, client: str, *, removed: bool) -> "list[ListedSubscription]":
+    from bus.cli.run import with_core
+    from bus.consistency.subscription_store import list_subscriptions
+    from bus.postgres.pool import in_transaction
+
+    return with_core(data, lambda core: in_transaction(core.pool, list_subscriptions, client, removed=removed))
+
+
+def _as_json(one: "ListedSubscription") -> dict[str, object]:
+    from dataclasses import asdict
+
+    row = asdict(one)
+    return {**row.pop("subscription"), **row}
+
+
+def _line(one: "ListedSubscription") -> str:
+    row = one.subscription
+    types = f"  {', '.join(row.types)}" if row.types else ""
+    gone = "  已移除 removed" if one.removed_at else ""
+    return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{types}{gone}"

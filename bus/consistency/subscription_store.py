@@ -1,0 +1,90 @@
+"""Subscriptions, and who has been seen reading, in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any, Final, LiteralString
+
+from psycopg.errors import UniqueViolation
+from psycopg.rows import dict_row
+
+from bus.consistency.subscriptions import ListedSubscription, Subscription
+from bus.consistency.topic_readers import ReaderKind, TopicReader
+from bus.domain.errors import CommandRefused
+from bus.postgres.pool import Connection
+
+_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, groups"
+_ADD: Final[LiteralString] = f"""
+INSERT INTO subscriptions ({_COLUMNS}, added_by, added_why)
+VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(groups)s, %(by)s, %(why)s)
+RETURNING number"""  # noqa: S608 - our own columns
+_REMOVE: Final[LiteralString] = """
+UPDATE subscriptions SET removed_at = now(), removed_by = %s, removed_why = %s
+WHERE client = %s AND version = %s AND removed_at IS NULL"""
+_LIST: Final[LiteralString] = f"""
+SELECT number, {_COLUMNS}, added_at, added_by, added_why, removed_at, removed_by, removed_why FROM subscriptions
+WHERE (client = %(client)s OR %(client)s = '') AND (removed_at IS NULL OR %(removed)s)
+ORDER BY client, number"""  # noqa: S608 - our own columns
+_SEE: Final[LiteralString] = """
+INSERT INTO topic_readers AS t (kind, who, topic, members) VALUES (%s, %s, %s, %s)
+ON CONFLICT (kind, who, topic) DO UPDATE SET members = excluded.members, last_at = now()"""
+_SEEN: Final[LiteralString] = """
+SELECT kind, who, topic, members, first_at, last_at FROM topic_readers ORDER BY kind, who, topic"""
+
+
+async def add_subscription(connection: Connection, one: Subscription, *, by: str, why: str) -> int:
+    """Add a subscription; gives its number. Raises CommandRefused where the client has one of that version."""
+    row = {
+        "client": one.client,
+        "version": one.version,
+        "owner": one.owner,
+        "contact": one.contact,
+        "topics": [*one.topics],
+        "types": [*one.types],
+        "groups": [*one.groups],
+    }
+    try:
+        cursor = await connection.execute(_ADD, {**row, "by": by, "why": why})
+    except UniqueViolation:
+        zh = f"“{one.client}”已有版本 {one.version} 的订阅:先 remove,或换一个 --version"
+        en = f"{one.client!r} has a subscription of version {one.version}: remove it first, or give another --version"
+        raise CommandRefused("already", "version", zh, en) from None
+    added = await cursor.fetchone()
+    assert added is not None, "it was inserted"
+    return int(added[0])
+
+
+async def remove_subscription(connection: Connection, client: str, version: str, *, by: str, why: str) -> bool:
+    """Mark a subscription as removed, by whom and why; False: there is none. The row stays."""
+    return (await connection.execute(_REMOVE, (by, why, client, version))).rowcount > 0
+
+
+async def list_subscriptions(
+    connection: Connection, client: str = "", *, removed: bool = False
+) -> list[ListedSubscription]:
+    """List the subscriptions of one client or of all, the oldest of a client first; removed ones where asked."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(_LIST, {"client": client, "removed": removed})).fetchall()
+    return [_listed(row) for row in rows]
+
+
+def _listed(row: dict[str, Any]) -> ListedSubscription:
+    names, arrays = ("client", "version", "owner", "contact"), ("topics", "types", "groups")
+    made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
+    return ListedSubscription(subscription=Subscription(**made), **row)
+
+
+async def subscriptions(connection: Connection) -> list[Subscription]:
+    """Give the subscriptions that are not removed."""
+    return [one.subscription for one in await list_subscriptions(connection)]
+
+
+async def see_readers(connection: Connection, readers: Sequence[TopicReader]) -> None:
+    """Write who reads now, rows in one order."""
+    for one in sorted(readers, key=lambda each: (each.kind, each.who, each.topic)):
+        await connection.execute(_SEE, (one.kind.value, one.who, one.topic, [*one.members]))
+
+
+async def seen_readers(connection: Connection) -> list[TopicReader]:
+    """Give all who have been seen reading."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(_SEEN)).fetchall()
+    return [TopicReader(**{**row, "kind": ReaderKind(row["kind"]), "members": tuple(row["members"])}) for row in rows]

@@ -1,0 +1,133 @@
+"""Subscriptions: who reads the public topics from outside, for whom, and whom to ask. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bus.alerts.alert import Severity
+from bus.consistency.check_result import CheckCode, CheckResult
+from bus.consistency.shown_names import shown
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import nearest
+from bus.domain.text import Text, is_blank
+from bus.intake.reserved_names import is_client_name, refuse_control, refuse_reserved
+from bus.observability.masking import mask_text
+from schemas.catalogue import EVENT_NAMES
+from schemas.topics import Contract, physical
+
+FIRST_VERSION = "1"
+TEXT_CHARS_MAX = 100
+GROUPS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a client reads: `topics`, of them the events in `types`, or all where it is empty.
+
+    `groups` are its consumer groups on Kafka; one that ends with `*` stands for all that begin so.
+    """
+
+    client: str
+    owner: str
+    contact: str
+    topics: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    version: str = FIRST_VERSION
+    groups: tuple[str, ...] = ()
+
+    def is_read_by(self, who: str) -> bool:
+        """Say whether a consumer group, named as people see it, or a client of the gateway is this subscriber's."""
+        return who == self.client or any(
+            who.startswith(shown(one[:-1])) if one.endswith("*") else who == shown(one) for one in self.groups
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSubscription:
+    """A subscription as a row: who added it, when and why, and who removed it."""
+
+    number: int
+    subscription: Subscription
+    added_at: datetime
+    added_by: str
+    added_why: str
+    removed_at: datetime | None
+    removed_by: str | None
+    removed_why: str | None
+
+
+def groups_of(client: str, namespace: str) -> tuple[str, ...]:
+    """Give the groups of a client that names none of its own: one of its name, and those that its ACL lets it join."""
+    return physical(namespace, client), physical(namespace, f"subscriber.{client}/*")
+
+
+def subscription_of(subscriptions: Iterable[Subscription], who: str) -> Subscription | None:
+    """Find the subscription of a consumer group, or of a client of the gateway; the newest version of several."""
+    return next((one for one in reversed([*subscriptions]) if one.is_read_by(who)), None)
+
+
+def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
+    """Check what somebody asks to add. Raises MalformedInput that names the field and the name that was meant."""
+    if not is_client_name(asked.client):
+        zh, en = "请用小写字母、数字、点和短横线", "use lower case letters, digits, dots and dashes"
+        raise MalformedInput("no_name", "client", f"“{asked.client}”不是客户端名:{zh}", f"{asked.client!r}: {en}")
+    refuse_reserved(asked.client, "client")
+    for field in ("owner", "contact", "version"):
+        _one_line(field, getattr(asked, field))
+    if not asked.topics:
+        raise MalformedInput("missing", "topic", "请用 --topic 指定主题", "name the topics that it reads: --topic")
+    for group in asked.groups:
+        _one_line("group", group)
+        if not group.rstrip("*"):
+            raise MalformedInput("no_name", "group", "“*”是所有消费组", "* would be every group: name its beginning")
+    if len(asked.groups) > GROUPS_MAX:
+        zh, en = f"最多 {GROUPS_MAX} 个消费组", f"at most {GROUPS_MAX} groups"
+        raise MalformedInput("too_many", "group", zh, f"{en}: name their common beginning with * at the end")
+    for wrong in check_subscription(asked, contract):
+        field = "topic" if wrong.code is CheckCode.SUBSCRIBED_TOPIC else "type"
+        raise MalformedInput(wrong.code.value, field, wrong.text.zh, wrong.text.en)
+    return asked
+
+
+def _one_line(field: str, text: str) -> None:
+    refuse_control(text, field)
+    if is_blank(text) or len(text) > TEXT_CHARS_MAX:
+        zh, en = f"{field} 须为 1 到 {TEXT_CHARS_MAX} 个字符", f"{field} takes 1 to {TEXT_CHARS_MAX} characters"
+        raise MalformedInput("length", field, zh, en)
+    if mask_text(text) != text:
+        zh, en = "不能写电话或密码:告警会显示它,请写团队的邮箱、群或值班表", "alerts show it: no phone, no secret"
+        raise MalformedInput("personal", field, f"{field}:{zh}", f"{field}: {en}; name a team's mailbox or channel")
+
+
+def check_subscription(one: Subscription, contract: Contract) -> Iterator[CheckResult]:
+    """Find what a subscription names that no topic of the contract gives it."""
+    public = contract.public()
+    for topic in one.topics:
+        if topic not in public:
+            private = Text("不是可订阅的主题", "is no topic to subscribe to")
+            yield _wrong(one, CheckCode.SUBSCRIBED_TOPIC, topic, private, public)
+    carried = {name for topic in one.topics if topic in public for name in contract.topics[topic].event_names}
+    for name in one.types:
+        if name not in EVENT_NAMES:
+            unknown = Text("不是事件类型", "is no type of event")
+            yield _wrong(one, CheckCode.SUBSCRIBED_TYPE, name, unknown, EVENT_NAMES)
+        elif carried and name not in carried:
+            where = ", ".join(topic for topic in public if name in contract.topics[topic].event_names)
+            elsewhere = Text(f"不在所订阅的主题里,而在 {where}", f"is on none of its topics, but on {where}")
+            yield _wrong(one, CheckCode.SUBSCRIBED_TYPE, name, elsewhere)
+
+
+def _wrong(one: Subscription, code: CheckCode, name: str, what: Text, known: Sequence[str] = ()) -> CheckResult:
+    meant = nearest(name, known)
+    zh, en = (f",是否指 {meant}?", f"; did you mean {meant}?") if meant else ("", "")
+    return CheckResult(
+        code=code,
+        about=one.client,
+        severity=Severity.P2,
+        text=Text(
+            f"{one.client} 订阅的 {name} {what.zh}{zh}", f"{one.client} subscribes to {name}, which {what.en}{en}"
+        ),
+        evidence=(f"{one.owner}, {one.contact}",),
+        nearest=meant,
+        mend=f"ticketbus subscription remove {one.client} --version {one.version} --why …",
+    )
