@@ -15,6 +15,7 @@ from bus.alerts.rules.programs import no_worker
 from bus.alerts.rules.registry import REGISTRY_RULES
 from bus.alerts.rules.relay import RELAY_STUCK
 from bus.alerts.rules.reported import REPORTED
+from bus.alerts.rules.rollouts import ROLLED_BACK
 from bus.alerts.rules.silent_sources import SOURCE_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
@@ -31,6 +32,7 @@ _ALL: Final = (
     DEAD_LETTERS,
     REDRIVE_STOPPED,
     *TARGETS,
+    ROLLED_BACK,
     stage_stopped(HANDLERS),
     *DISK_RULES,
     TOPIC_MISMATCH,

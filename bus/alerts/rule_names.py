@@ -40,5 +40,6 @@ class RuleName(StrEnum):
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
     LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
+    ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager

@@ -71,7 +71,7 @@ def remove(
 
 def _line(one: "ConsumerStatus", now: datetime) -> str:
     from bus.consistency.consumer_text import WORDS, age_text, evidence
-    from bus.consistency.topic_mismatch import shown
+    from bus.consistency.shown_names import shown
 
     word, figures, age = WORDS[one.verdict], evidence(one), age_text(one.oldest_at, now)
     oldest = f"  最早 oldest {age}" if age else ""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
-from bus.consistency.topic_mismatch import shown
+from bus.consistency.shown_names import shown
 from bus.domain.text import Text
 
 UNWATCHED_AFTER: Final = timedelta(minutes=1)  # six rounds

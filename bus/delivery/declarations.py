@@ -18,11 +18,12 @@ log = structlog.get_logger()
 
 # By the database's clock: those of the workers may differ.
 _DECLARE = """
-INSERT INTO delivery_targets AS t (target, host, events, fetched)
-SELECT target, host, string_to_array(events, ' '), fetched
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[]) AS w (target, host, events, fetched) ORDER BY target
+INSERT INTO delivery_targets AS t (target, host, events, fetched, canary_of)
+SELECT target, host, string_to_array(events, ' '), fetched, canary_of
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[])
+    AS w (target, host, events, fetched, canary_of) ORDER BY target
 ON CONFLICT (target) DO UPDATE SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host,
-    events = excluded.events, fetched = excluded.fetched"""
+    events = excluded.events, fetched = excluded.fetched, canary_of = excluded.canary_of"""
 _UNDECLARE = """
 UPDATE delivery_targets SET undeclared_at = declared_at
 WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
@@ -33,12 +34,13 @@ WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
 class DeclaredTarget:
     """What a targets file says of a target that others are to know: its host, and the events that it takes.
 
-    `fetched`: engineers' apps fetch from it; all others are called.
+    `fetched`: engineers' apps fetch from it; all others are called. `canary_of`: the target whose new version it is.
     """
 
     host: str = ""
     events: Sequence[str] = EVENT_NAMES
     fetched: bool = False
+    canary_of: str = ""
 
     @property
     def types(self) -> Sequence[str]:
@@ -64,10 +66,10 @@ async def keep_declared(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> No
 
 async def declare(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> None:
     """Record that a live worker's file names these targets, their hosts and events. Raises StoreUnavailable."""
-    hosts, events = [one.host for one in targets.values()], [" ".join(one.types) for one in targets.values()]
+    rows = [(one.host, " ".join(one.types), one.fetched, one.canary_of) for one in targets.values()]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 4
     async with connected(pool) as connection:
-        fetched = [one.fetched for one in targets.values()]
-        await connection.execute(_DECLARE, ([*targets], hosts, events, fetched))
+        await connection.execute(_DECLARE, ([*targets], *columns))
 
 
 async def mark_undeclared(pool: Pool, targets: Sequence[str]) -> None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.delivery import queue
+from bus.delivery.rollout import Rollout, RolloutState
+from bus.delivery.rollout_split import split
+from bus.delivery.rollout_store import latest_rollouts
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
@@ -48,13 +51,37 @@ class EnqueueHandler:
 
         Raises VersionMissing for a version that is neither on the log nor in PostgreSQL.
         """
+        events = await self._complete(connection, await self.events.read(records))
+        rollouts = {one.target: one for one in await self._rollouts(connection)} if events else {}
         some = [
             queue.NewDelivery(target=target, ticket_id=one.ticket_id, version=one.version)
-            for one in await self._complete(connection, await self.events.read(records))
+            for one in events
             for target in self.config.wants(one)
+            if target not in rollouts
         ]
+        for target in sorted(rollouts):
+            rollout = rollouts[target]
+            both = {target: self.config.targets[target].events}
+            both[rollout.canary] = self.config.targets.get(rollout.canary, self.config.targets[target]).events
+            some += await split(connection, rollout, events, both)
         if some:
             await queue.add(connection, some, self.now())
+
+    async def _rollouts(self, connection: Connection) -> list[Rollout]:
+        """Give the rollouts of this file's targets.
+
+        A worker whose file does not name the new version yet keeps to one that runs all the same; one that is over
+        counts while the new version is still named as such.
+        """
+        return [
+            one
+            for one in await latest_rollouts(connection)
+            if one.target in self.config.targets
+            and (
+                self.config.canaries.get(one.canary) == one.target
+                or (one.state is RolloutState.RUNNING and one.canary not in self.config.targets)
+            )
+        ]
 
     async def _complete(self, connection: Connection, read: Sequence[tuple[Record, Recorded]]) -> Sequence[Recorded]:
         """Give the events with those that the log left out, each ticket's in order."""

@@ -19,6 +19,12 @@ _HOLD = "UPDATE delivery_targets SET paused = %s, by_hand = false WHERE target =
 _PAUSE = "UPDATE delivery_targets SET paused = %s, by_hand = true WHERE target = %s"
 _UNDECLARED = """
 SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
+# A new version whose rollout is over is no longer to have what waits for it, whatever the targets file says.
+_DROPPED = """
+SELECT undeclared_at IS NOT NULL OR coalesce((
+    SELECT r.state IN ('aborted', 'rolled_back') FROM rollouts r WHERE r.canary = t.target
+    ORDER BY r.number DESC LIMIT 1), false)
+FROM delivery_targets t WHERE target = %s FOR UPDATE OF t"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
 UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false,
@@ -85,12 +91,14 @@ async def check_known(connection: Connection, target: str) -> None:
 
 
 async def check_undeclared(connection: Connection, target: str) -> None:
-    """Raise StillDeclared for a target that is declared, NoSuchTarget for one that never was; it is locked."""
-    query = _UNDECLARED + " FOR UPDATE"
-    row = await (await connection.execute(query.encode(), ([target],))).fetchone()
+    """Raise StillDeclared for a target that is declared, NoSuchTarget for one that never was; it is locked.
+
+    The new version of a rollout that was aborted counts as undeclared.
+    """
+    row = await (await connection.execute(_DROPPED, (target,))).fetchone()
     if row is None:
         raise NoSuchTarget(target, await _targets(connection))
-    if row[1] is None:
+    if not row[0]:
         raise StillDeclared(target)
 
 

@@ -69,6 +69,8 @@ class BreakerPolicy(FileModel):
 class TargetConfig(AdapterEntry):
     """One target. `deadline` counts from a row's first attempt; `options` are its adapter's own.
 
+    `canary_of`: the target whose new version it is; it gets what a rollout gives it, and nothing else.
+
     `host`: that it lives on, as its watch names it; while a disk there is at its floor nothing is delivered.
 
     `discard`: kinds of failure after which an event is discarded, not kept as a dead letter. "all" is allowed for
@@ -76,6 +78,7 @@ class TargetConfig(AdapterEntry):
     """
 
     events: Events
+    canary_of: str = ""
     host: str = ""
     concurrency: int = Field(4, ge=1, le=64)
     rate_per_s: float = Field(50, gt=0, le=10_000, allow_inf_nan=False)
@@ -124,12 +127,37 @@ class TargetsConfig(FileModel):
 
     targets: Mapping[SystemName, TargetConfig]
 
+    @model_validator(mode="after")
+    def _canaries_take_all(self) -> Self:
+        """Hold new versions to what the old ones take: an event that one leaves out would be lost by a roll-back."""
+        for name, config in self.targets.items():
+            if not config.canary_of:
+                continue
+            old = self.targets.get(config.canary_of)
+            if old is None or old.canary_of or config.canary_of == name:
+                close = nearest(config.canary_of, [one for one in self.targets if one != name])
+                meant = f"; did you mean {close!r}?" if close else ""
+                raise ValueError(f"{name}: canary_of names {config.canary_of!r}, which is no target of its own{meant}")
+            if missing := sorted({*old.events} - {*config.events}):
+                raise ValueError(
+                    f"{name} does not take {', '.join(missing)}, which {config.canary_of} does: while it "
+                    "is its canary it takes them, too"
+                )
+        return self
+
+    @property
+    def canaries(self) -> Mapping[str, str]:
+        """Give of each new version the target whose it is."""
+        return {name: config.canary_of for name, config in self.targets.items() if config.canary_of}
+
     def wants(self, recorded: Recorded) -> tuple[str, ...]:
-        """Name the targets of an event; imported history has none. Pure."""
+        """Name the targets of an event; imported history has none, and new versions wait for a rollout. Pure."""
         if recorded.historic:
             return ()
         name = type(recorded.event).__name__
-        return tuple(target for target, config in self.targets.items() if name in config.events)
+        return tuple(
+            target for target, config in self.targets.items() if name in config.events and not config.canary_of
+        )
 
 
 def load_targets_config(path: Path, adapters: Adapters) -> TargetsConfig:

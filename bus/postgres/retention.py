@@ -70,6 +70,12 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     "subscriptions": RowLifetime(
         days=400, since="removed_at", of="removed_at IS NOT NULL", what="subscriptions that were removed"
     ),
+    "rollouts": RowLifetime(
+        days=400,
+        since="ended_at",
+        of="state IN ('aborted', 'rolled_back')",
+        what="rollouts that were taken back, as they went",
+    ),
     "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
     "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
     "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),

@@ -51,6 +51,8 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
         adapter = TARGETS[target.adapter]
         if not isinstance(adapter, PushAdapter):
             continue
+        if target.canary_of:
+            faults.append(f"targets.{name}.canary_of: apps come for their pushes themselves, in one version")
         if pushed:
             faults.append(f"targets.{name}: {pushed} is the {adapter.name} already, and there is one")
         unused = sorted(adapter.unused & target.model_fields_set)

@@ -1,4 +1,4 @@
-"""Watches who reads which topic, every ten seconds, by one worker: undeclared topics, readers, verdicts on consumers."""
+"""Watches who reads which topic, every ten seconds, by one worker: undeclared topics, readers, their verdicts."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ from bus.consistency.consumer_round import judge_consumers
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.mismatch_store import ROUND_EVERY, note_mismatches, take_turn
+from bus.consistency.shown_names import shown
 from bus.consistency.subscription_store import see_readers
-from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, TopicMismatch, allowed_topics, mismatches, shown
+from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, TopicMismatch, allowed_topics, mismatches
 from bus.consistency.topic_readers import TopicReader, group_readers
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
 from bus.intake.dispatch import utc_now

@@ -33,6 +33,7 @@ from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.registry_watch import watch_registry
+from bus.programs.rollouts import watch_rollouts
 from bus.programs.sources import sources
 from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
 from bus.programs.topic_watch import TopicWatch
@@ -133,10 +134,11 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if DELIVERY in names:
         fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
         declared = {
-            name: DeclaredTarget(host=one.host, events=one.events, fetched=name in fetched)
+            name: DeclaredTarget(host=one.host, events=one.events, fetched=name in fetched, canary_of=one.canary_of)
             for name, one in targets.targets.items()
         }
         tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
+        tasks["rollouts"] = lambda: unless(stopping, watch_rollouts(core.pool, core.codec.encode_record, utc_now))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
         certificates = certificate_files(core.settings, targets)
         tasks["certificates"] = lambda: unless(stopping, watch_certificates(core.pool, gethostname(), certificates))

@@ -12,7 +12,7 @@ from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_text import age_text, evidence, named
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
-from bus.consistency.topic_mismatch import shown
+from bus.consistency.shown_names import shown
 from bus.domain.text import Text
 
 AT_ONCE: Final = timedelta(hours=4)
