@@ -61,8 +61,11 @@ coalesce(r.unsent, (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.
 _READ = f"""
 SELECT {_COLUMNS} FROM redrives r
 WHERE %(id)s::bigint IS NULL OR r.id = %(id)s ORDER BY r.id DESC LIMIT {LIST_MAX}"""  # noqa: S608 - no part of it is input
-# One worker at a time takes a step; the rate goes by one clock, the database's.
-_TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running' FOR UPDATE OF r"  # noqa: S608 - no part of it is input
+# Locks are taken in one order by all: a redrive's own, letters, targets, the heads of queues, rows of redrives. The
+# first lets one worker at a time take a step; its row is written by whoever settles a delivery that it sent.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('ticketbus redrive ' || %s, 0))"
+_TAKE = f"SELECT {_COLUMNS} FROM redrives r WHERE r.id = %s AND r.state = 'running'"  # noqa: S608 - no part of it is input
+# The rate goes by one clock, the database's.
 _TOKENS = """
 SELECT allowance, coalesce(abs(extract(epoch FROM clock_timestamp() - released_at)::float8), 0)
 FROM redrives WHERE id = %s"""
@@ -84,6 +87,7 @@ _END = """
 UPDATE redrives r SET state = %s, ended_at = %s, ended_why = %s, by_hand = %s,
     unsent = (SELECT count(*) FROM letters l WHERE l.redrive = r.id AND l.state = 'open')
 WHERE id = %s AND state IN ('frozen', 'running')"""
+_LOCK_LEFT = "SELECT FROM letters WHERE redrive = %s AND state = 'open' ORDER BY id FOR UPDATE"
 _FREE = "UPDATE letters SET redrive = NULL WHERE redrive = %s AND state = 'open'"
 
 
@@ -235,6 +239,7 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
     A step is one transaction, so that a letter is sent once, also across crashes. Raises StoreUnavailable.
     """
     async with connected(pool) as connection:
+        await connection.execute(_ALONE, (number,))
         async with connection.cursor(row_factory=class_row(Redrive)) as cursor:
             redrive = await (await cursor.execute(_TAKE, (number,))).fetchone()
         if redrive is None:
@@ -269,6 +274,8 @@ async def end(
     connection: Connection, number: int, *, done: bool, why: str, now: datetime, by_hand: bool = False
 ) -> bool:
     """Close a redrive: nothing more of it is sent. False when it was over. `by_hand`: a person stops it."""
+    await connection.execute(_ALONE, (number,))
+    await connection.execute(_LOCK_LEFT, (number,))
     ended = await connection.execute(_END, ("done" if done else "stopped", now, why, by_hand, number))
     await connection.execute(_FREE, (number,))
     return ended.rowcount > 0

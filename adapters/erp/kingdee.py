@@ -249,9 +249,12 @@ class Kingdee:
         if not isinstance(answer, KingdeeAnswer) or answer.ok or (answer.short and service in _COUNTED):
             return answer
         named = f" ({', '.join(answer.fields)})" if answer.fields else ""
-        failure = _SessionLost if answer.lost else DeliveryFailed
+        kind = kind_of(answer.code, changes=changes)
+        # No rule of business refuses a question: words that nobody knows may be those of a lost session.
+        maybe_lost = service == wire.QUERY and kind is FailureKind.REJECTED
+        failure = _SessionLost if answer.lost or maybe_lost else DeliveryFailed
         raise failure(
-            kind_of(answer.code, changes=changes),
+            kind,
             f"{_LOGIN_PAGE} at {service}" if answer.page else f"{_REFUSED} at {service}{named}",
             status=200,
             code=str(answer.code) if answer.code >= 0 else "",

@@ -23,6 +23,7 @@ class KingdeeFault(StrEnum):
     EXCEPTION = "200 with an exception of its own as text, no JSON"
     SESSION_LOST = "200, the session is lost"
     SESSION_WORDS = "200, the session is lost: in words, without a code"
+    SESSION_FOREIGN = "200, the session is lost: in words of another language, without a code"
     SESSION_TEXT = "200, the session is lost: a text with N001, no JSON"
     LOGIN_PAGE = "200 with the page where people log in"
     LOGIN_PAGE_AFTER = "200 with the page where people log in, after the effect"
@@ -55,6 +56,7 @@ SAYS: Final[Mapping[KingdeeFault, Failed]] = {
     KingdeeFault.BROKE: Failed(4, "未将对象引用设置到对象的实例"),
     KingdeeFault.SESSION_LOST: Failed(1, "会话信息已丢失,请重新登录"),
     KingdeeFault.SESSION_WORDS: Failed(0, "会话信息已丢失,请重新登录"),
+    KingdeeFault.SESSION_FOREIGN: Failed(0, "Phiên làm việc đã hết hạn"),
     KingdeeFault.IN_USE: Failed(11, "网络控制:用户 Administrator 正在修改此单据,请稍后再试"),
     KingdeeFault.THROTTLED: Failed(14, "调用次数超出限制"),
     KingdeeFault.DISK_FULL: Failed(6, "数据库“AIS2026”的事务日志已满,磁盘空间不足"),

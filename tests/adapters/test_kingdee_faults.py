@@ -48,6 +48,7 @@ AT_CHANGES = {
     KingdeeFault.SESSION_LOST: FailureKind.UNAUTHORIZED,
     KingdeeFault.SESSION_WORDS: FailureKind.UNAUTHORIZED,
     KingdeeFault.SESSION_TEXT: FailureKind.UNAUTHORIZED,
+    KingdeeFault.SESSION_FOREIGN: FailureKind.REJECTED,
     KingdeeFault.LOGIN_PAGE: UNKNOWN,
     KingdeeFault.LOGIN_PAGE_AFTER: UNKNOWN,
     KingdeeFault.LOGIN_REDIRECT: UNAVAILABLE,
@@ -65,7 +66,7 @@ AT_CHANGES = {
 }
 AT_SAVE = AT_CHANGES | {KingdeeFault.LOGIN_PAGE_AFTER: None}  # the bill is looked for, and is there
 AT_QUESTIONS = {fault: UNAVAILABLE if kind is UNKNOWN else kind for fault, kind in AT_CHANGES.items()}
-AT_LOGIN = AT_QUESTIONS | {KingdeeFault.REFUSED: FailureKind.UNAUTHORIZED}
+AT_LOGIN = AT_QUESTIONS | dict.fromkeys((KingdeeFault.REFUSED, KingdeeFault.SESSION_FOREIGN), FailureKind.UNAUTHORIZED)
 HANGING = {KingdeeFault.SLOW, KingdeeFault.HANG, KingdeeFault.HANG_AFTER}
 # At these the step may be done already when the failure is told.
 DONE_NEVERTHELESS = {

@@ -36,7 +36,21 @@ async def test_kingdee_session_lost_in_the_middle_in_any_shape_is_renewed_within
     assert erp.books.effects(bill_number(asked.key)) == ONCE
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+async def test_kingdee_session_lost_in_words_that_nobody_knows_is_renewed_at_a_question_and_no_rule_at_a_change() -> (
+    None
+):
+    erp, asked = stand_in(), call()
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(KingdeeFault.SESSION_FOREIGN, times=1, only=(QUERY,))
+        assert await target.confirm(asked) is None
+        assert erp.calls.count(LOGIN) == 2
+        erp.fail(KingdeeFault.SESSION_FOREIGN, times=1, only=(SAVE,))
+        with pytest.raises(DeliveryFailed) as failed:
+            await target.send(asked)
+    assert (failed.value.kind, erp.calls.count(LOGIN)) == (FailureKind.REJECTED, 2)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, KingdeeFault.SESSION_FOREIGN])
 async def test_kingdee_session_lost_again_after_its_renewal_is_renewed_no_second_time_in_a_call(
     shape: KingdeeFault,
 ) -> None:

@@ -166,6 +166,7 @@ async def test_kingdee_simulator_sessions_end_by_idling_and_by_a_restart_and_the
 CODES = {
     KingdeeFault.SESSION_LOST: 1,
     KingdeeFault.SESSION_WORDS: 0,
+    KingdeeFault.SESSION_FOREIGN: 0,
     KingdeeFault.IN_USE: 11,
     KingdeeFault.BROKE: 4,
     KingdeeFault.DISK_FULL: 6,

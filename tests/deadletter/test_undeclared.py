@@ -13,7 +13,7 @@ from bus.delivery import declarations, target_state, undeclared
 from bus.delivery.declarations import DeclaredTarget
 from bus.delivery.status import target_statuses
 from bus.delivery.target_state import NoSuchTarget, NotDeclared, StillDeclared
-from bus.postgres.pool import in_transaction
+from bus.postgres.pool import connected, in_transaction
 from deadletter import redrive_store
 from deadletter.redrive_policy import End, RedriveLimits, Release
 from deadletter.redrive_store import DeadLetterQuery, begin, freeze
@@ -170,6 +170,30 @@ async def test_undeclared_target_stops_a_redrive_under_way_and_its_letters_are_f
     redrive = await in_transaction(pool, redrive_store.read, frozen.id)
     assert (redrive.state, redrive.ended_why, redrive.released, redrive.left) == ("stopped", ended.why, 1, 3)
     assert await delivery_queue.rows("SELECT count(*) FROM letters WHERE state = 'open' AND redrive IS NULL") == [(3,)]
+
+
+async def test_undeclared_queue_is_let_go_while_a_redrive_of_it_takes_a_step_and_neither_waits_for_the_other(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await rejecting(delivery_queue, *((f"R{number}", 1) for number in range(4)), parked=4)
+    pool, limits = delivery_queue.pool, RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=1000)
+    frozen = await in_transaction(pool, freeze, DeadLetterQuery(target=ERP), limits, DECISION, ENCODE)
+    await in_transaction(pool, begin, frozen.id)
+    assert await redrive_store.step(pool, frozen.id, utc_now(), ENCODE) == Release(count=1)
+    await undeclare(pool, ERP, CRM)
+
+    async def waits() -> bool:
+        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await delivery_queue.rows(query))
+
+    async with connected(pool) as connection:
+        await connection.execute("SELECT FROM letters WHERE state = 'open' ORDER BY id FOR UPDATE")
+        step = asyncio.create_task(redrive_store.step(pool, frozen.id, utc_now(), ENCODE))
+        await eventually(waits, what="the step waits for the letters")
+        gone = await discard_queue(connection, ERP, DECISION, ENCODE)
+    assert (gone.discarded, gone.letters) == (4, 3)
+    await step
+    assert await delivery_queue.rows("SELECT released, failed FROM redrives") == [(1, 1)]
 
 
 @pytest.mark.parametrize("moves", [True, False])
