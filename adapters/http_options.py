@@ -17,7 +17,10 @@ from adapters.outbound_http import Egress, HttpUrl, public_trust
 from bus.config_file import ConfigFileInvalid, VariableName
 from bus.domain.text import Text
 
-_NO_CERTIFICATE: Final = "holds no certificate in PEM; `openssl pkcs12 -in FILE -nodes` makes PEM of a .p12 or .pfx"
+_NO_CERTIFICATE: Final = Text(
+    "不是 PEM 证书;.p12 或 .pfx 文件可用 openssl pkcs12 -in 文件 -nodes 转换",
+    "holds no certificate in PEM; `openssl pkcs12 -in FILE -nodes` makes PEM of a .p12 or .pfx",
+)
 
 
 def _absolute(path: Path) -> Path:
@@ -84,7 +87,7 @@ class HttpOptions(Options):
         try:
             context.load_cert_chain(path, self.client_key, password=lambda: password)
         except ssl.SSLError as error:  # such as a key that is too short
-            raise ConfigFileInvalid(f"{where}: OpenSSL does not take it: {error.reason}") from None
+            raise _not_taken(where, error) from None
 
     def _proxy(self, secrets: EnvironmentSecrets, trust: ssl.SSLContext | None) -> httpx2.Proxy | None:
         if self.proxy is None:
@@ -108,44 +111,56 @@ def trust_in(path: Path, where: str, now: datetime) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(path))
     except ssl.SSLError as error:
-        raise ConfigFileInvalid(f"{where}: OpenSSL does not take it: {error.reason}") from None
+        raise _not_taken(where, error) from None
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an authority in between, or the server's own, is enough
     return context
+
+
+def _unusable(where: str, zh: str, en: str) -> ConfigFileInvalid:
+    return ConfigFileInvalid(f"{where}: {Text(zh, en)}")
+
+
+def _not_taken(where: str, error: ssl.SSLError) -> ConfigFileInvalid:
+    return _unusable(where, f"OpenSSL 不接受:{error.reason}", f"OpenSSL does not take it: {error.reason}")
 
 
 def _content(path: Path, where: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigFileInvalid(f"{where}: {path} cannot be read: {error.strerror}") from None
+        why = error.strerror
+        raise _unusable(where, f"无法读取文件 {path}:{why}", f"{path} cannot be read: {why}") from None
 
 
 def _certificates(path: Path, where: str) -> Sequence[Certificate]:
     try:
         return load_pem_x509_certificates(_content(path, where))
     except ValueError:
-        raise ConfigFileInvalid(f"{where}: {path} {_NO_CERTIFICATE}") from None
+        raise _unusable(where, f"{path} {_NO_CERTIFICATE.zh}", f"{path} {_NO_CERTIFICATE.en}") from None
 
 
 def _check_validity(certificates: Sequence[Certificate], where: str, now: datetime) -> None:
     """See that one of them is valid now: beside a new authority its old one may still stand."""
     begun = [one for one in certificates if one.not_valid_before_utc <= now]
     if not begun:
-        first = min(one.not_valid_before_utc for one in certificates)
-        raise ConfigFileInvalid(f"{where}: its certificate is not valid before {first.isoformat()}")
+        first = min(one.not_valid_before_utc for one in certificates).isoformat()
+        raise _unusable(where, f"证书 {first} 起才有效", f"its certificate is not valid before {first}")
     last = max(one.not_valid_after_utc for one in begun)
     if last < now:
-        raise ConfigFileInvalid(f"{where}: its certificate has expired on {last.isoformat()}")
+        at = last.isoformat()
+        raise _unusable(where, f"证书已于 {at} 过期", f"its certificate has expired on {at}")
 
 
 def _check_key(certificate: Certificate, content: bytes, password: str, where: str) -> None:
     try:
         key = serialization.load_pem_private_key(content, password.encode() or None)
     except TypeError:
-        needs = "has no password" if password else "is encrypted: name its password in client_key_password"
-        raise ConfigFileInvalid(f"{where}: the key {needs}") from None
+        if password:
+            raise _unusable(where, "私钥没有密码,请删除 client_key_password", "the key has no password") from None
+        en = "the key is encrypted: name its password in client_key_password"
+        raise _unusable(where, "私钥已加密,请在 client_key_password 写明其密码的环境变量", en) from None
     except (ValueError, UnsupportedAlgorithm):
-        also = ", or its password is another one" if password else ""
-        raise ConfigFileInvalid(f"{where}: holds no private key in PEM{also}") from None
+        zh, en = ",或密码不对" if password else "", ", or its password is another one" if password else ""
+        raise _unusable(where, f"不是 PEM 私钥{zh}", f"holds no private key in PEM{en}") from None
     if key.public_key() != certificate.public_key():
-        raise ConfigFileInvalid(f"{where}: the key is not that of the client certificate")
+        raise _unusable(where, "私钥与客户端证书不匹配", "the key is not that of the client certificate")

@@ -134,7 +134,8 @@ def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> S
     """Read the secret that a target names. Raises ConfigFileInvalid: the variable, and `where` it is asked for."""
     value = environment.get(variable, "").strip()
     if not value:
-        raise ConfigFileInvalid(f"{where}: the environment variable {variable} is not set")
+        absent = Text(f"环境变量 {variable} 没有设置", f"the environment variable {variable} is not set")
+        raise ConfigFileInvalid(f"{where}: {absent}")
     return SecretStr(value)
 
 

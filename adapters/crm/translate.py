@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from adapters.crm.signature import ID
 from adapters.crm.type_names import close_type, meant_type, speaks_of_ticket
-from adapters.crm.wire import TYPES, About, CrmEnvelope, part_of, spelled, unknown_fields
+from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
@@ -19,7 +19,7 @@ from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
-from bus.wire.json_body import NAME_CHARS_SHOWN, joined, read_object
+from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_nul, read_object, refuse_unstorable
 from schemas.messages import RequestReceived
 
 IGNORED_SHOWN_MAX: Final = 20
@@ -40,9 +40,12 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
     JSON path into the body, and Ignored for a type that asks for nothing here.
     """
-    raw = read_object(received.body, "$")
+    raw = read_object(received.body, "$", storable=False)
     model = _model(raw, ignore_types)
     envelope = _read(CrmEnvelope, raw, "$")
+    if may_hold_nul(received.body):
+        known = known_fields(CrmEnvelope, raw) | {"data": known_fields(model, envelope.data)}
+        refuse_unstorable(known, "$")
     about: About = _read(model, envelope.data, "$.data")
     command = within_limits(about.command(), "$.data")
     unknown = [*unknown_fields(CrmEnvelope, raw, "$"), *unknown_fields(model, envelope.data, "$.data")]

@@ -215,6 +215,15 @@ def unknown_fields(model: type[BaseModel], raw: Mapping[str, Any], path: str) ->
             yield from unknown_fields(part, inner, where)
 
 
+def known_fields(model: type[BaseModel], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a body without the fields that a model does not know, those of its parts neither. Pure."""
+    return {
+        name: known_fields(part, inner) if isinstance(inner, Mapping) and (part := part_of(model, name)) else inner
+        for name, inner in raw.items()
+        if name in model.model_fields
+    }
+
+
 def part_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     """Give the model of a nested part; every part is required or has a default, so its annotation is the class."""
     inner = model.model_fields[name].annotation

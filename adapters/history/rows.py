@@ -151,6 +151,13 @@ def _fault(raw: bytes, values: list[str], header: tuple[str, ...], text: _Text) 
         return MalformedInput("not_utf8" if text.encoding == "utf-8" else "wrong_encoding", "row", *_words(why))
     if "\0" in "".join(values):
         return MalformedInput("nul", "row", "含有 NUL 字符,请清除", "the row holds a NUL character; remove it")
+    for name, cell in zip(header, values, strict=True):
+        if "\u202e" in cell:
+            zh, en = (
+                "含控制字符 U+202E,会颠倒文字方向,请清除",
+                "holds the control character U+202E, which turns it around",
+            )
+            return MalformedInput("control_character", name, f"“{name}”{zh}", f"{name} {en}; remove it")
     if trimmed(values[0]) == header[0] and tuple(map(trimmed, values)) == header:
         return MalformedInput("header_again", "row", "表头在文件中再次出现", "the header stands here once more")
     return None

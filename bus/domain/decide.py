@@ -243,7 +243,7 @@ def _parts_wait_over(ticket: Ticket, reason: str) -> tuple[Event, ...]:
 def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket) -> tuple[Event, ...]:
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
-            check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos)
+            check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos, field="uri")
             check_sha256(sha256)
             digest = sha256.lower() or file_of(uri) or ""
             return (EvidenceAdded(kind=kind, uri=uri, sha256=digest, caption=caption),)
@@ -269,7 +269,7 @@ def _closing(
         case Resolve(photos=photos, summary=summary, root_cause=root_cause):
             if root_cause not in rules.root_causes and "root_cause" not in request.waives:
                 raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
-            check_photos(photos, ticket.photos)
+            check_photos(photos, ticket.photos, field="photos")
             return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
         case RequestClosure(note=note):
             if ticket.closure_requested:

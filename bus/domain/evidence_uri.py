@@ -24,6 +24,8 @@ _WEB = frozenset({"http", "https"})
 _NAMES = ("localhost", "metadata.google.internal", "metadata.goog")
 _METADATA = frozenset(map(ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254")))
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# Parameters of links that somebody signed: of S3, Google, OSS, COS, OBS and Azure. Whoever has the link has the object.
+_SIGNED = re.compile(r"[?&#;](?:[a-z0-9-]*signature|[a-z0-9-]*security-?token|x-[a-z]+-credential|sig|access_token)=")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _MAX = 2**32 - 1
 
@@ -43,6 +45,11 @@ def may_be_followed(uri: str) -> bool:
         return False
     authority = re.split(r"[/?#]", rest.removeprefix("//"), maxsplit=1)[0]
     return _is_written_well(authority) and (scheme not in _WEB or _is_elsewhere(_host(rest)))
+
+
+def is_signed(uri: str) -> bool:
+    """Say whether an address holds a signature or a token: it is a secret, and dead after a while."""
+    return _SIGNED.search(unquote(uri).lower()) is not None
 
 
 def file_of(uri: str) -> str | None:

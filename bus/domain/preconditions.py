@@ -7,7 +7,7 @@ from bus.domain import refusals
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.departments import is_department
 from bus.domain.events import Event, ReportJoined
-from bus.domain.evidence_uri import may_be_followed
+from bus.domain.evidence_uri import is_signed, may_be_followed
 from bus.domain.no_key import is_no_key
 from bus.domain.personal import personal_fields
 from bus.domain.rules import Rules
@@ -87,13 +87,18 @@ def check_sha256(text: str) -> None:
         raise refusals.not_a_sha256("sha256")
 
 
-def check_photos(uris: Sequence[str], known: Collection[str] = ()) -> None:
-    """Keep a ticket's list of photos within what one event can carry; addresses `known` were taken before."""
+def check_photos(uris: Sequence[str], known: Collection[str] = (), *, field: str) -> None:
+    """Keep a ticket's list of photos within what one event can carry; addresses `known` were taken before.
+
+    `field` of the command has the addresses.
+    """
     if len(uris) > PHOTOS_MAX:
         raise refusals.out_of_range("photos", f"最多 {PHOTOS_MAX} 张照片", f"at most {PHOTOS_MAX} photos")
     if any(len(uri) > URI_CHARS_MAX for uri in uris):
         raise refusals.out_of_range(
-            "uri", f"链接最长 {URI_CHARS_MAX} 字", f"a URI has at most {URI_CHARS_MAX} characters"
+            field, f"链接最长 {URI_CHARS_MAX} 字", f"a URI has at most {URI_CHARS_MAX} characters"
         )
     if any(uri not in known and not may_be_followed(uri) for uri in uris):
-        raise refusals.not_an_address("uri")
+        raise refusals.not_an_address(field)
+    if any(uri not in known and is_signed(uri) for uri in uris):
+        raise refusals.signed_address(field)

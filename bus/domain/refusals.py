@@ -88,6 +88,17 @@ def not_an_address(field: str) -> CommandRefused:
     )
 
 
+def signed_address(field: str) -> CommandRefused:
+    """Refuse an address that holds a signature: events are kept for good, and whoever reads it may fetch the object."""
+    return CommandRefused(
+        "signed_address",
+        field,
+        "证据地址含签名或令牌,会过期,也不应写入事件:请给出不含签名的地址(如 s3://桶/对象),或先上传 (POST /v1/files)",
+        "an address of evidence holds a signature or a token, which ends and belongs into no event: give the address "
+        "without it (such as s3://bucket/key), or upload the file first (POST /v1/files)",
+    )
+
+
 def no_such_file(field: str, uri: str) -> CommandRefused:
     """Refuse evidence that names a file of our store which is not there."""
     return CommandRefused(

@@ -27,10 +27,11 @@ _OTHERS = re.compile(
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-def read_object(body: bytes, root: str = "") -> dict[str, Any]:
+def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[str, Any]:
     """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
 
-    Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one.
+    Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one. Without
+    `storable` a NUL is let through: the caller refuses it in the fields that it reads.
     """
     whole = root or WHOLE
     body = body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1
@@ -52,9 +53,14 @@ def read_object(body: bytes, root: str = "") -> dict[str, Any]:
         raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
     if _may_have_equal_keys(body, parsed):
         _refuse_equal_keys(body, root)
-    if b"\\u0000" in body:  # a NUL comes in no other way: raw ones are no JSON
+    if storable and may_hold_nul(body):
         refuse_unstorable(parsed, root)
     return parsed
+
+
+def may_hold_nul(body: bytes) -> bool:
+    """Say whether a JSON text may hold a NUL; it comes in no other way, raw ones are no JSON. Pure."""
+    return b"\\u0000" in body
 
 
 def refuse_unstorable(value: object, path: str) -> None:

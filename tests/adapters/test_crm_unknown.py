@@ -133,6 +133,16 @@ def test_crm_unknown_unknown_fields_and_nulls_change_nothing_and_are_named() -> 
     assert plain.ignored == ()
 
 
+def test_crm_unknown_a_nul_in_a_field_that_nobody_reads_refuses_nothing_and_a_double_key_does() -> None:
+    added = CREATED | {"memo": {"a": ["\0"]}, "b\0": 1, "customer": {**CREATED["customer"], "vip": "\0"}}
+    adapter = CrmAdapter([SECRET])
+    (request,) = adapter.translate(delivered(adapter, body("ticket.created", added)))
+    assert request.command == translated("ticket.created", CREATED).command
+    assert request.ignored == ("$.data.customer.vip", "$.data.memo", "$.data.b\\x00")
+    twice = body("ticket.created", CREATED | {"memo": 1}).replace(b'"memo": 1', b'"memo": {"a": 1, "a": 2}')
+    assert (refusal(twice).code, refusal(twice).field) == ("repeated_key", "$.data.memo.a")
+
+
 @pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (2**63, "9223372036854775808")])
 def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
     assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text

@@ -226,7 +226,9 @@ def test_http_options_a_file_that_cannot_be_used_is_refused_by_target_and_field(
         with pytest.raises(ConfigFileInvalid) as refused:
             built("https://127.0.0.1:9", **options)
         text = str(refused.value)
-        assert re.search(rf"^targets.yaml: targets.crm.options.*{fault}", text), text
+        field, _, words = fault.partition(": ")
+        assert re.search(rf"^targets.yaml: targets.crm.options.*{field}.*{words}", text), text
+        assert re.search("[\u4e00-\u9fff].* / ", text), "Chinese first"
         assert not [secret for secret in ENVIRONMENT.values() if secret in text]
 
 

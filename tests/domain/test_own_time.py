@@ -48,8 +48,8 @@ def test_own_time_a_ticket_takes_so_many_photos_and_no_more() -> None:
 
 def test_own_time_an_address_has_a_length() -> None:
     long = "p" * (URI_CHARS_MAX + 1)
-    for command in (replace(PHOTO, uri=long), replace(RESOLVE, photos=(long,))):
-        given(*WORKING).when(command).then_refused("out_of_range", "uri")
+    for command, field in ((replace(PHOTO, uri=long), "uri"), (replace(RESOLVE, photos=(long,)), "photos")):
+        given(*WORKING).when(command).then_refused("out_of_range", field)
 
 
 def test_own_time_the_ticket_s_time_never_runs_backwards() -> None:

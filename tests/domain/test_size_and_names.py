@@ -90,10 +90,35 @@ def test_size_and_names_of_photos_that_were_taken_before_stop_nobody_from_resolv
     with monkeypatch.context() as before:
         before.setattr(preconditions, "may_be_followed", lambda _: True)
         story = given(*WORKING, photo)
-    story.when(replace(RESOLVE, photos=("minio://new/2.jpg",))).then_refused("not_an_address", "uri")
+    story.when(replace(RESOLVE, photos=("minio://new/2.jpg",))).then_refused("not_an_address", "photos")
     story.when(replace(RESOLVE, photos=("https://x/2.jpg",))).then(TicketResolved)
 
 
 @pytest.mark.parametrize("name", ["SN-1", "T99999999000123", "T20261122-00012", "13800000000", "TV-20261122-000001"])
 def test_size_and_names_of_other_forms_are_names(name: str) -> None:
     assert not is_ticket_number(name)
+
+
+SIGNED = """
+https://b.s3.amazonaws.com/1.jpg?X-Amz-Algorithm=A&X-Amz-Credential=AKIA%2F1&X-Amz-Signature=0f
+https://b.s3.amazonaws.com/1.jpg?AWSAccessKeyId=AKIA&Expires=1&Signature=x
+https://b.oss-cn-hangzhou.aliyuncs.com/1.jpg?OSSAccessKeyId=L&Expires=1&Signature=x
+https://b.oss-cn-hangzhou.aliyuncs.com/1.jpg?x-oss-signature=x
+https://b.cos.ap-guangzhou.myqcloud.com/1.jpg?q-sign-algorithm=sha1&q-signature=x&x-cos-security-token=y
+https://storage.googleapis.com/b/1.jpg?X-Goog-Signature=x
+https://a.blob.core.windows.net/b/1.jpg?sv=1&sig=x
+https://x/1.jpg?a=1&access%5Ftoken=x
+"""
+
+
+@pytest.mark.parametrize("uri", SIGNED.split())
+def test_size_and_names_evidence_holds_no_signature(uri: str) -> None:
+    given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then_refused("signed_address", "uri")
+    given(*WORKING).when(replace(RESOLVE, photos=(uri,))).then_refused("signed_address", "photos")
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://x/signature=1.jpg", "https://x/1.jpg?design=2&size=3", "s3://b/sig/1.jpg?v=2"]
+)
+def test_size_and_names_evidence_may_have_a_query(uri: str) -> None:
+    given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then(EvidenceAdded)

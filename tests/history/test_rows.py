@@ -64,6 +64,14 @@ def test_rows_a_header_that_comes_again_is_no_ticket() -> None:
     assert codes(b"1,2\n", b" a ,b\n", b"a,c\n") == ["", "header_again", ""]
 
 
+def test_rows_a_cell_that_is_turned_around_is_refused_by_its_column() -> None:
+    _, rows = read_rows([b"a,b\n", "1,\u202exyz\n".encode(), "2,\u200ex\u202c\n".encode()], PLAIN)
+    assert [(row.fault.code, row.fault.field) if row.fault else None for row in rows] == [
+        ("control_character", "b"),
+        None,
+    ]
+
+
 def test_rows_names_of_columns_are_trimmed() -> None:
     assert read_rows([b"\xef\xbb\xbf a ,\tb\n"], PLAIN)[0] == ("a", "b")
     assert read_rows(["\u202aa\u202c,\u200eb\n".encode()], PLAIN)[0] == ("a", "b")
