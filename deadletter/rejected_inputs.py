@@ -21,6 +21,7 @@ from deadletter.daily_cap import DailyCap
 from deadletter.dead_letter import NewDeadLetter, of_input
 from deadletter.records import Encode
 from deadletter.replay import kind_of_origin
+from deadletter.senders_words import without_senders_words
 
 _KEEP = """
 INSERT INTO refused_inputs
@@ -99,8 +100,14 @@ def _is_capped(one: RejectedInput) -> bool:
 
 
 def _stored(one: RejectedInput, sealed: bytes) -> RejectedInput:
-    """Give an input as it is stored: its body sealed, and phones masked where its sender's words are repeated."""
-    field, zh, en = map(mask_text, (one.field, one.detail_zh, one.detail_en))
+    """Give an input as it is stored: its body sealed, its reason without its sender's words, phones masked.
+
+    An import has left out its cells by itself: it knows the words of its map from them.
+    """
+    reasons = [one.detail_zh, one.detail_en]
+    if kind_of_origin(one.origin) != "import":
+        reasons = [without_senders_words(text, one.body) for text in reasons]
+    field, zh, en = map(mask_text, (one.field, *reasons))
     return replace(one, body=sealed, field=field, detail_zh=zh, detail_en=en)
 
 
