@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Final
 
 from adapters.adapter import ChannelAdapter, PushAdapter, SourceAdapter, TargetAdapter
-from adapters.channels import dingtalk_robot, log, mail, webhook, wecom_robot
+from adapters.channels import alertmanager, dingtalk_robot, log, mail, webhook, wecom_robot
 from adapters.crm import adapter as crm_source
 from adapters.crm import callback as crm_callback
 from adapters.engineer_app import options as engineer_app
@@ -26,7 +26,7 @@ TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
     found=_installed,
 )
 CHANNELS: Final = Adapters[ChannelAdapter[Any]](
-    (dingtalk_robot.ADAPTER, log.ADAPTER, mail.ADAPTER, webhook.ADAPTER, wecom_robot.ADAPTER),
+    (alertmanager.ADAPTER, dingtalk_robot.ADAPTER, log.ADAPTER, mail.ADAPTER, webhook.ADAPTER, wecom_robot.ADAPTER),
     kind=ChannelAdapter,
     group="ticketbus.channels",
     found=_installed,

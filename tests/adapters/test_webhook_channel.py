@@ -1,6 +1,5 @@
 """The signed webhook of alerts: proven by the receiver, judged by the answer's body, never too long, no secret out."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,40 +11,15 @@ from adapters.channels.webhook import BODY_BYTES_MAX, WebhookChannel, message_bo
 from adapters.crm import signature
 from bus.alerts.engine.alert_state import Flip
 from tests.adapters.alert_messages import message, notice, refusal
+from tests.adapters.http_receiver import OK, Receiver
 
 OLD, NEW = "whsec_" + "QUJD" * 12, "whsec_" + "REVG" * 12
-OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-
-
-class Receiver:
-    """Answers each request with `answer`, and keeps what came."""
-
-    def __init__(self) -> None:
-        self.answer = OK % (0, b"")
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        """Give its address, with a token in it."""
-        return f"http://127.0.0.1:{self.port}/hooks?token=abcd-efgh"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take one request."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
-        self.requests.append((headers, await reader.readexactly(int(headers["content-length"]))))
-        writer.write(self.answer)
-        await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[tuple[Receiver, WebhookChannel]]:
     """Give a receiver, and the channel to it."""
-    receiver = Receiver()
-    async with await asyncio.start_server(receiver.serve, "127.0.0.1", 0) as server:
-        receiver.port = server.sockets[0].getsockname()[1]
+    async with Receiver() as receiver:
         channel = WebhookChannel(receiver.url, [signature.secret(OLD), signature.secret(NEW)])
         yield receiver, channel
         await channel.close()

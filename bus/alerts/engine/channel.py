@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.alert_state import Flip
@@ -70,3 +70,11 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; idempotent."""
+
+
+@runtime_checkable
+class RefreshedChannel(Channel, Protocol):
+    """A channel that forgets what it is not sent again: it is handed all that is open, and what closed lately."""
+
+    async def refresh(self, notices: Sequence[Notice]) -> None:
+        """Send all of them within 10 s. Raises NotSent."""

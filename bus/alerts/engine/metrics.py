@@ -19,6 +19,9 @@ NOT_READ = Counter("ticketbus_alert_rule_failures_total", "Rules that could not 
 MESSAGES = Counter(
     "ticketbus_alert_messages_total", "Messages to channels, by what became of them", ["channel", "outcome"]
 )
+REFRESHES = Counter(
+    "ticketbus_alert_refreshes_total", "All that is open, sent again to channels that forget", ["channel", "outcome"]
+)
 DIRECT = Counter("ticketbus_alert_direct_total", "Alerts sent without PostgreSQL", ["rule"])
 
 

@@ -1,15 +1,15 @@
 """The notifier: claims what channels are to send, sends it, and writes down what became of it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from bus.alerts.engine import metrics, notice_store
+from bus.alerts.engine import metrics, notice_store, refresh_store
 from bus.alerts.engine.alerts_config import AlertsConfig
-from bus.alerts.engine.channel import Channel, ChannelMessage, NotSent
+from bus.alerts.engine.channel import Channel, ChannelMessage, NotSent, RefreshedChannel
 from bus.alerts.engine.notice_store import Claimed
 from bus.alerts.rule import AnyRule
 from bus.domain.errors import StoreUnavailable
@@ -41,6 +41,7 @@ class Notifier:
         while True:
             try:
                 await self.send_due(name)
+                await self.refresh(name)
             except StoreUnavailable as error:
                 log.warning("alerts_not_claimed", channel=name, cause=str(error))
             await asyncio.sleep(EVERY_S)
@@ -65,6 +66,23 @@ class Notifier:
                 return
             await self._send(name, claimed)
 
+    async def refresh(self, name: str) -> None:
+        """Send a channel that forgets what it knew, if that is due. Raises StoreUnavailable."""
+        channel = self.channels[name]
+        if not isinstance(channel, RefreshedChannel):
+            return
+        async with connected(self.pool) as connection:
+            notices = await refresh_store.due(connection, name, self.rules)
+        if not notices:
+            return
+        problem = await raised(channel.refresh(notices))
+        metrics.REFRESHES.labels(name, "failed" if problem else "sent").inc()
+        if problem is None:
+            return
+        log.warning("alerts_not_refreshed", channel=name, cause=problem.why, notices=len(notices))
+        async with connected(self.pool) as connection:
+            await refresh_store.again_soon(connection, name)
+
     async def close_unnamed(self) -> None:
         """Close notices of channels that the alerts file names no more. Raises StoreUnavailable."""
         async with connected(self.pool) as connection:
@@ -87,10 +105,15 @@ class Notifier:
 
 
 async def sent_or_why(channel: Channel, message: ChannelMessage) -> NotSent | None:
-    """Send a message; give why it was not sent. Whatever a channel raises is a failure of that channel alone."""
+    """Send a message; give why it was not sent."""
+    return await raised(channel.send(message))
+
+
+async def raised(sending: Coroutine[Any, Any, None]) -> NotSent | None:
+    """Give why what a channel sends was not sent. Whatever it raises is a failure of that channel alone."""
     try:
         async with asyncio.timeout(SEND_S_MAX):
-            await channel.send(message)
+            await sending
     except NotSent as error:
         return error
     except TimeoutError:
