@@ -1,4 +1,4 @@
-"""`ticketbus simulate`: stand-ins of the systems that the bus delivers to, bad habits included, to rehearse with."""
+"""`ticketbus simulate`: stand-ins of the systems that the bus calls, bad habits included, to rehearse with."""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adapters.simulators.callback_faults import CallbackFault
+from adapters.simulators.chat_robot import ChatRobotSimulator, RobotFault
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.switches import SEND_PATH, SWITCH_PATH, NoSuchSwitch, Switches, switch_names, turn_of
 from bus.cli.echo import echo
@@ -24,7 +25,10 @@ Switch = Annotated[
     typer.Option("--switch", metavar="NAME[=TIMES]", help="On from the start, at so many calls or at all."),
 ]
 STOCK = "PUMP-7=100"
+TARGETS_FILE = ("targets", "目标文件 into the targets file (TICKETBUS_TARGETS_FILE)")
+ALERTS_FILE = ("channels", "告警文件 into the alerts file (TICKETBUS_ALERTS_FILE)")
 ERP_SECRET, CRM_SECRET = "ERP_APP_SECRET", "CRM_CALLBACK_SECRET"  # variables that the targets file names
+WECOM_URL, DINGTALK_URL, DINGTALK_SECRET = "WECOM_ROBOT_SRE", "DINGTALK_ROBOT_SRE", "DINGTALK_ROBOT_SECRET"
 GATEWAY, GATEWAY_SECRET = "TICKETBUS_URL", "TICKETBUS_WEBHOOK_SECRET_CRM"  # variables that `ticketbus env` gives
 
 
@@ -60,7 +64,7 @@ def kingdee(
         options = {"base_url": erp.url, **who, "org": "100", "stock": "CK001"}
         return {"erp": {"adapter": "kingdee", "events": ["PartsRequested"], "options": options}}
 
-    _serve(erp.serving(), shown, {ERP_SECRET: account.app_secret}, lambda: erp.url)
+    _serve(erp.serving(), shown, lambda: {ERP_SECRET: account.app_secret}, lambda: erp.url)
 
 
 @commands.command(epilog=_listed(CallbackFault))
@@ -106,7 +110,57 @@ def crm(
         sender.seen = lambda delivery_id, answer: _log_call(f"webhook {delivery_id} → {answer}")
         receiver.sender = sender
     made = {} if os.environ.get(CRM_SECRET) else {CRM_SECRET: secret}
-    _serve(receiver, shown, made, lambda: receiver.url.removesuffix("/callbacks"), sender)
+    _serve(receiver, shown, lambda: made, lambda: receiver.url.removesuffix("/callbacks"), sender)
+
+
+@commands.command(epilog=_listed(RobotFault))
+def wecom(port: Port = 8704, switch: Switch = None) -> None:
+    """Stand in for a WeCom group robot until Ctrl-C: 20 messages a minute, and the faults that are switched on.
+
+    It listens on 127.0.0.1 alone and prints what belongs into the alerts file. Flip a switch while it runs with
+    POST /_switch, whose GET has the last messages.
+
+    Example: ticketbus simulate wecom --switch throttled=1
+    """
+    from adapters.simulators.wecom_robot import WecomRobotSimulator
+
+    robot = WecomRobotSimulator(port=port)
+    _serve_robot(robot, "wecom-robot", switch, {WECOM_URL: lambda: robot.url}, {"url_variable": WECOM_URL})
+
+
+@commands.command(epilog=_listed(RobotFault))
+def dingtalk(port: Port = 8705, switch: Switch = None) -> None:
+    """Stand in for a signed DingTalk group robot until Ctrl-C: one message too many in a minute locks it for ten.
+
+    It listens on 127.0.0.1 alone and prints what belongs into the alerts file. Flip a switch while it runs with
+    POST /_switch, whose GET has the last messages.
+
+    Example: ticketbus simulate dingtalk --switch busy=1
+    """
+    from adapters.simulators.dingtalk_robot import SECRET, DingtalkRobotSimulator
+
+    robot = DingtalkRobotSimulator(port=port)
+    options = {"url_variable": DINGTALK_URL, "secret_variable": DINGTALK_SECRET}
+    variables = {DINGTALK_URL: lambda: robot.url, DINGTALK_SECRET: lambda: SECRET}
+    _serve_robot(robot, "dingtalk-robot", switch, variables, options)
+
+
+def _serve_robot(
+    robot: ChatRobotSimulator,
+    adapter: str,
+    switch: "Sequence[str] | None",
+    variables: "Mapping[str, Callable[[], str]]",
+    options: "Mapping[str, str]",
+) -> None:
+    robot.seen = lambda code, text: _log_call(" ".join([code, *text.splitlines()[:1]]))
+    _turned(robot.switches, switch)
+    _serve(
+        robot,
+        lambda: {"sre": {"adapter": adapter, "options": dict(options)}},
+        lambda: {name: value() for name, value in variables.items()},
+        lambda: robot.origin,
+        file=ALERTS_FILE,
+    )
 
 
 def _turned(switches: Switches, given: "Sequence[str] | None") -> Switches:
@@ -128,12 +182,14 @@ def _stocked(text: str) -> tuple[str, float]:
 
 def _serve(
     listening: AbstractAsyncContextManager[Any],
-    targets: "Callable[[], Mapping[str, Any]]",
-    variables: "Mapping[str, str]",
+    entries: "Callable[[], Mapping[str, Any]]",
+    variables: "Callable[[], Mapping[str, str]]",
     address: "Callable[[], str]",
     sender: AbstractAsyncContextManager[Any] | None = None,
+    *,
+    file: tuple[str, str] = TARGETS_FILE,
 ) -> None:
-    """Listen until Ctrl-C or SIGTERM; say first where, and what to write into the targets file."""
+    """Listen until Ctrl-C or SIGTERM; say first where, and what to write into the targets or the alerts file."""
     import asyncio
     import signal
 
@@ -147,9 +203,9 @@ def _serve(
             asyncio.get_running_loop().add_signal_handler(each, stopped.set)
         try:
             async with listening, sender or nullcontext():
-                _introduce(
-                    address(), yaml.safe_dump({"targets": targets()}, sort_keys=False), variables, sends=bool(sender)
-                )
+                section, where = file
+                entry = yaml.safe_dump({section: entries()}, sort_keys=False)
+                _introduce(address(), where, entry, variables(), sends=bool(sender))
                 await stopped.wait()
         except OSError as error:
             echo(f"端口不可用 / cannot listen: {error.strerror}", err=True)
@@ -158,13 +214,13 @@ def _serve(
     run(until_stopped())
 
 
-def _introduce(address: str, targets: str, variables: "Mapping[str, str]", *, sends: bool) -> None:
+def _introduce(address: str, where: str, entry: str, variables: "Mapping[str, str]", *, sends: bool) -> None:
     echo(f"替身在 listening at {address},按 Ctrl-C 结束 until Ctrl-C")
-    echo("写入目标文件 into the targets file (TICKETBUS_TARGETS_FILE):")
-    for line in targets.splitlines():
+    echo(f"写入{where}:")
+    for line in entry.splitlines():
         echo(f"  {line}")
     if variables:
-        echo("环境变量 variables of the worker:")
+        echo("环境变量 variables of gateway and worker:")
     for name, value in variables.items():
         echo(f"  export {name}={value}")
     echo("开关 switches: see --help, or")

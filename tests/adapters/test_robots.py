@@ -1,9 +1,5 @@
 """Chat robots against their simulators: what counts as sent, what stays secret, whom they call, how long they are."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,47 +9,20 @@ from adapters.channels import dingtalk_robot, wecom_robot
 from adapters.channels.dingtalk_robot import DingtalkRobot
 from adapters.channels.hidden_secrets import HiddenSecrets, secrets_of
 from adapters.channels.robot_answer import RobotCodes, judge_robot
-from adapters.channels.wecom_robot import WecomRobot
 from adapters.outbound_http import HttpResponse
 from adapters.simulators import dingtalk_robot as dingtalk
 from adapters.simulators import wecom_robot as wecom
-from adapters.simulators.chat_robot import PER_MINUTE, ChatRobotSimulator, RobotFault
+from adapters.simulators.chat_robot import PER_MINUTE, RobotFault
 from adapters.simulators.dingtalk_robot import DingtalkRobotSimulator
-from adapters.simulators.wecom_robot import WecomRobotSimulator
 from bus.alerts.alert import Severity
 from bus.alerts.engine.alert_state import Flip
-from bus.alerts.engine.channel import Channel, NotSent
+from bus.alerts.engine.channel import NotSent
 from bus.config_file import ConfigFileInvalid
 from tests.adapters.alert_messages import NOW, message, notice, refusal
+from tests.adapters.chat_robots import PEOPLE, Clock, robot
 
 CODES = RobotCodes(throttled=frozenset({45009}), wait_s=60, too_long=frozenset({40058}), throttled_words=("too fast",))
-PEOPLE = ("zhang.san", "li.si")
 KINDS = pytest.mark.parametrize("kind", ["wecom", "dingtalk"])
-
-
-@dataclass(kw_only=True)
-class Clock:
-    """A clock that a test moves."""
-
-    now_s: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@asynccontextmanager
-async def robot(kind: str, clock: Clock | None = None) -> AsyncIterator[tuple[Channel, ChatRobotSimulator]]:
-    """Give a robot's channel and its simulator."""
-    simulator: WecomRobotSimulator | DingtalkRobotSimulator
-    simulator = (WecomRobotSimulator if kind == "wecom" else DingtalkRobotSimulator)(clock=clock or Clock())
-    async with simulator:
-        channel: Channel = (
-            WecomRobot(simulator.url, mentions=PEOPLE)
-            if kind == "wecom"
-            else DingtalkRobot(simulator.url, dingtalk.SECRET, mentions=PEOPLE)
-        )
-        yield channel, simulator
-        await channel.close()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ class Alerting:
         async with connected(self.pool) as connection:
             back = {"by": timedelta(seconds=seconds)}
             await connection.execute(
-                "UPDATE alert_notices SET due_at = due_at - %(by)s, made_at = made_at - %(by)s", back
+                "UPDATE alert_notices SET due_at = due_at - %(by)s, made_at = made_at - %(by)s WHERE sent_at IS NULL",
+                back,
             )
             await connection.execute("UPDATE alert_messages SET begun_at = begun_at - %(by)s", back)
             await connection.execute("UPDATE alert_channels SET not_before = not_before - %(by)s", back)

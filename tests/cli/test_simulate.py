@@ -17,21 +17,25 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from adapters.adapter import EnvironmentSecrets, TargetServices
+from adapters.adapter import ChannelServices, EnvironmentSecrets, TargetServices
 from adapters.contract_suites.target import OPENED
 from adapters.crm import callback, signature
 from adapters.erp import kingdee
+from adapters.registry import CHANNELS
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.rehearsal import callback_switches, kingdee_switches
 from adapters.simulators.switches import NoSuchSwitch, Turn, switch_names, turn_of
+from bus.alerts.engine.alerts_config import load_alerts_config
 from bus.cli import simulate
 from bus.delivery.target import Call, DeliveryFailed, Target
 from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import NoteAdded
 from bus.domain.ticket import Ticket, evolve
+from bus.intake.dispatch import utc_now
+from tests.adapters.alert_messages import message, refusal
 from tests.adapters.test_kingdee import call
 from tests.schemas.codecs import recorded
 
@@ -231,3 +235,21 @@ def test_simulate_every_switch_is_listed_by_help_and_can_be_turned() -> None:
         assert receiver.switched_on == [fault]
     with pytest.raises(NoSuchSwitch):
         callback_switches(receiver).turn_by_name(Turn(fault="error", only=["Save"]))
+
+
+@pytest.mark.parametrize("name", ["wecom", "dingtalk"])
+async def test_simulate_a_robot_is_sent_to_as_it_prints_and_fails_as_it_is_switched(name: str, tmp_path: Path) -> None:
+    async with simulating(name, "--switch", "busy=1") as printed:
+        file = tmp_path / "alerts.yaml"
+        file.write_text(printed.targets, encoding="utf-8")
+        ((_, config),) = load_alerts_config(file, CHANNELS).channels.items()
+        secrets = EnvironmentSecrets(environment=printed.variables, where="sre")
+        channel = CHANNELS[f"{name}-robot"].build(config.options, secrets, ChannelServices(name="sre", now=utc_now))
+        assert "errcode -1" in (await refusal(channel, message())).why
+        await channel.send(message())
+        assert (await switch(printed, fault="throttled")).json()["on"] == ["throttled"]
+        assert (await refusal(channel, message())).retry_after_s
+        state = (await switch(printed, off=True)).json()
+        assert (state["calls"], state["on"], len(state["last"])) == (3, [], 1)
+        assert [await printed.line() for _ in range(3)] == ["busy", "0 【P1 告警】有死信:erp 1", "throttled"]
+        await channel.close()

@@ -30,7 +30,8 @@ _SENT: LiteralString = """
 SELECT count(*) FROM alert_messages WHERE channel = %s AND begun_at > clock_timestamp() - interval '1 minute'"""
 _WAITING: LiteralString = """
 SELECT n.number, n.alert AS alert_number, n.flip, n.severity, n.instead_of, a.alert, a.opened_at, a.closed_at, a.drill,
-    (SELECT count(*) FROM alerts h WHERE h.hidden_by = a.rule || '|' || a.about AND h.closed_at IS NULL) AS hides
+    (SELECT count(*) FROM alerts h
+        WHERE h.hidden_by = a.rule || '|' || a.about AND h.hidden_by <> '' AND h.closed_at IS NULL) AS hides
 FROM alert_notices n JOIN alerts a ON a.number = n.alert
 WHERE n.channel = %s AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= clock_timestamp()
     AND NOT EXISTS ( -- that an alert is over is not heard of before it itself
