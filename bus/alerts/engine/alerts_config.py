@@ -79,7 +79,10 @@ class Route(FileModel):
 
 
 class AlertsConfig(FileModel):
-    """Channels by name, and routes; every route that takes an alert sends it. Without routes all goes everywhere."""
+    """Channels by name, and routes; every route that takes an alert sends it. Without routes all goes everywhere.
+
+    So does a P1 that no route takes: nobody would hear of it.
+    """
 
     channels: Mapping[SystemName, ChannelConfig] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
@@ -102,9 +105,9 @@ class AlertsConfig(FileModel):
 
     def channels_of(self, change: Change) -> Sequence[str]:
         """Name the channels that hear of a change, each once. Pure."""
-        if not self.routes:
-            return [*self.channels]
         routes = [route for route in self.routes if route.takes(change)]
+        if not routes and (not self.routes or change.state.severity is Severity.P1):
+            return [*self.channels]
         escalated = change.flip is Flip.ESCALATED
         return [*dict.fromkeys(name for one in routes for name in ((escalated and one.escalate) or one.channels))]
 
