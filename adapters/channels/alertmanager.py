@@ -16,13 +16,13 @@ from adapters.http_options import HttpOptions
 from adapters.outbound_http import DIRECT, Egress, HttpUrl, retry_after_s
 from bus.alerts.alert_json import alert_json
 from bus.alerts.engine.channel import ChannelMessage, Notice, NotSent
+from bus.alerts.engine.outside_alerts import OWN_LABEL
 from bus.config_file import ConfigFileInvalid, VariableName
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 
 PATH: Final = "/api/v2/alerts"
 ENDS_AFTER: Final = timedelta(minutes=4)  # of one that is open: it is sent again three times before
-OWN_LABEL: Final = ("origin", "ticketbus")  # by which the bus knows its own alerts when an Alertmanager sends them on
 _SEVERITIES: Final = {"p1": "critical", "p2": "warning", "p3": "info"}
 
 
