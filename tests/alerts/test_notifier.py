@@ -52,6 +52,11 @@ async def test_notifier_whatever_the_robot_answers_the_second_channel_has_it_wit
     assert not alerting.first.messages
     ((_, text),) = alerting.second.messages
     assert "渠道 first 失败" in text
+    async with connected(alerting.pool) as connection:
+        messages = await RULES["channel_failing"].read(connection)
+    tries = sum(one.channel == "first" for one in messages)
+    failing = [one.about for one in RULES["channel_failing"].evaluate(messages, utc_now())]
+    assert failing == (["first"] if tries > 1 else []), "a robot that is busy is passed over at once"
 
 
 async def test_notifier_a_storm_is_one_digest_and_the_p1_in_it_is_alone_and_no_robot_is_locked(
@@ -156,10 +161,13 @@ async def test_notifier_without_postgres_the_alert_goes_directly_and_once_and_so
 
 async def test_notifier_states_survive_the_way_through_the_database(pool: Pool) -> None:
     now = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
-    changes = advance(RULES, {}, [paused("round-trip")], read=RULES, silence_of=lambda _: "", now=now)
+    changes = advance(
+        RULES, {}, [replace(paused("round-trip"), newest=7)], read=RULES, silence_of=lambda _: "", now=now
+    )
     async with connected(pool) as connection:
         await store(connection, changes, lambda _: (), now)
         known = await known_alerts(connection)
     state = known["target_paused", "round-trip"]
     assert (state.seen_at, state.opened_at, state.opened_notified_at) == (now, now, now)
+    assert (state.alert.newest, state.notified_newest) == (7, 7)
     assert advance(RULES, {**known}, [state.alert], read=(), silence_of=lambda _: "", now=now) == []

@@ -9,12 +9,12 @@ from typing import Final
 from psycopg.rows import class_row
 
 from bus.alerts.alert import Alert, Severity
+from bus.alerts.engine.notice_store import PASS_ON_AFTER
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
-IN_A_ROW: Final = 3
 LOOKED_BACK: Final = timedelta(hours=24)  # a channel that nothing is sent to any more is no alert for ever
 # The last finished messages of each channel, by its index alone.
 _READ: Final = b"""
@@ -45,16 +45,15 @@ Messages = Sequence[FinishedMessage]
 async def last_messages(connection: Connection) -> Messages:
     """Read the last few messages of each channel, the newest first."""
     async with connection.cursor(row_factory=class_row(FinishedMessage)) as cursor:
-        return await (await cursor.execute(_READ, (LOOKED_BACK, IN_A_ROW))).fetchall()
+        return await (await cursor.execute(_READ, (LOOKED_BACK, PASS_ON_AFTER))).fetchall()
 
 
 def _failing(messages: Messages, _now: datetime) -> Sequence[Alert]:
     by_channel = defaultdict[str, list[FinishedMessage]](list)
     for one in messages:
         by_channel[one.channel].append(one)
-    return [
-        _alert(found) for found in by_channel.values() if len(found) == IN_A_ROW and all(one.failure for one in found)
-    ]
+    failing = (found for found in by_channel.values() if all(one.failure for one in found))
+    return [_alert(found) for found in failing if len(found) == PASS_ON_AFTER]
 
 
 def _alert(found: Messages) -> Alert:
@@ -80,6 +79,6 @@ CHANNEL_FAILING: Final = AlertRule(
     title=Text("告警渠道发送失败", "a channel of alerts fails"),
     read=last_messages,
     evaluate=_failing,
-    fires=lambda now: [_message(now, "errcode 93000")] * IN_A_ROW,
-    quiet=lambda now: [_message(now, ""), *[_message(now - timedelta(minutes=1), "errcode 45009")] * (IN_A_ROW - 1)],
+    fires=lambda now: [_message(now, "errcode 93000")] * PASS_ON_AFTER,
+    quiet=lambda now: [_message(now, ""), *[_message(now - timedelta(minutes=1), "errcode 45009")] * PASS_ON_AFTER],
 )
