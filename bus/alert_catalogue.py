@@ -20,7 +20,7 @@ from bus.alerts.rules.silent_sources import SOURCE_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.targets import TARGETS
-from bus.stage_names import HANDLERS, STAGES
+from bus.stage_names import STAGE_OF, STAGES
 from deadletter.alert_rules import DEAD_LETTERS
 from deadletter.disk_watermark import DISK_RULES
 from deadletter.redrive_alert import REDRIVE_STOPPED
@@ -33,7 +33,7 @@ _ALL: Final = (
     REDRIVE_STOPPED,
     *TARGETS,
     ROLLED_BACK,
-    stage_stopped(HANDLERS),
+    stage_stopped(STAGE_OF),
     *DISK_RULES,
     TOPIC_MISMATCH,
     *CONSUMER_RULES,

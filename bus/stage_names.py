@@ -15,4 +15,3 @@ STAGE_OF: Mapping[str, str] = {
     **{name: name for name in (*read_models.OTHER_MODELS, INTAKE_HANDLER, COMMANDS_HANDLER)},
     DELIVERIES_HANDLER: DELIVERY,
 }
-HANDLERS = tuple(STAGE_OF)

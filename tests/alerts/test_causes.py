@@ -36,11 +36,13 @@ HIDDEN = [
     *((state(RuleName.BREAKER_OPEN, "erp"), state(one, "erp deliveries")) for one in CONSUMERS),
     *((state(RuleName.NO_WORKER, "worker"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
     *((state(RuleName.STAGE_STOPPED, "tickets"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
+    (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), state(RuleName.TASK_FAILED, "worker: projections")),
     (FLOOR, REFUSED),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), state(RuleName.TASK_FAILED, "worker: sla")),
     (state(RuleName.TARGET_PAUSED, "erp"), state(RuleName.CONSUMER_STOPPED, "erp2 deliveries")),
     (state(RuleName.NO_WORKER, "worker"), state(RuleName.CONSUMER_STOPPED, "bi-reports")),
     (state(RuleName.HOST_SILENT, "crm-1"), state(RuleName.DISK_WATERMARK, "crm-10 /data")),

@@ -121,7 +121,8 @@ async def test_state_rules_a_stage_is_one_alert_for_all_its_partitions_until_it_
     async with connected(pool) as connection:
         await offsets.begin(connection, ["deliveries", "sla_clocks"], "ticket.events", [0, 1])
         await offsets.stall(connection, ["deliveries"], "cannot be read", [0, 1])
-    assert await about(pool, RuleName.STAGE_STOPPED) == ["deliveries"]
+    [alert] = await alerts(pool, RuleName.STAGE_STOPPED)
+    assert (alert.about, alert.facts["stage"], alert.facts["partitions"]) == ("deliveries", "delivery", 2)
     async with connected(pool) as connection:
         await connection.execute("UPDATE stage_offsets SET failure = NULL")
     assert await about(pool, RuleName.STAGE_STOPPED) == []

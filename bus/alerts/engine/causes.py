@@ -32,6 +32,11 @@ def _own_reader(_cause: AlertState, effect: AlertState) -> bool:
     return bool(effect.alert.facts.get("own"))
 
 
+def _part_of_stage(cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is about a part of a program, "PROGRAM: STAGE", that is the stage standing still."""
+    return effect.alert.about.endswith(f": {cause.alert.facts.get('stage')}")
+
+
 def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
     """Say whether a disk at its floor has stopped intake, and that is why a source has its 503, or a stage waits."""
     if cause.severity is not Severity.P1 or cause.alert.facts.get("role") not in ("broker", "database"):
@@ -62,6 +67,7 @@ CAUSES: Final = (
     Cause(rule=RuleName.TARGET_PAUSED, hides=CONSUMERS, when=_same_subject),
     Cause(rule=RuleName.BREAKER_OPEN, hides=CONSUMERS, when=_same_subject),
     Cause(rule=RuleName.NO_WORKER, hides=CONSUMERS, when=_own_reader),
+    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
 )

@@ -1,7 +1,7 @@
 """The rule of stages that stand still: open until the handler gets on, or is no more."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bus.alerts.alert import Alert, Severity
@@ -13,7 +13,7 @@ from bus.stage.offsets import HandlerPosition, positions
 Positions = Sequence[HandlerPosition]
 
 
-def _alert(handler: str, failures: dict[int, str]) -> Alert:
+def _alert(handler: str, stage: str, failures: dict[int, str]) -> Alert:
     partitions, why = ", ".join(map(str, sorted(failures))), failures[min(failures)]
     return Alert(
         rule=RuleName.STAGE_STOPPED,
@@ -21,7 +21,7 @@ def _alert(handler: str, failures: dict[int, str]) -> Alert:
         zh=f"处理器 {handler} 在分区 {partitions} 停住,其后的事件都在等待:{why}",
         en=f"handler {handler} stands still on the partitions {partitions}, and what follows waits: {why}",
         mend="ticketbus doctor",
-        facts={"handler": handler, "partitions": len(failures)},
+        facts={"handler": handler, "stage": stage, "partitions": len(failures)},
     )
 
 
@@ -31,17 +31,17 @@ def _position(failure: str | None, handler: str) -> HandlerPosition:
     )
 
 
-def stage_stopped(handlers: Collection[str]) -> AlertRule[Positions]:
-    """Make the rule of these handlers: what an earlier version's wrote stays in the table, and is nobody's."""
+def stage_stopped(stage_of: Mapping[str, str]) -> AlertRule[Positions]:
+    """Make the rule of these handlers, each with its stage; what one of an earlier version wrote is nobody's."""
 
     def evaluate(found: Positions, _now: datetime) -> Sequence[Alert]:
         failing = defaultdict[str, dict[int, str]](dict)
         for one in found:
-            if one.failure is not None and one.handler in handlers:
+            if one.failure is not None and one.handler in stage_of:
                 failing[one.handler][one.partition] = one.failure
-        return [_alert(handler, failures) for handler, failures in failing.items()]
+        return [_alert(handler, stage_of[handler], failures) for handler, failures in failing.items()]
 
-    some = next(iter(handlers))
+    some = next(iter(stage_of))
     return AlertRule(
         name=RuleName.STAGE_STOPPED,
         severity=Severity.P1,
