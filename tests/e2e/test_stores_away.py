@@ -1,11 +1,15 @@
 """One store away: intake goes on, and every accepted request has exactly one effect once the store is back (R4)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 from adapters.simulators.crm import Crm
+from bus.alerts.rule_names import RuleName
+from bus.postgres.pool import open_pool
+from tests.alerts.test_more_state_rules import fired
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, eventually
 from tests.proxy import Proxy, proxy_to
 
@@ -71,12 +75,17 @@ async def test_stores_away_with_kafka_away_the_outbox_waits(bus: Bus) -> None:
         answer = await http.post("/v1/tickets", json=opening("O-1"), headers={"Idempotency-Key": uuid4().hex})
     assert answer.status_code == 201
     assert bus.query("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [(2,)]
+    later = timedelta(seconds=30)
+    async with open_pool(bus.database_url, size=1) as pool:
+        assert [one.about for one in await fired(pool, RuleName.RELAY_STUCK, later)] == ["outbox"]
     bus.start("worker")
 
     async def published() -> bool:
         return bus.query("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [(0,)]
 
     await eventually(published, what=lambda: f"published: {bus.log_of('worker')[-1500:]}")
+    async with open_pool(bus.database_url, size=1) as pool:
+        assert await fired(pool, RuleName.RELAY_STUCK, later) == []
 
 
 async def test_stores_away_with_both_away_nobody_is_told_that_it_was_taken(bus: Bus) -> None:
