@@ -49,6 +49,13 @@ def test_plan_of_a_thousand_the_p1_is_alone_and_first_and_the_rest_one_digest() 
     assert messages[0].notices[0].number == 1000
 
 
+def test_plan_a_drill_of_every_rule_is_one_digest_and_takes_no_place_of_a_real_p1() -> None:
+    drill = [replace(notice(n, Severity.P1), drill=True) for n in range(PER_MINUTE + 2)]
+    messages = plan([*drill, notice(1000, Severity.P1)], sent_last_minute=0, per_minute=PER_MINUTE)
+    assert sizes(messages) == [1, PER_MINUTE + 2]
+    assert messages[0].notices[0].number == 1000
+
+
 def test_plan_a_p1_passes_when_the_others_have_used_their_part_of_the_minute() -> None:
     waiting = [notice(1), notice(2), notice(3, Severity.P1)]
     messages = plan(waiting, sent_last_minute=PER_MINUTE - 1, per_minute=PER_MINUTE)

@@ -14,10 +14,11 @@ DIGEST_NOTICES_MAX: Final = 1_000
 def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int) -> list[ChannelMessage]:
     """Plan messages of what waits, oldest first. What is left for later waits for a free place in the minute.
 
-    A P1 that opens is a message of its own as long as one more is free for the digest of the others.
+    A P1 that opens is a message of its own as long as one more is free for the digest of the others; one of a drill
+    takes no real one's place.
     """
     left = per_minute - sent_last_minute
-    urgent = [one for one in waiting if one.severity is Severity.P1 and one.flip in (Flip.OPENED, Flip.ESCALATED)]
+    urgent = [one for one in waiting if _is_urgent(one)]
     others = [one for one in waiting if one not in urgent]
     if left <= 0 or not waiting:
         return []
@@ -30,6 +31,11 @@ def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int) -
     if rest and places > 0 and (urgent[alone:] or places > HELD_BACK or alone):
         messages.append(ChannelMessage(notices=rest))
     return messages
+
+
+def _is_urgent(notice: Notice) -> bool:
+    opens = notice.flip in (Flip.OPENED, Flip.ESCALATED)
+    return opens and notice.severity is Severity.P1 and not notice.drill
 
 
 def _single(notice: Notice) -> ChannelMessage:
