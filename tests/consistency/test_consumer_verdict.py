@@ -144,7 +144,7 @@ def test_consumer_verdict_of_a_topic_kept_by_size_the_speed_of_the_low_water_mar
 
 
 def test_consumer_verdict_retention_behind_one_that_keeps_up_is_nothing() -> None:
-    moments = busy(60)
+    moments = busy(60, start=1000)
     sawtooth = [max(0, committed - 40) // 1000 * 1000 for committed, *_ in moments if committed is not None]
     history = with_low(history_of(moments), sawtooth)
     for by_size in (False, True):

@@ -59,8 +59,14 @@ def _severity(one: ConsumerStatus, verdict: ConsumerVerdict, now: datetime) -> S
     return None
 
 
+def _effect(one: ConsumerStatus, verdict: ConsumerVerdict) -> Text:
+    if verdict is ConsumerVerdict.STALLED and one.members is None:
+        return Text("位移不动,消息在积压", "does not move, and records wait")
+    return _EFFECTS[verdict]
+
+
 def _alert(one: ConsumerStatus, rule: RuleName, verdict: ConsumerVerdict, now: datetime) -> Alert:
-    who, what, figures, age = named(one), _EFFECTS[verdict], evidence(one), age_text(one.oldest_at, now)
+    who, what, figures, age = named(one), _effect(one, verdict), evidence(one), age_text(one.oldest_at, now)
     waits = Text(f",最早一条已等 {age}", f", the oldest for {age}") if age else Text("", "")
     return Alert(
         rule=rule,
