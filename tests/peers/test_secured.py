@@ -42,6 +42,7 @@ WRONG: dict[str, Callable[[Path], dict[str, object]]] = {
     "no TLS": lambda _: {"kafka_security_protocol": "PLAINTEXT"},
 }
 HOST = "SELECT 1 FROM hosts"
+JUDGED = "SELECT 1 FROM consumers WHERE topic = %s AND members > 0 AND lag = 0"  # one of the worker's own stages
 SOURCE, SUBSCRIBER = "source.mes", "subscriber.bi"
 APPLY = ("topics", "apply", "--acl", "--source", "mes", "--subscriber", "bi")
 
@@ -137,7 +138,9 @@ async def test_secured_the_programs_work_each_with_its_own_rights(kafka: Secured
         await producer.send(COMMANDS, value, key=number.encode())
 
     async def projected() -> bool:
-        return bool(bus.query("SELECT 1 FROM tickets WHERE source_no = %s", number)) and bool(bus.query(HOST))
+        return all(
+            (bus.query("SELECT 1 FROM tickets WHERE source_no = %s", number), bus.query(HOST), bus.query(JUDGED, LOG))
+        )
 
     await eventually(projected, what=lambda: "\n".join(map(bus.last_words, bus.processes)))
 
