@@ -39,7 +39,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     async def read(core: "Core") -> "list[tuple[ListedRollout, list[Figures]]]":
         async with connected(core.pool) as connection:
-            found = list[tuple[ListedRollout, list[Figures]]]()
+            found: list[tuple[ListedRollout, list[Figures]]] = []
             for one in await rollout_store.list_rollouts(connection, LISTED_MAX):
                 row = one.rollout
                 asked = [(row.target, row.started_at), (row.canary, row.step_at)]

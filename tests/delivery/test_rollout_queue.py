@@ -105,9 +105,10 @@ async def test_rollout_queue_a_worker_with_the_old_file_keeps_to_it_and_a_repeat
     old = TargetsConfig(targets={ERP: plan()})
     await enqueue(delivery_queue, (SMALL[0], 2), config=old)
     assert await delivery_queue.rows(QUEUED) == [(NEW, SMALL[0], 1), (NEW, SMALL[0], 2)]
+    assert await delivered(delivery_queue, NEW) == [(SMALL[0], 1)]
     await ended(delivery_queue, RolloutState.ABORTED)
     await enqueue(delivery_queue, (SMALL[0], 1), (SMALL[0], 2))
-    assert await delivery_queue.rows(QUEUED) == [(ERP, SMALL[0], 1), (ERP, SMALL[0], 2)]
+    assert await delivery_queue.rows(QUEUED) == [(NEW, SMALL[0], 1), (ERP, SMALL[0], 2)]
 
 
 async def test_rollout_queue_what_waits_goes_back_in_order_and_what_may_have_taken_effect_stays_with_its_ticket(
