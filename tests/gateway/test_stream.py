@@ -13,6 +13,7 @@ from bus.domain.terms import TicketId
 from bus.gateway.stream import websocket
 from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Partition
+from tests.bus_under_test import eventually
 from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed
@@ -24,6 +25,7 @@ async def test_stream_a_subscriber_gets_what_happens_from_now_on_with_all_that_a
     async with subscribed(served, "topics=ticket.assign,ticket.status") as ws:
         [ready] = await frames(ws, 1)
         assert (ready["kind"], ready["topics"]) == ("ready", ["ticket.assign", "ticket.status"])
+        assert served.subscriptions.opens == [("a-subscriber", "ticket.assign"), ("a-subscriber", "ticket.status")]
         answer = await served.post(f"/v1/tickets/{before}/assign", {"assignee": PERSON}, role="dispatcher")
         got = await frames(ws, 2)
         assert {one["topic"] for one in got} == {"ticket.assign", "ticket.status"}
@@ -36,6 +38,11 @@ async def test_stream_a_subscriber_gets_what_happens_from_now_on_with_all_that_a
         assert {(one.ticket_id, one.version, one.client) for one in served.pushes.noted} == {
             (before, 2, "a-subscriber")
         }
+
+    async def closed() -> bool:
+        return served.subscriptions.opens == []
+
+    await eventually(closed)
 
 
 async def test_stream_a_topic_that_nobody_declares_is_answered_with_the_closest_and_closed(served: Gateway) -> None:
