@@ -26,7 +26,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     The old one's since the rollout began, the new one's since its step did:
     received, acknowledged, failed at least once, seconds to the acknowledgement
-    (95 of 100).
+    (95 of 100); of the last 10,000.
 
     Example: ticketbus rollout list --json
     """
@@ -72,7 +72,7 @@ def start(
     by: By,
     why: Why,
     minutes: Annotated[int, typer.Option("--minutes", min=1, max=7 * 24 * 60, help="At least, of each step.")] = 30,
-    events: Annotated[int, typer.Option("--events", min=1, max=1_000_000, help="Acknowledged, of each step.")] = 100,
+    events: Annotated[int, typer.Option("--events", min=1, max=10_000, help="Acknowledged, of each step.")] = 100,
     data: Data = None,
 ) -> None:
     """Let a new version take 5 % of the tickets, then 25, 50 and 100, each after so many minutes and events.

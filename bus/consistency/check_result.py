@@ -27,6 +27,7 @@ class CheckCode(StrEnum):
     UNDECLARED = "undeclared"  # somebody uses a topic that nobody declares
     READER_ABSENT = "reader_absent"  # a declared reader does not read now
     READER_NEVER_SEEN = "reader_never_seen"  # a declared reader has never read
+    READER_UNDECLARED = "reader_undeclared"  # a part of the bus reads a topic, and the contract does not say so
     UNWRITTEN = "unwritten"  # a topic is read, and no record was ever written to it
     NO_SUBSCRIPTION = "no_subscription"  # somebody reads, and no subscription says who that is
     SUBSCRIBER_NEVER_SEEN = "subscriber_never_seen"  # a subscription whose client has never read

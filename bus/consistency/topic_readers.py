@@ -69,6 +69,7 @@ def check_readers(
     """
     return [
         *_own_readers(contract, namespace, seen, now),
+        *_undeclared_readers(contract, namespace, seen, now),
         *_without_a_row(namespace, seen, subscriptions, now),
         *(wrong for one in subscriptions for wrong in check_subscription(one, contract)),
         *(never for one in subscriptions for never in _never_seen(one, seen)),
@@ -99,6 +100,27 @@ def _own_readers(
                 text=Text(f"声明的读者 {part} {zh}主题 {topic}", f"the declared reader {part} {en} {topic}"),
                 evidence=_members(one),
                 mend=f"ticketbus worker --stages {part}",
+            )
+
+
+def _undeclared_readers(
+    contract: Contract, namespace: str, seen: Sequence[TopicReader], now: datetime
+) -> Iterator[CheckResult]:
+    for one in seen:
+        if not (one.last_at and now - one.last_at <= READS_NOW and _ours(namespace, one)):
+            continue
+        part, declared = one.who.rpartition("ticketbus.")[2], contract.topics.get(one.topic)
+        if declared is not None and part not in declared.readers:
+            yield CheckResult(
+                code=CheckCode.READER_UNDECLARED,
+                about=f"{one.who} → {one.topic}",
+                severity=Severity.P2,
+                text=Text(
+                    f"{part} 读取 {one.topic},契约未列为读者",
+                    f"{part} reads {one.topic}, and is no declared reader of it",
+                ),
+                evidence=_members(one),
+                mend=f"schemas/topics.yaml: {one.topic}: readers",
             )
 
 

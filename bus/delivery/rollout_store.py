@@ -14,6 +14,7 @@ from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
+FIGURES_MAX: Final = 10_000  # deliveries acknowledged, and waiting, that are counted: it is done every few seconds
 _COLUMNS: Final[LiteralString] = (
     "number, target, canary, state, percent, step_minutes, step_events, started_at, step_at"
 )
@@ -47,13 +48,14 @@ WHERE target = %s AND state = 'running' RETURNING number"""
 _FORGET: Final[LiteralString] = "DELETE FROM rollout_tickets WHERE rollout = %s"
 _FIGURES: Final[LiteralString] = """
 WITH mine AS (
-    SELECT d.ticket_id, d.version, d.state, d.attempts > 1 AS failed,
+    (SELECT d.ticket_id, d.version, d.state, d.attempts > 1 AS failed,
         extract(epoch FROM d.settled_at - d.enqueued_at) AS latency_s
     FROM deliveries d WHERE d.target = %(target)s AND d.state = 'done' AND d.settled_at >= %(since)s
+    ORDER BY d.settled_at DESC LIMIT %(most)s)
     UNION ALL
-    SELECT d.ticket_id, d.version, d.state, h.failures <> '[]', NULL
+    (SELECT d.ticket_id, d.version, d.state, h.failures <> '[]', NULL
     FROM deliveries d LEFT JOIN delivery_heads h USING (target, ticket_id, version)
-    WHERE d.target = %(target)s AND d.state = 'waiting' AND d.enqueued_at >= %(since)s
+    WHERE d.target = %(target)s AND d.state = 'waiting' AND d.enqueued_at >= %(since)s LIMIT %(most)s)
 ), types AS (
     SELECT e.ce_type, count(*) AS received, count(*) FILTER (WHERE m.state = 'done') AS done
     FROM mine m JOIN events e USING (ticket_id, version) GROUP BY e.ce_type
@@ -201,9 +203,9 @@ async def end(connection: Connection, target: str, state: RolloutState, *, by: s
 
 
 async def figures(connection: Connection, target: str, since: datetime) -> Figures:
-    """Count what a target received, acknowledged and failed at since a time."""
+    """Count what a target received, acknowledged and failed at since a time; at most the last FIGURES_MAX."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        row = await (await cursor.execute(_FIGURES, {"target": target, "since": since})).fetchone()
+        row = await (await cursor.execute(_FIGURES, {"target": target, "since": since, "most": FIGURES_MAX})).fetchone()
     assert row is not None, "an aggregate has a row"
     return Figures(**row)
 

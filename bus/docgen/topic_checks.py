@@ -33,6 +33,7 @@ _ROWS: Final[Mapping[CheckCode, tuple[str, str, str]]] = {
     CheckCode.UNDECLARED: ("p1 to p3", "[an undeclared topic is used](alerts.md#topics-that-nobody-declares)", _LIVE),
     CheckCode.READER_ABSENT: ("p2", "a declared reader has not read for a minute", _LIVE),
     CheckCode.READER_NEVER_SEEN: ("p2", "a declared reader has never read", _LIVE),
+    CheckCode.READER_UNDECLARED: ("p2", "a stage reads a topic of which the contract does not name it a reader", _LIVE),
     CheckCode.SUBSCRIBED_TOPIC: ("p2", "a subscription names a topic that is not public", _LIVE),
     CheckCode.SUBSCRIBED_TYPE: ("p2", "a subscription names an event that its topics never carry", _LIVE),
     CheckCode.SUBSCRIBER_NEVER_SEEN: ("p3", "a subscription whose client was never seen reading a topic", _LIVE),

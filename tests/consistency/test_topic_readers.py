@@ -79,6 +79,13 @@ def test_topic_readers_a_declared_reader_that_stopped_or_never_read_is_found_wit
     assert (never.level, never.mend) == ("p2", "ticketbus worker --stages commands")
 
 
+def test_topic_readers_a_stage_that_the_contract_does_not_name_is_found() -> None:
+    [one] = found(reader("ticketbus.delivery", STATUS))
+    assert (one.code, one.level, one.about) == (CheckCode.READER_UNDECLARED, "p2", f"ticketbus.delivery → {STATUS}")
+    long_ago = NOW - READS_NOW - timedelta(seconds=1)
+    assert found(reader("ticketbus.delivery", STATUS, at=long_ago)) == []
+
+
 def test_topic_readers_who_reads_without_a_row_is_for_information_until_there_is_one() -> None:
     [group] = found(reader("bi", ASSIGN))
     assert (group.code, group.level, group.about) == (CheckCode.NO_SUBSCRIPTION, "info", "bi")
