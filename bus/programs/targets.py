@@ -51,13 +51,16 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
         adapter = TARGETS[target.adapter]
         if not isinstance(adapter, PushAdapter):
             continue
-        if target.canary_of:
-            faults.append(f"targets.{name}.canary_of: apps come for their pushes themselves, in one version")
         if pushed:
             faults.append(f"targets.{name}: {pushed} is the {adapter.name} already, and there is one")
         unused = sorted(adapter.unused & target.model_fields_set)
         faults += [f"targets.{name}.{field}: the {adapter.name} has no use for it" for field in unused]
         pushed = pushed or name
+    faults += [
+        f"targets.{canary}.canary_of: apps come for their pushes themselves, in one version"
+        for canary, old in config.canaries.items()
+        if pushed in (canary, old)
+    ]
     if faults:
         raise ConfigFileInvalid(f"{settings.targets_file}: {'; '.join(faults)}")
     return config

@@ -83,6 +83,10 @@ async def test_overdue_monitor_rounds_go_by_portions_and_reach_every_ticket(
         ("{app: {adapter: engineer-app, events: all, rate_per_s: 5}}", "targets.app.rate_per_s"),
         ("{app: {adapter: engineer-apps, events: all}}", "did you mean 'engineer-app'?"),
         ("{a: {adapter: engineer-app, events: all}, b: {adapter: engineer-app, events: all}}", "targets.b: a is"),
+        (
+            "{a: {adapter: engineer-app, events: all}, b: {adapter: engineer-app, events: all, canary_of: a}}",
+            "one version",
+        ),
     ],
 )
 async def test_overdue_monitor_a_targets_file_that_asks_for_what_is_not_there_stops_the_gateway(
