@@ -8,6 +8,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.consistency.mismatch_store import OPEN_FOR, read_mismatches
+from bus.consistency.subscriptions import owner_text
 from bus.consistency.topic_mismatch import MismatchKind, TopicMismatch
 from bus.domain.text import Text
 
@@ -27,25 +28,21 @@ def mismatch_text(one: TopicMismatch) -> Text:
             f"Kafka 上有未声明的主题 {one.topic}{zh} {records_zh}",
             f"the topic {one.topic} is on the broker and nobody declares it{en} {records_en}",
         )
-    owner_zh, owner_en = (
-        (f" 负责人:{one.owner},联系:{one.contact}", f" Owner: {one.owner}, contact: {one.contact}")
-        if one.owner
-        else ("", "")
-    )
+    owner = owner_text(one.owner, one.contact)
     if one.kind is MismatchKind.STREAM:
         hosts = f" ({'; '.join(one.members[:MEMBERS_SHOWN])})" if one.members else ""
         return Text(
-            f"网关客户端 {one.who}{hosts} 订阅未声明的主题 {one.topic},被拒绝 {one.times} 次{zh}{owner_zh}",
+            f"网关客户端 {one.who}{hosts} 订阅未声明的主题 {one.topic},被拒绝 {one.times} 次{zh}{owner.zh}",
             f"the gateway's client {one.who}{hosts} asked for the undeclared topic {one.topic}, "
-            f"refused {one.times} times{en}{owner_en}",
+            f"refused {one.times} times{en}{owner.en}",
         )
     listed = "; ".join(one.members[:MEMBERS_SHOWN])
     more = len(one.members) - MEMBERS_SHOWN
     more_zh, more_en = (f" 等 {len(one.members)} 个成员", f" and {more} more") if more > 0 else ("", "")
     return Text(
-        f"消费组 {one.who} 订阅未声明的主题 {one.topic},收不到任何消息{zh} 成员:{listed}{more_zh}{owner_zh}",
+        f"消费组 {one.who} 订阅未声明的主题 {one.topic},收不到任何消息{zh} 成员:{listed}{more_zh}{owner.zh}",
         f"the group {one.who} subscribes to the undeclared topic {one.topic} and gets nothing{en}"
-        f" Members: {listed}{more_en}{owner_en}",
+        f" Members: {listed}{more_en}{owner.en}",
     )
 
 

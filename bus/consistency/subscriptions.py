@@ -66,6 +66,11 @@ def subscription_of(subscriptions: Iterable[Subscription], who: str) -> Subscrip
     return next((one for one in reversed([*subscriptions]) if one.is_read_by(who)), None)
 
 
+def owner_text(owner: str, contact: str) -> Text:
+    """Say whom to ask, at the end of an alert; nothing where nobody is known."""
+    return Text(f" 负责人:{owner},联系:{contact}", f" Owner: {owner}, contact: {contact}") if owner else Text("", "")
+
+
 def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
     """Check what somebody asks to add. Raises MalformedInput that names the field and the name that was meant."""
     if not is_client_name(asked.client):

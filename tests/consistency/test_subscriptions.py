@@ -1,9 +1,12 @@
 """Subscriptions as rows: what is refused by name, who changed what, and whom an alert names."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from bus.alert_catalogue import RULES
+from bus.alerts.rule_names import RuleName
 from bus.consistency.mismatch_store import note_mismatches, read_mismatches
 from bus.consistency.subscription_store import (
     add_subscription,
@@ -110,6 +113,18 @@ async def test_subscriptions_an_alert_names_owner_and_contact_of_who_is_subscrib
     [alert] = TOPIC_MISMATCH.evaluate(found, datetime.now(UTC))
     assert "负责人:数据组,联系:bi@corp" in alert.zh
     assert "Owner: 数据组, contact: bi@corp" in alert.en
+
+
+async def test_subscriptions_an_alert_of_a_stopped_consumer_names_its_owner(pool: Pool) -> None:
+    rule = RULES[RuleName.CONSUMER_STOPPED]
+    [(status, _)] = rule.fires(datetime.now(UTC))
+    async with connected(pool) as connection:
+        await add_subscription(connection, BI, by="wang", why="")
+        known = await subscriptions(connection)
+    for who, named in (("dev.bi", True), ("dev.other", False)):
+        found = [(replace(status, consumer=who), subscription_of(known, who))]
+        [alert] = rule.evaluate(found, datetime.now(UTC))
+        assert ("负责人:数据组,联系:bi@corp" in alert.zh) is named
 
 
 async def test_subscriptions_a_stream_is_seen_while_it_is_open_and_a_refusal_with_its_address(pool: Pool) -> None:

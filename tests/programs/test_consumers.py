@@ -68,7 +68,9 @@ class Watched:
             found = await all_consumers(connection)
         ours = [one for one in found if one.topic.startswith(self.watch.settings.namespace)]
         return {
-            rule.name.value for rule in CONSUMER_RULES for _ in rule.evaluate(ours, max(one.read_at for one in ours))
+            rule.name.value
+            for rule in CONSUMER_RULES
+            for _ in rule.evaluate([(one, None) for one in ours], max(one.read_at for one in ours))
         }
 
     @asynccontextmanager

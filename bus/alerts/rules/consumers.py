@@ -13,12 +13,15 @@ from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_text import age_text, evidence, named
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.shown_names import shown
+from bus.consistency.subscription_store import subscriptions
+from bus.consistency.subscriptions import Subscription, owner_text, subscription_of
 from bus.domain.text import Text
+from bus.postgres.pool import Connection
 
 AT_ONCE: Final = timedelta(hours=4)
 OPEN_AFTER: Final = timedelta(seconds=30)  # beside the minute that the verdict itself takes
 CLOSE_AFTER: Final = timedelta(minutes=1)
-Consumers = Sequence[ConsumerStatus]
+Consumers = Sequence[tuple[ConsumerStatus, Subscription | None]]
 _LIST: Final = "ticketbus consumers list"
 _EFFECTS: Final = {
     ConsumerVerdict.HAS_LOST: Text("尚未读取的消息已被删除", "records are deleted that it has not read"),
@@ -35,6 +38,15 @@ _EFFECTS: Final = {
     ConsumerVerdict.SLOW: Text("在读,但越落越远", "reads, and falls further behind"),
     ConsumerVerdict.REWOUND: Text("已提交的位移回退,消息会被重复读取", "has committed further before: it reads again"),
 }
+
+
+async def _read(connection: Connection) -> Consumers:
+    """Read every consumer as it was last judged, with its subscription, where a group of others has one."""
+    found = await all_consumers(connection)
+    known = await subscriptions(connection) if found else []
+    return [
+        (one, subscription_of(known, shown(one.consumer)) if one.kind is ConsumerKind.GROUP else None) for one in found
+    ]
 
 
 def _about(one: ConsumerStatus) -> str:
@@ -65,14 +77,17 @@ def _effect(one: ConsumerStatus, verdict: ConsumerVerdict) -> Text:
     return _EFFECTS[verdict]
 
 
-def _alert(one: ConsumerStatus, rule: RuleName, verdict: ConsumerVerdict, now: datetime) -> Alert:
+def _alert(
+    one: ConsumerStatus, row: Subscription | None, rule: RuleName, verdict: ConsumerVerdict, now: datetime
+) -> Alert:
     who, what, figures, age = named(one), _effect(one, verdict), evidence(one), age_text(one.oldest_at, now)
     waits = Text(f",最早一条已等 {age}", f", the oldest for {age}") if age else Text("", "")
+    owner = owner_text(row.owner, row.contact) if row else Text("", "")
     return Alert(
         rule=rule,
         about=_about(one),
-        zh=f"{who.zh}{what.zh}({figures.zh}{waits.zh})",
-        en=f"{who.en} {what.en} ({figures.en}{waits.en})",
+        zh=f"{who.zh}{what.zh}({figures.zh}{waits.zh}){owner.zh}",
+        en=f"{who.en} {what.en} ({figures.en}{waits.en}){owner.en}",
         mend=_mend(one, verdict),
         severity=_severity(one, verdict, now),
         facts={"kind": one.kind.value, "lag": one.lag, "own": int(one.declared)},
@@ -93,10 +108,12 @@ def _rule(
         name=name,
         severity=severity,
         title=title,
-        read=all_consumers,
-        evaluate=lambda found, now: [_alert(one, name, verdict, now) for one in found if verdict in one.verdicts],
-        fires=lambda now: [_example(now, verdict)],
-        quiet=lambda now: [_example(now, quiet)],
+        read=_read,
+        evaluate=lambda found, now: [
+            _alert(one, row, name, verdict, now) for one, row in found if verdict in one.verdicts
+        ],
+        fires=lambda now: [(_example(now, verdict), None)],
+        quiet=lambda now: [(_example(now, quiet), None)],
         open_after=open_after,
         close_after=CLOSE_AFTER,
     )
