@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from bus.alerts.engine.alert_admin import ListedAlert
+from bus.alerts.engine.outside_alerts import OutsideAlert
+from bus.alerts.engine.silences import Silence
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.binding import Client
@@ -136,6 +139,38 @@ class StoredResponse:
 
     content: Mapping[str, Any]
     repeated: bool
+
+
+class AlertService(Protocol):
+    """Alerts, silences, and the alerts of others. All of it raises StoreUnavailable."""
+
+    async def listed(self, *, closed: bool) -> Sequence[ListedAlert]:
+        """List what is open, the most urgent first; or what closed last."""
+        ...
+
+    async def one(self, number: int) -> ListedAlert | None:
+        """Show an alert with what each channel was sent of it."""
+        ...
+
+    async def acknowledge(self, number: int, *, by: str, why: str) -> bool:
+        """Note that somebody looks after an open alert. False: it is not open, or acknowledged already."""
+        ...
+
+    async def silences(self, now: datetime) -> Sequence[Silence]:
+        """Read the silences that have not ended."""
+        ...
+
+    async def silence(self, rule: str, about: str, *, now: datetime, until: datetime, by: str, why: str) -> None:
+        """Let nobody hear of a rule, or of it about one thing, until then; one that is there changes."""
+        ...
+
+    async def end_silence(self, number: int, *, now: datetime) -> bool:
+        """End a silence before its time. False: there is none of that number."""
+        ...
+
+    async def take(self, alerts: Sequence[OutsideAlert]) -> None:
+        """Keep what others' Alertmanagers say is firing or resolved. Raises OutsideFull."""
+        ...
 
 
 class DeadLetterService(Protocol):

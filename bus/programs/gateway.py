@@ -11,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
+from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.app import Core
 from bus.consistency.consumer_store import all_consumers
 from bus.delivery.targets_config import TargetsConfig
@@ -195,7 +196,7 @@ def _app(
             ),
             core.refused,
         ),
-        alert_routes(core.pool, RULES, core.refused),
+        alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses),
         host_routes(readings.send),

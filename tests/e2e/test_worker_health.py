@@ -42,7 +42,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
         ready = await eventually(lambda: asked("/readyz", 200), what=lambda: bus.last_words("worker"))
         tasks = {"relay", "redrives", "retention", "targets", "declarations", "topics", "disks"}
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
-        watches = {"registry", "certificates", "deadlines"}
+        watches = {"registry", "certificates", "deadlines", "rollouts"}
         assert set(ready) == {"ready", "postgres", "outbox", *tasks, *watches, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"

@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
@@ -25,7 +24,7 @@ from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer, JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
-from bus.gateway.ports import DeadLetterService
+from bus.gateway.ports import AlertService, DeadLetterService
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
@@ -44,11 +43,11 @@ from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import Source
 from bus.kafka.tail_reader import LogSource
 from bus.postgres.personal_keys import Reader
-from bus.postgres.pool import Pool
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
 from tests.gateway.described import Described, blank
+from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
@@ -99,7 +98,7 @@ class Gateway:
     subscriptions: FakeSubscriptionNotes = field(default_factory=FakeSubscriptionNotes)
     cors_origins: Sequence[str] = ()
     answers: AnswerBudget = field(default_factory=AnswerBudget)
-    pool: Pool = field(default_factory=lambda: AsyncConnectionPool(open=False))
+    alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
     url: str = ""
     check: Callable[[], None] = lambda: None
@@ -146,7 +145,7 @@ class Gateway:
                 files=self._files_of,
             ),
             deadletter_routes(self.dead_letters, self.refused),
-            alert_routes(self.pool, RULES, self.refused),
+            alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             consumer_routes(self._consumers, utc_now),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),

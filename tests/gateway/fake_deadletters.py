@@ -72,7 +72,7 @@ def _answer(order: DeadLetterRequest) -> Mapping[str, Any]:
         case ResumeDelivery(target=target):
             return {"target": target, "paused": None}
         case DiscardQueue(target=target):
-            return {"target": target, "discarded": 3, "letters": 1, "left": 0, "not_taken": {}, "next": None}
+            return {"target": target, "discarded": 3, "letters": 1, "left": 0, "next": None}
         case MoveQueue(target=target, to=other):
             return {
                 "target": target,

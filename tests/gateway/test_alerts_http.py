@@ -11,6 +11,7 @@ import pytest
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert
 from bus.alerts.engine.advance import advance
+from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.outside_alerts import OPEN_MAX
 from bus.alerts.engine.silences import silences
@@ -70,7 +71,7 @@ async def api(pool: Pool) -> AsyncIterator[AlertApi]:
     """Begin without an alert."""
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE alerts, alert_notices, alert_silences, outside_alerts CASCADE")
-    gateway = Gateway(pool=pool)
+    gateway = Gateway(alerts=PostgresAlertService(pool))
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield AlertApi(gateway, pool)
 

@@ -10,7 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.alerts.engine import alert_admin, outside_alerts, silences
+from bus.alerts.engine import outside_alerts
 from bus.alerts.engine.alert_admin import ListedAlert
 from bus.alerts.engine.outside_alerts import OutsideAnswer, OutsideFull
 from bus.alerts.engine.silences import Silence
@@ -28,9 +28,9 @@ from bus.gateway.http.request_models import path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
 from bus.gateway.http.single_values import query_of
+from bus.gateway.ports import AlertService
 from bus.gateway.routes.alert_requests import AckAlert, AlertRequest, EndSilence, SilenceRule
 from bus.gateway.write.refused_request import keep_refused, request_received
-from bus.postgres.pool import Pool, in_transaction
 from bus.wire.json_body import read_object
 from bus.wire.rejected_input import RejectedInputStore
 
@@ -74,9 +74,11 @@ class SilenceList(TypedDict):
     silences: list[Silence]
 
 
-def alert_routes(pool: Pool, rules: Mapping[str, AnyRule], refused: RejectedInputStore) -> Sequence[HttpRoute]:
+def alert_routes(
+    service: AlertService, rules: Mapping[str, AnyRule], refused: RejectedInputStore
+) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
-    handlers = _AlertHandlers(pool, rules, refused)
+    handlers = _AlertHandlers(service, rules, refused)
     outside = {
         "summary": "Take alerts of an Alertmanager",
         "security": [{"bearer": []}],
@@ -108,7 +110,7 @@ def alert_routes(pool: Pool, rules: Mapping[str, AnyRule], refused: RejectedInpu
 
 @dataclass(frozen=True, slots=True)
 class _AlertHandlers:
-    pool: Pool
+    service: AlertService
     rules: Mapping[str, AnyRule]
     refused: RejectedInputStore
 
@@ -119,8 +121,7 @@ class _AlertHandlers:
         if state not in _STATES:
             zh, en = f"state 只能是 {'、'.join(_STATES)}", f"state is one of {', '.join(_STATES)}"
             raise HttpProblem(400, "out_of_range", "state", Text(zh, en))
-        listed = alert_admin.closed_alerts if state == "closed" else alert_admin.open_alerts
-        return json_response({"alerts": await in_transaction(self.pool, listed)})
+        return json_response({"alerts": await self.service.listed(closed=state == "closed")})
 
     async def show_alert(self, http: HttpRequest) -> Response:
         """Show an alert: what is wrong, the command that mends it, and what each channel was sent."""
@@ -135,7 +136,7 @@ class _AlertHandlers:
     async def list_silences(self, http: HttpRequest) -> Response:
         """List the silences that have not ended: of what, until when, by whom and why."""
         await admit(http, Access.ALERTS)
-        return json_response({"silences": await in_transaction(self.pool, silences.silences, deps_of(http).now())})
+        return json_response({"silences": await self.service.silences(deps_of(http).now())})
 
     async def take_alerts(self, http: HttpRequest) -> Response:
         """Take a batch of an Alertmanager's webhook (version 4): each is open here until it is resolved.
@@ -151,7 +152,7 @@ class _AlertHandlers:
             await keep_refused(self.refused, refusal, named)
             raise
         try:
-            await in_transaction(self.pool, outside_alerts.keep, found)
+            await self.service.take(found)
         except OutsideFull as full:
             raise HttpProblem(429, "too_many_alerts", "alerts", full.text, {"Retry-After": "60"}) from full
         firing = sum(one.firing for one in found)
@@ -183,20 +184,20 @@ class _AlertHandlers:
         now, by = deps_of(http).now(), client.acts_as(None)
         match wanted:
             case AckAlert(alert=number, why=why):
-                if not await in_transaction(self.pool, alert_admin.acknowledge, number, by=by, why=why):
+                if not await self.service.acknowledge(number, by=by, why=why):
                     await self._refuse_ack(number, by)
                 return await self._one(number)
             case SilenceRule(rule=rule, about=about, minutes=minutes, why=why):
                 self._check_rule(rule)
                 until = now + timedelta(minutes=minutes)
-                await in_transaction(self.pool, silences.silence, rule, about, now=now, until=until, by=by, why=why)
+                await self.service.silence(rule, about, now=now, until=until, by=by, why=why)
             case EndSilence(silence=number):
-                if not await in_transaction(self.pool, silences.end_silence, number, now=now):
+                if not await self.service.end_silence(number, now=now):
                     raise _gone("silence", _GONE_SILENCE)
-        return {"silences": await in_transaction(self.pool, silences.silences, now)}
+        return {"silences": await self.service.silences(now)}
 
     async def _one(self, number: int) -> ListedAlert:
-        one = await in_transaction(self.pool, alert_admin.one_alert, number)
+        one = await self.service.one(number)
         if one is None:
             raise _gone("alert", _GONE_ALERT)
         return one
