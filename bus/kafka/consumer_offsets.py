@@ -66,16 +66,16 @@ async def _kept(client: AIOKafkaAdminClient, names: Collection[str]) -> Mapping[
         found = await describe(client, names)
     except TopicRefused:
         return {}
-    return {name: _retention(one.configs) for name, one in found.items()}
+    return {name: kept_for(one.configs) for name, one in found.items()}
 
 
-def _retention(configs: Mapping[str, str]) -> tuple[timedelta | None, bool]:
+def kept_for(configs: Mapping[str, str]) -> tuple[timedelta | None, bool]:
+    """Say for how long a topic with these configs keeps a record, None for ever, and whether by size too. Pure."""
     if "delete" not in configs.get("cleanup.policy", ""):
         return None, False
     kept_ms = int(configs.get("retention.ms") or -1)
-    return timedelta(milliseconds=kept_ms) if 0 <= kept_ms < 2**53 else None, int(
-        configs.get("retention.bytes") or -1
-    ) >= 0
+    retention = timedelta(milliseconds=kept_ms) if 0 <= kept_ms < LONG_MS else None
+    return retention, int(configs.get("retention.bytes") or -1) >= 0
 
 
 async def first_record(
