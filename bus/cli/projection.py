@@ -127,9 +127,10 @@ def _lag_lines(rows: "Sequence[Lag]") -> Iterator[str]:
 async def _list(core: "Core") -> "tuple[list[Lag], Sequence[Alert]]":
     from datetime import UTC, datetime
 
-    from bus.alerts.rules.programs import read_beats, unserved
+    from bus.alerts.rules.programs import unserved
     from bus.intake.dispatch import utc_now
     from bus.kafka.range_reader import open_reader
+    from bus.postgres.heartbeats import read_beats
     from bus.postgres.pool import connected
     from bus.stage.offsets import positions
     from bus.stage_names import STAGES

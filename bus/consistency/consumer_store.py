@@ -11,13 +11,13 @@ from psycopg.rows import dict_row
 from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets, TopicReading
 from bus.consistency.consumer_readings import Key
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
+from bus.postgres.heartbeats import SILENT_AFTER
 from bus.postgres.pool import Connection
 
 DENSE_FOR: Final = timedelta(minutes=11)
 SPARSE_EVERY: Final = timedelta(minutes=10)
 READINGS_FOR: Final = timedelta(hours=3)
 FORGET_AFTER: Final = timedelta(days=14)  # twice as long as Kafka keeps the offsets of a group that is gone
-PROGRAM_SILENT_AFTER: Final = timedelta(seconds=20)
 QUEUE_TOPIC: Final = "deliveries"
 _COLUMNS: LiteralString = """kind, consumer, topic, verdicts, since, lag, members, oldest_at, loses_at, partition,
     committed, low, ends, highest, declared, had_offsets, read_at"""
@@ -105,7 +105,7 @@ async def queue_readings(
     before = {key: one.status for key, one in known.items() if key[0] is ConsumerKind.QUEUE}
     since = max((one.read_at for one in before.values()), default=at)
     async with connection.cursor(row_factory=dict_row) as cursor:
-        rows = await (await cursor.execute(_QUEUES, {"since": since, "silent": PROGRAM_SILENT_AFTER})).fetchall()
+        rows = await (await cursor.execute(_QUEUES, {"since": since, "silent": SILENT_AFTER})).fetchall()
     found = {}
     for row in rows:
         key = (ConsumerKind.QUEUE, row["target"], QUEUE_TOPIC)

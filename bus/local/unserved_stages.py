@@ -4,15 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bus.alerts.rules.programs import ProgramBeat, unserved
+from bus.alerts.rules.programs import unserved
 from bus.domain.text import Text
 from bus.local.running_database import read_rows, running_database
 from bus.local.state import StackState
-
-_BEATS = """
-SELECT instance, program, host, started_at, beat_at, ahead_s, parts, stopped_at FROM programs
-WHERE beat_at > now() - interval '24 hours'"""
-_COLUMNS = ("instance", "program", "host", "started_at", "beat_at", "ahead_s", "parts", "stopped_at")
+from bus.postgres.heartbeats import LAST_BEATS, ProgramBeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +30,8 @@ def of_stack(state: StackState | None, stages: Collection[str]) -> list[Unserved
         return []
     process = state.processes["worker"].find()
     began = datetime.fromtimestamp(process.create_time() if process else 0, UTC)
-    clock, rows = read_rows(url, "SELECT now()", _BEATS)
-    beats = [ProgramBeat(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+    clock, rows = read_rows(url, "SELECT now()", LAST_BEATS)
+    beats = [ProgramBeat(**dict(zip(ProgramBeat.__dataclass_fields__, row, strict=True))) for row in rows]
     return [
         UnservedStage(unserved=one.about, why=str(Text(one.zh, one.en)))
         for (now,) in clock

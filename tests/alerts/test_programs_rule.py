@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from bus.alerts.rules.program_parts import SHARD_STOPPED, TASK_FAILED
-from bus.alerts.rules.programs import ProgramBeat, no_worker, unserved
+from bus.alerts.rules.programs import no_worker, unserved
+from bus.postgres.heartbeats import ProgramBeat
 
 NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 RULE = no_worker(["delivery", "sla"])

@@ -7,8 +7,9 @@ from typing import Final
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
-from bus.alerts.rules.programs import Beats, beat_of, read_beats
+from bus.alerts.rules.programs import beat_of
 from bus.domain.text import Text
+from bus.postgres.heartbeats import Beats, read_beats
 
 SKEW_S: Final = 2.0
 URGENT_S: Final = 60.0

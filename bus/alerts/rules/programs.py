@@ -1,51 +1,14 @@
-"""The programs that run, by their heartbeats, and the rule about workers that are not there."""
+"""The rule of workers that are not there, by the heartbeats of programs."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
-from uuid import UUID, uuid4
-
-from psycopg.rows import class_row
+from uuid import uuid4
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
-
-SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
-LISTED_FOR: Final = timedelta(hours=24)
-_READ: Final = b"""
-SELECT instance, program, host, started_at, beat_at, ahead_s, parts, stopped_at FROM programs
-WHERE beat_at > now() - %s::interval ORDER BY program, host, instance"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramBeat:
-    """A program's last heartbeat. `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working."""
-
-    instance: UUID
-    program: str
-    host: str
-    started_at: datetime
-    beat_at: datetime
-    ahead_s: float
-    parts: Mapping[str, str | None]
-    stopped_at: datetime | None = None
-
-    def lives(self, now: datetime) -> bool:
-        """Say whether it runs."""
-        return self.stopped_at is None and now - self.beat_at <= SILENT_AFTER
-
-
-Beats = Sequence[ProgramBeat]
-
-
-async def read_beats(connection: Connection) -> Beats:
-    """Read the heartbeats of a day."""
-    async with connection.cursor(row_factory=class_row(ProgramBeat)) as cursor:
-        return await (await cursor.execute(_READ, (LISTED_FOR,))).fetchall()
+from bus.postgres.heartbeats import SILENT_AFTER, Beats, ProgramBeat, read_beats
 
 
 def no_worker(stages: Collection[str]) -> AlertRule[Beats]:

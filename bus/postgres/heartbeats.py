@@ -1,0 +1,46 @@
+"""The programs that run, by the heartbeats that each writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from bus.postgres.pool import Connection
+
+SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
+LAST_BEATS: Final = """
+SELECT instance, program, host, started_at, beat_at, ahead_s, parts, stopped_at FROM programs
+WHERE beat_at > now() - interval '24 hours' ORDER BY program, host, instance"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramBeat:
+    """A program's last heartbeat, in the order of LAST_BEATS.
+
+    `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working.
+    """
+
+    instance: UUID
+    program: str
+    host: str
+    started_at: datetime
+    beat_at: datetime
+    ahead_s: float
+    parts: Mapping[str, str | None]
+    stopped_at: datetime | None = None
+
+    def lives(self, now: datetime) -> bool:
+        """Say whether it runs."""
+        return self.stopped_at is None and now - self.beat_at <= SILENT_AFTER
+
+
+Beats = Sequence[ProgramBeat]
+
+
+async def read_beats(connection: Connection) -> Beats:
+    """Read the heartbeats of a day."""
+    async with connection.cursor(row_factory=class_row(ProgramBeat)) as cursor:
+        return await (await cursor.execute(LAST_BEATS)).fetchall()
