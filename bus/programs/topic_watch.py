@@ -46,7 +46,7 @@ class TopicUse:
 async def topics_in_use(settings: Settings, contract: Contract, allowed: Sequence[AllowedTopic]) -> TopicUse:
     """Ask the broker for groups and topics. Raises KafkaUnavailable."""
     async with open_reader(settings) as reader:
-        return await _use(settings, contract, allowed, await _read(settings, reader, {}))
+        return await _use(settings, reader, contract, allowed, await _read(settings, reader, {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class TopicWatch:
         kafka = await _read(
             self.settings, reader, {physical(namespace, name): topics[name].retention for name in topics}
         )
-        use = await _use(self.settings, self.contract, allowed, kafka)
+        use = await _use(self.settings, reader, self.contract, allowed, kafka)
         async with connected(self.pool) as connection:
             await note_mismatches(connection, use.mismatches)
             await see_readers(connection, use.readers)
@@ -107,6 +107,7 @@ async def _read(settings: Settings, reader: RangeReader, retentions: Mapping[str
 
 async def _use(
     settings: Settings,
+    reader: RangeReader,
     contract: Contract,
     allowed: Sequence[AllowedTopic],
     kafka: KafkaConsumers,
@@ -114,8 +115,10 @@ async def _use(
     members = [each for one in kafka.groups for each in one.members]
     found = mismatches(contract, settings.namespace, members, kafka.names, allowed)
     undeclared = [one.topic for one in found if one.kind is MismatchKind.TOPIC]
-    async with admin(settings) as client:
-        written = await records_written(settings, client, undeclared)
+    written = dict[str, int]()
+    if undeclared:
+        async with admin(settings) as client:
+            written = await records_written(reader, client, undeclared)
     return TopicUse(
         readers=group_readers(contract, settings.namespace, members),
         mismatches=[

@@ -14,6 +14,7 @@ from bus.consistency.topic_readers import TopicReader, check_readers
 from bus.domain.text import Text
 from bus.kafka.clients import admin
 from bus.kafka.log_ends import records_written
+from bus.kafka.range_reader import open_reader
 from bus.kafka.topic_admin import MISSING, PARTITIONS, TopicDifference, topic_differences
 from bus.postgres.pool import connected, open_pool
 from bus.programs.topic_watch import topics_in_use
@@ -34,9 +35,9 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
             for one in await schema_differences(registry)
         ]
     use = await topics_in_use(settings, contract, allowed_topics(settings.topics_allowed_file))
-    async with admin(settings) as client:
+    async with open_reader(settings) as reader, admin(settings) as client:
         names = {physical(settings.namespace, name): name for name in contract.topics}
-        ends = {names[topic]: end for topic, end in (await records_written(settings, client, names)).items()}
+        ends = {names[topic]: end for topic, end in (await records_written(reader, client, names)).items()}
     async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
         known, seen = await subscriptions(connection), await seen_readers(connection)
         refused = [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
