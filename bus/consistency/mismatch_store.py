@@ -43,11 +43,24 @@ async def take_turn(connection: Connection) -> bool:
 
 async def note_mismatches(connection: Connection, found: Sequence[TopicMismatch]) -> None:
     """Write what was seen now, rows in one order; of one client the last topics alone."""
-    for one in sorted(found, key=lambda each: (each.kind, each.who, each.topic)):
-        row = {"kind": one.kind.value, "who": one.who, "topic": one.topic, "nearest": one.nearest, "times": one.times}
-        await connection.execute(_NOTE, {**row, "members": [*one.members], "records": one.records})
-    for who in sorted({one.who for one in found if one.kind is MismatchKind.STREAM}):
-        await connection.execute(_FORGET, {"kind": MismatchKind.STREAM.value, "who": who, "most": PER_USER_MAX})
+    rows = [
+        {
+            "kind": one.kind.value,
+            "who": one.who,
+            "topic": one.topic,
+            "nearest": one.nearest,
+            "members": [*one.members],
+            "times": one.times,
+            "records": one.records,
+        }
+        for one in sorted(found, key=lambda each: (each.kind, each.who, each.topic))
+    ]
+    clients = sorted({one.who for one in found if one.kind is MismatchKind.STREAM})
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_NOTE, rows)
+        await cursor.executemany(
+            _FORGET, [{"kind": MismatchKind.STREAM.value, "who": who, "most": PER_USER_MAX} for who in clients]
+        )
 
 
 async def read_mismatches(connection: Connection) -> Sequence[TopicMismatch]:

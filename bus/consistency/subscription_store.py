@@ -79,8 +79,9 @@ async def subscriptions(connection: Connection) -> list[Subscription]:
 
 async def see_readers(connection: Connection, readers: Sequence[TopicReader]) -> None:
     """Write who reads now, rows in one order."""
-    for one in sorted(readers, key=lambda each: (each.kind, each.who, each.topic)):
-        await connection.execute(_SEE, (one.kind.value, one.who, one.topic, [*one.members]))
+    rows = sorted((one.kind.value, one.who, one.topic, [*one.members]) for one in readers)
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_SEE, rows)
 
 
 async def seen_readers(connection: Connection) -> list[TopicReader]:
