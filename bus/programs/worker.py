@@ -33,7 +33,7 @@ from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.registry_watch import watch_registry
-from bus.programs.rollouts import watch_rollouts
+from bus.programs.rollout_watch import watch_rollouts
 from bus.programs.sources import sources
 from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
 from bus.programs.topic_watch import TopicWatch

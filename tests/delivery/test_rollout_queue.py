@@ -18,7 +18,7 @@ from bus.delivery.targets_config import TargetsConfig
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected, in_transaction
-from bus.programs.rollouts import judge_running, move_back
+from bus.programs.rollout_watch import judge_running, move_back
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 from deadletter.rejected_inputs import MemoryRejectedInputs

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
-from bus.alerts.silence import GAPS_MIN, silent_after
+from bus.alerts.rules.usual_gaps import GAPS_MIN, silent_after
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 

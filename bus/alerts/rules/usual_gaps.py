@@ -1,4 +1,4 @@
-"""How long it may be silent: by the gaps between what came at the same time in earlier weeks. Pure."""
+"""How long a source may be silent: by the gaps between what came at the same time in earlier weeks. Pure."""
 
 from collections.abc import Sequence
 from datetime import timedelta
