@@ -53,9 +53,8 @@ class WecomRobot:
         called = f"\n{called}" if called else ""
 
         async def send(bytes_max: int) -> None:
-            text = (
-                body(message, bytes_max - len(called.encode())).replace("<@", "(@") + called
-            )  # only who is to be called
+            # Nobody but who is to be called.
+            text = body(message, bytes_max - len(called.encode())).replace("<@", "(@") + called
             content = orjson.dumps({"msgtype": "markdown", "markdown": {"content": text}})
             judge_robot(await self._http.post(self._url, content), CODES)
 

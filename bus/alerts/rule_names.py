@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RuleName(StrEnum):
-    """The closed list of rules; a new one is a line here, and a call of the sink where it fires."""
+    """The closed list of rules; a new one is a line here, and a rule in the catalogue."""
 
     DEAD_LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
     TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more

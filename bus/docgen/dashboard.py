@@ -117,7 +117,6 @@ GRAPHS: Final = (
 
 def dashboard() -> str:
     """Draw the dashboard as JSON."""
-
     drawn = (
         Dashboard("工单事件总线 / ticketbus")
         .uid("ticketbus")
@@ -132,7 +131,6 @@ def dashboard() -> str:
 
 
 def _panels() -> Iterator[Panel]:
-
     source = DataSourceRef(type_val="prometheus", uid="${source}")
     for graph in GRAPHS:
         panel = Panel().title(str(graph.title)).unit(graph.unit).datasource(source).span(_WIDTH).height(_HEIGHT).min(0)

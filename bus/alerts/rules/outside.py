@@ -13,9 +13,8 @@ from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
-UNREPEATED_FOR: Final = timedelta(
-    hours=12
-)  # an Alertmanager repeats what fires, every 4 hours unless it is set otherwise
+# An Alertmanager repeats what fires, every 4 hours unless it is set otherwise.
+UNREPEATED_FOR: Final = timedelta(hours=12)
 _READ: Final = b"""
 SELECT client, fingerprint, name, subject, severity, summary, starts_at, received_at FROM outside_alerts WHERE firing"""
 

@@ -12,8 +12,7 @@ from bus.postgres.heartbeats import SILENT_AFTER, Beats, ProgramBeat, read_beats
 
 
 def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
-    """Make the rule: each of the stages, and the relay, runs in some worker."""
-
+    """Make the rule: each of the stages runs in some worker."""
     return AlertRule(
         name=RuleName.NO_WORKER,
         severity=Severity.P1,
