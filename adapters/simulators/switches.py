@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 
 TIMES_MAX: Final = 1_000_000
@@ -41,8 +41,8 @@ class Switches:
         """Turn a fault on. Raises NoSuchSwitch."""
         if turn.fault not in self.faults:
             close = nearest(turn.fault, self.faults)
-            zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
-            text = Text(f"没有开关 {turn.fault[:40]!r}{zh}", f"there is no switch {turn.fault[:40]!r}{en}")
+            meant = did_you_mean(close)
+            text = Text(f"没有开关 {turn.fault[:40]!r}{meant.zh}", f"there is no switch {turn.fault[:40]!r}{meant.en}")
             raise NoSuchSwitch(str(text))
         self.turn(turn)
 

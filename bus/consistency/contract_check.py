@@ -5,7 +5,7 @@ from typing import Final
 
 from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from schemas.acls import PROGRAMS, SOURCES
 from schemas.catalogue import RECORD_TYPES, RecordType
@@ -66,14 +66,14 @@ def _of_topic(name: str, topic: Topic) -> Iterator[CheckResult]:
 
 def _unknown_part(topic: str, role: str, part: str) -> CheckResult:
     meant = nearest(part, PARTS)
-    zh, en = (f",是否指 {meant}?", f"; did you mean {meant}?") if meant else ("", "")
+    asked = did_you_mean(meant)
     return CheckResult(
         code=CheckCode.UNKNOWN_PART,
         about=topic,
         severity=Severity.P2,
         text=Text(
-            f"主题 {topic} 的 {role} 中有 {part},它不属于任何程序{zh}",
-            f"the topic {topic} names {part} among its {role}, which is part of no program{en}",
+            f"主题 {topic} 的 {role} 中有 {part},它不属于任何程序{asked.zh}",
+            f"the topic {topic} names {part} among its {role}, which is part of no program{asked.en}",
         ),
         evidence=PARTS,
         nearest=meant,

@@ -8,7 +8,7 @@ from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.shown_names import shown
 from bus.domain.errors import MalformedInput
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text, is_blank
 from bus.intake.reserved_names import is_client_name, refuse_control, refuse_reserved
 from bus.observability.masking import mask_text
@@ -124,13 +124,14 @@ def check_subscription(one: Subscription, contract: Contract) -> Iterator[CheckR
 
 def _wrong(one: Subscription, code: CheckCode, name: str, what: Text, known: Sequence[str] = ()) -> CheckResult:
     meant = nearest(name, known)
-    zh, en = (f",是否指 {meant}?", f"; did you mean {meant}?") if meant else ("", "")
+    asked = did_you_mean(meant)
     return CheckResult(
         code=code,
         about=one.client,
         severity=Severity.P2,
         text=Text(
-            f"{one.client} 订阅的 {name} {what.zh}{zh}", f"{one.client} subscribes to {name}, which {what.en}{en}"
+            f"{one.client} 订阅的 {name} {what.zh}{asked.zh}",
+            f"{one.client} subscribes to {name}, which {what.en}{asked.en}",
         ),
         evidence=(f"{one.owner}, {one.contact}",),
         nearest=meant,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bus.delivery.breaker import CLOSED, Breaker
 from bus.domain.errors import Conflict
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.postgres.pool import Connection, Pool, connected
 
@@ -42,9 +42,9 @@ class NoSuchTarget(Conflict):
 
     def __init__(self, target: str, known: Sequence[str]) -> None:
         self.nearest = nearest(target[:80], known)
-        zh, en = (f",是否指 {self.nearest}?", f"; did you mean {self.nearest}?") if self.nearest else ("", "")
+        meant = did_you_mean(self.nearest)
         shown = target[:80]
-        super().__init__(Text(f"没有投递目标 {shown!r}{zh}", f"there is no target {shown!r}{en}"))
+        super().__init__(Text(f"没有投递目标 {shown!r}{meant.zh}", f"there is no target {shown!r}{meant.en}"))
 
 
 class NotDeclared(Conflict):

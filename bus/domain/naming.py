@@ -7,6 +7,7 @@ from functools import cache
 
 from bus.domain.errors import CommandRefused
 from bus.domain.terms import State
+from bus.domain.text import Text
 
 _WORD = re.compile(r"[A-Z][a-z]*")
 
@@ -51,6 +52,17 @@ def dotted(cls: type) -> str:
 def nearest(word: str, legal: Iterable[str]) -> str:
     """Name the legal word closest to what was meant, or nothing."""
     return next(iter(get_close_matches(word, list(legal), n=1, cutoff=0.5)), "")
+
+
+def did_you_mean(close: str, *, quoted: bool = False) -> Text:
+    """Ask, behind what was refused, whether the nearest legal word was meant; nothing without one."""
+    if not close:
+        return Text("", "")
+    return (
+        Text(f",是否指“{close}”", f"; did you mean {close!r}")
+        if quoted
+        else Text(f",是否指 {close}?", f"; did you mean {close}?")
+    )
 
 
 def state_named(word: str, field: str = "state") -> State:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
-from bus.domain.naming import kebab, nearest
+from bus.domain.naming import did_you_mean, kebab, nearest
 from bus.domain.text import without_marks
 from bus.domain.values import QUANTITIES
 from bus.intake.reserved_names import person_name, refuse_control
@@ -139,9 +139,13 @@ def _refuse_unknown(cls: type, data: object, path: str) -> None:
         where = joined(path, name)
         if name not in known:
             close = nearest(name[:NAME_CHARS_SHOWN], (*known, *(() if path else ENVELOPE)))
-            zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+            meant = did_you_mean(close, quoted=True)
             raise MalformedInput(
-                "unknown_field", where, f"没有字段“{where}”{zh}", f"there is no field {where!r}{en}", nearest=close
+                "unknown_field",
+                where,
+                f"没有字段“{where}”{meant.zh}",
+                f"there is no field {where!r}{meant.en}",
+                nearest=close,
             )
         for record in known[name]:
             for item in inner if isinstance(inner, list) else (inner,):

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request as HttpRequest
 
 from bus.domain.errors import CommandRefused
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import INVISIBLE, Text
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.command_bodies import SHORT_MAX
@@ -58,9 +58,9 @@ def path_number(http: HttpRequest, name: str, text: Text) -> int:
 
 def _unknown(name: str, known: Collection[str]) -> CommandRefused:
     shown, close = joined("", name), nearest(name[:NAME_CHARS_SHOWN], sorted(known))
-    zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+    meant = did_you_mean(close, quoted=True)
     return CommandRefused(
-        "unknown_field", shown, f"没有字段“{shown}”{zh}", f"there is no field {shown!r}{en}", nearest=close
+        "unknown_field", shown, f"没有字段“{shown}”{meant.zh}", f"there is no field {shown!r}{meant.en}", nearest=close
     )
 
 

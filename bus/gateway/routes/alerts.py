@@ -16,7 +16,7 @@ from bus.alerts.engine.outside_alerts import OutsideAnswer, OutsideFull
 from bus.alerts.engine.silences import Silence
 from bus.alerts.rule import AnyRule
 from bus.domain.errors import CommandRefused, Refusal
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, authenticate, not_allowed
 from bus.gateway.auth.binding import Client
@@ -215,9 +215,13 @@ class _AlertHandlers:
     def _check_rule(self, rule: str) -> None:
         if rule not in self.rules:
             close = nearest(rule, self.rules)
-            zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
+            meant = did_you_mean(close, quoted=True)
             raise CommandRefused(
-                "unknown_rule", "rule", f"没有规则“{rule}”{zh}", f"there is no rule {rule!r}{en}", nearest=close
+                "unknown_rule",
+                "rule",
+                f"没有规则“{rule}”{meant.zh}",
+                f"there is no rule {rule!r}{meant.en}",
+                nearest=close,
             )
 
 

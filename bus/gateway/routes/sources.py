@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
-from bus.domain.naming import nearest
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.gateway.deps import body_of, deps_of, trace_of
 from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
@@ -235,6 +235,6 @@ def _verified(http: HttpRequest, source: Source) -> tuple[Mapping[str, str], str
 def _no_such_source(name: str, sources: Collection[str]) -> HttpProblem:
     name = name[:NAME_CHARS_SHOWN]
     close = nearest(name, sources)
-    zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
-    text = Text(f"没有来源 {name!r}{zh}", f"there is no source {name!r}{en}")
+    meant = did_you_mean(close, quoted=True)
+    text = Text(f"没有来源 {name!r}{meant.zh}", f"there is no source {name!r}{meant.en}")
     return HttpProblem(404, "no_such_source", "source", text, nearest=close)

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.aio import until_one_ends
 from bus.domain.errors import KafkaUnavailable, Refusal, Transient
+from bus.domain.naming import did_you_mean
 from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import admit
@@ -104,8 +105,8 @@ class _StreamHandlers:
                 self.notes.refused(client.name, name, close, ws.client.host if ws.client else "")
                 shown = name[:SHOWN_CHARS_MAX]
                 log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
-                zh, en = (f",是否指 {close}?", f"; did you mean {close}?") if close else ("", "")
-                zh, en = f"没有主题 {shown!r}{zh}", f"there is no topic {shown!r}{en}"
+                meant = did_you_mean(close)
+                zh, en = f"没有主题 {shown!r}{meant.zh}", f"there is no topic {shown!r}{meant.en}"
                 raise HttpProblem(
                     404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public()
                 )

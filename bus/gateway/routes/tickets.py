@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, OpenTicket, Request
 from bus.domain.errors import Refusal, StoreUnavailable
-from bus.domain.naming import kebab, nearest
+from bus.domain.naming import did_you_mean, kebab, nearest
 from bus.domain.terms import TicketId, TraceId
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, authenticate, not_allowed
@@ -144,6 +144,6 @@ async def _committed(group: GroupCommit, request: Request) -> Accepted:
 
 def _no_such_command(name: str) -> HttpProblem:
     close = nearest(name, COMMANDS)
-    zh, en = (f",是否指“{close}”", f"; did you mean {close!r}") if close else ("", "")
-    text = Text(f"没有命令 {name!r}{zh}", f"there is no command {name!r}{en}")
+    meant = did_you_mean(close, quoted=True)
+    text = Text(f"没有命令 {name!r}{meant.zh}", f"there is no command {name!r}{meant.en}")
     return HttpProblem(404, "no_such_command", "command", text, nearest=close)
