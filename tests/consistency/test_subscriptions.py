@@ -40,7 +40,7 @@ def changed(**changes: object) -> Subscription:
     return Subscription(**{**given, **changes})
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def emptied(pool: Pool) -> None:
     """Begin without any rows."""
     async with connected(pool) as connection:
@@ -84,6 +84,7 @@ def test_subscriptions_are_of_the_client_and_of_its_groups_and_of_no_others() ->
     assert subscription_of([BI, newer], "bi") == newer
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_are_added_once_and_removed_with_who_and_why(pool: Pool) -> None:
     async with connected(pool) as connection:
         await add_subscription(connection, BI, by="wang", why="reports")
@@ -102,6 +103,7 @@ async def test_subscriptions_are_added_once_and_removed_with_who_and_why(pool: P
     assert second.subscription.owner == "平台组"
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_an_alert_names_owner_and_contact_of_who_is_subscribed(pool: Pool) -> None:
     mismatch = TopicMismatch(kind=MismatchKind.SUBSCRIPTION, topic="ticket.assigns", who="dev.bi", nearest="")
     async with connected(pool) as connection:
@@ -115,6 +117,7 @@ async def test_subscriptions_an_alert_names_owner_and_contact_of_who_is_subscrib
     assert "Owner: 数据组, contact: bi@corp" in alert.en
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_an_alert_of_a_stopped_consumer_names_its_owner(pool: Pool) -> None:
     rule = RULES[RuleName.CONSUMER_STOPPED]
     [(status, _)] = rule.fires(datetime.now(UTC))
@@ -127,6 +130,7 @@ async def test_subscriptions_an_alert_of_a_stopped_consumer_names_its_owner(pool
         assert ("负责人:数据组,联系:bi@corp" in alert.zh) is named
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_a_stream_is_seen_while_it_is_open_and_a_refusal_with_its_address(pool: Pool) -> None:
     notes = PostgresSubscriptionNotes(pool)
     notes.opened("bi", ["ticket.assign", "ticket.status"])
@@ -146,6 +150,7 @@ async def test_subscriptions_a_stream_is_seen_while_it_is_open_and_a_refusal_wit
     assert "bi (192.0.2.7; 192.0.2.8)" in alert.zh
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_an_open_stream_is_written_again_and_a_closed_one_is_not(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +166,7 @@ async def test_subscriptions_an_open_stream_is_written_again_and_a_closed_one_is
     assert again == {"open": True, "closed": False}
 
 
+@pytest.mark.usefixtures("emptied")
 async def test_subscriptions_who_reads_is_seen_again_and_not_twice(pool: Pool) -> None:
     one = TopicReader(kind=ReaderKind.GROUP, who="bi", topic="ticket.assign", members=("m1",))
     async with connected(pool) as connection:
