@@ -191,15 +191,14 @@ async def step_up(connection: Connection, rollout: Rollout, percent: int) -> boo
     return (await connection.execute(_STEP, (percent, rollout.number, rollout.percent))).rowcount > 0
 
 
-async def end(connection: Connection, target: str, state: RolloutState, *, by: str, why: Text) -> int:
-    """End the running rollout of a target; gives its number. Raises NotInRollout where none runs."""
+async def end(connection: Connection, target: str, state: RolloutState, *, by: str, why: Text) -> None:
+    """End the running rollout of a target. Raises NotInRollout where none runs."""
     promoted = state is RolloutState.PROMOTED
     cursor = await connection.execute(_END, (state.value, by, why.zh, why.en, promoted, target))
     row = await cursor.fetchone()
     if row is None:
         raise NotInRollout(Text(f"{target} 没有进行中的灰度", f"no rollout of {target} is running"))
-    await connection.execute(_FORGET, (row[0],))
-    return int(row[0])
+    await connection.execute(_FORGET, row)
 
 
 async def figures(connection: Connection, target: str, since: datetime) -> Figures:

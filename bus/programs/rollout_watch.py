@@ -49,8 +49,8 @@ async def _judge(connection: Connection, rollout: Rollout, now: datetime) -> Non
     new = await rollout_store.figures(connection, rollout.canary, rollout.step_at)
     match judge(rollout, old, new, now):
         case StepUp(percent=percent):
-            await rollout_store.step_up(connection, rollout, percent)
-            log.info("rollout_steps_up", target=rollout.target, canary=rollout.canary, percent=percent)
+            if await rollout_store.step_up(connection, rollout, percent):
+                log.info("rollout_steps_up", target=rollout.target, canary=rollout.canary, percent=percent)
         case Promote():
             why = Text("各步均不劣于旧版本", "no step was worse than the old version")
             await rollout_store.end(connection, rollout.target, RolloutState.PROMOTED, by=BUS, why=why)
