@@ -52,8 +52,13 @@ def path_number(http: HttpRequest, name: str, text: Text) -> int:
     """Read a number in the path. Raises HttpProblem (404) with that text: what is no number names nothing."""
     given: str = http.path_params[name]
     if not (given.isascii() and given.isdigit() and len(given) < 20 and 1 <= int(given) <= NUMBER_MAX):
-        raise HttpProblem(404, f"{name}_gone", name, text)
+        raise gone(name, text)
     return int(given)
+
+
+def gone(name: str, text: Text) -> HttpProblem:
+    """Answer that what the path names is not there, or no more."""
+    return HttpProblem(404, f"{name}_gone", name, text)
 
 
 def _unknown(name: str, known: Collection[str]) -> CommandRefused:

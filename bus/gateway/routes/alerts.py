@@ -24,7 +24,7 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.http.request_models import path_number, read
+from bus.gateway.http.request_models import gone, path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
 from bus.gateway.http.single_values import query_of
@@ -193,13 +193,13 @@ class _AlertHandlers:
                 await self.service.silence(rule, about, now=now, until=until, by=by, why=why)
             case EndSilence(silence=number):
                 if not await self.service.end_silence(number, now=now):
-                    raise _gone("silence", _GONE_SILENCE)
+                    raise gone("silence", _GONE_SILENCE)
         return {"silences": await self.service.silences(now)}
 
     async def _one(self, number: int) -> ListedAlert:
         one = await self.service.one(number)
         if one is None:
-            raise _gone("alert", _GONE_ALERT)
+            raise gone("alert", _GONE_ALERT)
         return one
 
     async def _refuse_ack(self, number: int, by: str) -> None:
@@ -228,10 +228,6 @@ class _AlertHandlers:
 _GONE_ALERT: Final = Text("没有这个告警", "there is no such alert")
 _GONE_SILENCE: Final = Text("没有这个静默,或已结束", "there is no such silence, or it has ended")
 _GONE: Final = {"alert": _GONE_ALERT, "silence": _GONE_SILENCE}
-
-
-def _gone(name: str, text: Text) -> HttpProblem:
-    return HttpProblem(404, f"{name}_gone", name, text)
 
 
 def _rule_answer(rule: AnyRule) -> RuleAnswer:

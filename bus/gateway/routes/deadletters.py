@@ -12,8 +12,7 @@ from bus.gateway.auth.authorize import admit, authenticate, not_allowed, reader_
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import in_path, request_docs
-from bus.gateway.http.problems import HttpProblem
-from bus.gateway.http.request_models import path_number, read
+from bus.gateway.http.request_models import gone, path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
 from bus.gateway.http.single_values import query_of
@@ -111,7 +110,7 @@ class _DeadLetterHandlers:
         client = await admit(http, Access.LETTERS)
         letter = await self.service.letter(path_number(http, "letter", _GONE["letter"]), reader_of(http, client))
         if letter is None:
-            raise _gone("letter")
+            raise gone("letter", _GONE["letter"])
         return json_response(letter)
 
     async def list_redrives(self, http: HttpRequest) -> Response:
@@ -158,7 +157,3 @@ def _path(http: HttpRequest) -> dict[str, int | str]:
         name: within_limits(text, name) if name == "target" else path_number(http, name, _GONE[name])
         for name, text in given
     }
-
-
-def _gone(name: str) -> HttpProblem:
-    return HttpProblem(404, f"{name}_gone", name, _GONE[name])
