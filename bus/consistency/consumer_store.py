@@ -1,7 +1,8 @@
 """Consumers in PostgreSQL: readings of the last hours, and each consumer as it was judged last."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 
@@ -22,7 +23,7 @@ QUEUE_TOPIC: Final = "deliveries"
 _COLUMNS: LiteralString = """kind, consumer, topic, verdicts, since, lag, members, oldest_at, loses_at, partition,
     committed, low, ends, highest, declared, had_offsets, read_at"""
 _ALL: LiteralString = f"SELECT {_COLUMNS} FROM consumers ORDER BY kind, consumer, topic"  # noqa: S608 - our own columns
-_LOOKS: LiteralString = "SELECT kind, consumer, topic, looks FROM consumers"
+_KNOWN: LiteralString = f"SELECT {_COLUMNS}, looks FROM consumers"  # noqa: S608 - our own columns
 _READINGS: LiteralString = """
 SELECT kind, consumer, topic, read_at, members, partitions FROM consumer_readings
 WHERE read_at > %s::timestamptz - %s::interval ORDER BY read_at"""
@@ -85,17 +86,15 @@ async def all_consumers(connection: Connection) -> list[ConsumerStatus]:
 
 async def known_consumers(connection: Connection, at: datetime) -> Mapping[Key, KnownConsumer]:
     """Read all that is stored of every consumer."""
-    known = {_key(one): KnownConsumer(status=one) for one in await all_consumers(connection)}
-    readings: dict[Key, list[TopicReading]] = {key: [] for key in known}
+    readings = defaultdict[Key, list[TopicReading]](list)
     rows = await (await connection.execute(_READINGS, (at, READINGS_FOR))).fetchall()
     for kind, consumer, topic, read_at, members, partitions in rows:
         readings[ConsumerKind(kind), consumer, topic].append(
             TopicReading(at=read_at, members=members, partitions=_offsets(partitions))
         )
-    for kind, consumer, topic, looks in await (await connection.execute(_LOOKS)).fetchall():
-        key = (ConsumerKind(kind), consumer, topic)
-        known[key] = replace(known[key], readings=readings[key], looks=_looks(looks))
-    return known
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        stored = [(_looks(row.pop("looks")), _status(row)) for row in await (await cursor.execute(_KNOWN)).fetchall()]
+    return {_key(one): KnownConsumer(status=one, readings=readings[_key(one)], looks=looks) for looks, one in stored}
 
 
 async def queue_readings(
