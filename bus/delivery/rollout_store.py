@@ -44,7 +44,7 @@ UPDATE rollouts SET percent = %s, step_at = now() WHERE number = %s AND state = 
 _END: Final[LiteralString] = """
 UPDATE rollouts SET state = %s, ended_at = now(), ended_by = %s, ended_zh = %s, ended_en = %s,
     percent = CASE WHEN %s THEN 100 ELSE percent END
-WHERE target = %s AND state = 'running' RETURNING number"""
+WHERE target = %s AND state = 'running' AND number = coalesce(%s, number) RETURNING number"""
 _FORGET: Final[LiteralString] = "DELETE FROM rollout_tickets WHERE rollout = %s"
 _FIGURES: Final[LiteralString] = """
 WITH mine AS (
@@ -191,10 +191,12 @@ async def step_up(connection: Connection, rollout: Rollout, percent: int) -> boo
     return (await connection.execute(_STEP, (percent, rollout.number, rollout.percent))).rowcount > 0
 
 
-async def end(connection: Connection, target: str, state: RolloutState, *, by: str, why: Text) -> None:
-    """End the running rollout of a target. Raises NotInRollout where none runs."""
+async def end(
+    connection: Connection, target: str, state: RolloutState, *, by: str, why: Text, number: int | None = None
+) -> None:
+    """End the running rollout of a target, or that `number` alone. Raises NotInRollout where none runs."""
     promoted = state is RolloutState.PROMOTED
-    cursor = await connection.execute(_END, (state.value, by, why.zh, why.en, promoted, target))
+    cursor = await connection.execute(_END, (state.value, by, why.zh, why.en, promoted, target, number))
     row = await cursor.fetchone()
     if row is None:
         raise NotInRollout(Text(f"{target} 没有进行中的灰度", f"no rollout of {target} is running"))

@@ -29,7 +29,7 @@ async def watch_rollouts(pool: Pool, encode: Encode, now: Callable[[], datetime]
             async with connected(pool) as connection:
                 await judge_running(connection, now())
             await move_back(pool, encode, now())
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Conflict) as error:  # a person has ended it meanwhile: the next look tells
             log.warning("rollouts_not_judged", cause=str(error))
         await asyncio.sleep(EVERY_S)
 
@@ -53,10 +53,14 @@ async def _judge(connection: Connection, rollout: Rollout, now: datetime) -> Non
                 log.info("rollout_steps_up", target=rollout.target, canary=rollout.canary, percent=percent)
         case Promote():
             why = Text("各步均不劣于旧版本", "no step was worse than the old version")
-            await rollout_store.end(connection, rollout.target, RolloutState.PROMOTED, by=BUS, why=why)
+            await rollout_store.end(
+                connection, rollout.target, RolloutState.PROMOTED, by=BUS, why=why, number=rollout.number
+            )
             log.info("rollout_promoted", target=rollout.target, canary=rollout.canary)
         case RollBack(why=why):
-            await rollout_store.end(connection, rollout.target, RolloutState.ROLLED_BACK, by=BUS, why=why)
+            await rollout_store.end(
+                connection, rollout.target, RolloutState.ROLLED_BACK, by=BUS, why=why, number=rollout.number
+            )
             log.warning("rollout_rolled_back", target=rollout.target, canary=rollout.canary, why=why.en)
         case None:
             return

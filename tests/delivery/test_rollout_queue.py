@@ -150,6 +150,20 @@ async def test_rollout_queue_only_what_the_file_says_can_start_and_one_at_a_time
     assert await delivery_queue.rows(QUEUED) == [(NEW, LARGE[0], 1)]
 
 
+async def test_rollout_queue_the_end_of_one_does_not_end_the_next_that_a_person_has_started(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    first = await start(delivery_queue)
+    await ended(delivery_queue, RolloutState.ABORTED)
+    second = await start(delivery_queue)
+    end, state = rollout_store.end, RolloutState.ROLLED_BACK
+    with pytest.raises(NotInRollout, match="no rollout of erp is running"):
+        await in_transaction(delivery_queue.pool, end, ERP, state, by="bus", why=WHY, number=first)
+    await in_transaction(delivery_queue.pool, end, ERP, state, by="bus", why=WHY, number=second)
+    ended_by = await delivery_queue.rows("SELECT state, ended_by FROM rollouts ORDER BY number")
+    assert ended_by == [("aborted", "li"), ("rolled_back", "bus")]
+
+
 async def judged(delivery_queue: DeliveryQueue, *, minutes: float) -> tuple[str, int]:
     """Judge as if so many minutes had passed; gives state and share."""
     async with connected(delivery_queue.pool) as connection:
