@@ -47,6 +47,19 @@ EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")
         ("T20261122-021623456789", "T20261122-021623456789"),
         ("trace bc319ae68f577e18f13812345678f734 lost", "trace bc319ae68f577e18f13812345678f734 lost"),
         ("13812345-6780-4137-8000-113812345678", "13812345-6780-4137-8000-113812345678"),
+        ("errmsg access_token=24.abc.259 appSecret=9f8e", "errmsg access_token=*** appSecret=***"),
+        ('{"access_token":"a b","app_key": "k"}', '{"access_token":"***","app_key": "***"}'),
+        (r"{\"token\":\"abc\"}", r"{\"token\":\"***\"}"),
+        ("密码\uff1aPassw0rd!\uff0c请改", "密码\uff1a***\uff0c请改"),
+        ("/cb?t=1&sign=AB%2F&x=2 JSESSIONID=A1; Path", "/cb?t=1&sign=***&x=2 JSESSIONID=***; Path"),
+        ("Authorization: Basic dXNlcg== webhook-signature: v1,abc=", "Authorization: Basic *** webhook-signature: ***"),
+        ("<access_token>abc</access_token>", "<access_token>***</access_token>"),
+        ("身份证 11010519491231002X,订单 110105194912310021", "身份证 110****002X,订单 110105194912310021"),
+        (
+            "no field 'token': send it; design=blue; 7 tokens: ok",
+            "no field 'token': send it; design=blue; 7 tokens: ok",
+        ),
+        ("Unexpected token < in JSON; idempotency_key=a-1", "Unexpected token < in JSON; idempotency_key=a-1"),
     ],
 )
 def test_observability_text_is_masked(text: str, masked: str) -> None:
@@ -88,7 +101,21 @@ def test_observability_every_line_is_json_in_utc_and_the_libraries_lines_too() -
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    "text", ["://a", "://a:", "password=", "1381", "bearer ", "0571-", "138\u200b", "138\u3000", "(021)", "\u0661"]
+    "text",
+    [
+        'token="',
+        "authorization: a ",
+        "://a",
+        "://a:",
+        "password=",
+        "1381",
+        "bearer ",
+        "0571-",
+        "138\u200b",
+        "138\u3000",
+        "(021)",
+        "\u0661",
+    ],
 )
 def test_masking_a_megabyte_that_begins_again_and_again_comes_to_an_end(text: str) -> None:
     for mask in (mask_text, mask_password):

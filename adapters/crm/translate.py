@@ -23,6 +23,13 @@ from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_nul, read_obje
 from schemas.messages import RequestReceived
 
 IGNORED_SHOWN_MAX: Final = 20
+_TICKET_FIELDS: Final = frozenset(
+    {"sourceno", "incidentkey", "ticketno", "ticketid", "ticketnumber", "workorderno", "workorderid", "caseno"}
+    | {"casenumber", "incidentno", "工单号", "工单编号", "事件唯一标识"}
+)
+_TYPE_FIELDS: Final = frozenset(
+    {"event", "eventtype", "eventname", "topic", "action", "msgtype", "messagetype", "kind"}
+)
 _EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
     "tuple_type": ("须为 JSON 数组", "must be a JSON array"),
     "model_type": ("须为 JSON 对象", "must be a JSON object"),
@@ -76,7 +83,7 @@ def _model(raw: Mapping[str, Any], ignore_types: Collection[str]) -> type[About]
     """
     word = spelled(raw.get("type"))
     if word is None or (isinstance(word, str) and not word.strip()):
-        if not raw or _names_ticket(raw) or any(isinstance(value, str) and meant_type(value) for value in raw.values()):
+        if not raw or _names_ticket(raw) or any(_may_be_type(name, value) for name, value in raw.items()):
             return About
         zh = "已收到，不处理：没有消息类型，也没有工单内容"
         raise Ignored("no_type", "$.type", zh, "taken without effect: no delivery type, and nothing about a ticket")
@@ -111,13 +118,22 @@ def _no_such_type(word: str, raw: Mapping[str, Any], ignore_types: Collection[st
 
 
 def _names_ticket(raw: Mapping[str, Any]) -> bool:
-    """Say whether a body names a ticket, whatever its type."""
-    parts = (raw, raw.get("data"))
+    """Say whether a body names a ticket, whatever its type: `source_no`, `sourceNo`, 工单号, up to two objects deep."""
+    parts = [raw, *(one for one in raw.values() if isinstance(one, Mapping))]
+    parts += [inner for one in parts[1:] for inner in one.values() if isinstance(inner, Mapping)]
     return any(
-        isinstance(part, Mapping) and part.get(field) is not None
+        value is not None and str(name).replace("_", "").replace("-", "").casefold() in _TICKET_FIELDS
         for part in parts
-        for field in ("source_no", "incident_key")
+        for name, value in part.items()
     )
+
+
+def _may_be_type(name: str, value: object) -> bool:
+    """Say whether a field is a type of ours, or one of a ticket's under another name: `"event": "case.new"`."""
+    if not isinstance(value, str):
+        return False
+    named = name.replace("_", "").casefold() in _TYPE_FIELDS
+    return bool(meant_type(value)) or (named and speaks_of_ticket(value))
 
 
 def _printable(text: str) -> str:

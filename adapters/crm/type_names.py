@@ -15,6 +15,10 @@ _SYNONYMS: Final = {
     **dict.fromkeys(("urged", "reminded", "asked"), "ticket.progress_asked"),
     **dict.fromkeys(("close", "closed", "reopen", "reopened", "status", "resolved"), "ticket.status_changed"),
 }
+# What else a ticket is called: as a whole part of a word, anywhere among its letters, and in Chinese.
+_NOUNS: Final = frozenset({"case", "cases", "incident", "incidents", "repair", "repairs"})
+_LONG_NOUNS: Final = ("workorder", "servicerequest", "serviceorder", "repairorder")
+_CHINESE_NOUNS: Final = ("工单", "报修", "派单", "服务单", "维修单", "故障单", "受理单")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 _VERSION = re.compile(r"[^a-z0-9]v?[0-9]+$")
 
@@ -34,9 +38,14 @@ def meant_type(word: str) -> str:
 
 
 def speaks_of_ticket(word: str) -> bool:
-    """Say whether a part of a word begins with the noun of our types: `ticket.opened`, `crm.TicketNew`."""
-    parts = re.split(r"[^a-z]+", normalize("NFKC", word[:CHARS_MAX]).strip().casefold())
-    return any(part.startswith("ticket") for part in parts)
+    """Say whether a word is of tickets, in other systems' nouns too: `ticket.opened`, `case.created`, 工单创建."""
+    plain = normalize("NFKC", word[:CHARS_MAX]).strip().casefold()
+    parts = re.split(r"[^a-z]+", plain)
+    return (
+        any(part.startswith("ticket") or part in _NOUNS for part in parts)
+        or any(noun in re.sub(r"[^a-z]+", "", plain) for noun in _LONG_NOUNS)
+        or any(noun in plain for noun in _CHINESE_NOUNS)
+    )
 
 
 def close_type(word: str) -> str:

@@ -47,14 +47,18 @@ def spelled(value: Any) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Leave out what is null: it is not there."""
+    """Leave out what is null or an empty text: it is not there. Forms send every field."""
     match value:
         case dict():
-            return {name: inner for name, inner in value.items() if inner is not None}
+            return {name: inner for name, inner in value.items() if not _is_absent(inner)}
         case list():
-            return [inner for inner in value if inner is not None]
+            return [inner for inner in value if not _is_absent(inner)]
         case _:
             return value
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 Spelled = BeforeValidator(spelled)

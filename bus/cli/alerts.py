@@ -109,6 +109,7 @@ def silence(
     from datetime import timedelta
 
     from bus.alerts.engine import silences
+    from bus.alerts.engine.alert_admin import open_alerts
     from bus.alerts.rule_names import RuleName
     from bus.cli.run import with_core
     from bus.domain.naming import nearest
@@ -121,11 +122,15 @@ def silence(
         raise typer.BadParameter(f"没有规则 / there is no rule {rule!r}{meant}")
     now, by = utc_now(), getpass.getuser()
     until = now + timedelta(minutes=minutes)
-    number = with_core(
-        data,
-        lambda core: in_transaction(core.pool, silences.silence, rule, about, now=now, until=until, by=by, why=why),
-    )
+
+    async def work(core: "Core") -> "tuple[int, list[ListedAlert]]":
+        made = await in_transaction(core.pool, silences.silence, rule, about, now=now, until=until, by=by, why=why)
+        return made, await in_transaction(core.pool, open_alerts)
+
+    number, opened = with_core(data, work)
     echo(f"静默 {number} 至 {until:%m-%d %H:%M}Z / silence {number} until then")
+    if not any(one.rule == rule and about in ("", one.about) for one in opened):
+        echo("目前没有匹配的未恢复告警 / nothing that is open matches: see `ticketbus alerts list`", err=True)
 
 
 @commands.command("silences")

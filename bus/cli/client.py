@@ -29,7 +29,9 @@ ExpiresDays = Annotated[
 @commands.command()
 def add(
     name: Annotated[str, typer.Argument(help="Lower case letters, digits, dots and dashes.")],
-    role: Annotated[str, typer.Option("--role", help="source, engineer, dispatcher, lead, sre, subscriber or admin.")],
+    role: Annotated[
+        str, typer.Option("--role", help="source, engineer, dispatcher, lead, sre, subscriber, host or admin.")
+    ],
     *,
     person: Person = "",
     on_behalf: OnBehalf = False,

@@ -20,10 +20,12 @@ _WORDS = """
 nil null none nothing empty blank undefined unknown unkown notavailable notapplicable notknown noserial
 noserialnumber noorder nophone nonumber notprovided tbd tba tbc xx xxx
 noneavailable noneprovided nonegiven notgiven notfound notreadable unreadable illegible cannotread unknowndevice
-unknownserial unknownserialnumber unknownnumber unknownorder nodevice missing
+sn serial 序列号 无sn 没有sn 同上 见备注 见照片 见图 见附件 如图 如上 稍后提供 稍后补 后补 忘了 忘 没 测试 test unk
+ref objectobject x unknownserial unknownserialnumber unknownnumber unknownorder nodevice missing
 """
 WORDS = frozenset(_WORDS.split())
 _SIMPLIFIED = str.maketrans("無沒暫空號編訂單電話機設備銘標籤錄採", "无没暂空号编订单电话机设备铭标签录采")
+_COUNTED = "01234567890123456789"  # a phone made up by counting
 _REPEATED_MIN = 4  # of one character that is all there is: 1111, XXXXX
 _BETWEEN = (re.compile(r"\s+"), re.compile(r"[/,;|\u3001\uff0c\uff1b\uff0f]"))
 
@@ -31,7 +33,7 @@ _BETWEEN = (re.compile(r"\s+"), re.compile(r"[/,;|\u3001\uff0c\uff1b\uff0f]"))
 def is_no_key(key: IncidentKey, more: Collection[str] = ()) -> bool:
     """Say whether a key names nothing: a word for none (`more`: of this deployment), only punctuation or zeros.
 
-    A phone is none with fewer than five digits, or one digit repeated.
+    A phone is none with fewer than five digits, one digit repeated, or digits that only count up.
     """
     return is_no_phone(key.value, more) if key.kind is KeyKind.PHONE else is_no_number(key.value, more)
 
@@ -51,7 +53,8 @@ def _is_none(word: str, more: Collection[str]) -> bool:
 def is_no_phone(text: str, more: Collection[str] = ()) -> bool:
     """Say whether a phone is none."""
     digits = plain_phone(text).removeprefix("+")
-    return not digits.isdecimal() or len(digits) < PHONE_DIGITS_MIN or len(set(digits)) == 1 or plain_word(text) in more
+    made_up = len(digits) < PHONE_DIGITS_MIN or len(set(digits)) == 1 or digits in _COUNTED
+    return made_up or not digits.isdecimal() or plain_word(text) in more
 
 
 def plain_word(text: str) -> str:

@@ -1,7 +1,7 @@
 """The self-test of alerts: every rule fires on its marked input, and what it says arrives at the channels."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -12,6 +12,7 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import AlertState, Flip
 from bus.alerts.engine.alert_store import store
+from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.alerts.rule import AnyRule
 from bus.app import Core
 from bus.domain.errors import BusError
@@ -81,7 +82,7 @@ async def _fire(core: Core, rules: Sequence[AnyRule], within_s: float) -> list[S
     config = alerts_config_of(core.settings)
     async with connected(core.pool) as connection:
         await connection.execute(_CLOSE)
-        await store(connection, changes, config.channels_of, now)
+        await store(connection, changes, _to_every_channel(config, changes), now)
     sent, failures = await _arrivals(core, now, began, within_s)
     async with connected(core.pool) as connection:
         await connection.execute(_CLOSE)
@@ -91,6 +92,13 @@ async def _fire(core: Core, rules: Sequence[AnyRule], within_s: float) -> list[S
         )
         for name in fired
     ]
+
+
+def _to_every_channel(config: AlertsConfig, changes: Sequence[Change]) -> Callable[[Change], Sequence[str]]:
+    """Add to the first drill the channels that no route leads to now: those that take over, or hear of escalations."""
+    reached = {name for one in changes for name in config.channels_of(one)}
+    others = [name for name in config.channels if name not in reached]
+    return lambda change: [*config.channels_of(change), *(others if change is changes[0] else ())]
 
 
 def _drill(rule: AnyRule, alert: Alert, now: datetime) -> Change:

@@ -57,6 +57,9 @@ TICKET_EVENTS = {
     "ticket.comment": "ticket.note",
     **dict.fromkeys(("ticket", "ticket.", "ticket.updated", "ticket.deleted", "ticket.rated", "ticket.treated"), ""),
     **dict.fromkeys(("ticket.note.deleted", "ticket.assigned", "tickets_merged"), ""),
+    **dict.fromkeys(
+        ("工单创建", "报修", "case.created", "incident.opened", "work_order.created", "crm.WorkOrderNew"), ""
+    ),
 }
 FOREIGN_EVENTS = """
 ping push vote quote notes.app customer.updated customer.created order.created note.created v1
@@ -79,10 +82,25 @@ def test_crm_unknown_a_foreign_event_is_ignored_unless_it_names_a_ticket(word: s
         body(word, {"source_no": "7"}),
         body(word, {"incident_key": CREATED["incident_key"]}),
         json.dumps({"type": word, "source_no": 7}).encode(),
+        body(word, {"sourceNo": "7"}),
+        body(word, {"ticket": {"工单号": "7"}}),
+        json.dumps({"type": word, "payload": {"incidentKey": {"kind": "serial", "value": "SN-7"}}}).encode(),
     ):
         error = refusal(raw)
         assert not isinstance(error, Ignored)
         assert error.code == "unknown_type"
+
+
+def test_crm_unknown_a_tickets_event_under_another_field_is_no_body_without_a_type() -> None:
+    for raw in ({"event": "case.new", "payload": {"phone": "1"}}, {"eventType": "工单创建"}):
+        assert not isinstance(refusal(json.dumps(raw).encode()), Ignored)
+    assert isinstance(refusal(json.dumps({"event": "contact.new", "zen": "keep tickets short"}).encode()), Ignored)
+
+
+def test_crm_unknown_an_empty_text_is_the_same_as_no_field() -> None:
+    empty = {"opened_at": "", "customer": "", "skills": "", "region": " ", "description": None}
+    bare = {name: value for name, value in CREATED.items() if name not in empty}
+    assert translated("ticket.created", CREATED | empty).command == translated("ticket.created", bare).command
 
 
 def test_crm_unknown_a_type_of_any_length_is_looked_at_in_no_time() -> None:

@@ -37,11 +37,14 @@ HIDDEN = [
     *((state(RuleName.NO_WORKER, "worker"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
     *((state(RuleName.STAGE_STOPPED, "tickets"), state(one, "ticketbus.projections", own=1)) for one in CONSUMERS),
     (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), state(RuleName.TASK_FAILED, "worker: projections")),
+    (state(RuleName.RELAY_STUCK, "outbox"), state(RuleName.STAGE_STOPPED, "Kafka", stage="delivery projections")),
+    (state(RuleName.STAGE_STOPPED, "Kafka", stage="delivery sla"), state(RuleName.TASK_FAILED, "worker: sla")),
     (FLOOR, REFUSED),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.RELAY_STUCK, "outbox"), state(RuleName.STAGE_STOPPED, "tickets", stage="projections")),
     (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), state(RuleName.TASK_FAILED, "worker: sla")),
     (state(RuleName.TARGET_PAUSED, "erp"), state(RuleName.CONSUMER_STOPPED, "erp2 deliveries")),
     (state(RuleName.NO_WORKER, "worker"), state(RuleName.CONSUMER_STOPPED, "bi-reports")),

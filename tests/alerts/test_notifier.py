@@ -157,6 +157,8 @@ async def test_notifier_without_postgres_the_alert_goes_directly_and_once_and_so
         await direct.recovered()
     heads = [text.partition("】")[0] for _, text in alerting.second.messages]
     assert heads == ["【P1 告警", "【P1 已恢复"]
+    await direct.send([database_away(StoreUnavailable("PostgreSQL is away"))])  # again, soon after
+    assert len(alerting.second.messages) == 3
 
 
 async def test_notifier_states_survive_the_way_through_the_database(pool: Pool) -> None:

@@ -11,6 +11,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule_names import RuleName
 from bus.delivery import target_state
 from bus.delivery.breaker import CLOSED, Breaker
+from bus.domain.errors import KafkaUnavailable, StoreUnavailable, cause_of
 from bus.postgres.pool import Pool, connected
 from bus.stage import offsets
 from deadletter import redrive_store, store
@@ -126,6 +127,23 @@ async def test_state_rules_a_stage_is_one_alert_for_all_its_partitions_until_it_
     async with connected(pool) as connection:
         await connection.execute("UPDATE stage_offsets SET failure = NULL")
     assert await about(pool, RuleName.STAGE_STOPPED) == []
+
+
+async def test_state_rules_stages_that_wait_for_kafka_are_one_alert_and_what_postgres_had_is_over(pool: Pool) -> None:
+    names = ["deliveries", "tickets", "intake"]
+    async with connected(pool) as connection:
+        await offsets.begin(connection, names, "ticket.events", [0])
+        await offsets.stall(connection, names, f"{offsets.STALLED}{_away(KafkaUnavailable, 'Kafka')}")
+        await offsets.stop(connection, "intake", 0, "offset 17: an unknown field")
+    assert await about(pool, RuleName.STAGE_STOPPED) == ["Kafka", "intake"]
+    async with connected(pool) as connection:
+        why = f"{offsets.STALLED}{_away(StoreUnavailable, 'PostgreSQL')}"
+        await connection.execute("UPDATE stage_offsets SET failure = %s", (why,))
+    assert await about(pool, RuleName.STAGE_STOPPED) == []
+
+
+def _away(kind: type[Exception], what: str) -> str:
+    return cause_of(kind(f"{what} is away: TimeoutError"))
 
 
 async def test_state_rules_a_handler_that_is_no_more_is_no_alert(pool: Pool) -> None:

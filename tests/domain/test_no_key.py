@@ -14,13 +14,15 @@ from tests.domain.people import OPEN, RULES
 NOT_PHONES = (
     "无", "N/A", "00000000000", "1111111", "\uff11\uff11\uff11\uff11\uff11", "1234", "110", "+86 0000000000", "未知",
     "-", "+86",
-    "微信 wang", "12 34",
+    "微信 wang", "12 34", "123456", "12345678901",
 )  # fmt: skip
 NOT_NUMBERS = (
     "无", "\uff08无\uff09", "无\u3002", "未知", "N/A", "n.a.", "#N/A", "NULL", "None", " unknown ", "-", "---",
     "\u2014\u2014", "/", "?", "\u3002", "0",
     "沒有", "無", "無訂單號", "暂无序列号", "不适用", "无/无", "无 无", "N/A N/A", "N/A / 无", "客户未提供",
     "看不清", "找不到", "none available", "unknown device", "1111111", "XXXXX", "aaaa", "----0000", "1-1-1-1",
+    "无SN", "无 SN", "SN", "序列号", "同上", "见备注", "如图", "稍后提供", "test", "测试", "x",
+    "#REF!", "[object Object]", "${sn}", "{{serial}}", "unk",
     "0000", "\uff2e\uff0f\uff21", "无\u200b", "x\u3164xx", "Not Available", "不详", "暂无",
 )  # fmt: skip
 

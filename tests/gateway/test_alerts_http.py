@@ -87,8 +87,9 @@ async def test_alerts_http_an_alert_is_listed_shown_and_acknowledged_once(api: A
     number = listed["number"]
     assert (listed["rule"], listed["about"], listed["notices"]) == ("target_paused", "erp", [])
     for _ in range(2):  # one's own again is nothing new
-        acked = await api.post(f"/v1/alerts/{number}/ack", {"why": "在处理"})
+        acked = await api.post(f"/v1/alerts/{number}/ack", {"why": "在处理 13800001111"})
         assert (acked.status_code, acked.json()["acked_by"]) == (200, "a-sre")
+        assert acked.json()["acked_why"] == "在处理 138****1111"
     assert [one["channel"] for one in acked.json()["notices"]] == ["log"]
     other = await api.post(f"/v1/alerts/{number}/ack", {}, "admin")
     assert (other.status_code, other.json()["code"]) == (409, "already")
@@ -170,6 +171,15 @@ async def test_alerts_http_an_alertmanagers_alert_is_open_until_it_is_resolved(a
         assert RULES[RuleName.OUTSIDE_ALERT].evaluate(
             await RULES[RuleName.OUTSIDE_ALERT].read(connection), datetime.now(UTC)
         ) == []  # fmt: skip
+
+
+async def test_alerts_http_a_batch_that_its_sender_has_cut_says_so_until_one_is_whole(api: AlertApi) -> None:
+    batch = {"groupKey": "{}:{alertname=~x}", "alerts": [FIRING]}
+    cut = await api.post("/v1/alerts/alertmanager", {**batch, "truncatedAlerts": 5}, "host")
+    assert cut.json() == {"firing": 2, "resolved": 0, "own": 0}
+    assert any("truncatedAlerts" in one for one in await api.round(rule=RuleName.OUTSIDE_ALERT))
+    whole = await api.post("/v1/alerts/alertmanager", {**batch, "truncatedAlerts": 0}, "host")
+    assert whole.json() == {"firing": 1, "resolved": 1, "own": 0}
 
 
 async def test_alerts_http_a_malformed_batch_is_refused_by_field_and_kept(api: AlertApi) -> None:

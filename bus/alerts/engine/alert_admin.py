@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 
 from psycopg.rows import class_row, dict_row
 
+from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection
 
 CLOSED_LISTED: Final = 50
@@ -79,4 +80,4 @@ async def one_alert(connection: Connection, number: int) -> ListedAlert | None:
 
 async def acknowledge(connection: Connection, number: int, *, by: str, why: str) -> bool:
     """Note that somebody looks after an open alert: it is not repeated or escalated any more. False: it is not open."""
-    return (await connection.execute(_ACK, (by, why, number))).rowcount > 0
+    return (await connection.execute(_ACK, (by, mask_text(why), number))).rowcount > 0

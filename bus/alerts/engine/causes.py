@@ -33,8 +33,14 @@ def _own_reader(_cause: AlertState, effect: AlertState) -> bool:
 
 
 def _part_of_stage(cause: AlertState, effect: AlertState) -> bool:
-    """Say whether the effect is about a part of a program, "PROGRAM: STAGE", that is the stage standing still."""
-    return effect.alert.about.endswith(f": {cause.alert.facts.get('stage')}")
+    """Say whether the effect is about a part of a program, "PROGRAM: STAGE", that is a stage standing still."""
+    part = effect.alert.about.rpartition(": ")[2]
+    return part in str(cause.alert.facts.get("stage", "")).split()
+
+
+def _waits_for_kafka(_cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is that stages wait for Kafka, as the relay does."""
+    return effect.alert.about == "Kafka"
 
 
 def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
@@ -68,6 +74,7 @@ CAUSES: Final = (
     Cause(rule=RuleName.BREAKER_OPEN, hides=CONSUMERS, when=_same_subject),
     Cause(rule=RuleName.NO_WORKER, hides=CONSUMERS, when=_own_reader),
     Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
+    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
 )

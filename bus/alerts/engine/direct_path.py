@@ -48,6 +48,8 @@ class DirectPath:
     async def recovered(self) -> None:
         """Say once that PostgreSQL is back, where it was said that it is away."""
         ended, self._unstored, now = [*self._unstored.values()], {}, self.now()
+        for one in ended:  # the next time is heard of again, however soon
+            self._sent.pop(one.fingerprint, None)
         closed = [replace(one, closed_at=now) for one in ended]
         await self._send([Change(state=one, flip=Flip.CLOSED) for one in closed])
 

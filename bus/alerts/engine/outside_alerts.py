@@ -4,7 +4,7 @@ Format: version 4 of https://prometheus.io/docs/alerting/latest/configuration/#w
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -69,7 +69,7 @@ class OutsideFull(BusError):
     )
 
 
-def read_batch(data: Mapping[str, Any], client: str) -> tuple[Sequence[OutsideAlert], int]:
+def read_batch(data: Mapping[str, Any], client: str, now: datetime) -> tuple[Sequence[OutsideAlert], int]:
     """Read a batch: the alerts of others, the last of each fingerprint, and how many are this bus's own. Pure.
 
     Raises MalformedInput that names the field.
@@ -90,7 +90,24 @@ def read_batch(data: Mapping[str, Any], client: str) -> tuple[Sequence[OutsideAl
             continue
         alert = _read(one, labels, client, f"alerts[{index}]")
         found[alert.fingerprint] = alert
-    return [*found.values()], own
+    return [*found.values(), *_left_out(data, client, now)], own
+
+
+def _left_out(data: Mapping[str, Any], client: str, now: datetime) -> Iterator[OutsideAlert]:
+    """Give the alert that a batch was cut by its sender's `max_alerts`; the next whole one of its group resolves it."""
+    count = data.get("truncatedAlerts")
+    if isinstance(count, int) and not isinstance(count, bool):
+        group = str(data.get("groupKey", ""))
+        yield OutsideAlert(
+            client=client,
+            fingerprint=_mark({"truncated": group}),
+            name="truncatedAlerts",
+            subject=_shown(group, _NAME_CHARS_MAX),
+            severity=Severity.P2,
+            summary=f"Alertmanager 按 max_alerts 截去了 {count} 条告警,此处看不到 / max_alerts has cut {count} alerts",
+            starts_at=now,
+            firing=count > 0,
+        )
 
 
 async def keep(connection: Connection, alerts: Sequence[OutsideAlert]) -> None:

@@ -8,6 +8,7 @@ from typing import Final, LiteralString
 from psycopg.rows import class_row
 
 from bus.alerts.engine.alert_state import AlertState
+from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection
 
 MINUTES_MAX: Final = 7 * 24 * 60  # every silence ends
@@ -48,6 +49,7 @@ async def silence(
     connection: Connection, rule: str, about: str, *, now: datetime, until: datetime, by: str, why: str
 ) -> int:
     """Let nobody hear of a rule, or of it about one thing, until then; one that is there changes. Gives its number."""
+    why = mask_text(why)
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('ticketbus silences'))")
     row = await (await connection.execute(_CHANGE, (until, by, why, rule, about, now))).fetchone()
     row = row or await (await connection.execute(_MAKE, (until, by, why, rule, about))).fetchone()

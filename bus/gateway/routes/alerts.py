@@ -145,7 +145,7 @@ class _AlertHandlers:
         """
         client = await admit(http, Access.REPORT)
         try:
-            found, own = outside_alerts.read_batch(read_object(body_of(http)), client.name)
+            found, own = outside_alerts.read_batch(read_object(body_of(http)), client.name, deps_of(http).now())
         except Refusal as refusal:
             received = request_received(http, client)  # of a sender that gives no key: the same body is the same
             named = replace(received, delivery_id=sha256(received.body).hexdigest())
