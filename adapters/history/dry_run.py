@@ -7,9 +7,7 @@ from typing import Final
 from bus.intake.memory_store import MemoryStore, MemoryTransaction
 from bus.wire.rejected_input import RejectedInput
 
-TICKETS_HELD: Final = (
-    2_000  # an incident's rows come together, so that only a report of the same key looks further back
-)
+TICKETS_HELD: Final = 2_000  # rows of one incident key come together, so that nothing else looks back
 
 
 class TrialStore(MemoryStore):

@@ -1,5 +1,8 @@
 """A file's rows ticket by ticket, each ticket's in order, however they stand in the file; held on disk.
 
+Tickets that share an incident key stand together, and their rows in the order of time: whether a report joins a ticket
+depends on whether that is open by then.
+
 A private SQLite database holds them, in a file that is deleted as it is made (SQLITE_TMPDIR or TMPDIR names the folder,
 else /var/tmp). Memory holds CACHE_KIB of it.
 """
@@ -18,6 +21,7 @@ from adapters.history.rows import Row, read_rows
 from adapters.history.table import BoundTable
 from bus.domain.errors import BusError, MalformedInput
 from bus.domain.text import Text
+from bus.domain.ticket_keys import incident_name
 
 CACHE_KIB: Final = 32_768
 ROWS_AT_ONCE: Final = 1_000
@@ -26,12 +30,22 @@ BETWEEN: Final = "\0"  # no row that can be read holds it
 # A row without a readable number is a ticket of its own; one without a readable place stays behind the one before it.
 _TABLE = """
 CREATE TABLE row (
-    line INTEGER PRIMARY KEY, ticket TEXT NOT NULL, place INTEGER, raw BLOB NOT NULL, cells TEXT, fault TEXT)"""
+    line INTEGER PRIMARY KEY, ticket TEXT NOT NULL, place INTEGER, raw BLOB NOT NULL, cells TEXT, fault TEXT,
+    incident TEXT, at INTEGER)"""
+# The key of a ticket's first row counts; a row's time is at least that of the row before it in its ticket.
 _PLACED = """
 CREATE TABLE placed AS
-SELECT line, first_value(line) OVER earlier AS first, coalesce(place, max(place) OVER earlier) AS place,
-    place IS NOT NULL AS readable
-FROM row WINDOW earlier AS (PARTITION BY ticket ORDER BY line)"""
+WITH one AS (
+    SELECT line, incident, at, first_value(line) OVER earlier AS first,
+        coalesce(place, max(place) OVER earlier) AS place, place IS NOT NULL AS readable
+    FROM row WINDOW earlier AS (PARTITION BY ticket ORDER BY line)),
+ordered AS (
+    SELECT line, first, place, readable, max(at) OVER so_far AS at, first_value(incident) OVER so_far AS incident,
+        lead(line) OVER so_far IS NULL AS last
+    FROM one WINDOW so_far AS (PARTITION BY first ORDER BY place, line))
+SELECT line, first, place, readable, at, last,
+    CASE WHEN incident IS NULL THEN first ELSE min(first) OVER (PARTITION BY incident) END AS incident
+FROM ordered"""
 _MOVED = """
 SELECT count(*) FROM (
     SELECT place, lag(place) OVER (PARTITION BY first ORDER BY line) AS before FROM placed) WHERE place < before"""
@@ -40,8 +54,11 @@ SELECT count(*) FROM (
     SELECT place, lag(place) OVER (PARTITION BY first ORDER BY place) AS before FROM placed WHERE readable)
 WHERE place = before"""
 _READABLE_GONE = "DELETE FROM row WHERE fault IS NULL"
-_IN_ORDER = "SELECT line FROM placed ORDER BY first, place, line"
+_IN_ORDER = "SELECT line, incident, last FROM placed ORDER BY incident, at, first, place, line"
 _ROW = "SELECT ticket, raw, cells, fault FROM row WHERE line = ?"
+
+
+_Stored = tuple[int, str, int | None, bytes, str | None, str | None, str | None, int | None]  # a row of the table
 
 
 class NoSpaceToSort(BusError):
@@ -50,15 +67,22 @@ class NoSpaceToSort(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedRow:
-    """A row in its ticket's order; `ticket` is the source's number, empty where the row has a `fault`."""
+    """A row in its ticket's order; `ticket` is the source's number, empty where the row has a `fault`.
+
+    `incident` is the same for tickets that share a key. `last`: no row of its ticket follows.
+    """
 
     ticket: str
     row: Row
+    incident: int
+    last: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedRows:
     """All rows of a file, tickets as they first appear, each ticket's by its place, equal places as in the file.
+
+    Rows of tickets that share an incident key stand together, by time.
 
     `moved` rows stood behind a later one of their ticket. `tied` rows of a file with such have the same place as
     another of their ticket, so that nothing but the file says which is first. `empty` rows have no cell with anything
@@ -77,8 +101,9 @@ class OrderedRows:
     def __iter__(self) -> Iterator[OrderedRow]:
         """Give the rows, once or again. Raises NoSpaceToSort."""
         with _space():
-            for (line,) in self.disk.execute(_IN_ORDER):
-                yield _read(line, *self.disk.execute(_ROW, (line,)).fetchone())
+            for line, incident, last in self.disk.execute(_IN_ORDER):
+                ticket, row = _read(line, *self.disk.execute(_ROW, (line,)).fetchone())
+                yield OrderedRow(ticket=ticket, row=row, incident=incident, last=bool(last))
 
 
 @contextmanager
@@ -115,9 +140,9 @@ def _fill(
         empty += len(some) - len(full)
         disk.execute("BEGIN")
         for stored in full:
-            disk.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)", stored)
+            disk.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)", stored)
             count += 1
-            line, fault = stored[0], stored[-1]
+            line, fault = stored[0], stored[5]
             if stopped := limit.above(line, refused=fault is not None):
                 disk.execute("COMMIT")
                 return count, empty, stopped
@@ -126,7 +151,7 @@ def _fill(
     return count, empty, None
 
 
-def _stored(row: Row, table: BoundTable) -> tuple[int, str, int | None, bytes, str | None, str | None]:
+def _stored(row: Row, table: BoundTable) -> _Stored:
     """Give a row of the table `row`."""
     try:
         if row.fault:
@@ -134,18 +159,30 @@ def _stored(row: Row, table: BoundTable) -> tuple[int, str, int | None, bytes, s
         ticket = table.number_of(row.values)
     except MalformedInput as fault:
         reason = json.dumps((fault.code, fault.field, fault.zh, fault.en))
-        return row.line, f"{BETWEEN}{row.line}", None, row.raw, None, reason
+        return row.line, f"{BETWEEN}{row.line}", None, row.raw, None, reason, None, None
     try:
         place = table.place(row.values)
     except MalformedInput:
         place = None  # translating it says why
-    return row.line, ticket, place, row.raw, BETWEEN.join(row.values), None
+    return row.line, ticket, place, row.raw, BETWEEN.join(row.values), None, *_incident(row, table)
 
 
-def _read(line: int, ticket: str, raw: bytes, cells: str, fault: str | None) -> OrderedRow:
+def _incident(row: Row, table: BoundTable) -> tuple[str | None, int | None]:
+    """Give what tickets may share, their incident key if the row has one, and its time, where keys are of a column."""
+    if not table.map.incident_key:
+        return None, None
+    try:
+        time = table.begins_at(row.values)
+    except MalformedInput:
+        time = None  # translating it says why
+    shared = table.has_key(row.values)
+    return BETWEEN.join(incident_name(table.incident_key(row.values))) if shared else None, time
+
+
+def _read(line: int, ticket: str, raw: bytes, cells: str, fault: str | None) -> tuple[str, Row]:
     if fault:
-        return OrderedRow(ticket="", row=Row(line, raw, (), MalformedInput(*json.loads(fault))))
-    return OrderedRow(ticket=ticket, row=Row(line, raw, tuple(cells.split(BETWEEN))))
+        return "", Row(line, raw, (), MalformedInput(*json.loads(fault)))
+    return ticket, Row(line, raw, tuple(cells.split(BETWEEN)))
 
 
 @contextmanager

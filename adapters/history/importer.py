@@ -1,15 +1,14 @@
 """Imports a history for real: reads, translates, dispatches in batches, keeps what was refused. Safe to run again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from hashlib import blake2b
 from typing import TypeVar, assert_never
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from adapters.history.file_order import OrderedRow, OrderedRows
+from adapters.history.batches import ImportBatch, batches
+from adapters.history.file_order import OrderedRows
 from adapters.history.map_file import RowMeaning
 from adapters.history.not_taken_over import not_taken_over
 from adapters.history.refusal_groups import RefusalGroup, counted
@@ -17,23 +16,19 @@ from adapters.history.refusal_limit import RefusalLimit
 from adapters.history.refused_rows import RowRefusal, refused_row, stored
 from adapters.history.rows import Row
 from adapters.history.table import BoundTable
-from adapters.history.translate import IncidentProgress, step
 from bus.domain.batch import Accepted, CommandResult, Outcome, ReadSet, Refused
 from bus.domain.commands import Note, Request
 from bus.domain.errors import CommandRefused, MalformedInput, Refusal, StoreUnavailable
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
-from bus.intake.dead_letter_limit import IN_A_ROW
 from bus.intake.dispatch import Dispatcher
 from bus.wire.rejected_input import RejectedInputStore
 
 T = TypeVar("T")
 
 BATCH_COMMANDS = 1000
-BATCH_BYTES = 8 << 20
 PATIENCE_S = 60.0
 OTHER_REPORT = "other_report"  # steps of a report that joined another's ticket: no fault of its row
-ROWS_PER_TURN = 50  # so that the commit of the batch before moves on while this one is translated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,23 +75,6 @@ class _Aim:
     patience_s: float
 
 
-@dataclass(slots=True, kw_only=True)
-class _Batch:
-    requests: list[Request] = field(default_factory=list)
-    origins: list[Row] = field(default_factory=list)  # of each request, the row it comes from
-    whole: list[tuple[int, Row]] = field(default_factory=list)  # rows of one a ticket, with their first request
-    refused: list[RowRefusal] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)  # of each row, the line it begins in
-    refused_lines: set[int] = field(default_factory=set)  # of rows that are refused, in whole or in part
-    late_rows: int = 0
-    bytes: int = 0
-
-    def full(self, size: int) -> bool:
-        """Say whether it is to be committed; refused rows fill it sooner, so that the limit of them holds."""
-        commands = len(self.requests) + len(self.refused)
-        return commands >= size or len(self.refused) >= IN_A_ROW or self.bytes >= BATCH_BYTES
-
-
 async def import_history(
     ordered: OrderedRows,
     dispatcher: Dispatcher,
@@ -108,12 +86,12 @@ async def import_history(
     patience_s: float = PATIENCE_S,
     on_progress: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
-    """Import a file's rows, ticket by ticket; the next batch is translated while the one before commits.
+    """Import a file's rows, ticket by ticket, those of one key by time; the next batch is translated meanwhile.
 
     Idempotent: rows imported before are repeats, so a run that stopped is simply run again. `number` is kept with each
     refused row. Waits `patience_s` for a store that is away, then raises StoreUnavailable. Stops above the limit of
-    refused rows, 100 in a row or 20 % of the last 500, unless `to_the_end`. Memory holds two batches and one ticket's
-    last row.
+    refused rows, 100 in a row or 20 % of the last 500, unless `to_the_end`. Memory holds two batches and the last
+    row of each ticket that is open under one key.
     """
     aim = _Aim(
         source=ordered.table.map.source,
@@ -126,7 +104,7 @@ async def import_history(
     done = Summary(empty_rows=ordered.empty, moved_rows=ordered.moved, tied_rows=ordered.tied, stopped=ordered.stopped)
     committing: asyncio.Task[Summary] | None = None
     try:
-        async for batch in _batches(ordered, batch_size, dispatcher.now()):
+        async for batch in batches(ordered, batch_size, dispatcher.now()):
             if committing:
                 done = await committing
                 on_progress(done)
@@ -143,47 +121,7 @@ async def import_history(
     return done
 
 
-async def _batches(ordered: OrderedRows, size: int, received_at: datetime) -> AsyncIterator[_Batch]:
-    ticket, progress = "", IncidentProgress()
-    batch = _Batch()
-    for one in ordered:
-        if one.ticket != ticket:
-            ticket, progress = one.ticket, IncidentProgress()
-        progress = _take(one, ordered.table, progress, batch, received_at)
-        if batch.full(size):
-            yield batch
-            batch = _Batch()
-        elif len(batch.lines) % ROWS_PER_TURN == 0:
-            await asyncio.sleep(0)
-    if batch.lines:
-        yield batch
-
-
-def _take(
-    one: OrderedRow, table: BoundTable, progress: IncidentProgress, batch: _Batch, received_at: datetime
-) -> IncidentProgress:
-    row, source = one.row, table.map.source
-    batch.lines.append(row.line)
-    batch.bytes += len(row.raw)
-    if row.fault:
-        content = blake2b(row.raw, digest_size=8).hexdigest()
-        batch.refused.append(refused_row(row.fault, row, source, source, f"line {row.line} {content}"))
-        batch.refused_lines.add(row.line)
-        return progress
-    progress, answer = step(table, progress, row, received_at=received_at)
-    if isinstance(answer, MalformedInput):
-        batch.refused.append(refused_row(answer, row, source, one.ticket, f"{one.ticket}#{progress.ordinal}"))
-        batch.refused_lines.add(row.line)
-    else:
-        if table.map.row is RowMeaning.TICKET:
-            batch.whole.append((len(batch.requests), row))
-        batch.requests += answer
-        batch.origins += [row] * len(answer)
-        batch.late_rows += progress.late
-    return progress
-
-
-async def _commit(batch: _Batch, done: Summary, aim: _Aim) -> Summary:
+async def _commit(batch: ImportBatch, done: Summary, aim: _Aim) -> Summary:
     outcomes = await _patiently(lambda: aim.dispatcher.dispatch(batch.requests), done, aim.patience_s)
     kept = list(batch.refused)
     done = replace(
@@ -215,14 +153,16 @@ def _of_row(refused: CommandRefused, table: BoundTable) -> Refusal:
     return MalformedInput("imported_otherwise", table.map.columns.number, zh, en)
 
 
-async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RowRefusal]:
+async def _other_ends(batch: ImportBatch, outcomes: Sequence[Outcome], aim: _Aim) -> list[RowRefusal]:
     """List rows that their ticket does not show now, but for those that are refused anyway.
 
     Of one row a ticket all are compared; of one a change the last of each report whose steps another's ticket ignored.
     """
-    rows = [(row, outcomes[first]) for first, row in batch.whole if row.line not in batch.refused_lines]
-    of_rows = {row.line: (row, outcome.ticket_id) for row, outcome in rows if isinstance(outcome, Accepted)}
-    of_rows |= _ignored_rows(batch, outcomes)
+    of_rows = _ignored_rows(batch, outcomes)
+    if aim.table.map.row is RowMeaning.TICKET:
+        pairs = zip(reversed(batch.origins), reversed(outcomes), strict=True)
+        first = {row.line: (row, outcome) for row, outcome in pairs if row.line not in batch.refused_lines}
+        of_rows |= {line: (row, one.ticket_id) for line, (row, one) in first.items() if isinstance(one, Accepted)}
     ids = tuple(sorted({ticket_id for _, ticket_id in of_rows.values()}))
     if not ids:
         return []
@@ -239,7 +179,7 @@ async def _other_ends(batch: _Batch, outcomes: Sequence[Outcome], aim: _Aim) -> 
     return found
 
 
-def _ignored_rows(batch: _Batch, outcomes: Sequence[Outcome]) -> dict[int, tuple[Row, TicketId]]:
+def _ignored_rows(batch: ImportBatch, outcomes: Sequence[Outcome]) -> dict[int, tuple[Row, TicketId]]:
     """Give the last row of each report whose steps are not its ticket's, by line, with that ticket."""
     last = {
         request.source_no: (row, outcome.error.context["ticket_id"])
@@ -249,7 +189,7 @@ def _ignored_rows(batch: _Batch, outcomes: Sequence[Outcome]) -> dict[int, tuple
     return {row.line: (row, ticket_id) for row, ticket_id in last.values() if row.line not in batch.refused_lines}
 
 
-def _stopped(batch: _Batch, limit: RefusalLimit) -> Text | None:
+def _stopped(batch: ImportBatch, limit: RefusalLimit) -> Text | None:
     """Say why the import stops with this batch, which is committed, or None."""
     reasons = [limit.above(line, refused=line in batch.refused_lines) for line in batch.lines]
     return next(filter(None, reasons), None)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from adapters.history.csv_form import trimmed
-from adapters.history.map_file import HistoryMap, Shows
+from adapters.history.map_file import HistoryMap, RowMeaning, Shows
 from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
@@ -119,7 +119,7 @@ class BoundTable:
         Raises MalformedInput.
         """
         if self._order is None:
-            return (self.updated_at(values) - _EPOCH) // _MICROSECOND
+            return _microseconds(self.updated_at(values))
         column = self.header[self._order]
         text = self.cell(values, self._order)
         if not text:
@@ -147,6 +147,15 @@ class BoundTable:
     def opener(self, values: Sequence[str]) -> str:
         """Name who opened the incident, or nobody. Raises MalformedInput on the bus's own name."""
         return self._person(values, self._opener)
+
+    def has_key(self, values: Sequence[str]) -> bool:
+        """Say whether the row has an incident key of the map's column, which other tickets may have too."""
+        return bool(self.cell(values, self._key))
+
+    def begins_at(self, values: Sequence[str]) -> int | None:
+        """Give the time of a row's first step in microseconds, if it has one. Raises MalformedInput."""
+        time = self.time(values, "opened_at" if self.map.row is RowMeaning.TICKET else "updated_at")
+        return _microseconds(time) if time else None
 
     def incident_key(self, values: Sequence[str]) -> IncidentKey:
         """Read what the incident is about: the map's key, else one of the source and its number, which no other has.
@@ -217,6 +226,10 @@ class BoundTable:
     def missing(self, column: str) -> MalformedInput:
         """Say that a row has nothing in a column that it needs."""
         return MalformedInput("missing", column, f"缺少“{column}”", f"{column!r} is missing")
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
 
 
 def _positions(mapped: HistoryMap, header: Sequence[str]) -> dict[str | None, int]:

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from adapters.history.file_order import NoSpaceToSort, rows_in_order
-from adapters.history.map_file import HistoryMap
+from adapters.history.map_file import CustomerColumns, HistoryMap, KeyColumn, load_map
 from bus.domain.events import NoteAdded
-from bus.domain.terms import CommandId, State
-from tests.history.uci import HEADER, MAP, SAMPLE, Bus, lines, row, states
+from bus.domain.terms import CommandId, KeyKind, State
+from tests.history.uci import HEADER, MAP, ROOT, SAMPLE, Bus, lines, row, states
 
 BY_TIME = MAP.model_copy(update={"order": None})
 NUMBERS = {*sorted({line.split(b",")[0] for line in SAMPLE[1:]})[::8]} | {
@@ -143,3 +143,40 @@ def test_file_order_a_full_disk_says_where_room_is_wanted(monkeypatch: pytest.Mo
     monkeypatch.setattr("adapters.history.file_order.sqlite3.connect", full)
     with pytest.raises(NoSpaceToSort, match="SQLITE_TMPDIR"), rows_in_order(SAMPLE, MAP):
         pass
+
+
+@pytest.mark.parametrize("mapped", [MAP, BY_TIME], ids=["counter", "time"])
+@pytest.mark.parametrize("batch_size", [2, 1000])
+async def test_file_order_a_report_joins_the_ticket_that_is_open_by_then_though_it_closes_further_up(
+    mapped: HistoryMap, batch_size: int
+) -> None:
+    keyed = mapped.model_copy(update={"incident_key": KeyColumn(kind=KeyKind.PHONE, column="cmdb_ci")})
+    first = [row("New", cmdb_ci="13812345678"), row("Closed", minute=8, cmdb_ci="138-1234-5678")]
+    second = [row("New", number="INC2", minute=5, cmdb_ci="+86 13812345678"), row("Closed", number="INC2", minute=9)]
+    later = row("New", number="INC3", minute=9, cmdb_ci="13812345678")
+    bus = Bus()
+    done = await bus.take(lines([*first, *second, later]), mapped=keyed, batch_size=batch_size)
+    assert (done.opened, done.joined, done.refusals) == (2, 1, ())
+    assert [(one.source_no, one.state) for one in await bus.tickets()] == [
+        ("INC1", State.CLOSED),
+        ("INC3", State.ASSIGNED),
+    ]
+
+
+async def test_file_order_rows_of_one_a_ticket_join_what_is_open_by_then_and_not_what_is_closed() -> None:
+    rows = (
+        "1,Closed,printer,Lin,2026-01-05 10:00:00,2026-01-05 10:50:00,2026-01-05 11:00:00,SN-1",
+        "2,Closed,printer,Lin,2026-01-05 10:05:00,2026-01-05 11:05:00,2026-01-05 11:10:00,sn-1",
+        "3,Closed,printer,Lin,2026-01-05 10:00:00,2026-01-05 10:01:00,2026-01-05 10:02:00,SN-2",
+        "4,Closed,printer,Lin,2026-01-05 10:05:00,2026-01-05 10:06:00,2026-01-05 10:07:00,SN-2",
+    )
+    file = "\n".join(("id,status,subject,agent,created,resolved,closed,serial_no", *rows)).encode().splitlines(True)
+    mapped = load_map(ROOT / "adapters" / "history" / "help_desk_export.yaml").model_copy(
+        update={"customer": CustomerColumns(), "priority": None}
+    )
+    bus = Bus()
+    done = await bus.take(file, mapped=mapped)
+    assert (done.opened, done.joined, done.refusals) == (3, 1, ())
+    assert [(one.source_no, one.state) for one in await bus.tickets()] == [
+        (number, State.CLOSED) for number in ("1", "3", "4")
+    ]
