@@ -24,8 +24,11 @@ _WEB = frozenset({"http", "https"})
 _NAMES = ("localhost", "metadata.google.internal", "metadata.goog")
 _METADATA = frozenset(map(ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254")))
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-# Parameters of links that somebody signed: of S3, Google, OSS, COS, OBS and Azure. Whoever has the link has the object.
-_SIGNED = re.compile(r"[?&#;](?:[a-z0-9-]*signature|[a-z0-9-]*security-?token|x-[a-z]+-credential|sig|access_token)=")
+# Parameters of links that somebody signed, of S3, Google, OSS, COS, OBS, Azure, Qiniu and CDNs, and words for tokens.
+_SIGNED = re.compile(
+    r"[?&#;](?:[a-z0-9-]*signature|[a-z0-9-]*security-?token|x-[a-z]+-credential|sig|sign|auth[_-]?key|(?:tx|ws)[_-]?secret"
+    r"|(?:(?:access|auth|session|user)[_-]?)?token)="
+)
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _MAX = 2**32 - 1
 

@@ -46,6 +46,7 @@ _BRANDS: Final = (
     (frozenset({b"3gp4", b"3gp5", b"3gp6", b"3gp7", b"3g2a", b"MSNV"}), MP4),
 )
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")  # what no text has in any encoding that ASCII is in
+_PROGRAM: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:#!|\{\\rtf)")  # a script by its first line, a document with objects
 _MARKUP: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[A-Za-z!?/]")
 
 
@@ -61,7 +62,8 @@ def file_type(head: bytes) -> FileType | None:
         return WEBP
     if head[4:8] == b"ftyp":
         return _by_brand(head)
-    return TEXT if head and TextCheck().takes(head) and not _MARKUP.match(head) else None
+    plain = head and TextCheck().takes(head) and not (_MARKUP.match(head) or _PROGRAM.match(head))
+    return TEXT if plain else None
 
 
 class TextCheck:

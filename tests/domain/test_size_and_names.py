@@ -108,6 +108,11 @@ https://b.cos.ap-guangzhou.myqcloud.com/1.jpg?q-sign-algorithm=sha1&q-signature=
 https://storage.googleapis.com/b/1.jpg?X-Goog-Signature=x
 https://a.blob.core.windows.net/b/1.jpg?sv=1&sig=x
 https://x/1.jpg?a=1&access%5Ftoken=x
+https://img.example.com/1.jpg?e=1&token=AK:sig=
+https://cdn.example.com/1.jpg?auth_key=1700000000-0-0-0f
+https://cdn.example.com/1.jpg?sign=0f&t=1
+https://cdn.example.com/1.mp4?txSecret=0f&txTime=1
+https://x/1.jpg?accessToken=x
 """
 
 
@@ -118,7 +123,7 @@ def test_size_and_names_evidence_holds_no_signature(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://x/signature=1.jpg", "https://x/1.jpg?design=2&size=3", "s3://b/sig/1.jpg?v=2"]
+    "uri", ["https://x/signature=1.jpg", "https://x/1.jpg?design=2&size=3&tokens=4&signed=1", "s3://b/sig/1.jpg?v=2"]
 )
 def test_size_and_names_evidence_may_have_a_query(uri: str) -> None:
     given(OPEN).when(AddEvidence(kind=EvidenceKind.PHOTO, uri=uri)).then(EvidenceAdded)

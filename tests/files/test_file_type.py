@@ -20,6 +20,7 @@ REFUSED = [
     b"", s.HTML, s.SVG, b"\n\t <HTML>", b"\xef\xbb\xbf<svg/>", b"<script>", b"<!-- -->", b"MZ\x90\0\3", b"\x7fELF\2\1",
     b"PK\3\4\x14\0", b"\0\0\0\x20ftypavif", b"\0\0\0\x0cftyp", b"RIFF\0\0\0\0WAVEfmt ", b"\xff\xd8",
     "日志".encode("utf-16"), b"log\0line", b"log \x1b[2J", b"ID3\4\0\0",
+    b"#!/bin/sh\nrm x\n", b"\xef\xbb\xbf#!/usr/bin/env node\n", b"{\\rtf1\\ansi x}",
 ]  # fmt: skip
 
 
