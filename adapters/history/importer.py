@@ -59,9 +59,9 @@ class Summary:
 
     @property
     def nothing_taken(self) -> bool:
-        """Say whether there were rows, and not one had an effect, now or before."""
+        """Say whether not one row had an effect, now or before; there may be none."""
         taken = (self.opened, self.joined, self.changed, self.notes, self.unchanged, self.repeated)
-        return self.rows > 0 and not any(taken)
+        return not any(taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,8 @@ async def _commit(batch: ImportBatch, done: Summary, aim: _Aim) -> Summary:
             kept.append(refused_row(error, row, aim.source, request.source_no, str(request.command_id)))
     kept += await _patiently(lambda: _other_ends(batch, outcomes, aim), done, aim.patience_s)
     if kept:
-        without_cells = [stored(one, aim.table.words, aim.number) for one in kept]
+        encoding = aim.table.map.csv.encoding
+        without_cells = [stored(one, aim.table.words, aim.number, encoding) for one in kept]
         await _patiently(lambda: aim.refused.keep(without_cells), done, aim.patience_s)
     refusals = counted(done.refusals, (one.input for one in kept))
     return replace(done, refusals=refusals, stopped=done.stopped or _stopped(batch, aim.limit))

@@ -22,7 +22,8 @@ _FIND: LiteralString = """
 SELECT id, source, file, began_at, ended_at FROM imports
 WHERE %(id)s::bigint IS NULL OR id = %(id)s ORDER BY id DESC LIMIT 1"""
 _REFUSED: LiteralString = """
-SELECT (headers->>'line')::int, code, field, detail_zh, detail_en, body FROM refused_inputs
+SELECT (headers->>'line')::int, code, field, detail_zh, detail_en, coalesce(headers->>'encoding', 'utf-8'), body
+FROM refused_inputs
 WHERE origin LIKE 'import:%%' AND headers->>'import' = %s ORDER BY 1, id"""
 
 
@@ -39,12 +40,16 @@ class ImportRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """A row without effect, in whole or in part: the line it begins in, its bytes, and why, without its cells."""
+    """A row without effect, in whole or in part: the line it begins in, its bytes, and why, without its cells.
+
+    `encoding`: what the map says that the bytes are written in.
+    """
 
     line: int
     code: str
     field: str
     detail: Text
+    encoding: str
     body: bytes
 
 
@@ -84,6 +89,6 @@ async def refused_rows(pool: Pool, keys: PersonalKeys, number: int, reader: Read
         await cursor.execute(_REFUSED, (str(number),))
         while rows := await cursor.fetchmany(ROWS_AT_ONCE):
             found = await keys.load(connection, [body for *_, body in rows], reader)
-            for line, code, field, zh, en, body in rows:
+            for line, code, field, zh, en, encoding, body in rows:
                 clear = opened_bytes(found, INPUT, body)
-                yield RefusedRow(line=line, code=code, field=field, detail=Text(zh, en), body=clear)
+                yield RefusedRow(line=line, code=code, field=field, detail=Text(zh, en), encoding=encoding, body=clear)

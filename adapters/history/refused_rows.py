@@ -42,11 +42,15 @@ def refused_row(refusal: Refusal, row: Row, source: str, number: str, ref: str) 
     return RowRefusal(refused, row)
 
 
-def stored(refused: RowRefusal, words: Collection[str], number: int) -> RejectedInput:
-    """Give a refused row as it is stored: with the number of its import; `words` are those of the map and header."""
+def stored(refused: RowRefusal, words: Collection[str], number: int, encoding: str) -> RejectedInput:
+    """Give a refused row as it is stored: with the number of its import, and the encoding that its map names.
+
+    `words` are those of the map and header.
+    """
     one, known = refused.input, {*words, refused.input.field}
     zh, en = (without_cells(text, refused.row.values, known) for text in (one.detail_zh, one.detail_en))
-    return replace(one, headers={**one.headers, "import": str(number)}, detail_zh=zh, detail_en=en)
+    headers = {**one.headers, "import": str(number), "encoding": encoding}
+    return replace(one, headers=headers, detail_zh=zh, detail_en=en)
 
 
 def without_cells(text: str, cells: Sequence[str], words: Collection[str]) -> str:

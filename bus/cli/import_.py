@@ -32,6 +32,7 @@ _NOTHING_TAKEN = Text(
     "没有一行生效:对照表与文件不符,或文件选错了",
     "not one row had an effect: the map does not fit, or it is another file",
 )
+_NO_ROWS = Text("文件只有表头,没有一行数据", "the file has a header and no rows")
 
 
 @commands.command()
@@ -48,7 +49,8 @@ def history(
     """Import a source's history of tickets; nothing is pushed or alerted for the past. Safe to run again.
 
     Rows are put in order first. Rows without effect do not stop the import: they are counted by reason, and listed with
-    their bytes by `ticketbus import refused`. Exits 1 when every row was refused, or so many that it stopped.
+    their bytes by `ticketbus import refused`. Exits 1 when there are no rows, every row was refused,
+    or so many that it stopped.
 
     Example: ticketbus import history --map adapters/history/uci_incident_log.yaml incidents.csv.gz --dry-run
     """
@@ -88,7 +90,7 @@ def history(
     if summary.stopped:
         echo(f"ticketbus: {_stop(summary.stopped, number, in_part=in_part)}", err=True)
     elif summary.nothing_taken:
-        echo(f"ticketbus: {_NOTHING_TAKEN}", err=True)
+        echo(f"ticketbus: {_NOTHING_TAKEN if summary.rows else _NO_ROWS}", err=True)
     if summary.stopped or summary.nothing_taken:
         raise typer.Exit(1)
 
@@ -262,4 +264,4 @@ def _row_json(one: "RefusedRow") -> dict[str, object]:
 
 
 def _row_text(one: "RefusedRow") -> str:
-    return one.body.decode(errors="backslashreplace").rstrip("\r\n")
+    return one.body.decode(one.encoding, errors="backslashreplace").rstrip("\r\n")

@@ -121,6 +121,30 @@ def test_import_real_refused_rows_are_listed_with_line_reason_and_bytes_and_are_
     assert [one["line"] for one in refused(bus, str(again["import"]))] == [4, 5]
 
 
+def test_import_real_a_refused_row_in_gbk_is_listed_in_its_own_letters(bus: Bus, tmp_path: Path) -> None:
+    head = "id,status,subject,agent,created,resolved,closed,serial_no,requester,phone,priority"
+    bad = "71,咨询,打印机,林,2026-01-05 10:00:00,,,SN-71,林,13800138000,P2"
+    good = bad.replace("71", "72").replace("咨询", "Open")
+    file = tmp_path / "gbk.csv"
+    file.write_bytes(f"{head}\n{bad}\n{good}\n".encode("gb18030"))
+    desk = str(ROOT / "adapters" / "history" / "help_desk_export.yaml")
+    done = bus.run("import", "history", "--map", desk, str(file))
+    assert done.returncode == 0, done.stderr
+    [row] = refused(bus)
+    assert (row["row"], bytes.fromhex(row["hex"])) == (bad, f"{bad}\n".encode("gb18030"))
+    assert bad in bus.run("import", "refused").stdout
+
+
+def test_import_real_a_file_of_a_header_alone_is_an_error(tmp_path: Path, bus: Bus) -> None:
+    file = tmp_path / "header.csv"
+    file.write_bytes(SAMPLE_ROWS[0])
+    done = bus.run("import", "history", "--map", MAP, "--dry-run", str(file))
+    assert (done.returncode, "文件只有表头,没有一行数据 / the file has a header and no rows" in done.stderr) == (
+        1,
+        True,
+    )
+
+
 def test_import_real_a_mended_row_that_is_refused_again_is_listed_as_it_stands_now(bus: Bus, tmp_path: Path) -> None:
     first, second = (SAMPLE_ROWS[1].replace(b"INC", b"INC8").replace(b"New", word) for word in (b"Neu", b"Nouveau"))
     for row in (first, second):
