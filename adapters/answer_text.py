@@ -2,7 +2,6 @@
 
 import html
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -19,6 +18,8 @@ _SAYING: Final = re.compile(
 _WITHIN: Final = 5  # so deep they are looked for
 _ELEMENT: Final = re.compile(r"<(?:[\w.-]+:)?([\w-]+)(?:\s[^>]*)?>([^<]{1,2000})(?=</)")
 _MARKED: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CHARSET: Final = re.compile(r"""\bcharset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
+_UNMEANT: Final = re.compile(r"iso[-_]?8859[-_]?1|latin-?1|us-ascii|ascii|windows-1252|utf-?8", re.IGNORECASE)
 _UNSEEN: Final = re.compile(
     r"<(script|style)\b.*?(?:</\1>|$)|<!--.*?(?:-->|$)|<[^>]*(?:>|$)", re.IGNORECASE | re.DOTALL
 )
@@ -29,17 +30,22 @@ def is_page(text: str) -> bool:
     return _PAGE.match(text) is not None
 
 
-def readable(body: bytes) -> str:
+def charset(content_type: str) -> str:
+    """Give the encoding that a Content-Type declares, or nothing."""
+    found = _CHARSET.search(content_type)
+    return found[1] if found else ""
+
+
+def readable(body: bytes, declared: str = "") -> str:
     """Give what a body says as one line, at most CHARS_MAX long: of JSON, XML and SOAP the texts of its messages.
 
     Where it has none, JSON with its characters unescaped, or what stands between markup. Not masked: whoever stores it
-    masks it.
+    masks it. `declared`: the encoding that the answer gives itself.
     """
-    part = body[:_BYTES_MAX]
+    text = decoded(body[:_BYTES_MAX], declared, whole=len(body) <= _BYTES_MAX)
     try:
-        value: object = orjson.loads(part.removeprefix(BOM_UTF8))
+        value: object = orjson.loads(text)
     except orjson.JSONDecodeError:
-        text = decoded(part)
         text = _of_markup(text) if text.lstrip().startswith("<") else text
     else:
         text = "; ".join(dict.fromkeys(_messages(value, _WITHIN))) or orjson.dumps(value).decode()
@@ -75,11 +81,16 @@ def _messages(value: object, within: int, *, named: bool = False) -> Iterator[st
             return
 
 
-def decoded(part: bytes) -> str:
-    """Decode UTF-8, else GB 18030, in which older servers in China send pages; what is neither has its marks of it."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return part.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return part.decode("utf-8", "replace")
+def decoded(part: bytes, declared: str = "", *, whole: bool = True) -> str:
+    """Decode UTF-8, else what was declared, else GB 18030, in which older servers in China send; never fails.
+
+    Latin-1, which servers declare unasked, is none of theirs. What is nothing has its marks of it, as few as may be.
+    """
+    own = [declared] if declared and not _UNMEANT.fullmatch(declared) else []
+    for encoding in ("utf-8-sig", *own, "gb18030"):
+        for missing in range(1 if whole else 4):  # the last character may be cut in two
+            try:
+                return part[: len(part) - missing].decode(encoding)
+            except (UnicodeDecodeError, LookupError):  # LookupError: nobody's, or one that makes no text
+                continue
+    return min((part.decode(one, "replace") for one in ("utf-8", "gb18030")), key=lambda text: text.count("\ufffd"))

@@ -15,9 +15,12 @@ class FieldRole(Enum):
     CODE = "code"
     SUCCESS = "success"  # true or false, and numbers alike
     FLAG = "flag"  # true, false or a word; a number means one thing here and its opposite there
-    WORD = "word"  # a word or a number, that may as well be a record's own
+    RESULT = "result"  # a word, a letter or a number about the call
+    WORD = "word"  # the same, that may as well be a record's own
     STATE = "state"  # the same, but for words a record's own unless a message is beside
+    TYPE = "type"  # SAP's letter of a message
     ERROR = "error"  # there only where something failed
+    FAILURES = "failures"  # how many of a batch failed, or which
     ERROR_TEXT = "error text"
     MESSAGE = "message"
     HEAD = "head"  # an object about the call
@@ -25,41 +28,51 @@ class FieldRole(Enum):
 
 
 _ABOUT: Final = r"(?:err|error|fail|ret|rtn|return|result|rst|res|resp|response|rsp|reply|ack|status|sub)"
-_BEFORE: Final = rf"(?:api|biz|sys|svc|gateway|gw|inner|op|msg|base|{_ABOUT})*"
+_BEFORE: Final = rf"(?:api|http|biz|sys|svc|gateway|gw|inner|op|msg|base|{_ABOUT})*"
 _OF_ERROR: Final = r"(?:err|error|exception|fault|fail)"
 _TEXT: Final = r"(?:msg|message|desc|dsc|description|info|text|tips?|string|reason|details?|remark)"
-_FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = (
-    (FieldRole.CODE, re.compile(rf"code|{_BEFORE}{_ABOUT}(?:code|cd)|{_OF_ERROR}(?:no|num|number)|ret|rc")),
-    (FieldRole.SUCCESS, re.compile(r"(?:is)?success|ok|apistatus")),
-    (
-        FieldRole.FLAG,
-        re.compile(rf"(?:is)?(?:ok|succeed|succeeded|successful|succ|suc)|{_BEFORE}(?:success)?(?:flag|flg)"),
-    ),
-    (
-        FieldRole.WORD,
-        re.compile(r"result|status|rsp|resp|ack|(?:ret|rtn|return|result|resp|response|rsp)(?:status|result)"),
-    ),
-    (FieldRole.STATE, re.compile(r"(?:ret|rtn|return|result|resp|response|rsp)?state|stat|outcome")),
-    (
-        FieldRole.ERROR,
-        re.compile(
-            r"err|errors?|errormessages|(?:is|has)(?:error|fail(?:ed|ure)?)|(?:gw)?err(?:or)?resp(?:onse)?|failed"
-        ),
-    ),
-    (FieldRole.ERROR_TEXT, re.compile(rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype")),
-    (
-        FieldRole.MESSAGE,
-        re.compile(rf"{_BEFORE}(?:msg|message)|{_BEFORE}{_ABOUT}{_TEXT}|info|desc|dsc|reason|tips?|detail"),
-    ),
-    (FieldRole.HEAD, re.compile(r"responsestatus|meta|.*head|.*header|base_?resp")),
+_ANSWER: Final = r"(?:ret|rtn|return|result|resp|response|rsp)"
+_VERB: Final = (  # what a call does, before `Result`, `Success`, `Ok`
+    r"(?:op|oper|operate|operation|handle|process|deal|exec|execute|update|save|submit|sync|push|send|call|invoke"
+    r"|notify|receive|callback|import|write|create|add|insert|modify|biz|business|api)"
+)
+_COUNT: Final = r"(?:count|cnt|num|number|total|qty|rows?|records?|items?|list|ids?|size)"
+_FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
+    (kind, re.compile("|".join(names)))
+    for kind, *names in (
+        (FieldRole.TYPE, r"type|(?:msg|message)ty(?:pe)?"),
+        (FieldRole.CODE, rf"code|{_BEFORE}{_ABOUT}(?:code|cd)|{_OF_ERROR}(?:no|num|number)|ret|rc|(?:sy)?subrc"),
+        (FieldRole.CODE, r"msgcode|httpstatus|代码|(?:返回|错误|状态|响应|结果)(?:代?码|编码|代号)"),
+        (FieldRole.SUCCESS, rf"(?:is)?{_VERB}?(?:success|ok)|is(?:succeed|succeeded|successful|succ|suc)|apistatus"),
+        (FieldRole.SUCCESS, r"(?:是否)?成功"),
+        (FieldRole.FLAG, rf"succeed|succeeded|successful|succ|suc|accepted|{_BEFORE}(?:success)?(?:flag|flg)"),
+        (FieldRole.RESULT, rf"result|rsp|resp|ack|ask|rst|{_ANSWER}(?:status|result)|{_VERB}result|return(?:value)?"),
+        (FieldRole.RESULT, r"(?:操作|处理|执行|返回|调用|更新|同步)?结果"),
+        (FieldRole.WORD, r"status|bizcode"),
+        (FieldRole.STATE, rf"{_ANSWER}?state|stat|outcome"),
+        (FieldRole.ERROR, r"errs?|errors?|errormessages|(?:gw)?err(?:or)?(?:resp(?:onse)?|body)|fail(?:ed)?"),
+        (FieldRole.ERROR, r"(?:is|has)(?:err(?:or)?s?|exceptions?|fail(?:ed|ures?)?)"),
+        (FieldRole.FAILURES, rf"failures?|(?:err(?:or)?|fail(?:ed|ure)?)s?{_COUNT}"),
+        (FieldRole.FAILURES, r"(?:失败|错误)(?:条?数|数量|总数|列表)"),
+        (FieldRole.ERROR_TEXT, rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype"),
+        (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|原因)"),
+        (FieldRole.MESSAGE, rf"{_BEFORE}(?:msg|message)(?:data|text|txt)?|(?:user)?message|{_BEFORE}{_ABOUT}{_TEXT}"),
+        (FieldRole.MESSAGE, r"info|desc|dsc|reason|tips?|detail|(?:返回|提示|响应|结果)?(?:信息|消息|描述|说明)"),
+        (FieldRole.HEAD, r"responsestatus|meta|.*head|.*header|base_?resp"),
+    )
 )
 _NEUTRAL: Final = re.compile(
-    r"data|body|time|timestamp|date|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id|cost|description|now"
+    rf"data|body|time|timestamp|date|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
+    rf"|cost|description|now|messages|infos|count|msgcount|total(?:count)?|suc+(?:es+)?(?:ful)?s?{_COUNT}"
+)
+# What stands before the names of output parameters, Oracle's and SAP's.
+_OUTPUT: Final = re.compile(
+    r"\s*(?:(?:[xop]|e[stv]?|z)_(?=[a-z])|z(?=(?:type|msg|message|code|status|flag)$))", re.IGNORECASE
 )
 # Names of a record's own key; and those of a call.
 _RECORD: Final = re.compile(r"(?:.*_)?id|.*[a-z](?:Id|ID)|ID|number|uuid|guid|__metadata")
 _CALL: Final = re.compile(
-    r"(?:request|req|trace|log|msg|message|span|correlation|context|client)_?id|e?businessid", re.IGNORECASE
+    r"(?:request|req|trace|log|msg|message|span|correlation|context|client|batch)_?id|e?businessid", re.IGNORECASE
 )
 _SAP_MESSAGE: Final = frozenset({"type", "id", "number", "message"})  # BAPIRET2: these number the message
 
@@ -67,6 +80,12 @@ _SAP_MESSAGE: Final = frozenset({"type", "id", "number", "message"})  # BAPIRET2
 def plain_name(name: str) -> str:
     """Give a name as it is compared."""
     return re.sub(r"[\s_-]", "", name).casefold()
+
+
+def call_name(name: str) -> str:
+    """Give a name as it is judged: as compared, and without what marks an output parameter (`X_RETURN_STATUS`)."""
+    marked = _OUTPUT.match(name)
+    return plain_name(name[marked.end() :] if marked else name)
 
 
 def role(plain: str) -> FieldRole:
@@ -83,13 +102,19 @@ def is_record(value: Mapping[str, Any]) -> bool:
 
 def is_about_call(value: Mapping[str, Any], *, with_ids: bool = False) -> bool:
     """Say whether all fields speak of the call: codes, flags, texts, times, data; `with_ids`: and what it was for."""
+    if {plain_name(name) for name in value} >= _SAP_MESSAGE:
+        return True
     return all(
-        role(plain := plain_name(name)) is not FieldRole.OTHER
-        or _NEUTRAL.fullmatch(plain)
-        or _CALL.fullmatch(name)
-        or (with_ids and _names_record(name))
-        for name in value
+        _about_call(call_name(name), one) or _CALL.fullmatch(name) or (with_ids and _names_record(name))
+        for name, one in value.items()
     )
+
+
+def _about_call(plain: str, value: object) -> bool:
+    kind = role(plain)
+    if kind is FieldRole.TYPE:  # a letter is SAP's; a word is a record's
+        return isinstance(value, str) and len(value.strip()) == 1
+    return kind is not FieldRole.OTHER or _NEUTRAL.fullmatch(plain) is not None
 
 
 def _names_record(name: str) -> bool:

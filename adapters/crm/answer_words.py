@@ -38,39 +38,53 @@ _PART: Final = re.compile(r"[^\W_]+")
 _BAD_PART: Final = _BAD - {"no", "false"}
 _TEXT_MAX: Final = 300  # a longer text without fields is no sentence about a call
 
+# What speaks of the call's own side, in sentences that say that it is away or shut.
+_OURS: Final = r"(?:接口|服务|租户|账[号户]|用户|应用|密钥|令牌|授权|许可证?|套餐|系统|数据库|(?<!网络)连接|会话|证书)"
+_SHUT: Final = r"(?:下线|下架|停用|停机|停服|欠费|禁用|冻结|锁定|到期|失效|注销|吊销|断开|中断|断线)"
 _BUSY: Final = re.compile(
-    r"繁忙|请稍[后候]再|稍[后候](?:再试|重试)|请重试|正在维护|维护中|暂时?不可用|暂停服务|服务不可用"
-    r"|\b(?:busy|try (?:it )?again|temporar(?:y|ily)|(?:service|server|system) (?:is )?unavailable)\b"
+    r"繁忙|请稍[后候]再|稍[后候](?:再试|重试)|请重试|正在维护|维护中|暂时?不可用|暂停服务|服务不可用|开小差"
+    r"|\bdeadlock\b|\b(?:busy|try (?:it )?again|temporar(?:y|ily)"
+    r"|(?:service|server|system) (?:is )?(?:currently )?(?:unavailable|not available))\b"
 )
 _SLOWER: Final = re.compile(
     r"限流|限频|频率|频繁|请求过多|次数过多|并发过[高大多]"
-    r"|\btoo (?:many|fast|frequent(?:ly)?)\b|\brate.?limit|\bthrottl"
+    r"|\btoo (?:many|fast|frequent(?:ly)?)\b|\brate.?limit|\bthrottl|\bover (?:the )?limit\b|\bquota\b"
 )
-_FAILURES: Final = r"失败|失敗|错误|錯誤|异常|異常|\b(?:fail(?:ed|ures?|s)?|errors?|exceptions?)\b"
+_FAILURES: Final = r"失败|错误|异常|\b(?:fail(?:ed|ures?|s)?|errors?|exceptions?)\b"
 _NO_FAILURE: Final = re.compile(
-    rf"(?:没有|沒有|无|無|未发生|\bno |\bwithout |\bzero |(?<![0-9])0 ?[条個个项]?)(?:任何|any )?(?:{_FAILURES})"
-    rf"|(?:{_FAILURES})(?:原因|信息|记录|列表|条数|数量|数)?[\s:=\uff1a]*(?:0(?![0-9.])|[无無空](?![\w])|none\b|null\b|\[\])"
+    rf"(?:没有|无|未发生|\bno |\bwithout |\bzero |(?<![0-9])0 ?[条个项]?)(?:任何|any )?(?:{_FAILURES})"
+    rf"|(?:{_FAILURES})(?:原因|信息|记录|列表|条数|数量|数)?[\s:=\uff1a]*(?:0(?![0-9.])|[无空](?![\w])|none\b|null\b|\[\])"
     # What may happen is not what did.
     rf"|(?:如果?|若|一旦|\bif |\bin case of )[^,;.\uff0c\uff1b\u3002]{{0,16}}?(?:{_FAILURES})[^,;.\uff0c\uff1b\u3002]*"
 )
 # What no device and no customer does: these are about the call, whatever else a text says.
 _PLAIN: Final = re.compile(
-    r"失败|失敗|不存在|无效|非法|未授权|无权|没有权限|不正确|不合法|不能为空|不可为空|缺少|(?:[不未]|没有?)(?:能)?(?:成功|完成)|找不到|未找到|查无"
-    r"|不允许|不支持|未登录|不通过|未通过|不匹配|格式有误|有误"
+    r"失败|不存在|无效|非法|未授权|无权|没有权限|权限不足|不正确|不合法|不能为空|不可为空|缺少|不全|(?:[不未]|没有?)(?:能)?(?:成功|完成)"
+    r"|找不到|未找到|查无|不允许|不支持|未登录|请(?:先|重新)登录|请登录[后再]|不通过|未通过|不匹配|格式有误|有误"
+    rf"|{_OURS}[^,;.\uff0c\uff1b\u3002]{{0,4}}?{_SHUT}|被(?:禁用|封禁|冻结|拉黑)|不在[^,;.\uff0c\uff1b\u3002]{{0,6}}白名单"
+    r"|处理中断(?!电)|未将对象引用|违反了?[^,;.\uff0c\uff1b\u3002]{0,24}约束"
     r"|\b(?:fail(?:ed|ures?|s)?|invalid|denied|unauthori[sz]ed|forbidden|not found|no such|not exists?|unsuccessful"
-    r"|not allowed|not permitted|missing|unsupported)\b"
+    r"|not allowed|not permitted|missing|unsupported|insufficient|not in (?:the )?(?:white|allow) ?list"
+    # What frameworks and databases say of themselves.
+    r"|object reference not set|duplicate entry|data too long|deadlock|violat(?:es|ed|ion)"
+    r"|connection (?:refused|reset|closed)|ora-[0-9]{5}|\w+exception)\b"
 )
 # These may be the business's as well; beside a word of success they are.
 _LIKELY: Final = re.compile(
-    rf"{_FAILURES}|拒绝|过期|超时|超限|无法|禁止|出错|报错|冲突|不足"
+    rf"{_FAILURES}|拒绝|过期|超时|超限|无法|禁止|出错|报错|冲突|不足|勿重复|(?:编码|编号|单号|主键|名称)重复"
     r"|\b(?:rejected|refused|timed? ?out|expired|unable to|cannot|could not|conflict)\b"
 )
 _SUCCESS: Final = re.compile(
-    r"成功|完成|完毕|已(?:接收|受理|收到|记录|登记|保存|更新|创建|提交|处理|上报|入库)"
+    r"成功|(?<!待)完成|完毕|已(?:接收|受理|收到|记录|登记|保存|更新|创建|提交|处理|上报|入库)"
     r"|\b(?:success(?:ful(?:ly)?)?|succeeded|ok|received|accepted|saved|recorded|queued)\b"
 )
+# Traditional characters, of Taiwan and Hong Kong, as what they are in the patterns.
+_SIMPLIFIED: Final = str.maketrans(
+    "敗錯誤異無權沒許條這個項發當關閉開過請後試錄賬戶號務應頻維護時絕報衝處檢獲執記帳證認見",
+    "败错误异无权没许条这个项发当关闭开过请后试录账户号务应频维护时绝报冲处检获执记账证认见",
+)
 # A text that is no document tells of a failure by its end, or by both words: as Microsoft Teams does in a 200.
-_FAILED_TEXT: Final = re.compile(r"(?:失败|失敗)[.!\u3002\uff01]?$|\bfailed with (?:an )?(?:error|exception)\b")
+_FAILED_TEXT: Final = re.compile(r"失败[.!\u3002\uff01]?$|\bfailed with (?:an )?(?:error|exception)\b")
 
 
 def word(text: str) -> Meaning:
@@ -104,7 +118,7 @@ def plainly_failed(text: str) -> bool:
 
 def asks_to_wait(text: str) -> AskedWait | None:
     """Say whether a refusal's words ask to come later: `系统繁忙,请稍后再试`, `too many requests`."""
-    words = text.casefold()
+    words = _plain_words(text)
     return AskedWait.SLOWER if _SLOWER.search(words) else AskedWait.BUSY if _BUSY.search(words) else None
 
 
@@ -120,4 +134,9 @@ def whole_text(text: str) -> Meaning:
 
 def _rest(text: str) -> str:
     """Give a text without what only denies a failure, or foresees one."""
-    return _NO_FAILURE.sub(" ", text.strip().casefold())
+    return _NO_FAILURE.sub(" ", _plain_words(text))
+
+
+def _plain_words(text: str) -> str:
+    """Give a text in lower case, simplified characters and words: `INVALID_USER_KEY` is a sentence as well."""
+    return text.strip().casefold().translate(_SIMPLIFIED).replace("_", " ")

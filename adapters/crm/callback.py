@@ -9,7 +9,8 @@ from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices, TicketAt
 from adapters.crm import signature
-from adapters.crm.callback_fields import AnswerRule, field_path, spelled
+from adapters.crm.answer_values import spelled
+from adapters.crm.callback_fields import AnswerRule, field_path
 from adapters.crm.callback_wire import USUAL, judge, status_body
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpUrl, NoResponse, OutboundHttp

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 import orjson
 
+from adapters.answer_text import charset, decoded
 from adapters.crm.answer_words import Meaning, whole_text
 from adapters.crm.callback_fields import ITEMS_MAX, AnswerRule, FieldVerdict, read_fields
 from adapters.outbound_http import HttpResponse
@@ -23,7 +24,8 @@ _UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
 
 def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
     """Judge an answer's body. One longer than the limit is judged by its beginning, where that is JSON or XML."""
-    text = _text(answer)
+    declared = charset(answer.headers.get("content-type", ""))
+    text = decoded(answer.body, declared, whole=not answer.longer).strip(_BLANK)
     if not text:
         return _UNREADABLE if answer.longer else _UNCLEAR
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -34,15 +36,6 @@ def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
         begun = _begun(text)
         return _UNREADABLE if begun is None else _value(begun, rule, within=0)
     return _plain(text, rule, is_json=media.endswith("json"))
-
-
-def _text(answer: HttpResponse) -> str:
-    """Decode UTF-8, with or without a mark, or else GBK, as Chinese systems of before send it."""
-    try:
-        text = answer.body.decode("utf-8", "ignore" if answer.longer else "strict")
-    except UnicodeDecodeError:
-        text = answer.body.decode("gb18030", "replace")
-    return text.strip(_BLANK)
 
 
 def _plain(text: str, rule: AnswerRule, *, is_json: bool = False, within: int = 2) -> FieldVerdict:
@@ -61,6 +54,8 @@ def _value(value: object, rule: AnswerRule, *, within: int) -> FieldVerdict:
     match value:
         case Mapping():
             return read_fields(value, rule)
+        case [list() as only]:  # as Kingdee K3Cloud wraps a lost session
+            return _value(only, rule, within=0)
         case list():
             verdicts = [_value(one, rule, within=0) for one in value[:ITEMS_MAX] if isinstance(one, Mapping)]
             for meaning in (Meaning.FAILED, Meaning.DONE):
@@ -69,8 +64,8 @@ def _value(value: object, rule: AnswerRule, *, within: int) -> FieldVerdict:
             return _UNCLEAR
         case bool():
             return FieldVerdict(meaning=Meaning.DONE if value else Meaning.FAILED)
-        case int() | float() if not value and rule.done_when is None:
-            return FieldVerdict(meaning=Meaning.FAILED)  # as PHP writes false
+        case int() | float() if value <= 0 and rule.done_when is None:
+            return FieldVerdict(meaning=Meaning.FAILED)  # 0, as PHP writes false, and an old service's -1
         case str() if within:  # JSON in a JSON string, or a word
             return _plain(value.strip(), rule, within=within - 1)
         case _:

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 import orjson
 
-from adapters.answer_text import readable
+from adapters.answer_text import charset, readable
 from adapters.connection_failures import PROXY_LOGIN
 from adapters.crm.answer_words import AskedWait, Meaning, asks_to_wait
 from adapters.crm.callback_answer import read_body
@@ -106,12 +106,16 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
         case Meaning.UNREADABLE:
             raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
-            kind = _BY_CODE.get(verdict.code) or _by_words(readable(answer.body))
+            kind = _BY_CODE.get(verdict.code) or _by_words(_words(answer))
             where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
             why = where if verdict.field else _FAILED_IN_WORDS
             raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)
         case _ as unknown:
             assert_never(unknown)
+
+
+def _words(answer: HttpResponse) -> str:
+    return readable(answer.body, charset(answer.headers.get("content-type", "")))
 
 
 def _by_class(status: int) -> FailureKind:
@@ -132,5 +136,5 @@ def _failed(
     shown = code if _CODE.fullmatch(code) else ""
     also = f": {answer.cut}" if answer.cut else ""
     detail = f"HTTP {answer.status}{also}" + (f", {why}" if why else "")
-    words = readable(answer.body)
+    words = _words(answer)
     return DeliveryFailed(kind, detail, status=answer.status, code=shown, message=words, retry_after_s=wait_s)
