@@ -155,6 +155,11 @@ def _malformed(model: type[BaseModel], raw: Mapping[str, Any], error: ErrorDetai
         close = _misspelled(model, raw, [str(part) for part in error["loc"]])
         zh, en = (f";有“{close}”,是不是写错了?", f"; there is {close!r}: is it meant?") if close else ("", "")
         return MalformedInput("missing", where, f"缺少字段“{where}”{zh}", f"{where} is missing{en}", misspelled=close)
+    if error["type"] == "string_too_long":
+        most = error["ctx"]["max_length"]
+        return MalformedInput(
+            "too_long", where, f"“{where}”超过 {most} 个字符", f"{where} is longer than {most} characters"
+        )
     if error["type"] in _EXPECTED:
         zh, en = _EXPECTED[error["type"]]
         return MalformedInput("wrong_value", where, f"字段“{where}”{zh}", f"{where} {en}")

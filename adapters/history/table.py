@@ -182,8 +182,8 @@ class BoundTable:
         return self.cell(values, self._serial)
 
     def title(self, values: Sequence[str]) -> str:
-        """Join the columns that describe the incident."""
-        return " · ".join(filter(None, (self.cell(values, position) for position in self._title)))
+        """Join the columns that describe the incident, in one line whatever breaks them."""
+        return " · ".join(filter(None, (" ".join(self.cell(values, position).split()) for position in self._title)))
 
     def skills(self, values: Sequence[str]) -> tuple[str, ...]:
         """List what the work asks for."""

@@ -20,6 +20,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab
 from bus.domain.terms import CommandId, TraceId
 from bus.domain.transitions import TRANSITIONS
+from bus.intake.command_bodies import within_limits
 
 _TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
 _LABELS = {command: kebab(command) for _, command in TRANSITIONS}
@@ -170,7 +171,7 @@ def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int
 def _opening(table: BoundTable, row: Row) -> OpenTicket:
     values = row.values
     number = table.number_of(values)
-    return OpenTicket(
+    opening = OpenTicket(
         incident_key=table.incident_key(values),
         title=table.title(values) or number,
         type=table.map.ticket_type,
@@ -178,11 +179,11 @@ def _opening(table: BoundTable, row: Row) -> OpenTicket:
         source_no=number,
         skills=table.skills(values),
         priority=table.priority(values),
-        opened_at=table.opened_at(values),
         description=table.description(values),
         serial=table.serial(values),
         customer=table.customer(values),
     )
+    return replace(within_limits(opening), opened_at=table.opened_at(values))  # the past may be older than the limits
 
 
 def _waives(table: BoundTable, command: Command) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ import phonenumbers
 _COUNTRY, _CODE = "CN", 86
 # Read here: by their plan 17900007381 begins with the prefix of a carrier for calls abroad.
 _MOBILE = re.compile(r"(?:0{0,2}86)?0?(1[3-9][0-9]{9})")
-# An extension: by its word, or as digits behind a last hyphen.
+# An extension: by its word, or as digits behind a last hyphen or comma.
 _EXTENSION = re.compile(r"(.*?)(?:转|轉|分机|分機|ext|x|#|;)\D*(\d{1,7})\D*", re.DOTALL)
-_TAIL = re.compile(r"(.*\d)\s*-\s*(\d{1,5})\s*", re.DOTALL)
+_TAIL = re.compile(r"(.*\d)\s*(?:-|,+)\s*(\d{1,5})\s*", re.DOTALL)
 # What an earlier version left before China's national number: it took off 86 and 0086 before eleven digits alone.
 _EARLIER = ("0", "86", "860", "0086", "00860")
 

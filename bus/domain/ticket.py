@@ -142,7 +142,7 @@ def _opened(recorded: Recorded) -> Ticket:
         customer=event.customer,
         opened_at=event.opened_at,
         creator=recorded.actor,
-        last_at=recorded.occurred_at,
+        last_at=max(recorded.occurred_at, event.opened_at),  # what is dated before the opening counts from there
         last_action=dotted(type(event)),
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at),

@@ -28,6 +28,7 @@ _LONG = frozenset({"text", "description", "summary", "uri", "photos", "tracestat
 _MANY_LINES = frozenset({"text", "description", "summary", "reason", "note", "caption", "address"})
 # Copied from contacts and chats with marks of direction; `value` is a key's, `any` what a journey is asked by.
 _COPIED = frozenset({"value", "serial", "phone", "contact", "backup_contact", "any"})
+_AROUND = " \t\n\v\f\r\x85\u2028\u2029"  # what is copied along with a cell or a line
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
 NUMBERS = range(-(2**31), 2**31)  # what Avro holds
 YEARS = range(2000, 2100)
@@ -54,7 +55,8 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
 def within_limits(value: T, path: str = "") -> T:
     """Refuse what no store holds or no line shows: NUL, controls, overlong names, huge numbers, times without zone.
 
-    Times become UTC, and marks of direction are left out of keys and phones. Pure.
+    Times become UTC. Left out are marks of direction in keys and phones, and tabs and ends of lines around one line.
+    Pure.
     """
     match value:
         case int():
@@ -68,6 +70,8 @@ def within_limits(value: T, path: str = "") -> T:
             name = path.rpartition(".")[2]
             if name in _COPIED:
                 value = without_marks(value)  # type: ignore[assignment]  # a str in, a str out
+            if name not in _MANY_LINES and not value.isprintable():
+                value = value.strip(_AROUND)  # type: ignore[assignment]  # a str in, a str out
             if name in _PERSONS:
                 return person_name(value, path)  # type: ignore[return-value]  # a str in, a str out
             refuse_control(value, path, lines=name in _MANY_LINES)

@@ -175,6 +175,7 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.created", CREATED | {"priority": {"id": 3}}), "wrong_value", "$.data.priority"),
         (body("ticket.created", CREATED | {"title": "  "}), "missing", "$.data.title"),
         (body("ticket.created", CREATED | {"title": "a\0b"}), "nul", "$.data.title"),
+        (body("ticket.created", CREATED | {"title": "x" * 501}), "too_long", "$.data.title"),
         (body("ticket.note", {"source_no": "a\0", "text": "x"}), "nul", "$.data.source_no"),
         (body("ticket.note", {"source_no": "1", "text": "x", "by": "a\0"}), "nul", "$.data.by"),
         (body("ticket.created", CREATED | {"by": "ticketbus"}), "reserved_name", "$.data.by"),

@@ -55,3 +55,9 @@ def test_own_time_an_address_has_a_length() -> None:
 def test_own_time_the_ticket_s_time_never_runs_backwards() -> None:
     story = given(*WORKING, At(START + HOUR, Note(text="a")), At(START + HOUR - timedelta(minutes=5), Note(text="b")))
     assert story.ticket.last_at == START + HOUR
+
+
+def test_own_time_a_claim_before_an_opening_of_a_clock_ahead_meets_the_promise_no_earlier_than_that() -> None:
+    opened = START + MINUTE
+    ticket = given(replace(OPEN, opened_at=opened), At(START, ASSIGN), At(START, Accept())).ticket
+    assert ticket.response.settled_at == ticket.accepted_at == ticket.opened_at == opened

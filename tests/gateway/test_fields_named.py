@@ -106,3 +106,12 @@ def test_fields_named_a_line_takes_no_control_character_and_a_text_its_lines(bad
             build(OpenTicket, {**OPENING, field: f"a{bad}b"})
         assert (refused.value.code, refused.value.field) == ("control_character", field)
     assert build(Return, {"reason": "a\nb"}).reason == "a\nb"
+
+
+@pytest.mark.parametrize("around", ["\t", "\n", "\r\n", "\u2028"])
+def test_fields_named_what_is_copied_along_with_a_line_is_left_out(around: str) -> None:
+    key = {"kind": "serial", "value": f"{around}SN-1{around}"}
+    opening = build(OpenTicket, {**OPENING, "incident_key": key, "title": f"漏水{around}"})
+    assert (opening.incident_key.value, opening.title) == ("SN-1", "漏水")
+    with pytest.raises(MalformedInput, match="control character"):
+        build(OpenTicket, {**OPENING, "title": f"漏{around}水"})

@@ -52,6 +52,14 @@ def test_translate_a_first_row_opens_a_ticket_with_what_the_source_shows_and_not
     assert (opening.source_no, opening.historic, opening.implied, opening.waives) == ("INC1", True, False, ())
 
 
+def test_translate_a_title_is_one_line_and_held_to_the_limits_of_every_way_in() -> None:
+    [opening] = requests([row("New", person="?", minute=4, subcategory="漏水\n\t不止")])
+    assert isinstance(opening.command, OpenTicket)
+    assert "漏水 不止" in opening.command.title
+    for bad, code in (("a\x1bb", "control_character"), ("a\u2029b\x9b", "control_character"), ("x" * 501, "too_long")):
+        assert refusal([row("New", person="?", minute=4, subcategory=bad)]).code == code
+
+
 def test_translate_new_with_a_known_person_is_assigned() -> None:
     assert names([row("New")]) == [(OpenTicket, False), (Assign, False)]
 

@@ -94,7 +94,7 @@ async def test_fold_names_is_done_once_a_rule_and_lists_what_is_open_still(
     (left,) = await fold_names(pool, KEYS, WINDOW)
     assert set(left.tickets) == set(twins[1:])
     assert FULL_WIDTH in await serials(pool)  # what is done is not done again
-    monkeypatch.setattr("bus.postgres.fold_names.RULE", 2)
+    monkeypatch.setattr("bus.postgres.fold_names.RULE", 3)
     await fold_names(pool, KEYS, WINDOW)
     assert await serials(pool) == ["SN-A1"]
 
