@@ -11,7 +11,6 @@ HYSTERESIS: Final = 3.0  # percent of the disk
 HEADROOM_HYSTERESIS: Final = 1.1
 FLOOR_HYSTERESIS: Final = 1.2
 GAP: Final = timedelta(seconds=15)  # between two looks: longer, and nobody knows what came meanwhile
-INTAKE_ROLES: Final = ("broker", "database")
 
 
 class Mark(StrEnum):

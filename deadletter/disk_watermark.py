@@ -11,7 +11,8 @@ from bus.alerts.engine.wording import clock
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from deadletter.disk import INTAKE_ROLES, Disk, Mark
+from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES
+from deadletter.disk import Disk, Mark
 from deadletter.disk_store import all_disks, disks_with_targets
 
 SILENT_AFTER: Final = timedelta(seconds=40)  # four readings
@@ -80,6 +81,11 @@ def _consequence(disk: Disk) -> Text:
         return Text(
             ";来自外部的写入已停止(503),SLA、告警和死信照常;降到高水位以下后自动恢复",
             "; intake is stopped (503), SLA, alerts and letters go on; it resumes by itself below the high mark",
+        )
+    if disk.role == FILES_ROLE:
+        return Text(
+            ";文件上传已停止(503),其他照常;降到高水位以下后自动恢复",
+            "; uploads of files are stopped (503), all else goes on; they resume by themselves below the high mark",
         )
     if not disk.targets:
         return Text("", "")

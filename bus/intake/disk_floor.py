@@ -1,7 +1,7 @@
-"""Whether intake is stopped: a broker's or the database's disk is at its floor."""
+"""Whether intake is stopped: the disk of a broker, of the database or, for uploads, of the files is at its floor."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
@@ -14,7 +14,9 @@ from bus.domain.text import Text
 from bus.postgres.pool import Pool, connected
 
 LOOK_EVERY_S: Final = 2.0
-_FLOOR: Final = "SELECT host, path FROM disk_floors WHERE role IN ('broker', 'database') ORDER BY host, path LIMIT 1"
+INTAKE_ROLES: Final = ("broker", "database")
+FILES_ROLE: Final = "files"  # of the host whose disk holds the files: at its floor uploads alone stop
+_FLOOR: Final = "SELECT host, path FROM disk_floors WHERE role = ANY (%s) ORDER BY host, path LIMIT 1"
 log = structlog.get_logger()
 
 
@@ -26,6 +28,7 @@ class DiskFloor:
     """
 
     pool: Pool
+    roles: Sequence[str] = INTAKE_ROLES
     clock: Callable[[], float] = monotonic
     _why: Text | None = None
     _looked_at: float = -inf
@@ -52,11 +55,12 @@ class DiskFloor:
 
     async def _look(self) -> None:
         async with connected(self.pool) as connection:
-            row = await (await connection.execute(_FLOOR)).fetchone()
+            row = await (await connection.execute(_FLOOR, (list(self.roles),))).fetchone()
         self._looked_at = self.clock()
         why = _why(*row) if row else None
         if (why is None) != (self._why is None):
-            log.warning("intake_resumed" if why is None else "intake_stopped", disk=row and f"{row[0]} {row[1]}")
+            what = "intake_resumed" if why is None else "intake_stopped"
+            log.warning(what, disk=row and f"{row[0]} {row[1]}", roles=self.roles)
         self._why = why
 
 

@@ -48,7 +48,7 @@ from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
 from bus.gateway.write.write_side import WriteSide
-from bus.intake.disk_floor import DiskFloor
+from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
 from bus.journey.journey import journey
@@ -174,6 +174,7 @@ def _app(
     files = _files(core)
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     floor, arrivals = DiskFloor(pool=core.pool), SourceArrivals(pool=core.pool, now=utc_now)
+    files_floor = DiskFloor(pool=core.pool, roles=(*INTAKE_ROLES, FILES_ROLE))
     writes = WriteSide(
         group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
     )
@@ -198,7 +199,7 @@ def _app(
         ),
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         source_routes(known, writes, spool.waits),
-        file_routes(files, core.addresses),
+        file_routes(files, core.addresses, files_floor.check),
         host_routes(readings.send),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
@@ -213,6 +214,7 @@ def _app(
         core.relay.run,
         files.delete_for_ever,
         floor.run,
+        files_floor.run,
         arrivals.write_for_ever,
         *alerting,
     )

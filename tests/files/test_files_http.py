@@ -19,7 +19,9 @@ from bus.files.store import MARKER
 from bus.gateway.auth.clients import add_client
 from bus.gateway.auth.roles import Role
 from bus.local.stack import Urls
+from bus.postgres.pool import connected
 from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
+from tests.delivery.test_disk_floor import disk
 from tests.files import samples
 
 BYTES_MAX = 300_000
@@ -77,6 +79,30 @@ async def test_files_refuse_a_query_parameter_that_they_do_not_know(bus: Bus, ht
     for answer in (await http.get(f"{address}&size=7"), await http.post("/v1/files?name=a.jpg", content=unique())):
         assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
     assert len(stored(bus) - before) == 1
+
+
+@pytest.mark.parametrize("role", ["files", "database"])
+async def test_files_are_refused_while_their_disk_or_the_databases_is_at_its_floor(
+    bus: Bus, http: httpx2.AsyncClient, role: str
+) -> None:
+    async def answers(status: int) -> httpx2.Response | None:
+        answer = await http.post("/v1/files", content=unique())
+        return answer if answer.status_code == status else None
+
+    async with bus.core() as core:
+        try:
+            await disk(core.pool, role, "floor")
+            refused = await eventually(lambda: answers(503), what=lambda: "503 at the floor")
+            assert refused is not None
+            assert (refused.json()["code"], refused.headers["retry-after"]) == ("disk_floor", "30")
+            assert "app-1" in refused.json()["detail"]
+            if role == "files":
+                await opened(http)  # tickets go on
+            await disk(core.pool, role, "high")
+            await eventually(lambda: answers(201), what=lambda: "201 below it")
+        finally:
+            async with connected(core.pool) as connection:
+                await connection.execute("DELETE FROM disks WHERE host = 'app-1'")
 
 
 async def test_files_are_uploaded_once_and_read_by_a_signed_address(bus: Bus, http: httpx2.AsyncClient) -> None:

@@ -1,7 +1,7 @@
 """The routes of files: uploading one, and reading one by its signed address."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,9 +51,9 @@ _SAFE: Final = {
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
-def file_routes(files: Files, addresses: AddressSigner) -> Sequence[HttpRoute]:
-    """Make the routes. Pure."""
-    handlers = _FileHandlers(files, addresses)
+def file_routes(files: Files, addresses: AddressSigner, check: Callable[[], None]) -> Sequence[HttpRoute]:
+    """Make the routes; `check` raises IntakeStopped while no file may be taken in. Pure."""
+    handlers = _FileHandlers(files, addresses, check)
     content = {"application/octet-stream": _BINARY}
     upload = {
         "summary": "Upload a photo or file for evidence",
@@ -85,6 +85,7 @@ _READ_ANSWERS: Final = ((200, "the file"), (206, "the range of it that was asked
 class _FileHandlers:
     files: Files
     addresses: AddressSigner
+    check: Callable[[], None]
 
     async def upload_file(self, http: HttpRequest) -> Response:
         """Take in a file for evidence: its bytes are the body, its type is told by them. Its `uri` goes into evidence.
@@ -92,6 +93,7 @@ class _FileHandlers:
         Who may `add-evidence` may upload. The same file again is the same `uri`; no Idempotency-Key is needed.
         """
         client = await admit(http, AddEvidence)
+        self.check()
         _refuse_form(http)
         body, now = body_stream_of(http), deps_of(http).now()
         try:
