@@ -89,7 +89,7 @@ def _on_own_stack(scratch: Path, console: "Console") -> None:
         ears = AsyncExitStack()
         # The worker is told where they listen, so they do before it starts.
         systems = runner.run(ears.enter_async_context(listening()))
-        settings = _own_settings(systems.write_targets(scratch / "targets.yaml"))
+        settings = _own_settings(systems.write_files(scratch))
         stack = LocalStack(
             data=scratch / "stack",
             settings=settings,
@@ -132,23 +132,27 @@ async def _run_scenario(
 
     from adapters.simulators.demo.scenario import DemoSystem, play
     from bus.app import open_core, require
+    from bus.cli.demo_faults import DemoFaults
     from bus.gateway.auth.binding import Binding
     from bus.gateway.auth.clients import bind_client, ensure_client
     from bus.gateway.auth.roles import Role
 
-    tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER)}
+    tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER, Role.HOST)}
     async with ears, open_core(settings, connections=1) as core:
         for role, token in tokens.items():
             await ensure_client(core.pool, f"demo-{role.value}", role, token)
-            await bind_client(core.pool, f"demo-{role.value}", Binding(bound=True, on_behalf=True))
+            if role is not Role.HOST:
+                await bind_client(core.pool, f"demo-{role.value}", Binding(bound=True, on_behalf=True))
         stage = DemoSystem(
             url=require(settings, "url"),
             crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),
             dispatcher_token=tokens[Role.DISPATCHER],
             engineer_token=tokens[Role.ENGINEER],
+            host_token=tokens[Role.HOST],
             scratch=scratch,
             systems=systems,
             operator=_Operator(core),
+            faults=DemoFaults(core),
         )
         async with asyncio.timeout(SCENARIO_S_MAX):
             await play(stage, tell)

@@ -1,6 +1,7 @@
 """`ticketbus demo` as anybody runs it: the whole story on a real stack, and nothing left of it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import psutil
 import pytest
 
 DEMO_S_MAX = 600  # a machine of its own needs a tenth of it
+ALARMS = (
+    ("对来源系统应答 5xx", "crm"),
+    ("使用了未声明的主题", "bi → ticket.assigns"),
+    ("磁盘即将写满", "demo-host /data"),
+)
 
 
 @contextmanager
@@ -51,6 +57,8 @@ def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> 
         assert word in said, said
     for word in ("熔断打开", "refused at DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
         assert word in said, said
+    for title, about in ALARMS:
+        assert re.search(rf"故障后 \d+\.\d 秒送达\n.*\n +【P\d 告警】{title}:{about}\n", said), said
     assert left_behind(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,7 @@
 """The demo's shared context: its simulators, its clients, and waiting for a condition."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -9,6 +10,7 @@ from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import Systems
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
+from adapters.simulators.host_client import HostClient
 from bus.delivery.status import TargetStatus
 
 EVENT_S_MAX: Final = 60.0
@@ -31,6 +33,30 @@ class Operator(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskMade:
+    """A disk that there is not, in bytes; it grows by `growth` a second."""
+
+    host: str
+    path: str
+    total_bytes: float
+    used_bytes: float
+    growth: float
+
+
+class Faults(Protocol):
+    """What goes wrong around the bus, so that there is something to send an alarm about."""
+
+    async def give_history(self, disk: DiskMade) -> None:
+        """Keep samples of the ten minutes before now, as if its watch had run."""
+
+    def misspelled_consumer(self) -> AbstractAsyncContextManager[str]:
+        """Run a consumer of a topic that there is not; give its group and the topic, as an alert names them."""
+
+    def broken_openings(self) -> AbstractAsyncContextManager[None]:
+        """Let every opening fail in the database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoContext:
     """Who plays: all of them speak to the bus over real sockets. `systems` are those that the bus calls."""
 
@@ -38,8 +64,10 @@ class DemoContext:
     dispatcher: DispatcherClient
     app: EngineerApp
     wrong_app: EngineerApp
+    host: HostClient
     systems: Systems
     operator: Operator
+    faults: Faults
 
 
 async def tapped(context: DemoContext, tell: Narrator, ticket_id: str, label: str, values: Mapping[str, Any]) -> None:

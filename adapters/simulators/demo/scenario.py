@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.simulators.crm import Crm
-from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, Operator
+from adapters.simulators.demo.alarms_act import alarms, filling_disk
+from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, Faults, Operator
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
@@ -14,6 +15,7 @@ from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
+from adapters.simulators.host_client import HostClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +26,11 @@ class DemoSystem:
     crm_secret: str
     dispatcher_token: str
     engineer_token: str
+    host_token: str
     scratch: Path
     systems: Systems
     operator: Operator
+    faults: Faults
 
 
 async def play(stage: DemoSystem, tell: Narrator) -> str:
@@ -36,14 +40,27 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
         DispatcherClient(stage.url, stage.dispatcher_token, person=DISPATCHER) as dispatcher,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
+        HostClient(stage.url, stage.host_token) as host,
     ):
         context = DemoContext(
-            crm=crm, dispatcher=dispatcher, app=app, wrong_app=wrong_app, systems=stage.systems, operator=stage.operator
+            crm=crm,
+            dispatcher=dispatcher,
+            app=app,
+            wrong_app=wrong_app,
+            host=host,
+            systems=stage.systems,
+            operator=stage.operator,
+            faults=stage.faults,
         )
+        return await _play(context, tell)
+
+
+async def _play(context: DemoContext, tell: Narrator) -> str:
+    async with filling_disk(context) as filling_since:
         ticket_id = await reports(context, tell)
         await second_report(context, tell, ticket_id)
         await wrong_topic(context, tell)
-        async with contextlib.aclosing(app.events(["ticket.assign"])) as events:
+        async with contextlib.aclosing(context.app.events(["ticket.assign"])) as events:
             await assignment(context, tell, ticket_id, events)
             await work(context, tell, ticket_id)
             await disk_full(context, tell, ticket_id)
@@ -51,5 +68,6 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
             await refusal(context, tell, ticket_id)
             await closure(context, tell, ticket_id)
         await read_model(context, tell, ticket_id)
+        await alarms(context, tell, filling_since)
         await trace(context, tell, ticket_id)
         return ticket_id

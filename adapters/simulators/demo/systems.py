@@ -1,4 +1,4 @@
-"""The systems that the bus delivers to in the story, an ERP and a CRM, and the targets file that names them."""
+"""The systems that the bus calls in the story, an ERP, a CRM and a chat robot, and the files that name them."""
 
 import base64
 import secrets
@@ -13,6 +13,7 @@ import yaml
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_books import Account
+from adapters.simulators.wecom_robot import WecomRobotSimulator
 
 ERP: Final = "erp"
 CRM: Final = "crm"
@@ -20,20 +21,25 @@ BREAKER_FAILURES: Final = 3
 SEAL: Final = "WM-SEAL-07"
 _ERP_VARIABLE: Final = "DEMO_ERP_APP_SECRET"
 _CRM_VARIABLE: Final = "DEMO_CRM_CALLBACK_SECRET"
+_ROBOT_VARIABLE: Final = "DEMO_WECOM_ROBOT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Systems:
-    """Both listen on loopback; `secrets` are their secrets by the variable that the targets file names."""
+    """All listen on loopback; `secrets` are their secrets by the variable that the files name."""
 
     erp: KingdeeSimulator
     crm: CallbackReceiver
+    robot: WecomRobotSimulator
     secrets: Mapping[str, str]
 
-    def write_targets(self, file: Path) -> Mapping[str, str]:
-        """Write the targets file of a hurried operator; give the variables that a worker needs to go by it."""
-        file.write_text(yaml.safe_dump({"targets": {CRM: self._crm(), ERP: self._erp()}}), encoding="utf-8")
-        return {"TICKETBUS_TARGETS_FILE": str(file), **self.secrets}
+    def write_files(self, folder: Path) -> Mapping[str, str]:
+        """Write the files of a hurried operator; give the variables that the programs need to go by them."""
+        targets, alerts = folder / "targets.yaml", folder / "alerts.yaml"
+        targets.write_text(yaml.safe_dump({"targets": {CRM: self._crm(), ERP: self._erp()}}), encoding="utf-8")
+        channels = {"sre": {"adapter": "wecom-robot", "options": {"url_variable": _ROBOT_VARIABLE}}}
+        alerts.write_text(yaml.safe_dump({"channels": channels}), encoding="utf-8")
+        return {"TICKETBUS_TARGETS_FILE": str(targets), "TICKETBUS_ALERTS_FILE": str(alerts), **self.secrets}
 
     def _crm(self) -> dict[str, Any]:
         options = {"url": self.crm.url, "secrets": [_CRM_VARIABLE]}
@@ -60,9 +66,10 @@ class Systems:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[Systems]:
-    """Let both listen, on ports that nobody else has, with secrets that nobody else knows."""
+    """Let all listen, on ports that nobody else has, with secrets that nobody else knows."""
     erp_secret = secrets.token_urlsafe(32)
     crm_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     erp = KingdeeSimulator(stock={SEAL: 40}, account=Account(app_secret=erp_secret))
-    async with erp.serving(), CallbackReceiver(crm_secret) as crm:
-        yield Systems(erp=erp, crm=crm, secrets={_ERP_VARIABLE: erp_secret, _CRM_VARIABLE: crm_secret})
+    async with erp.serving(), CallbackReceiver(crm_secret) as crm, WecomRobotSimulator() as robot:
+        known = {_ERP_VARIABLE: erp_secret, _CRM_VARIABLE: crm_secret, _ROBOT_VARIABLE: robot.url}
+        yield Systems(erp=erp, crm=crm, robot=robot, secrets=known)
