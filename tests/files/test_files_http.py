@@ -92,14 +92,14 @@ async def test_files_are_refused_while_their_disk_or_the_databases_is_at_its_flo
     async with bus.core() as core:
         try:
             await disk(core.pool, role, "floor")
-            refused = await eventually(lambda: answers(503), what=lambda: "503 at the floor")
+            refused = await eventually(lambda: answers(503), within_s=20, what=lambda: "503 at the floor")
             assert refused is not None
             assert (refused.json()["code"], refused.headers["retry-after"]) == ("disk_floor", "30")
             assert "app-1" in refused.json()["detail"]
             if role == "files":
                 await opened(http)  # tickets go on
             await disk(core.pool, role, "high")
-            await eventually(lambda: answers(201), what=lambda: "201 below it")
+            await eventually(lambda: answers(201), within_s=20, what=lambda: "201 below it")
         finally:
             async with connected(core.pool) as connection:
                 await connection.execute("DELETE FROM disks WHERE host = 'app-1'")
