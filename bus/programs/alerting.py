@@ -30,7 +30,7 @@ Tasks = Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 def alerts_config_of(settings: Settings) -> AlertsConfig:
     """Read the alerts file; without one, or without a channel, alerts go to the log. Raises ConfigFileInvalid."""
     config = load_alerts_config(settings.alerts_file, CHANNELS) if settings.alerts_file else LOG_ALONE
-    return config if config.channels else LOG_ALONE
+    return config if config.channels else config.model_copy(update={"channels": LOG_ALONE.channels})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +77,16 @@ class Alerting:
 def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
     """Make the loops; what the program reports while PostgreSQL is away goes to the channels directly."""
     config, channels = opened.config, opened.channels
-    direct = DirectPath(config=config, channels=channels, rules=RULES, now=utc_now)
+    rules = config.timed(RULES)
+    direct = DirectPath(config=config, channels=channels, rules=rules, now=utc_now)
     core.reports.directly = direct.send
 
     async def publish(connection: Connection, changes: Sequence[Change]) -> None:
         await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
 
     return Alerting(
-        rounds=Rounds(pool=core.pool, rules=RULES, channels_of=config.channels_of, publish=publish, direct=direct),
-        notifier=Notifier(pool=core.pool, config=config, channels=channels, rules=RULES),
+        rounds=Rounds(pool=core.pool, rules=rules, channels_of=config.channels_of, publish=publish, direct=direct),
+        notifier=Notifier(pool=core.pool, config=config, channels=channels, rules=rules),
     )
 
 

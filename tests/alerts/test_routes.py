@@ -1,14 +1,20 @@
 """Which alerts go to which channels: by rule, severity and region, an unheeded P1 to those behind."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
+from adapters.registry import CHANNELS
+from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import AlertState, Flip
-from bus.alerts.engine.alerts_config import AlertsConfig
+from bus.alerts.engine.alerts_config import AlertsConfig, load_alerts_config
 from bus.alerts.rule_names import RuleName
+from bus.config_file import ConfigFileInvalid
 
 CONFIG = AlertsConfig.model_validate(
     {
@@ -52,3 +58,27 @@ def test_routes_by_rule_severity_and_region_and_a_p1_that_none_takes_goes_to_all
 def test_routes_without_any_all_goes_everywhere() -> None:
     everywhere = CONFIG.model_copy(update={"routes": ()})
     assert everywhere.channels_of(change(RuleName.DISK_WATERMARK, Severity.P3)) == ALL
+
+
+def test_a_rule_opens_and_closes_after_the_times_that_the_file_names() -> None:
+    given = {"disk_filling": {"open_after_s": 7}, "letter": {"close_after_s": 0}}
+    timed = AlertsConfig.model_validate({"rules": given}).timed(RULES)
+    filling, letter = timed["disk_filling"], timed["letter"]
+    assert (filling.open_after, filling.close_after) == (timedelta(seconds=7), RULES["disk_filling"].close_after)
+    assert (letter.open_after, letter.close_after) == (RULES["letter"].open_after, timedelta(0))
+    assert {name for name, rule in timed.items() if rule != RULES[name]} == {"disk_filling", "letter"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "fault"),
+    [
+        ({"disk_filing": {}}, "did you mean 'disk_filling'"),
+        ({"disk_filling": {"open_after_s": -1}}, "rules.disk_filling.open_after_s"),
+        ({"disk_filling": {"opens_after": 1}}, "rules.disk_filling.opens_after"),
+    ],
+)
+def test_a_fault_in_the_times_of_rules_is_named(tmp_path: Path, rules: dict[str, object], fault: str) -> None:
+    file = tmp_path / "alerts.yaml"
+    file.write_text(yaml.safe_dump({"rules": rules}))
+    with pytest.raises(ConfigFileInvalid, match=re.escape(fault)):
+        load_alerts_config(file, CHANNELS)

@@ -38,7 +38,8 @@ class Systems:
         targets, alerts = folder / "targets.yaml", folder / "alerts.yaml"
         targets.write_text(yaml.safe_dump({"targets": {CRM: self._crm(), ERP: self._erp()}}), encoding="utf-8")
         channels = {"sre": {"adapter": "wecom-robot", "options": {"url_variable": _ROBOT_VARIABLE}}}
-        alerts.write_text(yaml.safe_dump({"channels": channels}), encoding="utf-8")
+        rules = {"disk_filling": {"open_after_s": 0}}  # who watches is not kept waiting for a second forecast
+        alerts.write_text(yaml.safe_dump({"channels": channels, "rules": rules}), encoding="utf-8")
         return {"TICKETBUS_TARGETS_FILE": str(targets), "TICKETBUS_ALERTS_FILE": str(alerts), **self.secrets}
 
     def _crm(self) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The alerts file, typed: channels with their adapters and options, and which alerts go to which of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Protocol, Self
 
@@ -9,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bus.alerts.alert import Severity
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import Flip
+from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 from bus.config_file import (
     AdapterEntry,
@@ -35,7 +38,8 @@ def _all(names: type[RuleName] | type[Severity]) -> BeforeValidator:
     return BeforeValidator(lambda given: [*names] if given == "all" else given)
 
 
-Rules = Annotated[frozenset[Annotated[RuleName, BeforeValidator(_rule)]], _all(RuleName), Field(min_length=1)]
+Rule = Annotated[RuleName, BeforeValidator(_rule)]
+Rules = Annotated[frozenset[Rule], _all(RuleName), Field(min_length=1)]
 Severities = Annotated[frozenset[Severity], _all(Severity), Field(min_length=1)]
 
 
@@ -78,13 +82,30 @@ class Route(FileModel):
         )
 
 
-class AlertsConfig(FileModel):
-    """Channels by name, and routes; every route that takes an alert sends it. Without routes all goes everywhere.
+class RuleTimes(FileModel):
+    """How long what a rule finds must be wrong before it opens, and right before it closes; as the rule has it."""
 
-    So does a P1 that no route takes: nobody would hear of it.
+    open_after_s: float | None = Field(None, ge=0, le=86_400)
+    close_after_s: float | None = Field(None, ge=0, le=86_400)
+
+    def of(self, rule: AnyRule) -> AnyRule:
+        """Give the rule with these times. Pure."""
+        opens, closes = self.open_after_s, self.close_after_s
+        return replace(
+            rule,
+            open_after=rule.open_after if opens is None else timedelta(seconds=opens),
+            close_after=rule.close_after if closes is None else timedelta(seconds=closes),
+        )
+
+
+class AlertsConfig(FileModel):
+    """Channels by name, times of rules, and routes; every route that takes an alert sends it.
+
+    Without routes all goes everywhere. So does a P1 that no route takes: nobody would hear of it.
     """
 
     channels: Mapping[SystemName, ChannelConfig] = Field(default_factory=dict)
+    rules: Mapping[Rule, RuleTimes] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
 
     @model_validator(mode="after")
@@ -102,6 +123,10 @@ class AlertsConfig(FileModel):
         if own := [name for name, one in self.channels.items() if one.second == name]:
             raise ValueError(f"channels.{own[0]}.second: a channel cannot take over from itself")
         return self
+
+    def timed(self, rules: Mapping[str, AnyRule]) -> Mapping[str, AnyRule]:
+        """Give the rules with the times that the file names. Pure."""
+        return {name: self.rules.get(rule.name, RuleTimes()).of(rule) for name, rule in rules.items()}
 
     def channels_of(self, change: Change) -> Sequence[str]:
         """Name the channels that hear of a change, each once. Pure."""
