@@ -12,8 +12,10 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
 CHECK_EVERY: Final = timedelta(seconds=30)
+AWAY_CHECK_EVERY: Final = timedelta(seconds=5)  # once it did not answer: the alert's hold counts from the first of them
 _TURN: Final = b"""
-UPDATE registry_checks SET begun_at = clock_timestamp() WHERE begun_at < clock_timestamp() - %s::interval RETURNING 1"""
+UPDATE registry_checks SET begun_at = clock_timestamp()
+WHERE begun_at < clock_timestamp() - CASE WHEN away IS NULL THEN %s::interval ELSE %s::interval END RETURNING 1"""
 _AWAY: Final = b"UPDATE registry_checks SET away = %s"
 _ANSWERED: Final = b"UPDATE registry_checks SET away = NULL, differences = %s"
 _READ: Final = b"SELECT away, differences FROM registry_checks"
@@ -29,7 +31,7 @@ class RegistryState:
 
 async def take_turn(connection: Connection) -> bool:
     """Say whether a check is due and this worker's to make."""
-    return await (await connection.execute(_TURN, (CHECK_EVERY,))).fetchone() is not None
+    return await (await connection.execute(_TURN, (CHECK_EVERY, AWAY_CHECK_EVERY))).fetchone() is not None
 
 
 async def note_away(connection: Connection, why: str) -> None:

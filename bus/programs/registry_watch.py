@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from bus.consistency.registry_check import schema_differences
-from bus.consistency.registry_state import CHECK_EVERY, note_away, note_differences, take_turn
+from bus.consistency.registry_state import AWAY_CHECK_EVERY, note_away, note_differences, take_turn
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 from bus.schema_registry import Registry, RegistryUnavailable
@@ -20,7 +20,7 @@ async def watch_registry(registry: Registry, pool: Pool) -> None:
             await check_registry(registry, pool)
         except StoreUnavailable as error:
             log.warning("registry_check_not_written", cause=str(error))
-        await asyncio.sleep(CHECK_EVERY.total_seconds() / 2)
+        await asyncio.sleep(AWAY_CHECK_EVERY.total_seconds() / 2)
 
 
 async def check_registry(registry: Registry, pool: Pool) -> None:

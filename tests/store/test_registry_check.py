@@ -240,3 +240,12 @@ async def test_registry_check_workers_take_turns(bus: Bus) -> None:
             await connection.execute("UPDATE registry_checks SET begun_at = '-infinity', away = NULL")
         turns = [await in_transaction(pool, take_turn) for _ in range(3)]
     assert turns == [True, False, False]
+
+
+@pytest.mark.parametrize(("away", "turns"), [(None, False), ("ConnectError", True)])
+async def test_registry_check_comes_sooner_while_there_is_no_answer(bus: Bus, away: str | None, turns: bool) -> None:
+    async with open_pool(bus.settings.database_url or "", size=2) as pool:
+        async with connected(pool) as connection:
+            begun = "UPDATE registry_checks SET begun_at = clock_timestamp() - interval '6 s', away = %s"
+            await connection.execute(begun, (away,))
+        assert await in_transaction(pool, take_turn) is turns
