@@ -15,13 +15,16 @@ from bus.postgres.pool import Connection
 
 _READ: Final = b"""
 SELECT origin, target, count(*) AS letters, min(died_at) AS first_at, max(died_at) AS last_at,
-    max(id) AS newest
+    max(id) AS newest, origin = 'commands' AND bool_and(kind = 'refused') AS refused_alone
 FROM letters WHERE state = 'open' GROUP BY origin, target ORDER BY origin, target"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLetters:
-    """How many letters of an origin are open, and when the first and the last of them died; `target` of deliveries."""
+    """How many letters of an origin are open, and when the first and the last of them died; `target` of deliveries.
+
+    `refused_alone`: all are commands that the rules refused, and nothing waits behind them.
+    """
 
     origin: str
     target: str
@@ -29,6 +32,7 @@ class OpenLetters:
     first_at: datetime
     last_at: datetime
     newest: int
+    refused_alone: bool = False
 
 
 async def open_letters(connection: Connection) -> Sequence[OpenLetters]:
@@ -54,6 +58,7 @@ def _alert(one: OpenLetters) -> Alert:
         zh=f"{one.letters} 封死信未处理(最早 {since},最近 {last}):{cost_zh}",
         en=f"{one.letters} dead letters are open (the first of {since}, the last of {last}): {cost_en}",
         mend="ticketbus deadletter list",
+        severity=Severity.P2 if one.refused_alone else None,
         newest=one.newest,
         facts={"letters": one.letters, "origin": one.origin},
     )

@@ -55,6 +55,18 @@ async def test_state_rules_a_letter_is_an_alert_until_it_is_dealt_with(pool: Poo
     assert await about(pool, RuleName.DEAD_LETTER) == []
 
 
+async def test_state_rules_commands_that_were_refused_can_wait_for_the_day_what_cannot_be_read_not(
+    pool: Pool,
+) -> None:
+    severities = list[Severity | None]()
+    for origin_ref, kind in (("1", "refused"), ("2", "malformed")):
+        letter = replace(dead(origin="commands", target=""), origin_ref=origin_ref, kind=kind)
+        async with connected(pool) as connection:
+            await store.post(connection, [letter], CODEC.encode_record)
+        severities += [one.severity for one in await alerts(pool, RuleName.DEAD_LETTER)]
+    assert severities == [Severity.P2, None]
+
+
 async def test_state_rules_another_letter_is_news_whatever_the_clock_of_its_worker_says(pool: Pool) -> None:
     heard = list[int | None]()
     for origin_ref, died_at in (("1", NOW), ("2", NOW - timedelta(hours=2))):
