@@ -1,0 +1,172 @@
+"""Half an hour of normal traffic, with every part restarted once as operators do: no false alarm is sent (R46)."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from aiokafka.errors import KafkaError
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from adapters.simulators.wecom_robot import WecomRobotSimulator
+from bus.kafka.clients import make_consumer
+from bus.local import postgres, schema_registry
+from bus.local.process import Child
+from schemas.topics import LOG, physical
+from tests.bus_under_test import TOKEN, Bus, eventually
+from tests.faults.outside import outside
+from tests.faults.stack import FaultStack
+from tests.faults.trial import trial
+
+MINUTES: Final = float(os.environ.get("QUIET_MINUTES", "30"))
+AWAY_S: Final = 3.0  # between the end of a part and its next start
+SENT_WITHIN_S: Final = 30.0  # what was true while a part was away may arrive so much later
+SETTLES_S: Final = 100.0  # after the last restart: an alert of it has opened and closed by then
+# What is true while that part is away: who reads it need do nothing, and it says by itself that it is over.
+TRUE_WHILE_AWAY: Final = {
+    "worker": ("没有 worker 在运行",),
+    "kafka": ("发布到 Kafka 停滞",),
+    "postgres": ("无法连接 PostgreSQL", "对来源系统应答 5xx"),
+}
+
+
+@asynccontextmanager
+async def running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Let it work until the block ends; what it raises fails the test."""
+    task = asyncio.ensure_future(work())
+    try:
+        yield
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _read_as_stranger(bus: Bus) -> None:
+    """Read the log in a group that is not the bus's, and commit, as a dashboard does."""
+    topic = physical(bus.settings.namespace, LOG)
+    consumer = make_consumer(bus.settings, topic, group_id=f"{bus.settings.namespace}.dashboard", client_id="dashboard")
+    await consumer.start()
+    try:
+        while True:
+            try:
+                if await consumer.getmany(timeout_ms=1000):
+                    await consumer.commit()
+            except KafkaError:
+                await asyncio.sleep(1)
+    finally:
+        await consumer.stop()
+
+
+async def _subscribe(bus: Bus) -> None:
+    """Read a stream, and connect again when the gateway goes."""
+    url = f"{bus.url.replace('http', 'ws')}/v1/stream?topics=ticket.assign"
+    while True:
+        try:
+            async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None) as ws:
+                async for _ in ws:
+                    pass
+        except (OSError, WebSocketException):
+            await asyncio.sleep(1)
+
+
+async def _restart(stack: FaultStack, bus: Bus, part: str) -> None:
+    """Stop a part as an operator does, and start it again; nothing here holds up the loop."""
+    match part:
+        case "kafka":
+            await _ended(stack.cluster.brokers[1].child, signal.SIGTERM)
+            stack.cluster.start(1)
+            await stack.cluster.ready()
+        case "postgres":
+            database = stack.database
+            await _ended(database.child, signal.SIGINT)
+            password = database.secrets.database_password
+            database.child = postgres.start(
+                database.data, port=database.port, password=password, logs=database.data / "logs"
+            )
+            await _answers(lambda: postgres.answers(port=database.port, password=password))
+        case "registry":
+            await _ended(stack.children[-1], signal.SIGTERM)
+            stack.children.append(stack.start_registry())
+            port = urlsplit(stack.registry_urls).port or 0
+            await _answers(lambda: schema_registry.answers(port=port))
+        case program:
+            assert await asyncio.to_thread(bus.stop, program) == 0
+            await asyncio.sleep(AWAY_S)
+            bus.start(program, *WATCH) if program == "watch" else bus.start(program)
+            await bus.ready()
+
+
+WATCH: Final = ("--host", "app-1", "--role", "consumer", "--path", "/")
+
+
+async def _ended(child: Child | None, how: signal.Signals) -> None:
+    assert child is not None, "it runs"
+    child.popen.send_signal(how)
+
+    async def gone() -> bool:
+        return child.ended() is not None
+
+    await eventually(gone, what=lambda: f"{child} stopped")
+    await asyncio.sleep(AWAY_S)
+
+
+async def _answers(asked: Callable[[], bool]) -> None:
+    async def there() -> bool:
+        return await asyncio.to_thread(asked)
+
+    await eventually(there)
+
+
+PARTS: Final = ("gateway", "worker", "watch", "registry", "kafka", "postgres")
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(MINUTES * 60 + 600)
+async def test_a_quiet_run_with_one_restart_of_every_part_sends_no_false_alarm(
+    one_broker: FaultStack, bus: Bus, rng: Random, tmp_path: Path
+) -> None:
+    async with WecomRobotSimulator() as robot:
+        file = bus.folder / "alerts.yaml"
+        options = {"url_variable": "WECOM_ROBOT_URL"}
+        file.write_text(yaml.safe_dump({"channels": {"sre": {"adapter": "wecom-robot", "options": options}}}))
+        bus.environment |= {"TICKETBUS_ALERTS_FILE": str(file), "WECOM_ROBOT_URL": robot.url}
+        away = list[tuple[float, float, str]]()
+        async with outside(bus, tmp_path) as world:
+            bus.start("watch", *WATCH)
+            async with (
+                trial(bus, rng, rate=5, doubled=0) as load,
+                running(lambda: _read_as_stranger(bus)),
+                running(lambda: _subscribe(bus)),
+            ):
+                begun = time.monotonic()
+                pause_s = max(0.0, MINUTES * 60 - SETTLES_S) / len(PARTS)
+                for number, part in enumerate(PARTS, 1):
+                    since = time.monotonic()
+                    await _restart(one_broker, bus, part)
+                    away.append((since, time.monotonic(), part))
+                    print(f"{since - begun:6.0f} s: {part} was away for {time.monotonic() - since:.1f} s")
+                    await asyncio.sleep(max(0.0, begun + number * pause_s - time.monotonic()))
+                await load.answered(20)
+                await asyncio.sleep(max(0.0, begun + MINUTES * 60 - time.monotonic()))
+            world.judge()
+        false = list[str]()
+        for at, line in ((at, line) for at, text in robot.messages for line in text.splitlines()):
+            if not line.startswith("【"):
+                continue
+            parts = [part for since, until, part in away if since <= at <= until + SENT_WITHIN_S]
+            true = "已恢复】" in line or any(words in line for part in parts for words in TRUE_WHILE_AWAY.get(part, ()))
+            print(f"{at - begun:6.0f} s, away: {parts}: {'' if true else 'FALSE '}{line}")
+            if not true:
+                false.append(line)
+        assert not false, f"{len(false)} false alarms: {false[:5]}"
