@@ -35,7 +35,7 @@ peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool); w
 		|| echo "no Debian packages: what needs $$(tr '\n' ' ' < .ci/packages)is skipped"
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
-faults: $(STAMP) ## faults, garbage and floods at length, about an hour (SEED=7 repeats a run, TEST_ARGS="-k clock")
+faults: $(STAMP) ## faults, garbage and floods at length, about an hour and a half (SEED=7 repeats a run, TEST_ARGS="-k clock")
 	@$(BIN)/ticketbus fetch
 	@$(BYTECODE) $(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults" \
 		$(if $(SEED),--seed $(SEED)) $(TEST_ARGS)
