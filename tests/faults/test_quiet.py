@@ -177,11 +177,8 @@ async def test_a_quiet_run_with_one_restart_of_every_part_sends_no_false_alarm(
             if not line.startswith("【"):
                 continue
             parts = [part for since, until, part in away if since <= at <= until + SENT_WITHIN_S]
-            true = (
-                "已恢复】" in line
-                or any(line.startswith(one) for one in letters)
-                or any(words in line for part in parts for words in TRUE_WHILE_AWAY.get(part, ()))
-            )
+            of_part = [words for part in parts for words in TRUE_WHILE_AWAY.get(part, ())]
+            true = "已恢复】" in line or line.startswith(tuple(letters)) or any(words in line for words in of_part)
             print(f"{at - begun:6.0f} s, away: {parts}: {'' if true else 'FALSE '}{line}")
             if not true:
                 false.append(line)
