@@ -30,7 +30,7 @@ _ROWS: Final[Mapping[CheckCode, tuple[str, str, str]]] = {
     CheckCode.PARTITIONS: ("p1, p3", "another number of partitions; p1 of a topic of events", _LIVE),
     CheckCode.CONFIG: ("p2, p3", "another config; p2 of retention and compaction", _LIVE),
     CheckCode.REGISTRY: ("p2", "a subject is missing, or its latest version or level is not ours", _LIVE),
-    CheckCode.UNDECLARED: ("p1 to p3", "[an undeclared topic is used](alerts.md#topics-that-nobody-declares)", _LIVE),
+    CheckCode.UNDECLARED: ("p1 to p3", "[an undeclared topic is used](undeclared-topics.md)", _LIVE),
     CheckCode.READER_ABSENT: ("p2", "a declared reader has not read for a minute", _LIVE),
     CheckCode.READER_NEVER_SEEN: ("p2", "a declared reader has never read", _LIVE),
     CheckCode.READER_UNDECLARED: ("p2", "a stage reads a topic of which the contract does not name it a reader", _LIVE),

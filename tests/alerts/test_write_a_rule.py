@@ -9,7 +9,7 @@ from typing import Any
 
 from bus.postgres.pool import Pool, connected
 
-DOCS = Path(__file__).parents[2] / "docs" / "alerts.md"
+DOCS = Path(__file__).parents[2] / "docs" / "writing-rules.md"
 NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 NAME = "from bus.alerts.rule_names import RuleName\n"
 
