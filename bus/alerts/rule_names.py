@@ -27,10 +27,11 @@ class RuleName(StrEnum):
     CONSUMER_WILL_LOSE = "consumer_will_lose"  # retention deletes them within a day
     CONSUMER_STOPPED = "consumer_stopped"  # something is unread, and nobody is there to read it
     CONSUMER_STALLED = "consumer_stalled"  # members are there, and nothing moves
-    CONSUMER_NEVER_STARTED = "consumer_never_started"  # a declared reader was never there
+    CONSUMER_NEVER_STARTED = "consumer_never_started"  # a declared reader, or a group on one partition
     CONSUMER_VANISHED = "consumer_vanished"  # a group is gone, with its offsets
     CONSUMER_SLOW = "consumer_slow"  # a consumer reads, and falls further behind
     CONSUMER_REWOUND = "consumer_rewound"  # a committed offset moved back
+    CONSUMER_UNSUBSCRIBED = "consumer_unsubscribed"  # its members have left a topic on which it has offsets
     SOURCE_SILENT = "source_silent"  # a source has sent nothing for longer than it ever does
     CHANNEL_FAILING = "channel_failing"  # the last messages to a channel of alerts have failed
     RELAY_STUCK = "relay_stuck"  # records wait for Kafka, and none goes out

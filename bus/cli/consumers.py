@@ -9,6 +9,7 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from bus.app import Core
     from bus.consistency.consumer_verdict import ConsumerStatus
 
 commands = typer.Typer(name="consumers", help="Who reads the topics, and how that goes.", no_args_is_help=True)
@@ -51,22 +52,38 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 @commands.command()
 def remove(
-    consumer: Annotated[str, typer.Argument(help="The group, as `consumers list` shows it.")], data: Data = None
+    consumer: Annotated[str, typer.Argument(help="The group, as `consumers list` shows it.")],
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Only on this topic, as the list shows it: its committed offsets there are deleted, too."),
+    ] = None,
+    data: Data = None,
 ) -> None:
     """Forget a consumer group that is retired, on all its topics: its alert closes.
 
-    One that still has offsets or members on the broker is listed again within ten seconds: delete it there first.
+    One that still has offsets or members on the broker is listed again within ten seconds: delete it there first. With
+    --topic its committed offsets of that topic are deleted from Kafka; refused while a member subscribes to it.
 
-    Example: ticketbus consumers remove old-dashboard
+    Example: ticketbus consumers remove dashboard --topic ticket.assign
     """
     from bus.cli.run import with_core
+
+    removed, offsets = with_core(data, lambda core: _removed(core, consumer, topic))
+    if not removed and not offsets:
+        where = f"({topic})" if topic else ""
+        echo(f"没有消费者“{consumer}”{where} / there is no consumer {consumer!r}{where}", err=True)
+        raise typer.Exit(1)
+    deleted = f",已删除 {offsets} 个分区的位移 / offsets of {offsets} partitions deleted" if topic else ""
+    echo(f"{consumer} 已移除 / removed{deleted}")
+
+
+async def _removed(core: "Core", consumer: str, topic: str | None) -> tuple[int, int]:
     from bus.consistency.consumer_store import remove_consumer
+    from bus.kafka.group_offsets import delete_offsets
     from bus.postgres.pool import in_transaction
 
-    if not with_core(data, lambda core: in_transaction(core.pool, remove_consumer, consumer)):
-        echo(f"没有消费者“{consumer}” / there is no consumer {consumer!r}", err=True)
-        raise typer.Exit(1)
-    echo(f"{consumer} 已移除 / removed")
+    offsets = await delete_offsets(core.settings, consumer, topic) if topic else 0
+    return await in_transaction(core.pool, remove_consumer, consumer, topic), offsets
 
 
 def _line(one: "ConsumerStatus", now: datetime) -> str:

@@ -31,11 +31,15 @@ class PartitionOffsets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicReading:
-    """A consumer on all partitions of a topic at one moment; `members` None: the broker does not list them."""
+    """A consumer on all partitions of a topic at one moment; `members` None: the broker does not list them.
+
+    `elsewhere`: the group has members, and none subscribes to the topic; None: nobody knows.
+    """
 
     at: datetime
     members: int | None
     partitions: Mapping[int, PartitionOffsets]
+    elsewhere: bool | None = None
 
     @property
     def begun(self) -> bool:
@@ -60,7 +64,8 @@ class ConsumerHistory:
     """All that a verdict is made of; readings oldest first, at least one.
 
     `declared`: a reader of this bus's own, which reads from the beginning. `retention`: of the topic, None: for ever.
-    `by_size`: it is kept by size, so that the low water mark moves with the traffic.
+    `by_size`: it is kept by size, so that the low water mark moves with the traffic. `unsubscribed`: it was judged so
+    before.
     """
 
     kind: ConsumerKind
@@ -69,6 +74,7 @@ class ConsumerHistory:
     readings: Sequence[TopicReading]
     declared: bool = False
     had_offsets: bool = False
+    unsubscribed: bool = False
     retention: timedelta | None = None
     by_size: bool = False
     looks: Mapping[int, OldestUnread] = field(default_factory=dict)
@@ -174,6 +180,20 @@ def partition_histories(history: ConsumerHistory) -> Mapping[int, PartitionHisto
 def absent(history: ConsumerHistory) -> Sequence[TopicReading]:
     """Give the newest readings in which it had neither offsets nor members."""
     return _run(history.readings, lambda one: not one.begun and not one.members)
+
+
+def unsubscribed_since(history: ConsumerHistory) -> datetime | None:
+    """Give since when no member of the group subscribes to the topic any more; None where one does, or did last.
+
+    What is not known now, while the group rebalances or is down, is as it was known before.
+    """
+    known = [one for one in history.readings if one.elsewhere is not None]
+    if not known:
+        return history.readings[0].at if history.unsubscribed else None
+    begin = len(known)
+    while begin and known[begin - 1].elsewhere:
+        begin -= 1
+    return known[begin].at if begin < len(known) else None
 
 
 def _of_partition(readings: Sequence[TopicReading], partition: int) -> Iterator[PartitionReading]:

@@ -51,7 +51,10 @@ def group_readings(
         )
         members = group.members_on(topic) if group else 0
         readings[ConsumerKind.GROUP, name, topic] = TopicReading(
-            at=at, members=members, partitions=_partitions(marks, committed)
+            at=at,
+            members=members,
+            partitions=_partitions(marks, committed),
+            elsewhere=group.elsewhere(topic) if group else None,
         )
     return readings
 

@@ -56,6 +56,7 @@ def _group_history(
         readings=[*(stored.readings if stored else ()), reading],
         declared=any((one.group, one.topic) == (group, topic) for one in own),
         had_offsets=stored is not None and stored.status.had_offsets,
+        unsubscribed=stored is not None and ConsumerVerdict.UNSUBSCRIBED in stored.status.verdicts,
         retention=kafka.topics[topic].retention,
         by_size=kafka.topics[topic].by_size,
         looks=stored.looks if stored else {},

@@ -25,7 +25,7 @@ _COLUMNS: LiteralString = """kind, consumer, topic, verdicts, since, lag, member
 _ALL: LiteralString = f"SELECT {_COLUMNS} FROM consumers ORDER BY kind, consumer, topic"  # noqa: S608 - our own columns
 _KNOWN: LiteralString = f"SELECT {_COLUMNS}, looks FROM consumers"  # noqa: S608 - our own columns
 _READINGS: LiteralString = """
-SELECT kind, consumer, topic, read_at, members, partitions FROM consumer_readings
+SELECT kind, consumer, topic, read_at, members, partitions, elsewhere FROM consumer_readings
 WHERE read_at > %s::timestamptz - %s::interval ORDER BY read_at"""
 _STORE: LiteralString = f"""
 INSERT INTO consumers ({_COLUMNS}, looks)
@@ -43,7 +43,8 @@ DELETE FROM consumer_readings r WHERE read_at < %(at)s - %(kept)s::interval OR (
         SELECT FROM consumer_readings e
         WHERE (e.kind, e.consumer, e.topic) = (r.kind, r.consumer, r.topic) AND e.read_at < r.read_at
             AND date_bin(%(every)s, e.read_at, 'epoch') = date_bin(%(every)s, r.read_at, 'epoch')))"""
-_REMOVE: LiteralString = "DELETE FROM consumers WHERE consumer = %s"
+_REMOVE: LiteralString = """
+DELETE FROM consumers WHERE consumer = %(consumer)s AND topic = coalesce(%(topic)s, topic)"""
 _QUEUES: LiteralString = """
 WITH waiting AS (
     SELECT d.target, count(*) AS lag, min(d.enqueued_at) AS oldest_at
@@ -88,9 +89,9 @@ async def known_consumers(connection: Connection, at: datetime) -> Mapping[Key, 
     """Read all that is stored of every consumer."""
     readings = defaultdict[Key, list[TopicReading]](list)
     rows = await (await connection.execute(_READINGS, (at, READINGS_FOR))).fetchall()
-    for kind, consumer, topic, read_at, members, partitions in rows:
+    for kind, consumer, topic, read_at, members, partitions, elsewhere in rows:
         readings[ConsumerKind(kind), consumer, topic].append(
-            TopicReading(at=read_at, members=members, partitions=_offsets(partitions))
+            TopicReading(at=read_at, members=members, partitions=_offsets(partitions), elsewhere=elsewhere)
         )
     async with connection.cursor(row_factory=dict_row) as cursor:
         stored = [(_looks(row.pop("looks")), _status(row)) for row in await (await cursor.execute(_KNOWN)).fetchall()]
@@ -128,9 +129,12 @@ async def store_consumers(connection: Connection, judged: Sequence[Judged], at: 
     await connection.execute(_THIN, spans)
 
 
-async def remove_consumer(connection: Connection, consumer: str) -> int:
-    """Forget a consumer on all its topics; one that is still there is seen again by the next round. Gives how many."""
-    return (await connection.execute(_REMOVE, (consumer,))).rowcount
+async def remove_consumer(connection: Connection, consumer: str, topic: str | None = None) -> int:
+    """Forget a consumer on a topic, or on all; one that is still there is seen again by the next round.
+
+    Gives how many were known.
+    """
+    return (await connection.execute(_REMOVE, {"consumer": consumer, "topic": topic})).rowcount
 
 
 def _key(one: ConsumerStatus) -> Key:
@@ -155,6 +159,7 @@ def _reading_row(one: Judged) -> dict[str, Any]:
         "read_at": one.reading.at,
         "members": one.reading.members,
         "partitions": partitions,
+        "elsewhere": one.reading.elsewhere,
     }
 
 

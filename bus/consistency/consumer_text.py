@@ -19,6 +19,7 @@ WORDS: Final[Mapping[ConsumerVerdict, Text]] = {
     ConsumerVerdict.NEVER_STARTED: Text("从未启动", "never started"),
     ConsumerVerdict.SLOW: Text("跟不上", "slow"),
     ConsumerVerdict.REWOUND: Text("位移回退", "rewound"),
+    ConsumerVerdict.UNSUBSCRIBED: Text("已不再订阅", "not subscribed any more"),
     ConsumerVerdict.OK: Text("正常", "ok"),
     ConsumerVerdict.IDLE: Text("空闲", "idle"),
 }
@@ -36,7 +37,7 @@ def evidence(one: ConsumerStatus) -> Text:
     """Give the figures that say so: of the worst partition, and who is there."""
     count, at = one.members, "-" if one.committed is None else one.committed
     members = Text("成员未知", "members unknown") if count is None else Text(f"成员 {count}", f"members {count}")
-    waiting = Text(f"未处理 {one.lag} 条", f"{one.lag} unread") if one.lag else Text("无积压", "nothing unread")
+    waiting = _waiting(one)
     where = Text(f"分区 {one.partition} 位移 {at}/{one.ends}", f"partition {one.partition} at {at} of {one.ends}")
     where = where if one.kind is ConsumerKind.GROUP else Text("", "")
     extra = _extra(one)
@@ -44,6 +45,19 @@ def evidence(one: ConsumerStatus) -> Text:
         ", ".join(filter(None, (waiting.zh, where.zh, members.zh, extra.zh))),
         ", ".join(filter(None, (waiting.en, where.en, members.en, extra.en))),
     )
+
+
+def _waiting(one: ConsumerStatus) -> Text:
+    if one.lag:
+        return Text(f"未处理 {one.lag} 条", f"{one.lag} unread")
+    if partly_begun(one):
+        return Text("有无未处理不得而知", "what is unread is not known")
+    return Text("无积压", "nothing unread")
+
+
+def partly_begun(one: ConsumerStatus) -> bool:
+    """Say whether it has committed offsets, and none ever on a partition that has records."""
+    return ConsumerVerdict.NEVER_STARTED in one.verdicts and one.had_offsets
 
 
 def _extra(one: ConsumerStatus) -> Text:

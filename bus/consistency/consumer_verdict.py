@@ -16,6 +16,7 @@ from bus.consistency.consumer_history import (
     PartitionReading,
     absent,
     partition_histories,
+    unsubscribed_since,
 )
 
 GRACE: Final = timedelta(seconds=60)  # within it a restart, a rebalance or a slow commit is nothing
@@ -36,9 +37,10 @@ class ConsumerVerdict(StrEnum):
     VANISHED = "vanished"  # it had offsets, and is gone
     STOPPED = "stopped"  # something is unread, and there are no members
     STALLED = "stalled"  # something is unread, there are members, and nothing moves
-    NEVER_STARTED = "never_started"  # declared, and never seen
+    NEVER_STARTED = "never_started"  # declared, and never seen; or it commits, and one partition with records never
     SLOW = "slow"  # it reads, and falls further behind
     REWOUND = "rewound"  # it has committed further before
+    UNSUBSCRIBED = "unsubscribed"  # it has offsets here, and its members subscribe to other topics
     OK = "ok"
     IDLE = "idle"  # nothing is unread, and nothing comes
 
@@ -91,11 +93,14 @@ class _Held:
 def verdict(history: ConsumerHistory, now: datetime) -> ConsumerStatus:
     """Judge a consumer by its readings; its worst partition counts."""
     partitions, last = partition_histories(history), history.readings[-1]
-    had_offsets = history.had_offsets or any(one.begun for one in history.readings)
+    left = _unsubscribed(history)
+    had_offsets = last.begun if left else history.had_offsets or any(one.begun for one in history.readings)
     losses = {p: _loses_at(one, history, now) for p, one in partitions.items()}
-    held = [*_absence(history, had_offsets=had_offsets)] or [
+    held = [*(left or _absence(history, had_offsets=had_offsets))] or [
         each for p, one in partitions.items() for each in _judged(one, p, losses[p], now)
     ]
+    if not left and last.begun and not history.declared:
+        held += [each for p, one in partitions.items() for each in _never_committed(one, p)]
     lags = {p: one.lag for p, one in partitions.items()}
     worst = min(held, key=lambda one: (RANK[one.verdict], -lags.get(one.partition, 0), one.partition))
     since = min(one.since for one in held if one.verdict is worst.verdict)
@@ -135,6 +140,32 @@ def _absence(history: ConsumerHistory, *, had_offsets: bool) -> Iterator[_Held]:
     elif gone and last.at - gone[0].at >= GRACE and (had_offsets or history.declared):
         what = ConsumerVerdict.VANISHED if had_offsets else ConsumerVerdict.NEVER_STARTED
         yield _Held(verdict=what, since=gone[0].at, partition=min(last.partitions))
+
+
+def _unsubscribed(history: ConsumerHistory) -> Sequence[_Held]:
+    """Say of a group that its members have left the topic, for as long as its offsets are there."""
+    last, since = history.readings[-1], unsubscribed_since(history)
+    if since is None or history.declared or (last.at - since < GRACE and not history.unsubscribed):
+        return ()
+    if not last.begun:
+        return [_Held(verdict=ConsumerVerdict.IDLE, since=last.at, partition=0)]
+    return [
+        _Held(verdict=ConsumerVerdict.UNSUBSCRIBED, since=since, partition=p)
+        for p, one in last.partitions.items()
+        if one.committed is not None
+    ]
+
+
+def _never_committed(one: PartitionHistory, partition: int) -> Iterator[_Held]:
+    """Say of a partition with records that a group which commits others has never committed it.
+
+    Whether it reads them only its auto.offset.reset says. A new partition has as long as a commit may take.
+    """
+    first = next((each for each in one.readings if each.end > each.low), None)
+    if first is None or any(each.committed is not None for each in one.readings) or one.last.end <= one.last.low:
+        return
+    if one.last.at - first.at >= COMMIT_EVERY_MAX and all(each.members for each in one.within(GRACE)):
+        yield _Held(verdict=ConsumerVerdict.NEVER_STARTED, since=first.at, partition=partition)
 
 
 def _judged(one: PartitionHistory, partition: int, loses_at: datetime | None, now: datetime) -> Iterator[_Held]:

@@ -44,6 +44,16 @@ class ConsumerGroup:
             return None
         return self.size - sum(topic not in one.topics for one in self.members)
 
+    def elsewhere(self, topic: str) -> bool | None:
+        """Say whether it has members and none of them subscribes to a topic.
+
+        None where nobody knows: without members, while it rebalances, and where a member names no topics.
+        """
+        if any(topic in one.topics for one in self.members):
+            return False
+        named = sum(bool(one.topics) for one in self.members)
+        return True if named and named == self.size else None
+
 
 class _DescribeGroups(
     Request[DescribeGroupsRequest_v0 | DescribeGroupsRequest_v1 | DescribeGroupsRequest_v2]  # type: ignore[misc]  # aiokafka tells no types

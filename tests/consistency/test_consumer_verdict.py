@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets
+from bus.consistency.consumer_text import evidence
 from bus.consistency.consumer_verdict import ConsumerVerdict, verdict
 from tests.consistency.consumer_histories import (
     EVERY,
@@ -200,3 +201,35 @@ def test_consumer_verdict_what_waits_for_a_minute_without_a_move_is_never_called
     status = judged(still(rounds, committed=committed, end=committed + lag, members=members))
     assert status.verdict is (ConsumerVerdict.STOPPED if members == 0 else ConsumerVerdict.STALLED)
     assert status.lag == lag
+
+
+def test_consumer_verdict_a_group_whose_members_left_a_topic_is_unsubscribed_and_nothing_else() -> None:
+    whole = history_of([*busy(6), *still(30, committed=500, end=9_000, members=0)], low=0)
+    left = [
+        replace(one, elsewhere=False if index < 6 else None if index in (10, 11) else True)
+        for index, one in enumerate(whole.readings)
+    ]
+    status = verdict(replace(whole, readings=left), NOW)
+    assert (status.verdicts, status.since) == ((ConsumerVerdict.UNSUBSCRIBED,), left[6].at)
+    down = replace(whole, readings=[replace(one, elsewhere=None) for one in left], unsubscribed=True)
+    assert verdict(down, NOW).verdict is ConsumerVerdict.UNSUBSCRIBED, "nobody has said otherwise"
+    back = verdict(replace(whole, readings=[*left[:-1], replace(left[-1], elsewhere=False)], unsubscribed=True), NOW)
+    assert back.verdict is ConsumerVerdict.STOPPED
+    deleted = still(8, committed=None, end=9_000, members=0)
+    gone = history_of(deleted, had_offsets=True)
+    gone = replace(gone, readings=[replace(one, elsewhere=True) for one in gone.readings])
+    assert (verdict(gone, NOW).verdict, verdict(gone, NOW).had_offsets) == (ConsumerVerdict.IDLE, False)
+
+
+def test_consumer_verdict_a_partition_with_records_that_a_group_never_committed_is_not_idle() -> None:
+    read, unread = PartitionOffsets(committed=9, low=0, end=9), PartitionOffsets(committed=None, low=0, end=7)
+    status = verdict(on_partitions({0: read, 3: unread}, 1, 62), NOW)
+    assert (status.verdict, status.partition, status.committed) == (ConsumerVerdict.NEVER_STARTED, 3, None)
+    assert evidence(status).en == "what is unread is not known, partition 3 at - of 7, members 1"
+    quiet = [
+        on_partitions({0: read, 3: unread}, 1, 60),  # ten minutes are not over
+        on_partitions({0: read, 3: unread}, 0, 62),
+        on_partitions({0: read, 3: replace(unread, end=0)}, 1, 62),
+        on_partitions({3: unread}, 1, 62),  # of one that never commits nobody knows anything
+    ]
+    assert [verdict(one, NOW).verdict.value for one in quiet] == ["idle"] * 4

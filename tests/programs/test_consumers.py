@@ -15,7 +15,9 @@ from kafka.admin import KafkaAdminClient
 from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.consistency.consumer_store import all_consumers, remove_consumer
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.domain.errors import Conflict
 from bus.kafka.clients import admin, kafka_options, make_consumer, make_producer
+from bus.kafka.group_offsets import delete_offsets
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
@@ -182,3 +184,26 @@ async def test_consumers_a_restart_and_the_markers_of_a_transaction_raise_nothin
     assert found[group].verdict.value in ("ok", "idle")
     assert (found[reader].verdict.value, found[reader].lag, found[reader].members) == ("idle", 0, 0)
     assert found[reader].ends - (found[reader].committed or 0) == 1, "the marker is there, and no record"
+
+
+async def test_consumers_a_group_that_reads_another_topic_now_is_not_subscribed_any_more(watched: Watched) -> None:
+    settings = watched.watch.settings
+    group, assign = f"{settings.namespace}-moved", watched.topic(ASSIGN)
+    await watched.write(ASSIGN, 2)
+    await watched.read_all(group, ASSIGN, 2)
+    await watched.write(ASSIGN, 3)
+    async with watched.joined(group, ASSIGN):
+        with pytest.raises(Conflict, match=f"members of the group {group} subscribe to {assign}"):
+            await delete_offsets(settings, group, assign)
+    async with watched.joined(group, STATUS):
+        await watched.rounds(7)
+        assert await watched.about() == {"consumer_unsubscribed"}
+        assert await delete_offsets(settings, group, assign) == 6, "of each partition"
+        async with connected(watched.watch.pool) as connection:
+            assert await remove_consumer(connection, group, assign) == 1
+        await watched.rounds(2)
+        assert await watched.about() == set()
+        async with connected(watched.watch.pool) as connection:
+            found = [one.topic for one in await all_consumers(connection) if one.consumer == group]
+        assert found == [watched.topic(STATUS)], "what was removed does not come back"
+    assert await delete_offsets(settings, "nobody-has-this-group", assign) == 0

@@ -10,7 +10,7 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_store import all_consumers
-from bus.consistency.consumer_text import age_text, evidence, named
+from bus.consistency.consumer_text import age_text, evidence, named, partly_begun
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.shown_names import shown
 from bus.consistency.subscription_store import subscriptions
@@ -37,6 +37,11 @@ _EFFECTS: Final = {
     ConsumerVerdict.NEVER_STARTED: Text("已声明但从未读取", "is declared and has never read"),
     ConsumerVerdict.SLOW: Text("在读,但越落越远", "reads, and falls further behind"),
     ConsumerVerdict.REWOUND: Text("已提交的位移回退,消息会被重复读取", "has committed further before: it reads again"),
+    ConsumerVerdict.UNSUBSCRIBED: Text(
+        "已不再订阅:成员都只订阅其他主题,但这里仍有它提交的位移。若不再需要,请删除这些位移",
+        "does not subscribe any more: its members read other topics, and its committed offsets stay here. "
+        "If that is meant, delete them",
+    ),
 }
 
 
@@ -57,6 +62,8 @@ def _about(one: ConsumerStatus) -> str:
 def _mend(one: ConsumerStatus, verdict: ConsumerVerdict) -> str:
     if one.kind is ConsumerKind.QUEUE:
         return "ticketbus delivery list"
+    if verdict is ConsumerVerdict.UNSUBSCRIBED:
+        return f"ticketbus consumers remove {shown(one.consumer)} --topic {one.topic}"
     if one.declared and verdict in (ConsumerVerdict.STOPPED, ConsumerVerdict.NEVER_STARTED):
         return f"ticketbus worker --stages {one.consumer.rpartition('.')[2]}"
     return "ticketbus doctor" if one.declared else _LIST
@@ -68,12 +75,18 @@ def _severity(one: ConsumerStatus, verdict: ConsumerVerdict, now: datetime) -> S
         return Severity.P1 if one.declared or one.kind is ConsumerKind.QUEUE else Severity.P2
     if verdict is ConsumerVerdict.WILL_LOSE and one.loses_at and one.loses_at - now < AT_ONCE:
         return Severity.P1
-    return None
+    return Severity.P3 if verdict is ConsumerVerdict.NEVER_STARTED and not one.declared else None
 
 
 def _effect(one: ConsumerStatus, verdict: ConsumerVerdict) -> Text:
     if verdict is ConsumerVerdict.STALLED and one.members is None:
         return Text("位移不动,消息在积压", "does not move, and records wait")
+    if verdict is ConsumerVerdict.NEVER_STARTED and partly_begun(one):
+        return Text(
+            "提交过别的分区,却从未提交过一个有消息的分区:其中的消息是否会被读取,取决于它的 auto.offset.reset",
+            "commits other partitions, and never one that has records: "
+            "whether it reads them only its auto.offset.reset says",
+        )
     return _EFFECTS[verdict]
 
 
@@ -173,7 +186,7 @@ CONSUMER_RULES: Final = (
     _rule(
         RuleName.CONSUMER_NEVER_STARTED,
         Severity.P1,
-        Text("已声明的消费者从未启动", "a declared consumer never started"),
+        Text("消费者从未启动", "a consumer never started"),
         quiet=ConsumerVerdict.IDLE,
     ),
     _rule(RuleName.CONSUMER_VANISHED, Severity.P2, Text("消费者已消失", "a consumer has vanished")),
@@ -184,4 +197,10 @@ CONSUMER_RULES: Final = (
         open_after=timedelta(minutes=1),
     ),
     _rule(RuleName.CONSUMER_REWOUND, Severity.P2, Text("消费者的位移回退", "a consumer was rewound")),
+    _rule(
+        RuleName.CONSUMER_UNSUBSCRIBED,
+        Severity.P3,
+        Text("消费者已不再订阅主题", "a consumer does not subscribe any more"),
+        quiet=ConsumerVerdict.STOPPED,
+    ),
 )
