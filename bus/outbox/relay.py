@@ -130,8 +130,8 @@ class Relay:
     async def run(self) -> None:
         """Publish until cancelled. An outage of either store means waiting, never loss.
 
-        A shard with a record that Kafka never takes is stopped until a restart, one without its topic until that is
-        there; both raise an alert, and other shards go on.
+        A shard with a record that Kafka does not take, or whose topic is missing, is stopped until that is mended; both
+        raise an alert, and other shards go on.
         """
         poll = Backoff(_POLL_S_MIN, _POLL_S_MAX)
         try:

@@ -1,7 +1,6 @@
 """Stopped shards: which the relay skips, until when, and the alert raised for each."""
 
 from dataclasses import dataclass
-from math import inf
 from time import monotonic
 
 from bus.alerts.alert import Alert, AlertSink
@@ -11,13 +10,14 @@ from bus.observability.masking import mask_text
 from bus.outbox import metrics
 
 RETRY_S = 2.0
+LASTING_RETRY_S = 5.0  # somebody may mend the record, or the topic's limit
 TOPIC_AWAY_S_MAX = 30.0  # a new topic is known to all brokers by then
 
 
 class Unpublishable(InvariantBroken):
     """Kafka refuses a record of this shard: the shard is stopped, to keep the order.
 
-    `lasting`: for good; else the record's topic is missing and may be created.
+    `lasting`: until somebody mends it; else the record's topic is missing and may be created.
     """
 
     def __init__(self, shard: int, record: str, why: str, *, lasting: bool) -> None:
@@ -34,7 +34,7 @@ class _Stopped:
 
 
 class StoppedShards:
-    """The stopped shards of one relay, which retries a shard without its topic alone, every few seconds."""
+    """The stopped shards of one relay, which retries each alone, every few seconds."""
 
     def __init__(self) -> None:
         self._shards: dict[int, _Stopped] = {}
@@ -57,7 +57,7 @@ class StoppedShards:
         now = monotonic()
         one = self._shards.setdefault(error.shard, _Stopped(since=now, again_at=now, why=""))
         one.why = str(error)
-        one.again_at = inf if error.lasting else now + RETRY_S
+        one.again_at = now + (LASTING_RETRY_S if error.lasting else RETRY_S)
         if not one.alerted and (error.lasting or now - one.since >= TOPIC_AWAY_S_MAX):
             one.alerted = True
             report(_alert(error))

@@ -88,8 +88,16 @@ async def test_stopped_shards_a_record_that_kafka_never_takes_stops_its_shard_lo
 
         await until(others_are_out)
         await until(lambda: [one for one in logs if one.get("rule") == "shard_stopped"])
+        assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 1
+        assert relay.trouble() is not None
+        await read(pool, "UPDATE events SET value = 'x' WHERE ticket_id = %s AND version = 2 RETURNING 1", poisoned)
+
+        async def all_out() -> bool:
+            return await waiting(pool) == 0
+
+        await until(all_out)
         running.cancel()
         await asyncio.wait([running])
     assert [one["shard"] for one in logs if one.get("rule") == "shard_stopped"] == [partition_of(poisoned, 6)]
-    assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 1
-    await read(pool, "UPDATE outbox SET published_at = now() WHERE published_at IS NULL RETURNING 1")
+    assert REGISTRY.get_sample_value("ticketbus_relay_shards_stopped") == 0
+    assert relay.trouble() is None, "mended, it goes on without a restart, and its alert closes"

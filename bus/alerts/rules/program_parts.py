@@ -41,9 +41,9 @@ def _publishing(beats: Beats, now: datetime) -> Sequence[Alert]:
         Alert(
             rule=RuleName.SHARD_STOPPED,
             about=host,
-            zh=f"{host} 上 {one.program} 的发布停住,这些分片其后的记录都在等待:{why};修复后重启各网关和 worker",
+            zh=f"{host} 上 {one.program} 的发布停住,这些分片其后的记录都在等待:{why};修复后会自动继续",
             en=f"publishing by the {one.program} on {host} stands still, and what follows in these shards "
-            f"waits: {why}; mend it, then start gateways and workers anew",
+            f"waits: {why}; once that is mended it goes on by itself",
             mend="ticketbus doctor",
         )
         for host, (one, why) in failing.items()
