@@ -51,7 +51,8 @@ WITH kept AS (
     ORDER BY next_at LIMIT %(most)s - (SELECT count(*) FROM kept) - (SELECT count(*) FROM fresh)
     FOR UPDATE SKIP LOCKED
 ), mine AS (TABLE kept UNION ALL TABLE fresh UNION ALL TABLE older)
-UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true
+UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true,
+    first_tried_at = coalesce(h.first_tried_at, %(now)s)
 FROM events e
 WHERE h.target = %(target)s AND h.ticket_id = ANY (ARRAY(SELECT ticket_id FROM mine))
     AND (e.ticket_id, e.version) = (h.ticket_id, h.version)
@@ -76,7 +77,9 @@ FROM unnest(%b::text[], %b::timestamptz[], %b::bool[], %b::bool[], %b::jsonb[])
 WHERE h.target = %s AND h.ticket_id = w.ticket_id"""
 _SETTLE = """
 UPDATE deliveries d
-SET state = w.state, attempts = greatest(d.attempts, w.attempts), reference = w.reference, settled_at = %s
+SET state = w.state, attempts = greatest(d.attempts, w.attempts), reference = w.reference, settled_at = %s,
+    first_tried_at = (SELECT h.first_tried_at FROM delivery_heads h
+                      WHERE (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version))
 FROM unnest(%b::text[], %b::int[], %b::text[], %b::int[], %b::text[])
     AS w (ticket_id, version, state, attempts, reference)
 WHERE d.target = %s AND d.ticket_id = w.ticket_id AND d.version = w.version"""
@@ -96,7 +99,7 @@ WITH next AS (
 )
 UPDATE delivery_heads h
 SET version = n.version, next_at = least(n.newest_at, %(now)s), attempts = 0, unsure = false, parked = false,
-    failures = '[]', edited = NULL, redrive = NULL
+    failures = '[]', edited = NULL, redrive = NULL, first_tried_at = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
 UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s, redrive = %s,

@@ -61,7 +61,8 @@ WITH added AS (
     INSERT INTO delivery_heads AS h (target, ticket_id, version, next_at)
     SELECT %(other)s, ticket_id, min(version), %(now)s FROM added GROUP BY ticket_id ORDER BY ticket_id
     ON CONFLICT (target, ticket_id) DO UPDATE
-    SET version = excluded.version, next_at = excluded.next_at, attempts = 0, failures = '[]'
+    SET version = excluded.version, next_at = excluded.next_at, attempts = 0, failures = '[]',
+        first_tried_at = NULL
     WHERE h.version > excluded.version AND NOT h.parked AND NOT h.unsure)
 SELECT count(*) FROM added"""  # noqa: S608 - no part of it is input
 _END = f"""

@@ -184,6 +184,21 @@ async def test_rollout_queue_steps_up_by_its_figures_until_it_has_all(delivery_q
     assert await delivery_queue.rows("SELECT count(*) FROM rollout_tickets") == [(0,)]
 
 
+async def test_rollout_queue_latency_counts_from_the_first_attempt_and_not_what_waited_before(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    now = utc_now()
+    await enqueue(delivery_queue, (SMALL[0], 1), (SMALL[0], 2))
+    await delivery_queue.rows("UPDATE deliveries SET enqueued_at = enqueued_at - interval '1 hour' RETURNING 1")
+    for later in (timedelta(minutes=1), timedelta(minutes=2)):
+        [claim] = await delivery_queue.claim(1, target=ERP, now=now + later)
+        await delivery_queue.done(claim, target=ERP, now=now + later + timedelta(seconds=3))
+    async with connected(delivery_queue.pool) as connection:
+        figures = await rollout_store.figures(connection, ERP, now - timedelta(hours=2))
+    assert figures.done == 2
+    assert figures.latency_s == pytest.approx(3.0)
+
+
 async def test_rollout_queue_rolls_back_by_itself_with_an_alert(delivery_queue: DeliveryQueue) -> None:
     await start(delivery_queue)
     await enqueue(delivery_queue, *((one, 1) for one in SMALL[:4]))
