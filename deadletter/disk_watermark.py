@@ -46,7 +46,7 @@ def _disk(now: datetime, **fields: object) -> Disk:
 
 def gib(size: float) -> str:
     """Give a size as people read it."""
-    return f"{size / 1024**3:.1f} GiB"
+    return f"{size / 1024**3:.1f} GiB" if abs(size) >= 1024**3 else f"{size / 1024**2:.1f} MiB"
 
 
 def until_full(disk: Disk) -> Text:
@@ -68,7 +68,13 @@ def _alert(rule: RuleName, disk: Disk, zh: str, en: str, *, severity: Severity |
         en=f"{disk.path} on {disk.host} {en}{full.en}",
         mend=f"du -xhd2 {quote(disk.path)} | sort -h | tail",
         severity=severity,
-        facts={"host": disk.host, "path": disk.path, "role": disk.role, "used_percent": round(disk.share, 1)},
+        facts={
+            "host": disk.host,
+            "path": disk.path,
+            "role": disk.role,
+            "used_percent": round(disk.share, 1),
+            "targets": " ".join(disk.targets),
+        },
     )
 
 

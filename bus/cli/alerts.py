@@ -38,7 +38,7 @@ def list_all(
         if as_json:
             echo_json({name: value for name, value in asdict(one).items() if name != "notices"})
         else:
-            echo(_line(one))
+            echo(alert_line(one))
     if not alerts and not as_json:
         echo("没有告警 / no alerts", err=True)
     if not closed and any(one.severity == "p1" and not one.acked_at and not one.hidden_by for one in alerts):
@@ -64,7 +64,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(asdict(one))
         return
-    for line in (_line(one), one.zh, one.en):
+    for line in (alert_line(one), one.zh, one.en):
         echo(line)
     for label, value in (("处理 mend", one.mend), ("工单 ticket", one.ticket_id), ("trace", one.trace_id)):
         if value:
@@ -223,10 +223,23 @@ def selftest(
         raise typer.Exit(1)
 
 
-def _line(one: "ListedAlert") -> str:
+def _over(one: "ListedAlert") -> str:
+    """Say of an open alert that it is over, and when it will close: what it says is how it was then."""
+    from bus.alert_catalogue import RULES
+
+    if one.gone_at is None or one.closed_at:
+        return ""
+    rule = RULES.get(one.rule)
+    closes = f", 将于 closing at {one.gone_at + rule.close_after:%H:%M:%S}Z" if rule else ""
+    return f"已结束于 over since {one.gone_at:%H:%M:%S}Z{closes}"
+
+
+def alert_line(one: "ListedAlert") -> str:
+    """Give an alert in one line."""
     since = f"{one.opened_at:%m-%d %H:%M:%S}Z" if one.opened_at else "-"
     marks = [
         "【演练】" if one.drill else "",
+        _over(one),
         f"已恢复 closed {one.closed_at:%m-%d %H:%M:%S}Z" if one.closed_at else "",
         f"已认领 acknowledged by {one.acked_by}" if one.acked_at else "",
         f"隐藏于 hidden by {one.hidden_by}" if one.hidden_by else "",

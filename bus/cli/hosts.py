@@ -115,30 +115,28 @@ def _outlook(disk: "Disk | None") -> str:
 
 
 def _other_line(disk: "Disk", age: timedelta) -> str:
-    size = (
-        f"{_gib(disk.free_bytes)} / {_gib(disk.total_bytes)}, 已用 used {disk.share:.0f}%" if disk.total_bytes else ""
-    )
-    what = f"磁盘可用 free {size}" if size else f"大小 size {_gib(disk.used_bytes)}"
-    grows = f"  每天增长 a day {_gib(86_400 * disk.growth)}" if disk.growth else ""
+    from deadletter.disk_watermark import gib
+
+    size = f"{gib(disk.free_bytes)} / {gib(disk.total_bytes)}, 已用 used {disk.share:.0f}%" if disk.total_bytes else ""
+    what = f"磁盘可用 free {size}" if size else f"大小 size {gib(disk.used_bytes)}"
+    grows = f"  每天增长 a day {gib(86_400 * disk.growth)}" if disk.growth else ""
     host, path = disk.host[:NAME_CHARS_MAX], disk.path[:NAME_CHARS_MAX]
     return f"{host:<20} {disk.role:<12} {path}  {what}{grows}  读取于 read {_ago(age)}{_outlook(disk)}"
 
 
 def _line(one: "HostRead", age: timedelta, disk: "Disk | None") -> str:
+    from deadletter.disk_watermark import gib
+
     share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
     host, role, path = (text[:NAME_CHARS_MAX] for text in (one.host, one.role or "-", one.path))
     mark = "  失联 silent" if age > SILENT_AFTER else "  时钟超前 clock ahead" if age < -SILENT_AFTER else ""
     return (
         f"{host:<20} {role:<12} {path}  "
-        f"磁盘可用 free {_gib(one.disk_free_bytes)} / {_gib(one.disk_total_bytes)} ({share:.0%}), "
+        f"磁盘可用 free {gib(one.disk_free_bytes)} / {gib(one.disk_total_bytes)} ({share:.0%}), "
         f"已用 used {1 - share:.0%}  "
-        f"内存可用 memory {_gib(one.memory_free_bytes)}  "
+        f"内存可用 memory {gib(one.memory_free_bytes)}  "
         f"读取于 read {one.read_at:%Y-%m-%d %H:%M:%S}, {_ago(age)}{_outlook(disk)}{mark}"
     )
-
-
-def _gib(size: float) -> str:
-    return f"{size / 1024**3:.1f} GiB"
 
 
 def _ago(age: timedelta) -> str:

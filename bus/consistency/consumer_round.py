@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from bus.consistency.consumer_history import ConsumerHistory, OldestUnread, TopicReading, partition_histories
 from bus.consistency.consumer_readings import Key, OwnReader, group_readings
 from bus.consistency.consumer_store import Judged, KnownConsumer, known_consumers, queue_readings, store_consumers
@@ -16,6 +18,7 @@ from bus.kafka.range_reader import RangeReader
 from bus.postgres.pool import Pool, connected
 from bus.stage.offsets import positions
 
+log = structlog.get_logger()
 LOOKS_MAX: Final = 24  # in one round: each is a fetch
 
 
@@ -108,7 +111,8 @@ async def look_up(reader: RangeReader, history: ConsumerHistory, most: int) -> M
         most -= 1
         try:
             offset, at = await first_record(reader, history.topic, partition, one.first_unread, one.last.end)
-        except KafkaUnavailable:
+        except KafkaUnavailable as error:
+            log.warning("oldest_unread_not_looked_up", topic=history.topic, partition=partition, cause=str(error))
             break
         found[partition] = OldestUnread(position=one.base(one.last), next_offset=offset, record_at=at)
     return found

@@ -23,6 +23,7 @@ def state(rule: RuleName, about: str, severity: Severity = Severity.P1, **facts:
 
 FLOOR = state(RuleName.DISK_WATERMARK, "kafka-1 /data", role="broker")
 REFUSED = state(RuleName.SOURCE_5XX, "crm", status=503)
+FULL_HOST = state(RuleName.DISK_WATERMARK, "erp-1 /data", role="consumer", targets="crm erp")
 HIDDEN = [
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
@@ -40,10 +41,14 @@ HIDDEN = [
     (state(RuleName.RELAY_STUCK, "outbox"), state(RuleName.STAGE_STOPPED, "Kafka", stage="delivery projections")),
     (state(RuleName.STAGE_STOPPED, "Kafka", stage="delivery sla"), state(RuleName.TASK_FAILED, "worker: sla")),
     (FLOOR, REFUSED),
+    *((FULL_HOST, state(one, "erp deliveries", kind="queue")) for one in CONSUMERS),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (FULL_HOST, state(RuleName.CONSUMER_STALLED, "oa deliveries", kind="queue")),
+    (FULL_HOST, state(RuleName.CONSUMER_STALLED, "erp bi", kind="group")),
+    (replace(FULL_HOST, severity=Severity.P2), state(RuleName.CONSUMER_STALLED, "erp deliveries", kind="queue")),
     (state(RuleName.RELAY_STUCK, "outbox"), state(RuleName.STAGE_STOPPED, "tickets", stage="projections")),
     (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), state(RuleName.TASK_FAILED, "worker: sla")),
     (state(RuleName.TARGET_PAUSED, "erp"), state(RuleName.CONSUMER_STOPPED, "erp2 deliveries")),

@@ -10,12 +10,13 @@ from adapters.simulators.chat_robot import PER_MINUTE, RobotFault
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Severity
 from bus.alerts.engine.advance import advance
-from bus.alerts.engine.alert_admin import acknowledge, closed_alerts, one_alert
+from bus.alerts.engine.alert_admin import acknowledge, closed_alerts, one_alert, open_alerts
 from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.rounds import database_away
 from bus.alerts.engine.silences import silence
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.reported import Reports
+from bus.cli.alerts import alert_line
 from bus.domain.errors import StoreUnavailable
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, Pool, connected, in_transaction
@@ -113,6 +114,19 @@ async def test_notifier_an_alert_that_is_acknowledged_says_by_whom_and_one_that_
     assert [text.splitlines()[0][:7] for _, text in alerting.first.messages] == ["【P1 告警】", "【P1 已恢复"]
     (closed,) = await in_transaction(alerting.pool, closed_alerts)
     assert (closed.acked_by, closed.acked_why) == ("王芳", "在处理")
+
+
+async def test_notifier_an_alert_that_is_over_says_so_while_it_waits_to_close(alerting: Alerting) -> None:
+    await alerting.report(paused())
+    (lasts,) = await in_transaction(alerting.pool, open_alerts)
+    assert (lasts.gone_at, "over since" in alert_line(lasts)) == (None, False)
+    async with connected(alerting.pool) as connection:
+        await connection.execute("DELETE FROM alert_reports")
+    await alerting.report()
+    (over,) = await in_transaction(alerting.pool, open_alerts)
+    assert over.gone_at is not None
+    closes_at = over.gone_at + RULES[over.rule].close_after
+    assert f"over since {over.gone_at:%H:%M:%S}Z, 将于 closing at {closes_at:%H:%M:%S}Z" in alert_line(over)
 
 
 async def test_notifier_an_alert_that_becomes_worse_is_no_longer_acknowledged(alerting: Alerting) -> None:

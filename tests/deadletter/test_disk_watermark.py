@@ -7,7 +7,7 @@ import pytest
 
 from bus.alerts.alert import Severity
 from deadletter.disk import Disk, Mark
-from deadletter.disk_watermark import COLLECTOR, DISK_FILLING, DISK_READ_ONLY, DISK_WATERMARK, HOST_SILENT
+from deadletter.disk_watermark import COLLECTOR, DISK_FILLING, DISK_READ_ONLY, DISK_WATERMARK, HOST_SILENT, gib
 
 NOW = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -52,6 +52,10 @@ def test_disk_watermark_names_host_path_backlog_and_the_clock_time_when_it_is_fu
     assert "full at 11-28 10:00, at the earliest 11-28 09:00 UTC" in alert.en
     (of_broker,) = DISK_WATERMARK.evaluate([replace(disk, role="broker")], NOW)
     assert "503" in of_broker.zh
+
+
+def test_disk_watermark_small_sizes_are_shown_in_mebibytes() -> None:
+    assert (gib(64 * 1024**2), gib(1024**3)) == ("64.0 MiB", "1.0 GiB")
 
 
 def test_disk_watermark_of_inodes_is_an_alert_of_its_own() -> None:

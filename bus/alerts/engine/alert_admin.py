@@ -13,7 +13,7 @@ from bus.postgres.pool import Connection
 CLOSED_LISTED: Final = 50
 _COLUMNS: LiteralString = """number, rule, about, severity, alert->>'zh' AS zh, alert->>'en' AS en,
     alert->>'mend' AS mend, alert->>'ticket_id' AS ticket_id, alert->>'trace_id' AS trace_id, alert->'facts' AS facts,
-    seen_at, opened_at, closed_at, hidden_by, escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
+    seen_at, opened_at, gone_at, closed_at, hidden_by, escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
 _LIST: LiteralString = f"""
 SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL AND opened_at IS NOT NULL
 ORDER BY severity, number"""  # noqa: S608 - our own columns
@@ -31,7 +31,10 @@ WHERE number = %s AND closed_at IS NULL AND opened_at IS NOT NULL AND acked_at I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAlert:
-    """An alert as people see it. `notices` is filled where one alone is shown: what each channel was sent, and when."""
+    """An alert as people see it. `notices` is filled where one alone is shown: what each channel was sent, and when.
+
+    `gone_at`: since when it is over; it closes once that has lasted as long as its rule waits.
+    """
 
     number: int
     rule: str
@@ -45,6 +48,7 @@ class ListedAlert:
     facts: dict[str, Any]
     seen_at: datetime
     opened_at: datetime | None
+    gone_at: datetime | None
     closed_at: datetime | None
     hidden_by: str
     escalated_at: datetime | None

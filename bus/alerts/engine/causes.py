@@ -52,6 +52,12 @@ def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
     return effect.alert.about in (INTAKE_HANDLER, COMMANDS_HANDLER)
 
 
+def _floor_of_its_host(cause: AlertState, effect: AlertState) -> bool:
+    """Say whether a disk at its floor pauses the target whose queue the effect is about, "TARGET deliveries"."""
+    paused = str(cause.alert.facts.get("targets", "")).split() if cause.severity is Severity.P1 else []
+    return effect.alert.facts.get("kind") == "queue" and effect.alert.about.split()[0] in paused
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """A rule whose open alert hides those of other rules, where `when` says that it is their cause."""
@@ -77,6 +83,7 @@ CAUSES: Final = (
     Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
+    Cause(rule=RuleName.DISK_WATERMARK, hides=CONSUMERS, when=_floor_of_its_host),
 )
 
 
