@@ -11,6 +11,10 @@ import pytest
 
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert, Severity
+from bus.alerts.engine.advance import Change
+from bus.alerts.engine.alert_state import AlertState
+from bus.alerts.engine.alerts_config import Route
+from bus.alerts.engine.outside_alerts import keep, read_batch
 from bus.alerts.rule_names import RuleName
 from bus.consistency.verify_state import note_verification
 from bus.delivery.certificates import CertificateFile, note_certificates
@@ -122,6 +126,26 @@ async def test_certificate_expires_its_own_by_the_first_and_authorities_by_the_l
     own.write_bytes(late)
     await note_certificates(pool, "host-1", files)
     assert await fired(pool, RuleName.CERTIFICATE_EXPIRES) == []
+
+
+async def test_outside_alert_keeps_the_label_that_routes_choose_a_region_by(pool: Pool) -> None:
+    def sent(name: str, **labels: str) -> dict[str, Any]:
+        labels = {"alertname": name, **labels}
+        return {"status": "firing", "labels": labels, "startsAt": "2026-01-18T03:00:00Z", "fingerprint": name}
+
+    batch = {"alerts": [sent("Here", region="上海"), sent("Nowhere")]}
+    found, _ = read_batch(batch, "prometheus", utc_now())
+    await in_transaction(pool, keep, found)
+    alerts = await fired(pool, RuleName.OUTSIDE_ALERT)
+    taken = [
+        one.about
+        for one in alerts
+        if Route(regions=frozenset({"上海"}), channels=("shanghai",)).takes(
+            Change(state=AlertState(alert=one, severity=Severity.P3, seen_at=utc_now()))
+        )
+    ]
+    assert taken == ["prometheus: Here (Here)"]
+    assert len(alerts) == 2
 
 
 async def test_log_not_verified_within_a_day_or_with_differences(pool: Pool) -> None:

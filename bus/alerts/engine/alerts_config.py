@@ -62,7 +62,7 @@ class ChannelConfig(AdapterEntry):
 class Route(FileModel):
     """Which alerts go to which channels; `escalate`: where a P1 goes that nobody acknowledges in 10 minutes.
 
-    `regions`: alerts of these regions alone; empty: whatever the region.
+    `regions`: alerts of others with these labels `region` alone; empty: whatever the region.
     """
 
     rules: Rules = frozenset(RuleName)

@@ -28,12 +28,12 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     **dict.fromkeys(("warning", "warn", "major", "error", "p2"), Severity.P2),
 }
 _KEEP: LiteralString = """
-INSERT INTO outside_alerts (client, fingerprint, name, subject, severity, summary, starts_at, firing)
+INSERT INTO outside_alerts (client, fingerprint, name, subject, severity, summary, starts_at, firing, region)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-    %s::boolean[])
+    %s::boolean[], %s::text[])
 ON CONFLICT (client, fingerprint) DO UPDATE SET
-    (name, subject, severity, summary, starts_at, firing, received_at) = (excluded.name, excluded.subject,
-    excluded.severity, excluded.summary, excluded.starts_at, excluded.firing, now())"""
+    (name, subject, severity, summary, starts_at, firing, region, received_at) = (excluded.name, excluded.subject,
+    excluded.severity, excluded.summary, excluded.starts_at, excluded.firing, excluded.region, now())"""
 _FORGET: LiteralString = "DELETE FROM outside_alerts WHERE NOT firing OR received_at < now() - interval '1 day'"
 _OPEN: LiteralString = "SELECT client, count(*) FROM outside_alerts WHERE client = ANY (%s) GROUP BY client"
 
@@ -50,6 +50,7 @@ class OutsideAlert:
     summary: str
     starts_at: datetime
     firing: bool
+    region: str = ""
 
 
 class OutsideAnswer(TypedDict):
@@ -141,6 +142,7 @@ def _read(one: Mapping[str, Any], labels: Mapping[str, str], client: str, path: 
         summary=_shown(words[0] if words else name, _CHARS_MAX),
         starts_at=read_time(one.get("startsAt"), f"{path}.startsAt"),
         firing=status == "firing",
+        region=_shown(labels.get("region", ""), _NAME_CHARS_MAX),
     )
 
 

@@ -16,7 +16,8 @@ from bus.postgres.pool import Connection
 # An Alertmanager repeats what fires, every 4 hours unless it is set otherwise.
 UNREPEATED_FOR: Final = timedelta(hours=12)
 _READ: Final = b"""
-SELECT client, fingerprint, name, subject, severity, summary, starts_at, received_at FROM outside_alerts WHERE firing"""
+SELECT client, fingerprint, name, subject, severity, summary, starts_at, received_at, region
+FROM outside_alerts WHERE firing"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class FiringAlert:
     summary: str
     starts_at: datetime
     received_at: datetime
+    region: str = ""
 
 
 async def _firing(connection: Connection) -> Sequence[FiringAlert]:
@@ -51,6 +53,7 @@ def _alert(one: FiringAlert) -> Alert:
         zh=f"{one.client} 报告,自 {since} 起:{one.summary}",
         en=f"{one.client} reports {one.name} since {since}",
         severity=Severity(one.severity),
+        facts={"region": one.region} if one.region else {},
     )
 
 
