@@ -15,3 +15,5 @@ STAGE_OF: Mapping[str, str] = {
     **{name: name for name in (*read_models.OTHER_MODELS, INTAKE_HANDLER, COMMANDS_HANDLER)},
     DELIVERIES_HANDLER: DELIVERY,
 }
+# The handlers that read the log of events.
+LOG_STAGES: Mapping[str, str] = {name: STAGE_OF[name] for name in (*read_models.TICKET_MODELS, DELIVERIES_HANDLER)}

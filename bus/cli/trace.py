@@ -44,14 +44,13 @@ def trace(
     Example: ticketbus trace T20261122-000123
     """
     from bus.cli.run import echo_json, with_core
-    from bus.journey.journey import journey
-    from schemas.topics import LOG, physical
+    from bus.programs.journeys import journeys_of
 
     async def work(core: "Core") -> "dict[str, Any] | None":
-        records = physical(core.settings.namespace, LOG)
-        whole = page = await journey(core.pool, core.clear, records, anything)
+        journey = journeys_of(core)
+        whole = page = await journey(anything)
         while whole and page and page["next"]:
-            page = await journey(core.pool, core.clear, records, whole["ticket_id"], after=int(page["next"]))
+            page = await journey(whole["ticket_id"], after=int(page["next"]))
             whole["events"] += page["events"] if page else []
         return whole
 
@@ -83,6 +82,7 @@ def lines(journey: dict[str, Any]) -> list[str]:
     shown.append("")
     for line in journey["verdict"]:
         shown += [f"→ {line['zh']}", f"  {line['en']}"]
+        shown += [f"  $ {line['next']}"] if line["next"] else []
     return shown
 
 

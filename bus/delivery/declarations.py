@@ -18,12 +18,13 @@ log = structlog.get_logger()
 
 # By the database's clock: those of the workers may differ.
 _DECLARE = """
-INSERT INTO delivery_targets AS t (target, host, events, fetched, canary_of)
-SELECT target, host, string_to_array(events, ' '), fetched, canary_of
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[])
-    AS w (target, host, events, fetched, canary_of) ORDER BY target
+INSERT INTO delivery_targets AS t (target, host, events, fetched, canary_of, rate_per_s, attempts_max)
+SELECT target, host, string_to_array(events, ' '), fetched, canary_of, rate_per_s, attempts_max
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::float8[], %s::int[])
+    AS w (target, host, events, fetched, canary_of, rate_per_s, attempts_max) ORDER BY target
 ON CONFLICT (target) DO UPDATE SET declared_at = clock_timestamp(), undeclared_at = NULL, host = excluded.host,
-    events = excluded.events, fetched = excluded.fetched, canary_of = excluded.canary_of"""
+    events = excluded.events, fetched = excluded.fetched, canary_of = excluded.canary_of,
+    rate_per_s = excluded.rate_per_s, attempts_max = excluded.attempts_max"""
 _UNDECLARE = """
 UPDATE delivery_targets SET undeclared_at = declared_at
 WHERE undeclared_at IS NULL AND target <> ALL (%s::text[])
@@ -35,12 +36,15 @@ class DeclaredTarget:
     """What a targets file says of a target that others are to know: its host, and the events that it takes.
 
     `fetched`: engineers' apps fetch from it; all others are called. `canary_of`: the target whose new version it is.
+    `rate_per_s`, `attempts_max`: its limits of calls, None where they are not known.
     """
 
     host: str = ""
     events: Sequence[str] = EVENT_NAMES
     fetched: bool = False
     canary_of: str = ""
+    rate_per_s: float | None = None
+    attempts_max: int | None = None
 
     @property
     def types(self) -> Sequence[str]:
@@ -66,8 +70,11 @@ async def keep_declared(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> No
 
 async def declare(pool: Pool, targets: Mapping[str, DeclaredTarget]) -> None:
     """Record that a live worker's file names these targets, their hosts and events. Raises StoreUnavailable."""
-    rows = [(one.host, " ".join(one.types), one.fetched, one.canary_of) for one in targets.values()]
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 4
+    rows = [
+        (one.host, " ".join(one.types), one.fetched, one.canary_of, one.rate_per_s, one.attempts_max)
+        for one in targets.values()
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 6
     async with connected(pool) as connection:
         await connection.execute(_DECLARE, ([*targets], *columns))
 

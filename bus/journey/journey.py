@@ -1,6 +1,7 @@
 """A ticket's way through the bus: which hop, when, how long after the one before, from what the stores know."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 
@@ -11,9 +12,10 @@ from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.dispatch import utc_now
-from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, OUTBOX, SOURCES, DeadLetterRow, HopSource
+from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
-from bus.journey.verdict import StoppedHandler, verdict
+from bus.journey.judge import NOTHING_STUCK, TicketRecord, judge, judge_inputs
+from bus.journey.readings import read_readings
 from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.pool import Connection, Pool, snapshot
@@ -45,19 +47,22 @@ SELECT * FROM (
     SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
     WHERE ticket_id = %(ticket)s OR (origin LIKE 'import:%%' AND trace_id = ANY(%(traces)s))
     ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
-# Handlers that stand still before a record of the ticket, each with the versions that wait there.
-_STOPPED = """
-SELECT s.handler, array_agg(o.version ORDER BY o.version), s.failure FROM stage_offsets s
-JOIN outbox o ON o.shard = s.partition AND o.topic = %(log)s AND o.kafka_offset >= s.next_offset
-WHERE s.topic = %(records)s AND s.failure IS NOT NULL AND o.ticket_id = %(ticket)s
-GROUP BY s.handler, s.failure ORDER BY s.handler"""
+_TYPES = "SELECT DISTINCT ce_type FROM events WHERE ticket_id = %(ticket)s"
 _Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReaders:
+    """Who reads the log `ticket.events`: the broker's name of it, and the stage of each handler that reads it."""
+
+    records: str
+    stages: Mapping[str, str]
 
 
 async def journey(
     pool: Pool,
     clear: ClearEvents,
-    records: str,
+    log: LogReaders,
     anything: str,
     *,
     after: int = 0,
@@ -66,7 +71,7 @@ async def journey(
 ) -> dict[str, Any] | None:
     """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
 
-    `records` is the broker's name of the topic `ticket.events`. All is of one moment: a ticket may change meanwhile.
+    All is of one moment: a ticket may change meanwhile.
     At most `most` events after that version are told; `next` is the cursor of those that follow.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
@@ -83,32 +88,34 @@ async def journey(
         if ticket is None:
             asked = {"tickets": names, "traces": names, "most": LETTERS_MAX}
             letters = await _read(connection, DEAD_LETTERS, asked)
-            return _without_ticket(letters, now()) if letters else None
+            return _without_ticket(letters) if letters else None
         asked = {
             "ticket": ticket.ticket_id,
             "tickets": [ticket.ticket_id],
             "traces": [ticket.trace_id],
             "most": LETTERS_MAX,
             "log": LOG,
-            "records": records,
+            "records": log.records,
+            "assignee": ticket.assignee.person,
             "after": after,
             "events": most,
             "bytes": PAGE_BYTES_MAX,
         }
         rows = {source: await _read(connection, source, asked) for source in SOURCES}
         refused = await _rows(connection, _REFUSED, asked)
-        stopped = [StoppedHandler(*row) for row in await _rows(connection, _STOPPED, asked)]
+        readings = await read_readings(connection, log.stages, asked)
+        types = frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked))
     # Its look-ups need the connection that is free now.
     events = await clear.schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
-    unpublished = [row.version for row in rows[OUTBOX] if row.published_at is None]
+    record = TicketRecord(ticket=ticket, types=types, deliveries=rows[DELIVERIES], letters=letters)
     return {
         **_head(ticket),
         "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
         "events": [{**_event_head(event), "hops": hops[event.version]} for event in events],
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
         "letters": [letter_json(letter) for letter in letters],
-        "verdict": verdict(unpublished, rows[DELIVERIES], letters, now(), stopped),
+        "verdict": [one.as_json() for one in judge(record, readings, now())],
         "next": str(events[-1].version) if events and events[-1].version < ticket.version else None,
     }
 
@@ -136,7 +143,7 @@ def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
     }
 
 
-def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str, Any]:
+def _without_ticket(letters: Sequence[DeadLetterRow]) -> dict[str, Any]:
     """Tell letters of which no ticket is known, in the same shape."""
     nobody = dict.fromkeys(("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at"))
     return {
@@ -146,7 +153,7 @@ def _without_ticket(letters: Sequence[DeadLetterRow], now: datetime) -> dict[str
         "events": [],
         "refusals": [],
         "letters": [letter_json(letter) for letter in letters],
-        "verdict": verdict([], [], letters, now),
+        "verdict": [one.as_json() for one in judge_inputs(letters) or [NOTHING_STUCK]],
         "next": None,
     }
 

@@ -36,7 +36,6 @@ _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the se
 _POLL_S_MIN, _POLL_S_MAX = 0.05, 1.0
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
-RELAY_PART = "outbox"  # what a program's heartbeat calls it
 
 # The oldest first. Shards are found before one is locked: a lock taken in vain hinders other relays.
 # The shard in ORDER BY and in bounds as rows leave the planner no order but that of the index of the rows that wait:

@@ -66,6 +66,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="closed alerts, with what was sent of them",
     ),
     "topic_mismatches": RowLifetime(days=30, since="last_at", what="undeclared topics that somebody used"),
+    "app_sessions": RowLifetime(days=30, since="seen_at", what="persons whose app was connected"),
     "topic_readers": RowLifetime(days=400, since="last_at", what="who was seen reading which topic"),
     "subscriptions": RowLifetime(
         days=400, since="removed_at", of="removed_at IS NOT NULL", what="subscriptions that were removed"

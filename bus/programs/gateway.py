@@ -51,19 +51,18 @@ from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
-from bus.journey.journey import journey
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
-from bus.outbox.relay import RELAY_PART
+from bus.postgres.heartbeats import RELAY_PART
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.settings import Settings
-from schemas.topics import LOG, physical
 
 CONNECTIONS = 12
 STOP_S_MAX = 5
@@ -183,7 +182,7 @@ def _app(
         read_routes(
             store=core.store,
             tickets=PostgresTicketReader(core.pool),
-            journey=functools.partial(journey, core.pool, core.clear, physical(core.settings.namespace, LOG)),
+            journey=journeys_of(core),
             contract=core.contract,
             in_clear=functools.partial(core.keys.shown, core.pool),
             files=functools.partial(ticket_files, core.pool, core.addresses),

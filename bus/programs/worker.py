@@ -23,7 +23,7 @@ from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.outbox.relay import RELAY_PART
+from bus.postgres.heartbeats import RELAY_PART
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
@@ -134,7 +134,14 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if DELIVERY in names:
         fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
         declared = {
-            name: DeclaredTarget(host=one.host, events=one.events, fetched=name in fetched, canary_of=one.canary_of)
+            name: DeclaredTarget(
+                host=one.host,
+                events=one.events,
+                fetched=name in fetched,
+                canary_of=one.canary_of,
+                rate_per_s=one.rate_per_s,
+                attempts_max=one.retry.attempts,
+            )
             for name, one in targets.targets.items()
         }
         tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))

@@ -22,6 +22,7 @@ from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push import queue as push_queue
+from bus.push.app_sessions import AppSessions
 from bus.push.frames import push_frame
 from bus.push.queue import ConnectedPerson
 
@@ -77,6 +78,7 @@ class PushSessions:
     now: Callable[[], datetime]
     report: AlertSink
     _sessions: dict[str, set[PushSession]] = field(default_factory=dict)
+    _noted: AppSessions = field(default_factory=AppSessions)
     _anew: set[str] = field(default_factory=set)
     _under_way: dict[str, DuePush] = field(default_factory=dict)
     _answered: list[DuePush] = field(default_factory=list)
@@ -88,6 +90,7 @@ class PushSessions:
         session = PushSession(person)
         self._sessions.setdefault(person, set()).add(session)
         self._anew.add(person)
+        self._noted.came(person)
         for push in self._under_way.values():
             if push.person == person:
                 session.offer(push.frame)
@@ -102,6 +105,7 @@ class PushSessions:
             return
         self._sessions.pop(session.person, None)
         self._anew.discard(session.person)
+        self._noted.left(session.person)
         self._give_up([one for one in self._under_way.values() if one.person == session.person], "the session ended")
         self._woken.set()
 
@@ -112,6 +116,7 @@ class PushSessions:
             return
         del self._under_way[key]
         self._answered.append(push)
+        self._noted.answered(person)
         metrics.CALLS.labels(self.name, "done").inc()
         metrics.CALL_SECONDS.labels(self.name).observe(monotonic() - push.at)
         self._woken.set()
@@ -119,7 +124,7 @@ class PushSessions:
     async def run(self) -> None:
         """Push until cancelled. The database is not queried while nobody is connected."""
         while True:
-            if not (self._sessions or self._answered or self._unanswered):
+            if not (self._sessions or self._answered or self._unanswered or self._noted.changed):
                 await self._woken.wait()
             self._woken.clear()
             began = monotonic()
@@ -141,6 +146,7 @@ class PushSessions:
         now = self.now()
         async with connected(self.pool) as connection:
             await self._settle(connection, answered, unanswered, now)
+            await self._noted.write(connection, self._sessions.keys())
         del self._answered[: len(answered)], self._unanswered[: len(unanswered)]
         async with connected(self.pool) as connection:
             paused, *_ = await target_state.read(connection, self.name, lock=False)

@@ -17,7 +17,7 @@ from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Customer, IncidentKey
 from bus.gateway.http.answers import JourneyAnswer
 from bus.journey import journey as journey_module
-from bus.journey.journey import journey
+from bus.journey.journey import LogReaders, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.retention import days_kept, delete_old_rows
@@ -40,6 +40,10 @@ DELIVERED = """
 INSERT INTO deliveries (target, ticket_id, version, enqueued_at) SELECT 'erp', ticket_id, version, now() FROM events
 ON CONFLICT DO NOTHING"""
 
+RUNS = """
+INSERT INTO programs (instance, program, host, pid, ahead_s, parts)
+VALUES (gen_random_uuid(), 'worker', 'h', 1, 0, '{"projections": null, "delivery": null}')"""
+
 
 @pytest.fixture(scope="module")
 def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
@@ -57,7 +61,8 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 
 async def told(core: Core, anything: str) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    found = await journey(core.pool, core.clear, physical(core.settings.namespace, LOG), anything)
+    log = LogReaders(records=physical(core.settings.namespace, LOG), stages={"d": "projections", "f": "projections"})
+    found = await journey(core.pool, core.clear, log, anything)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []
     return found
@@ -143,18 +148,24 @@ async def test_journey_a_projection_is_told_with_the_batch_that_held_the_record(
     assert [(one["where"], one["at"]) for one in hops if one["hop"] == "projected"] == [("a", at)]
 
 
-async def test_journey_a_handler_that_stands_still_before_the_ticket_is_in_the_verdict(core: Core) -> None:
+async def test_journey_what_a_handler_has_not_read_is_in_the_verdict_whoever_runs(core: Core) -> None:
     (opened,) = await core.dispatcher.dispatch([request(5, opening(5), 0)])
     ticket_id = getattr(opened, "ticket_id", "")
     await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 9 WHERE ticket_id = %s", ticket_id)
     topic = physical(core.settings.namespace, LOG)
-    for handler, name, failure in (("d", topic, "offset 9: 13800001111"), ("e", topic, None), ("f", "other", "no")):
-        await write(core, OFFSETS, handler, name, ticket_id)
-        await write(core, "UPDATE stage_offsets SET failure = %s WHERE handler = %s", failure, handler)
+    await write(core, OFFSETS, "d", topic, ticket_id)
+    await write(core, OFFSETS, "f", "another topic", ticket_id)  # of a handler's former topic: it counts for nothing
+    await write(core, "TRUNCATE programs")
     [line] = (await told(core, ticket_id))["verdict"]
-    assert "v1: no effect in d yet, which stands still: offset 9: 138****1111" in line["en"]
-    assert "处理器 d 未生效,它已停住" in line["zh"]
-    await write(core, "UPDATE stage_offsets SET next_offset = 10 WHERE handler = 'd'")
+    assert (line["cause"], line["where"], line["evidence"]["ahead"]) == ("no_worker", "d, f", 9)
+    await write(core, RUNS)
+    await write(core, "UPDATE stage_offsets SET failure = 'offset 9: 13800001111' WHERE handler = 'd'")
+    stopped, behind = (await told(core, ticket_id))["verdict"]
+    assert (stopped["cause"], behind["cause"], behind["where"]) == ("stage_stopped", "stage_behind", "f")
+    assert "v1: no effect in d yet, which stands still: offset 9: 138****1111" in stopped["en"]
+    await write(core, "UPDATE programs SET beat_at = now() - interval '1 minute'")
+    assert [one["cause"] for one in (await told(core, ticket_id))["verdict"]] == ["worker_frozen"]
+    await write(core, "UPDATE stage_offsets SET next_offset = 10, topic = %s WHERE handler IN ('d', 'f')", topic)
     [line] = (await told(core, ticket_id))["verdict"]
     assert line["en"].startswith("nothing is stuck")
 
@@ -167,7 +178,7 @@ async def test_journey_comes_in_pages_and_its_verdict_is_of_the_whole(core: Core
     await write(core, DELIVERED)
     read, after = list[dict[str, Any]](), 0
     while True:
-        page = await journey(core.pool, core.clear, "x", "O-6", after=after, most=4)
+        page = await journey(core.pool, core.clear, LogReaders(records="x", stages={}), "O-6", after=after, most=4)
         assert page is not None
         assert "v1…v10 (10) is committed and not on Kafka yet" in page["verdict"][0]["en"]
         read += page["events"]

@@ -20,7 +20,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
 from bus.domain.text import visible
 from bus.gateway.http.answers import JourneyAnswer
-from bus.journey.journey import journey
+from bus.journey.journey import LogReaders, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, in_transaction
 from bus.wire.rejected_input import refused_input
@@ -30,6 +30,7 @@ from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 from tests.consistency.test_two_stores import life, opening, request
 from tests.gateway.typed import type_faults
+from tests.journey.test_journey import RUNS
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 LEASE, FIVE_S = timedelta(seconds=30), timedelta(seconds=5)
@@ -45,17 +46,18 @@ def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
 
 @pytest.fixture
 async def core(bus: Bus) -> AsyncIterator[Core]:
-    """Open its core, with nothing known of any target."""
+    """Open its core, with a worker that runs and nothing known of any target."""
     async with bus.core() as opened:
         async with connected(opened.pool) as connection:
-            await connection.execute("TRUNCATE delivery_targets")
+            await connection.execute("TRUNCATE delivery_targets, programs")
+            await connection.execute(RUNS)
         yield opened
 
 
 async def told(core: Core, anything: str, now: datetime = NOW) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    records = physical(core.settings.namespace, LOG)
-    found = await journey(core.pool, core.clear, records, anything, now=lambda: now)
+    log = LogReaders(records=physical(core.settings.namespace, LOG), stages={})
+    found = await journey(core.pool, core.clear, log, anything, now=lambda: now)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []
     return found
@@ -152,14 +154,12 @@ async def test_journey_delivered_what_died_is_told_with_its_letter_and_what_wait
     found = await told(core, ticket_id)
     dead = {"hop": "dead", "lag_ms": 0.0, "letter": number, "kind": "rejected", "attempts": 1}
     assert at_target(found, 2)[1:] == [dead]
-    behind = {"hop": "delivery_waiting", "behind": 2, "letter": number, "lag_ms": None}
-    assert [at_target(found, version)[1:] for version in (3, 4)] == [[behind], [behind]]
+    behind = [{"hop": "delivery_waiting", "behind": 2, "letter": number, "lag_ms": None}]
+    assert [at_target(found, version)[1:] for version in (3, 4)] == [behind, behind]
     assert at_target(found, 2, "callback")[1]["attempts"] == 0
     (letter,) = found["letters"]
-    shown = (letter["number"], letter["origin"], letter["state"], letter["version"])
-    assert shown == (number, "delivery:erp", "open", 2)
-    assert (letter["reason"], letter["kind"], letter["died_at"]) == ("rejected", "rejected", NOW)
-    assert letter["message"] == "物料 M-17 已禁用"
+    assert [letter[name] for name in ("number", "origin", "state", "version")] == [number, "delivery:erp", "open", 2]
+    assert (letter["reason"], letter["died_at"], letter["message"]) == ("rejected", NOW, "物料 M-17 已禁用")
     assert [line for line in lines(found) if "rejected/rejected: 物料不存在" in line and "物料 M-17 已禁用" in line]
     _unpublished, callback, first, second = said(found)
     assert callback.startswith("v2 → callback 自 2026-11-22 08:00:00 UTC 排队")
@@ -181,17 +181,19 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
         "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None, **words,
     }  # fmt: skip
     assert [line for line in lines(found) if "系统维护中" in line and "unavailable HTTP 503: HTTP 503 at Save" in line]
+    tried = ";已试 1 次,上次 unavailable:系统维护中,请联系 138****5678"
     assert said(found)[1:] == [
-        "v1 → erp 等待投递:已试 1 次,上次 unavailable,最早 2026-11-22 08:05:00 UTC 再试",
-        "v2 → erp 在 v1 之后等待",
-        "erp 连续失败 12 次,断路器在 2026-11-22 08:00:05 UTC 前不放行:修好对方系统后自动继续",
+        f"v1、v2 → erp 连续失败 12 次,断路器在 2026-11-22 08:00:05 UTC 前不放行:修好对方系统后自动继续{tried}"
     ]
+    (waits,) = said(await told(core, ticket_id, NOW + timedelta(seconds=6)))[1:]
+    assert waits == f"v1、v2 → erp 等待投递{tried},最早 2026-11-22 08:05:00 UTC 再试"
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
-    assert "断路器" not in said(await told(core, ticket_id, later))[3]
     await in_transaction(core.pool, target_state.write, "erp", Breaker(failures=1, not_before=later, asked_wait=True))
-    assert "对方要求 2026-11-22 08:05:00 UTC 前不要调用" in said(await told(core, ticket_id))[3]
+    assert "erp 要求 2026-11-22 08:05:00 UTC 前不要调用" in said(await told(core, ticket_id))[1]
     await in_transaction(core.pool, target_state.pause, "erp", "张工: 盘点")
-    assert said(await told(core, ticket_id))[3] == "erp 已暂停:张工: 盘点。恢复用 delivery resume erp"
+    paused, asked = said(await told(core, ticket_id))[1:]
+    assert paused == f"v1、v2 → erp 已暂停:张工: 盘点。恢复用 delivery resume erp{tried}"
+    assert "Retry-After" in asked
 
 
 async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_keeps_its_decisions(core: Core) -> None:
@@ -214,7 +216,7 @@ async def test_journey_delivered_a_letter_mended_and_sent_again_died_once_and_ke
     assert [one["state"] for one in (first, second, third)] == ["edited", "retried", "discarded"]
     assert (second["edited_from"], second["number"]) == (number, copy)
     (decision,) = second["decisions"]
-    assert (decision["decision"], decision["by"], decision["why"]) == ("retried", "张工", "物料已建档,问 138****5678")
+    assert [decision[name] for name in ("decision", "by", "why")] == ["retried", "张工", "物料已建档,问 138****5678"]
     assert not any("死信" in line for line in said(found))
 
 
@@ -232,7 +234,7 @@ async def test_journey_delivered_a_letter_of_no_ticket_is_found_by_its_trace(cor
     done = bus.run("trace", trace_id)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"死信 letter {first} open webhook:crm" in done.stdout
-    assert f"→ {line['zh']}\n  {line['en']}\n" in done.stdout
+    assert f"→ {line['zh']}\n  {line['en']}\n  $ ticketbus deadletter show {first}\n" in done.stdout
     await in_transaction(core.pool, letters.discard, [first, second], MENDED, core.codec.encode_record)
     assert said(await told(core, trace_id))[0].startswith("没有卡住")
     unknown = bus.run("trace", uuid4().hex)
@@ -268,13 +270,13 @@ async def test_journey_delivered_a_ticket_that_arrived_everywhere_is_not_stuck(c
     (opened,) = await core.dispatcher.dispatch([request(9, opening(9), 0)])
     ticket_id = TicketId(getattr(opened, "ticket_id", ""))
     (line,) = said(await told(core, ticket_id))
-    assert line.startswith("v1 已入库,尚未发布到 Kafka")
+    assert line.startswith("v1 已入库,自 ")
     async with connected(core.pool) as connection:
         await connection.execute("UPDATE outbox SET published_at = %s, kafka_offset = 1", (NOW,))
     await wait_for(core, "erp", ticket_id, 1)
     await delivered(core, "erp", ticket_id)
     found = await told(core, ticket_id)
-    assert [line[:4] for line in said(found)] == ["没有卡住"]
+    assert [(line["cause"], line["zh"][:4]) for line in found["verdict"]] == [("not_acted_on", "没有卡住")]
     assert at_target(found, 1)[0] == {"hop": "enqueued", "lag_ms": 0.0}
     assert re.search(r"送达 delivered .*erp  B-1 \(1×\)", "\n".join(lines(found)))
 

@@ -10,8 +10,7 @@ from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.programs import beat_of
 from bus.domain.text import Text
 from bus.intake.intake_topic import SPOOL_PART
-from bus.outbox.relay import RELAY_PART
-from bus.postgres.heartbeats import Beats, ProgramBeat, read_beats
+from bus.postgres.heartbeats import RELAY_PART, Beats, ProgramBeat, read_beats
 
 OWN_RULES: Final = (RELAY_PART, SPOOL_PART)  # parts whose trouble is no failure of a task
 Failing = Sequence[tuple[ProgramBeat, str, str]]  # the program, its part, and why

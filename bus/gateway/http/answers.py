@@ -229,8 +229,19 @@ class JourneyLetter(TypedDict):
 
 
 class VerdictLine(TypedDict):
-    """Where a ticket is stuck and what to do next."""
+    """Where a ticket is stuck and what to do next.
 
+    `hop`: the one that is missing, `where`: at which handler, target, topic. `versions`: those that wait. `evidence`:
+    what was read, by cause. `next`: the command that mends it or shows more, empty where the bus goes on by itself.
+    """
+
+    cause: str
+    hop: str
+    where: str
+    owner: str
+    versions: list[int]
+    evidence: dict[str, object]
+    next: str
     zh: str
     en: str
 

@@ -1,0 +1,135 @@
+"""The judge of a ticket: what the stores know of it and of the bus becomes verdicts, the first to bite first. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket
+from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
+from bus.journey.judge_bus import judge_outbox, judge_stages
+from bus.journey.judge_people import judge_actions
+from bus.journey.judge_targets import judge_deliveries
+from bus.journey.readings import MismatchRow, Readings
+from bus.journey.verdict import NAMED_MAX, Owner, Verdict, VerdictCause, clock, short
+
+NOTHING_STUCK = Verdict(
+    cause=VerdictCause.DONE,
+    hop="",
+    where="",
+    owner=Owner.NOBODY,
+    text=Text(
+        "没有卡住:没有待发布的事件、等待的投递和未处理的死信",
+        "nothing is stuck: no event waits for Kafka, no delivery waits, no letter is open",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRecord:
+    """What the stores know of a ticket; deliveries are in order of target and version. `types`: of its events."""
+
+    ticket: Ticket
+    types: frozenset[str] = frozenset()
+    deliveries: Sequence[DeliveryRow] = ()
+    letters: Sequence[DeadLetterRow] = ()
+
+
+def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdict]:
+    """Name every cause that keeps a ticket from going on, in the order of its way; one verdict if none does.
+
+    What is done on the bus is judged by who is to act on the ticket, and by targets that take none of its events.
+    """
+    person = record.ticket.assignee.person
+    verdicts = [
+        *judge_outbox(readings, now),
+        *judge_stages(readings, now),
+        *_mismatches(readings.mismatches),
+        *judge_deliveries(record.deliveries, record.letters, readings, person, now),
+        *judge_inputs(record.letters),
+    ]
+    return _once(verdicts) or [*judge_actions(record.ticket, now), *_filtered(record, readings)] or [NOTHING_STUCK]
+
+
+def judge_inputs(letters: Sequence[DeadLetterRow]) -> list[Verdict]:
+    """Name input that had no effect, one verdict for all of one origin and cause."""
+    cause = attrgetter("origin", "reason", "kind", "detail")
+    inputs = [one for one in letters if not one.target and one.state == "open"]
+    verdicts = list[Verdict]()
+    for (origin, reason, kind, detail), some in groupby(sorted(inputs, key=cause), key=cause):
+        numbers = [str(one.id) for one in some]
+        listed = ", ".join(numbers[:NAMED_MAX]) + ("" if len(numbers) <= NAMED_MAX else f" … ({len(numbers)})")
+        verdicts.append(
+            Verdict(
+                cause=VerdictCause.INPUT_LETTER,
+                hop="committed",
+                where=origin,
+                owner=Owner.SOURCE,
+                evidence={"letters": [int(one) for one in numbers], "kind": kind, "reason": reason},
+                text=Text(
+                    f"{origin} 的输入没有生效,死信 {listed}:{short(detail)}。用 deadletter show {numbers[0]} 查看",
+                    f"input of {origin} had no effect, dead letter {listed} ({kind}, {reason}): "
+                    f"see `ticketbus deadletter show {numbers[0]}`",
+                ),
+                next=f"ticketbus deadletter show {numbers[0]}",
+            )
+        )
+    return verdicts
+
+
+def _mismatches(rows: Sequence[MismatchRow]) -> list[Verdict]:
+    return [
+        Verdict(
+            cause=VerdictCause.TOPIC_MISMATCH,
+            hop="pushed",
+            where=one.who,
+            owner=Owner.SUBSCRIBER,
+            versions=[one.version],
+            evidence={"topic": one.topic, "nearest": one.nearest, "members": [*one.members], "since": one.first_at},
+            text=Text(
+                f"{one.who} 自 {clock(one.first_at)} 起订阅了没有人写的主题 {short(one.topic)}(应为 {one.nearest}?),"
+                f"收不到 v{one.version} 起的事件",
+                f"{one.who} subscribes to {short(one.topic)}, which nobody writes, since {clock(one.first_at)} "
+                f"(did you mean {one.nearest}?): it hears of nothing from v{one.version} on",
+            ),
+            next="ticketbus topics check --live",
+        )
+        for one in rows
+    ]
+
+
+def _filtered(record: TicketRecord, readings: Readings) -> list[Verdict]:
+    """Name targets that take none of the events that the ticket has."""
+    if record.ticket.historic or not record.types:
+        return []
+    given = {one.target for one in record.deliveries}
+    return [
+        Verdict(
+            cause=VerdictCause.FILTERED,
+            hop="enqueued",
+            where=one.target,
+            owner=Owner.BUS,
+            evidence={"takes": [*one.events]},
+            text=Text(
+                f"{one.target} 按其声明只接收 {', '.join(one.events)},该工单没有这些事件",
+                f"{one.target} takes {', '.join(one.events)} by its declaration, of which the ticket has none",
+            ),
+        )
+        for one in readings.targets.values()
+        if one.events is not None and one.undeclared_at is None and one.target not in given
+        if not record.types & {*one.events}
+    ]
+
+
+def _once(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Name a missing worker once for all that waits for it."""
+    seen, kept = set[tuple[VerdictCause, str]](), list[Verdict]()
+    for one in verdicts:
+        shared = one.cause in {VerdictCause.NO_WORKER, VerdictCause.WORKER_FROZEN}
+        key = (one.cause, "" if shared else f"{one.where} {one.versions}")
+        if key not in seen:
+            kept.append(one)
+        seen.add(key)
+    return kept

@@ -1,0 +1,107 @@
+"""Verdicts on people: an engineer's app that is not there or does not answer, and who is to act on a ticket. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from bus.domain.naming import nearest
+from bus.domain.sla_clock import due_at
+from bus.domain.terms import ClockName, State
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket, clock_of
+from bus.journey.hop_sources import DeliveryRow
+from bus.journey.judge_bus import Why
+from bus.journey.readings import AppRow, Readings
+from bus.journey.verdict import Owner, Verdict, VerdictCause, clock, named
+
+_OWNERS: Final = {
+    VerdictCause.NO_GATEWAY: Owner.BUS,
+    VerdictCause.NOT_ASSIGNED: Owner.DISPATCHER,
+    VerdictCause.QUEUED: Owner.BUS,
+}
+
+
+def judge_push(rows: Sequence[DeliveryRow], readings: Readings, person: str, now: datetime) -> Verdict:
+    """Judge what an engineer's app has not taken: who holds the ticket (`person`), and whether their app is there."""
+    head, versions = rows[0], [one.version for one in rows]
+    app = next((one for one in readings.apps if one.person == person), None)
+    which, why = named(versions), _why_not_taken(head, readings, app, person, now)
+    evidence: dict[str, Any] = {"enqueued_at": head.enqueued_at, "attempts": head.attempts, "person": person}
+    if app is not None:
+        evidence |= {"seen_at": app.seen_at, "left_at": app.left_at, "answered_at": app.answered_at}
+    return Verdict(
+        cause=why.cause,
+        hop="delivered",
+        where=head.target,
+        owner=_OWNERS.get(why.cause, Owner.ENGINEER),
+        versions=versions,
+        evidence=evidence,
+        text=Text(f"{which.zh} → {head.target}:{why.text.zh}", f"{which.en} → {head.target}: {why.text.en}"),
+        next="ticketbus gateway" if why.cause is VerdictCause.NO_GATEWAY else "ticketbus delivery list",
+    )
+
+
+def _why_not_taken(head: DeliveryRow, readings: Readings, app: AppRow | None, person: str, now: datetime) -> Why:
+    if not any(one.program == "gateway" and one.lives(now) for one in readings.beats):
+        text = Text("没有 gateway 在运行,应用无法连接", "no gateway runs, so that no app can connect")
+        return Why(VerdictCause.NO_GATEWAY, text)
+    if not person:
+        return Why(
+            VerdictCause.NOT_ASSIGNED,
+            Text("工单目前无人负责,指派后推送", "nobody holds the ticket yet"),
+        )
+    if app is None or not app.connected(now):
+        return Why(VerdictCause.NOBODY_CONNECTED, _absent(app, person, readings.apps, now))
+    if head.attempts:
+        last = clock(app.answered_at) if app.answered_at else "-"
+        text = Text(
+            f"{person} 的应用在线,推送 {head.attempts} 次未确认(上次确认:{last})",
+            f"the app of {person} is connected and has not acknowledged {head.attempts} pushes (its last ack: {last})",
+        )
+        return Why(VerdictCause.NOT_ACKNOWLEDGED, text)
+    since = clock(head.enqueued_at)
+    return Why(VerdictCause.QUEUED, Text(f"自 {since} 排队,尚未推送", f"queued since {since}, not pushed yet"))
+
+
+def _absent(app: AppRow | None, person: str, apps: Sequence[AppRow], now: datetime) -> Text:
+    close = nearest(person, [one.person for one in apps if one.connected(now)])
+    meant_zh = f";在线的 {close} 名字相近:应用是否登录成了别人?" if close else ""
+    meant_en = f"; {close} is: is the app signed in as somebody else?" if close else ""
+    since = clock(app.left_at or app.seen_at) if app else ""
+    return Text(
+        f"{person} 的应用{f'自 {since} 起不在线' if since else '从未连接'}{meant_zh}。请联系工程师,或改派",
+        f"no app of {person} is connected{f' since {since}' if since else ', and none was'}{meant_en}; "
+        "call the engineer, or assign the ticket to another",
+    )
+
+
+def judge_actions(ticket: Ticket, now: datetime) -> list[Verdict]:
+    """Say who is to act on a ticket that everybody was given: by the SLA clock that ends first."""
+    if ticket.state is State.CLOSED or ticket.historic:
+        return []
+    due = [(at, name) for name in ClockName if (at := _due(ticket, name)) is not None]
+    if not due:
+        return []
+    at, name = min(due)
+    person, over = ticket.assignee.person, at <= now
+    return [
+        Verdict(
+            cause=VerdictCause.NOT_ACTED_ON,
+            hop="acted_on",
+            where=person or "dispatch",
+            owner=Owner.ENGINEER if person else Owner.DISPATCHER,
+            evidence={"clock": name.value, "due_at": at, "overdue": over},
+            text=Text(
+                f"没有卡住,等待{f' {person} ' if person else '调度'}处理:"
+                f"{name.zh}时限 {clock(at)}{',已超时' if over else ''}",
+                f"nothing is stuck, {person or 'a dispatcher'} is to act: "
+                f"{name.value.replace('_', ' ')} {'was' if over else 'is'} due at {clock(at)}",
+            ),
+        )
+    ]
+
+
+def _due(ticket: Ticket, name: ClockName) -> datetime | None:
+    """Give when a clock that runs falls due."""
+    clock_now = clock_of(ticket, name)
+    return due_at(clock_now) if clock_now.running_since is not None else None
