@@ -14,6 +14,7 @@ from bus.observability.masking import mask_text
 from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected
 from bus.wire import metrics
+from bus.wire.numbers_in import numbers_in
 from bus.wire.record_reader import ORIGIN
 from bus.wire.rejected_input import RejectedInput
 from deadletter import store as letters
@@ -25,11 +26,12 @@ from deadletter.senders_words import without_senders_words
 
 _KEEP = """
 INSERT INTO refused_inputs
-    (origin, origin_ref, source, code, field, detail_zh, detail_en, body, headers, trace_id, ticket_id)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    (origin, origin_ref, source, code, field, detail_zh, detail_en, body, headers, trace_id, ticket_id, lookups)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (origin, origin_ref) DO UPDATE SET
     code = excluded.code, field = excluded.field, detail_zh = excluded.detail_zh, detail_en = excluded.detail_en,
-    body = excluded.body, headers = excluded.headers, last_at = now(), times = refused_inputs.times + 1"""
+    body = excluded.body, headers = excluded.headers, lookups = excluded.lookups,
+    last_at = now(), times = refused_inputs.times + 1"""
 
 _CLOSED = "SELECT origin_ref FROM letters WHERE origin = %s AND origin_ref = ANY(%s) AND state <> 'open'"
 
@@ -64,11 +66,12 @@ class PostgresRejectedInputs:
             return
         async with connected(self._pool) as connection:
             sealed = await self._keys.sealed_inputs(connection, [one.body for one in inputs])
+            lookups = [[self._keys.lookup(one) for one in sorted(numbers_in(given.body))] for given in inputs]
             inputs = [_stored(one, body) for one, body in zip(inputs, sealed, strict=True)]
             rows = [
                 (i.origin, i.origin_ref, i.source, i.code, i.field, i.detail_zh, i.detail_en, i.body,
-                 Jsonb(dict(i.headers)), i.trace_id, i.ticket_id)
-                for i in inputs
+                 Jsonb(dict(i.headers)), i.trace_id, i.ticket_id, found)
+                for i, found in zip(inputs, lookups, strict=True)
             ]  # fmt: skip
             dead = [of_input(one, at) for one in inputs if not one.heard]
             async with connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 """`ticketbus trace`: where a ticket has been, hop by hop, what died of it, and what to do next."""
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from bus.cli.settings import Data, Json
 if TYPE_CHECKING:
     from bus.app import Core
 
+WATCH_EVERY_S = 1.0
 commands = typer.Typer()
 
 _HOPS = {
@@ -32,21 +34,23 @@ _HOPS = {
 @commands.command()
 def trace(
     anything: Annotated[
-        str, typer.Argument(metavar="ANY", help="Ticket no., source no., serial, order no., phone, trace id.")
+        str,
+        typer.Argument(metavar="ANY", help="Ticket, source, serial or order no., phone, trace, event or webhook id."),
     ],
     data: Data = None,
     as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Tell it anew whenever it changes, until Ctrl-C.")] = False,
 ) -> None:
     """Tell a ticket's journey: every event, every hop with its time and its lag, dead letters, and the next step.
 
-    A dead letter is found by its trace id without a ticket, too. Exits 1 when nothing is found.
+    What is refused, a dead letter or waits on Kafka is found without a ticket, too. Exits 1 when nothing is found.
 
     Example: ticketbus trace T20261122-000123
     """
-    from bus.cli.run import echo_json, with_core
+    from bus.cli.run import with_core
     from bus.programs.journeys import journeys_of
 
-    async def work(core: "Core") -> "dict[str, Any] | None":
+    async def find(core: "Core") -> "dict[str, Any] | None":
         journey = journeys_of(core)
         whole = page = await journey(anything)
         while whole and page and page["next"]:
@@ -54,11 +58,28 @@ def trace(
             whole["events"] += page["events"] if page else []
         return whole
 
-    found = with_core(data, work)
+    async def work(core: "Core") -> "dict[str, Any] | None":
+        shown = found = await find(core)
+        _show(found, anything, as_json=as_json)
+        while watch:
+            await asyncio.sleep(WATCH_EVERY_S)
+            found = await find(core)
+            if found != shown:
+                echo("")
+                _show(found, anything, as_json=as_json)
+            shown = found
+        return shown
+
+    if with_core(data, work) is None:
+        raise typer.Exit(1)
+
+
+def _show(found: dict[str, Any] | None, anything: str, *, as_json: bool) -> None:
+    from bus.cli.run import echo_json
+
     if found is None:
         echo(f"没有找到“{anything}” / nothing is known by {anything!r}", err=True)
-        raise typer.Exit(1)
-    if as_json:
+    elif as_json:
         echo_json(found)
     else:
         for line in lines(found):

@@ -1,23 +1,28 @@
 """A ticket's way through the bus: which hop, when, how long after the one before, from what the stores know."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
+from uuid import UUID
 
-from psycopg.rows import class_row
-
+from bus.domain.errors import KafkaUnavailable
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phone_spellings, spellings
+from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
+from bus.intake.intake_topic import SPOOL_PART
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
-from bus.journey.judge import NOTHING_STUCK, TicketRecord, judge, judge_inputs
-from bus.journey.readings import read_readings
+from bus.journey.judge import TicketRecord, judge
+from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
+from bus.journey.readings import read_readings, read_rows
+from bus.journey.spooled import SpooledRequest
 from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
+from bus.postgres.heartbeats import Beats, read_beats
 from bus.postgres.pool import Connection, Pool, snapshot
 from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
@@ -25,8 +30,9 @@ from schemas.topics import LOG
 LETTERS_MAX = 100
 EVENTS_MAX = 200  # told at once
 
-# By ticket no., trace id, a phone, serial or order, a source's number, or the trace of a later request that became a
-# letter: what is the bus's own comes before what anybody may write, and what has a form before what has none.
+# By ticket no., trace id, a phone, an event's or a request's id, serial or order, a source's or a target's number, or
+# the trace of a later request that became a letter: what is the bus's own comes before what anybody may write, and what
+# has a form before what has none.
 _FIND: LiteralString = """
 SELECT state FROM ticket_states JOIN (
     SELECT ticket_id, min(rank) AS rank FROM (
@@ -38,7 +44,11 @@ SELECT state FROM ticket_states JOIN (
                   WHERE value = ANY(%(any)s)
         UNION ALL (SELECT ticket_id, 4 FROM device_history WHERE serial = ANY(%(any)s)
                    ORDER BY opened_at DESC LIMIT 20)
-        UNION ALL (SELECT ticket_id, 6 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
+        UNION ALL SELECT ticket_id, 4 FROM events WHERE event_id = %(event)s
+        UNION ALL SELECT ticket_id, 4 FROM commands WHERE command_id = ANY(%(commands)s)
+        UNION ALL (SELECT ticket_id, 6 FROM deliveries WHERE reference = ANY(%(any)s) AND reference <> ''
+                   ORDER BY enqueued_at DESC LIMIT 20)
+        UNION ALL (SELECT ticket_id, 7 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 # A row of an import is not yet known by its ticket, but by the trace that its source's number gives.
@@ -47,55 +57,66 @@ SELECT * FROM (
     SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
     WHERE ticket_id = %(ticket)s OR (origin LIKE 'import:%%' AND trace_id = ANY(%(traces)s))
     ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
+_CLIENTS = "SELECT name FROM clients"
 _TYPES = "SELECT DISTINCT ce_type FROM events WHERE ticket_id = %(ticket)s"
 _Row = TypeVar("_Row")
 
 
+SearchSpool = Callable[[Sequence[str]], Awaitable[Sequence[SpooledRequest]]]
+FindMissing = Callable[[Connection, str], Awaitable[Sequence[UnarrivedTicket]]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogReaders:
-    """Who reads the log `ticket.events`: the broker's name of it, and the stage of each handler that reads it."""
+class JourneyParts:
+    """What of the bus a journey is told from, beside the ticket's own rows.
+
+    `records`: the broker's name of the topic `ticket.events`. `stages`: the stage of each handler that reads it.
+    `clients`: who may send requests, beside those with a token. `spool` looks through what waits on `ticket.intake`;
+    `missing` gives what reconciliations say of a source's number.
+    """
 
     records: str
     stages: Mapping[str, str]
+    clients: Sequence[str] = ()
+    spool: SearchSpool | None = None
+    missing: FindMissing | None = None
 
 
 async def journey(
     pool: Pool,
     clear: ClearEvents,
-    log: LogReaders,
+    parts: JourneyParts,
     anything: str,
     *,
     after: int = 0,
     most: int = EVENTS_MAX,
     now: Callable[[], datetime] = utc_now,
 ) -> dict[str, Any] | None:
-    """Tell a ticket's journey, found by ticket no., source no., serial, order no., phone or trace id; None if unknown.
+    """Tell a ticket's journey, found by any of its names; None if unknown.
+
+    Names: ticket no., source no., serial, order no., phone, trace id, event id, webhook id or idempotency key, and the
+    number that a target gave what it was sent.
 
     All is of one moment: a ticket may change meanwhile.
     At most `most` events after that version are told; `next` is the cursor of those that follow.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
     target enqueued, delivered, discarded, dead; each with `at` and `lag_ms` after the hop it followed; without a time
-    waiting (for Kafka) and delivery_waiting. Letters known by the name while no ticket is are told without one.
-    Raises StoreUnavailable, and as `SchemaLearner.events` does.
+    waiting (for Kafka) and delivery_waiting. Without a ticket, input is told that the name is found in: refused, a
+    letter, or waiting on Kafka. Raises StoreUnavailable, and as `SchemaLearner.events` does.
     """
-    names = spellings(anything)
-    phones = [clear.keys.lookup(one) for one in phone_spellings(anything)]
     async with snapshot(pool) as connection:
-        states = await _rows(connection, _FIND, {"any": names, "phones": phones})
-        found = [ticket_from_json(state) for (state,) in states]
+        found = await _named(connection, clear, parts, anything)
         ticket = found[0] if found else None
         if ticket is None:
-            asked = {"tickets": names, "traces": names, "most": LETTERS_MAX}
-            letters = await _read(connection, DEAD_LETTERS, asked)
-            return _without_ticket(letters) if letters else None
+            return await _without_ticket(connection, clear, parts, anything)
         asked = {
             "ticket": ticket.ticket_id,
             "tickets": [ticket.ticket_id],
             "traces": [ticket.trace_id],
             "most": LETTERS_MAX,
             "log": LOG,
-            "records": log.records,
+            "records": parts.records,
             "assignee": ticket.assignee.person,
             "after": after,
             "events": most,
@@ -103,12 +124,14 @@ async def journey(
         }
         rows = {source: await _read(connection, source, asked) for source in SOURCES}
         refused = await _rows(connection, _REFUSED, asked)
-        readings = await read_readings(connection, log.stages, asked)
+        readings = await read_readings(connection, parts.stages, asked)
+        names = [ticket.ticket_id, ticket.source_no, ticket.trace_id]
+        spooled = await _spooled(parts, readings.beats, names)
         types = frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked))
     # Its look-ups need the connection that is free now.
     events = await clear.schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
-    record = TicketRecord(ticket=ticket, types=types, deliveries=rows[DELIVERIES], letters=letters)
+    record = TicketRecord(ticket=ticket, types=types, deliveries=rows[DELIVERIES], letters=letters, spooled=spooled)
     return {
         **_head(ticket),
         "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
@@ -143,19 +166,59 @@ def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
     }
 
 
-def _without_ticket(letters: Sequence[DeadLetterRow]) -> dict[str, Any]:
-    """Tell letters of which no ticket is known, in the same shape."""
+async def _named(connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str) -> list[Ticket]:
+    """Find the tickets of a name, the best first."""
+    clients = [*parts.clients, *(one for (one,) in await _rows(connection, _CLIENTS, None))]
+    named = {
+        "any": spellings(anything),
+        "phones": [clear.keys.lookup(one) for one in phone_spellings(anything)],
+        "event": _uuid(anything),
+        "commands": [command_id(client, anything.strip()) for client in clients],
+    }
+    return [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, named)]
+
+
+async def _without_ticket(
+    connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str
+) -> dict[str, Any] | None:
+    """Tell what is known by a name that no ticket has, in the same shape; None: nobody knows it."""
+    names = spellings(anything)
+    letters = await _read(connection, DEAD_LETTERS, {"tickets": names, "traces": names, "most": LETTERS_MAX})
+    asked = {"lookups": [clear.keys.lookup(one) for one in names], "refs": names}
+    refused = await read_rows(connection, REFUSED_BY_NAME, RefusedInputRow, asked)
+    missing = await parts.missing(connection, anything) if parts.missing else []
+    verdicts = judge_name(refused, letters, await _spooled(parts, await read_beats(connection), names), missing)
+    if not verdicts:
+        return None
     nobody = dict.fromkeys(("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at"))
+    traces = [*(one.trace_id for one in letters), *(one.trace_id for one in refused)]
     return {
         **nobody,
-        "trace_id": letters[-1].trace_id,
+        "trace_id": traces[-1] if traces else "",
         "also": [],
         "events": [],
         "refusals": [],
         "letters": [letter_json(letter) for letter in letters],
-        "verdict": [one.as_json() for one in judge_inputs(letters) or [NOTHING_STUCK]],
+        "verdict": [one.as_json() for one in verdicts],
         "next": None,
     }
+
+
+async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str]) -> Sequence[SpooledRequest]:
+    """Look through the intake topic, if a gateway says that something waits there; nothing while Kafka is away."""
+    if parts.spool is None or not any(one.parts.get(SPOOL_PART) for one in beats):
+        return []
+    try:
+        return await parts.spool(names)
+    except KafkaUnavailable:
+        return []
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
 
 
 def _head(ticket: Ticket) -> dict[str, Any]:
@@ -183,5 +246,4 @@ async def _rows(connection: Connection, query: LiteralString, parameters: Any) -
 
 
 async def _read(connection: Connection, source: HopSource[_Row], asked: Mapping[str, Any]) -> list[_Row]:
-    async with connection.cursor(row_factory=class_row(source.row)) as cursor:
-        return await (await cursor.execute(source.query, asked)).fetchall()
+    return await read_rows(connection, source.query, source.row, asked)

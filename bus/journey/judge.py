@@ -13,6 +13,7 @@ from bus.journey.judge_bus import judge_outbox, judge_stages
 from bus.journey.judge_people import judge_actions
 from bus.journey.judge_targets import judge_deliveries
 from bus.journey.readings import MismatchRow, Readings
+from bus.journey.spooled import SpooledRequest
 from bus.journey.verdict import NAMED_MAX, Owner, Verdict, VerdictCause, clock, short
 
 NOTHING_STUCK = Verdict(
@@ -29,12 +30,16 @@ NOTHING_STUCK = Verdict(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRecord:
-    """What the stores know of a ticket; deliveries are in order of target and version. `types`: of its events."""
+    """What the stores know of a ticket; deliveries are in order of target and version.
+
+    `types`: of its events. `spooled`: requests that wait on the intake topic and mention it.
+    """
 
     ticket: Ticket
     types: frozenset[str] = frozenset()
     deliveries: Sequence[DeliveryRow] = ()
     letters: Sequence[DeadLetterRow] = ()
+    spooled: Sequence[SpooledRequest] = ()
 
 
 def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdict]:
@@ -44,6 +49,7 @@ def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdi
     """
     person = record.ticket.assignee.person
     verdicts = [
+        *judge_spool(record.spooled),
         *judge_outbox(readings, now),
         *judge_stages(readings, now),
         *_mismatches(readings.mismatches),
@@ -51,6 +57,33 @@ def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdi
         *judge_inputs(record.letters),
     ]
     return _once(verdicts) or [*judge_actions(record.ticket, now), *_filtered(record, readings)] or [NOTHING_STUCK]
+
+
+def judge_spool(spooled: Sequence[SpooledRequest]) -> list[Verdict]:
+    """Say what waits on the intake topic; the stage that reads it is judged with the ticket's other handlers."""
+    return [
+        Verdict(
+            cause=VerdictCause.IN_SPOOL,
+            hop="committed",
+            where="ticket.intake",
+            owner=Owner.BUS,
+            evidence={
+                "source": one.source,
+                "received_at": one.received_at,
+                "trace_id": one.trace_id,
+                "place": one.place,
+                "ahead": one.ahead,
+            },
+            text=Text(
+                f"{one.source} 的请求于 {clock(one.received_at)} 收到(当时 PostgreSQL 不可用),在 ticket.intake "
+                f"{one.place} 等待,前面还有 {one.ahead} 条:确认有 worker 运行 intake 阶段",
+                f"a request of {one.source} was taken at {clock(one.received_at)}, while PostgreSQL was away, and "
+                f"waits on ticket.intake {one.place}, {one.ahead} come before it: a worker is to run the stage intake",
+            ),
+            next="ticketbus worker --stages intake",
+        )
+        for one in spooled
+    ]
 
 
 def judge_inputs(letters: Sequence[DeadLetterRow]) -> list[Verdict]:

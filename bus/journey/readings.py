@@ -152,14 +152,17 @@ async def read_readings(connection: Connection, stages: Mapping[str, str], asked
     return Readings(
         stages=stages,
         beats=await read_beats(connection),
-        unpublished=await _rows(connection, _UNPUBLISHED, UnpublishedRow, asked),
-        unread=await _rows(connection, _UNREAD, UnreadRow, asked),
-        targets={one.target: one for one in await _rows(connection, _TARGETS, TargetRow, asked)},
-        apps=await _rows(connection, _APPS, AppRow, asked),
-        mismatches=await _rows(connection, _MISMATCHES, MismatchRow, asked),
+        unpublished=await read_rows(connection, _UNPUBLISHED, UnpublishedRow, asked),
+        unread=await read_rows(connection, _UNREAD, UnreadRow, asked),
+        targets={one.target: one for one in await read_rows(connection, _TARGETS, TargetRow, asked)},
+        apps=await read_rows(connection, _APPS, AppRow, asked),
+        mismatches=await read_rows(connection, _MISMATCHES, MismatchRow, asked),
     )
 
 
-async def _rows(connection: Connection, query: LiteralString, row: type[Row], asked: Mapping[str, Any]) -> list[Row]:
+async def read_rows(
+    connection: Connection, query: LiteralString, row: type[Row], asked: Mapping[str, Any]
+) -> list[Row]:
+    """Read the rows of a query as objects of a class."""
     async with connection.cursor(row_factory=class_row(row)) as cursor:
         return await (await cursor.execute(query, asked)).fetchall()

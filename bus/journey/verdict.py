@@ -17,7 +17,7 @@ class VerdictCause(StrEnum):
     """Why a ticket is where it is: a closed set, in the order of a ticket's way. docs/trace.md has a row for each."""
 
     DONE = "done"
-    UNKNOWN = "unknown"
+    NEVER_ARRIVED = "never_arrived"
     REFUSED = "refused"
     IN_SPOOL = "in_spool"
     INPUT_LETTER = "input_letter"

@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 
 from bus.gateway.routes import health
 from bus.gateway.routes.health import health_routes
-from tests.gateway.conftest import Gateway
+from tests.gateway.conftest import OPENING, Gateway
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -135,3 +135,18 @@ async def test_reads_http_swagger_ui_is_the_one_that_is_pinned_and_a_browser_gue
     assert (
         hashes["/docs/files/swagger-ui-bundle.js"] == "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2"
     )
+
+
+async def test_reads_http_a_phone_finds_a_journey_by_its_body_and_stands_in_no_address(gateway: Gateway) -> None:
+    in_address = await gateway.get("/v1/journeys/138-0000-1111")
+    assert (in_address.status_code, in_address.json()["code"]) == (400, "phone_in_address")
+    unknown = await gateway.post("/v1/journeys", {"any": "13800001111"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "no_such_journey")
+    assert "13800001111" not in unknown.text
+    ticket_id = (await gateway.post("/v1/tickets", OPENING)).json()["ticket_id"]
+    gateway.known_by = {"13800001111": [ticket_id]}
+    shown = await gateway.post("/v1/journeys", {"any": "13800001111"})
+    assert (shown.status_code, shown.json()["ticket_id"]) == (200, ticket_id)
+    for body in ({}, {"any": 7}, {"any": " "}):
+        missing = await gateway.post("/v1/journeys", body)
+        assert (missing.status_code, missing.json()["code"], missing.json()["field"]) == (400, "missing", "any")

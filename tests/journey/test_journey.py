@@ -17,7 +17,7 @@ from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Customer, IncidentKey
 from bus.gateway.http.answers import JourneyAnswer
 from bus.journey import journey as journey_module
-from bus.journey.journey import LogReaders, journey
+from bus.journey.journey import JourneyParts, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.postgres.retention import days_kept, delete_old_rows
@@ -61,7 +61,7 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 
 async def told(core: Core, anything: str) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    log = LogReaders(records=physical(core.settings.namespace, LOG), stages={"d": "projections", "f": "projections"})
+    log = JourneyParts(records=physical(core.settings.namespace, LOG), stages={"d": "projections", "f": "projections"})
     found = await journey(core.pool, core.clear, log, anything)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []
@@ -178,7 +178,7 @@ async def test_journey_comes_in_pages_and_its_verdict_is_of_the_whole(core: Core
     await write(core, DELIVERED)
     read, after = list[dict[str, Any]](), 0
     while True:
-        page = await journey(core.pool, core.clear, LogReaders(records="x", stages={}), "O-6", after=after, most=4)
+        page = await journey(core.pool, core.clear, JourneyParts(records="x", stages={}), "O-6", after=after, most=4)
         assert page is not None
         assert "v1…v10 (10) is committed and not on Kafka yet" in page["verdict"][0]["en"]
         read += page["events"]

@@ -20,7 +20,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
 from bus.domain.text import visible
 from bus.gateway.http.answers import JourneyAnswer
-from bus.journey.journey import LogReaders, journey
+from bus.journey.journey import JourneyParts, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, in_transaction
 from bus.wire.rejected_input import refused_input
@@ -56,7 +56,7 @@ async def core(bus: Bus) -> AsyncIterator[Core]:
 
 async def told(core: Core, anything: str, now: datetime = NOW) -> dict[str, Any]:
     """Tell the journey of what is known."""
-    log = LogReaders(records=physical(core.settings.namespace, LOG), stages={})
+    log = JourneyParts(records=physical(core.settings.namespace, LOG), stages={})
     found = await journey(core.pool, core.clear, log, anything, now=lambda: now)
     assert found is not None
     assert type_faults(JourneyAnswer, found) == []

@@ -110,7 +110,7 @@ async def streamed(bus: Bus, *numbers: str) -> dict[str, str]:
 
 async def found_by(bus: Bus, name: str) -> int:
     async with bus.client() as http:
-        answer: httpx2.Response = await http.get(f"/v1/journeys/{name}")
+        answer: httpx2.Response = await http.post("/v1/journeys", json={"any": name})
     return answer.status_code
 
 

@@ -10,7 +10,7 @@ from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import KeyHolder
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
-from bus.journey.journey import LogReaders, journey
+from bus.journey.journey import JourneyParts, journey
 from bus.postgres.fold_names import Meeting, fold_names, meetings
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
@@ -115,7 +115,7 @@ async def test_fold_names_a_phone_stored_by_an_earlier_version_finds_its_ticket(
             for value in ("+86 571 8888 6666", "00852-2123-4567", "86-400-123-4567")
         }
     for ticket_id, typed in zip(tickets, ("0571-88886666", "+852 2123 4567", "400-1234567"), strict=True):
-        found = await journey(pool, clear_on(pool), LogReaders(records="x", stages={}), typed)
+        found = await journey(pool, clear_on(pool), JourneyParts(records="x", stages={}), typed)
         assert found is not None
         assert found["ticket_id"] == ticket_id
 

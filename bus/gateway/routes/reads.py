@@ -15,6 +15,7 @@ from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access, Role
+from bus.gateway.deps import body_of
 from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage, TopicAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
@@ -32,6 +33,8 @@ from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
 from bus.intake.store_port import Store
+from bus.observability.masking import mask_text
+from bus.wire.json_body import read_object
 from schemas.topics import Contract
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
@@ -49,6 +52,7 @@ _PERSON = {
     "schema": {"type": "string"},
     "description": "for whom an app reads that speaks for persons",
 }
+_NAME = {"type": "object", "required": ["any"], "properties": {"any": {"type": "string", "examples": ["13800001111"]}}}
 _FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
 
 
@@ -83,6 +87,19 @@ def read_routes(
             "Where is my ticket stuck?",
             JourneyAnswer,
             parameters=[*_PAGED, _PERSON],
+        ),
+        HttpRoute(
+            method="POST",
+            path="/v1/journeys",
+            run=handlers.find_journey,
+            about={
+                "summary": "Where is my ticket stuck? By a name that stands in no address, such as a phone",
+                "security": [{"bearer": []}],
+                "parameters": [*_PAGED, _PERSON],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _NAME}}},
+            },
+            answers={200: JourneyAnswer},
+            query=("cursor", "limit", "person"),
         ),
         reading("/v1/topics", handlers.show_topics, "Show the topic contract", list[TopicAnswer]),
     ]
@@ -144,10 +161,26 @@ class _ReadHandlers:
         return json_response({"tickets": page, "next": following})
 
     async def show_journey(self, http: HttpRequest) -> Response:
-        """Show where a ticket is stuck, by any of its names; `next` is the cursor of the events that follow."""
+        """Show where a ticket is stuck, by any of its names but a phone; `next` is the cursor of what follows."""
         client = await admit(http, Access.READ)
-        after, limit = _versions(http)
         name = within_limits(http.path_params["any"], "any")
+        if mask_text(name) != name:
+            zh, en = "电话不要写在地址里:用 POST /v1/journeys", "a phone stands in no address: POST /v1/journeys"
+            raise HttpProblem(400, "phone_in_address", "any", Text(zh, en))
+        return await self._journey(http, client, name)
+
+    async def find_journey(self, http: HttpRequest) -> Response:
+        """Show the same, by a name in the body: `{"any": "13800001111"}`."""
+        client = await admit(http, Access.READ)
+        body = read_object(body_of(http))
+        name = body.get("any")
+        if not isinstance(name, str) or not name.strip():
+            zh, en = '请给出名称,如 {"any": "13800001111"}', 'give a name: {"any": "13800001111"}'
+            raise HttpProblem(400, "missing", "any", Text(zh, en))
+        return await self._journey(http, client, within_limits(name, "any"))
+
+    async def _journey(self, http: HttpRequest, client: Client, name: str) -> Response:
+        after, limit = _versions(http)
         scope, journey = _scope(http, client), await self.journey(name, after=after, most=limit)
         if scope and journey:
             # Of the tickets that have the name it sees those that it reaches, and hears of no other.
@@ -157,7 +190,9 @@ class _ReadHandlers:
                 journey = await self.journey(reached[0], after=after, most=limit)
             journey = {**journey, "also": reached[1:]} if reached and journey else None
         if journey is None:
-            zh, en = f"没有与 {name!r} 对应的工单或死信", f"no ticket and no letter is known by {name!r}"
+            shown = mask_text(name)
+            zh = f"没有与 {shown!r} 对应的工单、死信、被拒或排队的请求"
+            en = f"no ticket, letter, refused or waiting request is known by {shown!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
         return json_response(journey)
 

@@ -1,0 +1,85 @@
+"""Requests that wait on `ticket.intake`: what the gateway took while PostgreSQL was away, and nobody has read yet."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bus.domain.errors import MalformedInput
+from bus.intake.intake_topic import INTAKE_HANDLER
+from bus.kafka.range_reader import RangeReader, open_reader
+from bus.postgres.pool import Pool, connected
+from bus.settings import Settings
+from bus.stage.offsets import positions
+from bus.wire.codec import Codec
+from bus.wire.numbers_in import numbers_in
+from bus.wire.record import Record
+from bus.wire.undecodable import read_value
+from schemas.messages import RequestReceived
+
+LOOKED_THROUGH_MAX: Final = 20_000  # records a partition, the oldest first
+_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledRequest:
+    """A request that waits; `place` is its partition and offset, `ahead` what is to be read before it."""
+
+    source: str
+    delivery_id: str
+    received_at: datetime
+    trace_id: str
+    place: str
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolSearch:
+    """Looks through what waits; opens a consumer for each search, which few need."""
+
+    settings: Settings
+    codec: Codec
+    pool: Pool
+    topic: str
+    partitions: int
+
+    async def __call__(self, names: Sequence[str]) -> list[SpooledRequest]:
+        """Give the requests that mention one of the names, in order. Raises StoreUnavailable, KafkaUnavailable."""
+        async with connected(self.pool) as connection:
+            rows = await positions(connection, [INTAKE_HANDLER])
+        at = {one.partition: one.next_offset for one in rows}
+        async with open_reader(self.settings) as reader:
+            ends = await reader.ends(self.topic, range(self.partitions))
+            found = list[SpooledRequest]()
+            for partition, end in ends.items():
+                start = at.get(partition, 0)
+                found += await self._of(reader, partition, start, min(end, start + LOOKED_THROUGH_MAX), {*names})
+        return found
+
+    async def _of(
+        self, reader: RangeReader, partition: int, start: int, end: int, names: set[str]
+    ) -> list[SpooledRequest]:
+        found = list[SpooledRequest]()
+        async with aclosing(reader.read(self.topic, partition, start, end, most=_AT_ONCE)) as chunks:
+            async for chunk in chunks:
+                read = [(record, self._received(record)) for record in chunk.records]
+                found += [
+                    SpooledRequest(
+                        source=one.source,
+                        delivery_id=one.delivery_id,
+                        received_at=one.received_at,
+                        trace_id=one.trace_id,
+                        place=f"{partition}@{record.offset}",
+                        ahead=record.offset - start,
+                    )
+                    for record, one in read
+                    if one is not None and names & {one.delivery_id, one.trace_id, *numbers_in(one.body)}
+                ]
+        return found
+
+    def _received(self, record: Record) -> RequestReceived | None:
+        try:
+            return read_value(self.codec, record, RequestReceived)
+        except MalformedInput:  # the intake stage keeps it with its reason
+            return None

@@ -1,0 +1,141 @@
+"""What a journey is found by beside its ticket's names, and what is known of a name without a ticket."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from bus.app import Core
+from bus.domain.errors import MalformedInput
+from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.write.spool import KafkaSpool
+from bus.intake.command_ids import command_id
+from bus.local.stack import Urls
+from bus.postgres.pool import connected
+from bus.programs.journeys import journeys_of
+from bus.wire.numbers_in import NUMBERS_MAX, numbers_in
+from bus.wire.rejected_input import refused_input
+from schemas.messages import RequestReceived
+from tests.bus_under_test import Bus, bus_on
+from tests.consistency.test_two_stores import opening, request
+from tests.gateway.typed import type_faults
+
+SPOOLED = """
+INSERT INTO programs (instance, program, host, pid, ahead_s, parts)
+VALUES (gen_random_uuid(), 'gateway', 'h', 1, 0, '{"intake spool": "crm"}')"""
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Make a bus of the module's own."""
+    with bus_on(parts, tmp_path_factory.mktemp("found")) as made:
+        yield made
+
+
+@pytest.fixture
+async def core(bus: Bus) -> AsyncIterator[Core]:
+    """Open its core."""
+    async with bus.core() as opened:
+        yield opened
+
+
+async def found(core: Core, anything: str) -> dict[str, Any] | None:
+    """Look a name up, as the gateway and the command do."""
+    journey = await journeys_of(core)(anything)
+    assert journey is None or type_faults(JourneyAnswer, journey) == []
+    return journey
+
+
+async def write(core: Core, text: str, *parameters: object) -> None:
+    async with connected(core.pool) as connection:
+        await connection.execute(text.encode(), parameters)
+
+
+def webhook(number: str, delivery_id: str) -> RequestReceived:
+    """Give a webhook of the CRM as the gateway spools it."""
+    return RequestReceived(
+        delivery_id=delivery_id,
+        source="crm",
+        client="crm",
+        method="POST",
+        path="/v1/sources/crm/webhook",
+        headers={},
+        body=f'{{"data": {{"source_no": "{number}", "phone": "13800001111"}}}}'.encode(),
+        received_at=datetime.now(UTC),
+        trace_id=uuid4().hex,
+    )
+
+
+async def test_journey_is_found_by_event_id_webhook_id_and_the_number_at_a_target(core: Core, bus: Bus) -> None:
+    bus.run("client", "add", "billing", "--role", "source")
+    own = command_id("billing", "key-77")
+    (opened,) = await core.dispatcher.dispatch([replace(request(1, opening(1), 0), command_id=own)])
+    ticket_id = getattr(opened, "ticket_id", "")
+    delivered = """
+INSERT INTO deliveries (target, ticket_id, version, state, reference, enqueued_at)
+VALUES ('erp', %s, 1, 'done', 'BILL-0042', now())"""
+    await write(core, delivered, ticket_id)
+    first = await found(core, ticket_id)
+    assert first is not None
+    for name in (first["events"][0]["event_id"], "key-77", " key-77 ", "BILL-0042"):
+        again = await found(core, str(name))
+        assert again is not None, name
+        assert again["ticket_id"] == ticket_id
+    assert await found(core, "key-78") is None
+
+
+async def test_journey_of_a_number_that_was_refused_says_why_by_whom_and_how_often(core: Core) -> None:
+    why = MalformedInput("missing", "data.title", "缺少标题", "the title is missing")
+    body = b'{"source_no": "FS-2026-0117", "title": "", "phone": "13800001111"}'
+    once = refused_input(
+        why, origin="webhook:crm", origin_ref="evt-9", source="crm", body=body, trace_id=uuid4().hex, heard=True
+    )
+    for _ in range(2):
+        await core.refused.keep([once])
+    for name in ("FS-2026-0117", "fs-2026-0117", "evt-9"):
+        journey = await found(core, name)
+        assert journey is not None, name
+        (verdict,) = journey["verdict"]
+        assert (verdict["cause"], verdict["owner"], verdict["where"]) == ("refused", "source", "webhook:crm")
+        assert verdict["evidence"]["code"] == "missing"
+        assert verdict["evidence"]["times"] == 2
+        assert "field data.title" in verdict["en"]
+    assert await found(core, "13800001111") is None, "a phone in refused input is no name: nothing of it is stored"
+    async with connected(core.pool) as connection:
+        ((lookups,),) = await (await connection.execute("SELECT lookups FROM refused_inputs")).fetchall()
+    assert len(lookups) == 1
+    assert "0117" not in "".join(lookups)
+
+
+async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not_done(core: Core) -> None:
+    spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
+    try:
+        for number in ("W-1001", "W-1002", "C-21"):
+            await spool(webhook(number, f"id-{number}"))
+    finally:
+        await spool.close()
+    assert await found(core, "W-1002") is None, "nobody says that something waits: Kafka is not asked"
+    await write(core, SPOOLED)
+    for name in ("W-1002", "id-W-1002"):
+        journey = await found(core, name)
+        assert journey is not None, name
+        (verdict,) = journey["verdict"]
+        assert (verdict["cause"], verdict["evidence"]["source"], verdict["evidence"]["ahead"]) == ("in_spool", "crm", 1)
+    await core.dispatcher.dispatch([request(21, opening(21), 0)])
+    await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 0")
+    await write(core, "UPDATE programs SET beat_at = now()")
+    known = await found(core, "C-21")
+    assert known is not None
+    causes = [one["cause"] for one in known["verdict"]]
+    assert causes[0] == "in_spool"
+    assert not {"done", "not_acted_on"} & {*causes}
+
+
+def test_numbers_in_a_body_are_words_with_a_digit_and_no_phones() -> None:
+    body = '{"no": "fs-2026/01", "phone": "138-0000-1111", "tel": "010-62176966", "name": "王工", "n": 12345}'
+    assert numbers_in(body.encode()) == {"FS-2026/01", "12345"}
+    assert len(numbers_in(b" ".join(b"SN%05d" % n for n in range(999)))) == NUMBERS_MAX
+    assert numbers_in(b"\xff\xfe\x00") == set()
