@@ -12,6 +12,7 @@ from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
 from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.program_parts import PROGRAM_PARTS
 from bus.alerts.rules.programs import no_worker
+from bus.alerts.rules.reconciliation import RECONCILIATION_RULES
 from bus.alerts.rules.registry import REGISTRY_RULES
 from bus.alerts.rules.relay import RELAY_STUCK
 from bus.alerts.rules.reported import REPORTED
@@ -41,6 +42,7 @@ _ALL: Final = (
     RELAY_STUCK,
     CHANNEL_FAILING,
     SOURCE_SILENT,
+    *RECONCILIATION_RULES,
     SLA_BREACHES,
     CLOCK_SKEW,
     *EXPIRY_RULES,

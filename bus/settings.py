@@ -156,6 +156,9 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list: records of ticket.intake carry a MAC by the first, workers take any; unset: none",
     )
+    reconcile_minutes: int = Field(
+        10, ge=1, le=720, description="minutes after which a worker reconciles a source anew that has a list"
+    )
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )

@@ -1,6 +1,7 @@
 """The CRM as a source: the contract's two calls, bound to its name and its secrets."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -8,11 +9,15 @@ from pydantic import AfterValidator, Field
 
 from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
 from adapters.crm import signature
+from adapters.crm.listing import CrmList, CrmListOptions
 from adapters.crm.translate import translate
 from adapters.crm.type_names import meant_type
+from adapters.outbound_http import DIRECT, Egress
 from bus.config_file import VariableName
 from bus.domain.commands import Request
 from bus.domain.text import Text
+from bus.intake.dispatch import utc_now
+from bus.reconcile.source_list import ListedTicket
 from schemas.messages import RequestReceived
 
 
@@ -43,6 +48,28 @@ class CrmAdapter:
         return translate(received, self._ignore_types)
 
 
+class ListingCrmAdapter(CrmAdapter):
+    """A CRM that can be asked for its tickets too, with requests that all of its secrets sign."""
+
+    def __init__(
+        self,
+        secrets: Iterable[str],
+        name: str,
+        *,
+        where: str,
+        ignore_types: Collection[str] = (),
+        list_url: str,
+        egress: Egress = DIRECT,
+    ) -> None:
+        """Bind the address of its list, and how calls get there."""
+        super().__init__(secrets, name, where=where, ignore_types=ignore_types)
+        self._list = CrmList(list_url, self._secrets, egress=egress)
+
+    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+        """Give its list page by page. Raises ListUnavailable."""
+        return self._list.pages(since, until)
+
+
 def _no_type_of_ours(word: str) -> str:
     """Give a word in lower case. Raises ValueError for one of our types, also misspelled."""
     word = word.strip().lower()
@@ -59,16 +86,23 @@ class CrmWebhookOptions(Options):
     """What a sources file says of a CRM: where its secrets stand, `whsec_…`; two while they rotate.
 
     `ignore_types`: types of its deliveries that speak of a ticket and ask for nothing here.
+    `list`: where it gives its own list of tickets, where it can: it is reconciled by that.
     """
 
     secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
     ignore_types: Annotated[tuple[Annotated[str, AfterValidator(_no_type_of_ours)], ...], Field(max_length=50)] = ()
+    list: CrmListOptions | None = None
 
 
 def _build(options: CrmWebhookOptions, secrets: EnvironmentSecrets, services: SourceServices) -> CrmAdapter:
     keys = [secrets.read(name).get_secret_value() for name in options.secrets]
-    where = f"{secrets.where}.secrets"
-    return CrmAdapter(keys, name=services.name, where=where, ignore_types=options.ignore_types)
+    where, ignored = f"{secrets.where}.secrets", options.ignore_types
+    if options.list is None:
+        return CrmAdapter(keys, services.name, where=where, ignore_types=ignored)
+    egress = options.list.egress(replace(secrets, where=f"{secrets.where}.list"), utc_now())
+    return ListingCrmAdapter(
+        keys, services.name, where=where, ignore_types=ignored, list_url=options.list.url, egress=egress
+    )
 
 
 ADAPTER: Final = SourceAdapter(name="crm-webhook", options=CrmWebhookOptions, build=_build)

@@ -49,11 +49,11 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
     """
     raw = read_object(received.body, "$", storable=False)
     model = _model(raw, ignore_types)
-    envelope = _read(CrmEnvelope, raw, "$")
+    envelope = read_model(CrmEnvelope, raw, "$")
     if may_hold_nul(received.body):
         known = known_fields(CrmEnvelope, raw) | {"data": known_fields(model, envelope.data)}
         refuse_unstorable(known, "$")
-    about: About = _read(model, envelope.data, "$.data")
+    about: About = read_model(model, envelope.data, "$.data")
     command = within_limits(about.command(), "$.data")
     unknown = [*unknown_fields(CrmEnvelope, raw, "$"), *unknown_fields(model, envelope.data, "$.data")]
     return (
@@ -140,7 +140,8 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def _read(model: type[M], raw: Mapping[str, Any], path: str) -> M:
+def read_model(model: type[M], raw: Mapping[str, Any], path: str) -> M:
+    """Read a part of a body. Pure. Raises MalformedInput that names the field by its path."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -92,7 +92,7 @@ def _ticket_requests(table: BoundTable, row: Row, received_at: datetime) -> tupl
     make = _maker(table, row, received_at)
     return tuple(
         make(one.step, one.at, command_id(table.map.source, f"{number}|ticket", one.name), one.name)
-        for one in ticket_steps(table, row.values, _opening(table, row))
+        for one in ticket_steps(table, row.values, opening_of(table, row))
     )
 
 
@@ -140,7 +140,7 @@ def _steps(table: BoundTable, progress: IncidentProgress, row: Row, seen: Seen) 
     )
     ways = walk(progress.stand or Stand(), seen, reasons, table.map.columns.state)
     if before is None:
-        return [Step(command=_opening(table, row)), *ways]
+        return [Step(command=opening_of(table, row)), *ways]
     if steps := list(ways):
         return steps
     changed = table.changed(before, row.values)
@@ -168,7 +168,8 @@ def _reason(table: BoundTable, before: list[str] | None, row: Row, position: int
     return f"{table.header[position]}: {f'{trimmed(before[position])} → {after}' if before else after}"
 
 
-def _opening(table: BoundTable, row: Row) -> OpenTicket:
+def opening_of(table: BoundTable, row: Row) -> OpenTicket:
+    """Give the command that opens the ticket of a row. Pure. Raises MalformedInput."""
     values = row.values
     number = table.number_of(values)
     opening = OpenTicket(

@@ -40,6 +40,8 @@ class RuleName(StrEnum):
     CLIENT_EXPIRES = "client_expires"  # a client's token ends soon, or has
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
     LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
+    TICKET_MISSING = "ticket_missing"  # a source lists a ticket that never arrived
+    NOT_RECONCILED = "not_reconciled"  # a source has a list, and it was not compared for a day
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL

@@ -80,6 +80,13 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
     "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
     "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),
+    "reconciliations": RowLifetime(days=90, since="ended_at", what="comparisons with sources' lists"),
+    "missing_tickets": RowLifetime(
+        days=400,
+        since="settled_at",
+        of="settled_at IS NOT NULL",
+        what="tickets that were missing here and a source listed, once that was settled",
+    ),
     "source_minutes": RowLifetime(days=29, since="minute", what="minutes in which a source sent something"),
     "certificates": RowLifetime(days=7, since="read_at", what="when certificates end, by who uses them"),
     "programs": RowLifetime(days=1, since="beat_at", what="programs that ran, by their last heartbeat"),

@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from socket import gethostname
 from typing import Any
 
@@ -32,11 +33,13 @@ from bus.programs.disk_watch import watch_disks
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
+from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
 from bus.programs.sources import sources
 from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
 from bus.programs.topic_watch import TopicWatch
+from bus.reconcile.reconciler import Reconciler
 from bus.schema_registry import registry_of
 from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
@@ -120,6 +123,12 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     }
     topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
     tasks["topics"] = lambda: unless(stopping, topics.run())
+    reconciling = ReconcileWatch(
+        reconciler=Reconciler(pool=core.pool, store=core.store),
+        sources=sources(core.settings),
+        every=timedelta(minutes=core.settings.reconcile_minutes),
+    )
+    tasks["reconciliations"] = lambda: unless(stopping, reconciling.run())
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)

@@ -1,0 +1,55 @@
+"""What the alert rules of reconciliation read: tickets that are missing now, and when each list was last compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg.rows import class_row
+
+from bus.postgres.pool import Connection
+
+SHOWN: Final = 5
+SEEN_WITHIN: Final = "10 minutes"
+_MISSING: Final = b"""
+SELECT source, count(*) AS tickets, min(source_at) AS oldest_at, max(id) AS newest,
+    (array_agg(source_no ORDER BY source_at, source_no))[:%s] AS numbers
+FROM missing_tickets WHERE settled_at IS NULL GROUP BY source ORDER BY source"""
+# By the database's clock, as they are written; a source that no worker's file names any more has no list.
+_LISTS: Final = b"""
+SELECT source, coalesce(reconciled_at, declared_at) AS since, reconciled_at IS NOT NULL AS ever,
+    coalesce(failure, '') AS failure
+FROM source_lists WHERE seen_at > clock_timestamp() - %s::interval ORDER BY source"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingOfSource:
+    """What a source lists and the bus has not: how many, since when, the oldest numbers, the newest row's id."""
+
+    source: str
+    tickets: int
+    oldest_at: datetime
+    newest: int
+    numbers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAge:
+    """Since when a source with a list is not reconciled; `ever`: it was once. `failure`: why the last try was none."""
+
+    source: str
+    since: datetime
+    ever: bool
+    failure: str
+
+
+async def read_missing(connection: Connection) -> Sequence[MissingOfSource]:
+    """Read what is missing now, by source."""
+    async with connection.cursor(row_factory=class_row(MissingOfSource)) as cursor:
+        return await (await cursor.execute(_MISSING, (SHOWN,))).fetchall()
+
+
+async def read_list_ages(connection: Connection) -> Sequence[ListAge]:
+    """Read when each source that has a list was last reconciled."""
+    async with connection.cursor(row_factory=class_row(ListAge)) as cursor:
+        return await (await cursor.execute(_LISTS, (SEEN_WITHIN,))).fetchall()

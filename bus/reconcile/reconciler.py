@@ -1,0 +1,105 @@
+"""Reconciles a source: reads its whole list, compares it with PostgreSQL, and writes down what that came to."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bus.domain.events import Recorded
+from bus.domain.terms import TicketId
+from bus.domain.text import Text
+from bus.intake.dispatch import utc_now
+from bus.observability.masking import mask_text
+from bus.postgres.pool import Pool, connected
+from bus.postgres.store import PostgresStore
+from bus.reconcile.bus_tickets import opened_within, with_numbers
+from bus.reconcile.compare import SETTLED_AFTER, FieldDifference, ListComparison, ListWindow, compare
+from bus.reconcile.since_event import differs_since
+from bus.reconcile.source_list import ListedTicket, ListUnavailable
+from bus.reconcile.store import note_comparison, note_failure
+
+LISTED_MAX: Final = 1_000_000  # a ticket takes about a kilobyte of memory
+DATED_MAX: Final = 200  # differences of which the event is looked for: each reads a ticket's history
+Pages = AsyncIterator[Sequence[ListedTicket]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedDifference:
+    """A difference and the event since which it is there; None where there are too many to look for it."""
+
+    difference: FieldDifference
+    since: Recorded | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileReport:
+    """What reconciling a source came to."""
+
+    source: str
+    window: ListWindow
+    found: ListComparison
+    different: Sequence[DatedDifference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Reconciles sources one at a time; safe beside live traffic, and beside another that does the same."""
+
+    pool: Pool
+    store: PostgresStore
+    now: Callable[[], datetime] = utc_now
+
+    def settled(self, until: datetime) -> datetime:
+        """Give the time up to which tickets can be judged: what was opened within five minutes may be under way."""
+        return min(until, self.now() - SETTLED_AFTER)
+
+    async def hold(
+        self,
+        source: str,
+        pages: Pages,
+        window: ListWindow,
+        *,
+        by_file: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> ReconcileReport:
+        """Compare a source's whole list with the bus, and note it. Idempotent.
+
+        A list that is not read to its end is judged in nothing, and noted as that. Raises ListUnavailable,
+        StoreUnavailable.
+        """
+        try:
+            listed = await _read(pages, progress)
+        except ListUnavailable as failed:
+            async with connected(self.pool) as connection:
+                await note_failure(connection, source, window, mask_text(str(failed)), by_file=by_file)
+            raise
+        async with connected(self.pool) as connection:
+            known = await opened_within(connection, source, window)
+            others = [number for number in listed if number not in known]
+            known |= await with_numbers(connection, source, others)
+        found, different = await self._settled_differences(compare(listed, known, window))
+        async with connected(self.pool) as connection:
+            await note_comparison(connection, source, window, found, numbers=[*listed], by_file=by_file)
+        return ReconcileReport(source=source, window=window, found=found, different=different)
+
+    async def _settled_differences(self, found: ListComparison) -> tuple[ListComparison, Sequence[DatedDifference]]:
+        """Leave out differences of the last minutes, which the source may not have heard of; find when others began."""
+        kept = list[DatedDifference]()
+        for one in found.different[:DATED_MAX]:
+            history = await self.store.events(TicketId(one.ticket_id))
+            since = differs_since(history, one.field, one.listed)
+            if since and since.recorded_at <= self.now() - SETTLED_AFTER:
+                kept.append(DatedDifference(difference=one, since=since))
+        kept += [DatedDifference(difference=one, since=None) for one in found.different[DATED_MAX:]]
+        return replace(found, different=[one.difference for one in kept]), kept
+
+
+async def _read(pages: Pages, progress: Callable[[int], None]) -> dict[str, ListedTicket]:
+    listed = dict[str, ListedTicket]()
+    async for page in pages:
+        listed |= {one.number: one for one in page}
+        progress(len(listed))
+        if len(listed) > LISTED_MAX:
+            zh, en = f"清单超过 {LISTED_MAX:,} 张工单", f"the list has more than {LISTED_MAX:,} tickets"
+            raise ListUnavailable(Text(f"{zh},请缩小 --since 与 --until", f"{en}: narrow --since and --until"))
+    return listed

@@ -1,0 +1,126 @@
+"""What reconciliations came to, in PostgreSQL: the runs, the sources that have a list, and the tickets missing here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from psycopg.rows import class_row
+
+from bus.domain.ticket_keys import spellings
+from bus.postgres.pool import Connection
+from bus.postgres.store import columns
+from bus.reconcile.compare import ListComparison, ListWindow
+
+Settled = Literal["arrived", "opened", "unlisted"]
+_DECLARE: Final = b"""
+INSERT INTO source_lists (source) SELECT * FROM unnest(%s::text[]) ORDER BY 1
+ON CONFLICT (source) DO UPDATE SET seen_at = clock_timestamp()"""
+_TURN: Final = b"""
+UPDATE source_lists SET begun_at = clock_timestamp() WHERE source = %s AND begun_at < clock_timestamp() - %s::interval
+RETURNING reconciled_until"""
+_NOTE: Final = b"""
+INSERT INTO reconciliations (source, by_file, since, until, ended_at, listed, known, buckets, unequal, missing_here,
+    missing_there, different) VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s) RETURNING id"""
+_NOTE_FAILURE: Final = b"""
+INSERT INTO reconciliations (source, by_file, since, until, ended_at, failure)
+VALUES (%s, %s, %s, %s, clock_timestamp(), %s)"""
+_LIST_READ: Final = b"""
+UPDATE source_lists SET reconciled_at = clock_timestamp(), failure = NULL,
+    reconciled_until = greatest(reconciled_until, %s) WHERE source = %s"""
+_LIST_FAILED: Final = b"UPDATE source_lists SET failure = %s WHERE source = %s"
+_MISSING: Final = b"""
+INSERT INTO missing_tickets (source, reconciliation, source_no, source_at)
+SELECT %s, %s, * FROM unnest(%s::text[], %s::timestamptz[]) ORDER BY 1, 2, 3
+ON CONFLICT (source_no, source) DO UPDATE SET settled_at = NULL, settled = NULL, first_seen_at = clock_timestamp(),
+    source_at = excluded.source_at, reconciliation = excluded.reconciliation
+WHERE missing_tickets.settled_at IS NOT NULL"""
+_ARRIVED: Final = b"""
+UPDATE missing_tickets m SET settled_at = clock_timestamp(), settled = 'arrived' FROM ticket_names n
+WHERE m.settled_at IS NULL AND n.value = m.source_no AND n.kind = 'source:' || m.source AND n.ticket_id IS NOT NULL"""
+_SETTLE: Final = b"""
+UPDATE missing_tickets SET settled_at = clock_timestamp(), settled = %s
+WHERE source = %s AND source_no = ANY(%s) AND settled_at IS NULL"""
+_UNLISTED: Final = b"""
+UPDATE missing_tickets SET settled_at = clock_timestamp(), settled = 'unlisted'
+WHERE source = %s AND source_at >= %s AND source_at < %s AND settled_at IS NULL AND source_no <> ALL(%s)"""
+_SOURCES: Final = b"""
+SELECT CASE WHEN source = '' THEN name ELSE source END FROM clients WHERE role = 'source'
+UNION SELECT source FROM source_minutes"""
+_NAMED: Final = b"""
+SELECT source, source_no, source_at, first_seen_at, settled_at, settled FROM missing_tickets
+WHERE source_no = ANY(%s) ORDER BY settled_at NULLS FIRST, first_seen_at DESC"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingTicket:
+    """A ticket that its source lists and the bus did not have; `settled`: how that ended, when it has."""
+
+    source: str
+    source_no: str
+    source_at: datetime
+    first_seen_at: datetime
+    settled_at: datetime | None
+    settled: Settled | None
+
+
+async def declare_lists(connection: Connection, sources: Sequence[str]) -> None:
+    """Renew that these sources have a list."""
+    await connection.execute(_DECLARE, (list(sources),))
+
+
+async def take_turn(connection: Connection, source: str, every: timedelta) -> tuple[bool, datetime | None]:
+    """Say whether a source is due and this worker's to reconcile, and up to when it was reconciled before."""
+    row = await (await connection.execute(_TURN, (source, every))).fetchone()
+    return row is not None, row[0] if row else None
+
+
+async def note_comparison(
+    connection: Connection,
+    source: str,
+    window: ListWindow,
+    found: ListComparison,
+    *,
+    numbers: Sequence[str],
+    by_file: bool,
+) -> None:
+    """Write what a list came to. `numbers`: all that it has; a missing ticket that is not among them is settled."""
+    counts = (
+        found.listed, found.known, found.buckets, len(found.unequal), len(found.missing_here),
+        len(found.missing_there), len(found.different),
+    )  # fmt: skip
+    cursor = await connection.execute(_NOTE, (source, by_file, window.since, window.until, *counts))
+    ((number,),) = await cursor.fetchall()
+    rows = columns([(one.number, one.at) for one in found.missing_here], 2)
+    await connection.execute(_MISSING, (source, number, *rows))
+    await connection.execute(_UNLISTED, (source, window.since, window.until, list(numbers)))
+    if not by_file:
+        await connection.execute(_LIST_READ, (window.until, source))
+
+
+async def note_failure(connection: Connection, source: str, window: ListWindow, why: str, *, by_file: bool) -> None:
+    """Write that a list could not be judged, and why: nothing is known by it."""
+    await connection.execute(_NOTE_FAILURE, (source, by_file, window.since, window.until, why))
+    if not by_file:
+        await connection.execute(_LIST_FAILED, (why, source))
+
+
+async def settle_arrived(connection: Connection) -> None:
+    """Settle the missing tickets of all sources that the bus has by now."""
+    await connection.execute(_ARRIVED)
+
+
+async def settle_opened(connection: Connection, source: str, numbers: Sequence[str]) -> None:
+    """Settle missing tickets that were opened from the list."""
+    await connection.execute(_SETTLE, ("opened", source, list(numbers)))
+
+
+async def sources_seen(connection: Connection) -> Sequence[str]:
+    """List the sources that have a token, or have sent something within 29 days."""
+    return [name for (name,) in await (await connection.execute(_SOURCES)).fetchall()]
+
+
+async def missing_named(connection: Connection, anything: str) -> Sequence[MissingTicket]:
+    """Give what reconciliations say of a source's number, as typed: the unsettled first; none: never missing."""
+    async with connection.cursor(row_factory=class_row(MissingTicket)) as cursor:
+        return await (await cursor.execute(_NAMED, (spellings(anything),))).fetchall()

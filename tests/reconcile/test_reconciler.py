@@ -1,0 +1,239 @@
+"""A list against tickets in PostgreSQL: what is missing is named, opened, settled; a broken list judges nothing."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from adapters.crm.adapter import CrmAdapter
+from bus.alert_catalogue import RULES
+from bus.alerts.alert import Alert
+from bus.alerts.rule_names import RuleName
+from bus.domain.batch import Accepted, CommandResult
+from bus.domain.commands import Assign, Command, OpenTicket, Request
+from bus.domain.rules import Rules
+from bus.domain.sla_clock import SlaLimit
+from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
+from bus.domain.text import Text
+from bus.domain.values import Assignee, IncidentKey
+from bus.intake.dispatch import Dispatcher
+from bus.intake.source_adapter import Source
+from bus.postgres.pool import Pool, connected, in_transaction
+from bus.postgres.store import PostgresStore
+from bus.programs.reconcile_watch import ReconcileWatch
+from bus.reconcile.compare import ListWindow
+from bus.reconcile.open_missing import open_missing
+from bus.reconcile.reconciler import Reconciler, ReconcileReport
+from bus.reconcile.source_list import ListedTicket, ListUnavailable
+from bus.reconcile.store import missing_named
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+BEGIN = NOW - timedelta(hours=3)
+WINDOW = ListWindow(since=BEGIN, until=NOW - timedelta(minutes=5))
+RULES_OF_TESTS = Rules(
+    dedupe_window=timedelta(minutes=15),
+    sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=24))},
+    root_causes=frozenset({"worn_part"}),
+)
+ZHOU = Assignee(role="engineer", person="周师傅", contact="13800000001", backup_person="吴工", backup_contact="2")
+
+
+@pytest.fixture(autouse=True)
+async def emptied(pool: Pool) -> None:
+    """Begin without tickets, lists and alerts."""
+    async with connected(pool) as connection:
+        tables = b"events, ticket_states, ticket_names, commands, source_lists, reconciliations, missing_tickets"
+        await connection.execute(b"TRUNCATE " + tables)
+
+
+@pytest.fixture
+def dispatcher(postgres_store: PostgresStore) -> Dispatcher:
+    return Dispatcher(store=postgres_store, rules=RULES_OF_TESTS)
+
+
+@pytest.fixture
+def reconciler(pool: Pool, postgres_store: PostgresStore) -> Reconciler:
+    return Reconciler(pool=pool, store=postgres_store)
+
+
+def opening(number: str, minute: float, key: str = "") -> OpenTicket:
+    at = BEGIN + timedelta(minutes=minute)
+    incident = IncidentKey(kind=KeyKind.ORDER, value=key or f"O-{number}")
+    return OpenTicket(
+        incident_key=incident, title="漏水", type="hardware_fault", region="华东", source_no=number, opened_at=at
+    )
+
+
+def listed(number: str, minute: float, **fields: str) -> ListedTicket:
+    command = opening(number, minute)
+    return ListedTicket(number=number, at=BEGIN + timedelta(minutes=minute), fields=fields, opening=command)
+
+
+async def pages(*each: Sequence[ListedTicket], fails: bool = False) -> AsyncIterator[Sequence[ListedTicket]]:
+    for page in each:
+        yield page
+    if fails:
+        raise ListUnavailable(Text("第 2 页没有取到 13800000009", "page 2 did not come"))
+
+
+async def arrive(dispatcher: Dispatcher, command: Command, number: str, at: datetime, **how: str) -> Accepted:
+    """Let a webhook of the CRM arrive."""
+    id_ = CommandId(uuid4())
+    request = Request(
+        command_id=id_, command=command, source="crm", source_no=number, actor="crm", at=at, received_at=NOW,
+        trace_id=TraceId(id_.hex), fingerprint=how.get("fingerprint", "f"),
+    )  # fmt: skip
+    [outcome] = await dispatcher.dispatch([request])
+    assert isinstance(outcome, Accepted), outcome
+    return outcome
+
+
+async def opened(dispatcher: Dispatcher, number: str, minute: float, key: str = "") -> Accepted:
+    command = opening(number, minute, key)
+    return await arrive(dispatcher, command, number, command.opened_at or NOW)
+
+
+def names(report: ReconcileReport) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    found = report.found
+    return (
+        [one.number for one in found.missing_here],
+        [one.number for one in found.missing_there],
+        [(one.difference.number, one.difference.field) for one in report.different],
+    )
+
+
+async def unsettled(pool: Pool) -> list[str]:
+    async with connected(pool) as connection:
+        rows = await connection.execute(
+            b"SELECT source_no FROM missing_tickets WHERE settled_at IS NULL ORDER BY source_no"
+        )
+        return [number for (number,) in await rows.fetchall()]
+
+
+async def fired(pool: Pool, rule: RuleName, later: timedelta = timedelta(0)) -> Sequence[Alert]:
+    async with connected(pool) as connection:
+        return RULES[rule].evaluate(await RULES[rule].read(connection), NOW + later)
+
+
+async def test_reconciler_names_just_what_is_missing_and_a_joined_report_is_not(
+    reconciler: Reconciler, dispatcher: Dispatcher
+) -> None:
+    await opened(dispatcher, "1", 50)
+    joined = await opened(dispatcher, "2", 58, key="O-1")
+    assert joined.answer is CommandResult.JOINED
+    await opened(dispatcher, "3", 90)
+    list_ = [listed("1", 57), listed("2", 61), listed("4", 65)]  # its clock is 7 minutes ahead
+    report = await reconciler.hold("crm", pages(list_[:2], list_[1:]), WINDOW)
+    assert names(report) == (["4"], ["3"], [])
+    assert (report.found.listed, report.found.known) == (3, 3)
+
+
+async def test_reconciler_says_since_which_event_a_ticket_differs(
+    reconciler: Reconciler, dispatcher: Dispatcher
+) -> None:
+    await opened(dispatcher, "1", 50)
+    await arrive(dispatcher, Assign(assignee=ZHOU), "1", BEGIN + timedelta(minutes=60))
+    list_ = [listed("1", 50, state="pending", region="华东", type="hardware_fault")]
+    assert names(await reconciler.hold("crm", pages(list_), WINDOW))[2] == [], "the source may not have heard of it yet"
+    later = replace(reconciler, now=lambda: datetime.now(UTC) + timedelta(minutes=6))
+    [one] = (await later.hold("crm", pages(list_), WINDOW)).different
+    assert (one.difference.field, one.difference.listed, one.difference.known) == ("state", "pending", "assigned")
+    assert one.since
+    assert (one.since.version, type(one.since.event).__name__) == (2, "TicketAssigned")
+
+
+async def test_reconciler_opens_what_is_missing_at_its_own_time_once_and_a_late_webhook_joins(
+    reconciler: Reconciler, dispatcher: Dispatcher, pool: Pool, postgres_store: PostgresStore
+) -> None:
+    list_ = [listed("1", 10), listed("2", 20), replace(listed("3", 30), opening=None)]
+    missing = (await reconciler.hold("crm", pages(list_), WINDOW)).found.missing_here
+    assert await unsettled(pool) == ["1", "2", "3"]
+    first = await open_missing(dispatcher, pool, "crm", missing)
+    again = await open_missing(dispatcher, pool, "crm", missing)
+    assert ([*first.opened], [*first.refused], again.opened) == (["1", "2"], ["3"], first.opened)
+    assert await unsettled(pool) == ["3"]
+    event = (await postgres_store.events(TicketId(first.opened["1"])))[0]
+    assert (event.actor, event.source, event.occurred_at) == ("reconcile:crm", "crm", BEGIN + timedelta(minutes=10))
+    late = await opened(dispatcher, "2", 20)
+    assert (late.answer, late.ticket_id) == (CommandResult.JOINED, first.opened["2"])
+    report = await reconciler.hold("crm", pages(list_), WINDOW)
+    assert names(report) == (["3"], [], [])
+
+
+async def test_reconciler_judges_nothing_by_a_list_that_breaks_off(
+    reconciler: Reconciler, dispatcher: Dispatcher, pool: Pool
+) -> None:
+    await opened(dispatcher, "1", 60)
+    with pytest.raises(ListUnavailable):
+        await reconciler.hold("crm", pages([listed("2", 60)], fails=True), WINDOW)
+    assert await unsettled(pool) == []
+    async with connected(pool) as connection:
+        rows = await connection.execute(b"SELECT missing_here, missing_there, failure FROM reconciliations")
+        [(here, there, failure)] = await rows.fetchall()
+    assert (here, there) == (0, 0)
+    assert "page 2 did not come" in failure
+    assert "13800000009" not in failure
+
+
+class ListOf(CrmAdapter):
+    """A source that can be asked; `tickets` None: its list fails."""
+
+    def __init__(self, tickets: Sequence[ListedTicket] | None) -> None:
+        super().__init__(())
+        self.tickets = tickets
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+        self.asked.append((since, until))
+        return pages(self.tickets or (), fails=self.tickets is None)
+
+
+async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(
+    reconciler: Reconciler, dispatcher: Dispatcher, pool: Pool
+) -> None:
+    source = ListOf([listed("CRM-13800000009", 60), listed("2", 61)])
+    sources: dict[str, Source] = {"crm": source}
+    watch = ReconcileWatch(reconciler=reconciler, sources=sources, every=timedelta(hours=1))
+    await watch.look()
+    await watch.look()
+    assert len(source.asked) == 1, "it is not due yet"
+    [alert] = await fired(pool, RuleName.TICKET_MISSING)
+    assert (alert.about, alert.facts) == ("crm", {"tickets": 2})
+    assert "13800000009" not in f"{alert.zh} {alert.en} {alert.mend}"
+    await opened(dispatcher, "CRM-13800000009", 60)
+    await watch.look()
+    [alert] = await fired(pool, RuleName.TICKET_MISSING)
+    assert alert.facts == {"tickets": 1}
+    [row] = await in_transaction(pool, missing_named, " 2 ")
+    assert (row.source, row.source_at, row.settled) == ("crm", BEGIN + timedelta(minutes=61), None)
+    source.tickets = []
+    await replace(watch, every=timedelta(0)).look()
+    assert source.asked[1][0] < source.asked[0][1], "the windows overlap"
+    assert await fired(pool, RuleName.TICKET_MISSING), "it is older than what was asked for"
+    await reconciler.hold("crm", pages([]), WINDOW, by_file=True)
+    assert await fired(pool, RuleName.TICKET_MISSING) == []
+    [row] = await in_transaction(pool, missing_named, "2")
+    assert row.settled == "unlisted"
+
+
+async def test_not_reconciled_for_a_day_but_only_of_sources_that_have_a_list(
+    reconciler: Reconciler, pool: Pool
+) -> None:
+    source = ListOf(None)
+    watch = ReconcileWatch(reconciler=reconciler, sources={"crm": source}, every=timedelta(0))
+    await watch.look()
+    day = timedelta(hours=25)
+    assert await fired(pool, RuleName.NOT_RECONCILED) == []
+    [alert] = await fired(pool, RuleName.NOT_RECONCILED, later=day)
+    assert (alert.about, "page 2 did not come" in alert.en) == ("crm", True)
+    source.tickets = []
+    async with connected(pool) as connection:
+        await connection.execute(b"UPDATE source_lists SET declared_at = declared_at - interval '2 days'")
+    assert await fired(pool, RuleName.NOT_RECONCILED)
+    await watch.look()
+    assert await fired(pool, RuleName.NOT_RECONCILED) == []
+    async with connected(pool) as connection:
+        await connection.execute(b"UPDATE source_lists SET seen_at = seen_at - interval '1 hour'")
+    assert await fired(pool, RuleName.NOT_RECONCILED, later=day) == [], "no worker's file names it any more"
