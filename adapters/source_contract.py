@@ -14,6 +14,8 @@ Duties of an adapter
 7. It keeps times aware and in UTC; a time without a zone takes the zone that its configuration names.
 8. It speaks for its own people alone: the bus's names (`bus/intake/reserved_names.py`) are refused.
 9. It acknowledges late: the caller answers the sender only when the commands are committed or safely spooled.
+10. If it can be asked for its tickets, it is a `ListingSource` (`bus/reconcile/source_list.py`): its whole list comes,
+    or ListUnavailable is raised. Its tests are `SourceListContract`.
 """
 
 from uuid import UUID, uuid5

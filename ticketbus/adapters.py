@@ -18,12 +18,14 @@ from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted, nearest, state_named
+from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.intake.command_bodies import build as build_command
 from bus.intake.command_bodies import read_time
 from bus.intake.command_ids import fingerprint
 from bus.intake.reserved_names import refuse_reserved
 from bus.intake.source_adapter import Ignored, Source
+from bus.reconcile.source_list import ListedTicket, ListingSource, ListUnavailable
 from bus.wire.json_body import read_object
 from schemas.messages import RequestReceived
 
@@ -39,6 +41,9 @@ __all__ = [
     "HttpResponse",
     "HttpUrl",
     "Ignored",
+    "ListUnavailable",
+    "ListedTicket",
+    "ListingSource",
     "MalformedInput",
     "NoResponse",
     "Options",
@@ -52,6 +57,7 @@ __all__ = [
     "Target",
     "TargetAdapter",
     "TargetServices",
+    "Text",
     "Ticket",
     "VariableName",
     "build_command",

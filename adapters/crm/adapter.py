@@ -1,6 +1,6 @@
 """The CRM as a source: the contract's two calls, bound to its name and its secrets."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
 from adapters.crm import signature
-from adapters.crm.listing import CrmList, CrmListOptions
+from adapters.crm.listing import PAUSE_S, CrmList, CrmListOptions
 from adapters.crm.translate import translate
 from adapters.crm.type_names import meant_type
 from adapters.outbound_http import DIRECT, Egress
@@ -60,12 +60,13 @@ class ListingCrmAdapter(CrmAdapter):
         ignore_types: Collection[str] = (),
         list_url: str,
         egress: Egress = DIRECT,
+        pause_s: float = PAUSE_S,
     ) -> None:
-        """Bind the address of its list, and how calls get there."""
+        """Bind the address of its list, how calls get there, and the pause before a page is asked for again."""
         super().__init__(secrets, name, where=where, ignore_types=ignore_types)
-        self._list = CrmList(list_url, self._secrets, egress=egress)
+        self._list = CrmList(list_url, self._secrets, egress=egress, pause_s=pause_s)
 
-    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+    def listed(self, since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
         """Give its list page by page. Raises ListUnavailable."""
         return self._list.pages(since, until)
 

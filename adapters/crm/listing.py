@@ -1,6 +1,6 @@
 """The CRM's own list of its tickets, page by page: a signed POST that reads, tried again when a page fails."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -31,7 +31,7 @@ PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 PAGES_MAX: Final = 100_000
 PAGE_S_MAX: Final = 30.0
 ATTEMPTS: Final = 5  # of a page
-PAUSE_S: Final = 1.0  # before the second attempt; about twice as long each time
+PAUSE_S: Final = 0.5  # before the second attempt; about twice as long each time
 WAIT_S_MAX: Final = 60.0  # that a CRM may ask for
 _ROOT: Final = "$"
 
@@ -65,7 +65,7 @@ class CrmList:
         """Bind address and keys, all of which sign. Opens nothing."""
         self._url, self._keys, self._egress, self._now, self._pause_s = url, tuple(keys), egress, now, pause_s
 
-    async def pages(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+    async def pages(self, since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
         """Give all pages. Raises ListUnavailable."""
         http = OutboundHttp(
             headers={"accept": "application/json", "content-type": "application/json"},
@@ -92,7 +92,7 @@ class CrmList:
         raise ListUnavailable(Text(zh, en))
 
     async def _page(self, http: OutboundHttp, asked: Mapping[str, Any], page_number: int) -> dict[str, Any]:
-        growing = wait_exponential_jitter(initial=self._pause_s, max=WAIT_S_MAX, jitter=self._pause_s)
+        growing = wait_exponential_jitter(multiplier=self._pause_s, max=WAIT_S_MAX, jitter=self._pause_s)
 
         def wait_s(state: RetryCallState) -> float:
             failed = state.outcome.exception() if state.outcome else None

@@ -18,6 +18,7 @@ from adapters.simulators.callback_faults import STATUS, TAKEN_FIRST, CallbackFau
 from adapters.simulators.closing import close_server
 from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.switches import SEND_PATH, SWITCH_PATH, Switches, switch_name
+from adapters.simulators.ticket_list import LIST_PATH, TicketList
 from adapters.simulators.webhook_sender import WebhookSender
 from bus.domain.errors import MalformedInput
 
@@ -96,7 +97,7 @@ class CallbackReceiver:
 
         The ledger forgets all but the `most` newest, and with an effect that it was there.
         `seen` is told each call's delivery id and body, and the fault that it meets; `switches` answer at SWITCH_PATH,
-        and `sender` at SEND_PATH.
+        `sender` at SEND_PATH, and `tickets` at LIST_PATH.
         """
         self._tls = tls
         self.ledger = Ledger(most=most)
@@ -109,12 +110,18 @@ class CallbackReceiver:
         self.seen: Callable[[str, bytes, str], None] | None = None
         self.switches: Switches | None = None
         self.sender: WebhookSender | None = None
+        self.tickets: TicketList | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Give the address that callbacks go to."""
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/callbacks"
+
+    @property
+    def list_url(self) -> str:
+        """Give the address of its list of tickets."""
+        return self.url.removesuffix("/callbacks") + LIST_PATH
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -182,6 +189,9 @@ class CallbackReceiver:
         if self.sender and path == SEND_PATH:
             writer.write(_answer(*await self.sender.answer(verb, body)))
             return True
+        if self.tickets and path == LIST_PATH:
+            writer.write(_answer(*self.tickets.answer(headers, body)))
+            return headers.get("connection", "").lower() != "close"
         fault = self._next_fault()
         delivery_id = headers.get(signature.ID, "")
         if self.seen:

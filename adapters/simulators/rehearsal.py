@@ -9,7 +9,8 @@ from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
-from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_names
+from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_name, switch_names
+from adapters.simulators.ticket_list import ListFault
 from bus.domain.text import Text
 
 
@@ -30,20 +31,34 @@ def kingdee_switches(erp: KingdeeSimulator) -> Switches:
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:
-    """Give the switches of a CRM that takes callbacks; its state tells what it has taken."""
+    """Give the switches of a CRM that takes callbacks; its state tells what it has taken, and how many tickets it has.
+
+    Faults of its list have switches of their own, beside the one that is on for callbacks.
+    """
+    of_list = switch_names(ListFault) if receiver.tickets else {}
 
     def state() -> Mapping[str, Any]:
         ledger = receiver.ledger
         taken = [{"id": one.delivery_id, **_head(one.body)} for one in ledger.effects[-20:]]
         counts = {"calls": ledger.arrived, "taken": ledger.taken, "unproven": ledger.unproven}
-        return {"on": receiver.switched_on, **counts, "last": taken}
+        tickets = receiver.tickets
+        on = [*receiver.switched_on, *(switch_name(one) for one in (tickets.faults if tickets else ()))]
+        return {"on": on, **counts, "tickets": len(tickets.tickets) if tickets else 0, "last": taken}
 
     def turn(turn: Turn) -> None:
         if turn.only:
             raise NoSuchSwitch(str(Text("CRM 只有一个服务,不用 only", "a CRM has one service: leave out which")))
+        if receiver.tickets and turn.fault in of_list:
+            receiver.tickets.misbehave(ListFault[turn.fault.replace("-", "_").upper()], turn.times)
+            return
         receiver.misbehave(CallbackFault[turn.fault.replace("-", "_").upper()], turn.times)
 
-    return Switches(faults=switch_names(CallbackFault), turn=turn, heal=receiver.behave, state=state)
+    def heal() -> None:
+        receiver.behave()
+        if receiver.tickets:
+            receiver.tickets.behave()
+
+    return Switches(faults={**switch_names(CallbackFault), **of_list}, turn=turn, heal=heal, state=state)
 
 
 def kingdee_line(service: str, body: bytes, fault: str) -> str:

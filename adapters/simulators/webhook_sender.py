@@ -1,4 +1,7 @@
-"""A CRM's other half: webhooks that it signs and sends to a gateway when it is asked to, and what was answered."""
+"""A CRM's other half: webhooks that it signs and sends to a gateway when it is asked to, and what was answered.
+
+A ticket that one creates stands in the CRM's own list, whatever became of the webhook.
+"""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -10,12 +13,14 @@ import orjson
 
 from adapters.crm import signature
 from adapters.simulators.patient_client import client
+from adapters.simulators.ticket_list import TicketList
 from bus.domain.text import Text
 
 TIMES_MAX: Final = 100
 FAULTS: Final[Mapping[str, str]] = {
     "wrong-signature": "signed with another secret",
     "stale": "signed an hour ago",
+    "lost": "lost on the way, as behind a proxy that answers 500; the CRM does not try again",
 }
 _FORM: Final = '{"type": "ticket.created", "data": {…}, "id": "msg_1", "times": 2, "fault": "wrong-signature"}'
 
@@ -39,6 +44,7 @@ class WebhookSender:
         self._now = now
         self._http = client(url, {"content-type": "application/json"})
         self.seen: Callable[[str, str], None] | None = None
+        self.tickets: TicketList | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,10 +75,14 @@ class WebhookSender:
         known = isinstance(times, int) and 1 <= times <= TIMES_MAX and (not fault or fault in FAULTS)
         if not (known and own_id.isascii() and own_id.isprintable()):
             return None
-        at = request.get("timestamp") or self._now().isoformat()
+        at = str(request.get("timestamp") or self._now().isoformat())
+        if self.tickets and kind == "ticket.created":
+            self.tickets.keep(data, at)
         return _Asked(own_id, orjson.dumps({"type": kind, "timestamp": at, "data": data}), times, fault)
 
     async def _send(self, asked: _Asked) -> Mapping[str, Any]:
+        if asked.fault == "lost":
+            return self._seen(asked, {"status": 500, "answer": None})
         key = signature.Secret(b"of somebody else's making") if asked.fault == "wrong-signature" else self._key
         at = self._now() - (timedelta(hours=1) if asked.fault == "stale" else timedelta(0))
         headers = signature.sign(key, asked.delivery_id, at, asked.body)

@@ -1,7 +1,7 @@
 """`ticketbus reconcile`: a source's own list against what the bus has of it."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,7 +111,7 @@ async def _reconciled(
     return report, await open_missing(dispatcher, core.pool, wanted.source, report.found.missing_here)
 
 
-async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncIterator[Sequence[ListedTicket]]":
+async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncGenerator[Sequence[ListedTicket], None]":
     """Give the list: the file's, or the source's own. Raises typer.BadParameter for a source without one."""
     from bus.domain.naming import did_you_mean, nearest
     from bus.postgres.pool import in_transaction
@@ -139,7 +139,7 @@ async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncI
     return asked.listed(window.since, window.until)
 
 
-async def _one_page(tickets: "Sequence[ListedTicket]") -> "AsyncIterator[Sequence[ListedTicket]]":
+async def _one_page(tickets: "Sequence[ListedTicket]") -> "AsyncGenerator[Sequence[ListedTicket], None]":
     yield tickets
 
 

@@ -9,6 +9,7 @@ from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.chat_robot import ChatRobotSimulator, RobotFault
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.switches import SEND_PATH, SWITCH_PATH, NoSuchSwitch, Switches, switch_names, turn_of
+from adapters.simulators.ticket_list import LIST_PATH, ListFault
 from bus.cli.echo import echo
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ WECOM_URL, DINGTALK_URL, DINGTALK_SECRET = "WECOM_ROBOT_SRE", "DINGTALK_ROBOT_SR
 GATEWAY, GATEWAY_SECRET = "TICKETBUS_URL", "TICKETBUS_WEBHOOK_SECRET_CRM"  # variables that `ticketbus env` gives
 
 
-def _listed(faults: "type[StrEnum]") -> str:
-    lines = "\n".join(f"{name:<22} {says}" for name, says in switch_names(faults).items())
+def _listed(*faults: "type[StrEnum]") -> str:
+    lines = "\n".join(f"{name:<22} {says}" for each in faults for name, says in switch_names(each).items())
     return f"\b\nSwitches:\n{lines}"
 
 
@@ -67,7 +68,7 @@ def kingdee(
     _serve(erp.serving(), shown, lambda: {ERP_SECRET: account.app_secret}, lambda: erp.url)
 
 
-@commands.command(epilog=_listed(CallbackFault))
+@commands.command(epilog=_listed(CallbackFault, ListFault))
 def crm(
     port: Port = 8702,
     switch: Switch = None,
@@ -75,12 +76,14 @@ def crm(
         str,
         typer.Option("--gateway", envvar=GATEWAY, help="Where its webhooks go, when POST /_send asks for one."),
     ] = "",
+    source: Annotated[str, typer.Option("--source", help="Its name at the gateway.")] = "crm",
 ) -> None:
     """Stand in for a CRM that takes signed callbacks until Ctrl-C, with the faults that are switched on.
 
     It listens on 127.0.0.1 alone and proves what comes by the secret in CRM_CALLBACK_SECRET, or makes one and prints
     it. One switch at a time is on; flip it while it runs with POST /_switch. With a gateway, and its secret for the
-    CRM in TICKETBUS_WEBHOOK_SECRET_CRM, POST /_send has it send a signed webhook, and answers what came back.
+    CRM in TICKETBUS_WEBHOOK_SECRET_CRM, POST /_send has it send a signed webhook, and answers what came back; it then
+    gives a list of the tickets that it created so, also of those whose webhook was lost.
 
     Example: ticketbus simulate crm --switch error-after-effect=2
     """
@@ -91,24 +94,26 @@ def crm(
     from adapters.simulators.callback_receiver import CallbackReceiver
     from adapters.simulators.oldest import CALLS_MAX
     from adapters.simulators.rehearsal import callback_line, callback_switches
+    from adapters.simulators.ticket_list import TicketList
     from adapters.simulators.webhook_sender import WebhookSender
 
     secret = os.environ.get(CRM_SECRET) or "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     receiver = CallbackReceiver(secret, port=port, most=CALLS_MAX)
     receiver.seen = lambda delivery_id, body, fault: _log_call(callback_line(delivery_id, body, fault))
-    receiver.switches = _turned(callback_switches(receiver), switch)
 
     def shown() -> "Mapping[str, Any]":
         options = {"url": receiver.url, "secrets": [CRM_SECRET]}
         return {"crm": {"adapter": "crm-callback", "events": "all", "options": options}}
 
     webhook_secret = os.environ.get(GATEWAY_SECRET)
-    sender = WebhookSender(gateway, webhook_secret) if gateway and webhook_secret else None
+    sender = WebhookSender(gateway, webhook_secret, source=source) if gateway and webhook_secret else None
     if gateway and not sender:
         echo(f"未设置 {GATEWAY_SECRET},不能发送 webhook / cannot send webhooks: it is not set", err=True)
     if sender:
         sender.seen = lambda delivery_id, answer: _log_call(f"webhook {delivery_id} → {answer}")
         receiver.sender = sender
+        receiver.tickets = sender.tickets = TicketList(webhook_secret or "", most=CALLS_MAX)
+    receiver.switches = _turned(callback_switches(receiver), switch)
     made = {} if os.environ.get(CRM_SECRET) else {CRM_SECRET: secret}
     _serve(receiver, shown, lambda: made, lambda: receiver.url.removesuffix("/callbacks"), sender)
 
@@ -231,6 +236,7 @@ def _introduce(address: str, where: str, entry: str, variables: "Mapping[str, st
         note = '{"type": "ticket.note", "data": {"source_no": "CRM-1", "text": "x"}}'
         echo("发送 webhooks:")
         echo(f"  curl -d '{note}' {address}{SEND_PATH}")
+        echo(f"工单清单 its list of tickets, for options.list.url of a source: {address}{LIST_PATH}")
     echo("调用 calls:")
 
 

@@ -1,6 +1,7 @@
 """Reconciles a source: reads its whole list, compares it with PostgreSQL, and writes down what that came to."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -20,7 +21,7 @@ from bus.reconcile.store import note_comparison, note_failure
 
 LISTED_MAX: Final = 1_000_000  # a ticket takes about a kilobyte of memory
 DATED_MAX: Final = 200  # differences of which the event is looked for: each reads a ticket's history
-Pages = AsyncIterator[Sequence[ListedTicket]]
+Pages = AsyncGenerator[Sequence[ListedTicket], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +97,11 @@ class Reconciler:
 
 async def _read(pages: Pages, progress: Callable[[int], None]) -> dict[str, ListedTicket]:
     listed = dict[str, ListedTicket]()
-    async for page in pages:
-        listed |= {one.number: one for one in page}
-        progress(len(listed))
-        if len(listed) > LISTED_MAX:
-            zh, en = f"清单超过 {LISTED_MAX:,} 张工单", f"the list has more than {LISTED_MAX:,} tickets"
-            raise ListUnavailable(Text(f"{zh},请缩小 --since 与 --until", f"{en}: narrow --since and --until"))
+    async with aclosing(pages):
+        async for page in pages:
+            listed |= {one.number: one for one in page}
+            progress(len(listed))
+            if len(listed) > LISTED_MAX:
+                zh, en = f"清单超过 {LISTED_MAX:,} 张工单", f"the list has more than {LISTED_MAX:,} tickets"
+                raise ListUnavailable(Text(f"{zh},请缩小 --since 与 --until", f"{en}: narrow --since and --until"))
     return listed

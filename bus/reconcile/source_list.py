@@ -1,6 +1,6 @@
 """A source's own list of its tickets: one ticket of it, the port that adapters implement, and what goes wrong."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -34,15 +34,16 @@ class ListUnavailable(Transient):
     """The source's list was not read to its end, or not in a form that can be judged: nothing is known by it."""
 
     def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
+        none = Text(f"清单不完整,未作判断:{text.zh}", f"the list is not whole, nothing was judged: {text.en}")
+        super().__init__(str(none))
+        self.text = none
 
 
 @runtime_checkable
 class ListingSource(Source, Protocol):
     """A source that can be asked what it has: the optional half of a source adapter."""
 
-    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+    def listed(self, since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
         """Give, page by page, every ticket that was opened at the source from `since` on and before `until`.
 
         Pages may overlap and come in any order; of a ticket that comes twice the later one counts. Either the whole

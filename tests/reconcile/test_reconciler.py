@@ -1,6 +1,6 @@
 """A list against tickets in PostgreSQL: what is missing is named, opened, settled; a broken list judges nothing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -71,7 +71,7 @@ def listed(number: str, minute: float, **fields: str) -> ListedTicket:
     return ListedTicket(number=number, at=BEGIN + timedelta(minutes=minute), fields=fields, opening=command)
 
 
-async def pages(*each: Sequence[ListedTicket], fails: bool = False) -> AsyncIterator[Sequence[ListedTicket]]:
+async def pages(*each: Sequence[ListedTicket], fails: bool = False) -> AsyncGenerator[Sequence[ListedTicket], None]:
     for page in each:
         yield page
     if fails:
@@ -185,7 +185,7 @@ class ListOf(CrmAdapter):
         self.tickets = tickets
         self.asked: list[tuple[datetime, datetime]] = []
 
-    def listed(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[ListedTicket]]:
+    def listed(self, since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
         self.asked.append((since, until))
         return pages(self.tickets or (), fails=self.tickets is None)
 

@@ -1,0 +1,137 @@
+"""A CRM's list is read page by page over HTTP, with what such lists do: overlap, other clocks, pages that fail."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.contract_suites.source_list import SourceListContract
+from adapters.crm import signature
+from adapters.crm.adapter import ListingCrmAdapter
+from adapters.crm.listed_ticket import listed_ticket
+from adapters.crm.listing import ATTEMPTS, CrmList
+from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.ticket_list import AHEAD, ListFault, TicketList
+from bus.domain.errors import MalformedInput
+from bus.reconcile.source_list import ListedTicket, ListUnavailable
+
+SECRET = "whsec_" + "QUJD" * 12
+NOW = datetime.now(UTC).replace(microsecond=0)
+SINCE = NOW - timedelta(hours=2)
+
+
+def created(number: int, **more: Any) -> dict[str, Any]:
+    at = SINCE + timedelta(minutes=number)
+    key = {"kind": "order", "value": f"O-{number}"}
+    return {
+        "source_no": f"C-{number}", "opened_at": at.isoformat(), "incident_key": key, "title": "漏水",
+        "type": "hardware_fault", **more,
+    }  # fmt: skip
+
+
+class CrmSystem:
+    """A CRM whose list has ten tickets on a page."""
+
+    def __init__(self, receiver: CallbackReceiver, tickets: TicketList) -> None:
+        self.tickets = tickets
+        self.source = ListingCrmAdapter([SECRET], "crm", where="tests", list_url=receiver.list_url, pause_s=0.01)
+
+    def create(self, number: str, at: datetime) -> None:
+        self.tickets.keep({**created(1), "source_no": number, "opened_at": at.isoformat()}, "")
+
+    def fail(self, times: int | None) -> None:
+        self.tickets.misbehave(ListFault.LIST_PAGE_FAILS, times)
+
+
+class TestCrmListKeepsTheContract(SourceListContract):
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[CrmSystem]:
+        async with CallbackReceiver(SECRET) as receiver:
+            receiver.tickets = TicketList(SECRET, page=10)
+            yield CrmSystem(receiver, receiver.tickets)
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[CallbackReceiver]:
+    """Run a CRM with 11 tickets, four on a page of its list."""
+    async with CallbackReceiver(SECRET) as receiver:
+        receiver.tickets = TicketList(SECRET, page=4)
+        for number in range(11):
+            receiver.tickets.keep(created(number), "")
+        yield receiver
+
+
+def list_of(crm: CallbackReceiver, secret: str = SECRET) -> CrmList:
+    return CrmList(crm.list_url, [signature.secret(secret)], pause_s=0.01)
+
+
+async def read(asked: CrmList, until: datetime = NOW) -> list[list[ListedTicket]]:
+    return [list(page) async for page in asked.pages(SINCE, until)]
+
+
+async def test_crm_list_gives_every_ticket_with_what_opens_it(crm: CallbackReceiver) -> None:
+    pages = await read(list_of(crm))
+    assert [len(page) for page in pages] == [4, 4, 3]
+    tickets = [one for page in pages for one in page]
+    assert [one.number for one in tickets] == [f"C-{number}" for number in range(11)]
+    first = tickets[1]
+    assert first.at == SINCE + timedelta(minutes=1)
+    assert (first.fields, first.unopenable) == ({"type": "hardware_fault"}, None)
+    assert first.opening
+    assert (first.opening.source_no, first.opening.incident_key.value) == ("C-1", "O-1")
+    assert len(await read(list_of(crm), SINCE + timedelta(minutes=2))) == 1
+
+
+async def test_crm_list_with_overlap_and_another_clock_is_given_as_it_is(crm: CallbackReceiver) -> None:
+    assert crm.tickets
+    crm.tickets.misbehave(ListFault.LIST_OVERLAPS)
+    crm.tickets.misbehave(ListFault.LIST_CLOCK_AHEAD)
+    pages = await read(list_of(crm))
+    assert [len(page) for page in pages] == [4, 6, 5]
+    assert pages[0][0].at == SINCE + AHEAD
+
+
+async def test_crm_list_a_page_that_fails_is_asked_for_again_and_for_good_there_is_no_list(
+    crm: CallbackReceiver,
+) -> None:
+    assert crm.tickets
+    crm.tickets.misbehave(ListFault.LIST_PAGE_FAILS, ATTEMPTS - 1)
+    assert sum(map(len, await read(list_of(crm)))) == 11
+    crm.tickets.pages_asked = 0
+    crm.tickets.misbehave(ListFault.LIST_PAGE_FAILS)
+    with pytest.raises(ListUnavailable, match=r"page 1 of the list did not come: HTTP 500"):
+        await read(list_of(crm))
+    assert crm.tickets.pages_asked == ATTEMPTS
+
+
+async def test_crm_list_a_wrong_secret_is_not_tried_again(crm: CallbackReceiver) -> None:
+    assert crm.tickets
+    with pytest.raises(ListUnavailable, match="HTTP 401"):
+        await read(list_of(crm, "whsec_" + "QUJE" * 12))
+    assert crm.tickets.pages_asked == 1
+
+
+async def test_crm_list_with_a_ticket_that_has_no_number_or_time_is_none(crm: CallbackReceiver) -> None:
+    assert crm.tickets
+    crm.tickets.tickets["C-5"] = {**created(5), "source_no": ""}
+    with pytest.raises(ListUnavailable, match=r"page 2 of the list, \$\.tickets\[1\]\.source_no"):
+        await read(list_of(crm))
+
+
+def test_listed_ticket_states_by_their_synonyms_and_a_foreign_word_is_not_compared() -> None:
+    assert listed_ticket(created(1, status="已结案"), "$").fields["state"] == "closed"
+    assert listed_ticket(created(1, status="处理中", region="华东"), "$").fields == {
+        "state": "in_progress", "type": "hardware_fault", "region": "华东",
+    }  # fmt: skip
+    assert "state" not in listed_ticket(created(1, status="跟进中"), "$").fields
+
+
+def test_listed_ticket_without_a_report_cannot_be_opened_and_says_why() -> None:
+    listed = listed_ticket({"source_no": 7, "opened_at": "2026-11-28T08:00:00+08:00"}, "$.tickets[3]")
+    assert (listed.number, listed.opening) == ("7", None)
+    assert "$.tickets[3].incident_key" in str(listed.unopenable)
+    with pytest.raises(MalformedInput) as refused:
+        listed_ticket({"source_no": 7, "opened_at": "2026-11-28 08:00"}, "$.tickets[3]")
+    assert refused.value.field == "$.tickets[3].opened_at"
