@@ -1,5 +1,6 @@
 """A source's list of tickets in a file: JSON or CSV in the words of the CRM's list, or a CSV export by its map."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def read_list_file(path: Path, mapped: HistoryMap | None = None) -> ListFile:
         read = iter(lines)
         first = next(read, b"")
         whole = _chained(first, read)
-        if mapped is None and first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+        if mapped is None and first.removeprefix(BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
             return ListFile(tickets=list(_of_json(whole)))
         header, rows = read_rows(whole, mapped.csv if mapped else CsvForm())
         if mapped:
@@ -73,14 +74,14 @@ def _chained(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 def _of_json(lines: Iterable[bytes]) -> Iterator[ListedTicket]:
     """Read an array, an object with `tickets`, or an object a line."""
-    parts, size = [], 0
+    parts, size = list[bytes](), 0
     for line in lines:
         size += len(line)
         if size > JSON_BYTES_MAX:
             raise HistoryUnreadable(f"JSON 超过 / the JSON is longer than {JSON_BYTES_MAX:,} bytes")
-        parts.append(line)
+        parts.append(line if parts else line.removeprefix(BOM_UTF8))
     try:
-        content = orjson.loads(b"".join(parts).removeprefix(b"\xef\xbb\xbf"))
+        content = orjson.loads(b"".join(parts))
     except orjson.JSONDecodeError as error:
         content = _of_json_lines(parts, error)
     match content:
