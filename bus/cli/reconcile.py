@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bus.app import Core
-    from bus.reconcile.compare import ListWindow
     from bus.reconcile.open_missing import OpenedTickets
-    from bus.reconcile.reconciler import DatedDifference, ReconcileReport
+    from bus.reconcile.reconciler import Ask, DatedDifference, ReconcileReport
     from bus.reconcile.source_list import ListedTicket
 
 commands = typer.Typer()
@@ -102,16 +101,16 @@ async def _reconciled(
             f"没有可判断的时间段,最晚到 / there is no time to judge before {window.until:%Y-%m-%dT%H:%M:%SZ}",
             param_hint="--since",
         )
-    pages = await _pages(core, wanted, window)
+    ask = await _list_of(core, wanted)
     by_file = wanted.tickets is not None
-    report = await reconciler.hold(wanted.source, pages, window, by_file=by_file, progress=count)
+    report = await reconciler.hold(wanted.source, ask, window, by_file=by_file, progress=count)
     if not wanted.ingest:
         return report, OpenedTickets(opened={}, refused={})
     dispatcher = dataclasses.replace(core.dispatcher, admit=DiskFloor(pool=core.pool).admit)
     return report, await open_missing(dispatcher, core.pool, wanted.source, report.found.missing_here)
 
 
-async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncGenerator[Sequence[ListedTicket], None]":
+async def _list_of(core: "Core", wanted: _Wanted) -> "Ask":
     """Give the list: the file's, or the source's own. Raises typer.BadParameter for a source without one."""
     from bus.domain.naming import did_you_mean, nearest
     from bus.postgres.pool import in_transaction
@@ -128,7 +127,8 @@ async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncG
             param_hint="SOURCE",
         )
     if wanted.tickets is not None:
-        return _one_page(wanted.tickets)
+        tickets = wanted.tickets
+        return lambda _since, _until: _one_page(tickets)
     asked = configured.get(wanted.source)
     if not isinstance(asked, ListingSource):
         raise typer.BadParameter(
@@ -136,7 +136,7 @@ async def _pages(core: "Core", wanted: _Wanted, window: "ListWindow") -> "AsyncG
             f"{wanted.source!r} has no list to ask for: use --file, or set options.list in the sources file",
             param_hint="SOURCE",
         )
-    return asked.listed(window.since, window.until)
+    return asked.listed
 
 
 async def _one_page(tickets: "Sequence[ListedTicket]") -> "AsyncGenerator[Sequence[ListedTicket], None]":

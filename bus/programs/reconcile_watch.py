@@ -55,7 +55,7 @@ class ReconcileWatch:
         # What the source lost is not judged near the ends, and a window begins so far before the last one's end.
         window = ListWindow(since=before - 2 * BORDER if before else until - FIRST, until=until)
         try:
-            report = await self.reconciler.hold(name, source.listed(window.since, window.until), window)
+            report = await self.reconciler.hold(name, source.listed, window)
         except ListUnavailable as failed:
             log.warning("list_not_read", source=name, cause=str(failed))
             return

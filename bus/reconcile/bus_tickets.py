@@ -12,14 +12,17 @@ from bus.reconcile.source_list import COMPARED
 NUMBERS_AT_ONCE: Final = 5_000
 # A ticket's number begins with its day, by which the primary key finds the tickets of a time.
 _OPENED: LiteralString = """
-SELECT state->>'source_no', (state->>'opened_at')::timestamptz, ticket_id, state FROM (
+SELECT state->>'source_no', (state->>'opened_at')::timestamptz, ticket_id, true, state->>'state', state->>'type',
+    state->>'region'
+FROM (
     SELECT ticket_id, state FROM ticket_states
     WHERE ticket_id >= %(first)s AND ticket_id < %(behind)s AND state->>'source' = %(source)s) of_source
 WHERE state->>'source_no' <> '' AND (state->>'opened_at')::timestamptz >= %(since)s
     AND (state->>'opened_at')::timestamptz < %(until)s"""
 _NUMBERED: LiteralString = """
 SELECT n.value, (s.state->>'opened_at')::timestamptz, s.ticket_id,
-    CASE WHEN s.state->>'source' = %(source)s AND s.state->>'source_no' = n.value THEN s.state END
+    s.state->>'source' = %(source)s AND s.state->>'source_no' = n.value,
+    s.state->>'state', s.state->>'type', s.state->>'region'
 FROM ticket_names n JOIN ticket_states s USING (ticket_id)
 WHERE n.kind = 'source:' || %(source)s AND n.value = ANY(%(numbers)s)"""
 
@@ -47,7 +50,7 @@ def _by_number(rows: Sequence[tuple[Any, ...]]) -> dict[str, KnownTicket]:
             number=number,
             at=at,
             ticket_id=ticket_id,
-            fields={name: str(state[name]) for name in COMPARED} if state else {},
+            fields=dict(zip(COMPARED, fields, strict=True)) if is_own else {},
         )
-        for number, at, ticket_id, state in rows
+        for number, at, ticket_id, is_own, *fields in rows
     }

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bus.domain.events import Recorded
@@ -21,7 +21,9 @@ from bus.reconcile.store import note_comparison, note_failure
 
 LISTED_MAX: Final = 1_000_000  # a ticket takes about a kilobyte of memory
 DATED_MAX: Final = 200  # differences of which the event is looked for: each reads a ticket's history
+WIDER: Final = timedelta(days=1)
 Pages = AsyncGenerator[Sequence[ListedTicket], None]
+Ask = Callable[[datetime, datetime], Pages]  # gives the list from a time on and before another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Reconciler:
     async def hold(
         self,
         source: str,
-        pages: Pages,
+        ask: Ask,
         window: ListWindow,
         *,
         by_file: bool = False,
@@ -65,22 +67,28 @@ class Reconciler:
     ) -> ReconcileReport:
         """Compare a source's whole list with the bus, and note it. Idempotent.
 
+        What the source seems to have lost is looked for once more in its list of a day before and after: the bus may
+        have it by the time of a webhook that was sent late.
+
         A list that is not read to its end is judged in nothing, and noted as that. Raises ListUnavailable,
         StoreUnavailable.
         """
         try:
-            listed = await _read(pages, progress)
+            listed = await _read(ask(window.since, window.until), progress)
+            async with connected(self.pool) as connection:
+                known = await opened_within(connection, source, window)
+                others = [number for number in listed if number not in known]
+                known |= await with_numbers(connection, source, others)
+            found = compare(listed, known, window)
+            if found.missing_there:
+                found = await _looked_for(found, ask, progress)
         except ListUnavailable as failed:
             async with connected(self.pool) as connection:
                 await note_failure(connection, source, window, mask_text(str(failed)), by_file=by_file)
             raise
+        found, different = await self._settled_differences(found)
         async with connected(self.pool) as connection:
-            known = await opened_within(connection, source, window)
-            others = [number for number in listed if number not in known]
-            known |= await with_numbers(connection, source, others)
-        found, different = await self._settled_differences(compare(listed, known, window))
-        async with connected(self.pool) as connection:
-            await note_comparison(connection, source, window, found, numbers=[*listed], by_file=by_file)
+            await note_comparison(connection, source, window, found, numbers=listed.keys(), by_file=by_file)
         return ReconcileReport(source=source, window=window, found=found, different=different)
 
     async def _settled_differences(self, found: ListComparison) -> tuple[ListComparison, Sequence[DatedDifference]]:
@@ -93,6 +101,13 @@ class Reconciler:
                 kept.append(DatedDifference(difference=one, since=since))
         kept += [DatedDifference(difference=one, since=None) for one in found.different[DATED_MAX:]]
         return replace(found, different=[one.difference for one in kept]), kept
+
+
+async def _looked_for(found: ListComparison, ask: Ask, progress: Callable[[int], None]) -> ListComparison:
+    """Leave out of what the source lost what it lists within a day of the time that the bus has."""
+    times = [one.at for one in found.missing_there]
+    listed = await _read(ask(min(times) - WIDER, max(times) + WIDER), progress)
+    return replace(found, missing_there=[one for one in found.missing_there if one.number not in listed])
 
 
 async def _read(pages: Pages, progress: Callable[[int], None]) -> dict[str, ListedTicket]:

@@ -1,6 +1,6 @@
 """What reconciliations came to, in PostgreSQL: the runs, the sources that have a list, and the tickets missing here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -41,9 +41,9 @@ WHERE m.settled_at IS NULL AND n.value = m.source_no AND n.kind = 'source:' || m
 _SETTLE: Final = b"""
 UPDATE missing_tickets SET settled_at = clock_timestamp(), settled = %s
 WHERE source = %s AND source_no = ANY(%s) AND settled_at IS NULL"""
-_UNLISTED: Final = b"""
-UPDATE missing_tickets SET settled_at = clock_timestamp(), settled = 'unlisted'
-WHERE source = %s AND source_at >= %s AND source_at < %s AND settled_at IS NULL AND source_no <> ALL(%s)"""
+_UNSETTLED: Final = b"""
+SELECT source_no FROM missing_tickets
+WHERE source = %s AND source_at >= %s AND source_at < %s AND settled_at IS NULL"""
 _SOURCES: Final = b"""
 SELECT CASE WHEN source = '' THEN name ELSE source END FROM clients WHERE role = 'source'
 UNION SELECT source FROM source_minutes"""
@@ -81,7 +81,7 @@ async def note_comparison(
     window: ListWindow,
     found: ListComparison,
     *,
-    numbers: Sequence[str],
+    numbers: Collection[str],
     by_file: bool,
 ) -> None:
     """Write what a list came to. `numbers`: all that it has; a missing ticket that is not among them is settled."""
@@ -93,7 +93,9 @@ async def note_comparison(
     ((number,),) = await cursor.fetchall()
     rows = columns([(one.number, one.at) for one in found.missing_here], 2)
     await connection.execute(_MISSING, (source, number, *rows))
-    await connection.execute(_UNLISTED, (source, window.since, window.until, list(numbers)))
+    unsettled = await connection.execute(_UNSETTLED, (source, window.since, window.until))
+    unlisted = [one for (one,) in await unsettled.fetchall() if one not in numbers]
+    await connection.execute(_SETTLE, ("unlisted", source, unlisted))
     if not by_file:
         await connection.execute(_LIST_READ, (window.until, source))
 

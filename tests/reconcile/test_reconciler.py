@@ -25,7 +25,7 @@ from bus.postgres.store import PostgresStore
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.reconcile.compare import ListWindow
 from bus.reconcile.open_missing import open_missing
-from bus.reconcile.reconciler import Reconciler, ReconcileReport
+from bus.reconcile.reconciler import Ask, Reconciler, ReconcileReport
 from bus.reconcile.source_list import ListedTicket, ListUnavailable
 from bus.reconcile.store import missing_named
 
@@ -71,11 +71,16 @@ def listed(number: str, minute: float, **fields: str) -> ListedTicket:
     return ListedTicket(number=number, at=BEGIN + timedelta(minutes=minute), fields=fields, opening=command)
 
 
-async def pages(*each: Sequence[ListedTicket], fails: bool = False) -> AsyncGenerator[Sequence[ListedTicket], None]:
-    for page in each:
-        yield page
-    if fails:
-        raise ListUnavailable(Text("第 2 页没有取到 13800000009", "page 2 did not come"))
+def pages(*each: Sequence[ListedTicket], fails: bool = False) -> Ask:
+    """Give a list that has, of each page, the tickets of the time asked for."""
+
+    async def listed(since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
+        for page in each:
+            yield [one for one in page if since <= one.at < until]
+        if fails:
+            raise ListUnavailable(Text("第 2 页没有取到 13800000009", "page 2 did not come"))
+
+    return listed
 
 
 async def arrive(dispatcher: Dispatcher, command: Command, number: str, at: datetime, **how: str) -> Accepted:
@@ -124,10 +129,12 @@ async def test_reconciler_names_just_what_is_missing_and_a_joined_report_is_not(
     joined = await opened(dispatcher, "2", 58, key="O-1")
     assert joined.answer is CommandResult.JOINED
     await opened(dispatcher, "3", 90)
+    await opened(dispatcher, "5", 91)
     list_ = [listed("1", 57), listed("2", 61), listed("4", 65)]  # its clock is 7 minutes ahead
+    list_ += [listed("5", -600)]  # the bus has it by the time of a webhook that was sent late
     report = await reconciler.hold("crm", pages(list_[:2], list_[1:]), WINDOW)
     assert names(report) == (["4"], ["3"], [])
-    assert (report.found.listed, report.found.known) == (3, 3)
+    assert (report.found.listed, report.found.known) == (3, 4)
 
 
 async def test_reconciler_says_since_which_event_a_ticket_differs(
@@ -187,7 +194,7 @@ class ListOf(CrmAdapter):
 
     def listed(self, since: datetime, until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
         self.asked.append((since, until))
-        return pages(self.tickets or (), fails=self.tickets is None)
+        return pages(self.tickets or (), fails=self.tickets is None)(since, until)
 
 
 async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(

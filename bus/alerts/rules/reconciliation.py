@@ -26,10 +26,10 @@ def _missing_alert(one: MissingOfSource) -> Alert:
     return Alert(
         rule=RuleName.TICKET_MISSING,
         about=one.source,
-        zh=f"来源 {one.source} 的清单中有 {one.tickets} 张工单没有到达总线,最早的建于 {since}:{numbers}{more};"
-        "没有人在处理它们,SLA 照常计时",
-        en=f"{one.tickets} tickets of the source {one.source} never arrived, the oldest of {since}: {numbers}{more}; "
-        "nobody works on them, and their SLA clocks run",
+        zh=f"来源 {one.source} 的清单中有 {one.tickets} 张工单总线没有(没有到达或被拒),最早的建于 {since}:"
+        f"{numbers}{more};没有人在处理它们",
+        en=f"the source {one.source} lists {one.tickets} tickets that the bus has not, for they never arrived or were "
+        f"refused, the oldest of {since}: {numbers}{more}; nobody works on them",
         mend=f"ticketbus reconcile {one.source} --since {one.oldest_at:%Y-%m-%dT%H:%M:%SZ} --ingest",
         newest=one.newest,
         facts={"tickets": one.tickets},
@@ -66,7 +66,7 @@ def _compared(at: datetime) -> Sequence[ListAge]:
 TICKET_MISSING: Final = AlertRule(
     name=RuleName.TICKET_MISSING,
     severity=Severity.P1,
-    title=Text("来源有而总线没有的工单", "tickets never arrived"),
+    title=Text("来源有而总线没有的工单", "tickets that a source has and the bus has not"),
     read=read_missing,
     evaluate=_missing,
     fires=_lost,
