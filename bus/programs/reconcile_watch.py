@@ -11,13 +11,12 @@ import structlog
 from bus.domain.errors import StoreUnavailable
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import connected
-from bus.reconcile.compare import BORDER, ListWindow
+from bus.reconcile.compare import ListWindow
 from bus.reconcile.reconciler import Reconciler
 from bus.reconcile.source_list import ListingSource, ListUnavailable
-from bus.reconcile.store import declare_lists, settle_arrived, take_turn
+from bus.reconcile.store import FIRST, OVERLAP, declare_lists, settle_arrived, take_turn
 
 LOOK_EVERY_S: Final = 15.0
-FIRST: Final = timedelta(days=1)  # how far back a source is reconciled that never was
 log = structlog.get_logger()
 
 
@@ -52,8 +51,7 @@ class ReconcileWatch:
 
     async def _reconcile(self, name: str, source: ListingSource, before: datetime | None) -> None:
         until = self.reconciler.settled(self.reconciler.now())
-        # What the source lost is not judged near the ends, and a window begins so far before the last one's end.
-        window = ListWindow(since=before - 2 * BORDER if before else until - FIRST, until=until)
+        window = ListWindow(since=before - OVERLAP if before else until - FIRST, until=until)
         try:
             report = await self.reconciler.hold(name, source.listed, window)
         except ListUnavailable as failed:

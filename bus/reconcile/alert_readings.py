@@ -1,4 +1,4 @@
-"""What the alert rules of reconciliation read: tickets that are missing now, and when each list was last compared."""
+"""What the alert rules of reconciliation read: tickets that are missing now, and how far each list was compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,29 +13,37 @@ SHOWN: Final = 5
 SEEN_WITHIN: Final = "10 minutes"
 _MISSING: Final = b"""
 SELECT source, count(*) AS tickets, min(source_at) AS oldest_at, max(id) AS newest,
+    EXISTS (SELECT FROM source_lists l WHERE l.source = m.source) AS has_list,
     (array_agg(source_no ORDER BY source_at, source_no))[:%s] AS numbers
-FROM missing_tickets WHERE settled_at IS NULL GROUP BY source ORDER BY source"""
+FROM missing_tickets m WHERE settled_at IS NULL GROUP BY source ORDER BY source"""
 # By the database's clock, as they are written; a source that no worker's file names any more has no list.
 _LISTS: Final = b"""
-SELECT source, coalesce(reconciled_at, declared_at) AS since, reconciled_at IS NOT NULL AS ever,
+SELECT source, coalesce(reconciled_until, declared_at) AS since, reconciled_until IS NOT NULL AS ever,
     coalesce(failure, '') AS failure
 FROM source_lists WHERE seen_at > clock_timestamp() - %s::interval ORDER BY source"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingOfSource:
-    """What a source lists and the bus has not: how many, since when, the oldest numbers, the newest row's id."""
+    """What a source lists and the bus has not: how many, since when, the oldest numbers, the newest row's id.
+
+    `has_list`: the source can be asked; else the list was a file.
+    """
 
     source: str
     tickets: int
     oldest_at: datetime
     newest: int
+    has_list: bool
     numbers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAge:
-    """Since when a source with a list is not reconciled; `ever`: it was once. `failure`: why the last try was none."""
+    """From which time on a source's tickets were not compared with its list; `ever`: earlier ones were.
+
+    `failure`: why the last try was none.
+    """
 
     source: str
     since: datetime
@@ -50,6 +58,6 @@ async def read_missing(connection: Connection) -> Sequence[MissingOfSource]:
 
 
 async def read_list_ages(connection: Connection) -> Sequence[ListAge]:
-    """Read when each source that has a list was last reconciled."""
+    """Read how far each source that has a list was reconciled."""
     async with connection.cursor(row_factory=class_row(ListAge)) as cursor:
         return await (await cursor.execute(_LISTS, (SEEN_WITHIN,))).fetchall()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from psycopg.rows import class_row
@@ -10,8 +10,10 @@ from psycopg.rows import class_row
 from bus.domain.ticket_keys import spellings
 from bus.postgres.pool import Connection
 from bus.postgres.store import columns
-from bus.reconcile.compare import ListComparison, ListWindow
+from bus.reconcile.compare import BORDER, ListComparison, ListWindow
 
+OVERLAP: Final = 2 * BORDER  # of two windows: what the source lost is not judged near the ends of either
+FIRST: Final = timedelta(days=1)  # how far back a source is reconciled that never was
 Settled = Literal["arrived", "opened", "unlisted"]
 _DECLARE: Final = b"""
 INSERT INTO source_lists (source) SELECT * FROM unnest(%s::text[]) ORDER BY 1
@@ -25,9 +27,12 @@ INSERT INTO reconciliations (source, by_file, since, until, ended_at, listed, kn
 _NOTE_FAILURE: Final = b"""
 INSERT INTO reconciliations (source, by_file, since, until, ended_at, failure)
 VALUES (%s, %s, %s, %s, clock_timestamp(), %s)"""
+# A comparison of a later time alone leaves a gap, and moves nothing.
 _LIST_READ: Final = b"""
-UPDATE source_lists SET reconciled_at = clock_timestamp(), failure = NULL,
-    reconciled_until = greatest(reconciled_until, %s) WHERE source = %s"""
+UPDATE source_lists SET failure = NULL, reconciled_until = CASE
+    WHEN %(since)s <= coalesce(reconciled_until - %(overlap)s::interval, %(until)s - %(first)s::interval)
+    THEN greatest(reconciled_until, %(until)s) ELSE reconciled_until END
+WHERE source = %(source)s"""
 _LIST_FAILED: Final = b"UPDATE source_lists SET failure = %s WHERE source = %s"
 _MISSING: Final = b"""
 INSERT INTO missing_tickets (source, reconciliation, source_no, source_at)
@@ -48,13 +53,17 @@ _SOURCES: Final = b"""
 SELECT CASE WHEN source = '' THEN name ELSE source END FROM clients WHERE role = 'source'
 UNION SELECT source FROM source_minutes"""
 _NAMED: Final = b"""
-SELECT source, source_no, source_at, first_seen_at, settled_at, settled FROM missing_tickets
+SELECT source, source_no, source_at, first_seen_at, settled_at, settled,
+    EXISTS (SELECT FROM source_lists l WHERE l.source = m.source) AS has_list FROM missing_tickets m
 WHERE source_no = ANY(%s) ORDER BY settled_at NULLS FIRST, first_seen_at DESC"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingTicket:
-    """A ticket that its source lists and the bus did not have; `settled`: how that ended, when it has."""
+    """A ticket that its source lists and the bus did not have; `settled`: how that ended, when it has.
+
+    `has_list`: the source can be asked; else the list was a file.
+    """
 
     source: str
     source_no: str
@@ -62,6 +71,18 @@ class MissingTicket:
     first_seen_at: datetime
     settled_at: datetime | None
     settled: Settled | None
+    has_list: bool
+
+    @property
+    def mend(self) -> str:
+        """Give the command that opens it."""
+        return ingest_command(self.source, self.source_at, has_list=self.has_list)
+
+
+def ingest_command(source: str, since: datetime, *, has_list: bool) -> str:
+    """Give the command that opens what a source lists from a time on. Pure."""
+    file = "" if has_list else " --file FILE"
+    return f"ticketbus reconcile {source} --since {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}{file} --ingest"
 
 
 async def declare_lists(connection: Connection, sources: Sequence[str]) -> None:
@@ -97,7 +118,8 @@ async def note_comparison(
     unlisted = [one for (one,) in await unsettled.fetchall() if one not in numbers]
     await connection.execute(_SETTLE, ("unlisted", source, unlisted))
     if not by_file:
-        await connection.execute(_LIST_READ, (window.until, source))
+        ends = {"source": source, "since": window.since, "until": window.until}
+        await connection.execute(_LIST_READ, {**ends, "overlap": OVERLAP, "first": FIRST})
 
 
 async def note_failure(connection: Connection, source: str, window: ListWindow, why: str, *, by_file: bool) -> None:

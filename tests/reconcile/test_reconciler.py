@@ -27,7 +27,7 @@ from bus.reconcile.compare import ListWindow
 from bus.reconcile.open_missing import open_missing
 from bus.reconcile.reconciler import Ask, Reconciler, ReconcileReport
 from bus.reconcile.source_list import ListedTicket, ListUnavailable
-from bus.reconcile.store import missing_named
+from bus.reconcile.store import declare_lists, missing_named
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGIN = NOW - timedelta(hours=3)
@@ -223,6 +223,27 @@ async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(
     assert await fired(pool, RuleName.TICKET_MISSING) == []
     [row] = await in_transaction(pool, missing_named, "2")
     assert row.settled == "unlisted"
+
+
+async def test_reconciler_a_window_that_leaves_a_gap_is_no_end_of_what_is_reconciled(
+    reconciler: Reconciler, pool: Pool
+) -> None:
+    until = timedelta(minutes=5)
+
+    async def reconciled(since: timedelta) -> datetime | None:
+        await reconciler.hold("crm", pages([]), ListWindow(since=NOW - since, until=NOW - until))
+        async with connected(pool) as connection:
+            rows = await connection.execute(b"SELECT reconciled_until FROM source_lists")
+            [(end,)] = await rows.fetchall()
+        return end if end is None or isinstance(end, datetime) else None
+
+    await in_transaction(pool, declare_lists, ["crm"])
+    assert await reconciled(timedelta(hours=3)) is None
+    assert await reconciled(timedelta(hours=25)) == NOW - until
+    async with connected(pool) as connection:
+        await connection.execute(b"UPDATE source_lists SET reconciled_until = %s", (NOW - timedelta(hours=9),))
+    assert await reconciled(timedelta(hours=9)) == NOW - timedelta(hours=9), "near its ends a window judges less"
+    assert await reconciled(timedelta(hours=10)) == NOW - until
 
 
 async def test_not_reconciled_for_a_day_but_only_of_sources_that_have_a_list(

@@ -10,6 +10,7 @@ from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from bus.observability.masking import mask_text
 from bus.reconcile.alert_readings import ListAge, MissingOfSource, read_list_ages, read_missing
+from bus.reconcile.store import ingest_command
 
 DUE_AFTER: Final = timedelta(days=1)
 NUMBER_CHARS_SHOWN: Final = 60
@@ -30,7 +31,7 @@ def _missing_alert(one: MissingOfSource) -> Alert:
         f"{numbers}{more};没有人在处理它们",
         en=f"the source {one.source} lists {one.tickets} tickets that the bus has not, for they never arrived or were "
         f"refused, the oldest of {since}: {numbers}{more}; nobody works on them",
-        mend=f"ticketbus reconcile {one.source} --since {one.oldest_at:%Y-%m-%dT%H:%M:%SZ} --ingest",
+        mend=ingest_command(one.source, one.oldest_at, has_list=one.has_list),
         newest=one.newest,
         facts={"tickets": one.tickets},
     )
@@ -43,12 +44,12 @@ def _not_reconciled(lists: Sequence[ListAge], now: datetime) -> Sequence[Alert]:
 def _age_alert(one: ListAge) -> Alert:
     since = f"{one.since:%m-%d %H:%M} UTC"
     why = f":{one.failure}" if one.failure else ""
-    zh = f"自 {since} 起" if one.ever else f"自 {since} 登记以来从未"
-    en = f"was not reconciled since {since}" if one.ever else f"was never reconciled since it was declared at {since}"
+    zh = f"自 {since} 起的工单没有与其清单对账" if one.ever else f"自 {since} 登记以来从未与其清单对账"
+    en = f"is reconciled up to {since}" if one.ever else f"was never reconciled since it was declared at {since}"
     return Alert(
         rule=RuleName.NOT_RECONCILED,
         about=one.source,
-        zh=f"来源 {one.source} {zh}没有与其清单对账,丢失的工单不会被发现{why}",
+        zh=f"来源 {one.source} {zh},丢失的工单不会被发现{why}",
         en=f"the source {one.source} {en}: tickets that are lost would not be found{why}",
         mend=f"ticketbus reconcile {one.source} --since {one.since:%Y-%m-%dT%H:%M:%SZ}",
     )
@@ -56,7 +57,7 @@ def _age_alert(one: ListAge) -> Alert:
 
 def _lost(now: datetime) -> Sequence[MissingOfSource]:
     at = now - timedelta(minutes=20)
-    return [MissingOfSource(source="crm", tickets=2, oldest_at=at, newest=2, numbers=("CRM-7", "CRM-9"))]
+    return [MissingOfSource(source="crm", tickets=2, oldest_at=at, newest=2, has_list=True, numbers=("CRM-7", "CRM-9"))]
 
 
 def _compared(at: datetime) -> Sequence[ListAge]:
