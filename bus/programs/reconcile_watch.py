@@ -1,13 +1,15 @@
 """Reconciles every source that has a list by itself, whenever it is due; workers take turns."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bus.aio import until_one_ends
 from bus.domain.errors import StoreUnavailable
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import connected
@@ -29,25 +31,25 @@ class ReconcileWatch:
     every: timedelta
 
     async def run(self) -> None:
-        """Look whenever it is time, until cancelled. A list that does not come is tried again when it is due."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("not_reconciled", cause=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        """Look whenever it is time, until cancelled; a slow list holds up no other. Raises what an adapter raises."""
+        rounds = (partial(self.reconcile_due, source) for source in self._lists())
+        await until_one_ends(_repeated(self.settle), *map(_repeated, rounds))
 
-    async def look(self) -> None:
-        """Settle what has come, and reconcile the sources that are due. Raises StoreUnavailable."""
-        lists = {name: source for name, source in self.sources.items() if isinstance(source, ListingSource)}
+    async def settle(self) -> None:
+        """Renew which sources have a list, and settle what has come. Raises StoreUnavailable."""
         async with connected(self.reconciler.pool) as connection:
-            await declare_lists(connection, [*lists])
+            await declare_lists(connection, [one.name for one in self._lists()])
             await settle_arrived(connection)
-        for name, source in lists.items():
-            async with connected(self.reconciler.pool) as connection:
-                due, before = await take_turn(connection, name, self.every)
-            if due:
-                await self._reconcile(name, source, before)
+
+    async def reconcile_due(self, source: ListingSource) -> None:
+        """Reconcile a source if it is due; a list that does not come is asked for again when it is. Raises as `run`."""
+        async with connected(self.reconciler.pool) as connection:
+            due, before = await take_turn(connection, source.name, self.every)
+        if due:
+            await self._reconcile(source.name, source, before)
+
+    def _lists(self) -> Sequence[ListingSource]:
+        return [source for source in self.sources.values() if isinstance(source, ListingSource)]
 
     async def _reconcile(self, name: str, source: ListingSource, before: datetime | None) -> None:
         until = self.reconciler.settled(self.reconciler.now())
@@ -63,3 +65,12 @@ class ReconcileWatch:
             "different": len(report.different),
         }
         log.info("source_reconciled", source=name, listed=report.found.listed, **counts)
+
+
+async def _repeated(look: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await look()
+        except StoreUnavailable as error:
+            log.warning("not_reconciled", cause=str(error))
+        await asyncio.sleep(LOOK_EVERY_S)

@@ -1,5 +1,6 @@
 """Reconciles a source: reads its whole list, compares it with PostgreSQL, and writes down what that came to."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from bus.reconcile.bus_tickets import opened_within, with_numbers
 from bus.reconcile.compare import SETTLED_AFTER, FieldDifference, ListComparison, ListWindow, compare
 from bus.reconcile.since_event import differs_since
 from bus.reconcile.source_list import ListedTicket, ListUnavailable
-from bus.reconcile.store import note_comparison, note_failure
+from bus.reconcile.store import LIST_WITHIN, note_comparison, note_failure
 
 LISTED_MAX: Final = 1_000_000  # a ticket takes about a kilobyte of memory
 DATED_MAX: Final = 200  # differences of which the event is looked for: each reads a ticket's history
@@ -112,11 +113,19 @@ async def _looked_for(found: ListComparison, ask: Ask, progress: Callable[[int],
 
 async def _read(pages: Pages, progress: Callable[[int], None]) -> dict[str, ListedTicket]:
     listed = dict[str, ListedTicket]()
-    async with aclosing(pages):
-        async for page in pages:
-            listed |= {one.number: one for one in page}
-            progress(len(listed))
-            if len(listed) > LISTED_MAX:
-                zh, en = f"清单超过 {LISTED_MAX:,} 张工单", f"the list has more than {LISTED_MAX:,} tickets"
-                raise ListUnavailable(Text(f"{zh},请缩小 --since 与 --until", f"{en}: narrow --since and --until"))
+    try:
+        async with asyncio.timeout(LIST_WITHIN.total_seconds()), aclosing(pages):
+            async for page in pages:
+                listed |= {one.number: one for one in page}
+                progress(len(listed))
+                if len(listed) > LISTED_MAX:
+                    raise _too_long(f"{LISTED_MAX:,} 张工单", f"{LISTED_MAX:,} tickets")
+    except TimeoutError:
+        raise _too_long(f"{LIST_WITHIN} 内可读完的量", f"can be read within {LIST_WITHIN}") from None
     return listed
+
+
+def _too_long(zh: str, en: str) -> ListUnavailable:
+    return ListUnavailable(
+        Text(f"清单超过 {zh},请缩小 --since 与 --until", f"the list has more than {en}: narrow --since and --until")
+    )

@@ -14,12 +14,16 @@ from bus.reconcile.compare import BORDER, ListComparison, ListWindow
 
 OVERLAP: Final = 2 * BORDER  # of two windows: what the source lost is not judged near the ends of either
 FIRST: Final = timedelta(days=1)  # how far back a source is reconciled that never was
+LIST_WITHIN: Final = timedelta(minutes=30)  # a list is read whole by then, or not at all
 Settled = Literal["arrived", "opened", "unlisted"]
 _DECLARE: Final = b"""
 INSERT INTO source_lists (source) SELECT * FROM unnest(%s::text[]) ORDER BY 1
 ON CONFLICT (source) DO UPDATE SET seen_at = clock_timestamp()"""
+# One that has begun elsewhere is waited for, unless its worker must have died.
 _TURN: Final = b"""
-UPDATE source_lists SET begun_at = clock_timestamp() WHERE source = %s AND begun_at < clock_timestamp() - %s::interval
+UPDATE source_lists SET begun_at = clock_timestamp()
+WHERE source = %s AND begun_at < clock_timestamp() - %s::interval
+    AND (ended_at >= begun_at OR begun_at < clock_timestamp() - %s::interval)
 RETURNING reconciled_until"""
 _NOTE: Final = b"""
 INSERT INTO reconciliations (source, by_file, since, until, ended_at, listed, known, buckets, unequal, missing_here,
@@ -29,11 +33,11 @@ INSERT INTO reconciliations (source, by_file, since, until, ended_at, failure)
 VALUES (%s, %s, %s, %s, clock_timestamp(), %s)"""
 # A comparison of a later time alone leaves a gap, and moves nothing.
 _LIST_READ: Final = b"""
-UPDATE source_lists SET failure = NULL, reconciled_until = CASE
+UPDATE source_lists SET ended_at = clock_timestamp(), failure = NULL, reconciled_until = CASE
     WHEN %(since)s <= coalesce(reconciled_until - %(overlap)s::interval, %(until)s - %(first)s::interval)
     THEN greatest(reconciled_until, %(until)s) ELSE reconciled_until END
 WHERE source = %(source)s"""
-_LIST_FAILED: Final = b"UPDATE source_lists SET failure = %s WHERE source = %s"
+_LIST_FAILED: Final = b"UPDATE source_lists SET ended_at = clock_timestamp(), failure = %s WHERE source = %s"
 _MISSING: Final = b"""
 INSERT INTO missing_tickets (source, reconciliation, source_no, source_at)
 SELECT %s, %s, * FROM unnest(%s::text[], %s::timestamptz[]) ORDER BY 1, 2, 3
@@ -92,7 +96,7 @@ async def declare_lists(connection: Connection, sources: Sequence[str]) -> None:
 
 async def take_turn(connection: Connection, source: str, every: timedelta) -> tuple[bool, datetime | None]:
     """Say whether a source is due and this worker's to reconcile, and up to when it was reconciled before."""
-    row = await (await connection.execute(_TURN, (source, every))).fetchone()
+    row = await (await connection.execute(_TURN, (source, every, 2 * LIST_WITHIN))).fetchone()
     return row is not None, row[0] if row else None
 
 

@@ -3,19 +3,27 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from adapters.adapter import EnvironmentSecrets, SourceServices
 from adapters.contract_suites.source_list import SourceListContract
 from adapters.crm import signature
-from adapters.crm.adapter import ListingCrmAdapter
+from adapters.crm.adapter import ADAPTER, CrmWebhookOptions, ListingCrmAdapter
 from adapters.crm.listed_ticket import listed_ticket
 from adapters.crm.listing import ATTEMPTS, CrmList
 from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.rehearsal import callback_switches
+from adapters.simulators.switches import Turn
 from adapters.simulators.ticket_list import AHEAD, ListFault, TicketList
+from adapters.simulators.webhook_sender import WebhookSender
+from bus.config_file import ConfigFileInvalid
 from bus.domain.errors import MalformedInput
-from bus.reconcile.source_list import ListedTicket, ListUnavailable
+from bus.intake.source_adapter import Source
+from bus.reconcile.source_list import ListedTicket, ListingSource, ListUnavailable
 
 SECRET = "whsec_" + "QUJD" * 12
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -118,6 +126,45 @@ async def test_crm_list_with_a_ticket_that_has_no_number_or_time_is_none(crm: Ca
     crm.tickets.tickets["C-5"] = {**created(5), "source_no": ""}
     with pytest.raises(ListUnavailable, match=r"page 2 of the list, \$\.tickets\[1\]\.source_no"):
         await read(list_of(crm))
+
+
+async def test_crm_list_has_the_ticket_whose_webhook_was_lost(crm: CallbackReceiver) -> None:
+    assert crm.tickets
+    crm.tickets.tickets.clear()
+    async with WebhookSender("http://127.0.0.1:9", SECRET) as sender:
+        sender.tickets = crm.tickets
+        asked = {
+            "type": "ticket.created",
+            "timestamp": SINCE.isoformat(),
+            "data": {"source_no": "C-1"},
+            "fault": "lost",
+        }
+        status, answer = await sender.answer("POST", orjson.dumps(asked))
+    assert (status, orjson.loads(answer)["answers"]) == (200, [{"status": 500, "answer": None}])
+    [[one]] = await read(list_of(crm))
+    assert (one.number, one.at) == ("C-1", SINCE)
+
+
+async def test_crm_list_its_switches_stand_beside_those_of_callbacks(crm: CallbackReceiver) -> None:
+    switches = callback_switches(crm)
+    switches.turn_by_name(Turn(fault="list-forgets"))
+    switches.turn_by_name(Turn(fault="error", times=1))
+    assert switches.state()["on"] == ["error", "list-forgets"]
+    assert (await read(list_of(crm)))[0][0].number == "C-1"
+    switches.heal()
+    assert switches.state()["on"] == []
+
+
+def test_crm_list_of_a_source_is_built_of_its_options_and_a_wrong_file_is_named(tmp_path: Path) -> None:
+    secrets = EnvironmentSecrets(environment={"CRM_SECRET": SECRET}, where="sources.crm.options")
+
+    def built(**options: Any) -> Source:
+        return ADAPTER.build(CrmWebhookOptions(secrets=("CRM_SECRET",), **options), secrets, SourceServices(name="crm"))
+
+    assert not isinstance(built(), ListingSource)
+    assert isinstance(built(list={"url": "https://crm.example/list"}), ListingSource)
+    with pytest.raises(ConfigFileInvalid, match=r"sources\.crm\.options\.list\.ca_file"):
+        built(list={"url": "https://crm.example/list", "ca_file": str(tmp_path / "away.pem")})
 
 
 def test_listed_ticket_states_by_their_synonyms_and_a_foreign_word_is_not_compared() -> None:

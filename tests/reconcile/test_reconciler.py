@@ -1,5 +1,6 @@
 """A list against tickets in PostgreSQL: what is missing is named, opened, settled; a broken list judges nothing."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
 from bus.domain.batch import Accepted, CommandResult
-from bus.domain.commands import Assign, Command, OpenTicket, Request
+from bus.domain.commands import Assign, Command, OpenTicket, Request, Return
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
@@ -144,11 +145,14 @@ async def test_reconciler_says_since_which_event_a_ticket_differs(
     await arrive(dispatcher, Assign(assignee=ZHOU), "1", BEGIN + timedelta(minutes=60))
     list_ = [listed("1", 50, state="pending", region="华东", type="hardware_fault")]
     assert names(await reconciler.hold("crm", pages(list_), WINDOW))[2] == [], "the source may not have heard of it yet"
+    await arrive(dispatcher, Return(reason="请假"), "1", BEGIN + timedelta(minutes=70))
+    await arrive(dispatcher, Assign(assignee=ZHOU), "1", BEGIN + timedelta(minutes=80))
     later = replace(reconciler, now=lambda: datetime.now(UTC) + timedelta(minutes=6))
     [one] = (await later.hold("crm", pages(list_), WINDOW)).different
     assert (one.difference.field, one.difference.listed, one.difference.known) == ("state", "pending", "assigned")
     assert one.since
-    assert (one.since.version, type(one.since.event).__name__) == (2, "TicketAssigned")
+    at = BEGIN + timedelta(minutes=80)
+    assert (one.since.occurred_at, type(one.since.event).__name__) == (at, "TicketAssigned"), "it was pending before"
 
 
 async def test_reconciler_opens_what_is_missing_at_its_own_time_once_and_a_late_webhook_joins(
@@ -184,6 +188,21 @@ async def test_reconciler_judges_nothing_by_a_list_that_breaks_off(
     assert "13800000009" not in failure
 
 
+async def test_reconciler_gives_up_a_list_that_takes_too_long_and_one_that_is_too_long(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(_since: datetime, _until: datetime) -> AsyncGenerator[Sequence[ListedTicket], None]:
+        yield []
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("bus.reconcile.reconciler.LIST_WITHIN", timedelta(milliseconds=50))
+    with pytest.raises(ListUnavailable, match="can be read within"):
+        await reconciler.hold("crm", hangs, WINDOW)
+    monkeypatch.setattr("bus.reconcile.reconciler.LISTED_MAX", 1)
+    with pytest.raises(ListUnavailable, match="more than 1 tickets"):
+        await reconciler.hold("crm", pages([listed("1", 60), listed("2", 61)]), WINDOW)
+
+
 class ListOf(CrmAdapter):
     """A source that can be asked; `tickets` None: its list fails."""
 
@@ -197,26 +216,38 @@ class ListOf(CrmAdapter):
         return pages(self.tickets or (), fails=self.tickets is None)(since, until)
 
 
+async def look(watch: ReconcileWatch, source: ListOf) -> None:
+    await watch.settle()
+    await watch.reconcile_due(source)
+
+
 async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(
     reconciler: Reconciler, dispatcher: Dispatcher, pool: Pool
 ) -> None:
     source = ListOf([listed("CRM-13800000009", 60), listed("2", 61)])
     sources: dict[str, Source] = {"crm": source}
     watch = ReconcileWatch(reconciler=reconciler, sources=sources, every=timedelta(hours=1))
-    await watch.look()
-    await watch.look()
+    await look(watch, source)
+    await look(watch, source)
     assert len(source.asked) == 1, "it is not due yet"
+    async with connected(pool) as connection:
+        before = timedelta(minutes=59)
+        await connection.execute(b"UPDATE source_lists SET begun_at = now(), ended_at = now() - %s", (before,))
+    await look(replace(watch, every=timedelta(0)), source)
+    assert len(source.asked) == 1, "another worker reads it"
+    async with connected(pool) as connection:
+        await connection.execute(b"UPDATE source_lists SET begun_at = now() - %s, ended_at = now()", (before,))
     [alert] = await fired(pool, RuleName.TICKET_MISSING)
     assert (alert.about, alert.facts) == ("crm", {"tickets": 2})
     assert "13800000009" not in f"{alert.zh} {alert.en} {alert.mend}"
     await opened(dispatcher, "CRM-13800000009", 60)
-    await watch.look()
+    await look(watch, source)
     [alert] = await fired(pool, RuleName.TICKET_MISSING)
     assert alert.facts == {"tickets": 1}
     [row] = await in_transaction(pool, missing_named, " 2 ")
     assert (row.source, row.source_at, row.settled) == ("crm", BEGIN + timedelta(minutes=61), None)
     source.tickets = []
-    await replace(watch, every=timedelta(0)).look()
+    await look(replace(watch, every=timedelta(0)), source)
     assert source.asked[1][0] < source.asked[0][1], "the windows overlap"
     assert await fired(pool, RuleName.TICKET_MISSING), "it is older than what was asked for"
     await reconciler.hold("crm", pages([]), WINDOW, by_file=True)
@@ -251,7 +282,7 @@ async def test_not_reconciled_for_a_day_but_only_of_sources_that_have_a_list(
 ) -> None:
     source = ListOf(None)
     watch = ReconcileWatch(reconciler=reconciler, sources={"crm": source}, every=timedelta(0))
-    await watch.look()
+    await look(watch, source)
     day = timedelta(hours=25)
     assert await fired(pool, RuleName.NOT_RECONCILED) == []
     [alert] = await fired(pool, RuleName.NOT_RECONCILED, later=day)
@@ -260,7 +291,7 @@ async def test_not_reconciled_for_a_day_but_only_of_sources_that_have_a_list(
     async with connected(pool) as connection:
         await connection.execute(b"UPDATE source_lists SET declared_at = declared_at - interval '2 days'")
     assert await fired(pool, RuleName.NOT_RECONCILED)
-    await watch.look()
+    await look(watch, source)
     assert await fired(pool, RuleName.NOT_RECONCILED) == []
     async with connected(pool) as connection:
         await connection.execute(b"UPDATE source_lists SET seen_at = seen_at - interval '1 hour'")

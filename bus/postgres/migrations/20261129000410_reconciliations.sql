@@ -6,6 +6,7 @@ CREATE TABLE source_lists (
     declared_at      timestamptz NOT NULL DEFAULT now(),   -- first
     seen_at          timestamptz NOT NULL DEFAULT now(),   -- last
     begun_at         timestamptz NOT NULL DEFAULT '-infinity',
+    ended_at         timestamptz NOT NULL DEFAULT '-infinity',
     reconciled_until timestamptz,                          -- up to which time of the source's, without a gap
     failure          text                                  -- why the last try was none
 );
