@@ -35,11 +35,30 @@ class RefusedInputRow:
 class UnarrivedTicket(Protocol):
     """A ticket that its source lists and the bus did not have when it was last compared."""
 
-    source: str
-    source_no: str
-    source_at: datetime
-    first_seen_at: datetime
-    settled_at: datetime | None
+    @property
+    def source(self) -> str:
+        """Give the source."""
+        ...
+
+    @property
+    def source_no(self) -> str:
+        """Give its number there."""
+        ...
+
+    @property
+    def source_at(self) -> datetime:
+        """Give when it was opened there."""
+        ...
+
+    @property
+    def first_seen_at(self) -> datetime:
+        """Give when a reconciliation found it."""
+        ...
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """Give when it came, or was listed no more; None while it is missing."""
+        ...
 
     @property
     def mend(self) -> str:
@@ -53,8 +72,11 @@ def judge_name(
     spooled: Sequence[SpooledRequest],
     missing: Sequence[UnarrivedTicket],
 ) -> list[Verdict]:
-    """Judge a name without a ticket; without a verdict nobody knows it, and letters that were decided are done."""
-    verdicts = [*judge_spool(spooled), *judge_inputs(letters), *_refused(refused), *_missing(missing)]
+    """Judge a name without a ticket; without a verdict nobody knows it, and letters that were decided are done.
+
+    That its source lists it says nothing more of what came, and was refused or waits.
+    """
+    verdicts = [*judge_spool(spooled), *judge_inputs(letters), *_refused(refused)] or _missing(missing)
     return verdicts or [NOTHING_STUCK for _ in letters[:1]]
 
 

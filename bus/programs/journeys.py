@@ -8,6 +8,7 @@ from bus.app import Core
 from bus.journey.journey import JourneyParts, journey
 from bus.journey.spooled import SpoolSearch
 from bus.programs.sources import sources
+from bus.reconcile.store import missing_named
 from bus.stage_names import LOG_STAGES
 from schemas.topics import INTAKE, LOG, physical
 
@@ -23,6 +24,10 @@ def journeys_of(core: Core) -> Callable[..., Coroutine[Any, Any, dict[str, Any] 
         partitions=core.contract.topics[INTAKE].partitions,
     )
     parts = JourneyParts(
-        records=physical(namespace, LOG), stages=LOG_STAGES, clients=[*sources(core.settings)], spool=spool
+        records=physical(namespace, LOG),
+        stages=LOG_STAGES,
+        clients=[*sources(core.settings)],
+        spool=spool,
+        missing=missing_named,
     )
     return functools.partial(journey, core.pool, core.clear, parts)

@@ -83,8 +83,9 @@ async def test_reconcile_names_the_tickets_whose_500_was_swallowed_and_opens_the
         code, [summary, *found], _ = await reconcile(bus)
         assert (code, summary["listed"], summary["known"], summary["missing_here"]) == (1, 6, 4, 2)
         assert [(one["kind"], one["source_no"]) for one in found] == [("missing_here", number) for number in LOST]
-        traced = bus.run("trace", "C-2")
-        assert (traced.returncode, "crm-north" in traced.stderr) == (1, True)
+        (verdict,) = json.loads(bus.run("trace", "C-2", "--json").stdout)["verdict"]
+        assert [verdict[name] for name in ("cause", "where")] == ["never_arrived", "crm-north"]
+        assert verdict["next"].startswith("ticketbus reconcile crm-north")
 
         crm.tickets.misbehave(ListFault.LIST_PAGE_FAILS)
         code, lines, said = await reconcile(bus)
