@@ -49,7 +49,7 @@ async def test_values_http_a_report_that_comes_before_what_it_reports_is_refused
         ("https://a.cn/1.jpg", "g" * 64, "sha256"),
         ("https://a.cn/1.jpg", HEX + "0", "sha256"),
         ("https://a.cn/1.jpg", HEX[1:] + "\uff11", "sha256"),
-        ("https://a.cn/1.jpg", HEX + "\n", "sha256"),
+        ("https://a.cn/1.jpg", HEX[:32] + "\n" + HEX[32:], "sha256"),
     ],
 )
 async def test_values_http_evidence_names_an_address_and_a_digest_that_are_ones(
