@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.http import answer_budget, middleware, sockets
+from bus.gateway.http import answer_budget, body_stream, middleware, sockets
 from bus.gateway.http.answer_budget import READS_AT_WORK, AnswerBudget
 from bus.gateway.http.routing import Feature, reading
 from bus.gateway.http.uvicorn_http import protocol_with
@@ -234,3 +234,29 @@ async def test_a_body_that_is_encoded_is_read_before_it_is_refused() -> None:
         )
         assert (encoded.status, encoded.headers.get("connection")) == (415, None)
         await wire.close()
+
+
+async def test_who_sends_a_whole_body_before_it_reads_sees_its_refusal() -> None:
+    head = b"POST /v1/tickets HTTP/1.1\r\nhost: bus\r\ncontent-length: %d\r\n\r\n"
+    async with serving(Gateway()) as port:
+
+        def refused() -> bytes:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+                client.sendall(head % (30 * MIB))
+                for _ in range(30):
+                    client.sendall(b" " * MIB)
+                return b"".join(iter(partial(client.recv, MIB), b""))
+
+        answer = await asyncio.to_thread(refused)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b'"body_too_large"' in answer
+
+
+async def test_who_waits_for_leave_to_send_a_body_is_refused_at_once() -> None:
+    head = b"POST /v1/tickets HTTP/1.1\r\nhost: bus\r\ncontent-length: 30000000\r\nexpect: 100-continue\r\n\r\n"
+    async with serving(Gateway()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        async with asyncio.timeout(body_stream.DROPPED_S_MAX / 2):
+            assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
+        writer.close()

@@ -98,12 +98,13 @@ class RequestMiddleware:
             else:
                 await _send_body(answer, message, send)
 
+        stream = BodyStream(scope, receive)
         try:
             refuse_repeated_headers(scope)
             if scope["method"] == "POST" and scope["path"] in self.streamed:
-                scope["state"]["stream"] = BodyStream(scope, receive)
+                scope["state"]["stream"] = stream
             else:
-                scope["state"]["body"] = await self._body(scope, receive)
+                scope["state"]["body"] = await self._body(stream)
             _refuse_encoded(scope)
             await self.app(scope, receive, send_traced)
         except ClientGone:
@@ -112,9 +113,12 @@ class RequestMiddleware:
             about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
             response = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
             if status == 0:
-                if stream := scope["state"].get("stream"):
+                if "stream" in scope["state"]:
                     await stream.drain()
-                await response(scope, receive, send_traced)
+                too_slow = response.status_code == 408  # it had its time
+                await response(
+                    scope, receive, send_traced if too_slow else partial(_send_and_drop, stream, send_traced)
+                )
         finally:
             answer.end()
             metrics.REQUESTS.labels(_method(scope), _route(scope), str(status)).inc()
@@ -123,30 +127,24 @@ class RequestMiddleware:
             elif 200 <= status < 300 and may_open(scope, _route(scope)) and (source := scope["state"].get("source")):
                 self.arrived(source)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        declared = raw_headers(scope).get(b"content-length", b"")
-        if declared.isdigit() and (len(declared) > 12 or int(declared) > DRAINED_BYTES_MAX):
+    async def _body(self, stream: BodyStream) -> bytes:
+        if (stream.declared or 0) > DRAINED_BYTES_MAX:
             raise self._too_large()
         try:
             async with asyncio.timeout(BODY_SECONDS_MAX):
-                return await self._read(receive)
+                return await self._read(stream)
         except TimeoutError:
             raise HttpProblem(408, "slow_body", WHOLE, Text("请求体发送过慢", "the body came too slowly")) from None
 
-    async def _read(self, receive: Receive) -> bytes:
-        body, size = bytearray(), 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            size += len(chunk)
-            if size <= self.body_bytes_max:
-                body += chunk
-            elif not more or size > DRAINED_BYTES_MAX:
+    async def _read(self, stream: BodyStream) -> bytes:
+        body = bytearray()
+        while not stream.ended():
+            part = await stream.next()
+            if stream.size <= self.body_bytes_max:
+                body += part
+            elif stream.ended() or stream.size > DRAINED_BYTES_MAX:
                 raise self._too_large()
-            if not more:
-                return bytes(body)
+        return bytes(body)
 
     def _too_large(self) -> HttpProblem:
         limit = self.body_bytes_max
@@ -164,6 +162,16 @@ async def _send_body(answer: Answer, message: Message, send: Send) -> None:
     with answer.sending(len(body)):
         await send({**message, "more_body": True})
         await send({**nothing, "more_body": message.get("more_body", False)})
+
+
+async def _send_and_drop(stream: BodyStream, send: Send, message: Message) -> None:
+    """Send an answer; before it ends, and the connection with it, drop what is still to come of the request's body."""
+    if stream.ended() or message["type"] != "http.response.body" or message.get("more_body", False):
+        await send(message)
+        return
+    await send({**message, "more_body": True})
+    await stream.drop_after_answer()
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _refuse_encoded(scope: Scope) -> None:
