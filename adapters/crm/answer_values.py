@@ -4,13 +4,14 @@ docs/answers.md has the rules.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from adapters.crm.answer_names import FieldRole, call_name, is_record, role
 from adapters.crm.answer_words import GOOD, Meaning, compound, sentence, word
 
+ITEMS_MAX: Final = 1000  # of a list in an answer
 _CODE_MIN: Final = 1000  # a `status` from here on is no state of a record, where a message stands beside it
 _OWN_CODE_MAX: Final = 400  # from here on a number beside `success: true` reads as one of HTTP's
 NO_ERROR: Final = frozenset({"", "0", "false", "no", "none", "null", "nil", "无"}) | GOOD - {"true", "yes"}
@@ -64,13 +65,13 @@ class Beside:
 def texts(reply: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give the sentences of an object with their names as judged."""
     for name, text in reply.items():
-        if isinstance(text, str) and text.strip() and role(plain := call_name(name)) in TEXTS:
-            yield plain, text
+        if role(plain := call_name(name)) in TEXTS:
+            yield from ((plain, one) for one in each(text) if isinstance(one, str) and one.strip())
 
 
-def only(value: object) -> object:
-    """Give the only item of a list, as Taobao's `ret` is one; anything else as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+def each(value: object) -> Sequence[object]:
+    """Give the items of a list, as Taobao's `ret` is one, and XML repeats elements; anything else alone."""
+    return value[:ITEMS_MAX] if isinstance(value, list) else (value,)
 
 
 def field_meaning(kind: FieldRole, text: str, beside: Beside) -> Meaning | None:

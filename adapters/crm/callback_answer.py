@@ -10,8 +10,9 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 import orjson
 
 from adapters.answer_text import charset, decoded
+from adapters.crm.answer_values import ITEMS_MAX
 from adapters.crm.answer_words import Meaning, whole_text
-from adapters.crm.callback_fields import ITEMS_MAX, AnswerRule, FieldVerdict, read_fields
+from adapters.crm.callback_fields import AnswerRule, FieldVerdict, read_fields
 from adapters.outbound_http import HttpResponse
 
 _BLANK: Final = " \t\r\n\ufeff"
@@ -83,7 +84,8 @@ def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
             return _UNCLEAR
         if "Fault" in body:
             return FieldVerdict(meaning=Meaning.FAILED, field="soap fault", code=_fault_code(body["Fault"]))
-        content = next((one for one in body.values() if isinstance(one, dict)), {})
+        first = next((one for one in body.values() if isinstance(one, dict | list)), {})
+        content = first if isinstance(first, dict) else {root: first}
     verdict = read_fields(content, rule)
     if verdict.meaning is not Meaning.UNCLEAR:
         return verdict
@@ -105,7 +107,7 @@ def _fault_code(fault: object) -> str:
 def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:
     """Give the root's name and its content, attributes and elements alike, by local names; None for a page.
 
-    Entities of its own, which can grow without bound, make it unreadable.
+    Elements of one name are a list. Entities of its own, which can grow without bound, make it unreadable.
     """
     parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
     open_elements, root, content = list[dict[str, Any]](), "", dict[str, Any]()
@@ -124,7 +126,7 @@ def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:
                 name = _local(tag)
                 fields: dict[str, Any] = {_local(key): value for key, value in attributes.items()}
                 if open_elements:
-                    open_elements[-1].setdefault(name, fields)
+                    _add(open_elements[-1], name, fields)
                 else:
                     root, content = name, fields
                 open_elements.append(fields)
@@ -133,11 +135,30 @@ def _xml(text: str, *, whole: bool) -> tuple[str, dict[str, Any]] | None:
                 leaf = {_local(tag): (text_in or "").strip()}
                 if not fields and not open_elements:
                     content = leaf
-                elif not fields and open_elements[-1].get(_local(tag)) is fields:
-                    open_elements[-1] |= leaf
+                elif not fields:
+                    _set_last(open_elements[-1], _local(tag), leaf[_local(tag)])
             case _:
                 pass  # nothing else is asked for
     return None if not root or root.casefold() == "html" else (root, content)
+
+
+def _add(parent: dict[str, Any], name: str, value: object) -> None:
+    """Add a child; of one name there may be many, which then are a list."""
+    before = parent.get(name)
+    if name not in parent:
+        parent[name] = value
+    elif isinstance(before, list):
+        before.append(value)
+    else:
+        parent[name] = [before, value]
+
+
+def _set_last(parent: dict[str, Any], name: str, value: str) -> None:
+    """Give the last child of a name its text."""
+    if isinstance(before := parent[name], list):
+        before[-1] = value
+    else:
+        parent[name] = value
 
 
 def _local(name: str) -> str:

@@ -13,14 +13,15 @@ import orjson
 
 from adapters.crm.answer_names import FieldRole, call_name, is_about_call, is_record, plain_name, role
 from adapters.crm.answer_values import (
+    ITEMS_MAX,
     NO_ERROR,
     NUMBER,
     TEXTS,
     Beside,
+    each,
     error_meaning,
     field_meaning,
     is_code,
-    only,
     spelled,
     texts,
 )
@@ -61,7 +62,7 @@ _OF_ITEMS: Final = frozenset({FieldRole.SUCCESS, FieldRole.RESULT, FieldRole.TYP
 _ALONE: Final = _OF_ITEMS | {FieldRole.ERROR, FieldRole.FAILURES, FieldRole.ERROR_TEXT}
 _DATA: Final = ("data", "d")
 _FAULT_CODE: Final = re.compile(r"[a-z]{1,2}-?[0-9]{1,3}")
-ITEMS_MAX: Final = 1000  # of a list in an answer
+
 _WITHIN: Final = 3  # so deep an answer may be wrapped
 
 
@@ -173,27 +174,40 @@ def _field(name: str, value: object, beside: Beside, within: int) -> Iterator[Fi
         yield from _usual(status, within - 1) if status and within else ()
     elif kind is FieldRole.ERROR or (kind is FieldRole.FAILURES and not beside.record):
         yield FieldVerdict(meaning=error_meaning(value), field=name)
-    elif (text := spelled(only(value))) is not None:
-        meaning = field_meaning(kind, text, beside)
-        code = str(only(value)).strip() if is_code(kind, text, beside) and meaning is Meaning.FAILED else ""
-        if name in _DATA and word(text) is Meaning.FAILED:  # what an update gave back
-            meaning = Meaning.FAILED
-        if meaning is not None:
-            yield FieldVerdict(meaning=meaning, field=name, code=code)
+    else:
+        for one in each(value):
+            yield from _scalar(name, one, beside)
+
+
+def _scalar(name: str, value: object, beside: Beside) -> Iterator[FieldVerdict]:
+    kind, text = role(name), spelled(value)
+    if text is None:
+        return
+    meaning = field_meaning(kind, text, beside)
+    code = str(value).strip() if is_code(kind, text, beside) and meaning is Meaning.FAILED else ""
+    if name in _DATA and word(text) is Meaning.FAILED:  # what an update gave back
+        meaning = Meaning.FAILED
+    if meaning is not None:
+        yield FieldVerdict(meaning=meaning, field=name, code=code)
 
 
 def _named(reply: Mapping[str, Any], done_when: Mapping[tuple[str, ...], frozenset[str]]) -> Iterator[FieldVerdict]:
     for path, good in done_when.items():
-        value = _at(reply, path)
-        if value is not None and (text := spelled(value)) is not None:
+        for value in _at(reply, path):
+            if value is None or (text := spelled(value)) is None:
+                continue
             done = text in good
             meaning = Meaning.DONE if done else Meaning.FAILED
             yield FieldVerdict(meaning=meaning, field=".".join(path), code="" if done else str(value).strip())
 
 
-def _at(value: object, path: Sequence[str]) -> object:
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = next((inner for key, inner in value.items() if plain_name(key) == name), None)
-    return value
+def _at(value: object, path: Sequence[str]) -> Iterator[object]:
+    """Give what stands at a path: of a list on the way, or at its end, each item's."""
+    if isinstance(value, list):
+        for one in value[:ITEMS_MAX]:
+            yield from _at(one, path)
+    elif not path:
+        yield value
+    elif isinstance(value, Mapping):
+        name, *rest = path
+        yield from _at(next((inner for key, inner in value.items() if plain_name(key) == name), None), rest)

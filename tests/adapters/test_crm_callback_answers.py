@@ -214,6 +214,8 @@ def test_crm_callback_answers_a_number_that_is_cut_is_not_taken_for_a_shorter_on
         ({"done_when": {"Data.Is_OK": [True, "Y"]}}, '{"data":{"isOk":false}}', False),
         ({"done_when": {"item.succeed": [0]}}, '<ufinterface><item succeed="0" dsc=""/></ufinterface>', True),
         ({"done_when": {"item.succeed": [0]}}, '<ufinterface><item succeed="3" dsc=""/></ufinterface>', False),
+        ({"done_when": {"item.succeed": [0]}}, '<r><item succeed="0"/><item succeed="1"/></r>', False),
+        ({"done_when": {"item.succeed": [0]}}, '<r><item succeed="0"/><item succeed="0"/></r>', True),
         ({"done_when": {"status": ["1"]}}, '{"status":0}', False),
         ({"done_when": {}}, '{"code":500}', True),
         ({"done_when": {}}, "<html></html>", True),

@@ -50,6 +50,22 @@ ENVELOPES_GOOD: Final[tuple[Any, ...]] = (
     {"X_ID": 7, "P_TYPE": "E", "P_NAME": "x"},
     {"msgCode": "0", "msgText": ""},
 )
+ITEM: Final = "<item><TYPE>{}</TYPE><ID>V1</ID><NUMBER>311</NUMBER><MESSAGE>工单 7</MESSAGE></item>"
+SAP_ROWS: Final = "<ZTICKETResponse><RETURN>{}</RETURN></ZTICKETResponse>"
+REPEATS_BAD: Final[tuple[Any, ...]] = (
+    SAP_ROWS.format(ITEM.format("S") + ITEM.format("E")),
+    SOAP12.format(SAP_ROWS.format(ITEM.format("S") + ITEM.format("W") + ITEM.format("A"))),
+    "<r><code>0</code><code>7</code></r>",
+    '<r code="0"><code>7</code></r>',
+    "<r><msg>成功</msg><msg>更新失败</msg></r>",
+    {"message": ["更新失败"]},
+)
+REPEATS_GOOD: Final[tuple[Any, ...]] = (
+    SAP_ROWS.format(ITEM.format("S") * 2),
+    "<r><code>0</code><code>0</code></r>",
+    "<r><ticket><id>7</id><status>failed</status></ticket><ticket><id>8</id><status>failed</status></ticket></r>",
+    {"message": ["已保存"]},
+)
 COUNTS_BAD: Final[tuple[Any, ...]] = (
     YONBIP | {"data": {"sucessCount": 0, "failCount": 1, "messages": ["单据编码重复: X"]}},
     YONBIP | {"data": {"failList": [{"id": "7", "reason": "x"}]}},
@@ -150,6 +166,7 @@ WORDS_GOOD: Final[tuple[str, ...]] = (
     [
         *NUMBERS_BAD,
         *ENVELOPES_BAD,
+        *REPEATS_BAD,
         *COUNTS_BAD,
         *NAMES_BAD,
         *({"code": code, "msg": text} for text in WORDS_BAD for code in (200, 20000)),
@@ -167,6 +184,7 @@ def test_crm_callback_hidden_a_failure_is_found(body: Any) -> None:
     [
         *NUMBERS_GOOD,
         *ENVELOPES_GOOD,
+        *REPEATS_GOOD,
         *COUNTS_GOOD,
         *NAMES_GOOD,
         *({"code": code, "msg": text} for text in WORDS_GOOD for code in (200, 20000)),
