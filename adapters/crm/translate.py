@@ -19,7 +19,7 @@ from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
-from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_nul, read_object, refuse_unstorable
+from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_unstorable, read_object, refuse_unstorable
 from schemas.messages import RequestReceived
 
 IGNORED_SHOWN_MAX: Final = 20
@@ -48,9 +48,12 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
     JSON path into the body, and Ignored for a type that asks for nothing here.
     """
     raw = read_object(received.body, "$", storable=False)
+    unstorable = may_hold_unstorable(received.body)
+    if unstorable:
+        refuse_unstorable({"type": raw.get("type")}, "$")
     model = _model(raw, ignore_types)
     envelope = read_model(CrmEnvelope, raw, "$")
-    if may_hold_nul(received.body):
+    if unstorable:
         known = known_fields(CrmEnvelope, raw) | {"data": known_fields(model, envelope.data)}
         refuse_unstorable(known, "$")
     about: About = read_model(model, envelope.data, "$.data")

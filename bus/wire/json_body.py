@@ -24,6 +24,9 @@ _GBK = re.compile(rb"(?:[\x00-\x7f]|[\xa1\xa3\xb0-\xd7][\xa1-\xfe])*+")
 _OTHERS = re.compile(
     rb"(?:[\x00-\x7f]|[\xa1-\xc6][\x40-\x7e\xa1-\xfe])*+|(?:[\x00-\x7f]|[\xa1\xa3\xb0-\xc8][\xa1-\xfe])*+"
 )
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+# An escape of a surrogate; an escaped backslash before a `u` is none.
+_SURROGATE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
@@ -31,7 +34,7 @@ def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[s
     """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
 
     Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one. Without
-    `storable` a NUL is let through: the caller refuses it in the fields that it reads.
+    `storable` a NUL and a lone surrogate are let through: the caller refuses them in the fields that it reads.
     """
     whole = root or WHOLE
     body = body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1
@@ -43,24 +46,28 @@ def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[s
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        _name_surrogate(body, root)
-        _refuse_other_encoding(body, whole)
-        where = f"{error.lineno}:{error.colno}"
-        raise MalformedInput(
-            "not_json", whole, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
-        ) from None
+        parsed = None if storable else _with_surrogates(body)
+        if parsed is None:
+            _name_surrogate(body, root)
+            _refuse_other_encoding(body, whole)
+            where = f"{error.lineno}:{error.colno}"
+            raise MalformedInput(
+                "not_json", whole, f"不是合法 JSON(位置 {where})", f"not JSON, at {where}: {error.msg}"
+            ) from None
+        _refuse_equal_keys(body, root)
+        return parsed
     if not isinstance(parsed, dict):
         raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
     if _may_have_equal_keys(body, parsed):
         _refuse_equal_keys(body, root)
-    if storable and may_hold_nul(body):
+    if storable and may_hold_unstorable(body):
         refuse_unstorable(parsed, root)
     return parsed
 
 
-def may_hold_nul(body: bytes) -> bool:
-    """Say whether a JSON text may hold a NUL; it comes in no other way, raw ones are no JSON. Pure."""
-    return b"\\u0000" in body
+def may_hold_unstorable(body: bytes) -> bool:
+    """Say whether a JSON text may hold a NUL or a lone surrogate; they come as escapes, raw ones are no JSON. Pure."""
+    return _UNSTORABLE.search(body) is not None
 
 
 def refuse_unstorable(value: object, path: str) -> None:
@@ -132,6 +139,16 @@ def _twice(value: object, path: str) -> Iterator[str]:
                 yield from _twice(inner, f"{path}[{index}]")
         case _:
             return
+
+
+def _with_surrogates(body: bytes) -> dict[str, Any] | None:
+    """Parse an object of which the strict parser takes all but lone surrogates; None for anything else."""
+    try:
+        orjson.loads(_SURROGATE.sub(rb"\1\\ufffd", body))
+        parsed = json.loads(body.decode())
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _name_surrogate(body: bytes, root: str) -> None:

@@ -161,6 +161,20 @@ def test_crm_unknown_a_nul_in_a_field_that_nobody_reads_refuses_nothing_and_a_do
     assert (refusal(twice).code, refusal(twice).field) == ("repeated_key", "$.data.memo.a")
 
 
+@pytest.mark.parametrize("escape", [r"\ud800", r"\udc00 \ud83d\ude00", r"\\\ud800"])
+def test_crm_unknown_a_lone_surrogate_is_refused_only_in_a_field_that_is_read(escape: str) -> None:
+    def note(text: str, theirs: str) -> bytes:
+        data = f'{{"source_no":"CRM-1001","text":"{text}","theirs":{{{theirs}}}}}'
+        return f'{{"type":"ticket.note","timestamp":"{AT}","data":{data}}}'.encode()
+
+    adapter = CrmAdapter([SECRET])
+    (request,) = adapter.translate(delivered(adapter, note("a", f'"x":"{escape}","{escape}":1')))
+    assert len(request.ignored) == 1
+    error = refusal(note(escape, ""))
+    assert (error.code, error.field) == ("lone_surrogate", "$.data.text")
+    assert refusal(note("a", f'"x":1,"x":"{escape}"')).code == "repeated_key"
+
+
 @pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (2**63, "9223372036854775808")])
 def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
     assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text
