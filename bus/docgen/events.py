@@ -16,7 +16,8 @@ How to read them: [subscribing](subscribing.md). What is **personal** is so in i
 [privacy](privacy.md)."""
 _TYPES = """\
 In Avro a *time* is `timestamp-micros` in UTC, a *UUID* a string with that logical type, *one of* a string. In JSON
-(HTTP and WebSocket) a time is RFC 3339 with offset, and an event has `event_type` besides."""
+(HTTP and WebSocket) a time is RFC 3339 with offset, and an event has `event_type` besides: the event's
+`ce_type` (`ticket.opened`). `type` inside TicketOpened is another thing, the ticket's own type (`repair`)."""
 
 
 def page(contract: Contract) -> str:
