@@ -2,6 +2,7 @@
 
 import html
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -20,6 +21,7 @@ _ELEMENT: Final = re.compile(r"<(?:[\w.-]+:)?([\w-]+)(?:\s[^>]*)?>([^<]{1,2000})
 _MARKED: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _CHARSET: Final = re.compile(r"""\bcharset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 _UNMEANT: Final = re.compile(r"iso[-_]?8859[-_]?1|latin-?1|us-ascii|ascii|windows-1252|utf-?8", re.IGNORECASE)
+_XML_ENCODING: Final = re.compile(rb"""\s*<\?xml\s[^>]{0,60}?\bencoding\s*=\s*["']([\w.:+-]{1,40})""", re.ASCII)
 _UNSEEN: Final = re.compile(
     r"<(script|style)\b.*?(?:</\1>|$)|<!--.*?(?:-->|$)|<[^>]*(?:>|$)", re.IGNORECASE | re.DOTALL
 )
@@ -30,10 +32,15 @@ def is_page(text: str) -> bool:
     return _PAGE.match(text) is not None
 
 
-def charset(content_type: str) -> str:
-    """Give the encoding that a Content-Type declares, or nothing."""
+def charset(content_type: str, body: bytes = b"") -> str:
+    """Give the encoding that a Content-Type declares, else the declaration of XML or a mark of UTF-16, or nothing."""
     found = _CHARSET.search(content_type)
-    return found[1] if found else ""
+    if found and not _UNMEANT.fullmatch(found[1]):
+        return found[1]
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    declared = _XML_ENCODING.match(body.removeprefix(BOM_UTF8))
+    return declared[1].decode() if declared else found[1] if found else ""
 
 
 def readable(body: bytes, declared: str = "") -> str:

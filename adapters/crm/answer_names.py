@@ -13,6 +13,7 @@ class FieldRole(Enum):
     """What a field of an answer is for."""
 
     CODE = "code"
+    HTTP_STATUS = "http status"  # a code, of one call in a batch
     SUCCESS = "success"  # true or false, and numbers alike
     FLAG = "flag"  # true, false or a word; a number means one thing here and its opposite there
     RESULT = "result"  # a word, a letter or a number about the call
@@ -41,8 +42,9 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile("|".join(names)))
     for kind, *names in (
         (FieldRole.TYPE, r"type|(?:msg|message)ty(?:pe)?"),
+        (FieldRole.HTTP_STATUS, r"httpstatus(?:code)?"),
         (FieldRole.CODE, rf"code|{_BEFORE}{_ABOUT}(?:code|cd)|{_OF_ERROR}(?:no|num|number)|ret|rc|(?:sy)?subrc"),
-        (FieldRole.CODE, r"msgcode|httpstatus|代码|(?:返回|错误|状态|响应|结果)(?:代?码|编码|代号)"),
+        (FieldRole.CODE, r"msgcode|代码|(?:返回|错误|状态|响应|结果)(?:代?码|编码|代号)"),
         (FieldRole.SUCCESS, rf"(?:is)?{_VERB}?(?:success|ok)|is(?:succeed|succeeded|successful|succ|suc)|apistatus"),
         (FieldRole.SUCCESS, r"(?:是否)?成功"),
         (FieldRole.FLAG, rf"succeed|succeeded|successful|succ|suc|accepted|{_BEFORE}(?:success)?(?:flag|flg)"),
@@ -52,17 +54,18 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.STATE, rf"{_ANSWER}?state|stat|outcome"),
         (FieldRole.ERROR, r"errs?|errors?|errormessages|(?:gw)?err(?:or)?(?:resp(?:onse)?|body)|fail(?:ed)?"),
         (FieldRole.ERROR, r"(?:is|has)(?:err(?:or)?s?|exceptions?|fail(?:ed|ures?)?)"),
+        (FieldRole.ERROR, r"unauthori[sz]ed(?:request)?"),
         (FieldRole.FAILURES, rf"failures?|(?:err(?:or)?|fail(?:ed|ure)?)s?{_COUNT}"),
         (FieldRole.FAILURES, r"(?:失败|错误)(?:条?数|数量|总数|列表)"),
         (FieldRole.ERROR_TEXT, rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype"),
         (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|原因)"),
         (FieldRole.MESSAGE, rf"{_BEFORE}(?:msg|message)(?:data|text|txt)?|(?:user)?message|{_BEFORE}{_ABOUT}{_TEXT}"),
         (FieldRole.MESSAGE, r"info|desc|dsc|reason|tips?|detail|(?:返回|提示|响应|结果)?(?:信息|消息|描述|说明)"),
-        (FieldRole.HEAD, r"responsestatus|meta|.*head|.*header|base_?resp"),
+        (FieldRole.HEAD, r"responsestatus|(?:job|task|batch)status|meta|.*head|.*header|base_?resp"),
     )
 )
 _NEUTRAL: Final = re.compile(
-    rf"data|body|time|timestamp|date|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
+    rf"data|body|time|timestamp|date|index|httpheaders|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
     rf"|cost|description|now|messages|infos|count|msgcount|total(?:count)?|suc+(?:es+)?(?:ful)?s?{_COUNT}"
 )
 # What stands before the names of output parameters, Oracle's and SAP's.

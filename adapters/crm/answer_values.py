@@ -21,6 +21,7 @@ _GOOD_CODE: Final = re.compile(r"[+-]?0+(\.0+)?|(?![ef])[a-z]{1,5}0{3,}|2[0-9]{2
 _FLAG_LETTERS: Final = {"y": Meaning.DONE, "t": Meaning.DONE, "n": Meaning.FAILED, "f": Meaning.FAILED}
 _STATUS_LETTERS: Final = {"s": Meaning.DONE, "e": Meaning.FAILED}  # SAP's
 _CALL_LETTERS: Final = _STATUS_LETTERS | {"y": Meaning.DONE, "n": Meaning.FAILED, "u": Meaning.FAILED}  # U: Oracle's
+_ERROR_CODE: Final = re.compile(r"e[0-9]{5,8}")
 # What a vendor may have for success, where a sentence says that it is: 1, A0001, AAAAAAA; never a name or a word.
 _OWN_CODE: Final = re.compile(r"\+?[0-9]*[1-9][0-9]*|(?![ef])[a-z][0-9]+|([a-z])\1{2,}")
 TEXTS: Final = frozenset({FieldRole.MESSAGE, FieldRole.ERROR_TEXT})
@@ -77,7 +78,7 @@ def each(value: object) -> Sequence[object]:
 def field_meaning(kind: FieldRole, text: str, beside: Beside) -> Meaning | None:
     """Judge a scalar by its field's role; None where the role says nothing by itself."""
     match kind:
-        case FieldRole.CODE:
+        case FieldRole.CODE | FieldRole.HTTP_STATUS:
             return _code(text, beside)
         case FieldRole.SUCCESS:
             if NUMBER.fullmatch(text):
@@ -122,6 +123,8 @@ def _code(text: str, beside: Beside) -> Meaning:
 
 def _word_or_number(text: str, beside: Beside, letters: Mapping[str, Meaning]) -> Meaning:
     """Judge a word or number that may as well be a record's own; 0 and 1 mean one thing here and its opposite there."""
+    if is_error_code(text):
+        return Meaning.FAILED
     if not NUMBER.fullmatch(text):
         plain = letters.get(text) or word(text)
         return compound(text) if plain is Meaning.UNCLEAR and beside.message is not None else plain
@@ -133,7 +136,14 @@ def _word_or_number(text: str, beside: Beside, letters: Mapping[str, Meaning]) -
 
 def is_code(kind: FieldRole, text: str, beside: Beside) -> bool:
     """Say whether a value is a vendor's code, as a `status` of a large number beside a message may be."""
-    return kind is FieldRole.CODE or (kind in (FieldRole.RESULT, FieldRole.WORD) and _failed_code(text, beside))
+    if kind in (FieldRole.RESULT, FieldRole.WORD):
+        return is_error_code(text) or _failed_code(text, beside)
+    return kind in (FieldRole.CODE, FieldRole.HTTP_STATUS)
+
+
+def is_error_code(text: str) -> bool:
+    """Say whether a text, in lower case, is a code of an error that no word and no device has: Huawei's `E200027`."""
+    return _ERROR_CODE.fullmatch(text) is not None
 
 
 def _failed_code(text: str, beside: Beside) -> bool:

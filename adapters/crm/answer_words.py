@@ -31,7 +31,7 @@ _BAD_FIRST: Final = frozenset(
 )
 _BAD: Final = _BAD_FIRST | {
     *("false", "no", "ng", "nok", "nack", "rejected", "refused", "denied", "invalid", "unauthorized", "forbidden"),
-    *("timeout", "拒绝"),
+    *("timeout", "killed", "拒绝"),
 }
 _FIRST_WORD: Final = re.compile(r"[\s:;,.!()\uff1a\uff1b\uff0c\u3002\uff01]+")
 _PART: Final = re.compile(r"[^\W_]+")

@@ -25,7 +25,7 @@ _UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
 
 def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
     """Judge an answer's body. One longer than the limit is judged by its beginning, where that is JSON or XML."""
-    declared = charset(answer.headers.get("content-type", ""))
+    declared = charset(answer.headers.get("content-type", ""), answer.body)
     text = decoded(answer.body, declared, whole=not answer.longer).strip(_BLANK)
     if not text:
         return _UNREADABLE if answer.longer else _UNCLEAR

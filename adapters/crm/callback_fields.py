@@ -22,6 +22,7 @@ from adapters.crm.answer_values import (
     error_meaning,
     field_meaning,
     is_code,
+    is_error_code,
     spelled,
     texts,
 )
@@ -55,9 +56,18 @@ class FieldVerdict:
 
 
 _VERDICTS: Final = frozenset(
-    {FieldRole.CODE, FieldRole.SUCCESS, FieldRole.FLAG, FieldRole.RESULT, FieldRole.WORD, FieldRole.STATE}
+    {
+        FieldRole.CODE,
+        FieldRole.HTTP_STATUS,
+        FieldRole.SUCCESS,
+        FieldRole.FLAG,
+        FieldRole.RESULT,
+        FieldRole.WORD,
+        FieldRole.STATE,
+    }
 )
-_OF_ITEMS: Final = frozenset({FieldRole.SUCCESS, FieldRole.RESULT, FieldRole.TYPE})  # what an item of a batch ends by
+# What an item of a batch ends by.
+_OF_ITEMS: Final = frozenset({FieldRole.SUCCESS, FieldRole.RESULT, FieldRole.TYPE, FieldRole.HTTP_STATUS})
 # What makes an object inside an answer by itself, without a text beside.
 _ALONE: Final = _OF_ITEMS | {FieldRole.ERROR, FieldRole.FAILURES, FieldRole.ERROR_TEXT}
 _DATA: Final = ("data", "d")
@@ -107,8 +117,8 @@ def _inside(value: object, within: int) -> Iterator[FieldVerdict]:
     """Judge the objects inside that are nothing but an answer, and the items of a batch that say how each ended."""
     match value:
         case list():
-            items = [one for one in value[:ITEMS_MAX] if isinstance(one, Mapping) and is_about_call(one, with_ids=True)]
-            yield from (_chosen(_usual(one, within)) for one in items if _OF_ITEMS & _roles(one))
+            items = (one for one in value[:ITEMS_MAX] if isinstance(one, Mapping))
+            yield from (_chosen(_usual(one, within)) for one in items if _ends(one))
         case Mapping() if not is_record(value) and not _is_fault(value):
             roles = _roles(value)
             has_text = roles & TEXTS or any(call_name(name) == "description" for name in value)
@@ -119,6 +129,13 @@ def _inside(value: object, within: int) -> Iterator[FieldVerdict]:
                     yield from _inside(_opened(one), within - 1)
         case _:
             return
+
+
+def _ends(item: Mapping[str, Any]) -> bool:
+    """Say whether an item of a batch says how it ended."""
+    if is_about_call(item, with_ids=True) and _OF_ITEMS & _roles(item):
+        return True
+    return any(call_name(name) == "status" and is_error_code(spelled(one) or "") for name, one in item.items())
 
 
 def _roles(value: Mapping[str, Any]) -> set[FieldRole]:
@@ -185,7 +202,8 @@ def _scalar(name: str, value: object, beside: Beside) -> Iterator[FieldVerdict]:
         return
     meaning = field_meaning(kind, text, beside)
     code = str(value).strip() if is_code(kind, text, beside) and meaning is Meaning.FAILED else ""
-    if name in _DATA and word(text) is Meaning.FAILED:  # what an update gave back
+    nothing = text == "0" and beside.message is Meaning.FAILED
+    if name in _DATA and (nothing or word(text) is Meaning.FAILED):  # what an update gave back
         meaning = Meaning.FAILED
     if meaning is not None:
         yield FieldVerdict(meaning=meaning, field=name, code=code)

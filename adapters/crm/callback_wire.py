@@ -115,7 +115,7 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
 
 
 def _words(answer: HttpResponse) -> str:
-    return readable(answer.body, charset(answer.headers.get("content-type", "")))
+    return readable(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
 
 
 def _by_class(status: int) -> FailureKind:

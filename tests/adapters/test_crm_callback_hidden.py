@@ -66,6 +66,23 @@ REPEATS_GOOD: Final[tuple[Any, ...]] = (
     "<r><ticket><id>7</id><status>failed</status></ticket><ticket><id>8</id><status>failed</status></ticket></r>",
     {"message": ["已保存"]},
 )
+BATCHES_BAD: Final[tuple[Any, ...]] = (
+    {"compositeResponse": [{"body": [], "httpHeaders": {}, "httpStatusCode": 404, "referenceId": "a"}]},
+    {"code": "000000", "result": [{"from": "1", "smsMsgId": "d6", "status": "000000"}, {"status": "E200027"}]},
+    {"code": "000000", "result": [{"from": "1", "smsMsgId": "d6", "status": "E200027"}]},
+    {"job_status": {"id": "82", "status": "failed", "message": "x", "results": []}},
+    {"job_status": {"id": "82", "status": "completed", "results": [{"index": 0, "id": 7, "success": False}]}},
+    {"result": None, "unAuthorizedRequest": True, "__abp": True},
+    {"code": 200, "data": 0, "message": "操作异常", "id": 7},
+)
+BATCHES_GOOD: Final[tuple[Any, ...]] = (
+    {"compositeResponse": [{"body": {"id": "7"}, "httpHeaders": {}, "httpStatusCode": 201, "referenceId": "a"}]},
+    {"code": "000000", "result": [{"from": "1", "smsMsgId": "d6", "status": "000000"}]},
+    {"job_status": {"id": "82", "status": "completed", "results": [{"index": 0, "id": 7, "success": True}]}},
+    {"result": {"id": 7}, "success": True, "error": None, "unAuthorizedRequest": False, "__abp": True},
+    {"code": 200, "data": 0, "message": "ok"},
+    {"code": 0, "data": [{"id": "7", "status": "E5"}]},
+)
 COUNTS_BAD: Final[tuple[Any, ...]] = (
     YONBIP | {"data": {"sucessCount": 0, "failCount": 1, "messages": ["单据编码重复: X"]}},
     YONBIP | {"data": {"failList": [{"id": "7", "reason": "x"}]}},
@@ -167,6 +184,7 @@ WORDS_GOOD: Final[tuple[str, ...]] = (
         *NUMBERS_BAD,
         *ENVELOPES_BAD,
         *REPEATS_BAD,
+        *BATCHES_BAD,
         *COUNTS_BAD,
         *NAMES_BAD,
         *({"code": code, "msg": text} for text in WORDS_BAD for code in (200, 20000)),
@@ -185,6 +203,7 @@ def test_crm_callback_hidden_a_failure_is_found(body: Any) -> None:
         *NUMBERS_GOOD,
         *ENVELOPES_GOOD,
         *REPEATS_GOOD,
+        *BATCHES_GOOD,
         *COUNTS_GOOD,
         *NAMES_GOOD,
         *({"code": code, "msg": text} for text in WORDS_GOOD for code in (200, 20000)),
@@ -213,6 +232,15 @@ def test_crm_callback_hidden_the_declared_charset_is_read(charset: str, raw: byt
     with pytest.raises(DeliveryFailed) as failed:
         judge(answer, NOW)
     assert failed.value.message == message
+
+
+@pytest.mark.parametrize("media", ["text/xml", "text/xml; charset=iso-8859-1", ""])
+@pytest.mark.parametrize("encoding", ["big5", "gbk", "utf-16", "utf-8"])
+def test_crm_callback_hidden_the_declaration_of_xml_is_read(media: str, encoding: str) -> None:
+    text = f"<?xml version='1.0' encoding='{encoding}'?><r><code>0</code><msg>更新失敗</msg></r>"
+    with pytest.raises(DeliveryFailed) as failed:
+        judge(HttpResponse(status=200, headers={"content-type": media}, body=text.encode(encoding)), NOW)
+    assert failed.value.message == "更新失敗"
 
 
 def test_crm_callback_hidden_big5_that_was_done_is_done() -> None:
