@@ -124,7 +124,10 @@ class Kingdee:
         except DeliveryFailed as failure:
             if failure.kind is not FailureKind.REJECTED:
                 raise
+            renewed_before = talk.renewed
             now = await self._bill(talk, wanted.number)  # an earlier attempt may have come through behind our back
+            if now is None and bill is None and talk.renewed and not renewed_before:
+                return await self._advance(talk, wanted, None)  # what refused the save was the lost session
             if now is None or (bill is not None and now.stage <= bill.stage):
                 raise
             return now

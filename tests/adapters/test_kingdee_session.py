@@ -50,6 +50,24 @@ async def test_kingdee_session_lost_in_words_that_nobody_knows_is_renewed_at_a_q
     assert (failed.value.kind, erp.calls.count(LOGIN)) == (FailureKind.REJECTED, 2)
 
 
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_kingdee_session_whose_loss_the_question_after_a_save_shows_is_renewed_and_saved_in_once(
+    refusals: int,
+) -> None:
+    erp, asked = stand_in(), call()
+    async with erp.serving(), kingdee(erp) as target:
+        erp.fail(KingdeeFault.BOM, times=1, only=(QUERY,))  # the true answer, before the session is lost
+        erp.fail(KingdeeFault.SESSION_FOREIGN, times=1, only=(QUERY,))
+        erp.fail(KingdeeFault.SESSION_FOREIGN, times=refusals, only=(SAVE,))
+        if refusals == 1:
+            assert await target.send(asked) == issued(asked)
+        else:
+            with pytest.raises(DeliveryFailed) as failed:
+                await target.send(asked)
+            assert failed.value.kind is FailureKind.REJECTED
+    assert (erp.calls.count(LOGIN), erp.calls.count(SAVE)) == (2, 2)
+
+
 @pytest.mark.parametrize("shape", [*SHAPES, KingdeeFault.SESSION_FOREIGN])
 async def test_kingdee_session_lost_again_after_its_renewal_is_renewed_no_second_time_in_a_call(
     shape: KingdeeFault,
