@@ -1,0 +1,1 @@
+"""Tests of the audit tree, its checkpoints, bundles and checks."""
