@@ -149,6 +149,9 @@ class Settings(BaseSettings):
         None, description="seals the keys of personal data: 32 random bytes; whoever loses it loses what it seals"
     )
     master_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
+    audit_key: SecretStr | None = Field(None, description="signs the audit tree: an Ed25519 key in PEM; unset: no tree")
+    audit_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
+    audit_origin: str = Field("ticketbus/audit", pattern=r"^[^+\s]+$", description="name of the audit tree and its key")
     two_persons: bool = Field(
         False, description="whoever lets a redrive be sent is not who froze it; letters are retried one at a time"
     )

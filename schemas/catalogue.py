@@ -12,7 +12,15 @@ from bus.domain.commands import OUTSIDE
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
 from schemas.derive import record_schema
-from schemas.messages import AlertFlipped, CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
+from schemas.messages import (
+    AlertFlipped,
+    CheckpointSealed,
+    CommandSent,
+    HostRead,
+    LetterDecided,
+    LetterPosted,
+    RequestReceived,
+)
 
 _EVENTS: UnionType = events.Event
 
@@ -86,10 +94,11 @@ COMMAND_TYPES: tuple[RecordType, ...] = tuple(
 INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
 HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
 ALERT = RecordType(cls=AlertFlipped, namespace="ticketbus.alert")
+CHECKPOINT = RecordType(cls=CheckpointSealed, namespace="ticketbus.audit")
 LETTER_TYPES: tuple[RecordType, ...] = tuple(
     RecordType(cls=cls, namespace="ticketbus.deadletter") for cls in (LetterPosted, LetterDecided)
 )
-RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, ALERT, *LETTER_TYPES)
+RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, ALERT, CHECKPOINT, *LETTER_TYPES)
 BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
 BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
 EVENT_NAMES: tuple[str, ...] = tuple(one.cls.__name__ for one in EVENT_TYPES)

@@ -1,4 +1,4 @@
-"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings, alerts."""
+"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings, alerts, checkpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,3 +115,12 @@ class AlertFlipped:
     opened_at: Annotated[datetime, Doc("since when it is open, UTC")]
     closed_at: Annotated[datetime | None, Doc("when it closed, UTC; null: it is open")] = None
     drill: Annotated[bool, Doc("it was made by the self-test, and nothing is wrong")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSealed:
+    """The audit tree of all events as it was at one moment, signed; a witness against a rewritten PostgreSQL."""
+
+    size: Annotated[int, Doc("how many events the tree holds")]
+    note: Annotated[str, Doc("the signed checkpoint, as C2SP tlog-checkpoint spells it: origin, size, root, signature")]
+    sealed_at: Annotated[datetime, Doc("when it was signed, UTC; also the record's timestamp")]

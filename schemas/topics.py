@@ -19,6 +19,7 @@ COMMANDS = "ticket.commands"
 DEADLETTER = "ticket.deadletter"
 HOSTS = "bus.hosts"
 ALERTS = "bus.alerts"
+AUDIT = "bus.audit"
 
 
 def _retention(value: object) -> object:

@@ -53,6 +53,8 @@ INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id,
                     historic, value)
 SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[],
                      %b::timestamptz[], %b::timestamptz[], %b::bool[], %b::bytea[])"""
+# Only who adds events by this store has them sealed: a row that came otherwise is no leaf of the audit tree.
+_ADD_UNSEALED = "INSERT INTO audit_pending (ticket_id, version) SELECT * FROM unnest(%b::text[], %b::int[])"
 _ADD_OUTBOX = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
@@ -214,6 +216,7 @@ async def add_events(connection: Connection, events: Sequence[tuple[Recorded, by
         for e, value in events
     ]  # fmt: skip
     await connection.execute(_ADD_EVENTS, columns(rows, 11))
+    await connection.execute(_ADD_UNSEALED, columns([row[:2] for row in rows], 2))
 
 
 async def put_folds(connection: Connection, settled: BatchDecision, keys: PersonalKeys) -> None:

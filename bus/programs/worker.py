@@ -29,6 +29,7 @@ from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
+from bus.programs.audit_sealing import audit_key, keep_sealed
 from bus.programs.disk_watch import watch_disks
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
@@ -77,12 +78,13 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -> TargetsConfig:
     """Read what a worker of these stages is configured by, before anything runs; gives the targets.
 
-    Raises ConfigFileInvalid, SettingsInvalid.
+    Raises ConfigFileInvalid, NoteInvalid, SettingsInvalid.
     """
     targets = targets_config_of(settings)
     sources(settings)
     allowed_topics(settings.topics_allowed_file)
     days_kept(settings.keep_days)
+    audit_key(settings)
     if DELIVERY in names:
         await check_targets(settings, targets)
     return targets
@@ -131,6 +133,8 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     tasks["reconciliations"] = lambda: unless(stopping, reconciling.run())
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
+    if key := audit_key(core.settings):
+        tasks["audit"] = lambda: unless(stopping, keep_sealed(core.pool, key, core.codec.encode_record, utc_now))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:

@@ -17,9 +17,17 @@ from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
 from bus.wire.schema_equality import NO_BYTES, same_schema
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
-from schemas.messages import AlertFlipped, CommandSent, HostRead, LetterDecided, LetterPosted, RequestReceived
+from schemas.messages import (
+    AlertFlipped,
+    CheckpointSealed,
+    CommandSent,
+    HostRead,
+    LetterDecided,
+    LetterPosted,
+    RequestReceived,
+)
 
-RecordSent = CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided | AlertFlipped
+RecordSent = CheckpointSealed | CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided | AlertFlipped
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")
 
