@@ -7,6 +7,7 @@ import typer
 
 from bus.cli import (
     alerts,
+    audit,
     client,
     consumers,
     deadletter,
@@ -56,6 +57,7 @@ for commands in (
     trace.commands,
     log.commands,
     reconcile.commands,
+    audit.commands,
     projection.commands,
     stage.commands,
     hosts.commands,

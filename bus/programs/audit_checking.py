@@ -29,6 +29,14 @@ async def checked(
         return await check_audit(lambda: snapshot(pool), key, witness, AUDIT, progress)
 
 
+async def witness_notes(settings: Settings, codec: Codec) -> list[str]:
+    """Read the notes that Kafka has. Raises KafkaUnavailable."""
+    async with open_reader(settings) as reader:
+        topic = physical(settings.namespace, AUDIT)
+        witness = Witness(reader=reader, topic=topic, note_of=partial(_note, codec))
+        return [note for _, note in await witness.notes(await witness.end()) if note is not None]
+
+
 def _note(codec: Codec, record: Record) -> str | None:
     try:
         found = codec.decode_record(record.value or b"")

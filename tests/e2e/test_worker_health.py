@@ -11,6 +11,7 @@ from bus.kafka.clients import start_producer
 from bus.local.stopped_stages import stopped_stages
 from bus.stage_names import STAGES
 from schemas.topics import COMMANDS, physical
+from tests.audit.keys import made_up_key, pem_of
 from tests.bus_under_test import Bus, eventually
 
 
@@ -29,6 +30,7 @@ async def junk(bus: Bus, count: int) -> None:
 
 async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> None:
     port = bus.environment["TICKETBUS_METRICS_PORT"] = str(free_port())
+    bus.environment["TICKETBUS_AUDIT_KEY"] = pem_of(made_up_key())
     bus.start("worker")
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
 
@@ -42,7 +44,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
         ready = await eventually(lambda: asked("/readyz", 200), what=lambda: bus.last_words("worker"))
         tasks = {"relay", "redrives", "retention", "targets", "declarations", "topics", "disks", "reconciliations"}
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
-        watches = {"registry", "certificates", "deadlines", "rollouts"}
+        watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}
         assert set(ready) == {"ready", "postgres", "outbox", *tasks, *watches, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"

@@ -1,0 +1,249 @@
+"""A proof bundle: sealed events with their inclusion proofs and a checkpoint, signed as a whole; verified offline."""
+
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, LiteralString
+
+import orjson
+
+from bus.audit.check import Tampering
+from bus.audit.checkpoint import (
+    Checkpoint,
+    NoteInvalid,
+    SigningKey,
+    VerifyingKey,
+    opened_checkpoint,
+    opened_note,
+    verifying_key,
+)
+from bus.audit.entry import COLUMNS, Entry, entry_of, read_entry
+from bus.audit.merkle import Node, inclusion_proof, root_of_inclusion
+from bus.audit.store import last_checkpoint, read_tree
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+
+FORMAT: Final = "ticketbus.audit.bundle.v1"
+EVENTS_MAX: Final = 100_000
+_OF_TICKET: Final[LiteralString] = "e.ticket_id = %(ticket)s"
+_OF_PERIOD: Final[LiteralString] = "e.recorded_at >= %(since)s AND e.recorded_at < %(until)s"
+_ROWS: Final[LiteralString] = """
+SELECT l.leaf, {columns} FROM events e LEFT JOIN audit_leaves l USING (ticket_id, version)
+WHERE {which} ORDER BY e.ticket_id, e.version LIMIT %(most)s"""
+
+_GONE: Final[LiteralString] = """
+SELECT l.ticket_id, l.version FROM audit_leaves l LEFT JOIN events e USING (ticket_id, version)
+WHERE l.ticket_id = ANY(%s) AND e.ticket_id IS NULL ORDER BY 1, 2"""
+
+
+class NotSealed(NoteInvalid):
+    """What is asked for is not sealed yet, as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a history is of: one ticket, or all events that were recorded in a period, its end excluded."""
+
+    ticket: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def plain(self) -> dict[str, str]:
+        """Spell it for a bundle."""
+        if self.ticket:
+            return {"ticket": self.ticket}
+        assert self.since, "a period has its start"
+        assert self.until, "a period has its end"
+        return {"since": self.since.isoformat(), "until": self.until.isoformat()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEvent:
+    """An event of a history; `leaf` is its place in the tree, None while it waits for the sealer."""
+
+    leaf: int | None
+    entry: Entry
+
+
+@dataclass(slots=True, kw_only=True)
+class BundleReport:
+    """What a bundle shows, and what is wrong with it."""
+
+    about: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    size: int = 0
+    events: int = 0
+    tickets: int = 0
+    witnessed: bool = False
+    listed: list[Tampering] = field(default_factory=list)
+
+    def add(self, kind: str, where: str) -> None:
+        """Take in what is wrong."""
+        self.listed.append(Tampering(kind, where))
+
+
+async def read_history(connection: Connection, subject: Subject) -> list[SealedEvent]:
+    """Read the events of a subject as they are stored, by ticket and version. Raises NoteInvalid for too many."""
+    query = _ROWS.format(columns=COLUMNS, which=_OF_TICKET if subject.ticket else _OF_PERIOD)
+    asked = {"ticket": subject.ticket, "since": subject.since, "until": subject.until, "most": EVENTS_MAX + 1}
+    rows = await (await connection.execute(query.encode(), asked, binary=True)).fetchall()
+    if len(rows) > EVENTS_MAX:
+        zh, en = f"超过 {EVENTS_MAX} 个事件,请缩短时间段", f"more than {EVENTS_MAX} events; ask for a shorter period"
+        raise NoteInvalid(str(Text(zh, en)))
+    return [SealedEvent(leaf=leaf, entry=entry_of(tuple(row))) for leaf, *row in rows]
+
+
+async def not_as_sealed(connection: Connection, subject: Subject, history: Sequence[SealedEvent]) -> list[str]:
+    """Name the events that are not as their leaf has them, and sealed ones of these tickets that are gone."""
+    placed = [(one.leaf, one.entry) for one in history if one.leaf is not None]
+    hashes = await read_tree(connection, lambda node: [node(0, leaf) for leaf, _ in placed])
+    wrong = [
+        f"{entry.ticket_id}/{entry.version} (changed)"
+        for (_, entry), hashed in zip(placed, hashes, strict=True)
+        if entry.hashed != hashed
+    ]
+    tickets = sorted({one.entry.ticket_id for one in history} | ({subject.ticket} - {""}))
+    rows = await (await connection.execute(_GONE, (tickets,))).fetchall()
+    return [*wrong, *(f"{ticket_id}/{version} (dropped)" for ticket_id, version in rows)]
+
+
+async def bundle_of(
+    connection: Connection, subject: Subject, history: Sequence[SealedEvent], key: SigningKey, now: datetime
+) -> bytes:
+    """Make the bundle of a history, in the snapshot that it was read in. Raises NotSealed."""
+    checkpoint = await last_checkpoint(connection)
+    size = checkpoint.size if checkpoint else 0
+    places = [one.leaf for one in history if one.leaf is not None and one.leaf < size]
+    if checkpoint is None or len(places) < len(history):
+        waiting = len(history) - len(places)
+        zh = f"{waiting} 个事件还没有检查点: worker 每分钟封存一次,请稍后重试"
+        en = f"{waiting} events are under no checkpoint yet: a worker with TICKETBUS_AUDIT_KEY seals each minute"
+        raise NotSealed(str(Text(zh, en)))
+
+    def proofs(node: Node) -> list[list[bytes]]:
+        return [inclusion_proof(leaf, size, node) for leaf in places]
+
+    events = [
+        {"leaf": leaf, "head": one.entry.head.decode(), "value": _text(one.entry.value), "proof": [*map(_text, proof)]}
+        for one, leaf, proof in zip(history, places, await read_tree(connection, proofs), strict=True)
+    ]
+    body = {
+        "format": FORMAT,
+        "about": subject.plain(),
+        "made_at": now.isoformat(),
+        "key": str(key.public),
+        "checkpoint": checkpoint.note,
+        "events": events,
+    }
+    return orjson.dumps({**body, "signature": key.sign(_manifest(key.name, body))}, option=orjson.OPT_INDENT_2)
+
+
+def verify_bundle(raw: bytes, key: VerifyingKey | None, witness: Iterable[str] | None) -> BundleReport:
+    """Verify a bundle by itself: events, proofs, checkpoint and signature; `witness` are notes that Kafka has.
+
+    Without `key` the bundle's own is taken, which shows only that it fits together. Pure. Raises NoteInvalid for
+    what is no bundle.
+    """
+    body = _parsed(raw)
+    report = BundleReport(about=body["about"], events=len(body["events"]))
+    own = verifying_key(body["key"])
+    if key is not None and key != own:
+        report.add("key", f"{own.name}+{own.key_id.hex()} is not {key.name}+{key.key_id.hex()}")
+    key = key or own
+    report.key = f"{key.name}+{key.key_id.hex()}"
+    signature = body.pop("signature")
+    try:
+        if opened_note(signature, key) != _manifest(key.name, body):
+            report.add("bundle_changed", "the bundle is not what was signed")
+    except NoteInvalid as error:
+        report.add("bundle_changed", str(error))
+    try:
+        checkpoint = opened_checkpoint(body["checkpoint"], key)
+    except NoteInvalid as error:
+        report.add("checkpoint_invalid", str(error))
+        return report
+    report.size = checkpoint.size
+    _check_events(report, checkpoint, body["events"])
+    if witness is not None:
+        _check_witness(report, checkpoint, key, witness)
+    return report
+
+
+def _check_events(report: BundleReport, checkpoint: Checkpoint, events: Sequence[Mapping[str, Any]]) -> None:
+    """Prove each event, and that no version of a ticket is left out between the first and the last."""
+    versions, leaves = defaultdict[str, list[int]](list), set[int]()
+    for place, one in enumerate(events):
+        try:
+            entry = read_entry(one["head"].encode(), _bytes(one["value"]))
+            leaf, proof = int(one["leaf"]), [*map(_bytes, one["proof"])]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            report.add("unreadable", f"event {place + 1}")
+            continue
+        where = f"{entry.ticket_id}/{entry.version}"
+        if root_of_inclusion(leaf, checkpoint.size, entry.hashed, proof) != checkpoint.root:
+            report.add("not_in_tree", f"{where} (leaf {leaf})")
+        if leaf in leaves:
+            report.add("repeated", where)
+        leaves.add(leaf)
+        versions[entry.ticket_id].append(entry.version)
+    report.tickets = len(versions)
+    whole = "ticket" in report.about
+    for ticket_id, found in versions.items():
+        expected = range(1 if whole else min(found), max(found) + 1)
+        for version in sorted({*expected} - {*found}):
+            report.add("missing", f"{ticket_id}/{version}")
+    if whole and (others := {*versions} - {report.about["ticket"]}):
+        report.add("of_another_ticket", ", ".join(sorted(others)))
+
+
+def _check_witness(report: BundleReport, checkpoint: Checkpoint, key: VerifyingKey, witness: Iterable[str]) -> None:
+    roots = set[bytes]()
+    for note in witness:
+        try:
+            found = opened_checkpoint(note, key)
+        except NoteInvalid:
+            continue  # of another tree, or nobody's
+        if found.size == checkpoint.size:
+            roots.add(found.root)
+    report.witnessed = roots == {checkpoint.root}
+    if not roots:
+        report.add("not_witnessed", f"checkpoint {checkpoint.size}")
+    elif not report.witnessed:
+        report.add("tree_differs_from_witness", f"checkpoint {checkpoint.size}")
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = None
+    texts = ("key", "checkpoint", "signature", "made_at")
+    if (
+        not isinstance(body, dict)
+        or body.get("format") != FORMAT
+        or not all(isinstance(body.get(name), str) for name in texts)
+        or not isinstance(body.get("events"), list)
+        or not isinstance(body.get("about"), dict)
+    ):
+        raise NoteInvalid(str(Text("不是审计证明包", "this is no proof bundle of `ticketbus audit --bundle`")))
+    return body
+
+
+def _manifest(name: str, body: Mapping[str, Any]) -> str:
+    digest = sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return f"{name}/bundle\n{len(body['events'])}\n{digest}\n"
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("it is not base64") from error
