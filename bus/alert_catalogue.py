@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bus.alerts.rule import AnyRule
+from bus.alerts.rules.audit_root import AUDIT_ROOT
 from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
@@ -47,6 +48,7 @@ _ALL: Final = (
     CLOCK_SKEW,
     *EXPIRY_RULES,
     LOG_NOT_VERIFIED,
+    AUDIT_ROOT,
     *REPORTED,
     OUTSIDE_ALERT,
 )

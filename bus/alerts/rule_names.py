@@ -46,3 +46,4 @@ class RuleName(StrEnum):
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager
+    AUDIT_ROOT = "audit_root"  # once a day, the signed root of the audit tree; nothing is wrong
