@@ -22,7 +22,7 @@ from bus.observability.logging import configure
 from bus.settings import load
 
 SUITES: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "idle", "deliveries", "backlog")
-SCALE: Final = ("scale", "million")
+SCALE: Final = ("scale", "million", "audit")
 
 
 def main() -> None:
