@@ -6,6 +6,8 @@ from datetime import datetime
 from html import escape
 from typing import Any, Final
 
+import orjson
+
 from bus.audit.bundle import SealedEvent, Subject
 from bus.domain.events import Recorded
 from bus.domain.text import visible
@@ -14,6 +16,7 @@ from bus.wire.codec import event_json, plain
 _REASONS: Final = ("reason", "note", "text", "summary", "description")
 _APPROVERS: Final = ("confirmed_by", "rejected_by", "document_no")
 _EVIDENCE: Final = ("uri", "sha256", "photos")
+_ELSEWHERE: Final = {*_REASONS, *_APPROVERS, *_EVIDENCE, "ticks"}
 # Kinds of event in Chinese; a kind of a newer release is shown by its name.
 _ZH: Final[Mapping[str, str]] = {
     "TicketOpened": "建单", "ReportJoined": "并单", "TicketAssigned": "指派", "TicketReturned": "退回",
@@ -27,15 +30,16 @@ _ZH: Final[Mapping[str, str]] = {
 _STYLE: Final = """
 body{font-family:"Noto Sans CJK SC","Microsoft YaHei",sans-serif;margin:2em;color:#111}
 table{border-collapse:collapse;width:100%;font-size:12px}
-th,td{border:1px solid #999;padding:4px 6px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border:1px solid #999;padding:4px 6px;text-align:left;vertical-align:top}
+td{white-space:pre-line;overflow-wrap:anywhere}
 th{background:#eee}td.hash{font-family:monospace;font-size:10px}
 @media print{body{margin:0}thead{display:table-header-group}tr{break-inside:avoid}@page{size:A4 landscape;margin:12mm}}
 """
 _HEADS: Final = (
-    ("工单 / 版本", "ticket / version"), ("发生时间", "occurred"), ("记录时间", "recorded"),
+    ("工单 / 版本", "ticket / version"), ("发生时间 (UTC)", "occurred"), ("记录时间 (UTC)", "recorded"),
     ("操作人 (来源)", "who (source)"),
-    ("事件", "what"), ("原因", "reason"), ("证据", "evidence"), ("确认 / 审批", "approval"),
-    ("叶子与散列", "leaf and hash"),
+    ("事件", "what"), ("原因与说明", "reason, words"), ("内容", "details"), ("证据", "evidence"),
+    ("确认 / 审批", "approval"), ("叶子与散列", "leaf and hash"),
 )  # fmt: skip
 
 
@@ -58,8 +62,9 @@ def history_rows(events: Sequence[Recorded], sealed: Sequence[SealedEvent]) -> l
             {
                 **event_json(event),
                 "zh": _ZH.get(kind, kind),
-                "reason": next((own[name] for name in _REASONS if own.get(name)), ""),
+                "reason": "\n".join(own[name] for name in _REASONS if own.get(name)),
                 "evidence": {name: own[name] for name in _EVIDENCE if own.get(name)},
+                "details": {name: value for name, value in own.items() if value and name not in _ELSEWHERE},
                 "approval": {name: own[name] for name in (*_APPROVERS, "ticks") if own.get(name)},
                 "leaf": one.leaf,
                 "leaf_hash": one.entry.hashed.hex(),
@@ -102,6 +107,7 @@ def _line(row: Mapping[str, Any]) -> str:
         f"{row['actor']} ({row['source']})",
         f"{row['zh']} {row['event_type']}{marks}",
         row["reason"],
+        _pairs(row["details"]),
         _pairs(row["evidence"]),
         _pairs(row["approval"]),
     ]
@@ -111,9 +117,8 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    return "; ".join(
-        f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for name, value in values.items()
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else orjson.dumps(value).decode()}" for name, value in values.items()
     )
 
 
