@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
 import structlog
 from psycopg.types.json import Jsonb
 
-from bus.alerts.alert import Alert
+from bus.alerts.alert import Alert, Severity
 from bus.alerts.alert_json import alert_json
 from bus.alerts.log_sink import log_alert
 from bus.domain.errors import StoreUnavailable
@@ -19,15 +19,32 @@ PAUSE_S: Final = 1.0
 _REPORT: Final = b"""
 INSERT INTO alert_reports (rule, about, alert) SELECT * FROM unnest(%b::text[], %b::text[], %b::jsonb[])
 ON CONFLICT (rule, about) DO UPDATE SET reported_at = now(), alert = excluded.alert"""
+# A round reads both within seconds; whoever opens the alert later than that is heard.
+_FORGET_SENT: Final = "DELETE FROM alerts_sent_directly WHERE stored_at < now() - interval '2 minutes'"
+_SENT: Final = b"""
+INSERT INTO alerts_sent_directly (rule, about, channel, severity)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
+ON CONFLICT (rule, about, channel) DO UPDATE SET stored_at = now(), severity = excluded.severity"""
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class DirectlySent:
+    """That a channel has taken an alert while PostgreSQL was away: its stored opening is not sent there again."""
+
+    rule: str
+    about: str
+    channel: str
+    severity: Severity
 
 
 @dataclass(slots=True, kw_only=True)
 class ReportQueue:
     """A program's sink of alerts. `directly` is handed what PostgreSQL cannot take now; by itself nobody is."""
 
-    directly: Callable[[Sequence[Alert]], Awaitable[None]] | None = None
+    directly: Callable[[Sequence[Alert]], Awaitable[Sequence[DirectlySent]]] | None = None
     _waiting: dict[tuple[str, str], Alert] = field(default_factory=dict)
+    _sent: set[DirectlySent] = field(default_factory=set)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def report(self, alert: Alert) -> None:
@@ -55,12 +72,17 @@ class ReportQueue:
         try:
             async with connected(pool) as connection:
                 await connection.execute(_REPORT, [list(column) for column in zip(*rows, strict=True)])
+                if self._sent:
+                    sent = [astuple(one) for one in sorted(self._sent)]
+                    await connection.execute(_FORGET_SENT)
+                    await connection.execute(_SENT, [list(column) for column in zip(*sent, strict=True)])
+            self._sent = set()
         except StoreUnavailable as error:
             log.warning("alert_not_stored", cause=str(error), alerts=len(alerts))
             self._waiting = {(one.rule.value, one.about): one for one in alerts} | self._waiting
             self._came.set()
             if self.directly:
-                await self.directly(alerts)
+                self._sent |= {*await self.directly(alerts)}
 
 
 def _key(row: tuple[str, str, Jsonb]) -> tuple[str, str]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from adapters.simulators.chat_robot import PER_MINUTE, RobotFault
 from bus.alert_catalogue import RULES
-from bus.alerts.alert import Severity
+from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.advance import advance
 from bus.alerts.engine.alert_admin import acknowledge, closed_alerts, one_alert, open_alerts
 from bus.alerts.engine.alert_store import known_alerts, store
@@ -173,6 +174,32 @@ async def test_notifier_without_postgres_the_alert_goes_directly_and_once_and_so
     assert heads == ["【P1 告警", "【P1 已恢复"]
     await direct.send([database_away(StoreUnavailable("PostgreSQL is away"))])  # again, soon after
     assert len(alerting.second.messages) == 3
+
+
+async def test_notifier_what_a_channel_took_without_postgres_is_not_sent_there_once_it_is_stored(
+    alerting: Alerting,
+) -> None:
+    mild, urgent = paused("mild", RuleName.SOURCE_5XX), paused("urgent", RuleName.SOURCE_5XX)
+    untaken = paused("untaken", RuleName.SOURCE_5XX)
+    reports, direct = alerting.reports, alerting.rounds.direct
+    reports.directly = direct.send
+
+    async def away(*alerts: Alert) -> None:
+        for one in alerts:
+            reports.report(one)
+        await reports.flush(AsyncConnectionPool(open=False))
+
+    await away(replace(mild, severity=Severity.P2), replace(urgent, severity=Severity.P2))
+    alerting.first.fault = alerting.second.fault = RobotFault.ERROR
+    await away(replace(untaken, severity=Severity.P2))
+    alerting.first.fault = alerting.second.fault = None
+    assert len(alerting.first.messages) == 1
+    await alerting.report(replace(mild, severity=Severity.P2), replace(urgent, severity=Severity.P1))
+    await alerting.send()
+    later = "".join(text for _, text in [*alerting.first.messages][1:])
+    assert "urgent" in later, "it has become worse"
+    assert "untaken" in later, "no channel took it"
+    assert "mild" not in later
 
 
 async def test_notifier_states_survive_the_way_through_the_database(pool: Pool) -> None:

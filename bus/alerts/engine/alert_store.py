@@ -34,9 +34,14 @@ _COUNTS: LiteralString = """
 SELECT rule, severity, count(*), clock_timestamp() FROM alerts
 WHERE closed_at IS NULL AND opened_at IS NOT NULL AND NOT drill GROUP BY rule, severity
 UNION ALL SELECT NULL, NULL, 0, clock_timestamp()"""
+# An opening that a channel has taken without PostgreSQL, as urgent as now, is not sent there once more.
 _NOTICE: LiteralString = """
-INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at)
-SELECT %s, channel, %s, %s, %s, %s FROM unnest(%s::text[]) AS channel"""
+INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at, sent_at)
+SELECT %(number)s, channel, %(flip)s, %(severity)s, %(now)s, %(now)s, (
+    SELECT max(d.stored_at) FROM alerts_sent_directly d
+    WHERE %(flip)s = 'opened' AND d.rule = %(rule)s AND d.about = %(about)s AND d.channel = c.channel
+        AND d.severity <= %(severity)s AND d.stored_at > clock_timestamp() - interval '2 minutes')
+FROM unnest(%(channels)s::text[]) AS c (channel)"""
 
 
 async def known_alerts(connection: Connection) -> dict[Fingerprint, AlertState]:
@@ -61,8 +66,10 @@ async def store(
         query = _UPDATE if state.number else _INSERT
         rows = await (await connection.execute(query, _row(state))).fetchall()
         if change.flip and rows:
-            notice = (rows[0][0], change.flip, state.severity, now, now, [*channels_of(change)])
-            await connection.execute(_NOTICE, notice)
+            rule, about = state.fingerprint
+            notice = {"number": rows[0][0], "flip": change.flip, "rule": rule, "about": about, "now": now}
+            channels = [*channels_of(change)]
+            await connection.execute(_NOTICE, {**notice, "severity": state.severity, "channels": channels})
 
 
 def _row(state: AlertState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
 from bus.alerts.engine.alerts_config import AlertsConfig
 from bus.alerts.engine.channel import Channel, ChannelMessage, Notice
 from bus.alerts.engine.notifier import sent_or_why
+from bus.alerts.report_queue import DirectlySent
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 
@@ -32,18 +33,22 @@ class DirectPath:
     _sent: dict[Fingerprint, datetime] = field(default_factory=dict)
     _unstored: dict[Fingerprint, AlertState] = field(default_factory=dict)
 
-    async def send(self, alerts: Sequence[Alert]) -> None:
-        """Send alerts that were not sent within ten minutes, one message a channel; its second takes over at once."""
+    async def send(self, alerts: Sequence[Alert]) -> Sequence[DirectlySent]:
+        """Send alerts that were not sent within ten minutes, one message a channel; its second takes over at once.
+
+        Gives which channel took which of them.
+        """
         now = self.now()
         self._sent = {fingerprint: at for fingerprint, at in self._sent.items() if now - at < AGAIN_AFTER}
         states = [self._state(one, now) for one in alerts]
         fresh = [one for one in states if one.fingerprint not in self._sent]
-        await self._send([Change(state=one, flip=Flip.OPENED) for one in fresh])
+        taken = await self._send([Change(state=one, flip=Flip.OPENED) for one in fresh])
         for one in fresh:
             self._sent[one.fingerprint] = now
             metrics.DIRECT.labels(one.alert.rule.value).inc()
             if one.alert.rule is RuleName.DATABASE_AWAY:  # all others are stored once it is back, and close there
                 self._unstored.setdefault(one.fingerprint, one)
+        return taken
 
     async def recovered(self) -> None:
         """Say once that PostgreSQL is back, where it was said that it is away."""
@@ -53,19 +58,25 @@ class DirectPath:
         closed = [replace(one, closed_at=now) for one in ended]
         await self._send([Change(state=one, flip=Flip.CLOSED) for one in closed])
 
-    async def _send(self, changes: Sequence[Change]) -> None:
+    async def _send(self, changes: Sequence[Change]) -> list[DirectlySent]:
+        taken = list[DirectlySent]()
         for name in dict.fromkeys(name for one in changes for name in self.config.channels_of(one)):
             mine = [one for one in changes if name in self.config.channels_of(one)]
-            await self._to(name, ChannelMessage(notices=[self._notice(one) for one in mine]))
+            channel = await self._to(name, ChannelMessage(notices=[self._notice(one) for one in mine]))
+            if channel is not None:
+                taken += [directly_sent(one.state, channel) for one in mine]
+        return taken
 
-    async def _to(self, name: str, message: ChannelMessage) -> None:
+    async def _to(self, name: str, message: ChannelMessage) -> str | None:
+        """Send a message to a channel, or else to its second, and give which has taken it."""
         second = self.config.channels[name].second
         for channel in (name, second) if second else (name,):
             problem = await sent_or_why(self.channels[channel], message)
             metrics.MESSAGES.labels(channel, "failed" if problem else "sent").inc()
             if problem is None:
-                return
+                return channel
             log.error("alert_not_sent", channel=channel, cause=problem.why)
+        return None
 
     def _state(self, alert: Alert, now: datetime) -> AlertState:
         severity = alert.severity or self.rules[alert.rule.value].severity
@@ -86,3 +97,9 @@ class DirectPath:
             opened_at=state.seen_at,
             closed_at=state.closed_at,
         )
+
+
+def directly_sent(state: AlertState, channel: str) -> DirectlySent:
+    """Say that a channel has taken an alert. Pure."""
+    rule, about = state.fingerprint
+    return DirectlySent(rule=rule, about=about, channel=channel, severity=state.severity)
