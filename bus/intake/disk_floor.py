@@ -59,7 +59,8 @@ class DiskFloor:
         self._looked_at = self.clock()
         why = _why(*row) if row else None
         if (why is None) != (self._why is None):
-            what = "intake_resumed" if why is None else "intake_stopped"
+            stopped = "uploads" if FILES_ROLE in self.roles else "intake"
+            what = f"{stopped}_resumed" if why is None else f"{stopped}_stopped"
             log.warning(what, disk=row and f"{row[0]} {row[1]}", roles=self.roles)
         self._why = why
 

@@ -1,12 +1,15 @@
 """A disk at its floor: of a broker or the database it stops intake, of a target's host the deliveries to it."""
 
+from itertools import count
+
 import pytest
+from structlog.testing import capture_logs
 
 from bus.delivery import target_state
 from bus.delivery.declarations import DeclaredTarget, declare
 from bus.delivery.status import target_statuses
 from bus.domain.errors import IntakeStopped
-from bus.intake.disk_floor import LOOK_EVERY_S, DiskFloor
+from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, LOOK_EVERY_S, DiskFloor
 from bus.postgres.pool import Pool, connected, in_transaction
 from deadletter.disk_store import disks_with_targets
 
@@ -46,6 +49,18 @@ async def test_disk_floor_stops_intake_for_brokers_and_the_database_alone(
     now = LOOK_EVERY_S
     await floor.admit()
     floor.check()
+
+
+@pytest.mark.parametrize(("roles", "stopped"), [(INTAKE_ROLES, "intake"), ((*INTAKE_ROLES, FILES_ROLE), "uploads")])
+async def test_disk_floor_logs_what_it_stops_and_resumes(pool: Pool, roles: tuple[str, ...], stopped: str) -> None:
+    floor = DiskFloor(pool=pool, roles=roles, clock=count(step=LOOK_EVERY_S).__next__)
+    with capture_logs() as logs:
+        await disk(pool, "database", "floor")
+        with pytest.raises(IntakeStopped):
+            await floor.admit()
+        await disk(pool, "database", "high")
+        await floor.admit()
+    assert [one["event"] for one in logs] == [f"{stopped}_stopped", f"{stopped}_resumed"]
 
 
 async def test_disk_floor_pauses_the_targets_on_that_host_until_it_has_room(pool: Pool) -> None:
