@@ -23,7 +23,7 @@ class Load:
     """What the clients of one run share.
 
     `pause_s` is what each waits between two commands, on average; `doubled` the share of what is asked twice at once,
-    `parts` that of tickets which need some.
+    `parts` that of tickets which need some. A `sound` load asks nothing that the rules refuse.
     """
 
     bus: Bus
@@ -35,6 +35,7 @@ class Load:
     ticket_type: str
     doubled: float
     parts: float
+    sound: bool
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     incidents: list[str] = field(default_factory=list)
 

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import orjson
 
 from adapters.crm import signature
@@ -18,7 +19,7 @@ from bus.domain.terms import CommandId, Tick
 from bus.intake.command_bodies import build
 from bus.intake.command_ids import command_id
 from schemas.messages import CommandSent
-from tests.bus_under_test import WEBHOOK_SECRET
+from tests.bus_under_test import WEBHOOK_SECRET, eventually
 from tests.faults.asking import Ask, Load, told_by
 from tests.faults.history import SPOOLED, Channel, Kind, Op
 
@@ -85,7 +86,7 @@ class Clerk(Client):
         while not self.load.stopping.is_set():
             opened = await self.command("open-ticket", "/v1/tickets", self.opening())
             steps = (
-                life(self.rng, self.load.parts)
+                life(self.rng, self.load.parts, sound=self.load.sound)
                 if opened.answer == "opened"
                 else iter([("note", {"text": "同一故障又报"})])
             )
@@ -94,6 +95,20 @@ class Clerk(Client):
                 if not opened.ticket_id or self.load.stopping.is_set():
                     break
                 await self.command(name, f"/v1/tickets/{opened.ticket_id}/{name}", body)
+                if name == "request-parts" and self.load.sound:
+                    await self.parts_answered(opened.ticket_id)
+
+    async def parts_answered(self, ticket_id: str) -> None:
+        """Wait for the store as an engineer does: who goes on without it makes its answer come too late."""
+
+        async def answered() -> bool:
+            try:
+                shown = await self.load.http.get(f"/v1/tickets/{ticket_id}")
+            except httpx2.TransportError:
+                return False
+            return shown.status_code == 200 and not shown.json()["paused"]
+
+        await eventually(answered, within_s=self.load.patience_s, each_s=0.5, what=lambda: f"parts for {ticket_id}")
 
     async def command(self, name: str, path: str, body: Mapping[str, Any]) -> Op:
         """Give one command under a key of its own."""
@@ -145,7 +160,7 @@ class System(Client):
                 await self.pace()
                 if self.load.stopping.is_set():
                     break
-                await self.send(Note(text=self.rng.choice(["已派车", " "])), number)
+                await self.send(Note(text=self.rng.choice(["已派车", "已派车" if self.load.sound else " "])), number)
 
     async def send(self, command: Command, number: str = "") -> Op:
         """Put one command on the topic; what the broker has is accepted for later."""
@@ -161,8 +176,8 @@ class System(Client):
         return await self.say(self.op(Channel.KAFKA, type(command).__name__, key, command_id(self.name, key)), ask)
 
 
-def life(rng: Random, parts: float) -> Iterator[Step]:
-    """Choose what happens to a ticket after it was opened, some of it refused."""
+def life(rng: Random, parts: float, *, sound: bool) -> Iterator[Step]:
+    """Choose what happens to a ticket after it was opened; some of it is refused, unless it is sound."""
 
     def maybe(share: float, *steps: Step) -> Iterator[Step]:
         return iter(steps if rng.random() < share else ())
@@ -179,7 +194,7 @@ def life(rng: Random, parts: float) -> Iterator[Step]:
         "reason": "就近",
     }
     note: Step = ("note", {"text": "门禁密码 1234"})
-    yield from maybe(0.1, *_WRONG)
+    yield from maybe(0 if sound else 0.1, *_WRONG)
     yield "assign", assign
     yield from maybe(0.2, ("return", {"reason": "不在本区"}), ("assign", assign))
     yield "accept", {}
@@ -188,7 +203,9 @@ def life(rng: Random, parts: float) -> Iterator[Step]:
     yield from maybe(0.5, note, note)
     yield from maybe(0.4, ("pause", {"waiting_for": "customer", "reason": "不在家"}), ("resume", {"reason": "回来了"}))
     wanted = {"request_no": "PR-1", "parts": [_PART]}
-    by_hand = maybe(0.5, ("issue-parts", {**wanted, "document_no": "CK-1"}))  # though a store may answer as well
+    by_hand = maybe(
+        0 if sound else 0.5, ("issue-parts", {**wanted, "document_no": "CK-1"})
+    )  # though a store may answer as well
     yield from maybe(parts, ("request-parts", {**wanted, "reason": "烧毁"}), *by_hand)
     yield "resolve", {"photos": ["photo://1"], "summary": "更换主控板", "root_cause": "control_board"}
     yield "request-closure", {}

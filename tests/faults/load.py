@@ -49,11 +49,12 @@ async def load(
     ticket_type: str = "hardware_fault",
     doubled: float = 0.05,
     parts: float = 0.3,
+    sound: bool = False,
 ) -> AsyncIterator[Load]:
     """Run clients until the block ends; then each asks on, for up to `patience_s`, until it knows what it came to.
 
     `rate` is about how many commands all of them give in a second while nobody has to wait; `parts` the share of
-    tickets that need some.
+    tickets that need some. A sound load asks nothing that the rules refuse, and its engineers wait for parts.
     """
     async with bus.client() as http, speaking(bus) as speak:
         http.timeout = httpx2.Timeout(ATTEMPT_S_MAX)
@@ -67,6 +68,7 @@ async def load(
             ticket_type=ticket_type,
             doubled=doubled,
             parts=parts,
+            sound=sound,
         )
         kinds: Mapping[type[Clerk | Crm | System], int] = {Clerk: clerks, Crm: crms, System: systems}
         names = [(kind, f"{kind.__name__.lower()}-{n}") for kind, count in kinds.items() for n in range(count)]

@@ -21,7 +21,6 @@ from adapters.simulators.wecom_robot import WecomRobotSimulator
 from bus.kafka.clients import make_consumer
 from bus.local import postgres, schema_registry
 from bus.local.process import Child
-from bus.postgres.pool import connected
 from schemas.topics import LOG, physical
 from tests.bus_under_test import TOKEN, Bus, eventually
 from tests.faults.outside import outside
@@ -111,16 +110,6 @@ async def _restart(stack: FaultStack, bus: Bus, part: str) -> None:
 WATCH: Final = ("--host", "app-1", "--role", "consumer", "--path", "/")
 
 
-async def _refused_alone(bus: Bus) -> list[str]:
-    """Give how true alerts of letters begin: of an origin whose letters are all what the rules refused this load."""
-    query = """
-    SELECT origin FROM letters WHERE origin IN ('commands', 'answer:erp') GROUP BY origin
-    HAVING bool_and(kind = 'refused')"""
-    async with bus.core() as core, connected(core.pool) as connection:
-        origins = [origin for (origin,) in await (await connection.execute(query)).fetchall()]
-    return [f"【{'P2' if origin == 'commands' else 'P1'} 告警】有死信:{origin}" for origin in origins]
-
-
 async def _ended(child: Child | None, how: signal.Signals) -> None:
     assert child is not None, "it runs"
     child.popen.send_signal(how)
@@ -156,7 +145,7 @@ async def test_a_quiet_run_with_one_restart_of_every_part_sends_no_false_alarm(
         async with outside(bus, tmp_path) as world:
             bus.start("watch", *WATCH)
             async with (
-                trial(bus, rng, rate=5, doubled=0) as load,
+                trial(bus, rng, rate=5, doubled=0, sound=True) as load,
                 running(lambda: _read_as_stranger(bus)),
                 running(lambda: _subscribe(bus)),
             ):
@@ -171,15 +160,15 @@ async def test_a_quiet_run_with_one_restart_of_every_part_sends_no_false_alarm(
                 await load.answered(20)
                 await asyncio.sleep(max(0.0, begun + MINUTES * 60 - time.monotonic()))
             world.judge()
-            letters = await _refused_alone(bus)
+            letters = bus.query("SELECT origin, kind, reason, detail FROM letters LIMIT 5")
         false = list[str]()
         for at, line in ((at, line) for at, text in robot.messages for line in text.splitlines()):
             if not line.startswith("【"):
                 continue
             parts = [part for since, until, part in away if since <= at <= until + SENT_WITHIN_S]
             of_part = [words for part in parts for words in TRUE_WHILE_AWAY.get(part, ())]
-            true = "已恢复】" in line or line.startswith(tuple(letters)) or any(words in line for words in of_part)
+            true = "已恢复】" in line or any(words in line for words in of_part)
             print(f"{at - begun:6.0f} s, away: {parts}: {'' if true else 'FALSE '}{line}")
             if not true:
                 false.append(line)
-        assert not false, f"{len(false)} false alarms: {false[:5]}"
+        assert not false, f"{len(false)} false alarms: {false[:5]}; letters: {letters}"
