@@ -57,17 +57,22 @@ def remove(
         str | None,
         typer.Option(help="Only on this topic, as the list shows it: its committed offsets there are deleted, too."),
     ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the offsets without asking.")] = False,
     data: Data = None,
 ) -> None:
     """Forget a consumer group that is retired, on all its topics: its alert closes.
 
     One that still has offsets or members on the broker is listed again within ten seconds: delete it there first. With
-    --topic its committed offsets of that topic are deleted from Kafka; refused while a member subscribes to it.
+    --topic its committed offsets of that topic are deleted from Kafka, once you have seen them and said so; refused
+    while a member subscribes to it.
 
     Example: ticketbus consumers remove dashboard --topic ticket.assign
     """
     from bus.cli.run import with_core
 
+    if topic and not yes:
+        _ask(data, consumer, topic)
     removed, offsets = with_core(data, lambda core: _removed(core, consumer, topic))
     if not removed and not offsets:
         where = f"({topic})" if topic else ""
@@ -75,6 +80,20 @@ def remove(
         raise typer.Exit(1)
     deleted = f",已删除 {offsets} 个分区的位移 / offsets of {offsets} partitions deleted" if topic else ""
     echo(f"{consumer} 已移除 / removed{deleted}")
+
+
+def _ask(data: Data, consumer: str, topic: str) -> None:
+    """Show what is deleted on Kafka and ask; Exit 1 where the answer is no, or nobody is there to answer."""
+    from bus.cli.run import with_core
+    from bus.kafka.group_offsets import committed_offsets
+
+    offsets = with_core(data, lambda core: committed_offsets(core.settings, consumer, topic))
+    if not offsets:
+        return
+    for partition, offset in offsets.items():
+        echo(f"{topic}  分区 partition {partition}  位移 offset {offset}")
+    asked = f"删除 {consumer} 的这些位移?它将不知从何读起 / delete these offsets of {consumer}? It loses its place"
+    typer.confirm(asked, abort=True)
 
 
 async def _removed(core: "Core", consumer: str, topic: str | None) -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""Deletes what a consumer group has committed on a topic. By kafka-python: aiokafka has no such request."""
+"""Reads and deletes what a consumer group has committed on a topic. By kafka-python: aiokafka has no such request."""
 
 import asyncio
+from collections.abc import Mapping
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
@@ -19,25 +20,30 @@ from bus.kafka.clients import REQUEST_TIMEOUT_MS, kafka_options
 from bus.settings import Settings
 
 
+async def committed_offsets(settings: Settings, group: str, topic: str) -> Mapping[int, int]:
+    """Read what a group has committed on a topic, by partition. Raises Conflict, KafkaUnavailable."""
+    return await asyncio.to_thread(_asked, settings, group, topic, delete=False)
+
+
 async def delete_offsets(settings: Settings, group: str, topic: str) -> int:
     """Delete a group's committed offsets of one topic, and say of how many partitions; idempotent.
 
     Raises Conflict while a member subscribes to the topic, or where this program may not; KafkaUnavailable.
     """
-    return await asyncio.to_thread(_delete, settings, group, topic)
+    return len(await asyncio.to_thread(_asked, settings, group, topic, delete=True))
 
 
-def _delete(settings: Settings, group: str, topic: str) -> int:
+def _asked(settings: Settings, group: str, topic: str, *, delete: bool) -> Mapping[int, int]:
     client = None
     try:
         client = KafkaAdminClient(**kafka_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
         committed = client.list_group_offsets({group: None})[group]
-        places = [where for where, one in committed.items() if where.topic == topic and one.offset >= 0]
-        for problem in client.delete_group_offsets(group, places).values():
+        places = {where: one.offset for where, one in committed.items() if where.topic == topic and one.offset >= 0}
+        for problem in client.delete_group_offsets(group, list(places)).values() if delete else ():
             if problem is not NoError:
                 raise problem
     except GroupIdNotFoundError:
-        return 0
+        return {}
     except (GroupSubscribedToTopicError, NonEmptyGroupError):
         raise Conflict(
             Text(
@@ -58,4 +64,4 @@ def _delete(settings: Settings, group: str, topic: str) -> int:
     finally:
         if client is not None:
             client.close()
-    return len(places)
+    return {where.partition: offset for where, offset in sorted(places.items())}

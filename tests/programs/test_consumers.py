@@ -17,7 +17,7 @@ from bus.consistency.consumer_store import all_consumers, remove_consumer
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.errors import Conflict
 from bus.kafka.clients import admin, kafka_options, make_consumer, make_producer
-from bus.kafka.group_offsets import delete_offsets
+from bus.kafka.group_offsets import committed_offsets, delete_offsets
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
@@ -198,6 +198,7 @@ async def test_consumers_a_group_that_reads_another_topic_now_is_not_subscribed_
     async with watched.joined(group, STATUS):
         await watched.rounds(7)
         assert await watched.about() == {"consumer_unsubscribed"}
+        assert len(await committed_offsets(settings, group, assign)) == 6, "what a person is shown first"
         assert await delete_offsets(settings, group, assign) == 6, "of each partition"
         async with connected(watched.watch.pool) as connection:
             assert await remove_consumer(connection, group, assign) == 1
