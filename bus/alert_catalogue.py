@@ -9,6 +9,7 @@ from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.expiry import EXPIRY_RULES
+from bus.alerts.rules.hop_missing import HOP_MISSING
 from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
 from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.program_parts import PROGRAM_PARTS
@@ -44,6 +45,7 @@ _ALL: Final = (
     CHANNEL_FAILING,
     SOURCE_SILENT,
     *RECONCILIATION_RULES,
+    HOP_MISSING,
     SLA_BREACHES,
     CLOCK_SKEW,
     *EXPIRY_RULES,

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest
 from bus.domain.text import Text
+from schemas.catalogue import EVENT_NAMES
 
 
 def in_form(pattern: str, form: Text) -> AfterValidator:
@@ -46,6 +47,21 @@ SystemName = Annotated[
         ),
     ),
 ]  # of a source, target or channel: it stands in addresses, keys, events, metrics and commands
+
+
+def _event(name: object) -> object:
+    if name in EVENT_NAMES:
+        return name
+    close = nearest(str(name), EVENT_NAMES)
+    raise ValueError(f"there is no event {name!r}{f'; did you mean {close!r}?' if close else ''}")
+
+
+EventName = Annotated[str, BeforeValidator(_event)]
+Events = Annotated[
+    tuple[EventName, ...],
+    BeforeValidator(lambda given: EVENT_NAMES if given == "all" else given),
+    Field(min_length=1),
+]
 
 
 class ConfigFileInvalid(BusError):

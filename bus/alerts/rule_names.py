@@ -45,5 +45,6 @@ class RuleName(StrEnum):
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
+    HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager
     AUDIT_ROOT = "audit_root"  # once a day, the signed root of the audit tree; nothing is wrong

@@ -95,6 +95,7 @@ def lines(journey: dict[str, Any]) -> list[str]:
         marks = " ".join(name for name in ("historic", "implied") if event[name])
         shown += ["", f"{event['version']:>3} {event['event_type']}  {event['actor']}  {marks}".rstrip()]
         shown.extend(_hop(hop) for hop in event["hops"])
+        shown.extend(_expected(one) for one in journey["expected"] if one["version"] == event["version"])
     for one in journey["refusals"]:
         why = f"{one['detail']} / {one['detail_en']}"
         shown += ["", f"  拒绝 refused: {why} ({one['origin']}, {one['times']}×)"]
@@ -117,6 +118,14 @@ def _hop(hop: dict[str, Any]) -> str:
     at = f"{hop['at']:%Y-%m-%d %H:%M:%S.%f}"[:-3] if hop["at"] else "-"
     lag = f"+{hop['lag_ms']:,.1f} ms" if hop["lag_ms"] is not None else ""
     return f"      {_HOPS[hop['hop']]:<14} {at}  {lag:>14}  {hop['where']}  {_note(hop)}".rstrip()
+
+
+def _expected(one: dict[str, Any]) -> str:
+    words = {"missed": "缺失 MISSING", "pending": "应到 expected", "late": "迟到 late"}
+    late = f"+{one['late_ms']:,.1f} ms" if one["late_ms"] is not None else ""
+    due = f"{one['hop']}, 时限 due {one['due_at']:%Y-%m-%d %H:%M:%S}, {one['expectation']}"
+    at = f"{one['at']:%Y-%m-%d %H:%M:%S.%f}"[:-3] if one["at"] else "-"
+    return f"      {words[one['state']]:<14} {at}  {late:>14}  {one['where']}  {due}"
 
 
 def _note(hop: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The stage of deliveries: each event of the log becomes a row for every target that wants it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,11 +39,13 @@ class EnqueueHandler:
 
     The targets file says which; imported history is delivered to nobody. Versions that the log left out are read from
     PostgreSQL, whichever targets there are: one that is added later wants what happens from then on.
+    `expect` opens what is expected of the events.
     """
 
     events: EventReader
     config: TargetsConfig
     now: Callable[[], datetime]
+    expect: Callable[[Connection, Sequence[Recorded]], Awaitable[None]] | None = None
     name: str = DELIVERIES_HANDLER
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
@@ -66,6 +68,8 @@ class EnqueueHandler:
             some += await split(connection, rollout, events, both)
         if some:
             await queue.add(connection, some, self.now())
+        if events and self.expect:
+            await self.expect(connection, events)
 
     async def _rollouts(self, connection: Connection) -> list[Rollout]:
         """Give the rollouts of this file's targets.

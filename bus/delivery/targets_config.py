@@ -7,32 +7,18 @@ from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bus.config_file import AdapterEntry, Adapters, FileModel, SystemName, read_yaml, with_options
+from bus.config_file import AdapterEntry, Adapters, EventName, Events, FileModel, SystemName, read_yaml, with_options
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
-from schemas.catalogue import EVENT_NAMES
 
 _YEAR = timedelta(days=365)
 _ATTEMPTS_MAX: Final = 20  # a row remembers so many failures (bus.delivery.queue), and more cannot be counted
 _Wait = Annotated[timedelta, Field(gt=timedelta(0), le=_YEAR)]
 
 
-def _event(name: object) -> object:
-    if name in EVENT_NAMES:
-        return name
-    close = nearest(str(name), EVENT_NAMES)
-    raise ValueError(f"there is no event {name!r}{f'; did you mean {close!r}?' if close else ''}")
-
-
-EventName = Annotated[str, BeforeValidator(_event)]
-Events = Annotated[
-    tuple[EventName, ...],
-    BeforeValidator(lambda given: EVENT_NAMES if given == "all" else given),
-    Field(min_length=1),
-]
 Kinds = Annotated[
     frozenset[FailureKind],
     BeforeValidator(lambda given: frozenset(FailureKind) if given == "all" else given),

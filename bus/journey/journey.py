@@ -14,6 +14,7 @@ from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
+from bus.journey.expectations import read_expected
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
@@ -102,8 +103,9 @@ async def journey(
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
     target enqueued, delivered, discarded, dead; each with `at` and `lag_ms` after the hop it followed; without a time
-    waiting (for Kafka) and delivery_waiting. Without a ticket, input is told that the name is found in: refused, a
-    letter, or waiting on Kafka. Raises StoreUnavailable, and as `SchemaLearner.events` does.
+    waiting (for Kafka) and delivery_waiting. `expected`: what is missing, due, or was late. Without a ticket, input is
+    told that the name is found in: refused, a letter, or waiting on Kafka. Raises StoreUnavailable, and as
+    `SchemaLearner.events` does.
     """
     async with snapshot(pool) as connection:
         found = await _named(connection, clear, parts, anything)
@@ -125,6 +127,7 @@ async def journey(
         rows = {source: await _read(connection, source, asked) for source in SOURCES}
         refused = await _rows(connection, _REFUSED, asked)
         readings = await read_readings(connection, parts.stages, asked)
+        expected = await read_expected(connection, asked, now())
         names = [ticket.ticket_id, ticket.source_no, ticket.trace_id]
         spooled = await _spooled(parts, readings.beats, names)
         types = frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked))
@@ -136,6 +139,7 @@ async def journey(
         **_head(ticket),
         "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
         "events": [{**_event_head(event), "hops": hops[event.version]} for event in events],
+        "expected": [one.as_json() for one in expected],
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
         "letters": [letter_json(letter) for letter in letters],
         "verdict": [one.as_json() for one in judge(record, readings, now())],
@@ -197,6 +201,7 @@ async def _without_ticket(
         "trace_id": traces[-1] if traces else "",
         "also": [],
         "events": [],
+        "expected": [],
         "refusals": [],
         "letters": [letter_json(letter) for letter in letters],
         "verdict": [one.as_json() for one in verdicts],

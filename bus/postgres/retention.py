@@ -48,6 +48,12 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         of=f"topic <> '{LOG}'",
         what=f"what was published, but on `{LOG}`: by that the log is compared",
     ),
+    "expectations": RowLifetime(
+        days=30,
+        since="settled_at",
+        of="settled_at IS NOT NULL",
+        what="hops that were expected, once they came or were expected no more",
+    ),
     "refused_inputs": RowLifetime(days=90, since="last_at", what="refused input, by when it last came"),
     "imports": RowLifetime(days=90, since="began_at", what="runs of the import, with what they came to"),
     "commands": RowLifetime(days=400, since="received_at", what="command ids: a repeat after that has a second effect"),

@@ -22,6 +22,8 @@ from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
+from bus.journey.expectations import ExpectationOpener, ExpectationTimer
+from bus.journey.expectations_config import Expectations
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.heartbeats import RELAY_PART
@@ -31,6 +33,7 @@ from bus.process.timer import ProcessTimer
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.audit_sealing import audit_key, keep_sealed
 from bus.programs.disk_watch import watch_disks
+from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
@@ -51,7 +54,7 @@ from bus.wire.event_reader import EventReader
 from deadletter.redrive_worker import carry_out_running
 from projections import read_models
 from projections.read_models import decoding_once
-from schemas.topics import COMMANDS, INTAKE, LOG
+from schemas.topics import COMMANDS, INTAKE, LOG, physical
 
 CONNECTIONS = 18  # more than there are handlers: each holds one and may take a second, so one more is always free
 
@@ -86,6 +89,7 @@ async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -
     days_kept(settings.keep_days)
     audit_key(settings)
     if DELIVERY in names:
+        expectations_of(settings, targets)
         await check_targets(settings, targets)
     return targets
 
@@ -103,7 +107,8 @@ class _Wanted:
 async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     alerting = alerting_of(core, wanted.channels)
     names, targets, health = wanted.names, wanted.targets, wanted.health
-    every_stage = stages_of(core, targets)
+    expectations = expectations_of(core.settings, targets)
+    every_stage = stages_of(core, targets, expectations)
     stages = [stage for stage in every_stage if stage.name in names]
     for part in stages:
         health.watch(part.name, lambda: "starting")
@@ -145,18 +150,12 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         health.watch("deadlines", timer.trouble)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
+        expecting = ExpectationTimer(
+            pool=core.pool, records=physical(core.settings.namespace, LOG), known=[*expectations]
+        )
+        tasks["expectations"] = lambda: expecting.run(stopping)
         fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
-        declared = {
-            name: DeclaredTarget(
-                host=one.host,
-                events=one.events,
-                fetched=name in fetched,
-                canary_of=one.canary_of,
-                rate_per_s=one.rate_per_s,
-                attempts_max=one.retry.attempts,
-            )
-            for name, one in targets.targets.items()
-        }
+        declared = _declared(targets, fetched)
         tasks["declarations"] = lambda: unless(stopping, keep_declared(core.pool, declared))
         tasks["rollouts"] = lambda: unless(stopping, watch_rollouts(core.pool, core.codec.encode_record, utc_now))
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
@@ -174,11 +173,25 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
             await target.close()
 
 
+def _declared(targets: TargetsConfig, fetched: Collection[str]) -> dict[str, DeclaredTarget]:
+    return {
+        name: DeclaredTarget(
+            host=one.host,
+            events=one.events,
+            fetched=name in fetched,
+            canary_of=one.canary_of,
+            rate_per_s=one.rate_per_s,
+            attempts_max=one.retry.attempts,
+        )
+        for name, one in targets.targets.items()
+    }
+
+
 async def _until(stopping: asyncio.Event, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
     await unless(stopping, loop())
 
 
-def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
+def stages_of(core: Core, targets: TargetsConfig, expectations: Expectations) -> tuple[Stage, ...]:
     """Make every stage that reads Kafka."""
     namespace = core.settings.namespace
     events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
@@ -188,7 +201,8 @@ def stages_of(core: Core, targets: TargetsConfig) -> tuple[Stage, ...]:
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     floor = DiskFloor(pool=core.pool)
-    deliveries = EnqueueHandler(events=events, config=targets, now=utc_now)
+    opener = ExpectationOpener(expectations=expectations)
+    deliveries = EnqueueHandler(events=events, config=targets, now=utc_now, expect=opener.open)
     return (
         *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),
         stage_of(DELIVERY, LOG, deliveries, namespace=namespace),

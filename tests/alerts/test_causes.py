@@ -24,6 +24,9 @@ def state(rule: RuleName, about: str, severity: Severity = Severity.P1, **facts:
 FLOOR = state(RuleName.DISK_WATERMARK, "kafka-1 /data", role="broker")
 REFUSED = state(RuleName.SOURCE_5XX, "crm", status=503)
 FULL_HOST = state(RuleName.DISK_WATERMARK, "erp-1 /data", role="consumer", targets="crm erp")
+MISSING_AT_ERP = state(RuleName.HOP_MISSING, "erp sent_to_erp", hop="delivered")
+MISSING_IN_LIST = state(RuleName.HOP_MISSING, "tickets new_ticket_listed", hop="projected")
+NOT_TAKEN = state(RuleName.HOP_MISSING, "assignment.accepted job_taken", hop="acted_on")
 HIDDEN = [
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
@@ -43,9 +46,25 @@ HIDDEN = [
     (FLOOR, REFUSED),
     *((FULL_HOST, state(one, "erp deliveries", kind="queue")) for one in CONSUMERS),
     (FLOOR, state(RuleName.STAGE_STOPPED, "intake")),
+    (FULL_HOST, MISSING_AT_ERP),
+    (state(RuleName.DATABASE_AWAY, "host-1"), MISSING_AT_ERP),
+    (state(RuleName.NO_WORKER, "worker"), MISSING_IN_LIST),
+    (state(RuleName.SHARD_STOPPED, "host-1"), MISSING_IN_LIST),
+    (state(RuleName.RELAY_STUCK, "outbox"), MISSING_IN_LIST),
+    (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), MISSING_IN_LIST),
+    (state(RuleName.STAGE_STOPPED, "Kafka", stage="projections"), MISSING_AT_ERP),
+    (state(RuleName.STAGE_STOPPED, "deliveries", stage="delivery"), MISSING_AT_ERP),
+    (state(RuleName.TARGET_PAUSED, "erp"), MISSING_AT_ERP),
+    (state(RuleName.BREAKER_OPEN, "erp"), MISSING_AT_ERP),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.NO_WORKER, "worker"), NOT_TAKEN),
+    (state(RuleName.RELAY_STUCK, "outbox"), NOT_TAKEN),
+    (state(RuleName.TARGET_PAUSED, "oa"), MISSING_AT_ERP),
+    (state(RuleName.BREAKER_OPEN, "tickets"), MISSING_IN_LIST),
+    (state(RuleName.STAGE_STOPPED, "history", stage="projections"), MISSING_IN_LIST),
+    (state(RuleName.STAGE_STOPPED, "deliveries", stage="delivery"), MISSING_IN_LIST),
     (FULL_HOST, state(RuleName.CONSUMER_STALLED, "oa deliveries", kind="queue")),
     (FULL_HOST, state(RuleName.CONSUMER_STALLED, "erp bi", kind="group")),
     (replace(FULL_HOST, severity=Severity.P2), state(RuleName.CONSUMER_STALLED, "erp deliveries", kind="queue")),

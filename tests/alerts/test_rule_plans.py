@@ -32,10 +32,23 @@ FILLED = (
     """INSERT INTO sla_clocks (ticket_id, clock, trace_id, limit_s, state, breached_at)
     SELECT 'T' || n, 'response', '', 60, 'done', CASE WHEN n % 10 = 0 THEN now() - n * interval '1 minute' END
     FROM generate_series(1, %s) n""",
+    """INSERT INTO expectations (ticket_id, version, expectation, hop, place, voided_by, due_at, state, looked_at)
+    SELECT 'T' || n, 1, 'listed', 'projected', 'tickets', '{}', now(),
+        CASE WHEN n % 1000 = 0 THEN 'missed' ELSE 'met' END, now() FROM generate_series(1, %s) n""",
     """INSERT INTO source_minutes SELECT 'crm', date_trunc('minute', now()) - n * interval '1 minute'
     FROM generate_series(1, %s) n""",
 )
-BIG = {"letters", "deliveries", "delivery_heads", "outbox", "events", "alert_messages", "sla_clocks", "source_minutes"}
+BIG = {
+    "expectations",
+    "letters",
+    "deliveries",
+    "delivery_heads",
+    "outbox",
+    "events",
+    "alert_messages",
+    "sla_clocks",
+    "source_minutes",
+}
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,29 @@ def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
 def _floor_of_its_host(cause: AlertState, effect: AlertState) -> bool:
     """Say whether a disk at its floor pauses the target whose queue the effect is about, "TARGET deliveries"."""
     paused = str(cause.alert.facts.get("targets", "")).split() if cause.severity is Severity.P1 else []
-    return effect.alert.facts.get("kind") == "queue" and effect.alert.about.split()[0] in paused
+    of_target = effect.alert.facts.get("kind") == "queue" or _of_target(cause, effect)
+    return of_target and effect.alert.about.split()[0] in paused
+
+
+def _of_target(_cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is that a target was not reached in time."""
+    return effect.alert.facts.get("hop") in ("delivered", "acknowledged")
+
+
+def _target_not_reached(cause: AlertState, effect: AlertState) -> bool:
+    return _of_target(cause, effect) and _same_subject(cause, effect)
+
+
+def _way_of_bus(_cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is that the bus itself was late; whether a person acted is another matter."""
+    return effect.alert.facts.get("hop") != "acted_on"
+
+
+def _handler_stopped(cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the stage that stands still is the way of what is missing; "Kafka": all stages wait for it."""
+    stages = str(cause.alert.facts.get("stage", "")).split()
+    own = cause.alert.about == "Kafka" or _same_subject(cause, effect)
+    return own or ("delivery" in stages and _of_target(cause, effect))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +105,14 @@ CAUSES: Final = (
     Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
-    Cause(rule=RuleName.DISK_WATERMARK, hides=CONSUMERS, when=_floor_of_its_host),
+    Cause(rule=RuleName.DISK_WATERMARK, hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
+    Cause(rule=RuleName.DATABASE_AWAY, hides=(RuleName.HOP_MISSING,)),
+    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
+    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
+    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
+    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.HOP_MISSING,), when=_handler_stopped),
+    Cause(rule=RuleName.TARGET_PAUSED, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
+    Cause(rule=RuleName.BREAKER_OPEN, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
 )
 
 

@@ -187,6 +187,19 @@ class JourneyEvent(TypedDict):
     hops: list[HopAnswer]
 
 
+class ExpectedAnswer(TypedDict):
+    """A hop that is missing (`missed`), is due later (`pending`), or came after `due_at` (`late`)."""
+
+    expectation: str
+    version: int
+    hop: str
+    where: str
+    state: str
+    due_at: datetime
+    at: datetime | None
+    late_ms: float | None
+
+
 class RefusalAnswer(TypedDict):
     """Input about the ticket that was refused."""
 
@@ -260,6 +273,7 @@ class JourneyAnswer(TypedDict):
     opened_at: datetime | None
     also: list[str]
     events: list[JourneyEvent]
+    expected: list[ExpectedAnswer]
     refusals: list[RefusalAnswer]
     letters: list[JourneyLetter]
     verdict: list[VerdictLine]

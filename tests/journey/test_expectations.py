@@ -1,0 +1,219 @@
+"""Expectations on a real database: raised once, whoever looks and whatever the clock; closed by what arrives."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bus.alert_catalogue import RULES
+from bus.alerts.alert import Alert
+from bus.alerts.rule_names import RuleName
+from bus.config_file import ConfigFileInvalid
+from bus.domain.events import Recorded
+from bus.journey.expectations import (
+    ExpectationOpener,
+    ExpectationTimer,
+    SettledExpectation,
+    expected_of,
+    read_expected,
+)
+from bus.journey.expectations_config import Expectation, ExpectedHop, Places, load_expectations
+from bus.journey.readings import read_rows
+from bus.postgres.pool import Pool, connected
+from schemas.topics import LOG
+from tests.delivery.deliveries import DeliveryQueue, event
+
+NOTE = "NoteAdded"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PLACES = Places(topics={"ticket.status": ["TicketOpened"]}, handlers=["tickets"], targets={"erp": [NOTE]})
+RECORDED = event("A", 1).recorded_at
+DUE = RECORDED + MINUTE
+
+
+def expectation(hop: ExpectedHop, at: str, *unless: str) -> Expectation:
+    return Expectation(after=(NOTE,), hop=hop, at=(at,), within=MINUTE, unless=unless)
+
+
+DELIVERED = {"sent_to_erp": expectation(ExpectedHop.DELIVERED, "erp")}
+
+
+@pytest.fixture
+async def queue(pool: Pool) -> DeliveryQueue:
+    """Begin without deliveries, events and expectations."""
+    made = DeliveryQueue(pool=pool)
+    await made.clear()
+    async with connected(pool) as connection:
+        await connection.execute("TRUNCATE expectations, stage_offsets, stage_batches")
+    return made
+
+
+async def opened(pool: Pool, expectations: dict[str, Expectation], *events: Recorded) -> None:
+    async with connected(pool) as connection:
+        await ExpectationOpener(expectations=expectations).open(connection, events)
+
+
+def timer(pool: Pool, *known: str) -> ExpectationTimer:
+    return ExpectationTimer(pool=pool, records="t", known=known or ("sent_to_erp",))
+
+
+async def run(pool: Pool, query: str) -> None:
+    async with connected(pool) as connection:
+        await connection.execute(query.encode())
+
+
+async def alerts(pool: Pool) -> Sequence[Alert]:
+    rule = RULES[RuleName.HOP_MISSING.value]
+    async with connected(pool) as connection:
+        return rule.evaluate(await rule.read(connection), datetime.now(UTC))
+
+
+def states(found: Sequence[SettledExpectation]) -> list[tuple[str, int, str]]:
+    return sorted((one.ticket_id, one.version, one.state) for one in found)
+
+
+async def test_expectations_what_is_missing_is_raised_once_and_one_alert_counts_all(queue: DeliveryQueue) -> None:
+    await opened(queue.pool, DELIVERED, event("A", 1), event("B", 1))
+    assert await timer(queue.pool).settle(DUE - timedelta(seconds=1)) == []
+    assert states(await timer(queue.pool).settle(DUE)) == [("A", 1, "missed"), ("B", 1, "missed")]
+    assert await timer(queue.pool).settle(DUE + HOUR) == []
+    (alert,) = await alerts(queue.pool)
+    assert (alert.about, alert.facts["hops"], alert.ticket_id) == ("erp sent_to_erp", 2, "A")
+
+
+async def test_expectations_a_late_arrival_closes_the_alert_and_tells_how_late(queue: DeliveryQueue) -> None:
+    await queue.add(("A", 1), now=RECORDED)
+    await opened(queue.pool, DELIVERED, event("A", 1))
+    await timer(queue.pool).settle(DUE)
+    await queue.done(*await queue.claim(now=DUE + MINUTE), now=DUE + MINUTE)
+    (settled,) = await timer(queue.pool).settle(DUE + 2 * MINUTE)
+    assert (settled.state, settled.arrived_at) == ("late", DUE + MINUTE)
+    assert await alerts(queue.pool) == []
+    async with connected(queue.pool) as connection:
+        asked = {"ticket": "A", "records": "t", "log": LOG, "most": 10}
+        (shown,) = await read_expected(connection, asked, DUE + 2 * MINUTE)
+    assert (shown.state, shown.as_json()["late_ms"]) == ("late", 60_000.0)
+
+
+async def test_expectations_what_came_in_time_is_met_and_raises_nothing(queue: DeliveryQueue) -> None:
+    await queue.add(("A", 1), now=RECORDED)
+    await queue.done(*await queue.claim(now=RECORDED), now=RECORDED)
+    await opened(queue.pool, DELIVERED, event("A", 1))
+    assert states(await timer(queue.pool).settle(DUE)) == [("A", 1, "met")]
+    assert await alerts(queue.pool) == []
+
+
+async def test_expectations_two_timers_at_once_raise_each_once(queue: DeliveryQueue) -> None:
+    await opened(queue.pool, DELIVERED, *(event(f"T{n}", 1) for n in range(300)))
+    found = await asyncio.gather(*(timer(queue.pool).settle(DUE) for _ in range(4)))
+    assert len([one for some in found for one in some]) == 300
+
+
+async def test_expectations_another_timer_does_not_wait_for_rows_that_are_claimed(queue: DeliveryQueue) -> None:
+    await opened(queue.pool, DELIVERED, event("A", 1), event("B", 1))
+    async with connected(queue.pool) as connection:
+        await connection.execute("SELECT FROM expectations WHERE ticket_id = 'A' FOR UPDATE")
+        async with asyncio.timeout(5):
+            assert states(await timer(queue.pool).settle(DUE)) == [("B", 1, "missed")]
+
+
+class Crashed(Exception):
+    """A worker died."""
+
+
+async def test_expectations_a_claim_whose_worker_dies_before_its_commit_is_claimed_again(
+    queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(queue.pool, DELIVERED, event("A", 1))
+
+    async def dying(*given: object) -> None:
+        assert await read_rows(*given), "it is claimed"  # type: ignore[arg-type]  # as it was called
+        raise Crashed
+
+    monkeypatch.setattr("bus.journey.expectations.read_rows", dying)
+    with pytest.raises(Crashed):
+        await timer(queue.pool).settle(DUE)
+    monkeypatch.undo()
+    assert states(await timer(queue.pool).settle(DUE)) == [("A", 1, "missed")]
+    assert await timer(queue.pool).settle(DUE) == []
+
+
+async def test_expectations_a_clock_that_jumps_ahead_and_back_raises_once_and_what_comes_in_time_is_met(
+    queue: DeliveryQueue,
+) -> None:
+    await queue.add(("A", 1), now=RECORDED)
+    await opened(queue.pool, DELIVERED, event("A", 1), event("B", 1))
+    assert len(await timer(queue.pool).settle(RECORDED + HOUR)) == 2
+    assert await timer(queue.pool).settle(RECORDED) == []
+    await queue.done(*await queue.claim(now=RECORDED), now=RECORDED)
+    assert states(await timer(queue.pool).settle(RECORDED + timedelta(seconds=20))) == [("A", 1, "met")]
+    assert await timer(queue.pool).settle(DUE) == []
+
+
+async def test_expectations_a_compensation_voids_and_a_removed_expectation_raises_no_longer(
+    queue: DeliveryQueue,
+) -> None:
+    unless = {"sent_to_erp": expectation(ExpectedHop.DELIVERED, "erp", NOTE)}
+    await opened(queue.pool, unless, event("A", 1), event("B", 1))
+    await timer(queue.pool).settle(DUE)
+    await queue.hold(("A", 2))
+    assert states(await timer(queue.pool).settle(DUE + MINUTE)) == [("A", 1, "void")]
+    assert states(await timer(queue.pool, "another").settle(DUE + HOUR)) == [("B", 1, "void")]
+    assert await alerts(queue.pool) == []
+
+
+async def test_expectations_each_hop_is_found_where_it_is_known(queue: DeliveryQueue) -> None:
+    all_hops = {
+        "on_topic": expectation(ExpectedHop.PUBLISHED, "ticket.status"),
+        "listed": expectation(ExpectedHop.PROJECTED, "tickets"),
+        "answered": expectation(ExpectedHop.ACTED_ON, NOTE),
+        "acked": expectation(ExpectedHop.ACKNOWLEDGED, "erp"),
+    }
+    await queue.add(("A", 1), now=RECORDED)
+    await opened(queue.pool, all_hops, event("A", 1))
+    async with connected(queue.pool) as connection:
+        await connection.execute(
+            "INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset) "
+            "VALUES (0, 'ticket.status', 'A', 1, %(at)s, 0), (0, %(log)s, 'A', 1, %(at)s, 7)",
+            {"at": RECORDED, "log": LOG},
+        )
+        await connection.execute(
+            "INSERT INTO stage_offsets (handler, partition, topic, next_offset, moved_at) "
+            "VALUES ('tickets', 0, 't', 7, %s)",
+            (RECORDED,),
+        )
+    looked = timer(queue.pool, *all_hops)
+    found = {one.expectation: one.state for one in await looked.settle(DUE)}
+    assert found == {"on_topic": "met", "listed": "missed", "answered": "missed", "acked": "missed"}
+    await run(queue.pool, "UPDATE stage_offsets SET next_offset = 8")
+    await queue.done(*await queue.claim(now=RECORDED), now=RECORDED)
+    await queue.hold(("A", 2))
+    found = {one.expectation: one.state for one in await looked.settle(DUE + MINUTE)}
+    assert found == {"listed": "met", "answered": "late", "acked": "met"}
+
+
+def test_expectations_imported_history_expects_nothing() -> None:
+    past = replace(event("A", 1), historic=True)
+    assert [row[:3] for row in expected_of(DELIVERED, [past, event("A", 2)])] == [("A", 2, "sent_to_erp")]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{after: [TicketOpend], hop: published, at: ticket.status, within: PT1M}", "did you mean 'TicketOpened'"),
+        ("{after: [TicketOpened], hop: published, at: ticket.stats, within: PT1M}", "did you mean 'ticket.status'"),
+        ("{after: [NoteAdded], hop: published, at: ticket.status, within: PT1M}", "does not take NoteAdded"),
+        ("{after: [NoteAdded], hop: projected, at: ticket, within: PT1M}", "there is no handler 'ticket'"),
+        ("{after: [TicketOpened], hop: delivered, at: erp, within: PT1M}", "erp does not take TicketOpened"),
+        ("{after: [NoteAdded], hop: acted_on, at: [Noted], within: PT1M}", "there is no event 'Noted'"),
+        ("{after: [NoteAdded], hop: delivered, at: [erp, crm], within: PT1M}", "an expectation for each"),
+        ("{after: [NoteAdded], hop: delivered, at: erp, within: PT0S}", "x.within"),
+    ],
+)
+def test_expectations_config_a_fault_names_its_place_and_what_is_meant(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "expectations.yaml"
+    path.write_text(f"x: {line}\n", encoding="utf-8")
+    with pytest.raises(ConfigFileInvalid, match=fault):
+        load_expectations(path, PLACES)
