@@ -21,7 +21,19 @@ from bus.local.stack import Urls, running_parts
 from bus.observability.logging import configure
 from bus.settings import load
 
-SUITES: Final = ("history", "relay", "stages", "peers", "http", "hops", "behind", "idle", "deliveries", "backlog")
+SUITES: Final = (
+    "history",
+    "relay",
+    "stages",
+    "peers",
+    "http",
+    "hops",
+    "behind",
+    "idle",
+    "deliveries",
+    "backlog",
+    "expecting",
+)
 SCALE: Final = ("scale", "million", "audit")
 
 

@@ -42,7 +42,17 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             return dict(answer.json()) if answer.status_code == status else {}
 
         ready = await eventually(lambda: asked("/readyz", 200), what=lambda: bus.last_words("worker"))
-        tasks = {"relay", "redrives", "retention", "targets", "declarations", "topics", "disks", "reconciliations"}
+        tasks = {
+            "relay",
+            "redrives",
+            "retention",
+            "targets",
+            "declarations",
+            "topics",
+            "disks",
+            "reconciliations",
+            "expectations",
+        }
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}
         assert set(ready) == {"ready", "postgres", "outbox", *tasks, *watches, *alerting, *STAGES}
