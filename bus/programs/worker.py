@@ -130,11 +130,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     }
     topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
     tasks["topics"] = lambda: unless(stopping, topics.run())
-    reconciling = ReconcileWatch(
-        reconciler=Reconciler(pool=core.pool, store=core.store),
-        sources=sources(core.settings),
-        every=timedelta(minutes=core.settings.reconcile_minutes),
-    )
+    reconciling = _reconciling(core)
     tasks["reconciliations"] = lambda: unless(stopping, reconciling.run())
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
@@ -171,6 +167,14 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     finally:
         for _, target in made.values():
             await target.close()
+
+
+def _reconciling(core: Core) -> ReconcileWatch:
+    return ReconcileWatch(
+        reconciler=Reconciler(pool=core.pool, store=core.store),
+        sources=sources(core.settings),
+        every=timedelta(minutes=core.settings.reconcile_minutes),
+    )
 
 
 def _declared(targets: TargetsConfig, fetched: Collection[str]) -> dict[str, DeclaredTarget]:
