@@ -1,6 +1,5 @@
 """`ticketbus demo`: the story on a real stack of its own, which is gone afterwards."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bus.cli.own_stack import last_words, play_on_own_stack
+
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
-
-    from rich.console import Console
-
     from adapters.simulators.demo.narrator import Narrator
     from adapters.simulators.demo.systems import Systems
     from bus.app import Core
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 SCENARIO_S_MAX = 600.0  # a machine of its own needs a twentieth of it
-LOG_LINES = 5
-KEPT = "TICKETBUS_CACHE"
 
 
 @commands.command()
@@ -41,7 +36,8 @@ def demo() -> None:
     from rich.console import Console
 
     import bus.local  # noqa: F401 - refuses, before anything has begun, where its libraries are not installed
-    from adapters.simulators.demo.narrator import DemoFailed
+    from adapters.simulators.demo.narrator import DemoFailed, Narrator
+    from adapters.simulators.demo.systems import listening
     from adapters.simulators.engineer_app import SubscriptionRefused
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
@@ -53,11 +49,19 @@ def demo() -> None:
     console = Console()
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-demo-"))
     try:
-        _on_own_stack(scratch, console)
+        begun = time.monotonic()
+        play_on_own_stack(
+            scratch,
+            console,
+            listening,
+            lambda settings, systems: _run_scenario(settings, scratch, systems, Narrator(console)),
+        )
+        took = f"{time.monotonic() - begun:.0f} s"
+        console.print(f"演示结束,没有留下任何进程 / done, nothing is left running ({took})", style="bold green")
     except (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
         reason = str(failure) or f"{SCENARIO_S_MAX:.0f} s were not enough"
         console.print(f"\n✗ 演示失败 / the demo failed: {reason}", style="red", markup=False, soft_wrap=True)
-        _last_words(scratch, console)
+        last_words(scratch, console)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -65,68 +69,8 @@ def demo() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _on_own_stack(scratch: Path, console: "Console") -> None:
-    """Start a stack that nothing of this shell's settings reaches, play, stop it whatever happens."""
-    import asyncio
-    from contextlib import AsyncExitStack
-
-    from adapters.simulators.demo.narrator import Narrator
-    from adapters.simulators.demo.systems import listening
-    from bus.app import prepare
-    from bus.cli.stack import PROGRAMS
-    from bus.local.download_bar import DownloadBar
-    from bus.local.parts import program
-    from bus.local.stack import LocalStack
-    from bus.settings import borrow
-
-    def say(line: str) -> None:
-        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-    begun = time.monotonic()
-    console.print("启动真实的本地栈:PostgreSQL、Apache Kafka、Schema Registry、网关、Worker", style="bold")
-    say("starting a real local stack: PostgreSQL, Apache Kafka, schema registry, gateway, worker")
-    with asyncio.Runner() as runner:
-        ears = AsyncExitStack()
-        # The worker is told where they listen, so they do before it starts.
-        systems = runner.run(ears.enter_async_context(listening()))
-        settings = _own_settings(systems.write_files(scratch))
-        stack = LocalStack(
-            data=scratch / "stack",
-            settings=settings,
-            prepare=prepare,
-            programs=[program(name) for name in PROGRAMS],
-            say=lambda line: say(f"  {line}"),
-            watch=DownloadBar(),
-        )
-        stack.start()
-        try:
-            runner.run(_run_scenario(borrow(settings, stack.state.lends), scratch, systems, ears, Narrator(console)))
-        finally:
-            runner.close()  # before the stack: also who was cut off in the middle lets go of it in order
-            say("\n停止本地栈 / stopping the stack")
-            stack.stop()
-    took = f"{time.monotonic() - begun:.0f} s"
-    console.print(f"演示结束,没有留下任何进程 / done, nothing is left running ({took})", style="bold green")
-
-
-def _own_settings(variables: Mapping[str, str]) -> "Settings":
-    """Read settings as on a machine where only `variables` are set: the story must not land in somebody's real bus.
-
-    The programs inherit them.
-    """
-    from bus import settings
-
-    for variable in settings.variables().values():
-        if variable != KEPT:
-            os.environ.pop(variable, None)
-    os.environ.update(variables)
-    return settings.load()
-
-
-async def _run_scenario(
-    settings: "Settings", scratch: Path, systems: "Systems", ears: "AsyncExitStack", tell: "Narrator"
-) -> None:
-    """Let the players in with tokens of their own and play; in the end nobody listens any more."""
+async def _run_scenario(settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator") -> None:
+    """Let the players in with tokens of their own and play."""
     import asyncio
     import secrets
 
@@ -138,7 +82,7 @@ async def _run_scenario(
     from bus.gateway.auth.roles import Role
 
     tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER, Role.HOST)}
-    async with ears, open_core(settings, connections=1) as core:
+    async with open_core(settings, connections=1) as core:
         for role, token in tokens.items():
             await ensure_client(core.pool, f"demo-{role.value}", role, token)
             if role is not Role.HOST:
@@ -191,12 +135,3 @@ class _Operator:
 
         core = self._core
         return as_json(*await show(core.pool, number, core.clear, shell_reader()))
-
-
-def _last_words(scratch: Path, console: "Console") -> None:
-    """Show the end of what the bus's own programs wrote: the directory is about to go."""
-    from bus.cli.stack import PROGRAMS
-
-    for log in (scratch / "stack" / "logs" / f"{name}.log" for name in PROGRAMS):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
-        console.print(f"--- {log.name}", *lines, sep="\n", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,102 @@
+"""A real stack of one command's own: started in a temporary directory, gone afterwards, and never somebody's bus."""
+
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from rich.console import Console
+
+    from bus.settings import Settings
+
+LOG_LINES = 5
+_KEPT = "TICKETBUS_CACHE"
+
+
+class OutsideSystems(Protocol):
+    """The systems around the bus, which listen before it starts."""
+
+    def write_files(self, folder: Path) -> Mapping[str, str]:
+        """Write the files that name them; give the variables that the programs need to go by them."""
+        ...
+
+
+Around = TypeVar("Around", bound=OutsideSystems)
+Scenario = Callable[["Settings", Around], Coroutine[Any, Any, None]]
+
+
+def play_on_own_stack(
+    scratch: Path,
+    console: "Console",
+    listening: Callable[[], AbstractAsyncContextManager[Around]],
+    scenario: "Callable[[Settings, Around], Coroutine[Any, Any, None]]",
+) -> None:
+    """Start a stack that nothing of this shell's settings reaches, play, stop it whatever happens."""
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from bus.app import prepare
+    from bus.cli.stack import PROGRAMS
+    from bus.local.download_bar import DownloadBar
+    from bus.local.parts import program
+    from bus.local.stack import LocalStack
+    from bus.settings import borrow
+
+    def say(line: str) -> None:
+        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    console.print("启动真实的本地栈:PostgreSQL、Apache Kafka、Schema Registry、网关、Worker", style="bold")
+    say("starting a real local stack: PostgreSQL, Apache Kafka, schema registry, gateway, worker")
+    with asyncio.Runner() as runner:
+        ears = AsyncExitStack()
+        # The worker is told where they listen, so they do before it starts.
+        systems = runner.run(ears.enter_async_context(listening()))
+        settings = _own_settings(systems.write_files(scratch))
+        stack = LocalStack(
+            data=scratch / "stack",
+            settings=settings,
+            prepare=prepare,
+            programs=[program(name) for name in PROGRAMS],
+            say=lambda line: say(f"  {line}"),
+            watch=DownloadBar(),
+        )
+        stack.start()
+        try:
+            runner.run(_played(ears, scenario(borrow(settings, stack.state.lends), systems)))
+        finally:
+            runner.close()  # before the stack: also who was cut off in the middle lets go of it in order
+            say("\n停止本地栈 / stopping the stack")
+            stack.stop()
+
+
+def last_words(scratch: Path, console: "Console") -> None:
+    """Show the end of what the bus's own programs wrote: the directory is about to go."""
+    from bus.cli.stack import PROGRAMS
+
+    for log in (scratch / "stack" / "logs" / f"{name}.log" for name in PROGRAMS):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
+        console.print(f"--- {log.name}", *lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+
+
+async def _played(ears: "AsyncExitStack", scenario: Coroutine[Any, Any, None]) -> None:
+    """Play; in the end nobody listens any more."""
+    async with ears:
+        await scenario
+
+
+def _own_settings(variables: Mapping[str, str]) -> "Settings":
+    """Read settings as on a machine where only `variables` are set: the story must not land in somebody's real bus.
+
+    The programs inherit them.
+    """
+    from bus import settings
+
+    for variable in settings.variables().values():
+        if variable != _KEPT:
+            os.environ.pop(variable, None)
+    os.environ.update(variables)
+    return settings.load()
