@@ -8,6 +8,7 @@ from bus.alerts.rules.audit_root import AUDIT_ROOT
 from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
+from bus.alerts.rules.cross_system import CROSS_SYSTEM
 from bus.alerts.rules.expiry import EXPIRY_RULES
 from bus.alerts.rules.hop_missing import HOP_MISSING
 from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
@@ -46,6 +47,7 @@ _ALL: Final = (
     SOURCE_SILENT,
     *RECONCILIATION_RULES,
     HOP_MISSING,
+    CROSS_SYSTEM,
     SLA_BREACHES,
     CLOCK_SKEW,
     *EXPIRY_RULES,

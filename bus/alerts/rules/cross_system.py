@@ -1,0 +1,80 @@
+"""The rule of failures that meet: sources, targets and subscribers of one bus, at the same time (R29)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from psycopg.rows import class_row
+
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rule import AlertRule
+from bus.alerts.rule_names import RuleName
+from bus.domain.text import Text
+from bus.postgres.pool import Connection
+
+SHOWN_MAX: Final = 5
+_SIDES: Final[Mapping[RuleName, Text]] = {
+    **dict.fromkeys((RuleName.SOURCE_5XX, RuleName.TICKET_MISSING), Text("来源侧", "source")),
+    **dict.fromkeys(
+        (RuleName.DISK_WATERMARK, RuleName.DISK_FILLING, RuleName.BREAKER_OPEN, RuleName.TARGET_PAUSED),
+        Text("目标侧", "target"),
+    ),
+    **dict.fromkeys((RuleName.TOPIC_MISMATCH, RuleName.PUSH_OVERDUE), Text("订阅侧", "subscriber")),
+}
+_READ: Final = b"""
+SELECT rule, about, opened_at FROM alerts
+WHERE closed_at IS NULL AND gone_at IS NULL AND opened_at IS NOT NULL AND NOT drill AND severity <> 'p3'
+    AND rule = ANY(%s)
+ORDER BY opened_at, number"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFailure:
+    """An alert that is open about one side of the bus."""
+
+    rule: str
+    about: str
+    opened_at: datetime
+
+
+async def read_failures(connection: Connection) -> Sequence[OpenFailure]:
+    """Read the open alerts about sources, targets and subscribers, the first first."""
+    async with connection.cursor(row_factory=class_row(OpenFailure)) as cursor:
+        return await (await cursor.execute(_READ, ([one.value for one in _SIDES],))).fetchall()
+
+
+def _meet(failures: Sequence[OpenFailure], _now: datetime) -> Sequence[Alert]:
+    sides = dict.fromkeys(_SIDES[RuleName(one.rule)] for one in failures)
+    if len(sides) < 2:
+        return []
+    shown = "; ".join(f"{one.rule} {one.about}" for one in failures[:SHOWN_MAX])
+    more = f" … ({len(failures)})" if len(failures) > SHOWN_MAX else ""
+    since = f"{failures[0].opened_at:%H:%M:%S} UTC"
+    return [
+        Alert(
+            rule=RuleName.CROSS_SYSTEM,
+            about="bus",
+            zh=f"{'、'.join(one.zh for one in sides)}同时故障(自 {since}),同一张工单可能被多个原因拦住:{shown}{more}。"
+            "每张工单的全部原因用 trace 查看",
+            en=f"{', '.join(one.en for one in sides)} fail at the same time (since {since}); one ticket may be held "
+            f"by several causes: {shown}{more}; `ticketbus trace` names all of a ticket",
+            mend="ticketbus alerts list",
+            facts={"sides": len(sides), "alerts": len(failures)},
+        )
+    ]
+
+
+def _failures(now: datetime, *rules: RuleName) -> Sequence[OpenFailure]:
+    return [OpenFailure(rule=rule.value, about="x", opened_at=now - timedelta(minutes=1)) for rule in rules]
+
+
+CROSS_SYSTEM: Final = AlertRule(
+    name=RuleName.CROSS_SYSTEM,
+    severity=Severity.P1,
+    title=Text("跨系统故障", "failures of several systems meet"),
+    read=read_failures,
+    evaluate=_meet,
+    fires=lambda now: _failures(now, RuleName.SOURCE_5XX, RuleName.DISK_FILLING, RuleName.TOPIC_MISMATCH),
+    quiet=lambda now: _failures(now, RuleName.DISK_FILLING, RuleName.BREAKER_OPEN),
+)
