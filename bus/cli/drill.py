@@ -1,0 +1,115 @@
+"""`ticketbus drill january`: the incident of January 2026 on a real stack of its own, judged by its truth."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.own_stack import last_words, play_on_own_stack
+from bus.cli.settings import Json
+
+if TYPE_CHECKING:
+    from adapters.simulators.demo.narrator import Narrator
+    from adapters.simulators.drill.systems import DrillSystems
+    from adapters.simulators.drill.truth import DrillResult
+    from bus.settings import Settings
+
+commands = typer.Typer(name="drill", help="Drills: known incidents, made anew and judged.")
+
+BACKLOG, BACKLOG_FAST = 23_000, 2_300
+DRILL_S_MAX = 900.0
+
+
+@commands.command()
+def january(
+    fast: Annotated[
+        bool, typer.Option("--fast", help=f"With {BACKLOG_FAST:,} waiting for the ERP, not {BACKLOG:,}.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Keep truth and result, as JSON.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the three faults of January at once: an unheard 500, a full disk, a misspelled topic; then mend them.
+
+    Starts a stack of its own in a temporary directory and leaves nothing running. Exits 1 if anything is lost,
+    repeated, late or misjudged.
+
+    Example: ticketbus drill january --fast
+    """
+    import json
+    import shutil
+    import tempfile
+
+    from rich.console import Console
+
+    import bus.local  # noqa: F401 - refuses, before anything has begun, where its libraries are not installed
+    from adapters.simulators.demo.narrator import DemoFailed, Narrator
+    from adapters.simulators.drill.systems import listening
+    from adapters.simulators.patient_client import NoAnswer
+    from bus.domain.errors import BusError
+
+    console = Console(stderr=as_json)
+    scratch = Path(tempfile.mkdtemp(prefix="ticketbus-drill-"))
+    results: list[DrillResult] = []
+    begun = time.monotonic()
+
+    async def scenario(settings: "Settings", systems: "DrillSystems") -> None:
+        results.append(await _play(settings, scratch, systems, Narrator(console), BACKLOG_FAST if fast else BACKLOG))
+
+    try:
+        play_on_own_stack(scratch, console, listening, scenario)
+    except (DemoFailed, NoAnswer, BusError, TimeoutError) as failure:
+        console.print(f"\n✗ 演练中断 / the drill broke off: {failure}", style="red", markup=False, soft_wrap=True)
+        last_words(scratch, console)
+        raise typer.Exit(1) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    (result,) = results
+    content = json.dumps(result.as_json(), ensure_ascii=False)
+    if report:
+        report.write_text(content, encoding="utf-8")
+    if as_json:
+        typer.echo(content)
+    for line in result.wrong:
+        console.print(f"✗ {line}", style="red", markup=False, soft_wrap=True)
+    how = "演练未通过 / the drill failed" if result.wrong else "演练通过:没有丢失、重复、迟到或误判 / the drill passed"
+    console.print(f"{how} ({time.monotonic() - begun:.0f} s)", style="bold red" if result.wrong else "bold green")
+    if result.wrong:
+        raise typer.Exit(1)
+
+
+async def _play(
+    settings: "Settings", scratch: Path, systems: "DrillSystems", tell: "Narrator", backlog: int
+) -> "DrillResult":
+    """Let the players in with tokens of their own and play."""
+    import asyncio
+    import secrets
+
+    from adapters.simulators.drill.story import DrillStage, play
+    from bus.app import open_core, require
+    from bus.cli.drill_operator import DrillOperatorOnCore
+    from bus.gateway.auth.binding import Binding
+    from bus.gateway.auth.clients import bind_client, ensure_client
+    from bus.gateway.auth.roles import Role
+
+    tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER, Role.HOST)}
+    names = {role: f"drill-{role.value}" for role in tokens} | {Role.HOST: "erp-host"}
+    async with open_core(settings, connections=4) as core:
+        for role, token in tokens.items():
+            await ensure_client(core.pool, names[role], role, token)
+            if role is not Role.HOST:
+                await bind_client(core.pool, names[role], Binding(bound=True, on_behalf=True))
+        stage = DrillStage(
+            url=require(settings, "url"),
+            dispatcher_token=tokens[Role.DISPATCHER],
+            engineer_token=tokens[Role.ENGINEER],
+            host_token=tokens[Role.HOST],
+            scratch=scratch,
+            systems=systems,
+            operator=DrillOperatorOnCore(core),
+            backlog=backlog,
+        )
+        async with asyncio.timeout(DRILL_S_MAX):
+            return await play(stage, tell)
