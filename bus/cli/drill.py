@@ -87,7 +87,7 @@ async def _play(
     import asyncio
     import secrets
 
-    from adapters.simulators.drill.story import DrillStage, play
+    from adapters.simulators.drill.scenario import DrillStage, play
     from bus.app import open_core, require
     from bus.cli.drill_operator import DrillOperatorOnCore
     from bus.gateway.auth.binding import Binding

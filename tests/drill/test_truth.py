@@ -1,6 +1,6 @@
 """The drill is judged by its truth: what is late, missing, misjudged, lost or repeated is named. Pure."""
 
-from adapters.simulators.drill.story import truth_of
+from adapters.simulators.drill.scenario import truth_of
 from adapters.simulators.drill.truth import ALARM_S_MAX, TICKETS, DrillResult
 
 

@@ -1,4 +1,4 @@
-"""The drill's story: calm, three faults at once, their alarms, the verdicts, the repairs, and the count."""
+"""The drill's scenario: calm, three faults at once, their alarms, the verdicts, the repairs, and the count."""
 
 import functools
 import time
