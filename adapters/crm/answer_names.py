@@ -16,6 +16,7 @@ class FieldRole(Enum):
     HTTP_STATUS = "http status"  # a code, of one call in a batch
     SUCCESS = "success"  # true or false, and numbers alike
     FLAG = "flag"  # true, false or a word; a number means one thing here and its opposite there
+    VALIDITY = "validity"  # true or false; a record's own in a record
     RESULT = "result"  # a word, a letter or a number about the call
     WORD = "word"  # the same, that may as well be a record's own
     STATE = "state"  # the same, but for words a record's own unless a message is beside
@@ -50,12 +51,18 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.FLAG, rf"succeed|succeeded|successful|succ|suc|accepted|{_BEFORE}(?:success)?(?:flag|flg)"),
         (FieldRole.RESULT, rf"result|rsp|resp|ack|ask|rst|{_ANSWER}(?:status|result)|{_VERB}result|return(?:value)?"),
         (FieldRole.RESULT, r"(?:操作|处理|执行|返回|调用|更新|同步)?结果"),
-        (FieldRole.WORD, r"status|bizcode"),
+        (FieldRole.VALIDITY, r"(?:is)?valid"),
+        (FieldRole.WORD, r"statut|status|bizcode"),
         (FieldRole.STATE, rf"{_ANSWER}?state|stat|outcome"),
         (FieldRole.ERROR, r"errs?|errors?|errormessages|(?:gw)?err(?:or)?(?:resp(?:onse)?|body)|fail(?:ed)?"),
         (FieldRole.ERROR, r"(?:is|has)(?:err(?:or)?s?|exceptions?|fail(?:ed|ures?)?)"),
         (FieldRole.ERROR, r"unauthori[sz]ed(?:request)?"),
+        (
+            FieldRole.ERROR,
+            r"(?:validation|field|model|param(?:eter)?)(?:errors?|failures)|violations",
+        ),
         (FieldRole.FAILURES, rf"failures?|(?:err(?:or)?|fail(?:ed|ure)?)s?{_COUNT}"),
+        (FieldRole.FAILURES, r"rejected|refused|(?:not|un)(?:processed|accepted|handled|saved|updated)"),
         (FieldRole.FAILURES, r"(?:失败|错误)(?:条?数|数量|总数|列表)"),
         (FieldRole.ERROR_TEXT, rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype"),
         (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|原因)"),

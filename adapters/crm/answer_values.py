@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from adapters.crm.answer_names import FieldRole, call_name, is_record, role
-from adapters.crm.answer_words import GOOD, Meaning, compound, sentence, word
+from adapters.crm.answer_words import FAILED_WORDS, GOOD, Meaning, compound, sentence, word
 
 ITEMS_MAX: Final = 1000  # of a list in an answer
 _CODE_MIN: Final = 1000  # a `status` from here on is no state of a record, where a message stands beside it
@@ -86,6 +86,8 @@ def field_meaning(kind: FieldRole, text: str, beside: Beside) -> Meaning | None:
             return _FLAG_LETTERS.get(text) or word(text)
         case FieldRole.FLAG:
             return _FLAG_LETTERS.get(text) or word(text)
+        case FieldRole.VALIDITY:
+            return None if beside.record or beside.message is Meaning.DONE else word(text)
         case FieldRole.RESULT:
             return _word_or_number(text, beside, _STATUS_LETTERS if beside.record else _CALL_LETTERS)
         case FieldRole.WORD:
@@ -95,7 +97,7 @@ def field_meaning(kind: FieldRole, text: str, beside: Beside) -> Meaning | None:
             return Meaning.FAILED if text in ("e", "a") and beside.message is not None else None
         case FieldRole.STATE:
             if beside.message is None and text not in ("true", "false"):
-                return Meaning.UNCLEAR
+                return Meaning.FAILED if text in FAILED_WORDS and not beside.record else Meaning.UNCLEAR
             return compound(text) if word(text) is Meaning.UNCLEAR else word(text)
         case (
             FieldRole.ERROR

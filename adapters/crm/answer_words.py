@@ -25,17 +25,18 @@ GOOD: Final = frozenset(
     {"ok", "okay", "success", "succeed", "succeeded", "successful", "succ", "done", "accepted", "received", "created"}
     | {"queued", "true", "yes", "成功", "操作成功", "处理成功", "接收成功", "请求成功"}
 )
-_BAD_FIRST: Final = frozenset(
-    {"fail", "failed", "failure", "error", "err", "fatal", "exception"}
-    | {"失败", "操作失败", "处理失败", "接收失败", "请求失败", "错误", "异常"}
+# No ticket and no device has these for its state.
+FAILED_WORDS: Final = frozenset({"fail", "failed", "failure", "unsuccessful", "失败", "操作失败", "处理失败"})
+_BAD_FIRST: Final = FAILED_WORDS | (
+    {"error", "err", "erreur", "fatal", "exception"} | {"接收失败", "请求失败", "错误", "异常"}
 )
 _BAD: Final = _BAD_FIRST | {
     *("false", "no", "ng", "nok", "nack", "rejected", "refused", "denied", "invalid", "unauthorized", "forbidden"),
-    *("timeout", "killed", "拒绝"),
+    *("timeout", "killed", "ko", "échec", "echec", "拒绝", "不成功", "未成功"),
 }
 _FIRST_WORD: Final = re.compile(r"[\s:;,.!()\uff1a\uff1b\uff0c\u3002\uff01]+")
 _PART: Final = re.compile(r"[^\W_]+")
-_BAD_PART: Final = _BAD - {"no", "false"}
+_BAD_PART: Final = _BAD - {"no", "ko", "false"}
 _TEXT_MAX: Final = 300  # a longer text without fields is no sentence about a call
 
 # What speaks of the call's own side, in sentences that say that it is away or shut.

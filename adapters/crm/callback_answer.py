@@ -18,6 +18,7 @@ from adapters.outbound_http import HttpResponse
 _BLANK: Final = " \t\r\n\ufeff"
 _BEGINNING: Final = re.compile(r'\{\s*["}]|\[\s*[\[\]{"0-9tfn-]')
 _FORM: Final = re.compile(r"[\w.-]+=[^\s&=]*(?:&[\w.-]+=[^\s&]*)*", re.ASCII)  # errcode=40001&errmsg=…
+_JSONP: Final = re.compile(r"(?:/\*\*/)?\s*[A-Za-z_$][\w$.]*\s*\(\s*([\[{].*[\]}])\s*\)\s*;?", re.DOTALL)
 _AFTER_VALUE: Final = re.compile(r"[ \t\r\n]*([,\]}:])[ \t\r\n]*")
 _UNREADABLE: Final = FieldVerdict(meaning=Meaning.UNREADABLE)
 _UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
@@ -40,6 +41,8 @@ def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
 
 
 def _plain(text: str, rule: AnswerRule, *, is_json: bool = False, within: int = 2) -> FieldVerdict:
+    if called := _JSONP.fullmatch(text):
+        text = called[1]
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

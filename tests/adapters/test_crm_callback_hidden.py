@@ -176,6 +176,22 @@ WORDS_GOOD: Final[tuple[str, ...]] = (
     *("成功", "NO_ERROR", "工单已关闭", "已受理,请登录系统查看", "操作成功,设备已下线", "已更新,设备已停用"),
     *("Duplicate, already received", "已记录: 通讯中断", "SUCCESS_OK", "重复请求,忽略", "水泵已断开电源,处理完成"),
 )
+VERDICTS_BAD: Final[tuple[Any, ...]] = (
+    {"stat": "fail"}, {"state": "FAILURE"}, {"outcome": "FAILURE"}, 'callback({"code":1,"success":false})',
+    '/**/ app.done({"code":1});', {"processed": 0, "rejected": 1}, {"validationErrors": ["title"]},
+    {"notProcessed": ["T1"]}, {"not_processed": 1}, {"status": "KO"}, {"result": "ko"}, "KO",
+    {"status": "unsuccessful"}, {"result": "不成功"}, {"valid": False}, {"isValid": "false"}, {"statut": "erreur"},
+    {"statut": "Échec"},
+)  # fmt: skip
+VERDICTS_GOOD: Final[tuple[Any, ...]] = (
+    {"stat": "ok"}, {"state": "open"}, {"id": 7, "state": "failure"}, {"state": "error"}, {"state": "rejected"},
+    {"outcome": "SUCCESS"}, 'callback({"code":0,"success":true})', "/**/ app.done({});",
+    {"processed": 1, "rejected": 0},
+    {"id": 7, "rejected": True}, {"validationErrors": []}, {"notProcessed": []}, {"notProcessed": 0}, {"status": "OK"},
+    {"result": "成功"}, {"status": "successful"}, {"valid": True}, {"id": 7, "valid": False},
+    {"code": 0, "data": {"valid": False}}, {"valid": False, "msg": "queued"},
+    {"statut": "ok"}, {"status": "ko-KR", "msg": "x"},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -187,6 +203,7 @@ WORDS_GOOD: Final[tuple[str, ...]] = (
         *BATCHES_BAD,
         *COUNTS_BAD,
         *NAMES_BAD,
+        *VERDICTS_BAD,
         *({"code": code, "msg": text} for text in WORDS_BAD for code in (200, 20000)),
         {"status": 0, "info": "INVALID_USER_KEY", "infocode": "10001"},
         {"status": 0, "info": "DAILY_QUERY_OVER_LIMIT", "infocode": "10044"},
@@ -206,6 +223,7 @@ def test_crm_callback_hidden_a_failure_is_found(body: Any) -> None:
         *BATCHES_GOOD,
         *COUNTS_GOOD,
         *NAMES_GOOD,
+        *VERDICTS_GOOD,
         *({"code": code, "msg": text} for text in WORDS_GOOD for code in (200, 20000)),
         {"status": "1", "info": "OK", "infocode": "10000"},
     ],
