@@ -1,10 +1,10 @@
-"""Which names are departments and no persons (R6): by whole words, never by a last character. Pure."""
+"""Which names are departments or nobody and no persons (R6): by whole words, never by a last character. Pure."""
 
 import re
 from collections.abc import Collection
 from unicodedata import normalize
 
-from bus.domain.no_key import plain_word
+from bus.domain.no_key import is_no_number, plain_word
 
 # What a unit does; before one of _UNITS it is a department, with whatever stands in front: 华东售后部.
 _WORK = """
@@ -32,6 +32,14 @@ _ENGLISH = re.compile(
     r"|(?:.*(?<![a-z]))?help\W?desk\W*|(?:(?:customer|technical|tech|field|it|after\W?sales)\W+)?(?:support|service)s?\W*",
     re.DOTALL,
 )
+# Everybody, anybody, a trade or a place to wait in; words for none are those of a key.
+_WORDS_FOR_NOBODY = """
+所有人 大家 全体 全员 全体人员 任何人 某人 无人 没人 值班人员 值班员 工程师 维修工程师 售后工程师 维修工
+维修员 维修人员 技术员 技术人员 服务人员 客服人员
+工作人员 相关人员 师傅 后台 前台 系统 随便 都行 待分配 待指派 待派 待派单 待安排 未分配 未指派
+all anyone anybody everyone everybody nobody someone somebody unassigned engineer technician staff
+"""
+_NOBODY = frozenset(_WORDS_FOR_NOBODY.split())
 _BEHIND = re.compile(r"(.*\S)\s*[(\[\u3010][^()]*[)\]\u3011]\W*", re.DOTALL)
 
 
@@ -47,3 +55,8 @@ def is_department(name: str, more: Collection[str] = ()) -> bool:
         shown = behind[1]
     word = plain_word(shown)
     return word in more or bool(_DEPARTMENT.fullmatch(word) or _ENGLISH.fullmatch(shown))
+
+
+def is_nobody(name: str) -> bool:
+    """Say whether a name is nobody's: a word for none (`无`, `待定`), for everybody, for a trade (`工程师`)."""
+    return bool(name.strip()) and (is_no_number(name) or plain_word(name) in _NOBODY)

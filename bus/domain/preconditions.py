@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
 from bus.domain.commands import Command, OpenTicket, Request
-from bus.domain.departments import is_department
+from bus.domain.departments import is_department, is_nobody
 from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import is_signed, may_be_followed
 from bus.domain.no_key import is_no_key
@@ -75,7 +75,7 @@ def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:
 def check_person(assignee: Assignee, rules: Rules) -> None:
     """Hold to R6: a person and another person, never a department."""
     for field, name in (("assignee.person", assignee.person), ("assignee.backup_person", assignee.backup_person)):
-        if is_department(name, rules.departments):
+        if is_nobody(name) or is_department(name, rules.departments):
             raise refusals.no_person(field, name)
     if assignee.person.strip() == assignee.backup_person.strip():
         raise refusals.no_person("assignee.backup_person", assignee.backup_person)

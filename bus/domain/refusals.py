@@ -153,9 +153,10 @@ def no_key(value: str) -> CommandRefused:
     return CommandRefused(
         "no_key",
         "incident_key.value",
-        f"“{visible(value)}”不是事件唯一标识:请填写设备序列号、订单号或报修人电话(至少 5 位)",
+        f"“{visible(value)}”不是事件唯一标识:请填写设备序列号、订单号或报修人电话(至少 5 位数字,不能有 * 号,"
+        "也不能是 12345、11111 一类的顺号或重号)",
         f"{value!r} is no incident key; give the device's serial, the order's number or the reporter's phone "
-        "(at least 5 digits)",
+        "(at least 5 digits, none of them hidden, that do not only count up or repeat, as 12345 and 11111 do)",
     )
 
 

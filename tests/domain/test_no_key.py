@@ -14,6 +14,7 @@ from tests.domain.people import OPEN, RULES
 NOT_PHONES = (
     "无", "N/A", "00000000000", "1111111", "\uff11\uff11\uff11\uff11\uff11", "1234", "110", "+86 0000000000", "未知",
     "-", "+86",
+    "139****0001", "139\uff0a\uff0a\uff0a\uff0a0001", "139xxxx0001", "待补充",
     "微信 wang", "12 34", "123456", "12345678901",
 )  # fmt: skip
 NOT_NUMBERS = (
@@ -21,6 +22,7 @@ NOT_NUMBERS = (
     "\u2014\u2014", "/", "?", "\u3002", "0",
     "沒有", "無", "無訂單號", "暂无序列号", "不适用", "无/无", "无 无", "N/A N/A", "N/A / 无", "客户未提供",
     "看不清", "找不到", "none available", "unknown device", "1111111", "XXXXX", "aaaa", "----0000", "1-1-1-1",
+    "待补充", "(待补充)", "【待核实】", "补录", "待补录", "TBC", "[TBD]", "139****0001", "SN**7",
     "无SN", "无 SN", "SN", "序列号", "同上", "见备注", "如图", "稍后提供", "test", "测试", "x",
     "#REF!", "[object Object]", "${sn}", "{{serial}}", "unk",
     "0000", "\uff2e\uff0f\uff21", "无\u200b", "x\u3164xx", "Not Available", "不详", "暂无",
@@ -37,6 +39,7 @@ def test_no_key_is_refused_with_what_to_do(kind: KeyKind, value: str, historic: 
     opening = replace(OPEN, incident_key=IncidentKey(kind=kind, value=value))
     refused = given().when(opening, historic=historic).then_refused("no_key", "incident_key.value")
     assert "设备序列号" in refused.zh
+    assert "12345" in refused.zh
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
@@ -66,9 +69,14 @@ def test_no_key_that_nobody_sees_is_missing(kind: KeyKind, value: str) -> None:
             "7/7",
             "NANA",
             "無錫",
+            "A*7",
+            "补录-7",
         )
     ]
-    + [(KeyKind.PHONE, one) for one in ("95588", "62176966", "13800000000", "400-000-0000", "+852 2123 4567")],
+    + [
+        (KeyKind.PHONE, one)
+        for one in ("95588", "62176966", "13800000000", "400-000-0000", "+852 2123 4567", "010-62176966x801")
+    ],
 )
 def test_no_key_a_key_that_only_begins_like_one_is_a_key(kind: KeyKind, value: str) -> None:
     given().when(replace(OPEN, incident_key=IncidentKey(kind=kind, value=value))).then(TicketOpened)
