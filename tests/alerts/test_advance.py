@@ -102,6 +102,18 @@ def test_advance_an_effect_is_hidden_while_its_cause_is_open_and_heard_of_once_t
     }
 
 
+def test_advance_a_cause_that_is_over_goes_on_hiding_what_it_hid_and_nothing_new() -> None:
+    rounds = Rounds(rules(open_after=timedelta(0), close_after=timedelta(seconds=60)))
+    cause, effect, later = alert(RuleName.NO_WORKER, "worker"), alert(RuleName.PUSH_OVERDUE), 10 * SECOND
+    rounds.hold(NOW, cause, effect)
+    another = alert(RuleName.PUSH_OVERDUE, "crm")
+    assert rounds.flips(NOW + later, effect, another) == [("push_overdue", Flip.OPENED)]
+    assert (rounds.known["push_overdue", "crm"].hidden_by, rounds.known["push_overdue", "erp"].hidden_by) == (
+        "",
+        "no_worker|worker",
+    )
+
+
 def test_advance_a_hidden_alert_that_ends_hidden_is_never_heard_of() -> None:
     rounds = Rounds(rules(open_after=timedelta(0), close_after=timedelta(0)))
     cause = alert(RuleName.NO_WORKER, "worker")

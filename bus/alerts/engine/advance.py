@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
-from bus.alerts.engine.causes import cause_of
+from bus.alerts.engine.causes import cause_of, hidden_by_name
 from bus.alerts.rule import AnyRule
 
 ESCALATE_AFTER: Final = timedelta(minutes=10)
@@ -39,7 +39,8 @@ def advance(
 ) -> list[Change]:
     """Give what changes. `read` names the rules whose readings were there: of others nothing is known, nothing ends.
 
-    `silence_of` gives the silence that an alert falls under, or an empty text.
+    `silence_of` gives the silence that an alert falls under, or an empty text. A cause that is over goes on hiding what
+    it hid until it is closed, and nothing new.
     """
     last = {(one.rule.value, one.about): one for one in seen}
     now_known = {fingerprint: _seen(rules, known.get(fingerprint), alert, now) for fingerprint, alert in last.items()}
@@ -50,7 +51,8 @@ def advance(
     causes = [state for state in now_known.values() if state.is_open and not state.drill]
     changes = list[Change]()
     for fingerprint, state in now_known.items():
-        hidden_by = "" if state.drill else cause_of(state, causes) or silence_of(state)
+        hiding = [one for one in causes if one.gone_at is None or hidden_by_name(one) == state.hidden_by]
+        hidden_by = "" if state.drill else cause_of(state, hiding) or silence_of(state)
         change = _notified(replace(state, hidden_by=hidden_by), now)
         if change.flip or change.state != known.get(fingerprint):
             changes.append(change)

@@ -116,11 +116,16 @@ CAUSES: Final = (
 )
 
 
+def hidden_by_name(cause: AlertState) -> str:
+    """Name a cause as what it hides does: rule|about."""
+    return f"{cause.alert.rule.value}|{cause.alert.about}"
+
+
 def cause_of(effect: AlertState, open_alerts: Sequence[AlertState]) -> str:
     """Name the open alert that hides this one, as rule|about; empty: none does."""
     return next(
         (
-            f"{found.alert.rule.value}|{found.alert.about}"
+            hidden_by_name(found)
             for found in open_alerts
             for cause in CAUSES
             if cause.rule is found.alert.rule and effect.alert.rule in cause.hides and cause.when(found, effect)
