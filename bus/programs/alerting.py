@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from adapters.adapter import ChannelServices, building
 from adapters.registry import CHANNELS
 from bus.alert_catalogue import RULES
@@ -24,13 +26,17 @@ from bus.programs.heartbeat import Troubles, beat
 from bus.settings import Settings
 
 LOG_ALONE: Final = AlertsConfig(channels={"log": ChannelConfig(adapter="log", options={})})
+log = structlog.get_logger()
 Tasks = Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 
 
 def alerts_config_of(settings: Settings) -> AlertsConfig:
     """Read the alerts file; without one, or without a channel, alerts go to the log. Raises ConfigFileInvalid."""
     config = load_alerts_config(settings.alerts_file, CHANNELS) if settings.alerts_file else LOG_ALONE
-    return config if config.channels else config.model_copy(update={"channels": LOG_ALONE.channels})
+    if not config.channels:
+        log.warning("no_alert_channel", file=str(settings.alerts_file), meaning="alerts go to the log alone")
+        return config.model_copy(update={"channels": LOG_ALONE.channels})
+    return config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

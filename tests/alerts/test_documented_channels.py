@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.registry import CHANNELS
 from adapters.simulators.dingtalk_robot import DingtalkRobotSimulator
@@ -41,3 +42,12 @@ async def test_documented_channels_are_built_as_they_stand(
 def test_documented_channels_are_all_there_are() -> None:
     assert len(FILES) == 2
     assert {*re.findall(r"adapter: ([a-z-]+)", FILES[1])} == {*CHANNELS}
+
+
+async def test_a_file_without_a_channel_is_a_warning_and_alerts_go_to_the_log(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.yaml"
+    file.write_text("channels: {}\n", encoding="utf-8")
+    with capture_logs() as logged:
+        async with open_channels(Settings(alerts_file=file)) as opened:
+            assert [*opened.channels] == ["log"]
+    assert [(one["event"], one["log_level"]) for one in logged] == [("no_alert_channel", "warning")]
