@@ -13,7 +13,7 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine.advance import advance
 from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.alerts.engine.alert_store import known_alerts, store
-from bus.alerts.engine.outside_alerts import OPEN_MAX
+from bus.alerts.engine.outside_alerts import BOUND, OPEN_MAX, P1_MORE_MAX
 from bus.alerts.engine.silences import silences
 from bus.alerts.rule_names import RuleName
 from bus.gateway.auth.binding import Binding, Client
@@ -198,10 +198,35 @@ async def test_alerts_http_a_malformed_batch_is_refused_by_field_and_kept(api: A
         assert await (await connection.execute("SELECT count(*) FROM outside_alerts")).fetchone() == (0,)
 
 
+async def test_alerts_http_beyond_the_bound_p1_is_kept_and_an_alert_says_that_others_are_not(api: AlertApi) -> None:
+    def sent(fingerprint: str, severity: str, status: str = "firing") -> dict[str, Any]:
+        return {**FIRING, "fingerprint": fingerprint, "labels": {"severity": severity}, "status": status}
+
+    async def kept(*names: str) -> set[str]:
+        query = "SELECT fingerprint FROM outside_alerts WHERE firing AND fingerprint = ANY (%s)"
+        async with connected(api.pool) as connection:
+            return {row[0] for row in await (await connection.execute(query, (list(names),))).fetchall()}
+
+    async def post(*alerts: dict[str, Any]) -> int:
+        return (await api.post("/v1/alerts/alertmanager", {"alerts": alerts}, "host")).status_code
+
+    many = [f"{number:x}" for number in range(OPEN_MAX)]
+    assert await post(*(sent(one, "info") for one in many)) == 200
+    assert await kept(BOUND) == set()
+    assert await post(sent("urgent", "critical"), sent("minor", "info")) == 429
+    assert await kept("urgent", "minor", BOUND) == {"urgent", BOUND}
+    assert await post(*(sent(f"p{number}", "critical") for number in range(P1_MORE_MAX - 1))) == 200
+    assert await post(sent("one more", "critical")) == 429
+    assert await post(*(sent(one, "info", "resolved") for one in many)) == 200
+    assert await post(sent("minor", "info")) == 200
+    assert await kept("urgent", "minor", BOUND) == {"urgent", "minor"}
+
+
 async def test_alerts_http_too_many_open_alerts_of_one_client_are_asked_to_come_later(api: AlertApi) -> None:
-    many = [{**FIRING, "fingerprint": f"{number:x}"} for number in range(OPEN_MAX)]
+    minor = {**FIRING, "labels": {"severity": "warning"}}
+    many = [{**minor, "fingerprint": f"{number:x}"} for number in range(OPEN_MAX)]
     assert (await api.post("/v1/alerts/alertmanager", {"alerts": many}, "host")).status_code == 200
-    one_more = await api.post("/v1/alerts/alertmanager", {"alerts": [{**FIRING, "fingerprint": "more"}]}, "host")
+    one_more = await api.post("/v1/alerts/alertmanager", {"alerts": [{**minor, "fingerprint": "more"}]}, "host")
     assert (one_more.status_code, one_more.json()["code"]) == (429, "too_many_alerts")
     assert one_more.headers["retry-after"] == "60"
     assert (await api.post("/v1/alerts/alertmanager", {"alerts": many[:9]}, "host")).status_code == 200

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bus.alerts.engine import alert_admin, outside_alerts, silences
 from bus.alerts.engine.alert_admin import ListedAlert
-from bus.alerts.engine.outside_alerts import OutsideAlert
+from bus.alerts.engine.outside_alerts import OutsideAlert, OutsideFull
 from bus.alerts.engine.silences import Silence
 from bus.postgres.pool import Pool, in_transaction
 
@@ -43,4 +43,5 @@ class PostgresAlertService:
 
     async def take(self, alerts: Sequence[OutsideAlert]) -> None:
         """Keep what others' Alertmanagers say is firing or resolved. Raises OutsideFull."""
-        await in_transaction(self.pool, outside_alerts.keep, alerts)
+        if not await in_transaction(self.pool, outside_alerts.keep, alerts):
+            raise OutsideFull

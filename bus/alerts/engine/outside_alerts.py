@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, LiteralString
 
 import orjson
+from psycopg import Rollback
 from typing_extensions import TypedDict
 
 from bus.alerts.alert import Severity
@@ -21,6 +22,9 @@ from bus.postgres.pool import Connection
 
 OWN_LABEL: Final = ("origin", "ticketbus")  # of alerts that this bus sent to an Alertmanager itself
 OPEN_MAX: Final = 1_000  # of one client
+P1_MORE_MAX: Final = 200  # of P1 beyond it
+EASED: Final = OPEN_MAX * 9 // 10  # so few are open again when the alert that they are too many ends
+BOUND: Final = "too_many_alerts"  # name and fingerprint of that alert
 ALERTS_MAX: Final = 1_000  # in one batch
 _CHARS_MAX, _NAME_CHARS_MAX = 500, 120
 _SEVERITIES: Final[Mapping[str, Severity]] = {
@@ -35,7 +39,14 @@ ON CONFLICT (client, fingerprint) DO UPDATE SET
     (name, subject, severity, summary, starts_at, firing, region, received_at) = (excluded.name, excluded.subject,
     excluded.severity, excluded.summary, excluded.starts_at, excluded.firing, excluded.region, now())"""
 _FORGET: LiteralString = "DELETE FROM outside_alerts WHERE NOT firing OR received_at < now() - interval '1 day'"
-_OPEN: LiteralString = "SELECT client, count(*) FROM outside_alerts WHERE client = ANY (%s) GROUP BY client"
+_OPEN: LiteralString = (
+    "SELECT count(*) FROM outside_alerts WHERE client = ANY (%s) AND firing AND fingerprint <> %s GROUP BY client"
+)
+_FULL: LiteralString = """
+INSERT INTO outside_alerts (client, fingerprint, name, subject, severity, summary, starts_at, firing)
+SELECT client, %(bound)s, %(bound)s, '', 'p2', %(summary)s, now(), true FROM unnest(%(clients)s::text[]) AS client
+ON CONFLICT (client, fingerprint) DO UPDATE SET received_at = now()"""
+_FULL_NO_MORE: LiteralString = "DELETE FROM outside_alerts WHERE client = ANY (%s) AND fingerprint = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +73,7 @@ class OutsideAnswer(TypedDict):
 
 
 class OutsideFull(BusError):
-    """One client has too many open alerts here; nothing of the batch is kept."""
+    """One client has too many open alerts here; of the batch, P1 alone and what is resolved is kept."""
 
     text = Text(
         f"未恢复的外部告警超过 {OPEN_MAX} 条,请先合并分组或排除低级别告警",
@@ -111,15 +122,39 @@ def _left_out(data: Mapping[str, Any], client: str, now: datetime) -> Iterator[O
         )
 
 
-async def keep(connection: Connection, alerts: Sequence[OutsideAlert]) -> None:
-    """Keep what is firing and what is resolved; what ended is forgotten by the next batch. Raises OutsideFull."""
+async def keep(connection: Connection, alerts: Sequence[OutsideAlert]) -> bool:
+    """Keep what is firing and what is resolved, and give whether that was all; what ended goes with the next batch.
+
+    Beyond OPEN_MAX only P1 and what is resolved is kept, and an alert of its own says so.
+    """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('ticketbus outside alerts'))")
     await connection.execute(_FORGET)
+    clients = list({one.client for one in alerts})
+    if await _kept(connection, alerts, OPEN_MAX):
+        if await _most_open(connection, clients) <= EASED:
+            await connection.execute(_FULL_NO_MORE, (clients, BOUND))
+        return True
+    urgent = [one for one in alerts if one.severity is Severity.P1 or not one.firing]
+    urgent_kept = await _kept(connection, urgent, OPEN_MAX + P1_MORE_MAX)
+    await connection.execute(_FULL, {"bound": BOUND, "summary": str(OutsideFull.text), "clients": clients})
+    return urgent_kept and len(urgent) == len(alerts)
+
+
+async def _kept(connection: Connection, alerts: Sequence[OutsideAlert], most: int) -> bool:
+    """Keep alerts, all or, when more than `most` of a client would be open, none."""
     columns = zip(*(astuple(one) for one in alerts), strict=True) if alerts else [()] * len(fields(OutsideAlert))
-    await connection.execute(_KEEP, [list(column) for column in columns])
-    rows = await connection.execute(_OPEN, (list({one.client for one in alerts}),))
-    if any(count > OPEN_MAX for _, count in await rows.fetchall()):
-        raise OutsideFull
+    fits = False
+    async with connection.transaction():
+        await connection.execute(_KEEP, [list(column) for column in columns])
+        fits = await _most_open(connection, list({one.client for one in alerts})) <= most
+        if not fits:
+            raise Rollback
+    return fits
+
+
+async def _most_open(connection: Connection, clients: Sequence[str]) -> int:
+    rows = await (await connection.execute(_OPEN, (clients, BOUND))).fetchall()
+    return max((count for (count,) in rows), default=0)
 
 
 def _read(one: Mapping[str, Any], labels: Mapping[str, str], client: str, path: str) -> OutsideAlert:
