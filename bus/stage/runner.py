@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 
 from bus.alerts.alert import Alert, AlertSink
@@ -22,6 +23,10 @@ from bus.wire.record import Record
 
 CHUNK = 2_000  # records a transaction while reading directly
 TRANSACTION_S_MAX = 120.0
+RETRY_AFTER_S, RETRY_AFTER_S_MAX = (
+    2.0,
+    60.0,
+)  # what an error of the database stopped is tried again, twice as late each time
 HOLD_S_MAX = 5.0  # longer than this, no handler holds up another of its stage
 
 log = structlog.get_logger()
@@ -52,6 +57,7 @@ class Runner:
         self._applied = applied
         self.positions: dict[Place, int] = {}  # as last seen: PostgreSQL has the last word
         self._stopped: dict[Place, str] = {}
+        self._retries: dict[Place, tuple[datetime, float]] = {}  # when, and the pause before it in seconds
 
     async def take(self, handler: Handler, records: Sequence[Record]) -> set[int]:
         """Give a handler records as they were delivered, in order per partition; repeats are dropped.
@@ -135,20 +141,30 @@ class Runner:
         return [f"{handler}/{partition} stopped at {why}" for (handler, partition), why in self._stopped.items()]
 
     def heed(self, position: offsets.HandlerPosition) -> None:
-        """Take over a handler's position from its row, and that it was revived."""
-        self.positions[position.handler, position.partition] = position.next_offset
-        if position.failure is None and self._stopped.pop((position.handler, position.partition), ""):
-            metrics.STOPPED.labels(position.handler, position.partition).set(0)
+        """Take over a handler's position from its row, and that it was revived, or is due to be tried again."""
+        place = position.handler, position.partition
+        self.positions[place] = position.next_offset
+        if position.failure is None:
+            self._stopped.pop(place, None)
+            self._retries.pop(place, None)
+            metrics.STOPPED.labels(*place).set(0)
+        elif place in self._retries and self._now() >= self._retries[place][0]:
+            self._stopped.pop(place, None)
 
     def forget(self, place: Place) -> None:
         """Drop what is known of a handler on a partition, which another worker has now."""
         del self.positions[place]
         self._stopped.pop(place, None)
+        self._retries.pop(place, None)
 
     async def stop(self, handler: str, partition: int, offset: int, error: Exception) -> None:
-        """Stop a handler on a partition and raise an alert; other handlers and partitions go on."""
+        """Stop a handler on a partition and raise an alert; what the database's error stopped is tried again later."""
         why = f"offset {offset}: {cause_of(error)}"
         self._stopped[handler, partition] = why
+        if isinstance(error, psycopg.Error):
+            _, before = self._retries.get((handler, partition), (None, RETRY_AFTER_S / 2))
+            pause = min(2 * before, RETRY_AFTER_S_MAX)
+            self._retries[handler, partition] = self._now() + timedelta(seconds=pause), pause
         metrics.STOPPED.labels(handler, partition).set(1)
         if not isinstance(error, BusError):
             log.error("stage_failed", handler=handler, partition=partition, offset=offset, exc_info=error)

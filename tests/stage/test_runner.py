@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -14,6 +15,7 @@ from bus.kafka.clients import kafka_options
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage import runner as runner_module
+from bus.stage.runner import Runner
 from bus.wire.record import Record
 from tests.stage.rig import PARTITIONS, Counting, Rig
 
@@ -97,6 +99,32 @@ async def test_runner_poison_stops_its_handler_on_its_partition_before_it_and_no
         await offsets.revive(connection, ["counting"])
     runner.heed((await rig.standing())[0])
     assert await runner.catch_up([Counting(poison=b"cured")], {0: 23}) == 3
+    assert (await rig.standing())[0].failure is None
+
+
+async def test_runner_what_an_error_of_the_database_stopped_goes_on_by_itself_once_that_is_mended(rig: Rig) -> None:
+    await rig.produce(0, b"a", b"b")
+    await rig.begin("counting")
+    clock = [datetime.now(UTC)]
+    runner = Runner(topic=rig.topic, pool=rig.pool, reader=rig.reader, now=lambda: clock[0], report=rig.found.append)
+
+    async def tried_after(seconds: float) -> int:
+        clock[0] += timedelta(seconds=seconds)
+        runner.heed((await rig.standing())[0])
+        return await runner.catch_up([Counting()], {0: 2})
+
+    async with connected(rig.pool) as connection:
+        await connection.execute("ALTER TABLE effects ADD CONSTRAINT broken CHECK (value = 'a')")
+    assert await runner.take(Counting(), await rig.records(0)) == set()
+    assert (await rig.standing())[0].failure == "offset 1: CheckViolation"
+    assert len(rig.found) == 1
+    await tried_after(2)
+    assert len(rig.found) == 2, "it was tried again, and is still broken"
+    async with connected(rig.pool) as connection:
+        await connection.execute("ALTER TABLE effects DROP CONSTRAINT broken")
+    assert (await tried_after(3), await rig.effects()) == (0, 1), "the pause has grown"
+    assert (runner.stopped("counting", 0), (await rig.standing())[0].failure) == ("offset 1: CheckViolation",) * 2
+    assert (await tried_after(1), await rig.effects()) == (1, 2)
     assert (await rig.standing())[0].failure is None
 
 
