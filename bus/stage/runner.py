@@ -23,10 +23,8 @@ from bus.wire.record import Record
 
 CHUNK = 2_000  # records a transaction while reading directly
 TRANSACTION_S_MAX = 120.0
-RETRY_AFTER_S, RETRY_AFTER_S_MAX = (
-    2.0,
-    60.0,
-)  # what an error of the database stopped is tried again, twice as late each time
+# What an error of the database stopped is tried again, twice as late each time.
+RETRY_AFTER_S, RETRY_AFTER_S_MAX = 2.0, 60.0
 HOLD_S_MAX = 5.0  # longer than this, no handler holds up another of its stage
 
 log = structlog.get_logger()
