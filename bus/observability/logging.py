@@ -59,7 +59,8 @@ def _configure_logs(program: str, level: str) -> None:
         )
     )
     handler.addFilter(RepeatsFilter(repeats, handler))
-    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+    handler.setLevel(max(threshold, logging.WARNING))  # psycopg gives its logger a level of its own, below the root's
+    logging.basicConfig(handlers=[handler], level=handler.level, force=True)
 
 
 def _json(line: Any, **options: Any) -> str:
