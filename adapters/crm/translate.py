@@ -1,7 +1,7 @@
 """From a verified delivery of the CRM to the requests it asks for. Pure; only MalformedInput leaves it."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.crm.signature import ID
-from adapters.crm.type_names import close_type, meant_type, speaks_of_ticket
+from adapters.crm.type_names import close_type, is_report, may_open, meant_type, speaks_of_ticket
 from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, spelled, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
@@ -108,7 +108,8 @@ def _no_such_type(word: str, raw: Mapping[str, Any], ignore_types: Collection[st
         return MalformedInput(MISSPELLED_TYPE, "$.type", zh, en, nearest=meant)
     zh, en = f"没有消息类型“{shown}”", f"there is no delivery type {shown!r}"
     zh_known, en_known = f"可用:{'、'.join(TYPES)}", f"Known are {', '.join(TYPES)}"
-    if ignored or not (speaks_of_ticket(word) or _names_ticket(raw)):
+    reports = may_open(word) and is_report([*_field_names(raw)])
+    if ignored or not (reports or speaks_of_ticket(word) or _names_ticket(raw)):
         return Ignored(
             UNKNOWN_TYPE, "$.type", f"已收到,不处理:{zh}。{zh_known}", f"taken without effect: {en}. {en_known}"
         )
@@ -121,14 +122,16 @@ def _no_such_type(word: str, raw: Mapping[str, Any], ignore_types: Collection[st
 
 
 def _names_ticket(raw: Mapping[str, Any]) -> bool:
-    """Say whether a body names a ticket, whatever its type: `source_no`, `sourceNo`, 工单号, up to two objects deep."""
+    """Say whether a body names a ticket, whatever its type: `source_no`, `sourceNo`, 工单号."""
+    names = (name.replace("_", "").replace("-", "").casefold() for name in _field_names(raw))
+    return not _TICKET_FIELDS.isdisjoint(names)
+
+
+def _field_names(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Give the names of what is not null in a body, up to two objects deep."""
     parts = [raw, *(one for one in raw.values() if isinstance(one, Mapping))]
     parts += [inner for one in parts[1:] for inner in one.values() if isinstance(inner, Mapping)]
-    return any(
-        value is not None and str(name).replace("_", "").replace("-", "").casefold() in _TICKET_FIELDS
-        for part in parts
-        for name, value in part.items()
-    )
+    return (str(name) for part in parts for name, value in part.items() if value is not None)
 
 
 def _may_be_type(name: str, value: object) -> bool:

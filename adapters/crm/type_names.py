@@ -1,6 +1,7 @@
 """Which type of webhook a word means that is none of ours: news of a ticket must not pass for a foreign event. Pure."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 from unicodedata import normalize
 
@@ -19,6 +20,15 @@ _SYNONYMS: Final = {
 _NOUNS: Final = frozenset({"case", "cases", "incident", "incidents", "repair", "repairs"})
 _LONG_NOUNS: Final = ("workorder", "servicerequest", "serviceorder", "repairorder")
 _CHINESE_NOUNS: Final = ("工单", "报修", "派单", "服务单", "维修单", "故障单", "受理单")
+# A verb of opening, alone or behind what may be a report: `new`, `issue.opened`, `sr.created`.
+_OPENINGS: Final = frozenset({"open", "opened", "new", "create", "created", "add", "added", "submitted", "raised"})
+_MAYBE_NOUNS: Final = frozenset(
+    {"issue", "task", "complaint", "sr", "job", "request", "call", "order", "problem", "fault", "report", "event"}
+)
+_PHONES: Final = frozenset(
+    {"phone", "tel", "telephone", "mobile", "mobilephone", "contactphone", "电话", "手机", "联系电话"}
+)
+_TITLES: Final = frozenset({"title", "subject", "summary", "description", "content", "problem", "标题", "问题", "描述"})
 _NO_LETTERS = re.compile(r"[^a-z]+")
 _VERSION = re.compile(r"[^a-z0-9]v?[0-9]+$")
 
@@ -46,6 +56,18 @@ def speaks_of_ticket(word: str) -> bool:
         or any(noun in re.sub(r"[^a-z]+", "", plain) for noun in _LONG_NOUNS)
         or any(noun in plain for noun in _CHINESE_NOUNS)
     )
+
+
+def may_open(word: str) -> bool:
+    """Say whether a word may be that something was reported: a verb of opening, alone or behind such a noun."""
+    parts = [part for part in re.split(r"[^a-z]+", normalize("NFKC", word[:CHARS_MAX]).casefold()) if part]
+    return bool(parts) and parts[-1] in _OPENINGS and all(part in _MAYBE_NOUNS for part in parts[:-1])
+
+
+def is_report(fields: Collection[str]) -> bool:
+    """Say whether fields are a report's: what is wrong, and a phone. `fields` are names as they came."""
+    plain = {re.sub(r"[-_ ]", "", one).casefold() for one in fields}
+    return bool(plain & _PHONES) and bool(plain & _TITLES)
 
 
 def close_type(word: str) -> str:

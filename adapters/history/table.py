@@ -21,6 +21,7 @@ NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry
 PLACE_MAX = 2**63 - 1
 _WHOLE_NUMBER = re.compile(r"(\d{1,19})(?:\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0
 _SPREADSHEET_PHONE = re.compile(r"(\d{7,15})\.0+|(\d)\.(\d{6,14})E\+?(\d{1,2})", re.ASCII | re.IGNORECASE)
+_ROUNDED = re.compile(r"\d(?:\.\d+)?E\+?\d{1,3}", re.ASCII | re.IGNORECASE)  # a long number, as spreadsheets show it
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 TIMES = ("updated_at", "opened_at", "assigned_at", "resolved_at", "closed_at")
 HEADER_LENGTH_MAX = 300  # of what is shown of a header
@@ -139,6 +140,10 @@ class BoundTable:
         if len(number) > NUMBER_LENGTH_MAX:
             zh, en = f"单号超过 {NUMBER_LENGTH_MAX} 个字符", f"the number is longer than {NUMBER_LENGTH_MAX} characters"
             raise MalformedInput("too_long", self.map.columns.number, zh, en)
+        if _ROUNDED.fullmatch(number):
+            zh = f"单号 {number} 是电子表格的科学计数,原来的数字已丢失:请以文本格式重新导出"
+            en = f"{number} is a number as spreadsheets shorten it, its digits are lost: export the column as text"
+            raise MalformedInput("rounded_number", self.map.columns.number, zh, en)
         return number
 
     def actor(self, values: Sequence[str]) -> str:

@@ -91,6 +91,25 @@ def test_crm_unknown_a_foreign_event_is_ignored_unless_it_names_a_ticket(word: s
         assert error.code == "unknown_type"
 
 
+REPORT = {"detail": {"id": "35436", "subject": "空调不制冷", "phone": "13912347777"}}
+
+
+@pytest.mark.parametrize(
+    "word", ["issue.opened", "task.created", "complaint.created", "new", "sr.created", "job.created", "order.created"]
+)
+def test_crm_unknown_what_opens_something_with_a_title_and_a_phone_is_a_report_and_is_refused(word: str) -> None:
+    error = refusal(json.dumps({"type": word, **REPORT}).encode())
+    assert not isinstance(error, Ignored)
+    assert error.code == "unknown_type"
+    for foreign in ({"detail": {"id": "7", "phone": "13912347777"}}, {"detail": {"subject": "空调不制冷"}}, {}):
+        assert isinstance(refusal(json.dumps({"type": word, **foreign}).encode()), Ignored)
+
+
+@pytest.mark.parametrize("word", ["ping", "customer.created", "task.deleted", "issue.closed", "user.new.phone"])
+def test_crm_unknown_what_opens_no_ticket_is_ignored_with_a_title_and_a_phone(word: str) -> None:
+    assert isinstance(refusal(json.dumps({"type": word, **REPORT}).encode()), Ignored)
+
+
 def test_crm_unknown_a_tickets_event_under_another_field_is_no_body_without_a_type() -> None:
     for raw in ({"event": "case.new", "payload": {"phone": "1"}}, {"eventType": "工单创建"}):
         assert not isinstance(refusal(json.dumps(raw).encode()), Ignored)

@@ -60,6 +60,14 @@ def test_translate_a_title_is_one_line_and_held_to_the_limits_of_every_way_in() 
         assert refusal([row("New", person="?", minute=4, subcategory=bad)]).code == code
 
 
+def test_translate_a_number_that_a_spreadsheet_shortened_is_refused_and_says_how_to_export() -> None:
+    for number in ("1E+05", "1.23E+11", "4.2e8"):
+        error = refusal([row("New", number=number)])
+        assert (error.code, error.field) == ("rounded_number", "number")
+    for number in ("E05", "1E", "INC1E+05", "10000"):
+        assert requests([row("New", number=number)])
+
+
 def test_translate_new_with_a_known_person_is_assigned() -> None:
     assert names([row("New")]) == [(OpenTicket, False), (Assign, False)]
 
