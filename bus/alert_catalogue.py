@@ -24,6 +24,7 @@ from bus.alerts.rules.silent_sources import SOURCE_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.targets import TARGETS
+from bus.alerts.rules.unwatched_hosts import HOST_UNWATCHED
 from bus.stage_names import STAGE_OF, STAGES
 from deadletter.alert_rules import DEAD_LETTERS
 from deadletter.disk_watermark import DISK_RULES
@@ -39,6 +40,7 @@ _ALL: Final = (
     ROLLED_BACK,
     stage_stopped(STAGE_OF),
     *DISK_RULES,
+    HOST_UNWATCHED,
     TOPIC_MISMATCH,
     *CONSUMER_RULES,
     *REGISTRY_RULES,

@@ -7,6 +7,7 @@ class RuleName(StrEnum):
     """The closed list of rules; a new one is a line here, and a rule in the catalogue."""
 
     CROSS_SYSTEM = "cross_system"  # sources, targets or subscribers fail at the same time
+    HOST_UNWATCHED = "host_unwatched"  # a target names a host whose disk nobody reads
     DEAD_LETTER = "letter"  # a delivery was given up, or input that nobody will send again has no effect
     TARGET_PAUSED = "target_paused"  # deliveries to a target died so thick that it is called no more
     BREAKER_OPEN = "breaker_open"  # a target fails in a row; only probes go there
