@@ -57,6 +57,11 @@ def _without_nulls(value: Any) -> Any:
             return value
 
 
+def _as_list(value: Any) -> Any:
+    """Take one text where a list is meant as its only item."""
+    return [value] if isinstance(value, str) else value
+
+
 def _is_absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
@@ -66,7 +71,7 @@ Instant = Annotated[datetime, PlainValidator(_instant)]
 Word = Annotated[str, Field(max_length=200), Spelled]
 Named = Annotated[str, Field(min_length=1, max_length=200), Spelled]
 Text = Annotated[str, Field(max_length=10_000), Spelled]
-Words = Annotated[tuple[Word, ...], Field(max_length=50), BeforeValidator(_without_nulls)]
+Words = Annotated[tuple[Word, ...], Field(max_length=50), BeforeValidator(_without_nulls), BeforeValidator(_as_list)]
 Ticks = Annotated[tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...], BeforeValidator(_without_nulls)]
 
 

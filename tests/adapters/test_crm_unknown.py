@@ -122,6 +122,11 @@ def test_crm_unknown_an_empty_text_is_the_same_as_no_field() -> None:
     assert translated("ticket.created", CREATED | empty).command == translated("ticket.created", bare).command
 
 
+def test_crm_unknown_one_text_where_a_list_is_meant_is_its_only_item() -> None:
+    listed = translated("ticket.created", CREATED | {"skills": ["电工"]})
+    assert translated("ticket.created", CREATED | {"skills": "电工"}).command == listed.command
+
+
 def test_crm_unknown_a_type_of_any_length_is_looked_at_in_no_time() -> None:
     assert meant_type("ticket.created" * 100_000) == ""
     assert refusal(body("ticket.created" * 100_000, CREATED)).code == "unknown_type"
@@ -205,7 +210,7 @@ def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: float, t
 @pytest.mark.parametrize(
     ("name", "value", "en"),
     [
-        ("skills", "a", "$.data.skills must be a JSON array"),
+        ("skills", {"a": 1}, "$.data.skills must be a JSON array"),
         ("customer", "a", "$.data.customer must be a JSON object"),
         ("title", True, "$.data.title must be a string"),
     ],
