@@ -28,6 +28,7 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
 FORMAT: Final = "ticketbus.audit.bundle.v1"
+NAMED_MAX: Final = 5
 EVENTS_MAX: Final = 100_000
 _OF_TICKET: Final[LiteralString] = "e.ticket_id = %(ticket)s"
 _OF_PERIOD: Final[LiteralString] = "e.recorded_at >= %(since)s AND e.recorded_at < %(until)s"
@@ -115,6 +116,13 @@ async def bundle_of(
     connection: Connection, subject: Subject, history: Sequence[SealedEvent], key: SigningKey, now: datetime
 ) -> bytes:
     """Make the bundle of a history, in the snapshot that it was read in. Raises NotSealed."""
+    if wrong := await not_as_sealed(connection, subject, history):
+        named = ", ".join(wrong[:NAMED_MAX]) + (f" … ({len(wrong)})" if len(wrong) > NAMED_MAX else "")
+        zh, en = (
+            f"历史与封存不符,不出具证明:{named}",
+            f"the history is not as it was sealed, there is no proof of it: {named}",
+        )
+        raise NotSealed(str(Text(zh, en)))
     checkpoint = await last_checkpoint(connection)
     size = checkpoint.size if checkpoint else 0
     places = [one.leaf for one in history if one.leaf is not None and one.leaf < size]

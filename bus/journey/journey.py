@@ -14,12 +14,12 @@ from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
-from bus.journey.expectations import read_expected
+from bus.journey.expectations import ExpectedRow, read_expected
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
 from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
-from bus.journey.readings import read_readings, read_rows
+from bus.journey.readings import Readings, read_readings, read_rows
 from bus.journey.spooled import SpooledRequest
 from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
@@ -109,40 +109,27 @@ async def journey(
     """
     async with snapshot(pool) as connection:
         found = await _named(connection, clear, parts, anything)
-        ticket = found[0] if found else None
-        if ticket is None:
-            return await _without_ticket(connection, clear, parts, anything)
-        asked = {
-            "ticket": ticket.ticket_id,
-            "tickets": [ticket.ticket_id],
-            "traces": [ticket.trace_id],
-            "most": LETTERS_MAX,
-            "log": LOG,
-            "records": parts.records,
-            "assignee": ticket.assignee.person,
-            "after": after,
-            "events": most,
-            "bytes": PAGE_BYTES_MAX,
-        }
-        rows = {source: await _read(connection, source, asked) for source in SOURCES}
-        refused = await _rows(connection, _REFUSED, asked)
-        readings = await read_readings(connection, parts.stages, asked)
-        expected = await read_expected(connection, asked, now())
-        names = [ticket.ticket_id, ticket.source_no, ticket.trace_id]
-        spooled = await _spooled(parts, readings.beats, names)
-        types = frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked))
-    # Its look-ups need the connection that is free now.
+        read = await _ticket_rows(connection, parts, found[0], after=after, most=most, now=now()) if found else None
+        known = await _name_rows(connection, clear, parts, anything) if read is None else None
+    # What follows may need the connection that is free now.
+    if known is not None:
+        return _without_ticket(known, await _spooled(parts, known.beats, spellings(anything)))
+    assert read is not None, "one of both is"
+    ticket, rows = found[0], read.rows
+    spooled = await _spooled(parts, read.readings.beats, [ticket.ticket_id, ticket.source_no, ticket.trace_id])
     events = await clear.schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
-    record = TicketRecord(ticket=ticket, types=types, deliveries=rows[DELIVERIES], letters=letters, spooled=spooled)
+    record = TicketRecord(
+        ticket=ticket, types=read.types, deliveries=rows[DELIVERIES], letters=letters, spooled=spooled
+    )
     return {
         **_head(ticket),
         "also": sorted({other.ticket_id for other in found} - {ticket.ticket_id}),
         "events": [{**_event_head(event), "hops": hops[event.version]} for event in events],
-        "expected": [one.as_json() for one in expected],
-        "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in refused],
+        "expected": [one.as_json() for one in read.expected],
+        "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in read.refused],
         "letters": [letter_json(letter) for letter in letters],
-        "verdict": [one.as_json() for one in judge(record, readings, now())],
+        "verdict": [one.as_json() for one in judge(record, read.readings, now())],
         "next": str(events[-1].version) if events and events[-1].version < ticket.version else None,
     }
 
@@ -182,20 +169,69 @@ async def _named(connection: Connection, clear: ClearEvents, parts: JourneyParts
     return [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, named)]
 
 
-async def _without_ticket(
-    connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str
-) -> dict[str, Any] | None:
-    """Tell what is known by a name that no ticket has, in the same shape; None: nobody knows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TicketRows:
+    """What was read of a ticket, of one moment."""
+
+    rows: Mapping[HopSource[Any], Sequence[Any]]
+    refused: Sequence[tuple[Any, ...]]
+    readings: Readings
+    expected: Sequence[ExpectedRow]
+    types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NameRows:
+    """What was read of a name that no ticket has."""
+
+    letters: Sequence[DeadLetterRow]
+    refused: Sequence[RefusedInputRow]
+    missing: Sequence[UnarrivedTicket]
+    beats: Beats
+
+
+async def _ticket_rows(
+    connection: Connection, parts: JourneyParts, ticket: Ticket, *, after: int, most: int, now: datetime
+) -> _TicketRows:
+    asked = {
+        "ticket": ticket.ticket_id,
+        "tickets": [ticket.ticket_id],
+        "traces": [ticket.trace_id],
+        "most": LETTERS_MAX,
+        "log": LOG,
+        "records": parts.records,
+        "assignee": ticket.assignee.person,
+        "after": after,
+        "events": most,
+        "bytes": PAGE_BYTES_MAX,
+    }
+    return _TicketRows(
+        rows={source: await _read(connection, source, asked) for source in SOURCES},
+        refused=await _rows(connection, _REFUSED, asked),
+        readings=await read_readings(connection, parts.stages, asked),
+        expected=await read_expected(connection, asked, now),
+        types=frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked)),
+    )
+
+
+async def _name_rows(connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str) -> _NameRows:
     names = spellings(anything)
-    letters = await _read(connection, DEAD_LETTERS, {"tickets": names, "traces": names, "most": LETTERS_MAX})
     asked = {"lookups": [clear.keys.lookup(one) for one in names], "refs": names}
-    refused = await read_rows(connection, REFUSED_BY_NAME, RefusedInputRow, asked)
-    missing = await parts.missing(connection, anything) if parts.missing else []
-    verdicts = judge_name(refused, letters, await _spooled(parts, await read_beats(connection), names), missing)
+    return _NameRows(
+        letters=await _read(connection, DEAD_LETTERS, {"tickets": names, "traces": names, "most": LETTERS_MAX}),
+        refused=await read_rows(connection, REFUSED_BY_NAME, RefusedInputRow, asked),
+        missing=await parts.missing(connection, anything) if parts.missing else [],
+        beats=await read_beats(connection),
+    )
+
+
+def _without_ticket(known: _NameRows, spooled: Sequence[SpooledRequest]) -> dict[str, Any] | None:
+    """Tell what is known by a name that no ticket has, in the same shape; None: nobody knows it."""
+    verdicts = judge_name(known.refused, known.letters, spooled, known.missing)
     if not verdicts:
         return None
     nobody = dict.fromkeys(("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at"))
-    traces = [*(one.trace_id for one in letters), *(one.trace_id for one in refused)]
+    traces = [*(one.trace_id for one in known.letters), *(one.trace_id for one in known.refused)]
     return {
         **nobody,
         "trace_id": traces[-1] if traces else "",
@@ -203,7 +239,7 @@ async def _without_ticket(
         "events": [],
         "expected": [],
         "refusals": [],
-        "letters": [letter_json(letter) for letter in letters],
+        "letters": [letter_json(letter) for letter in known.letters],
         "verdict": [one.as_json() for one in verdicts],
         "next": None,
     }

@@ -51,8 +51,8 @@ _SETTLE: Final = b"""
 UPDATE missing_tickets SET settled_at = clock_timestamp(), settled = %s
 WHERE source = %s AND source_no = ANY(%s) AND settled_at IS NULL"""
 _UNSETTLED: Final = b"""
-SELECT source_no FROM missing_tickets
-WHERE source = %s AND source_at >= %s AND source_at < %s AND settled_at IS NULL"""
+SELECT m.source_no FROM missing_tickets m JOIN reconciliations r ON r.id = m.reconciliation
+WHERE m.source = %s AND m.source_at >= %s AND m.source_at < %s AND m.settled_at IS NULL AND (r.by_file OR NOT %s)"""
 _SOURCES: Final = b"""
 SELECT CASE WHEN source = '' THEN name ELSE source END FROM clients WHERE role = 'source'
 UNION SELECT source FROM source_minutes"""
@@ -118,7 +118,8 @@ async def note_comparison(
     ((number,),) = await cursor.fetchall()
     rows = columns([(one.number, one.at) for one in found.missing_here], 2)
     await connection.execute(_MISSING, (source, number, *rows))
-    unsettled = await connection.execute(_UNSETTLED, (source, window.since, window.until))
+    # A file may leave out what the source lists: it settles what a file found alone.
+    unsettled = await connection.execute(_UNSETTLED, (source, window.since, window.until, by_file))
     unlisted = [one for (one,) in await unsettled.fetchall() if one not in numbers]
     await connection.execute(_SETTLE, ("unlisted", source, unlisted))
     if not by_file:

@@ -251,6 +251,8 @@ async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(
     assert source.asked[1][0] < source.asked[0][1], "the windows overlap"
     assert await fired(pool, RuleName.TICKET_MISSING), "it is older than what was asked for"
     await reconciler.hold("crm", pages([]), WINDOW, by_file=True)
+    assert await fired(pool, RuleName.TICKET_MISSING), "a file that leaves it out says nothing of the source's own list"
+    await reconciler.hold("crm", pages([]), WINDOW)
     assert await fired(pool, RuleName.TICKET_MISSING) == []
     [row] = await in_transaction(pool, missing_named, "2")
     assert row.settled == "unlisted"

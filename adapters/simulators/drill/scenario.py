@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -239,9 +240,10 @@ class _Drill:
     def _count(self, bills: int, wanted: int, tickets: Mapping[str, str], seconds: float) -> None:
         result, books = self.result, self.stage.systems.erp.books
         result.answered = len({*tickets.values()} & {*self.release.accepted})
-        result.lost = wanted - bills + TICKETS - result.answered
-        result.repeated = sum(count - 1 for bill in books.bills for count in bill.steps.values())
-        result.repeated += sum(count - 1 for count in self.release.accepted.values())
+        # A request for parts is one bill that was audited; its note names the request.
+        issued = Counter(bill.model["FNote"] for bill in books.bills if bill.steps["audited"])
+        result.lost = wanted - len(issued) + TICKETS - result.answered
+        result.repeated = sum(issued.values()) - len(issued)
         result.backlog_drained, result.drain_s = bills, round(seconds, 1)
         self.tell.fact(
             f"应答 {result.answered}/{TICKETS},丢失 {result.lost},重复 {result.repeated};"

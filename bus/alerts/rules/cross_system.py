@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from psycopg.rows import class_row
@@ -14,6 +14,7 @@ from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
 SHOWN_MAX: Final = 5
+WITHIN: Final = timedelta(hours=1)  # so near to each other two failures opened that meet
 _SIDES: Final[Mapping[RuleName, Text]] = {
     **dict.fromkeys((RuleName.SOURCE_5XX, RuleName.TICKET_MISSING), Text("来源侧", "source")),
     **dict.fromkeys(
@@ -45,12 +46,13 @@ async def read_failures(connection: Connection) -> Sequence[OpenFailure]:
 
 
 def _meet(failures: Sequence[OpenFailure], _now: datetime) -> Sequence[Alert]:
+    failures = _together(failures)
     sides = dict.fromkeys(_SIDES[RuleName(one.rule)] for one in failures)
     if len(sides) < 2:
         return []
     shown = "; ".join(f"{one.rule} {one.about}" for one in failures[:SHOWN_MAX])
     more = f" … ({len(failures)})" if len(failures) > SHOWN_MAX else ""
-    since = f"{failures[0].opened_at:%H:%M:%S} UTC"
+    since = f"{failures[0].opened_at.astimezone(UTC):%m-%d %H:%M:%S} UTC"
     return [
         Alert(
             rule=RuleName.CROSS_SYSTEM,
@@ -65,6 +67,16 @@ def _meet(failures: Sequence[OpenFailure], _now: datetime) -> Sequence[Alert]:
     ]
 
 
+def _together(failures: Sequence[OpenFailure]) -> Sequence[OpenFailure]:
+    """Give those that opened within an hour of one of another side; what is open for weeks meets nobody."""
+
+    def meets(one: OpenFailure, other: OpenFailure) -> bool:
+        apart = _SIDES[RuleName(one.rule)] != _SIDES[RuleName(other.rule)]
+        return apart and abs(one.opened_at - other.opened_at) <= WITHIN
+
+    return [one for one in failures if any(meets(one, other) for other in failures)]
+
+
 def _failures(now: datetime, *rules: RuleName) -> Sequence[OpenFailure]:
     return [OpenFailure(rule=rule.value, about="x", opened_at=now - timedelta(minutes=1)) for rule in rules]
 
@@ -76,5 +88,8 @@ CROSS_SYSTEM: Final = AlertRule(
     read=read_failures,
     evaluate=_meet,
     fires=lambda now: _failures(now, RuleName.SOURCE_5XX, RuleName.DISK_FILLING, RuleName.TOPIC_MISMATCH),
-    quiet=lambda now: _failures(now, RuleName.DISK_FILLING, RuleName.BREAKER_OPEN),
+    quiet=lambda now: [
+        *_failures(now, RuleName.DISK_FILLING, RuleName.BREAKER_OPEN),
+        *_failures(now - timedelta(days=2), RuleName.TOPIC_MISMATCH),
+    ],
 )
