@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli.echo import echo
 from bus.cli.own_stack import last_words, play_on_own_stack
 from bus.cli.settings import Json
 
@@ -71,7 +72,7 @@ def january(
     if report:
         report.write_text(content, encoding="utf-8")
     if as_json:
-        typer.echo(content)
+        echo(content)
     for line in result.wrong:
         console.print(f"✗ {line}", style="red", markup=False, soft_wrap=True)
     how = "演练未通过 / the drill failed" if result.wrong else "演练通过:没有丢失、重复、迟到或误判 / the drill passed"
