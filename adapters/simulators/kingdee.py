@@ -64,6 +64,19 @@ class KingdeeSimulator:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def target_options(self, secret_variable: str) -> Mapping[str, str]:
+        """Give the options of a target that calls it, as a targets file has them; the secret is in that variable."""
+        account = self.account
+        return {
+            "base_url": self.url,
+            "acct_id": account.acct_id,
+            "user": account.user,
+            "app_id": account.app_id,
+            "app_secret": secret_variable,
+            "org": "100",
+            "stock": "CK001",
+        }
+
     def fail(self, fault: KingdeeFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
         """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
         self._switches = [*(each for each in self._switches if each.left != 0), _Switch(fault, times, only)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bus.cli.own_stack import last_words, play_on_own_stack
+from bus.cli.own_stack import end_as_by_ctrl_c, last_words, let_in, play_on_own_stack
 
 if TYPE_CHECKING:
     from adapters.simulators.demo.narrator import Narrator
@@ -30,7 +30,6 @@ def demo() -> None:
     Example: ticketbus demo
     """
     import shutil
-    import signal
     import tempfile
 
     from rich.console import Console
@@ -42,10 +41,7 @@ def demo() -> None:
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
-    # Who starts it in the background of a script has told it to ignore SIGINT, and so what is turned into one.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for each in (signal.SIGTERM, signal.SIGHUP):  # both end it as Ctrl-C does: everything is stopped on the way out
-        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_as_by_ctrl_c()
     console = Console()
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-demo-"))
     try:
@@ -72,21 +68,15 @@ def demo() -> None:
 async def _run_scenario(settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator") -> None:
     """Let the players in with tokens of their own and play."""
     import asyncio
-    import secrets
 
     from adapters.simulators.demo.scenario import DemoSystem, play
     from bus.app import open_core, require
     from bus.cli.demo_faults import DemoFaults
-    from bus.gateway.auth.binding import Binding
-    from bus.gateway.auth.clients import bind_client, ensure_client
     from bus.gateway.auth.roles import Role
 
-    tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER, Role.HOST)}
+    roles = (Role.DISPATCHER, Role.ENGINEER, Role.HOST)
     async with open_core(settings, connections=1) as core:
-        for role, token in tokens.items():
-            await ensure_client(core.pool, f"demo-{role.value}", role, token)
-            if role is not Role.HOST:
-                await bind_client(core.pool, f"demo-{role.value}", Binding(bound=True, on_behalf=True))
+        tokens = await let_in(core, {role: f"demo-{role.value}" for role in roles})
         stage = DemoSystem(
             url=require(settings, "url"),
             crm_secret=settings.webhook_secrets["crm"][0].get_secret_value(),

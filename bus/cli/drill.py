@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bus.cli.echo import echo
-from bus.cli.own_stack import last_words, play_on_own_stack
+from bus.cli.own_stack import end_as_by_ctrl_c, last_words, let_in, play_on_own_stack
 from bus.cli.settings import Json
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def january(
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
+    end_as_by_ctrl_c()
     console = Console(stderr=as_json)
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-drill-"))
     results: list[DrillResult] = []
@@ -65,6 +66,8 @@ def january(
         console.print(f"\n✗ 演练中断 / the drill broke off: {failure}", style="red", markup=False, soft_wrap=True)
         last_words(scratch, console)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     (result,) = results
@@ -86,22 +89,16 @@ async def _play(
 ) -> "DrillResult":
     """Let the players in with tokens of their own and play."""
     import asyncio
-    import secrets
 
     from adapters.simulators.drill.scenario import DrillStage, play
+    from adapters.simulators.drill.systems import ERP_HOST
     from bus.app import open_core, require
     from bus.cli.drill_operator import DrillOperatorOnCore
-    from bus.gateway.auth.binding import Binding
-    from bus.gateway.auth.clients import bind_client, ensure_client
     from bus.gateway.auth.roles import Role
 
-    tokens = {role: secrets.token_urlsafe(32) for role in (Role.DISPATCHER, Role.ENGINEER, Role.HOST)}
-    names = {role: f"drill-{role.value}" for role in tokens} | {Role.HOST: "erp-host"}
+    names = {Role.DISPATCHER: "drill-dispatcher", Role.ENGINEER: "drill-engineer", Role.HOST: ERP_HOST}
     async with open_core(settings, connections=4) as core:
-        for role, token in tokens.items():
-            await ensure_client(core.pool, names[role], role, token)
-            if role is not Role.HOST:
-                await bind_client(core.pool, names[role], Binding(bound=True, on_behalf=True))
+        tokens = await let_in(core, names)
         stage = DrillStage(
             url=require(settings, "url"),
             dispatcher_token=tokens[Role.DISPATCHER],

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from bus.app import Core
+    from bus.gateway.auth.roles import Role
     from bus.settings import Settings
 
 LOG_LINES = 5
@@ -71,6 +73,32 @@ def play_on_own_stack(
             runner.close()  # before the stack: also who was cut off in the middle lets go of it in order
             say("\n停止本地栈 / stopping the stack")
             stack.stop()
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let the other signals that end a command end it as Ctrl-C does: everything is stopped on the way out."""
+    import signal
+
+    # Who starts it in the background of a script has told it to ignore SIGINT, and so what is turned into one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+async def let_in(core: "Core", names: "Mapping[Role, str]") -> "Mapping[Role, str]":
+    """Let clients in, one a role, each with a token of its own; gives the tokens. They speak for any person."""
+    import secrets
+
+    from bus.gateway.auth.binding import Binding
+    from bus.gateway.auth.clients import bind_client, ensure_client
+    from bus.gateway.auth.roles import Role
+
+    tokens = {role: secrets.token_urlsafe(32) for role in names}
+    for role, token in tokens.items():
+        await ensure_client(core.pool, names[role], role, token)
+        if role is not Role.HOST:
+            await bind_client(core.pool, names[role], Binding(bound=True, on_behalf=True))
+    return tokens
 
 
 def last_words(scratch: Path, console: "Console") -> None:

@@ -71,7 +71,7 @@ class PushedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRow:
-    """An event on its way to a target, as its row stands, with its target's pause and breaker.
+    """An event on its way to a target, as its row stands, with its target's pause.
 
     While it waits, `head` is the oldest version of the ticket that waits there: its own if it is the next one;
     `next_at`, `attempts` and `failure`, the last one as it was written down, are that one's. `letter` is the open dead
@@ -89,9 +89,6 @@ class DeliveryRow:
     next_at: datetime | None
     failure: Mapping[str, Any] | None
     paused: str | None
-    failures: int
-    not_before: datetime | None
-    asked_wait: bool
     undeclared_at: datetime | None
     letter: int | None
 
@@ -216,8 +213,7 @@ DELIVERIES = HopSource(
     query="""
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
        d.settled_at, h.version AS head, h.next_at, h.failures->-1 AS failure,
-       t.paused, coalesce(t.failures, 0) AS failures, t.not_before,
-       coalesce(t.asked_wait, false) AS asked_wait, t.undeclared_at,
+       t.paused, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
         WHERE l.ticket_id = d.ticket_id AND l.target = d.target AND l.state = 'open') AS letter
 FROM deliveries d

@@ -45,7 +45,7 @@ WHERE t.canary_of = '' OR t.target IN (SELECT target FROM deliveries WHERE ticke
 # The handler's own, and others that are connected: an app may be signed in as somebody else.
 _APPS: LiteralString = """
 SELECT person, seen_at, left_at, answered_at FROM app_sessions
-WHERE person = %(assignee)s OR seen_at > now() - interval '30 seconds'
+WHERE person = %(assignee)s OR seen_at > now() - %(silent)s::interval
 ORDER BY person <> %(assignee)s, person LIMIT 500"""
 _MISMATCHES: LiteralString = """
 SELECT m.kind, m.who, m.topic, m.nearest, m.members, m.times, m.first_at, min(o.version) AS version
@@ -148,7 +148,7 @@ class Readings:
 
 async def read_readings(connection: Connection, stages: Mapping[str, str], asked: Mapping[str, Any]) -> Readings:
     """Read what a verdict on a ticket needs; `asked` has ticket, assignee, records and log."""
-    asked = {**asked, "handlers": sorted(stages)}
+    asked = {**asked, "handlers": sorted(stages), "silent": APP_SILENT_AFTER}
     return Readings(
         stages=stages,
         beats=await read_beats(connection),

@@ -22,6 +22,7 @@ from schemas.messages import RequestReceived
 from tests.bus_under_test import Bus, bus_on
 from tests.consistency.test_two_stores import opening, request
 from tests.gateway.typed import type_faults
+from tests.journey.test_journey import write
 
 SPOOLED = """
 INSERT INTO programs (instance, program, host, pid, ahead_s, parts)
@@ -47,11 +48,6 @@ async def found(core: Core, anything: str) -> dict[str, Any] | None:
     journey = await journeys_of(core)(anything)
     assert journey is None or type_faults(JourneyAnswer, journey) == []
     return journey
-
-
-async def write(core: Core, text: str, *parameters: object) -> None:
-    async with connected(core.pool) as connection:
-        await connection.execute(text.encode(), parameters)
 
 
 def webhook(number: str, delivery_id: str) -> RequestReceived:

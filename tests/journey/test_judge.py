@@ -37,9 +37,6 @@ WAITS = DeliveryRow(
     next_at=NOW - MINUTE,
     failure=None,
     paused=None,
-    failures=0,
-    not_before=None,
-    asked_wait=False,
     undeclared_at=None,
     letter=None,
 )

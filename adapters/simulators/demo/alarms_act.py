@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
+from adapters.simulators.beside import beside
 from adapters.simulators.demo.context import CLERK, DemoContext, DiskMade
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.reports_act import WASHER
@@ -25,13 +26,8 @@ async def filling_disk(context: DemoContext) -> AsyncIterator[float]:
     """Post the readings of a disk that grows, until it is left; give when that began."""
     await context.faults.give_history(DISK)
     begun = time.monotonic()
-    posting = asyncio.create_task(_post_readings(context, begun))
-    try:
+    async with beside(_post_readings(context, begun)):
         yield begun
-    finally:
-        posting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await posting
 
 
 async def alarms(context: DemoContext, tell: Narrator, filling_since: float) -> None:

@@ -47,21 +47,12 @@ class Systems:
         return {"adapter": "crm-callback", "events": "all", "options": options}
 
     def _erp(self) -> dict[str, Any]:
-        account = self.erp.account
         return {
             "adapter": "kingdee",
             "events": ["PartsRequested"],
             "retry": {"first_wait": "PT0.2S", "longest_wait": "PT1S"},
             "breaker": {"failures": BREAKER_FAILURES, "probe_every": "PT1S"},
-            "options": {
-                "base_url": self.erp.url,
-                "acct_id": account.acct_id,
-                "user": account.user,
-                "app_id": account.app_id,
-                "app_secret": _ERP_VARIABLE,
-                "org": "100",
-                "stock": "CK001",
-            },
+            "options": self.erp.target_options(_ERP_VARIABLE),
         }
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -127,16 +127,3 @@ class AppRelease:
             if not answer.done:
                 return
         self.accepted.add(ticket_id)
-
-
-@asynccontextmanager
-async def running(work: Any) -> AsyncIterator[None]:
-    """Run a coroutine beside what is done, and end it with that; what it fails with is raised."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        if not task.done():
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from adapters.simulators.beside import beside
 from adapters.simulators.demo.context import DiskMade
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.dispatcher import DispatcherClient, until
@@ -21,7 +22,6 @@ from adapters.simulators.drill.incident import (
     AppRelease,
     ErpDisk,
     report,
-    running,
 )
 from adapters.simulators.drill.systems import ERP, ERP_HOST, SOURCE, DrillSystems
 from adapters.simulators.drill.truth import TICKETS, DrillResult, DrillTruth, ExpectedAlarm, ExpectedVerdict
@@ -133,7 +133,7 @@ class _Drill:
     async def play(self) -> None:
         """Go through all acts."""
         busy = await self.calm()
-        async with running(self.disk.watch()), running(self.release.bad()):
+        async with beside(self.disk.watch()), beside(self.release.bad()):
             async with self.stage.operator.broken_openings():
                 await self.faults()
                 await self.backlog(busy)
@@ -149,7 +149,7 @@ class _Drill:
         self.tell.step("平静的一天", "a calm day", f"CRM → bus → ERP, App 订阅 {RIGHT}")
         answers = [await report(self.crm, number) for number in _CALM]
         self.tell.expect(set(answers) == {201}, "报修应成功", "reports are taken", answers)
-        async with running(self.release.good()):
+        async with beside(self.release.good()):
             await until(self._connected, bool, limit_s=_WAIT_S)
         busy = await self.stage.operator.start_work(self.stage.backlog)
         self.tell.fact(f"{len(_CALM)} 张报修,{len(busy)} 张在处理", f"{len(busy)} tickets are being worked on")
@@ -229,7 +229,7 @@ class _Drill:
         async def answered() -> int:
             return len(self.release.accepted)
 
-        async with running(self.disk.watch()), running(self.release.good()):
+        async with beside(self.disk.watch()), beside(self.release.good()):
             await until(answered, lambda count: count >= TICKETS, limit_s=_WAIT_S)
             bills = await until(drained, lambda count: count >= wanted, limit_s=10 * _WAIT_S)
             await until(lambda: self.stage.operator.waiting(ERP), lambda one: one[0] == 0, limit_s=_WAIT_S)

@@ -50,22 +50,13 @@ class DrillSystems:
         return {**variables, **self.secrets}
 
     def _erp(self) -> dict[str, Any]:
-        account = self.erp.account
         return {
             "adapter": "kingdee",
             "events": ["PartsRequested"],
             "host": ERP_HOST,
             "concurrency": 16,
             "rate_per_s": 1000,
-            "options": {
-                "base_url": self.erp.url,
-                "acct_id": account.acct_id,
-                "user": account.user,
-                "app_id": account.app_id,
-                "app_secret": _ERP_VARIABLE,
-                "org": "100",
-                "stock": "CK001",
-            },
+            "options": self.erp.target_options(_ERP_VARIABLE),
         }
 
 
