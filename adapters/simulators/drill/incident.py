@@ -32,7 +32,7 @@ GIB: Final = 1024.0**3
 AGO: Final = timedelta(minutes=10)  # so old are the CRM's tickets: what is younger is not reconciled yet
 # As fast as the tables of a runaway job grow, so that nobody waits for hours: at its floor after 35 s.
 DISK: Final = DiskMade(host=ERP_HOST, path="/data", total_bytes=200 * GIB, used_bytes=174.8 * GIB, growth=0.15 * GIB)
-CALM_BYTES: Final = 60 * GIB
+CLEANED_BYTES: Final = 60 * GIB
 _PARTS: Final = {"parts": [{"part_no": PART, "quantity": 1}], "reason": "现场更换"}
 POST_EVERY_S: Final = 1.0
 RETRY_S: Final = 2.0
@@ -64,12 +64,13 @@ class ErpDisk:
     host: HostClient
     erp: KingdeeSimulator
     filling_since: float | None = None
+    used_at_rest: float = DISK.used_bytes  # as its history ends: a fall after that would be a clean-up
 
     @property
     def used(self) -> float:
         """Give the bytes that are used now."""
         if self.filling_since is None:
-            return CALM_BYTES
+            return self.used_at_rest
         return min(DISK.used_bytes + DISK.growth * (time.monotonic() - self.filling_since), DISK.total_bytes)
 
     def fill(self) -> None:
@@ -78,7 +79,7 @@ class ErpDisk:
 
     def free(self) -> None:
         """Clean it up."""
-        self.filling_since = None
+        self.filling_since, self.used_at_rest = None, CLEANED_BYTES
         self.erp.heal()
 
     async def watch(self) -> None:

@@ -133,6 +133,7 @@ class _Drill:
     async def play(self) -> None:
         """Go through all acts."""
         busy = await self.calm()
+        await self.stage.operator.give_history(DISK)
         async with beside(self.disk.watch()), beside(self.release.bad()):
             async with self.stage.operator.broken_openings():
                 await self.faults()
@@ -163,7 +164,6 @@ class _Drill:
             "the app's new release subscribes to a misspelled topic",
             f"{self.result.truth.disk} · {MISSPELLED}",
         )
-        await self.stage.operator.give_history(DISK)
         since = time.monotonic()
         self.disk.fill()
         answers = [await report(self.crm, number) for number in HIT]
