@@ -16,8 +16,10 @@ help: ## list the commands
 
 setup: $(STAMP) ## create .venv with the locked requirements (PYTHON=... picks the interpreter)
 
-demo: $(STAMP) ## tell the story on the real local stack
+demo: $(STAMP) ## tell the story on the real local stack, then play the January incident, without the bus and with it
 	@$(BIN)/ticketbus demo
+	@$(BIN)/ticketbus drill january --fast --without-bus
+	@$(BIN)/ticketbus drill january --fast
 
 test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from adapters.simulators.demo.narrator import Narrator
     from adapters.simulators.drill.systems import DrillSystems
     from adapters.simulators.drill.truth import DrillResult
+    from adapters.simulators.drill.without_bus import DrillWithoutBus
     from bus.settings import Settings
 
 commands = typer.Typer(name="drill", help="Drills: known incidents, made anew and judged.")
@@ -30,15 +31,19 @@ def january(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Keep truth and result, as JSON.")
     ] = None,
+    without_bus: Annotated[
+        bool, typer.Option("--without-bus", help="With the systems wired to each other, as it was: nothing is mended.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the three faults of January at once: an unheard 500, a full disk, a misspelled topic; then mend them.
 
     Starts a stack of its own in a temporary directory and leaves nothing running. Exits 1 if anything is lost,
-    repeated, late or misjudged.
+    repeated, late or misjudged; without a bus, if anything is heard of.
 
     Example: ticketbus drill january --fast
     """
+    import asyncio
     import json
     import shutil
     import tempfile
@@ -54,14 +59,18 @@ def january(
     end_as_by_ctrl_c()
     console = Console(stderr=as_json)
     scratch = Path(tempfile.mkdtemp(prefix="ticketbus-drill-"))
-    results: list[DrillResult] = []
+    backlog = BACKLOG_FAST if fast else BACKLOG
+    results: list[DrillResult | DrillWithoutBus] = []
     begun = time.monotonic()
 
     async def scenario(settings: "Settings", systems: "DrillSystems") -> None:
-        results.append(await _play(settings, scratch, systems, Narrator(console), BACKLOG_FAST if fast else BACKLOG))
+        results.append(await _play(settings, scratch, systems, Narrator(console), backlog))
 
     try:
-        play_on_own_stack(scratch, console, listening, scenario)
+        if without_bus:
+            results.append(asyncio.run(_play_without_bus(scratch, backlog, Narrator(console))))
+        else:
+            play_on_own_stack(scratch, console, listening, scenario)
     except (DemoFailed, NoAnswer, BusError, TimeoutError) as failure:
         console.print(f"\n✗ 演练中断 / the drill broke off: {failure}", style="red", markup=False, soft_wrap=True)
         last_words(scratch, console)
@@ -78,10 +87,17 @@ def january(
         echo(content)
     for line in result.wrong:
         console.print(f"✗ {line}", style="red", markup=False, soft_wrap=True)
-    how = "演练未通过 / the drill failed" if result.wrong else "演练通过:没有丢失、重复、迟到或误判 / the drill passed"
-    console.print(f"{how} ({time.monotonic() - begun:.0f} s)", style="bold red" if result.wrong else "bold green")
+    console.print(f"{result.ending} ({time.monotonic() - begun:.0f} s)", style="bold red" if result.wrong else "bold")
     if result.wrong:
         raise typer.Exit(1)
+
+
+async def _play_without_bus(scratch: Path, backlog: int, tell: "Narrator") -> "DrillWithoutBus":
+    from adapters.simulators.drill.systems import listening
+    from adapters.simulators.drill.without_bus import play_without_bus
+
+    async with listening() as systems:
+        return await play_without_bus(scratch, systems, backlog, tell)
 
 
 async def _play(

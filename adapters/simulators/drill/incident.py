@@ -99,17 +99,16 @@ class AppRelease:
     app: EngineerApp
     accepted: set[str] = field(default_factory=set)
 
-    async def bad(self) -> None:
-        """Subscribe to the wrong topic until cancelled."""
+    async def insist(self, topic: str) -> None:
+        """Follow a topic until cancelled, and ask again whenever that is refused."""
         while True:
             with suppress(SubscriptionRefused):
-                async with aclosing(self.app.events([MISSPELLED])) as events:
-                    await anext(events)
+                await self.follow(topic)
             await asyncio.sleep(RETRY_S)
 
-    async def good(self) -> None:
-        """Follow the right topic until cancelled: each ticket of this engineer is accepted, and gets its part."""
-        async with aclosing(self.app.events([RIGHT])) as events:
+    async def follow(self, topic: str) -> None:
+        """Follow a topic until cancelled: each ticket of this engineer is accepted, and gets its part."""
+        async with aclosing(self.app.events([topic])) as events:
             async for frame in events:
                 event: Mapping[str, Any] = frame["data"]
                 if frame["ce"]["type"].startswith("ticket.assigned") and is_for(ENGINEER, event):

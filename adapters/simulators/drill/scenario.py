@@ -31,7 +31,7 @@ from adapters.simulators.webhook_sender import WebhookSender
 
 APP: Final = "drill-engineer"  # the client that the app's release uses
 HIT: Final = tuple(f"S-{number:03d}" for number in range(1, TICKETS + 1))
-_CALM: Final = tuple(f"N-{number:03d}" for number in range(1, 6))
+CALM: Final = tuple(f"N-{number:03d}" for number in range(1, 6))
 _WAIT_S: Final = 60.0
 
 
@@ -134,7 +134,7 @@ class _Drill:
         """Go through all acts."""
         busy = await self.calm()
         await self.stage.operator.give_history(DISK)
-        async with beside(self.disk.watch()), beside(self.release.bad()):
+        async with beside(self.disk.watch()), beside(self.release.insist(MISSPELLED)):
             async with self.stage.operator.broken_openings():
                 await self.faults()
                 await self.backlog(busy)
@@ -148,12 +148,12 @@ class _Drill:
     async def calm(self) -> Sequence[str]:
         """Let all work as it should: some tickets come in, others are worked, and the app follows its topic."""
         self.tell.step("平静的一天", "a calm day", f"CRM → bus → ERP, App 订阅 {RIGHT}")
-        answers = [await report(self.crm, number) for number in _CALM]
+        answers = [await report(self.crm, number) for number in CALM]
         self.tell.expect(set(answers) == {201}, "报修应成功", "reports are taken", answers)
-        async with beside(self.release.good()):
+        async with beside(self.release.follow(RIGHT)):
             await until(self._connected, bool, limit_s=_WAIT_S)
         busy = await self.stage.operator.start_work(self.stage.backlog)
-        self.tell.fact(f"{len(_CALM)} 张报修,{len(busy)} 张在处理", f"{len(busy)} tickets are being worked on")
+        self.tell.fact(f"{len(CALM)} 张报修,{len(busy)} 张在处理", f"{len(busy)} tickets are being worked on")
         return busy
 
     async def faults(self) -> None:
@@ -229,7 +229,7 @@ class _Drill:
         async def answered() -> int:
             return len(self.release.accepted)
 
-        async with beside(self.disk.watch()), beside(self.release.good()):
+        async with beside(self.disk.watch()), beside(self.release.follow(RIGHT)):
             await until(answered, lambda count: count >= TICKETS, limit_s=_WAIT_S)
             bills = await until(drained, lambda count: count >= wanted, limit_s=10 * _WAIT_S)
             await until(lambda: self.stage.operator.waiting(ERP), lambda one: one[0] == 0, limit_s=_WAIT_S)

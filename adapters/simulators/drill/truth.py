@@ -81,6 +81,13 @@ class DrillResult:
         if self.live_p95_s > LIVE_P95_S_MAX:
             self.wrong.append(f"实时投递变慢 / live deliveries: p95 {self.live_p95_s:.2f} s > {LIVE_P95_S_MAX:.0f} s")
 
+    @property
+    def ending(self) -> str:
+        """Say in one line how it ended."""
+        return (
+            "演练未通过 / the drill failed" if self.wrong else "演练通过:没有丢失、重复、迟到或误判 / the drill passed"
+        )
+
     def as_json(self) -> Mapping[str, Any]:
         """Give it as JSON values, the truth first."""
         return asdict(self)
