@@ -11,7 +11,7 @@ import structlog
 
 from bus.observability.logging import configure
 from bus.observability.masking import mask_event, mask_text
-from bus.observability.trace_links import LINKS_MAX, links
+from bus.observability.spans import LINKS_MAX, links
 from bus.settings import mask_password
 from bus.wire.headers import traceparent
 

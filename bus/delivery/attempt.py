@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
+from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
 from bus.delivery import metrics
 from bus.delivery.queue import Claim
@@ -18,6 +20,7 @@ from bus.domain.events import PersonalDataErased, Recorded
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.intake.from_kafka_command import request_of
+from bus.observability.spans import failed, operation
 from bus.wire.headers import traceparent
 from bus.wire.rejected_input import RejectedInput, RejectedInputStore, refused_input
 from schemas.messages import CommandSent
@@ -93,7 +96,7 @@ class AttemptRunner:
             return FinishedAttempt(claim=claim, recorded=None, unsure=claim.unsure, failure=failure)
         call = self._call(claim, recorded)
         try:
-            effect = await self._patiently(claim, lambda: self._effect(call, claim))
+            effect = await self._patiently(claim, lambda: self._spanned(call, claim))
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
             failure, events = doubt.failure, await self._ticket_events(recorded, doubt.failure)
@@ -123,6 +126,24 @@ class AttemptRunner:
         if not events or any(isinstance(one.event, PersonalDataErased) for one in events):
             failure.message, failure.code = "", ""
         return events
+
+    async def _spanned(self, call: Call, claim: Claim) -> Effect:
+        """Span an attempt under its event; one that people sent again is linked to it. Raises _Doubtful, Transient."""
+        attributes: dict[str, AttributeValue] = {
+            "ticketbus.target": self.name,
+            "ticketbus.ticket": claim.ticket_id,
+            "ticketbus.attempt": claim.attempt,
+        }
+        under, linked = ("", [call.traceparent]) if claim.mended else (call.traceparent, [])
+        with operation(
+            f"deliver {self.name}", kind=SpanKind.CLIENT, attributes=attributes, under=under, linked=lambda: linked
+        ) as span:
+            try:
+                return await self._effect(call, claim)
+            except _Doubtful as doubt:
+                failure = doubt
+            failed(span, failure.failure.kind)
+        raise failure
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Refusal
 from bus.intake.from_kafka_command import request_of
-from bus.observability.trace_links import trace_of
+from bus.observability.spans import trace_of
 from bus.wire.codec import Codec
 from bus.wire.headers import header
 from bus.wire.record import Record

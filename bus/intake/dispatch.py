@@ -1,6 +1,6 @@
 """Dispatch: loads a batch's state, lets the domain decide, appends. The only writer of events."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +13,8 @@ from bus.domain.errors import CommandRaced
 from bus.domain.rules import Rules
 from bus.domain.terms import EventId
 from bus.intake.store_port import Store
+from bus.observability.spans import link, operation
+from bus.wire.headers import traceparent
 
 
 def utc_now() -> datetime:
@@ -59,8 +61,18 @@ class Dispatcher:
 
     async def _settled(self, requests: Sequence[Request]) -> BatchDecision:
         async with self.store.transaction() as tx:
-            loaded = await tx.load(wanted(requests))
-            settled = settle(requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id)
+            with operation("decide", attributes={"messaging.batch.message_count": len(requests)}) as span:
+                loaded = await tx.load(wanted(requests))
+                settled = settle(
+                    requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id
+                )
+                link(span, lambda: _contexts(settled))
             if settled.events:
-                await tx.append(settled)
+                counted = {"messaging.batch.message_count": len(settled.events)}
+                with operation("append", attributes=counted, linked=lambda: _contexts(settled)):
+                    await tx.append(settled)
         return settled
+
+
+def _contexts(settled: BatchDecision) -> Iterator[str]:
+    return (traceparent(one.trace_id, one.event_id) for one in settled.events)

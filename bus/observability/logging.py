@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from bus.observability.masking import mask_event
 from bus.observability.repeats import Repeats, RepeatsFilter
+from bus.observability.spans import EventIds
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -25,7 +26,9 @@ def configure(program: str, *, level: str = "info") -> None:
     _configure_logs(program, level)
     if not any(os.environ.get(name) for name in ENDPOINTS):
         return  # without a provider a span costs next to nothing
-    provider = TracerProvider(resource=Resource.create({"service.name": f"ticketbus-{program}"}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"ticketbus-{program}"}), id_generator=EventIds()
+    )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 

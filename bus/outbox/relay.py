@@ -2,28 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import structlog
-from opentelemetry import trace
 
 from bus.aio import Backoff, wait
 from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
 from bus.domain.values import CallerTrace
 from bus.kafka.clients import HeldProducer
-from bus.observability.trace_links import links
 from bus.outbox import metrics
+from bus.outbox.outbox_row import OutboxRow
+from bus.outbox.spans import sending
 from bus.outbox.stopped_shards import StoppedShards, Unpublishable
 from bus.outbox.topic_check import find_topics
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
 from bus.settings import Settings, secret_bytes
-from bus.wire.headers import event_headers, traceparent
+from bus.wire.headers import event_headers
 from bus.wire.mac import MAC, mac_headers
 from bus.wire.partitioner import partition_of
 from schemas.topics import INTAKE, LOG, Contract, physical
@@ -76,33 +73,6 @@ _REMOVE = "DELETE FROM outbox WHERE id = ANY(%b)"
 
 
 log = structlog.get_logger()
-tracer = trace.get_tracer("ticketbus")
-
-
-class OutboxRow(NamedTuple):
-    """A record on its way to one topic: an event's, which has a version, or one with a key and headers of its own."""
-
-    id: int
-    shard: int
-    topic: str
-    ticket_id: str
-    version: int | None
-    event_id: UUID
-    source: str
-    ce_type: str
-    occurred_at: datetime
-    trace_id: str
-    trace_sampled: bool
-    tracestate: str
-    key: str
-    headers: Sequence[tuple[str, str]]
-    timestamp: datetime
-    value: bytes
-
-    @property
-    def name(self) -> str:
-        """Name it for people."""
-        return f"{self.ticket_id} version {self.version}" if self.version else f"a record of {self.key}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +154,7 @@ class Relay:
                 return 0
             waiting = await connection.execute(_WAITING, (mine, SHARD_ROWS_MAX, SHARD_BYTES_MAX), binary=True)
             rows = [OutboxRow(*row) for row in await waiting.fetchall()]
-            with _sending(physical(self.settings.namespace, LOG), rows):
+            with sending(physical(self.settings.namespace, LOG), rows):
                 offsets = await self._send(rows)
             await _mark(connection, rows, offsets)
         if again is not None:
@@ -251,22 +221,6 @@ def _too_large(rows: Sequence[OutboxRow], acks: Sequence[asyncio.Future[Any]]) -
     """Find the record that was not taken: it was not even sent, or is the largest of its batch."""
     failed = [row for row, ack in zip(rows, acks, strict=False) if ack.done() and ack.exception() is not None]
     return max(failed, key=lambda row: len(row.value)) if len(acks) == len(rows) else rows[len(acks)]
-
-
-def _sending(topic: str, rows: Sequence[OutboxRow]) -> AbstractContextManager[trace.Span]:
-    """Span the sending of a pass, by the messaging conventions, linked to the tickets' traces."""
-    return tracer.start_as_current_span(
-        f"send {topic}",
-        kind=trace.SpanKind.PRODUCER,
-        attributes={
-            "messaging.system": "kafka",
-            "messaging.operation.name": "send",
-            "messaging.operation.type": "send",
-            "messaging.destination.name": topic,
-            "messaging.batch.message_count": len(rows),
-        },
-        links=links(traceparent(row.trace_id, row.event_id, sampled=row.trace_sampled) for row in rows if row.version),
-    )
 
 
 async def _mark(connection: Connection, rows: Sequence[OutboxRow], offsets: Sequence[int]) -> None:

@@ -5,9 +5,10 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, time_ns
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from bus.aio import wait
 from bus.alerts.alert import AlertSink
@@ -20,11 +21,13 @@ from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
+from bus.observability.spans import past
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push import queue as push_queue
 from bus.push.app_sessions import AppSessions
 from bus.push.frames import push_frame
 from bus.push.queue import ConnectedPerson
+from bus.wire.headers import traceparent
 
 IDLE_S = 0.2
 REST = 4  # after a turn, so many times what it took: however much waits, the turns leave the database to others
@@ -61,6 +64,7 @@ class DuePush:
     key: str
     person: str
     claim: Claim
+    traceparent: str
     frame: str
     at: float = field(default_factory=monotonic)
 
@@ -116,6 +120,7 @@ class PushSessions:
             return
         del self._under_way[key]
         self._answered.append(push)
+        self._span(push)
         self._noted.answered(person)
         metrics.CALLS.labels(self.name, "done").inc()
         metrics.CALL_SECONDS.labels(self.name).observe(monotonic() - push.at)
@@ -196,9 +201,9 @@ class PushSessions:
                 await self._park(connection, claim, f"the event cannot be read: {error.code}", now)
                 continue
             key = delivery_key(recorded.event_id, self.name)
-            pushes.append(
-                DuePush(key=key, person=person, claim=claim, frame=push_frame(key, recorded, claim.caller_trace))
-            )
+            context = traceparent(recorded.trace_id, recorded.event_id, sampled=claim.caller_trace.sampled)
+            frame = push_frame(key, recorded, claim.caller_trace)
+            pushes.append(DuePush(key=key, person=person, claim=claim, traceparent=context, frame=frame))
         return pushes
 
     def _push(self, push: DuePush) -> None:
@@ -214,7 +219,23 @@ class PushSessions:
         for push in pushes:
             del self._under_way[push.key]
             self._unanswered.append((push, why))
+            self._span(push, failure=FailureKind.UNKNOWN)
             metrics.CALLS.labels(self.name, FailureKind.UNKNOWN).inc()
+
+    def _span(self, push: DuePush, failure: str = "") -> None:
+        """Keep the spans of a push that came to its end: from its sending on, and of the answer."""
+        attributes = {"ticketbus.target": self.name, "ticketbus.ticket": push.claim.ticket_id}
+        sent = time_ns() - int((monotonic() - push.at) * 1e9)
+        past(
+            f"push {self.name}",
+            kind=SpanKind.PRODUCER,
+            attributes=attributes,
+            under=push.traceparent,
+            began_ns=sent,
+            failure=failure,
+        )
+        if not failure:
+            past(f"acknowledge {self.name}", kind=SpanKind.CONSUMER, attributes=attributes, under=push.traceparent)
 
     async def _park(self, connection: Connection, claim: Claim, why: str, now: datetime) -> None:
         """Park a push that can never be sent: it becomes a dead letter."""

@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from bus.observability.trace_links import links
+from bus.observability.spans import operation
 from bus.wire.headers import header
 from bus.wire.record import Record
-
-_TRACER = trace.get_tracer("ticketbus")
 
 
 @contextmanager
@@ -25,8 +22,9 @@ def processing(topic: str, handler: str, records: Sequence[Record]) -> Iterator[
         "messaging.batch.message_count": len(records),
         "ticketbus.handler": handler,
     }
-    parents = (context for record in records if (context := header(record.headers, "traceparent")))
-    with _TRACER.start_as_current_span(
-        f"process {topic}", kind=SpanKind.CONSUMER, attributes=attributes, links=links(parents)
-    ):
+    with operation(f"process {topic}", kind=SpanKind.CONSUMER, attributes=attributes, linked=lambda: _parents(records)):
         yield
+
+
+def _parents(records: Sequence[Record]) -> Iterator[str]:
+    return (context for record in records if (context := header(record.headers, "traceparent")))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from bus.domain.errors import MalformedInput, Refusal
-from bus.observability.trace_links import trace_of
+from bus.observability.spans import trace_of
 from bus.wire.codec import Codec
 from bus.wire.headers import header, name_text
 from bus.wire.record import Record

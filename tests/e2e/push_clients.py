@@ -27,12 +27,13 @@ class World:
     token: str
     person: str
 
-    async def ticket(self) -> str:
-        """Open a ticket and assign it to the engineer."""
-        body = {
+    async def ticket(self, phone: str = "") -> str:
+        """Open a ticket and assign it to the engineer; its customer has that phone."""
+        body: dict[str, Any] = {
             "incident_key": {"kind": "serial", "value": f"SN-{uuid4().hex[:8]}"},
             "title": "空调不制冷",
             "type": "hardware_fault",
+            **({"customer": {"phone": phone}} if phone else {}),
         }
         async with self.bus.client() as http:
             answer = await http.post("/v1/tickets", json=body, headers={"Idempotency-Key": uuid4().hex})

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from bus.intake.dispatch import Dispatcher
+from bus.outbox.outbox_row import OutboxRow
 from bus.outbox.record import OutboxRecord, queue
-from bus.outbox.relay import SHARD_BYTES_MAX, OutboxRow, Relay
+from bus.outbox.relay import SHARD_BYTES_MAX, Relay
 from bus.postgres.pool import Pool, connected
 from schemas.topics import COMMANDS, DEADLETTER
 from tests.domain.people import START

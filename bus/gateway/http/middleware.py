@@ -66,7 +66,7 @@ class RequestMiddleware:
             reset_contextvars(**bound)
 
     async def _spanned(self, span: trace.Span, scope: Scope, receive: Receive, send: Send) -> None:
-        with trace.use_span(span, end_on_exit=True):
+        with trace.use_span(span, end_on_exit=True, record_exception=False):
             try:
                 await self._serve(scope, receive, send)
             finally:
