@@ -17,7 +17,7 @@ from bus.gateway.http.middleware import RequestMiddleware
 from bus.gateway.http.openapi import docs_routes
 from bus.gateway.http.routing import Feature, HttpRoute, StreamRoute
 from bus.gateway.source_failures import SourceFailures
-from bus.gateway.stream.websocket import no_stream_but
+from bus.gateway.stream.websocket import no_plain_request, no_stream_but
 from bus.gateway.write.group_commit import GroupCommit
 
 Task = Callable[[], Awaitable[None]]
@@ -67,9 +67,10 @@ def make_app(
     """Make the ASGI app: it serves and describes the features. Group commit and tasks run for as long as it does."""
     routes = list(chain.from_iterable(features))
     docs = docs_routes([route for route in routes if isinstance(route, HttpRoute)])
-    elsewhere = no_stream_but([route.path for route in routes if isinstance(route, StreamRoute)])
+    streams = [route.path for route in routes if isinstance(route, StreamRoute)]
+    besides: Feature = [*docs, *map(no_plain_request, streams), no_stream_but(streams)]
     app = Gateway(
-        routes=[route.route() for route in (*routes, *docs, elsewhere)],
+        routes=[route.route() for route in (*routes, *besides)],
         lifespan=_lifespan(group, tasks),
     )
     app.router.redirect_slashes = False

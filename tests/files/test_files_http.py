@@ -242,6 +242,7 @@ async def test_files_that_are_refused_leave_nothing_behind(
 
     answer = await http.post("/v1/files", content=parts() if in_chunks else content)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert ("内容类型" in answer.json()["title"]) == (status == 415)
     assert stored(bus) == before
 
 

@@ -47,6 +47,7 @@ async def test_middleware_an_encoded_body_is_refused(gateway: Gateway) -> None:
     content = gzip.compress(orjson.dumps(OPENING))
     answer = await gateway.post("/v1/tickets", content=content, headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (415, "content_encoding")
+    assert "内容编码" in answer.json()["title"]
 
 
 @pytest.mark.parametrize(
@@ -213,12 +214,25 @@ async def test_middleware_requests_are_counted_by_route_and_never_by_path(gatewa
         ("/v1/tickets/T20261122-000001/assign", "POST"),
         ("/v1/deadletters/redrives", "GET, HEAD, POST"),
         ("/openapi.json", "GET, HEAD"),
+        ("/v1/stream", "GET, HEAD"),
+        ("/v1/engineer/pushes", "GET, HEAD"),
         ("/v1/tickets/T20261122-000001/nothing", None),
     ],
 )
 async def test_middleware_allow_names_every_method_of_a_path(gateway: Gateway, path: str, methods: str | None) -> None:
     answer = await gateway.http.request("PUT", path)
     assert (answer.status_code, answer.headers.get("allow")) == (405 if methods else 404, methods)
+
+
+@pytest.mark.parametrize("path", ["/v1/stream?topics=ticket.assign", "/v1/engineer/pushes"])
+async def test_middleware_a_plain_request_for_a_websocket_is_answered_what_to_send(gateway: Gateway, path: str) -> None:
+    answer = await gateway.get(path)
+    assert (answer.status_code, answer.json()["code"], answer.headers["upgrade"]) == (
+        426,
+        "websocket_required",
+        "websocket",
+    )
+    assert "WebSocket" in answer.json()["title"]
 
 
 async def test_middleware_pages_of_named_origins_may_call_and_read_what_went_wrong() -> None:

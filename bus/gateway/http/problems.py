@@ -25,13 +25,17 @@ _TITLES: Mapping[int, str] = {
     410: "已失效 / Gone",
     409: "与当前状态冲突 / Conflict with the current state",
     413: "请求过大 / Request too large",
-    415: "不支持的内容编码 / Unsupported content encoding",
+    415: "不支持的内容类型 / Unsupported content type",
     422: "被拒绝 / Refused",
+    426: "须升级为 WebSocket / WebSocket required",
     431: "请求头过大 / Request head too large",
     429: "过于频繁 / Too many",
     500: "内部错误 / Internal error",
     503: "暂不可用 / Unavailable for now",
     507: "存储空间不足 / Insufficient storage",
+}
+_TITLES_OF_CODES: Mapping[str, str] = {
+    "content_encoding": "不支持的内容编码 / Unsupported content encoding",  # 415 as well
 }
 _UNAVAILABLE = Text("系统暂时无法受理,请稍后用同一幂等键重试", "not now; retry later with the same key")
 _INTERNAL = Text("内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators")
@@ -70,7 +74,7 @@ def body_of(error: BusError, trace_id: str) -> dict[str, Any]:
     return {
         **(error.context if isinstance(error, HttpProblem | Refusal) else {}),
         "type": f"urn:ticketbus:problem:{code}",
-        "title": _TITLES.get(status, "错误 / Error"),
+        "title": _TITLES_OF_CODES.get(code) or _TITLES.get(status, "错误 / Error"),
         "status": status,
         "code": code,
         "field": _clipped(field),

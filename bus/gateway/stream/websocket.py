@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from bus.domain.errors import BusError, StoreUnavailable
@@ -16,7 +18,7 @@ from bus.gateway.auth.authorize import SUBPROTOCOL, bearer
 from bus.gateway.auth.binding import Client
 from bus.gateway.deps import deps_of, trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
-from bus.gateway.http.routing import StreamRoute
+from bus.gateway.http.routing import HttpRoute, StreamRoute
 from bus.gateway.stream.hub import slow_reader
 
 SEND_SECONDS_MAX = 20.0
@@ -35,6 +37,17 @@ def no_stream_but(paths: Sequence[str]) -> StreamRoute:
         await denied(ws, HttpProblem(404, "no_such_path", "path", Text(zh, en)))
 
     return StreamRoute(path="/{any:path}", run=no_stream)
+
+
+def no_plain_request(path: str) -> HttpRoute:
+    """Make the route of a WebSocket's path for requests that ask for none: what to send instead. Pure."""
+    zh, en = f"{path} 须以 WebSocket 连接", f"{path} is a WebSocket: connect by its handshake"
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+
+    async def upgrade_required(_http: HttpRequest) -> Response:
+        raise HttpProblem(426, "websocket_required", "Upgrade", Text(zh, en), headers)
+
+    return HttpRoute(method="GET", path=path, run=upgrade_required, query=None)
 
 
 async def denied(ws: WebSocket, error: BusError) -> None:
