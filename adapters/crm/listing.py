@@ -130,7 +130,7 @@ class CrmList:
         if answer.cut:
             raise _PageFailed(Text(answer.cut, answer.cut), again=not answer.longer)
         try:
-            page = read_object(answer.body, _ROOT, storable=False)
+            page = read_object(answer.body, _ROOT, foreign=True)
         except MalformedInput as refused:
             raise _PageFailed(refused.text) from None
         if not isinstance(page.get("tickets"), list):

@@ -83,6 +83,12 @@ def verify(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret]
     return delivery_id
 
 
+def signed_at(headers: Mapping[str, str]) -> datetime | None:
+    """Give when a verified delivery was signed; None where its headers were not kept. Pure."""
+    timestamp = headers.get(TIMESTAMP, "").strip()
+    return datetime.fromtimestamp(int(timestamp), UTC) if timestamp else None
+
+
 def _header(given: Mapping[str, str], name: str) -> str:
     value = given.get(name, "").strip()
     if not value:

@@ -8,15 +8,15 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.crm.signature import ID
+from adapters.crm.signature import ID, TIMESTAMP, signed_at
 from adapters.crm.type_names import close_type, is_report, may_open, meant_type, speaks_of_ticket
-from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, spelled, unknown_fields
+from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, unknown_fields
 from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.terms import TraceId
-from bus.intake.command_bodies import within_limits
+from bus.intake.command_bodies import EXAMPLE, OUT_OF_YEARS, within_limits
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_unstorable, read_object, refuse_unstorable
@@ -35,6 +35,8 @@ _EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
     "model_type": ("须为 JSON 对象", "must be a JSON object"),
     "dict_type": ("须为 JSON 对象", "must be a JSON object"),
     "string_type": ("须为字符串", "must be a string"),
+    "not_a_time": (f"须为带时区的 RFC 3339 时间,如 {EXAMPLE}", f"must be an RFC 3339 time with offset, like {EXAMPLE}"),
+    "out_of_years": (f"的{OUT_OF_YEARS.zh}", OUT_OF_YEARS.en),
 }
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,10 +46,11 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
 
     `ignore_types`, in lower case: words for a type that ask for nothing here though they speak of a ticket.
 
+    It happened at the body's `timestamp`, without one when the delivery was signed.
     The command id is derived from the delivery id, so a repeat has no second effect. Raises MalformedInput, its field a
     JSON path into the body, and Ignored for a type that asks for nothing here.
     """
-    raw = read_object(received.body, "$", storable=False)
+    raw = read_object(received.body, "$", foreign=True)
     unstorable = may_hold_unstorable(received.body)
     if unstorable:
         refuse_unstorable({"type": raw.get("type")}, "$")
@@ -65,14 +68,14 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
             command=command,
             source=received.source,
             actor=person_name(about.by, "$.data.by") or received.source,
-            at=envelope.timestamp,
+            at=envelope.timestamp or signed_at(received.headers) or received.received_at,
             received_at=received.received_at,
             trace_id=TraceId(received.trace_id),
             fingerprint=hashlib.sha256(received.body).hexdigest(),
             source_no="" if isinstance(command, OpenTicket) else about.source_no,
             key_field=ID,
             sent_in="$.data",
-            sent_at="$.timestamp",
+            sent_at="$.timestamp" if envelope.timestamp else TIMESTAMP,
             ignored=tuple(map(_printable, islice(unknown, IGNORED_SHOWN_MAX))),
         ),
     )
@@ -84,7 +87,7 @@ def _model(raw: Mapping[str, Any], ignore_types: Collection[str]) -> type[About]
     Raises Ignored for a body that asks for nothing here: it has no type or a foreign one, and names no ticket, like a
     ping. Raises MalformedInput for one about a ticket whose word is none of ours.
     """
-    word = spelled(raw.get("type"))
+    word = raw.get("type")
     if word is None or (isinstance(word, str) and not word.strip()):
         if not raw or _names_ticket(raw) or any(_may_be_type(name, value) for name, value in raw.items()):
             return About

@@ -13,37 +13,26 @@ from adapters.crm.status import Settable, settable
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
 from bus.domain.terms import KeyKind, Term, Tick
 from bus.domain.values import Customer, IncidentKey
+from bus.intake.command_bodies import YEARS
 from bus.wire.json_body import joined
-
-YEARS: Final = range(2000, 2100)  # others are a broken clock, and would break arithmetic further on
-EXACT_MAX: Final = 2**53  # above it a float is not the number that was sent
 
 
 def _instant(value: Any) -> datetime:
     """Read an RFC 3339 time with its offset, as UTC; a time without a zone is anybody's guess and refused."""
+    at = None
     with contextlib.suppress(TypeError, ValueError):
         at = datetime.fromisoformat(value)
-        if at.tzinfo is not None and at.year in YEARS:
-            return at.astimezone(UTC)
-    raise PydanticCustomError("not_a_time", "must be an RFC 3339 time with offset, like 2026-11-22T09:30:00+08:00")
+    if at is None or at.tzinfo is None:
+        raise PydanticCustomError("not_a_time", "")
+    if at.year not in YEARS:
+        raise PydanticCustomError("out_of_years", "")
+    return at.astimezone(UTC)
 
 
 def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
     """Let a closed list be spelled in Chinese as well."""
     words: Mapping[str, Term] = {member.zh: member for member in kind}
     return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
-
-
-def spelled(value: Any) -> Any:
-    """Spell a number as the text that is meant, 7 and 7.0 alike.
-
-    True and false are no texts and stay, as does a number whose digits are lost: 1.10 has become 1.1. Pure.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < EXACT_MAX else value
-    return str(value)
 
 
 def _without_nulls(value: Any) -> Any:
@@ -66,11 +55,10 @@ def _is_absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-Spelled = BeforeValidator(spelled)
 Instant = Annotated[datetime, PlainValidator(_instant)]
-Word = Annotated[str, Field(max_length=200), Spelled]
-Named = Annotated[str, Field(min_length=1, max_length=200), Spelled]
-Text = Annotated[str, Field(max_length=10_000), Spelled]
+Word = Annotated[str, Field(max_length=200)]
+Named = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=10_000)]
 Words = Annotated[tuple[Word, ...], Field(max_length=50), BeforeValidator(_without_nulls), BeforeValidator(_as_list)]
 Ticks = Annotated[tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...], BeforeValidator(_without_nulls)]
 
@@ -87,10 +75,10 @@ class CrmModel(BaseModel):
 
 
 class CrmEnvelope(CrmModel):
-    """The outer shape; `timestamp` is when it happened at the CRM."""
+    """The outer shape; `timestamp` is when it happened at the CRM, where it says so."""
 
     type: Named
-    timestamp: Instant
+    timestamp: Instant | None = None
     data: dict[str, Any]
 
 
@@ -124,7 +112,7 @@ class Created(About):
     """`ticket.created`."""
 
     incident_key: Key
-    title: Annotated[str, Field(min_length=1, max_length=500), Spelled]
+    title: Annotated[str, Field(min_length=1, max_length=500)]
     type: Named
     region: Word = ""
     description: Text = ""
@@ -153,7 +141,7 @@ class Created(About):
 class Remarked(About):
     """`ticket.note`."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000), Spelled]
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
 
     def command(self) -> Note:
         return Note(text=self.text)

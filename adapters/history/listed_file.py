@@ -18,6 +18,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.text import Text
 from bus.intake.command_bodies import within_limits
 from bus.reconcile.source_list import ListedTicket
+from bus.wire.json_body import with_texts
 
 JSON_BYTES_MAX: Final = 256 * 1024 * 1024
 _NEEDED: Final = ("source_no", "opened_at")
@@ -81,7 +82,7 @@ def _of_json(lines: Iterable[bytes]) -> Iterator[ListedTicket]:
             raise HistoryUnreadable(f"JSON 超过 / the JSON is longer than {JSON_BYTES_MAX:,} bytes")
         parts.append(line if parts else line.removeprefix(BOM_UTF8))
     try:
-        content = orjson.loads(b"".join(parts))
+        content = _parsed(b"".join(parts))
     except orjson.JSONDecodeError as error:
         content = _of_json_lines(parts, error)
     match content:
@@ -96,11 +97,20 @@ def _of_json(lines: Iterable[bytes]) -> Iterator[ListedTicket]:
 
 def _of_json_lines(lines: Sequence[bytes], error: orjson.JSONDecodeError) -> list[Any]:
     try:
-        return [orjson.loads(line) for line in lines if line.strip()]
+        return [_parsed(line) for line in lines if line.strip()]
     except orjson.JSONDecodeError:
         raise HistoryUnreadable(
             f"文件不是合法的 JSON / the file is not JSON: {error.msg}, line {error.lineno}"
         ) from None
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse strictly, then with numbers as the texts that are meant. Raises orjson.JSONDecodeError."""
+    orjson.loads(content)
+    try:
+        return with_texts(content)
+    except RecursionError:
+        raise orjson.JSONDecodeError("nested too deeply", content.decode(), 0) from None
 
 
 def _readable(rows: Iterable[Row]) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,11 @@ from bus.domain.text import Text
 ROW_BYTES_MAX = 262_144  # its quoted line breaks included
 UNPACKED_BYTES_MAX = 1 << 30  # a few megabytes of gzip can hold as much as a disk
 _GZIP_MAGIC = b"\x1f\x8b"
+_LONE_CR = re.compile(rb"\r\0?(?![\0\n]|\Z)")  # in UTF-16 a NUL stands beside it
+_ENDS_BY_CR = Text(
+    "行以单个 CR 结尾(旧 Mac 格式),请另存为 CSV(行尾为 CRLF 或 LF)",
+    "its lines end by CR alone, as those of an old Mac: save it as CSV with CRLF or LF at the end of lines",
+)
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .xls
 
 
@@ -80,8 +86,10 @@ def read_rows(lines: Iterable[bytes], form: CsvForm) -> tuple[tuple[str, ...], I
     try:
         header = tuple(map(trimmed, next(reader)))
     except csv.Error as error:
+        taken = text.take()
+        why = _not_csv(error, b"".join(taken))
         raise HistoryUnreadable(
-            f"表头行不是合法的 CSV,占 {len(text.take())} 行:{error} / the header line is not CSV: {error}"
+            f"表头行不是合法的 CSV,占 {len(taken)} 行:{why.zh} / the header line is not CSV: {why.en}"
         ) from error
     return header, _rows(reader, text, header, 1 + len(text.take()))
 
@@ -107,6 +115,8 @@ class _Text:
         self._taken.append(line)
         if self._bytes > ROW_BYTES_MAX:
             count = len(self._taken)
+            if count == 1 and _LONE_CR.search(line):
+                raise HistoryUnreadable(str(_ENDS_BY_CR))
             begin = self._line - count + 1
             raise HistoryUnreadable(
                 f"从第 {begin} 行开始的一行超过 {ROW_BYTES_MAX} 字节,已占 {count} 行,可能是引号没有闭合;"
@@ -126,21 +136,29 @@ class _Text:
 def _rows(reader: Iterator[list[str]], text: _Text, header: tuple[str, ...], line: int) -> Iterator[Row]:
     while True:
         values: list[str] = []
-        fault = None
+        fault = refused = None
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            fault = MalformedInput("bad_csv", "row", f"这一行不是合法的 CSV:{error}", f"the row is not CSV: {error}")
+            refused = error
         taken = text.take()
         raw = b"".join(taken)
+        if refused:
+            why = _not_csv(refused, raw)
+            fault = MalformedInput("bad_csv", "row", f"这一行不是合法的 CSV:{why.zh}", f"the row is not CSV: {why.en}")
         first, line = line, line + len(taken)
         if fault or any(map(str.strip, values)):
             fault = fault or _fault(raw, values, header, text)
             yield Row(first, raw, tuple(values), _with_lines(fault, first, len(taken)))
         else:  # Excel saves many
             yield Row(first, raw, ())
+
+
+def _not_csv(error: csv.Error, raw: bytes) -> Text:
+    """Say why lines are no CSV; the csv module speaks of `newline` when a line ends by CR alone."""
+    return _ENDS_BY_CR if "new-line" in str(error) and _LONE_CR.search(raw) else Text(str(error), str(error))
 
 
 def _fault(raw: bytes, values: list[str], header: tuple[str, ...], text: _Text) -> MalformedInput | None:

@@ -16,6 +16,7 @@ from bus.domain.text import Text
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.reserved_names import person_name
 
+YEAR_MIN = 1990  # no system to import from is older; before it lie the zeros of clocks: 1899, 1900, 1970, 1980
 TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it costs more than all else
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry
 PLACE_MAX = 2**63 - 1
@@ -213,11 +214,16 @@ class BoundTable:
 
     def _read_time(self, text: str, column: str) -> datetime:
         try:
-            return self._time(text)
+            time = self._time(text)
         except (ValueError, OverflowError) as error:
             form = self.map.time
             zh, en = f"“{text}”不符合时间格式 {form}", f"{text!r} is not a time written as {form}"
             raise MalformedInput("bad_time", column, zh, en) from error
+        if time.year >= YEAR_MIN:
+            return time
+        zh = f"“{text}”早于 {YEAR_MIN} 年;若表示没有时间,请把它写进对照表的 missing"
+        en = f"{text!r} lies before {YEAR_MIN}; if it stands for no time, list it in the map's `missing`"
+        raise MalformedInput("out_of_range", column, zh, en)
 
     def _unknown_word(self, word: str) -> MalformedInput:
         close = nearest(word, self._shown)

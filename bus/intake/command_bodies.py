@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from bus.domain.commands import OUTSIDE, Command
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import did_you_mean, kebab, nearest
-from bus.domain.text import without_marks
+from bus.domain.text import Text, without_marks
 from bus.domain.values import QUANTITIES
 from bus.intake.reserved_names import person_name, refuse_control
 from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
@@ -31,7 +31,8 @@ _COPIED = frozenset({"value", "serial", "phone", "contact", "backup_contact", "a
 _AROUND = " \t\n\v\f\r\x85\u2028\u2029"  # what is copied along with a cell or a line
 _PERSONS = frozenset({"person", "backup_person", "actor", "asked_by", "confirmed_by", "rejected_by"})
 NUMBERS = range(-(2**31), 2**31)  # what Avro holds
-YEARS = range(2000, 2100)
+YEARS = range(2000, 2100)  # others are a broken clock or an unset one, and would break arithmetic further on
+OUT_OF_YEARS = Text(f"年份须为 {YEARS[0]} 至 {YEARS[-1]}", f"must lie in the years {YEARS[0]} to {YEARS[-1]}")
 EXAMPLE = "2026-11-22T10:00:00+08:00"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
@@ -98,7 +99,7 @@ def aware(value: datetime, path: str) -> datetime:
         zh, en = f"“{path}”缺少时区偏移", f"{path} needs an offset, as in {EXAMPLE}"
         raise MalformedInput("no_offset", path, zh, en)
     if value.year not in YEARS:
-        raise MalformedInput("out_of_range", path, f"“{path}”年份不合理", f"{path} lies in no plausible year")
+        raise MalformedInput("out_of_range", path, f"“{path}”的{OUT_OF_YEARS.zh}", f"{path} {OUT_OF_YEARS.en}")
     return value.astimezone(UTC)
 
 

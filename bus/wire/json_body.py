@@ -5,6 +5,7 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -27,14 +28,16 @@ _OTHERS = re.compile(
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 # An escape of a surrogate; an escaped backslash before a `u` is none.
 _SURROGATE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{1,2}\Z")  # a larger one stays as it is
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[str, Any]:
+def read_object(body: bytes, root: str = "", *, foreign: bool = False) -> dict[str, Any]:
     """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
 
-    Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one. Without
-    `storable` a NUL and a lone surrogate are let through: the caller refuses them in the fields that it reads.
+    Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one. Of a
+    `foreign` system's body a NUL and a lone surrogate are let through, the caller refuses them in the fields that it
+    reads, and each number is the text that is meant, as `with_texts` gives it.
     """
     whole = root or WHOLE
     body = body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1
@@ -46,7 +49,7 @@ def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[s
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        parsed = None if storable else _with_surrogates(body)
+        parsed = _with_surrogates(body) if foreign else None
         if parsed is None:
             _name_surrogate(body, root)
             _refuse_other_encoding(body, whole)
@@ -60,9 +63,21 @@ def read_object(body: bytes, root: str = "", *, storable: bool = True) -> dict[s
         raise MalformedInput("not_an_object", whole, "请求体须为 JSON 对象", "the body must be a JSON object")
     if _may_have_equal_keys(body, parsed):
         _refuse_equal_keys(body, root)
-    if storable and may_hold_unstorable(body):
+    if foreign:
+        texts: dict[str, Any] = with_texts(body)
+        return texts
+    if may_hold_unstorable(body):
         refuse_unstorable(parsed, root)
     return parsed
+
+
+def with_texts(body: bytes) -> Any:
+    """Parse JSON that a strict parser has taken, each number as a text with all of its digits.
+
+    A number is spelled as it was sent (1.10), but a whole one without a fraction (7.0 as 7), as its key is, and one
+    with an exponent is written out (1.38e10 as 13800000000). Pure.
+    """
+    return json.loads(body.decode(), parse_int=str, parse_float=_written_out)
 
 
 def may_hold_unstorable(body: bytes) -> bool:
@@ -90,6 +105,13 @@ def joined(path: str, key: str) -> str:
     """Give the path of a member; an empty name is quoted, a long one cut. Pure."""
     shown = key[:NAME_CHARS_SHOWN] or "''"
     return f"{path}.{shown}" if path else shown
+
+
+def _written_out(number: str) -> str:
+    if _EXPONENT.search(number):
+        number = f"{Decimal(number):f}"
+    whole, _, fraction = number.partition(".")
+    return number if fraction.strip("0") else whole
 
 
 class _Twice:
@@ -145,7 +167,7 @@ def _with_surrogates(body: bytes) -> dict[str, Any] | None:
     """Parse an object of which the strict parser takes all but lone surrogates; None for anything else."""
     try:
         orjson.loads(_SURROGATE.sub(rb"\1\\ufffd", body))
-        parsed = json.loads(body.decode())
+        parsed = with_texts(body)
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None

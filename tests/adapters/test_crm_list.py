@@ -92,6 +92,13 @@ async def test_crm_list_gives_every_ticket_with_what_opens_it(crm: CallbackRecei
     assert len(await read(list_of(crm), SINCE + timedelta(minutes=2))) == 1
 
 
+async def test_crm_list_a_number_of_a_ticket_is_its_text(crm: CallbackReceiver) -> None:
+    assert crm.tickets
+    crm.tickets.keep(created(7) | {"source_no": 4.5, "region": 20}, "")
+    [numbered] = [one for page in await read(list_of(crm)) for one in page if one.number == "4.5"]
+    assert numbered.fields["region"] == "20"
+
+
 async def test_crm_list_with_overlap_and_another_clock_is_given_as_it_is(crm: CallbackReceiver) -> None:
     assert crm.tickets
     crm.tickets.misbehave(ListFault.LIST_OVERLAPS)
@@ -176,9 +183,9 @@ def test_listed_ticket_states_by_their_synonyms_and_a_foreign_word_is_not_compar
 
 
 def test_listed_ticket_without_a_report_cannot_be_opened_and_says_why() -> None:
-    listed = listed_ticket({"source_no": 7, "opened_at": "2026-11-28T08:00:00+08:00"}, "$.tickets[3]")
+    listed = listed_ticket({"source_no": "7", "opened_at": "2026-11-28T08:00:00+08:00"}, "$.tickets[3]")
     assert (listed.number, listed.opening) == ("7", None)
     assert "$.tickets[3].incident_key" in str(listed.unopenable)
     with pytest.raises(MalformedInput) as refused:
-        listed_ticket({"source_no": 7, "opened_at": "2026-11-28 08:00"}, "$.tickets[3]")
+        listed_ticket({"source_no": "7", "opened_at": "2026-11-28 08:00"}, "$.tickets[3]")
     assert refused.value.field == "$.tickets[3].opened_at"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,9 +154,8 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (b'{"typ":"ticket.note"}', "missing", "$.type"),
         (json.dumps({"type": " ", "timestamp": AT, "data": CREATED}).encode(), "missing", "$.type"),
         (json.dumps({"timestamp": AT, "data": CREATED}).encode(), "missing", "$.type"),
-        (b'{"type":1e300}', "wrong_value", "$.type"),
+        (b'{"type":1e300}', "unknown_type", "$.type"),
         (json.dumps({"type": None, "timestamp": AT, "data": CREATED}).encode(), "missing", "$.type"),
-        (b'{"type":1.10}', "wrong_value", "$.type"),
         (b'{"type":"\\ud800"}', "lone_surrogate", "$.type"),
         (b'{"type":"a","type":"b"}', "repeated_key", "$.type"),
         (b'{"n":NaN}', "not_json", "$"),
@@ -169,9 +169,6 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.created", CREATED | {"title": None}), "missing", "$.data.title"),
         (body("ticket.created", None), "missing", "$.data"),
         (body("ticket.created", CREATED | {"source_no": True}), "wrong_value", "$.data.source_no"),
-        (body("ticket.created", CREATED | {"source_no": 1e300}), "wrong_value", "$.data.source_no"),
-        (body("ticket.created", CREATED).replace(b'"CRM-1001"', b"1.10"), "wrong_value", "$.data.source_no"),
-        (body("ticket.created", CREATED | {"skills": [1.5]}), "wrong_value", "$.data.skills[0]"),
         (body("ticket.created", CREATED | {"priority": {"id": 3}}), "wrong_value", "$.data.priority"),
         (body("ticket.created", CREATED | {"title": "  "}), "missing", "$.data.title"),
         (body("ticket.created", CREATED | {"title": "a\0b"}), "nul", "$.data.title"),
@@ -206,6 +203,24 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
 def test_crm_translate_what_cannot_be_read_is_refused_by_its_path(raw: bytes, code: str, field: str) -> None:
     error = refusal(raw)
     assert (error.code, error.field) == (code, field)
+
+
+@pytest.mark.parametrize("at", ["1900-01-01T00:00:00Z", "1970-01-01T08:00:00+08:00", "2100-01-01T00:00:00Z"])
+def test_crm_translate_a_time_of_an_unset_clock_is_refused_with_the_years_that_can_be(at: str) -> None:
+    error = refusal(body("ticket.created", CREATED | {"opened_at": at}))
+    assert (error.field, error.zh) == ("$.data.opened_at", "字段“$.data.opened_at”的年份须为 2000 至 2099")
+    assert error.en == "$.data.opened_at must lie in the years 2000 to 2099"
+
+
+@pytest.mark.parametrize("timestamp", [{}, {"timestamp": None}, {"timestamp": " "}], ids=str)
+def test_crm_translate_without_a_timestamp_it_happened_when_the_delivery_was_signed(timestamp: dict[str, Any]) -> None:
+    adapter = CrmAdapter([SECRET])
+    received = delivered(adapter, json.dumps({"type": "ticket.created", "data": CREATED} | timestamp).encode())
+    signed = NOW - timedelta(seconds=200)
+    (request,) = adapter.translate(replace(received, headers={"webhook-timestamp": str(int(signed.timestamp()))}))
+    assert (request.at, request.sent_at) == (signed, "webhook-timestamp")
+    (request,) = adapter.translate(received)
+    assert request.at == received.received_at
 
 
 def test_crm_translate_a_misspelled_field_or_type_is_answered_with_the_nearest_known_one() -> None:

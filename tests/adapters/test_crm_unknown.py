@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from adapters.contract_suites.source import delivered
 from adapters.crm.adapter import CrmAdapter, CrmWebhookOptions
 from adapters.crm.type_names import meant_type
-from bus.domain.commands import OpenTicket
+from bus.domain.commands import Note, OpenTicket
 from bus.intake.source_adapter import Ignored
 from tests.adapters.test_crm_translate import AT, CREATED, SECRET, body, refusal, translated
 
@@ -199,9 +199,27 @@ def test_crm_unknown_a_lone_surrogate_is_refused_only_in_a_field_that_is_read(es
     assert refusal(note("a", f'"x":1,"x":"{escape}"')).code == "repeated_key"
 
 
-@pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (-1, "-1"), (2**63, "9223372036854775808")])
-def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: float, text: str) -> None:
-    assert translated("ticket.note", {"source_no": number, "text": number}).source_no == text
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("7", "7"),
+        ("7.0", "7"),
+        ("-1", "-1"),
+        ("9223372036854775808", "9223372036854775808"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("4.5", "4.5"),
+        ("1.10", "1.10"),
+        ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),
+        ("1.38e10", "13800000000"),
+        ("1E300", "1E300"),
+    ],
+)
+def test_crm_unknown_a_number_where_a_text_is_meant_is_its_text(number: str, text: str) -> None:
+    note = f'{{"type":"ticket.note","timestamp":"{AT}","data":{{"source_no":{number},"text":{number},"x":"\\ud800"}}}}'
+    for raw in (note.encode(), note.replace("\\ud800", "").encode()):
+        adapter = CrmAdapter([SECRET])
+        (request,) = adapter.translate(delivered(adapter, raw))
+        assert (request.source_no, request.command) == (text, Note(text=text))
     opened = translated("ticket.created", CREATED | {"incident_key": {"kind": "phone", "value": 13800000000}})
     assert isinstance(opened.command, OpenTicket)
     assert opened.command.incident_key.value == "13800000000"

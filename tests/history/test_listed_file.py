@@ -43,6 +43,14 @@ def test_listed_file_gives_the_same_ticket_in_each_form(tmp_path: Path, text: st
     assert read.unread == (["z"] if text is CSV else ())
 
 
+def test_listed_file_a_number_is_its_text_with_all_of_its_digits(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    numbered = json.dumps(TICKET).replace('"C-1"', "20261122000000000000001")
+    for text in (f"[{numbered}]", f"{numbered}\n{numbered}\n"):
+        path.write_text(text, encoding="utf-8")
+        assert read_list_file(path).tickets[0].number == "20261122000000000000001"
+
+
 def test_listed_file_a_csv_export_is_read_by_its_map(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     text = "id,status,created,resolved,closed,subject,priority,requester,phone\n"
@@ -63,12 +71,13 @@ def test_listed_file_a_csv_export_is_read_by_its_map(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("number,opened_at\n1,2026-11-28T08:00:00+08:00\n", "no columns source_no; it has number, opened_at"),
-        ("source_no,opened_at\n1,2026-11-28 08:00\n", r"line 2\.opened_at: must be an RFC 3339 time"),
+        ("source_no,opened_at\n1,2026-11-28 08:00\n", r"line 2\.opened_at must be an RFC 3339 time"),
         ("source_no,opened_at\n,2026-11-28T08:00:00+08:00\n", r"line 2\.source_no is missing"),
         ('source_no,opened_at\n"1,2\n', "line 2"),
         ('[{"source_no": 1}]', r"\$\[0\]\.opened_at is missing"),
         ("[1]", r"\$\[0\]: .*JSON object"),
         ("[{", "not JSON"),
+        ("[" * 1000 + "]" * 1000, "not JSON"),
         ('{"data": []}', "no array of tickets"),
         ("", "no header line"),
     ],

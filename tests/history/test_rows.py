@@ -72,6 +72,19 @@ def test_rows_a_cell_that_is_turned_around_is_refused_by_its_column() -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("count", [2, 100_000])
+def test_rows_lines_that_end_by_cr_alone_are_named_with_what_to_do(tmp_path: Path, encoding: str, count: int) -> None:
+    path = tmp_path / "mac.csv"
+    path.write_bytes(("a,b\r" + "1,2\r" * count).encode(encoding))
+    with open_lines(path) as (lines, _), pytest.raises(HistoryUnreadable, match=r"单个 CR .* old Mac: save it as CSV"):
+        list(read_rows(lines, CsvForm(encoding=encoding))[1])
+    good, mixed = read_rows([b"a,b\r\n", b'1,"2\r3"\r\n', b"1,2\r3,4\r\n"], PLAIN)[1]
+    assert (good.values, good.fault) == (("1", "2\r3"), None)
+    assert mixed.fault
+    assert "CR" in mixed.fault.zh
+
+
 def test_rows_names_of_columns_are_trimmed() -> None:
     assert read_rows([b"\xef\xbb\xbf a ,\tb\n"], PLAIN)[0] == ("a", "b")
     assert read_rows(["\u202aa\u202c,\u200eb\n".encode()], PLAIN)[0] == ("a", "b")

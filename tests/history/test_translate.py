@@ -1,6 +1,7 @@
 """One test a rule of the import: rows given, commands expected."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -209,10 +210,20 @@ def test_translate_a_way_back_that_the_domain_has_not_is_refused(words: tuple[st
     assert refusal(states(*words)).code == "no_way_back"
 
 
-@pytest.mark.parametrize("text", ["?", "", "31/2/2016 10:00", "2016-03-01T09:00", "1/1/0001 00:00 "])
+@pytest.mark.parametrize("text", ["?", "", "31/2/2016 10:00", "2016-03-01T09:00", "2/1/1990 00:00 "])
 def test_translate_a_row_needs_a_time_that_its_map_can_read(text: str) -> None:
     answer = answers([row("New", sys_updated_at=text)])[0]
-    assert isinstance(answer, tuple) is (text == "1/1/0001 00:00 ")
+    assert isinstance(answer, tuple) is (text == "2/1/1990 00:00 ")
+
+
+@pytest.mark.parametrize("text", ["30/12/1899 00:00", "1/1/1900 00:00", "1/1/1970 08:00", "1/1/0001 00:00"])
+@pytest.mark.parametrize("column", ["opened_at", "sys_updated_at"])
+def test_translate_the_zero_of_a_clock_is_no_time_and_the_refusal_says_what_to_do(column: str, text: str) -> None:
+    cells: dict[str, Any] = {column: text}
+    refused = refusal([row("New", **cells)])
+    assert (refused.code, refused.field) == ("out_of_range", column)
+    assert "1990" in refused.zh
+    assert "`missing`" in refused.en
 
 
 def test_translate_ids_and_fingerprints_repeat_and_differ_from_each_other() -> None:
