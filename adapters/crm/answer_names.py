@@ -23,6 +23,7 @@ class FieldRole(Enum):
     TYPE = "type"  # SAP's letter of a message
     ERROR = "error"  # there only where something failed
     FAILURES = "failures"  # how many of a batch failed, or which
+    LEFT_OUT = "left out"  # the same of what the receiver passed over, which is no failure if it had come before
     ERROR_TEXT = "error text"
     MESSAGE = "message"
     HEAD = "head"  # an object about the call
@@ -39,6 +40,7 @@ _VERB: Final = (  # what a call does, before `Result`, `Success`, `Ok`
     r"|notify|receive|callback|import|write|create|add|insert|modify|biz|business|api)"
 )
 _COUNT: Final = r"(?:count|cnt|num|number|total|qty|rows?|records?|items?|list|ids?|size)"
+_PASSED_OVER: Final = r"(?:ignored|skip(?:ped)?|discarded|dropped)"
 _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile("|".join(names)))
     for kind, *names in (
@@ -46,13 +48,14 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.HTTP_STATUS, r"httpstatus(?:code)?"),
         (FieldRole.CODE, rf"code|{_BEFORE}{_ABOUT}(?:code|cd)|{_OF_ERROR}(?:no|num|number)|ret|rc|(?:sy)?subrc"),
         (FieldRole.CODE, r"msgcode|代码|(?:返回|错误|状态|响应|结果)(?:代?码|编码|代号)"),
+        (FieldRole.CODE, r"(?:http)?statuscodes"),
         (FieldRole.SUCCESS, rf"(?:is)?{_VERB}?(?:success|ok)|is(?:succeed|succeeded|successful|succ|suc)|apistatus"),
         (FieldRole.SUCCESS, r"(?:是否)?成功"),
         (FieldRole.FLAG, rf"succeed|succeeded|successful|succ|suc|accepted|{_BEFORE}(?:success)?(?:flag|flg)"),
         (FieldRole.RESULT, rf"result|rsp|resp|ack|ask|rst|{_ANSWER}(?:status|result)|{_VERB}result|return(?:value)?"),
         (FieldRole.RESULT, r"(?:操作|处理|执行|返回|调用|更新|同步)?结果"),
-        (FieldRole.VALIDITY, r"(?:is)?valid"),
-        (FieldRole.WORD, r"statut|status|bizcode"),
+        (FieldRole.VALIDITY, r"(?:is)?(?:valid|(?:en)?queued|received|ack(?:ed|nowledged))"),
+        (FieldRole.WORD, r"statut|status(?:es)?|bizcode"),
         (FieldRole.STATE, rf"{_ANSWER}?state|stat|outcome"),
         (FieldRole.ERROR, r"errs?|errors?|errormessages|(?:gw)?err(?:or)?(?:resp(?:onse)?|body)|fail(?:ed)?"),
         (FieldRole.ERROR, r"(?:is|has)(?:err(?:or)?s?|exceptions?|fail(?:ed|ures?)?)"),
@@ -64,6 +67,7 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.FAILURES, rf"failures?|(?:err(?:or)?|fail(?:ed|ure)?)s?{_COUNT}"),
         (FieldRole.FAILURES, r"rejected|refused|(?:not|un)(?:processed|accepted|handled|saved|updated)"),
         (FieldRole.FAILURES, r"(?:失败|错误)(?:条?数|数量|总数|列表)"),
+        (FieldRole.LEFT_OUT, rf"(?:is)?{_PASSED_OVER}|{_PASSED_OVER}{_COUNT}|(?:忽略|跳过|丢弃)(?:条?数|数量|总数)"),
         (FieldRole.ERROR_TEXT, rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype"),
         (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|原因)"),
         (FieldRole.MESSAGE, rf"{_BEFORE}(?:msg|message)(?:data|text|txt)?|(?:user)?message|{_BEFORE}{_ABOUT}{_TEXT}"),
@@ -72,7 +76,7 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
     )
 )
 _NEUTRAL: Final = re.compile(
-    rf"data|body|time|timestamp|date|index|httpheaders|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
+    rf"data|body|time|timestamp|date|index|(?:http)?headers|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
     rf"|cost|description|now|messages|infos|count|msgcount|total(?:count)?|suc+(?:es+)?(?:ful)?s?{_COUNT}"
 )
 # What stands before the names of output parameters, Oracle's and SAP's.

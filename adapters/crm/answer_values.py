@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from adapters.crm.answer_names import FieldRole, call_name, is_record, role
-from adapters.crm.answer_words import FAILED_WORDS, GOOD, Meaning, compound, sentence, word
+from adapters.crm.answer_words import FAILED_WORDS, GOOD, LEFT_OUT_WORDS, Meaning, compound, is_repeat, sentence, word
 
 ITEMS_MAX: Final = 1000  # of a list in an answer
 _CODE_MIN: Final = 1000  # a `status` from here on is no state of a record, where a message stands beside it
@@ -24,6 +24,7 @@ _CALL_LETTERS: Final = _STATUS_LETTERS | {"y": Meaning.DONE, "n": Meaning.FAILED
 _ERROR_CODE: Final = re.compile(r"e[0-9]{5,8}")
 # What a vendor may have for success, where a sentence says that it is: 1, A0001, AAAAAAA; never a name or a word.
 _OWN_CODE: Final = re.compile(r"\+?[0-9]*[1-9][0-9]*|(?![ef])[a-z][0-9]+|([a-z])\1{2,}")
+_TRUE: Final = frozenset({"true", "yes", "y"})
 TEXTS: Final = frozenset({FieldRole.MESSAGE, FieldRole.ERROR_TEXT})
 NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 
@@ -45,11 +46,20 @@ def spelled(value: object) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What an object says beside a field: its sentences (None without one), a `success` that is true, its own key."""
+    """What an object says beside a field: its sentences (None without one), a `success` that is true, its own key.
+
+    `repeat`: a sentence says that the same had come before.
+    """
 
     message: Meaning | None
     success: bool
     record: bool
+    repeat: bool
+
+    @property
+    def own_or_repeat(self) -> bool:
+        """Say whether what was passed over may be a record's own, or had come before."""
+        return self.record or self.repeat
 
     @classmethod
     def of(cls, reply: Mapping[str, Any]) -> "Beside":
@@ -60,6 +70,7 @@ class Beside:
             message=next(decided, Meaning.UNCLEAR if meanings else None),
             success=any(spelled(value) == "true" for value in flags),
             record=is_record(reply),
+            repeat=any(is_repeat(text) for _, text in texts(reply)),
         )
 
 
@@ -87,12 +98,16 @@ def field_meaning(kind: FieldRole, text: str, beside: Beside) -> Meaning | None:
         case FieldRole.FLAG:
             return _FLAG_LETTERS.get(text) or word(text)
         case FieldRole.VALIDITY:
-            return None if beside.record or beside.message is Meaning.DONE else word(text)
+            own = beside.record or beside.message is Meaning.DONE or word(text) is Meaning.UNCLEAR
+            return None if own else word(text)
         case FieldRole.RESULT:
             return _word_or_number(text, beside, _STATUS_LETTERS if beside.record else _CALL_LETTERS)
         case FieldRole.WORD:
             own = beside.message is None or beside.record
             return _word_or_number(text, beside, _STATUS_LETTERS if own else _CALL_LETTERS)
+        case FieldRole.LEFT_OUT:
+            count = float(text) if NUMBER.fullmatch(text) else 0
+            return Meaning.FAILED if (count > 0 or text in _TRUE) and not beside.own_or_repeat else None
         case FieldRole.TYPE:
             return Meaning.FAILED if text in ("e", "a") and beside.message is not None else None
         case FieldRole.STATE:
@@ -125,13 +140,13 @@ def _code(text: str, beside: Beside) -> Meaning:
 
 def _word_or_number(text: str, beside: Beside, letters: Mapping[str, Meaning]) -> Meaning:
     """Judge a word or number that may as well be a record's own; 0 and 1 mean one thing here and its opposite there."""
-    if is_error_code(text):
+    if is_error_code(text) or (text in LEFT_OUT_WORDS and not beside.own_or_repeat):
         return Meaning.FAILED
     if not NUMBER.fullmatch(text):
         plain = letters.get(text) or word(text)
         return compound(text) if plain is Meaning.UNCLEAR and beside.message is not None else plain
     number = float(text)
-    if number < 0 or 400 <= number < 600 or _failed_code(text, beside):
+    if number < 0 or is_failed_status(text) or _failed_code(text, beside):
         return Meaning.FAILED
     return Meaning.DONE if 200 <= number < 300 else Meaning.UNCLEAR
 
@@ -146,6 +161,11 @@ def is_code(kind: FieldRole, text: str, beside: Beside) -> bool:
 def is_error_code(text: str) -> bool:
     """Say whether a text, in lower case, is a code of an error that no word and no device has: Huawei's `E200027`."""
     return _ERROR_CODE.fullmatch(text) is not None
+
+
+def is_failed_status(text: str) -> bool:
+    """Say whether a text is a status of HTTP that tells of a failure."""
+    return bool(NUMBER.fullmatch(text)) and 400 <= float(text) < 600
 
 
 def _failed_code(text: str, beside: Beside) -> bool:

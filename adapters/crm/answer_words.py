@@ -27,6 +27,9 @@ GOOD: Final = frozenset(
 )
 # No ticket and no device has these for its state.
 FAILED_WORDS: Final = frozenset({"fail", "failed", "failure", "unsuccessful", "失败", "操作失败", "处理失败"})
+LEFT_OUT_WORDS: Final = frozenset(
+    {"ignored", "skipped", "discarded", "dropped", "忽略", "已忽略", "跳过", "已跳过", "丢弃", "已丢弃"}
+)
 _BAD_FIRST: Final = FAILED_WORDS | (
     {"error", "err", "erreur", "fatal", "exception"} | {"接收失败", "请求失败", "错误", "异常"}
 )
@@ -79,6 +82,9 @@ _SUCCESS: Final = re.compile(
     r"成功|(?<!待)完成|完毕|已(?:接收|受理|收到|记录|登记|保存|更新|创建|提交|处理|上报|入库)"
     r"|\b(?:success(?:ful(?:ly)?)?|succeeded|ok|received|accepted|saved|recorded|queued)\b"
 )
+_REPEAT: Final = re.compile(
+    r"(?<!勿)重复|(?:已经?|曾)(?:处理|接收|收到|存在|同步)|\b(?:duplicated?|repeat(?:ed)?|already)\b"
+)
 # Traditional characters, of Taiwan and Hong Kong, as what they are in the patterns.
 _SIMPLIFIED: Final = str.maketrans(
     "敗錯誤異無權沒許條這個項發當關閉開過請後試錄賬戶號務應頻維護時絕報衝處檢獲執記帳證認見",
@@ -109,6 +115,11 @@ def sentence(text: str) -> Meaning:
     if _SUCCESS.search(rest) or rest in GOOD:
         return Meaning.UNCLEAR if _LIKELY.search(rest) else Meaning.DONE
     return Meaning.FAILED if _LIKELY.search(rest) else Meaning.UNCLEAR
+
+
+def is_repeat(text: str) -> bool:
+    """Say whether a text says that the same had come before: `duplicate`, `重复请求`, `already processed`."""
+    return _REPEAT.search(_rest(text)) is not None
 
 
 def plainly_failed(text: str) -> bool:

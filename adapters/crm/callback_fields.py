@@ -23,6 +23,7 @@ from adapters.crm.answer_values import (
     field_meaning,
     is_code,
     is_error_code,
+    is_failed_status,
     spelled,
     texts,
 )
@@ -69,7 +70,9 @@ _VERDICTS: Final = frozenset(
 # What an item of a batch ends by.
 _OF_ITEMS: Final = frozenset({FieldRole.SUCCESS, FieldRole.RESULT, FieldRole.TYPE, FieldRole.HTTP_STATUS})
 # What makes an object inside an answer by itself, without a text beside.
-_ALONE: Final = _OF_ITEMS | {FieldRole.ERROR, FieldRole.FAILURES, FieldRole.ERROR_TEXT}
+_ALONE: Final = _OF_ITEMS | {FieldRole.ERROR, FieldRole.FAILURES, FieldRole.LEFT_OUT, FieldRole.ERROR_TEXT}
+# What holds the status of one call of a batch, as HTTP has it.
+_STATUSES: Final = frozenset({"status", "statuscode"})
 _DATA: Final = ("data", "d")
 _FAULT_CODE: Final = re.compile(r"[a-z]{1,2}-?[0-9]{1,3}")
 
@@ -133,9 +136,12 @@ def _inside(value: object, within: int) -> Iterator[FieldVerdict]:
 
 def _ends(item: Mapping[str, Any]) -> bool:
     """Say whether an item of a batch says how it ended."""
-    if is_about_call(item, with_ids=True) and _OF_ITEMS & _roles(item):
+    statuses = {call_name(name): spelled(one) or "" for name, one in item.items() if call_name(name) in _STATUSES}
+    if is_about_call(item, with_ids=True) and (
+        _OF_ITEMS & _roles(item) or any(map(is_failed_status, statuses.values()))
+    ):
         return True
-    return any(call_name(name) == "status" and is_error_code(spelled(one) or "") for name, one in item.items())
+    return is_error_code(statuses.get("status", ""))
 
 
 def _roles(value: Mapping[str, Any]) -> set[FieldRole]:
