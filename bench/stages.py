@@ -112,7 +112,7 @@ async def _reached(bus: Bus, core: Core, name: str, topic: str, models: Sequence
 
     async def everywhere() -> bool:
         async with connected(core.pool) as connection:
-            found = dict(await (await connection.execute(_DONE, (topic,))).fetchall())
+            found: dict[str, int] = dict(await (await connection.execute(_DONE, (topic,))).fetchall())
         return found == dict.fromkeys(models, events)
 
     await _patiently(bus, name, everywhere)

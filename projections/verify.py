@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import IsolationLevel
 
 from bus.domain.errors import InvariantBroken
 from bus.kafka.range_reader import RangeReader
@@ -101,7 +101,7 @@ async def _compared(connection: Connection, model: str, schema: str, table: Tabl
 async def _snapshot(url: str) -> AsyncIterator[Connection]:
     """Open a connection of its own without prepared statements: none may remember the live tables by name."""
     async with guard():
-        connection = await AsyncConnection.connect(
+        connection = await Connection.connect(
             url, prepare_threshold=None, connect_timeout=int(CONNECT_TIMEOUT_S), application_name="ticketbus verify"
         )
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)

@@ -12,7 +12,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.alert_json import alert_json
 from bus.alerts.log_sink import log_alert
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import ANSWER_S_MAX, Pool, connected
 
 QUEUED_MAX: Final = 1_000  # subjects at once; the log has them all
 PAUSE_S: Final = 1.0
@@ -70,7 +70,7 @@ class ReportQueue:
             return
         rows = sorted(((one.rule.value, one.about, Jsonb(alert_json(one))) for one in alerts), key=_key)
         try:
-            async with connected(pool) as connection:
+            async with connected(pool, answer_s_max=ANSWER_S_MAX) as connection:
                 await connection.execute(_REPORT, [list(column) for column in zip(*rows, strict=True)])
                 if self._sent:
                     sent = [astuple(one) for one in sorted(self._sent)]

@@ -1,25 +1,55 @@
 """The connection pool, and which database errors mean that PostgreSQL is away for now."""
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.abc import PQGen
 from psycopg.errors import UndefinedColumn, UndefinedTable
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from bus.domain.errors import DatabaseNotPrepared, StoreUnavailable
 
-Connection = AsyncConnection[TupleRow]
-Pool = AsyncConnectionPool[Connection]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 APPLICATION = "ticketbus"
 CONNECT_TIMEOUT_S = 5.0
 UNANSWERED_MS_MAX = 10_000
+ANSWER_S_MAX = 6.0
+"""For what must go on without PostgreSQL: it waits so long for each answer."""
 _AWAY = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
+
+
+class Connection(AsyncConnection[TupleRow]):
+    """A connection that is cut once an answer has taken `answer_s_max`.
+
+    The system of a server that hangs goes on acknowledging what it is sent, so that no limit of TCP ends the wait.
+    """
+
+    answer_s_max: float | None = None
+
+    async def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
+        """Await one exchange with the server. Raises OperationalError once the connection was cut."""
+        if self.answer_s_max is None:
+            return await super().wait(gen, *args, **options)
+        cutting = asyncio.get_running_loop().call_later(self.answer_s_max, self._cut)
+        try:
+            return await super().wait(gen, *args, **options)
+        finally:
+            cutting.cancel()
+
+    def _cut(self) -> None:
+        with socket.socket(fileno=os.dup(self.fileno())) as same:
+            same.shutdown(socket.SHUT_RDWR)  # libpq reads the end of it: no cancelling, which needs the server
+
+
+Pool = AsyncConnectionPool[Connection]
 
 
 @asynccontextmanager
@@ -37,6 +67,7 @@ async def open_pool(url: str, *, size: int = 8, name: str = APPLICATION) -> Asyn
     }
     pool: Pool = AsyncConnectionPool(
         url,
+        connection_class=Connection,
         min_size=1,
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
@@ -68,10 +99,18 @@ async def guard() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def connected(pool: Pool) -> AsyncIterator[Connection]:
-    """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable."""
-    async with guard(), pool.connection() as connection, connection.transaction():
-        yield connection
+async def connected(pool: Pool, *, answer_s_max: float | None = None) -> AsyncIterator[Connection]:
+    """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable.
+
+    With `answer_s_max`, also when the server, hanging, leaves any one question unanswered for so long.
+    """
+    async with guard(), pool.connection() as connection:
+        connection.answer_s_max = answer_s_max
+        try:
+            async with connection.transaction():
+                yield connection
+        finally:
+            connection.answer_s_max = None
 
 
 async def in_transaction(

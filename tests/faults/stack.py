@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
 
 from bus.local import jars, postgres, quick_start, schema_registry
@@ -60,6 +61,20 @@ class Database:
             self.child.popen.send_signal(signal.SIGQUIT)
             self.child.popen.wait(120)
         self.child = None
+
+    def pause(self) -> None:
+        """Let the server and all its backends stand still, with all connections open (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on (SIGCONT); idempotent."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.child is not None, "it runs"
+        server = psutil.Process(self.child.popen.pid)
+        for process in (server, *server.children(recursive=True)):  # the one that starts others first
+            process.send_signal(number)
 
     def restart_immediate(self) -> None:
         """Stop the server at once and start it again: it recovers from its log."""

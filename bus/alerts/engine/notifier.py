@@ -13,7 +13,7 @@ from bus.alerts.engine.channel import Channel, ChannelMessage, NotSent, Refreshe
 from bus.alerts.engine.notice_store import Claimed
 from bus.alerts.rule import AnyRule
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import ANSWER_S_MAX, Pool, connected
 
 EVERY_S: Final = 1.0
 CLOSE_EVERY_S: Final = 60.0
@@ -58,7 +58,7 @@ class Notifier:
         """Send what is due on one channel now, message by message. Raises StoreUnavailable."""
         config = self.config.channels[name]
         while True:
-            async with connected(self.pool) as connection:
+            async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
                 claimed = await notice_store.claim(
                     connection, name, self.rules, per_minute=config.per_minute, second=config.second
                 )
@@ -71,7 +71,7 @@ class Notifier:
         channel = self.channels[name]
         if not isinstance(channel, RefreshedChannel):
             return
-        async with connected(self.pool) as connection:
+        async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
             notices = await refresh_store.due(connection, name, self.rules)
         if not notices:
             return
@@ -80,12 +80,12 @@ class Notifier:
         if problem is None:
             return
         log.warning("alerts_not_refreshed", channel=name, cause=problem.why, notices=len(notices))
-        async with connected(self.pool) as connection:
+        async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
             await refresh_store.again_soon(connection, name)
 
     async def close_unnamed(self) -> None:
         """Close notices of channels that the alerts file names no more. Raises StoreUnavailable."""
-        async with connected(self.pool) as connection:
+        async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
             closed = await notice_store.close_unnamed(connection, [*self.config.channels])
         if closed:
             log.error("alert_notices_without_channel", notices=closed)
@@ -93,7 +93,7 @@ class Notifier:
     async def _send(self, name: str, claimed: Claimed) -> None:
         problem = await sent_or_why(self.channels[name], claimed.message)
         metrics.MESSAGES.labels(name, "failed" if problem else "sent").inc()
-        async with connected(self.pool) as connection:
+        async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
             if problem is None:
                 await notice_store.sent(connection, claimed.number)
                 return

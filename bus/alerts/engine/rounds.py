@@ -20,7 +20,7 @@ from bus.alerts.engine.silences import Silence, silences
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import ANSWER_S_MAX, Connection, Pool, connected
 
 EVERY: Final = timedelta(seconds=5)
 READ_MS_MAX: Final = 3_000  # of one rule; a rule that takes longer is left out of this round
@@ -59,7 +59,7 @@ class Rounds:
 
     async def hold(self) -> Sequence[Change] | None:
         """Hold a round if one is due; None when another program has. Raises StoreUnavailable."""
-        async with connected(self.pool) as connection:
+        async with connected(self.pool, answer_s_max=ANSWER_S_MAX) as connection:
             turn = await (await connection.execute(_TURN, (EVERY,))).fetchone()
             if turn is None:
                 metrics.show(*await open_counts(connection))
