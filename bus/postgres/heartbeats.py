@@ -13,7 +13,7 @@ from bus.postgres.pool import Connection
 SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
 RELAY_PART: Final = "outbox"  # what a heartbeat calls the publication of the outbox
 LAST_BEATS: Final = """
-SELECT instance, program, host, started_at, beat_at, ahead_s, parts, stopped_at FROM programs
+SELECT instance, program, host, started_at, beat_at, ahead_s, parts, steady_since, stopped_at FROM programs
 WHERE beat_at > now() - interval '24 hours' ORDER BY program, host, instance"""
 
 
@@ -21,7 +21,8 @@ WHERE beat_at > now() - interval '24 hours' ORDER BY program, host, instance"""
 class ProgramBeat:
     """A program's last heartbeat, in the order of LAST_BEATS.
 
-    `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working.
+    `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working. `steady_since`: when it began, or
+    when it could write again after a gap: no program can while PostgreSQL is away.
     """
 
     instance: UUID
@@ -31,6 +32,7 @@ class ProgramBeat:
     beat_at: datetime
     ahead_s: float
     parts: Mapping[str, str | None]
+    steady_since: datetime
     stopped_at: datetime | None = None
 
     def lives(self, now: datetime) -> bool:

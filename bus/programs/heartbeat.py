@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -12,13 +12,16 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import ANSWER_S_MAX, Pool, connected
 
 EVERY_S: Final = 5.0
+GAP: Final = timedelta(seconds=10)  # two heartbeats that could not be written
 _BEAT: Final = b"""
 INSERT INTO programs (instance, program, host, pid, ahead_s, parts)
 VALUES (%(instance)s, %(program)s, %(host)s, %(pid)s, extract(epoch FROM %(now)s - clock_timestamp()), %(parts)s)
-ON CONFLICT (instance) DO UPDATE SET beat_at = now(), ahead_s = excluded.ahead_s, parts = excluded.parts"""
+ON CONFLICT (instance) DO UPDATE SET beat_at = now(),
+    steady_since = CASE WHEN programs.beat_at < now() - %(gap)s::interval THEN now() ELSE programs.steady_since END,
+    ahead_s = excluded.ahead_s, parts = excluded.parts"""
 _STOPPED: Final = b"UPDATE programs SET stopped_at = now() WHERE instance = %s"
 Troubles = Callable[[], Awaitable[Mapping[str, str | None]]]
 log = structlog.get_logger()
@@ -32,8 +35,8 @@ async def beat(pool: Pool, program: str, troubles: Troubles, now: Callable[[], d
         while True:
             parts = dict(await troubles())
             try:
-                async with connected(pool) as connection:
-                    await connection.execute(_BEAT, {**about, "parts": Jsonb(parts), "now": now()})
+                async with connected(pool, answer_s_max=ANSWER_S_MAX) as connection:
+                    await connection.execute(_BEAT, {**about, "parts": Jsonb(parts), "now": now(), "gap": GAP})
             except StoreUnavailable as error:
                 log.warning("heartbeat_not_written", cause=str(error))
             await asyncio.sleep(EVERY_S)

@@ -20,7 +20,9 @@ from bus.consistency.verify_state import note_verification
 from bus.delivery.certificates import CertificateFile, note_certificates
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.intake.dispatch import utc_now
+from bus.postgres.heartbeats import ProgramBeat, read_beats
 from bus.postgres.pool import Pool, connected, in_transaction
+from bus.programs import heartbeat
 from bus.programs.heartbeat import beat
 from tests.adapters.certificates import PrivateAuthority
 from tests.bus_under_test import eventually
@@ -230,3 +232,30 @@ async def test_clock_skew_of_a_host_by_its_programs_heartbeats(
 async def test_clock_skew_of_a_clock_that_is_right_is_no_alert(pool: Pool) -> None:
     async with beating(pool, timedelta(0)):
         assert await fired(pool, RuleName.CLOCK_SKEW) == []
+
+
+async def test_no_worker_counts_from_when_a_program_could_write_its_heartbeat_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
+
+    async def read() -> ProgramBeat:
+        [one] = await in_transaction(pool, read_beats)
+        return one
+
+    async with beating(pool, timedelta(0)):
+        began = await read()
+        assert began.steady_since == began.started_at
+        await run(pool, "UPDATE programs SET beat_at = beat_at - interval '24 seconds'")
+
+        async def steady_again() -> bool:
+            return (await read()).steady_since > began.beat_at
+
+        await eventually(steady_again, within_s=10)
+        again = await read()
+
+        async def beats() -> bool:
+            return (await read()).beat_at > again.beat_at
+
+        await eventually(beats, within_s=10)
+        assert (await read()).steady_since == again.steady_since, "heartbeats in time change nothing"

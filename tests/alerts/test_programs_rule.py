@@ -13,8 +13,18 @@ NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 RULE = no_worker(["delivery", "sla"])
 
 
-def beat(program: str, ago_s: float, *parts: str, began_s: float = 3600, stopped: bool = False) -> ProgramBeat:
-    """Make a heartbeat of so many seconds ago, of a program that began so many seconds ago."""
+def beat(
+    program: str,
+    ago_s: float,
+    *parts: str,
+    began_s: float = 3600,
+    steady_s: float | None = None,
+    stopped: bool = False,
+) -> ProgramBeat:
+    """Make a heartbeat of so many seconds ago, of a program that began so many seconds ago.
+
+    `steady_s`: how long ago it could write heartbeats again.
+    """
     at = NOW - timedelta(seconds=ago_s)
     return ProgramBeat(
         instance=uuid4(),
@@ -24,6 +34,7 @@ def beat(program: str, ago_s: float, *parts: str, began_s: float = 3600, stopped
         beat_at=at,
         ahead_s=0.0,
         parts=dict.fromkeys(parts),
+        steady_since=NOW - timedelta(seconds=steady_s or began_s),
         stopped_at=at if stopped else None,
     )
 
@@ -43,6 +54,23 @@ def test_programs_rule_a_worker_that_is_restarted_is_no_alert_and_one_that_stays
 def test_programs_rule_a_bus_that_has_just_started_is_given_time_for_its_worker() -> None:
     assert about([beat("gateway", 1, began_s=10)]) == []
     assert about([beat("gateway", 1, began_s=30)]) == ["worker"]
+
+
+def test_programs_rule_while_postgres_is_away_no_worker_can_beat_and_it_is_given_time_afterwards() -> None:
+    worker = beat("worker", 29, "delivery", "sla")
+    assert about([beat("gateway", 1, steady_s=10), worker]) == []
+    assert about([beat("gateway", 1, steady_s=21), worker]) == ["worker"]
+    other = beat("gateway", 1)
+    assert about([beat("gateway", 1, steady_s=10), other, worker]) == ["worker"], "PostgreSQL was there"
+
+
+def test_programs_rule_parts_are_given_time_once_postgres_is_back() -> None:
+    def failing(steady_s: float | None, began_s: float = 3600) -> bool:
+        one = beat("worker", 2, steady_s=steady_s, began_s=began_s)
+        return bool(TASK_FAILED.evaluate([replace(one, parts={"delivery": "PostgreSQL is away"})], NOW))
+
+    assert (failing(25), failing(31), failing(None)) == (False, True, True)
+    assert failing(None, began_s=5), "a part that fails from the start is heard of at once"
 
 
 def test_programs_rule_a_stage_that_no_worker_runs_any_more_is_named() -> None:

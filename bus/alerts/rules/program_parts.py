@@ -13,6 +13,7 @@ from bus.intake.intake_topic import SPOOL_PART
 from bus.postgres.heartbeats import RELAY_PART, Beats, ProgramBeat, read_beats
 
 OWN_RULES: Final = (RELAY_PART, SPOOL_PART)  # parts whose trouble is no failure of a task
+SETTLES: Final = timedelta(seconds=30)  # a stage that PostgreSQL has stopped stands again by then
 Failing = Sequence[tuple[ProgramBeat, str, str]]  # the program, its part, and why
 
 
@@ -20,8 +21,17 @@ def _failing(beats: Beats, now: datetime) -> Failing:
     return [(one, part, why) for one in beats if one.lives(now) for part, why in one.parts.items() if why is not None]
 
 
+def _settles(one: ProgramBeat, now: datetime) -> bool:
+    """Say whether its parts may still be getting over the time that PostgreSQL was away."""
+    return one.steady_since > one.started_at and now - one.steady_since <= SETTLES
+
+
 def _others(beats: Beats, now: datetime) -> Sequence[Alert]:
-    failing = {f"{one.program}: {part}": (one, why) for one, part, why in _failing(beats, now) if part not in OWN_RULES}
+    failing = {
+        f"{one.program}: {part}": (one, why)
+        for one, part, why in _failing(beats, now)
+        if part not in OWN_RULES and not _settles(one, now)
+    }
     return [
         Alert(
             rule=RuleName.TASK_FAILED,

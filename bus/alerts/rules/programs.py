@@ -28,9 +28,9 @@ def no_worker(stages: Collection[str]) -> AlertRule[Beats]:
 def unserved(stages: Collection[str], beats: Beats, now: datetime, *, none_lives: datetime) -> Sequence[Alert]:
     """Say which of the stages no worker has run for SILENT_AFTER; where no program lives, counted from `none_lives`.
 
-    A bus that has just started is given as long for its worker. Pure.
+    A bus that has just started is given as long for its worker, and so are all programs once PostgreSQL is back. Pure.
     """
-    since = min((one.started_at for one in beats if one.lives(now)), default=none_lives)
+    since = min((one.steady_since for one in beats if one.lives(now)), default=none_lives)
     workers = [one for one in beats if one.program == "worker"]
     last = max((one.beat_at for one in workers), default=None)
     if now - max(since, last or since) > SILENT_AFTER:
@@ -76,4 +76,5 @@ def beat_of(
         beat_at=at,
         ahead_s=ahead_s,
         parts=parts or {},
+        steady_since=started_at,
     )
