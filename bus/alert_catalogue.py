@@ -21,6 +21,7 @@ from bus.alerts.rules.relay import RELAY_STUCK
 from bus.alerts.rules.reported import REPORTED
 from bus.alerts.rules.rollouts import ROLLED_BACK
 from bus.alerts.rules.silent_sources import SOURCE_SILENT
+from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.targets import TARGETS
@@ -47,6 +48,7 @@ _ALL: Final = (
     RELAY_STUCK,
     CHANNEL_FAILING,
     SOURCE_SILENT,
+    TOPIC_SILENT,
     *RECONCILIATION_RULES,
     HOP_MISSING,
     CROSS_SYSTEM,

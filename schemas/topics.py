@@ -33,6 +33,7 @@ class Topic(BaseModel):
 
     `historic` topics take the imported past. Writers and readers are the bus's own parts (schemas/acls.py); an `open`
     topic is written for readers whom the contract does not name, with `why`. Others' readers are subscriptions.
+    An `irregular` topic has records of what goes wrong: its silence is no alert.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +49,7 @@ class Topic(BaseModel):
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     public: bool
+    irregular: bool = False
     open: bool = False
     why: str = ""
 

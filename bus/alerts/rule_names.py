@@ -35,6 +35,7 @@ class RuleName(StrEnum):
     CONSUMER_REWOUND = "consumer_rewound"  # a committed offset moved back
     CONSUMER_UNSUBSCRIBED = "consumer_unsubscribed"  # its members have left a topic on which it has offsets
     SOURCE_SILENT = "source_silent"  # a source has sent nothing for longer than it ever does
+    TOPIC_SILENT = "topic_silent"  # nothing was written to a topic for longer than ever
     CHANNEL_FAILING = "channel_failing"  # the last messages to a channel of alerts have failed
     RELAY_STUCK = "relay_stuck"  # records wait for Kafka, and none goes out
     INTAKE_SPOOLED = "intake_spooled"  # requests wait on Kafka for the intake stage

@@ -94,6 +94,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="tickets that were missing here and a source listed, once that was settled",
     ),
     "source_minutes": RowLifetime(days=29, since="minute", what="minutes in which a source sent something"),
+    "topic_minutes": RowLifetime(days=29, since="minute", what="minutes in which something was written to a topic"),
     "certificates": RowLifetime(days=7, since="read_at", what="when certificates end, by who uses them"),
     "programs": RowLifetime(days=1, since="beat_at", what="programs that ran, by their last heartbeat"),
     "personal_reads": RowLifetime(days=1095, since="last_at", what="who read which ticket in clear, by day"),

@@ -1,4 +1,4 @@
-"""Watches who reads which topic, every ten seconds, by one worker: undeclared topics, readers, their verdicts."""
+"""Watches who reads which topic, every ten seconds, by one worker: undeclared topics, readers, verdicts, silence."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.mismatch_store import ROUND_EVERY, note_mismatches, take_turn
 from bus.consistency.shown_names import shown
 from bus.consistency.subscription_store import see_readers
+from bus.consistency.topic_activity import note_activity
 from bus.consistency.topic_mismatch import AllowedTopic, MismatchKind, TopicMismatch, allowed_topics, mismatches
 from bus.consistency.topic_readers import TopicReader, group_readers
 from bus.domain.errors import KafkaUnavailable, StoreUnavailable
@@ -90,6 +91,7 @@ class TopicWatch:
         async with connected(self.pool) as connection:
             await note_mismatches(connection, use.mismatches)
             await see_readers(connection, use.readers)
+            await note_activity(connection, self.contract, namespace, kafka.topics)
         await judge_consumers(self.pool, reader, kafka, [_own(one) for one in self.stages])
 
 

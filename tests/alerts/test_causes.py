@@ -27,6 +27,7 @@ FULL_HOST = state(RuleName.DISK_WATERMARK, "erp-1 /data", role="consumer", targe
 MISSING_AT_ERP = state(RuleName.HOP_MISSING, "erp sent_to_erp", hop="delivered")
 MISSING_IN_LIST = state(RuleName.HOP_MISSING, "tickets new_ticket_listed", hop="projected")
 NOT_TAKEN = state(RuleName.HOP_MISSING, "assignment.accepted job_taken", hop="acted_on")
+SILENT_ASSIGN, SILENT_HOSTS = state(RuleName.TOPIC_SILENT, "ticket.assign"), state(RuleName.TOPIC_SILENT, "bus.hosts")
 HIDDEN = [
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
@@ -56,9 +57,18 @@ HIDDEN = [
     (state(RuleName.STAGE_STOPPED, "deliveries", stage="delivery"), MISSING_AT_ERP),
     (state(RuleName.TARGET_PAUSED, "erp"), MISSING_AT_ERP),
     (state(RuleName.BREAKER_OPEN, "erp"), MISSING_AT_ERP),
+    (state(RuleName.RELAY_STUCK, "outbox"), SILENT_ASSIGN),
+    (state(RuleName.SOURCE_SILENT, "crm", every_source=1), SILENT_ASSIGN),
+    (state(RuleName.HOST_SILENT, "crm-1"), SILENT_HOSTS),
+    (FLOOR, SILENT_ASSIGN),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.RELAY_STUCK, "outbox"), SILENT_HOSTS),
+    (state(RuleName.SOURCE_SILENT, "crm", every_source=0), SILENT_ASSIGN),
+    (state(RuleName.SOURCE_SILENT, "crm", every_source=1), state(RuleName.TOPIC_SILENT, "ticket.commands")),
+    (state(RuleName.HOST_SILENT, "crm-1"), SILENT_ASSIGN),
+    (FLOOR, SILENT_HOSTS),
     (state(RuleName.NO_WORKER, "worker"), NOT_TAKEN),
     (state(RuleName.RELAY_STUCK, "outbox"), NOT_TAKEN),
     (state(RuleName.TARGET_PAUSED, "oa"), MISSING_AT_ERP),

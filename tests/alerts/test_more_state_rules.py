@@ -178,6 +178,8 @@ async def test_source_silent_by_its_own_gaps_and_a_rare_one_by_a_day(pool: Pool)
     assert (alert.about, alert.severity) == ("crm", Severity.P2)
     found = {one.about: one.severity for one in await fired(pool, RuleName.SOURCE_SILENT, later=timedelta(hours=5))}
     assert found == {"crm": Severity.P2, "rare": Severity.P3}
+    assert alert.facts == {"every_source": 0}
+    assert {one.facts["every_source"] for one in await fired(pool, RuleName.SOURCE_SILENT, later=DAY)} == {1}
     arrivals.note("crm")
     arrivals.note("rare")
     await arrivals.write()

@@ -37,6 +37,9 @@ FILLED = (
         CASE WHEN n % 1000 = 0 THEN 'missed' ELSE 'met' END, now() FROM generate_series(1, %s) n""",
     """INSERT INTO source_minutes SELECT 'crm', date_trunc('minute', now()) - n * interval '1 minute'
     FROM generate_series(1, %s) n""",
+    """INSERT INTO topic_minutes SELECT 'ticket.assign', date_trunc('minute', now()) - n * interval '1 minute'
+    FROM generate_series(1, %s) n""",
+    "INSERT INTO topic_ends (topic, written) VALUES ('ticket.assign', 100000)",
 )
 BIG = {
     "expectations",
@@ -48,6 +51,7 @@ BIG = {
     "alert_messages",
     "sla_clocks",
     "source_minutes",
+    "topic_minutes",
 }
 
 

@@ -208,3 +208,16 @@ async def test_consumers_a_group_that_reads_another_topic_now_is_not_subscribed_
             found = [one.topic for one in await all_consumers(connection) if one.consumer == group]
         assert found == [watched.topic(STATUS)], "what was removed does not come back"
     assert await delete_offsets(settings, "nobody-has-this-group", assign) == 0
+
+
+async def test_consumers_a_round_notes_in_which_minute_a_topic_was_written_whoever_wrote_it(watched: Watched) -> None:
+    async with connected(watched.watch.pool) as connection:
+        await connection.execute("TRUNCATE topic_minutes, topic_ends")
+    await watched.rounds(1)
+    await watched.write(ASSIGN, 1)
+    await watched.rounds(1)
+    async with connected(watched.watch.pool) as connection:
+        rows = await (await connection.execute("SELECT topic, now() - minute FROM topic_minutes")).fetchall()
+    [(topic, ago)] = rows
+    assert topic == ASSIGN
+    assert ago < timedelta(minutes=2)

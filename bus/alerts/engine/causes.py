@@ -9,6 +9,7 @@ from bus.alerts.engine.alert_state import AlertState
 from bus.alerts.rule_names import RuleName
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
+from schemas.topics import COMMANDS, HOSTS
 
 CONSUMERS: Final = (
     RuleName.CONSUMER_STOPPED,
@@ -43,13 +44,36 @@ def _waits_for_kafka(_cause: AlertState, effect: AlertState) -> bool:
     return effect.alert.about == "Kafka"
 
 
+def _floor_of_store(cause: AlertState) -> bool:
+    return cause.severity is Severity.P1 and cause.alert.facts.get("role") in ("broker", "database")
+
+
 def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
-    """Say whether a disk at its floor has stopped intake, and that is why a source has its 503, or a stage waits."""
-    if cause.severity is not Severity.P1 or cause.alert.facts.get("role") not in ("broker", "database"):
+    """Say whether a disk at its floor has stopped intake: so a source has a 503, a stage waits, a topic is silent."""
+    if not _floor_of_store(cause):
         return False
+    if effect.alert.rule is RuleName.TOPIC_SILENT:
+        return _filled_by_sources(effect)
     if effect.alert.rule is RuleName.SOURCE_5XX:
         return effect.alert.facts.get("status") == 503
     return effect.alert.about in (INTAKE_HANDLER, COMMANDS_HANDLER)
+
+
+def _filled_by_sources(effect: AlertState) -> bool:
+    """Say whether a silent topic's records come of what sources send to the gateway."""
+    return effect.alert.about not in (HOSTS, COMMANDS)
+
+
+def _no_source_sends(cause: AlertState, effect: AlertState) -> bool:
+    return bool(cause.alert.facts.get("every_source")) and _filled_by_sources(effect)
+
+
+def _filled_by_relay(_cause: AlertState, effect: AlertState) -> bool:
+    return effect.alert.about != HOSTS
+
+
+def _filled_by_hosts(_cause: AlertState, effect: AlertState) -> bool:
+    return effect.alert.about == HOSTS
 
 
 def _floor_of_its_host(cause: AlertState, effect: AlertState) -> bool:
@@ -104,7 +128,11 @@ CAUSES: Final = (
     Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
     Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
-    Cause(rule=RuleName.DISK_WATERMARK, hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED), when=_intake_stopped),
+    Cause(
+        rule=RuleName.DISK_WATERMARK,
+        hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED, RuleName.TOPIC_SILENT),
+        when=_intake_stopped,
+    ),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
     Cause(rule=RuleName.DATABASE_AWAY, hides=(RuleName.HOP_MISSING,)),
     Cause(rule=RuleName.NO_WORKER, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
@@ -113,6 +141,9 @@ CAUSES: Final = (
     Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.HOP_MISSING,), when=_handler_stopped),
     Cause(rule=RuleName.TARGET_PAUSED, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
     Cause(rule=RuleName.BREAKER_OPEN, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
+    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_relay),
+    Cause(rule=RuleName.SOURCE_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_no_source_sends),
+    Cause(rule=RuleName.HOST_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_hosts),
 )
 
 

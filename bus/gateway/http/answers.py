@@ -278,23 +278,3 @@ class JourneyAnswer(TypedDict):
     letters: list[JourneyLetter]
     verdict: list[VerdictLine]
     next: str | None
-
-
-class TopicAnswer(TypedDict):
-    """A topic of the contract; `retention` is an ISO 8601 duration, null for ever."""
-
-    name: str
-    about: str
-    key: str
-    partitions: int
-    retention: str | None
-    compacted: bool
-    events: Literal["all"] | list[str]
-    event_types: list[str]
-    records: Literal["commands"] | list[str]
-    historic: bool
-    writers: list[str]
-    readers: list[str]
-    public: bool
-    open: bool
-    why: str

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import state_named
@@ -16,7 +18,7 @@ from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access, Role
 from bus.gateway.deps import body_of
-from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage, TopicAnswer
+from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
@@ -54,6 +56,27 @@ _PERSON = {
 }
 _NAME = {"type": "object", "required": ["any"], "properties": {"any": {"type": "string", "examples": ["13800001111"]}}}
 _FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
+
+
+class TopicAnswer(TypedDict):
+    """A topic of the contract; `retention` is an ISO 8601 duration, null for ever."""
+
+    name: str
+    about: str
+    key: str
+    partitions: int
+    retention: str | None
+    compacted: bool
+    events: Literal["all"] | list[str]
+    event_types: list[str]
+    records: Literal["commands"] | list[str]
+    historic: bool
+    writers: list[str]
+    readers: list[str]
+    public: bool
+    irregular: bool
+    open: bool
+    why: str
 
 
 def read_routes(
