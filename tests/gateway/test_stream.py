@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -53,10 +54,21 @@ async def test_stream_a_topic_that_nobody_declares_is_answered_with_the_closest_
     assert "did you mean ticket.assign?" in error["detail_en"]
     assert "ticket.assign?" in error["detail"]
     assert served.subscriptions.refusals == [("a-subscriber", "ticket.assigns", "ticket.assign", "127.0.0.1")]
-    async with subscribed(served, "topics=ticket.intake") as ws:  # declared, but no business of subscribers
-        assert (await until_closed(ws))[1] == 4404
     async with subscribed(served, "") as ws:
         assert (await until_closed(ws))[1] == 4400
+
+
+async def test_stream_a_topic_that_is_not_for_subscribers_is_there_and_nobody_misspelled_it(served: Gateway) -> None:
+    before = REGISTRY.get_sample_value("ticketbus_stream_unknown_topic_total")
+    with capture_logs():
+        async with subscribed(served, "topics=ticket.assign,ticket.deadletter") as ws:
+            [error], code, _ = await until_closed(ws)
+    assert (error["code"], error["status"], error["field"], code) == ("topic_not_public", 403, "topics", 4403)
+    assert error["detail"] == "主题 ticket.deadletter 不对订阅方开放"
+    assert "ticket.assign" in error["topics"]
+    assert "ticket.deadletter" not in error["topics"]
+    assert served.subscriptions.refusals == []
+    assert REGISTRY.get_sample_value("ticketbus_stream_unknown_topic_total") == before
 
 
 async def test_stream_nobody_without_the_right_token_subscribes(served: Gateway) -> None:

@@ -100,17 +100,25 @@ class _StreamHandlers:
             raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=self.contract.public())
         for name in names:
             if name not in self.contract.public():
-                metrics.STREAM_UNKNOWN_TOPIC.inc()
-                close = self.contract.nearest(name)
-                self.notes.refused(client.name, name, close, ws.client.host if ws.client else "")
-                shown = name[:SHOWN_CHARS_MAX]
-                log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
-                meant = did_you_mean(close)
-                zh, en = f"没有主题 {shown!r}{meant.zh}", f"there is no topic {shown!r}{meant.en}"
-                raise HttpProblem(
-                    404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public()
-                )
+                raise self._not_public(name) if name in self.contract.topics else self._unknown(name, ws, client)
         return list(dict.fromkeys(names))
+
+    def _not_public(self, name: str) -> HttpProblem:
+        """Say that a topic is there and not for subscribers: nobody misspelled it, so nobody is to be told."""
+        log.warning("subscription to a topic that is not public", topic=name)
+        zh, en = f"主题 {name} 不对订阅方开放", f"the topic {name} is not open to subscribers"
+        return HttpProblem(403, "topic_not_public", "topics", Text(zh, en), topics=self.contract.public())
+
+    def _unknown(self, name: str, ws: WebSocket, client: Client) -> HttpProblem:
+        """Count and note a subscription to a topic that nobody declares, and name the closest."""
+        metrics.STREAM_UNKNOWN_TOPIC.inc()
+        close = self.contract.nearest(name)
+        self.notes.refused(client.name, name, close, ws.client.host if ws.client else "")
+        shown = name[:SHOWN_CHARS_MAX]
+        log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
+        meant = did_you_mean(close)
+        zh, en = f"没有主题 {shown!r}{meant.zh}", f"there is no topic {shown!r}{meant.en}"
+        return HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public())
 
     async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
         cursor = query_of(ws).get("cursor", "")
