@@ -1,0 +1,39 @@
+"""`consumers remove --topic` deletes offsets on Kafka: only once somebody has seen them and said so."""
+
+import asyncio
+
+from typer.testing import CliRunner, Result
+
+from bus.cli import app
+from bus.kafka.clients import make_consumer
+from bus.kafka.group_offsets import committed_offsets
+from schemas.topics import physical
+from tests.bus_under_test import Bus
+
+
+async def removing(bus: Bus, group: str, topic: str, *options: str, said: str = "") -> Result:
+    """Run the command with what somebody types."""
+    arguments = ["consumers", "remove", group, "--topic", topic, *options]
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, input=said, env=bus.environment))
+
+
+async def test_consumers_remove_shows_the_offsets_and_deletes_none_without_a_yes(bus: Bus) -> None:
+    topic, group = physical(bus.settings.namespace, "ticket.assign"), f"{bus.settings.namespace}.board"
+    consumer = make_consumer(bus.settings, topic, group_id=group, client_id="board")
+    await consumer.start()
+    await consumer.getmany(timeout_ms=0)
+    await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
+    await consumer.stop()
+    before = await committed_offsets(bus.settings, group, topic)
+    assert len(before) == 6
+    for said in ("n\n", ""):  # nobody there to answer, as in a script, is no yes
+        asked = await removing(bus, group, topic, said=said)
+        assert asked.exit_code == 1, asked.stderr
+        assert f"{topic}  分区 partition 5  位移 offset 0" in asked.stdout
+        assert f"delete these offsets of {group}?" in asked.stdout
+        assert await committed_offsets(bus.settings, group, topic) == before
+    done = await removing(bus, group, topic, said="y\n")
+    assert "offsets of 6 partitions deleted" in done.stdout, done.stderr
+    assert await committed_offsets(bus.settings, group, topic) == {}
+    again = await removing(bus, group, topic, "--yes")
+    assert (again.exit_code, "there is no consumer" in again.stderr) == (1, True)
