@@ -9,12 +9,10 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from bus.app import Core
-    from bus.delivery.rollout import Figures, RolloutState
+    from bus.delivery.rollout import RolloutState
     from bus.delivery.rollout_store import ListedRollout
 
 commands = typer.Typer(name="rollout", help="New versions of targets, step by step.", no_args_is_help=True)
-LISTED_MAX = 50
 Target = Annotated[str, typer.Argument(help="The old version, as the targets file names it.")]
 By = Annotated[str, typer.Option("--by", callback=redrive.person, help="Who decides, by name.")]
 Why = Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why; it is kept with the rollout.")]
@@ -30,29 +28,14 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus rollout list --json
     """
-    from dataclasses import asdict
-
     from bus.cli.run import echo_json, with_core
     from bus.delivery import rollout_store
-    from bus.delivery.rollout import RolloutState
-    from bus.postgres.pool import connected
+    from bus.postgres.pool import in_transaction
 
-    async def read(core: "Core") -> "list[tuple[ListedRollout, list[Figures]]]":
-        async with connected(core.pool) as connection:
-            found: list[tuple[ListedRollout, list[Figures]]] = []
-            for one in await rollout_store.list_rollouts(connection, LISTED_MAX):
-                row = one.rollout
-                asked = [(row.target, row.started_at), (row.canary, row.step_at)]
-                runs = row.state is RolloutState.RUNNING
-                found.append((one, [await rollout_store.figures(connection, *each) for each in asked if runs]))
-            return found
-
-    listed = with_core(data, read)
+    listed = with_core(data, lambda core: in_transaction(core.pool, rollout_store.list_with_figures))
     for one, figures in listed:
         if as_json:
-            row = asdict(one)
-            both = dict(zip(("old", "new"), map(asdict, figures), strict=False))
-            echo_json({**row.pop("rollout"), **row, **both})
+            echo_json(rollout_store.rollout_json(one, figures))
             continue
         echo(_line(one))
         for name, each in zip(("旧 old", "新 new"), figures, strict=False):

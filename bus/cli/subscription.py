@@ -84,10 +84,11 @@ def list_all(
     Example: ticketbus subscription list --json
     """
     from bus.cli.run import echo_json
+    from bus.consistency.subscriptions import subscription_json
 
     listed = _read(data, "", removed=removed)
     for one in listed:
-        echo_json(_as_json(one)) if as_json else echo(_line(one))
+        echo_json(subscription_json(one)) if as_json else echo(_line(one))
     if not listed and not as_json:
         echo("没有订阅 / no subscriptions", err=True)
 
@@ -100,6 +101,8 @@ def show(client: Client, data: Data = None, as_json: Json = False) -> None:
     """
     from bus.cli.run import echo_json, with_core
     from bus.consistency.subscription_store import seen_readers
+    from bus.consistency.subscriptions import subscription_json
+    from bus.consistency.topic_readers import seen_by
     from bus.postgres.pool import in_transaction
 
     listed = _read(data, client, removed=True)
@@ -108,11 +111,10 @@ def show(client: Client, data: Data = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
     seen = with_core(data, lambda core: in_transaction(core.pool, seen_readers))
     for one in listed:
-        readers = [reader for reader in seen if one.subscription.is_read_by(reader.who)]
         if as_json:
-            last = {reader.topic: reader.last_at for reader in readers}
-            echo_json({**_as_json(one), "seen": last})
+            echo_json({**subscription_json(one), "seen": seen_by(one.subscription, seen)})
             continue
+        readers = [reader for reader in seen if one.subscription.is_read_by(reader.who)]
         echo(_line(one))
         echo(f"  消费组 groups: {', '.join(one.subscription.groups)}")
         echo(f"  添加 added: {one.added_at:%Y-%m-%d %H:%M} {one.added_by} {one.added_why}".rstrip())
@@ -158,13 +160,6 @@ def _read(data: Data, client: str, *, removed: bool) -> "list[ListedSubscription
     from bus.postgres.pool import in_transaction
 
     return with_core(data, lambda core: in_transaction(core.pool, list_subscriptions, client, removed=removed))
-
-
-def _as_json(one: "ListedSubscription") -> dict[str, object]:
-    from dataclasses import asdict
-
-    row = asdict(one)
-    return {**row.pop("subscription"), **row}
 
 
 def _line(one: "ListedSubscription") -> str:

@@ -44,8 +44,8 @@ async def add_subscription(connection: Connection, one: Subscription, *, by: str
     try:
         cursor = await connection.execute(_ADD, {**row, "by": by, "why": why})
     except UniqueViolation:
-        zh = f"“{one.client}”已有版本 {one.version} 的订阅:先 remove,或换一个 --version"
-        en = f"{one.client!r} has a subscription of version {one.version}: remove it first, or give another --version"
+        zh = f"“{one.client}”已有版本 {one.version} 的订阅:请先移除它,或换一个 version"
+        en = f"{one.client!r} has a subscription of version {one.version}: remove it first, or give another version"
         raise CommandRefused("already", "version", zh, en) from None
     added = await cursor.fetchone()
     assert added is not None, "it was inserted"

@@ -1,8 +1,9 @@
 """Subscriptions: who reads the public topics from outside, for whom, and whom to ask. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
@@ -54,6 +55,12 @@ class ListedSubscription:
     removed_at: datetime | None
     removed_by: str | None
     removed_why: str | None
+
+
+def subscription_json(one: ListedSubscription) -> dict[str, Any]:
+    """Give its fields as the command line and HTTP show them."""
+    row = asdict(one)
+    return {**row.pop("subscription"), **row}
 
 
 def groups_of(client: str, namespace: str) -> tuple[str, ...]:

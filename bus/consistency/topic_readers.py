@@ -40,6 +40,11 @@ class TopicReader:
     last_at: datetime | None = None
 
 
+def seen_by(one: Subscription, readers: Iterable[TopicReader]) -> dict[str, datetime | None]:
+    """Say when each topic was last seen read by this subscriber."""
+    return {reader.topic: reader.last_at for reader in readers if one.is_read_by(reader.who)}
+
+
 def group_readers(contract: Contract, namespace: str, members: Iterable[GroupMember]) -> list[TopicReader]:
     """Give who reads the declared topics by the members of consumer groups."""
     declared = {physical(namespace, name): name for name in contract.topics}

@@ -9,6 +9,8 @@ from typing import Final
 
 from bus.domain.text import Text
 
+MINUTES_MAX: Final = 7 * 24 * 60  # of a step
+EVENTS_MAX: Final = 10_000
 STEPS: Final = (5, 25, 50, 100)  # percent of the tickets
 SAMPLE_MIN: Final = 10  # deliveries from which on something can be said
 FAILED_MIN: Final = 3

@@ -1,7 +1,7 @@
 """Rollouts in PostgreSQL: which ticket is on which side, the figures of both, and how each rollout went."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -14,6 +14,7 @@ from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
+LISTED_MAX: Final = 50
 FIGURES_MAX: Final = 10_000  # deliveries acknowledged, and waiting, that are counted: it is done every few seconds
 _COLUMNS: Final[LiteralString] = (
     "number, target, canary, state, percent, step_minutes, step_events, started_at, step_at"
@@ -131,6 +132,22 @@ async def list_rollouts(connection: Connection, most: int) -> list[ListedRollout
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_LIST, (most,))).fetchall()
     return [ListedRollout(rollout=_row({name: row.pop(name) for name in names}), **row) for row in rows]
+
+
+async def list_with_figures(connection: Connection) -> list[tuple[ListedRollout, list[Figures]]]:
+    """List rollouts, the newest first; of those that run the figures of the old version and of the new one."""
+    found = list[tuple[ListedRollout, list[Figures]]]()
+    for one in await list_rollouts(connection, LISTED_MAX):
+        row = one.rollout
+        asked = [(row.target, row.started_at), (row.canary, row.step_at)] if row.state is RolloutState.RUNNING else []
+        found.append((one, [await figures(connection, *each) for each in asked]))
+    return found
+
+
+def rollout_json(one: ListedRollout, both: Sequence[Figures]) -> dict[str, Any]:
+    """Give its fields, and the figures of both versions, as the command line and HTTP show them."""
+    row = asdict(one)
+    return {**row.pop("rollout"), **row, **dict(zip(("old", "new"), map(asdict, both), strict=False))}
 
 
 async def places(connection: Connection, rollout: Rollout, tickets: Collection[str]) -> dict[str, TicketPlace]:

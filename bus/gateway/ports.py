@@ -8,6 +8,10 @@ from typing import Any, Protocol, TypeVar
 from bus.alerts.engine.alert_admin import ListedAlert
 from bus.alerts.engine.outside_alerts import OutsideAlert
 from bus.alerts.engine.silences import Silence
+from bus.consistency.subscriptions import ListedSubscription, Subscription
+from bus.consistency.topic_readers import TopicReader
+from bus.delivery.rollout import Figures, RolloutState
+from bus.delivery.rollout_store import ListedRollout
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.binding import Client
@@ -170,6 +174,42 @@ class AlertService(Protocol):
 
     async def take(self, alerts: Sequence[OutsideAlert]) -> None:
         """Keep what others' Alertmanagers say is firing or resolved. Raises OutsideFull."""
+        ...
+
+
+class SubscriptionService(Protocol):
+    """Who reads the public topics from outside. All of it raises StoreUnavailable."""
+
+    async def listed(self, client: str, *, removed: bool) -> Sequence[ListedSubscription]:
+        """List those of a client, or of all where it is empty; removed ones where asked."""
+        ...
+
+    async def readers(self) -> Sequence[TopicReader]:
+        """Give all who have been seen reading."""
+        ...
+
+    async def add(self, one: Subscription, *, by: str, why: str) -> None:
+        """Add a subscription that was checked. Raises CommandRefused where the client has one of that version."""
+        ...
+
+    async def remove(self, client: str, version: str, *, by: str, why: str) -> bool:
+        """Mark a subscription as removed. False: there is none."""
+        ...
+
+
+class RolloutService(Protocol):
+    """New versions of targets, step by step. All of it raises StoreUnavailable."""
+
+    async def listed(self) -> Sequence[tuple[ListedRollout, Sequence[Figures]]]:
+        """List them, the newest first; of those that run with the figures of both versions."""
+        ...
+
+    async def start(self, target: str, canary: str, *, minutes: int, events: int, by: str, why: str) -> None:
+        """Begin one at the first step. Raises NoSuchTarget, NotDeclared, NotInRollout."""
+        ...
+
+    async def end(self, target: str, state: RolloutState, *, by: str, why: str) -> None:
+        """End the running one of a target. Raises NotInRollout."""
         ...
 
 

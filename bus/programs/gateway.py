@@ -14,6 +14,8 @@ from bus.alert_catalogue import RULES
 from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.app import Core
 from bus.consistency.consumer_store import all_consumers
+from bus.consistency.subscription_service import PostgresSubscriptionService
+from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.errors import BusError
 from bus.files.files import FileLimits, Files
@@ -37,8 +39,10 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
+from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.hub import StreamHub
@@ -201,6 +205,10 @@ def _app(
         file_routes(files, core.addresses, files_floor.check),
         host_routes(readings.send),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
+        subscription_routes(
+            PostgresSubscriptionService(core.pool), core.contract, core.settings.namespace, core.refused
+        ),
+        rollout_routes(PostgresRolloutService(core.pool), core.refused),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),

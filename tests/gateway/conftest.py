@@ -24,7 +24,7 @@ from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer, JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
-from bus.gateway.ports import AlertService, DeadLetterService
+from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
@@ -32,8 +32,10 @@ from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
+from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
@@ -50,7 +52,9 @@ from tests.gateway.described import Described, blank
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
+from tests.gateway.fake_rollouts import FakeRolloutService
 from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
+from tests.gateway.fake_subscriptions import FakeSubscriptionService
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,
@@ -100,6 +104,8 @@ class Gateway:
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
+    subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
+    rollouts: RolloutService = field(default_factory=FakeRolloutService)
     url: str = ""
     check: Callable[[], None] = lambda: None
 
@@ -148,6 +154,8 @@ class Gateway:
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             consumer_routes(self._consumers, utc_now),
+            subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
+            rollout_routes(self.rollouts, self.refused),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(
                 self.hub,

@@ -28,7 +28,11 @@ class Binding:
 UNBOUND = Binding()
 BOUND_ROLES = frozenset({Role.SOURCE, Role.ENGINEER, Role.DISPATCHER, Role.LEAD})
 """Whose tickets these reach depends on what the token is bound to; the others reach all."""
-_DECIDED = {Access.DECIDE_LETTERS: Text("死信", "dead letters"), Access.DECIDE_ALERTS: Text("告警", "alerts")}
+_DECIDED = {
+    Access.DECIDE_LETTERS: Text("死信", "dead letters"),
+    Access.DECIDE_ALERTS: Text("告警", "alerts"),
+    Access.DECIDE_CONSUMERS: Text("订阅与灰度", "subscriptions and rollouts"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class Access(StrEnum):
     STREAM = "stream"
     METRICS = "metrics"
     CONSUMERS = "consumers"
+    DECIDE_CONSUMERS = "decide-consumers"
     LETTERS = "letters"
     DECIDE_LETTERS = "decide-letters"
     ALERTS = "alerts"

@@ -46,6 +46,8 @@ _TAGS = {
     "deadletters": "死信 / dead letters and redrives",
     "alerts": "告警 / what is wrong, who looks after it",
     "hosts": "主机 / readings of hosts",
+    "subscriptions": "订阅 / who reads from outside, and whom to ask",
+    "rollouts": "灰度 / new versions of targets, step by step",
     "deliveries": "投递 / queues towards other systems",
     _OPERATIONS: "运维 / health and metrics",
 }

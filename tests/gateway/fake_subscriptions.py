@@ -1,0 +1,48 @@
+"""Subscriptions of one gateway in memory, and one who was seen reading."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bus.consistency.subscriptions import ListedSubscription, Subscription
+from bus.consistency.topic_readers import ReaderKind, TopicReader
+from bus.domain.errors import CommandRefused
+
+AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
+
+
+@dataclass
+class FakeSubscriptionService:
+    """Keeps what it is given, as the table does."""
+
+    rows: list[ListedSubscription] = field(default_factory=list)
+    seen: list[TopicReader] = field(
+        default_factory=lambda: [
+            TopicReader(kind=ReaderKind.STREAM, who="bi", topic="ticket.assign", first_at=AT, last_at=AT)
+        ]
+    )
+
+    async def listed(self, client: str, *, removed: bool) -> Sequence[ListedSubscription]:
+        return [
+            one for one in self.rows if client in ("", one.subscription.client) and (removed or one.removed_at is None)
+        ]
+
+    async def readers(self) -> Sequence[TopicReader]:
+        return self.seen
+
+    async def add(self, one: Subscription, *, by: str, why: str) -> None:
+        if any(row.subscription.version == one.version for row in await self.listed(one.client, removed=False)):
+            raise CommandRefused("already", "version", "已有", "it is there")
+        self.rows.append(
+            ListedSubscription(
+                number=len(self.rows) + 1, subscription=one, added_at=AT, added_by=by, added_why=why,
+                removed_at=None, removed_by=None, removed_why=None,
+            )
+        )  # fmt: skip
+
+    async def remove(self, client: str, version: str, *, by: str, why: str) -> bool:
+        for n, row in enumerate(self.rows):
+            if (row.subscription.client, row.subscription.version, row.removed_at) == (client, version, None):
+                self.rows[n] = replace(row, removed_at=AT, removed_by=by, removed_why=why)
+                return True
+        return False
