@@ -14,8 +14,9 @@ from bus.app import Core
 from bus.audit.checkpoint import SigningKey
 from bus.audit.merkle import inclusion_proof
 from bus.audit.store import read_tree, tree_size
+from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
-from bus.programs.audit_checking import checked
+from bus.programs.audit_checking import checked, witness_of
 from bus.programs.audit_sealing import seal_once
 
 _EVENTS: Final = 1_000_000
@@ -40,8 +41,10 @@ async def run(bus: Bus) -> list[Figure]:
         queued = await _batches(core, _QUEUE)
         key = SigningKey(name="bench/audit", key=Ed25519PrivateKey.generate())
         began, leaves = perf_counter(), 0
-        while found := (await seal_once(core.pool, key, core.codec.encode_record, datetime.now(UTC))).leaves:
-            leaves += found
+        async with open_reader(core.settings) as reader:
+            ask = partial(witness_of(reader, core.settings, core.codec).last, key.public)
+            while found := (await seal_once(core.pool, key, core.codec.encode_record, datetime.now(UTC), ask)).leaves:
+                leaves += found
         sealing = perf_counter() - began
         assert leaves == _EVENTS, "all of them are sealed"
         proofs = await _proofs(core)

@@ -50,4 +50,4 @@ class RuleName(StrEnum):
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager
-    AUDIT_ROOT = "audit_root"  # once a day, the signed root of the audit tree; nothing is wrong
+    AUDIT_ROOT = "audit_root"  # once a day, the audit tree's signed root; or none is signed any more

@@ -35,10 +35,11 @@ _OF_PERIOD: Final[LiteralString] = "e.recorded_at >= %(since)s AND e.recorded_at
 _ROWS: Final[LiteralString] = """
 SELECT l.leaf, {columns} FROM events e LEFT JOIN audit_leaves l USING (ticket_id, version)
 WHERE {which} ORDER BY e.ticket_id, e.version LIMIT %(most)s"""
-
+# Leaves that were sealed before their time was kept may be of any period.
 _GONE: Final[LiteralString] = """
 SELECT l.ticket_id, l.version FROM audit_leaves l LEFT JOIN events e USING (ticket_id, version)
-WHERE l.ticket_id = ANY(%s) AND e.ticket_id IS NULL ORDER BY 1, 2"""
+WHERE e.ticket_id IS NULL AND (l.ticket_id = ANY(%(tickets)s) OR %(since)s::timestamptz IS NOT NULL
+    AND (l.recorded_at IS NULL OR l.recorded_at >= %(since)s AND l.recorded_at < %(until)s)) ORDER BY 1, 2"""
 
 
 class NotSealed(NoteInvalid):
@@ -99,7 +100,7 @@ async def read_history(connection: Connection, subject: Subject) -> list[SealedE
 
 
 async def not_as_sealed(connection: Connection, subject: Subject, history: Sequence[SealedEvent]) -> list[str]:
-    """Name the events that are not as their leaf has them, and sealed ones of these tickets that are gone."""
+    """Name the events that are not as their leaf has them, and sealed ones of the tickets or period that are gone."""
     placed = [(one.leaf, one.entry) for one in history if one.leaf is not None]
     hashes = await read_tree(connection, lambda node: [node(0, leaf) for leaf, _ in placed])
     wrong = [
@@ -108,7 +109,8 @@ async def not_as_sealed(connection: Connection, subject: Subject, history: Seque
         if entry.hashed != hashed
     ]
     tickets = sorted({one.entry.ticket_id for one in history} | ({subject.ticket} - {""}))
-    rows = await (await connection.execute(_GONE, (tickets,))).fetchall()
+    asked = {"tickets": tickets, "since": subject.since, "until": subject.until}
+    rows = await (await connection.execute(_GONE, asked)).fetchall()
     return [*wrong, *(f"{ticket_id}/{version} (dropped)" for ticket_id, version in rows)]
 
 

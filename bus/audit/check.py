@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, LiteralString, NamedTuple
 
 from bus.audit import merkle
-from bus.audit.checkpoint import NoteInvalid, VerifyingKey, opened_checkpoint
+from bus.audit.checkpoint import Checkpoint, NoteInvalid, VerifyingKey, opened_checkpoint
 from bus.audit.entry import COLUMNS, entry_of
 from bus.audit.tiles import TileKey, Tiles
 from bus.kafka.range_reader import RangeReader
@@ -18,6 +18,7 @@ from bus.wire.record import Record
 
 LISTED_MAX: Final = 1_000
 CHUNK: Final = 5_000
+NEWEST: Final = 100  # records of the witness that are read at once, from its end on
 _ROWS: Final[LiteralString] = f"""
 SELECT l.leaf, l.ticket_id, l.version, {COLUMNS}
 FROM audit_leaves l LEFT JOIN events e USING (ticket_id, version) ORDER BY l.leaf"""  # noqa: S608 - of constants alone
@@ -73,6 +74,25 @@ class Witness:
         """Read offsets and notes up to an offset. Raises KafkaUnavailable."""
         chunks = self.reader.read(self.topic, 0, 0, end, most=CHUNK)
         return [(record.offset, self.note_of(record)) async for chunk in chunks for record in chunk.records]
+
+    async def last(self, key: VerifyingKey) -> Checkpoint | None:
+        """Give the largest of the last checkpoints that bear the key's signature. Raises KafkaUnavailable."""
+        begin, end = (await self.reader.starts(self.topic, [0]))[0], await self.end()
+        while end > begin:
+            start = max(begin, end - NEWEST)
+            chunks = self.reader.read(self.topic, 0, start, end, most=NEWEST)
+            notes = [self.note_of(record) async for chunk in chunks for record in chunk.records]
+            if found := [one for note in notes if (one := _opened(note, key))]:
+                return max(found, key=lambda one: one.size)
+            end = start
+        return None
+
+
+def _opened(note: str | None, key: VerifyingKey) -> Checkpoint | None:
+    try:
+        return opened_checkpoint(note, key) if note is not None else None
+    except NoteInvalid:
+        return None  # of another tree, or nobody's: `audit check` names it
 
 
 async def check_audit(

@@ -20,6 +20,7 @@ class Entry:
 
     ticket_id: str
     version: int
+    recorded_at: datetime
     head: bytes
     value: bytes
 
@@ -34,7 +35,8 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at, historic, value = row
     times = [_spelled(occurred_at), _spelled(recorded_at)]
     columns = [ticket_id, version, str(event_id), ce_type, str(command_id), trace_id, source, *times, historic]
-    return Entry(ticket_id=ticket_id, version=version, head=orjson.dumps([_FORMAT, *columns]), value=bytes(value))
+    head = orjson.dumps([_FORMAT, *columns])
+    return Entry(ticket_id=ticket_id, version=version, recorded_at=recorded_at, head=head, value=bytes(value))
 
 
 def read_entry(head: bytes, value: bytes) -> Entry:
@@ -42,7 +44,8 @@ def read_entry(head: bytes, value: bytes) -> Entry:
     columns = orjson.loads(head)
     if not isinstance(columns, list) or len(columns) != 11 or columns[0] != _FORMAT:
         raise ValueError("it is no head of an entry")
-    return Entry(ticket_id=str(columns[1]), version=int(columns[2]), head=head, value=value)
+    recorded_at = datetime.fromisoformat(columns[9])
+    return Entry(ticket_id=str(columns[1]), version=int(columns[2]), recorded_at=recorded_at, head=head, value=value)
 
 
 def _spelled(at: datetime) -> str:

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from bus.audit.merkle import HASH_BYTES, node_hash
+from bus.domain.errors import BusError
 
 _BITS: Final = 8
 WIDTH: Final = 1 << _BITS
 FULL: Final = WIDTH * HASH_BYTES
+
+
+class HashesMissing(BusError):
+    """A tile of the tree is gone, or too short."""
 
 
 class TileKey(NamedTuple):
@@ -37,9 +42,10 @@ class Tiles:
     def node(self, level: int, index: int) -> bytes:
         """Give the root of a complete subtree; the tile that `tile_of` names is held."""
         key, first, count = _place(level, index)
-        raw = self.held[key]
+        raw = self.held.get(key, b"")
+        if len(raw) < (first + count) * HASH_BYTES:
+            raise HashesMissing(f"tile {key.level}/{key.number}")
         row = [raw[at : at + HASH_BYTES] for at in range(first * HASH_BYTES, (first + count) * HASH_BYTES, HASH_BYTES)]
-        assert len(raw) >= (first + count) * HASH_BYTES, f"tile {key} is too short"
         return folded(row)
 
     def _add(self, level: int, index: int, hashed: bytes) -> None:

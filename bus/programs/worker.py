@@ -135,7 +135,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     if key := audit_key(core.settings):
-        tasks["audit"] = lambda: unless(stopping, keep_sealed(core.pool, key, core.codec.encode_record, utc_now))
+        tasks["audit"] = lambda: unless(stopping, keep_sealed(core, key, utc_now))
     loops = alerting_tasks(core, alerting, "worker", health.troubles)
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:

@@ -5,10 +5,12 @@ from uuid import uuid4
 
 from bus.app import Core
 from bus.audit.check import AuditReport
+from bus.audit.checkpoint import Checkpoint
 from bus.domain.commands import Accept, Assign, Command, OpenTicket, Request
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Assignee, Customer, IncidentKey
-from bus.programs.audit_checking import checked
+from bus.kafka.range_reader import open_reader
+from bus.programs.audit_checking import checked, witness_of
 from bus.programs.audit_sealing import seal_once
 from tests.audit.keys import made_up_key
 
@@ -49,9 +51,17 @@ async def live(core: Core, numbers: range) -> None:
     await core.dispatcher.dispatch(requests)
 
 
-async def sealed(core: Core, at: datetime) -> int:
-    """Seal what is new, with a checkpoint, and publish it; gives how many leaves were added."""
-    batch = await seal_once(core.pool, KEY, core.codec.encode_record, at)
+async def sealed(core: Core, at: datetime, *, blind: bool = False) -> int:
+    """Seal what is new, with a checkpoint, and publish it; gives how many leaves were added.
+
+    `blind`: as somebody who has the key and asks no witness.
+    """
+
+    async def witnessed() -> Checkpoint | None:
+        async with open_reader(core.settings) as reader:
+            return None if blind else await witness_of(reader, core.settings, core.codec).last(KEY.public)
+
+    batch = await seal_once(core.pool, KEY, core.codec.encode_record, at, witnessed)
     while await core.relay.publish_once():
         pass
     return batch.leaves

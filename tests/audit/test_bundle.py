@@ -10,7 +10,7 @@ import pytest
 
 from bus.app import Core
 from bus.audit import bundle
-from bus.audit.bundle import NotSealed, Subject, bundle_of, read_history, verify_bundle
+from bus.audit.bundle import NotSealed, Subject, bundle_of, not_as_sealed, read_history, verify_bundle
 from bus.audit.checkpoint import NoteInvalid
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import snapshot
@@ -99,7 +99,7 @@ async def test_bundle_of_a_rebuilt_tree_differs_from_the_witness(core: Core) -> 
         "TRUNCATE audit_leaves, audit_tiles, audit_checkpoints",
         "INSERT INTO audit_pending SELECT ticket_id, version FROM events",
     )
-    await sealed(core, AT)
+    await sealed(core, AT, blind=True)
     report = verify_bundle(await made(core, Subject(ticket=await number_of(core, "-000002"))), KEY.public, witness)
     assert ([one.kind for one in report.listed], report.witnessed) == (["tree_differs_from_witness"], False)
 
@@ -121,6 +121,23 @@ async def test_bundle_of_a_period_is_whole_and_what_waits_is_refused(
     await live(core, range(7, 8))
     with pytest.raises(NotSealed, match="3 events"):
         await made(core, subject)
+
+
+async def test_bundle_of_a_period_names_a_ticket_that_is_wholly_gone(core: Core) -> None:
+    await sealed_lives(core)
+    day = timedelta(days=1)
+    now = utc_now()
+    await execute(core, "DELETE FROM events WHERE ticket_id LIKE '%-000002'")
+    subject = Subject(since=now - day, until=now + day)
+    with pytest.raises(NotSealed, match=r"-000002/1 \(dropped\).*-000002/3 \(dropped\)"):
+        await made(core, subject)
+    assert json.loads(await made(core, Subject(since=now - 2 * day, until=now - day)))["events"] == []
+    await execute(core, "DELETE FROM events", "UPDATE audit_leaves SET recorded_at = NULL WHERE leaf = 0")
+    async with snapshot(core.pool) as connection:
+        assert await read_history(connection, subject) == []
+        assert len(await not_as_sealed(connection, subject, [])) == 15, "nothing is left, and all of it is named"
+        before = await not_as_sealed(connection, Subject(since=now - 2 * day, until=now - day), [])
+    assert len(before) == 1, "a leaf without a time may be of any period"
 
 
 async def test_bundle_an_erased_ticket_still_verifies(core: Core) -> None:

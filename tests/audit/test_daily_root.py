@@ -18,12 +18,12 @@ async def test_daily_root_is_there_in_its_ten_minutes_alone(core: Core, monkeypa
     async with connected(core.pool) as connection:
         for minutes, wanted in ((-5, 15), (5, None), (-15, None)):
             monkeypatch.setattr(audit_root, "FROM", since_midnight + timedelta(minutes=minutes))
-            found = await read_root(connection)
+            found = (await read_root(connection)).daily
             assert (found.size if found else None) == wanted, minutes
     monkeypatch.setattr(audit_root, "FROM", since_midnight - timedelta(minutes=5))
     await execute(core, "UPDATE audit_checkpoints SET sealed_at = now() WHERE size = 15")
     async with connected(core.pool) as connection:
         earlier = await read_root(connection)
-    assert earlier is not None
+    assert earlier.daily is not None
     [alert] = AUDIT_ROOT.evaluate(earlier, now)
-    assert ("9 个事件" in alert.zh, earlier.note.split("\n")[2] in alert.zh) == (True, True)
+    assert ("9 个事件" in alert.zh, earlier.daily.note.split("\n")[2] in alert.zh) == (True, True)

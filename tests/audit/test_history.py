@@ -19,7 +19,9 @@ EVENTS: tuple[Event, ...] = (
 
 def test_history_page_has_reason_evidence_and_approval_and_escapes_them() -> None:
     events = [recorded(one, version=version) for version, one in enumerate(EVENTS, 1)]
-    entries = [Entry(ticket_id=one.ticket_id, version=one.version, head=b"[]", value=b"") for one in events]
+    entries = [
+        Entry(ticket_id=one.ticket_id, version=one.version, recorded_at=AT, head=b"[]", value=b"") for one in events
+    ]
     leaves = (4, 5, None)
     rows = history_rows(events, [SealedEvent(leaf=at, entry=one) for at, one in zip(leaves, entries, strict=True)])
     proof = Proof(note="bus.example/audit\n6\n", sealed_at=AT + timedelta(1), key="k", wrong=["T1/9 (dropped)"])

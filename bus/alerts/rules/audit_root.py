@@ -1,13 +1,14 @@
-"""The daily root of the audit tree: no fault, but a line for the channel, whose history nobody can rewrite."""
+"""The audit tree's root: a daily line for the channel, whose history nobody can rewrite; P1 while none is signed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, LiteralString
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
-from bus.audit.store import SealedCheckpoint, last_checkpoint
+from bus.audit.store import SealedCheckpoint, SealingRefused, last_checkpoint, read_refusal
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
@@ -15,14 +16,43 @@ FROM, LONG = timedelta(hours=1), timedelta(minutes=10)  # after midnight UTC: 09
 _NOW: Final[LiteralString] = "SELECT clock_timestamp()"
 
 
-async def read_root(connection: Connection) -> SealedCheckpoint | None:
-    """Read the last checkpoint of before this morning; None at all other times, or where there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootReading:
+    """The checkpoint that is due for the channel, and why no other is signed; None of what is not so."""
+
+    daily: SealedCheckpoint | None = None
+    refused: SealingRefused | None = None
+
+
+async def read_root(connection: Connection) -> RootReading:
+    """Read the last checkpoint of before this morning, None at all other times; and whether the sealer refuses."""
     ((now,),) = await (await connection.execute(_NOW)).fetchall()
     due = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + FROM
-    return await last_checkpoint(connection, due) if due <= now < due + LONG else None
+    daily = await last_checkpoint(connection, due) if due <= now < due + LONG else None
+    return RootReading(daily=daily, refused=await read_refusal(connection))
 
 
-def _root(last: SealedCheckpoint | None, _now: datetime) -> Sequence[Alert]:
+def _root(read: RootReading, _now: datetime) -> Sequence[Alert]:
+    return [*_refused(read.refused), *_daily(read.daily)]
+
+
+def _refused(refused: SealingRefused | None) -> Sequence[Alert]:
+    if refused is None:
+        return []
+    since = f"{refused.since:%m-%d %H:%M} UTC"
+    return [
+        Alert(
+            rule=RuleName.AUDIT_ROOT,
+            about="sealer",
+            zh=f"自 {since} 起审计树停止封存,{refused.why.zh}:历史被改过,或 PostgreSQL 来自备份",
+            en=f"nothing is sealed since {since}, {refused.why.en}: history was changed, or PostgreSQL is of a backup",
+            mend="ticketbus audit check",
+            severity=Severity.P1,
+        )
+    ]
+
+
+def _daily(last: SealedCheckpoint | None) -> Sequence[Alert]:
     if last is None:
         return []
     origin, size, root = last.note.split("\n")[:3]
@@ -46,6 +76,6 @@ AUDIT_ROOT: Final = AlertRule(
     title=Text("每日审计根", "the daily audit root"),
     read=read_root,
     evaluate=_root,
-    fires=lambda _now: _LAST,
-    quiet=lambda _now: None,
+    fires=lambda _now: RootReading(daily=_LAST),
+    quiet=lambda _now: RootReading(),
 )
