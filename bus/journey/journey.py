@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
-from bus.domain.errors import KafkaUnavailable
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.ticket import Ticket
@@ -20,7 +19,7 @@ from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
 from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
 from bus.journey.readings import Readings, read_readings, read_rows
-from bus.journey.spooled import SpooledRequest
+from bus.journey.spooled import NOTHING_SPOOLED, SpoolFound
 from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.heartbeats import Beats, read_beats
@@ -63,7 +62,7 @@ _TYPES = "SELECT DISTINCT ce_type FROM events WHERE ticket_id = %(ticket)s"
 _Row = TypeVar("_Row")
 
 
-SearchSpool = Callable[[Sequence[str]], Awaitable[Sequence[SpooledRequest]]]
+SearchSpool = Callable[[Sequence[str]], Awaitable[SpoolFound]]
 FindMissing = Callable[[Connection, str], Awaitable[Sequence[UnarrivedTicket]]]
 
 
@@ -225,7 +224,7 @@ async def _name_rows(connection: Connection, clear: ClearEvents, parts: JourneyP
     )
 
 
-def _without_ticket(known: _NameRows, spooled: Sequence[SpooledRequest]) -> dict[str, Any] | None:
+def _without_ticket(known: _NameRows, spooled: SpoolFound) -> dict[str, Any] | None:
     """Tell what is known by a name that no ticket has, in the same shape; None: nobody knows it."""
     verdicts = judge_name(known.refused, known.letters, spooled, known.missing)
     if not verdicts:
@@ -245,14 +244,11 @@ def _without_ticket(known: _NameRows, spooled: Sequence[SpooledRequest]) -> dict
     }
 
 
-async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str]) -> Sequence[SpooledRequest]:
-    """Look through the intake topic, if a gateway says that something waits there; nothing while Kafka is away."""
+async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str]) -> SpoolFound:
+    """Look through the intake topic, if a gateway says that something waits there."""
     if parts.spool is None or not any(one.parts.get(SPOOL_PART) for one in beats):
-        return []
-    try:
-        return await parts.spool(names)
-    except KafkaUnavailable:
-        return []
+        return NOTHING_SPOOLED
+    return await parts.spool(names)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -13,7 +13,7 @@ from bus.journey.judge_bus import judge_outbox, judge_stages
 from bus.journey.judge_people import judge_actions
 from bus.journey.judge_targets import judge_deliveries
 from bus.journey.readings import MismatchRow, Readings
-from bus.journey.spooled import SpooledRequest
+from bus.journey.spooled import NOTHING_SPOOLED, SpoolFound
 from bus.journey.verdict import NAMED_MAX, Owner, Verdict, VerdictCause, clock, short
 
 NOTHING_STUCK = Verdict(
@@ -32,14 +32,14 @@ NOTHING_STUCK = Verdict(
 class TicketRecord:
     """What the stores know of a ticket; deliveries are in order of target and version.
 
-    `types`: of its events. `spooled`: requests that wait on the intake topic and mention it.
+    `types`: of its events. `spooled`: what was found of it on the intake topic.
     """
 
     ticket: Ticket
     types: frozenset[str] = frozenset()
     deliveries: Sequence[DeliveryRow] = ()
     letters: Sequence[DeadLetterRow] = ()
-    spooled: Sequence[SpooledRequest] = ()
+    spooled: SpoolFound = NOTHING_SPOOLED
 
 
 def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdict]:
@@ -56,10 +56,40 @@ def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdi
         *judge_deliveries(record.deliveries, record.letters, readings, person, now),
         *judge_inputs(record.letters),
     ]
-    return _once(verdicts) or [*judge_actions(record.ticket, now), *_filtered(record, readings)] or [NOTHING_STUCK]
+    found = _once(verdicts) or [*judge_actions(record.ticket, now), *_filtered(record, readings)]
+    return [*found, *judge_unsearched(record.spooled)] or [NOTHING_STUCK]
 
 
-def judge_spool(spooled: Sequence[SpooledRequest]) -> list[Verdict]:
+def judge_unsearched(spooled: SpoolFound) -> list[Verdict]:
+    """Say what of the intake topic was not looked through, so that nobody takes "not found" for "not there"."""
+    if not spooled.unread and not spooled.kafka_away:
+        return []
+    if spooled.kafka_away:
+        text = Text(
+            "ticket.intake 上有等待处理的请求,但 Kafka 不可用,无法查看其中是否有该工单的请求。恢复后再查",
+            "requests wait on ticket.intake, and Kafka is away: nobody can see whether one of them is for this. "
+            "Ask again once it is back",
+        )
+    else:
+        text = Text(
+            f"ticket.intake 上还有 {spooled.unread} 条记录没有查看,其中可能有该工单的请求。待 intake 阶段处理后再查",
+            f"{spooled.unread} records on ticket.intake were not looked through, one of them may be for this: "
+            "ask again once the stage intake has read on",
+        )
+    return [
+        Verdict(
+            cause=VerdictCause.SPOOL_UNSEARCHED,
+            hop="committed",
+            where="ticket.intake",
+            owner=Owner.BUS,
+            evidence={"unread": spooled.unread, "kafka_away": spooled.kafka_away},
+            text=text,
+            next="ticketbus doctor",
+        )
+    ]
+
+
+def judge_spool(spooled: SpoolFound) -> list[Verdict]:
     """Say what waits on the intake topic; the stage that reads it is judged with the ticket's other handlers."""
     return [
         Verdict(
@@ -82,7 +112,7 @@ def judge_spool(spooled: Sequence[SpooledRequest]) -> list[Verdict]:
             ),
             next="ticketbus worker --stages intake",
         )
-        for one in spooled
+        for one in spooled.requests
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from bus.domain.text import Text
 from bus.journey.readings import Readings, UnpublishedRow, UnreadRow
 from bus.journey.verdict import Owner, Verdict, VerdictCause, clock, named, short
-from bus.postgres.heartbeats import RELAY_PART
+from bus.postgres.heartbeats import RELAY_PART, STARTING
 
 STILL_AFTER: Final = timedelta(seconds=20)  # what has not moved for so long stands still
 _KAFKA_AWAY: Final = "Kafka is away"  # how the texts of clients begin
@@ -108,14 +108,18 @@ def no_worker(why: Why, versions: Sequence[int], where: str, hop: str) -> Verdic
 
 
 def _why_unread(readings: Readings, row: UnreadRow, now: datetime) -> Why:
+    """Say why a handler has not read; a worker that is starting, or fails beside one that works, stops nothing."""
     stage = readings.stages[row.handler]
     if missing := missing_worker(readings, stage, now):
         return missing
-    live = [one for one in readings.beats if one.program == "worker" and one.lives(now)]
-    failure = row.failure or next((why for one in live if (why := one.parts.get(stage))), None)
+    workers = [one for one in readings.beats if one.program == "worker" and one.lives(now) and stage in one.parts]
+    troubles = [one.parts[stage] for one in workers]
+    trouble = next((why for why in troubles if why and why != STARTING), None)
+    still = now - max(row.since, row.moved_at or row.since, min(one.started_at for one in workers)) > STILL_AFTER
+    failure = row.failure or (trouble if still or None not in troubles else None)
     if failure is not None:
         return Why(VerdictCause.STAGE_STOPPED, Text(short(failure), short(failure)))
-    if now - max(row.since, row.moved_at or row.since) > STILL_AFTER:
+    if still:
         since = clock(row.moved_at or row.since)
         text = Text(f"worker 在运行,但自 {since} 起没有前进", f"its worker runs, and it has not moved since {since}")
         return Why(VerdictCause.STAGE_STOPPED, text)

@@ -7,8 +7,8 @@ from typing import LiteralString, Protocol
 
 from bus.domain.text import Text
 from bus.journey.hop_sources import DeadLetterRow
-from bus.journey.judge import NOTHING_STUCK, judge_inputs, judge_spool
-from bus.journey.spooled import SpooledRequest
+from bus.journey.judge import NOTHING_STUCK, judge_inputs, judge_spool, judge_unsearched
+from bus.journey.spooled import SpoolFound
 from bus.journey.verdict import Owner, Verdict, VerdictCause, clock, short
 
 # By the numbers that the refused body mentions, by the trace and by what its sender repeats it under.
@@ -69,7 +69,7 @@ class UnarrivedTicket(Protocol):
 def judge_name(
     refused: Sequence[RefusedInputRow],
     letters: Sequence[DeadLetterRow],
-    spooled: Sequence[SpooledRequest],
+    spooled: SpoolFound,
     missing: Sequence[UnarrivedTicket],
 ) -> list[Verdict]:
     """Judge a name without a ticket; without a verdict nobody knows it, and letters that were decided are done.
@@ -77,7 +77,7 @@ def judge_name(
     That its source lists it says nothing more of what came, and was refused or waits.
     """
     verdicts = [*judge_spool(spooled), *judge_inputs(letters), *_refused(refused)] or _missing(missing)
-    return verdicts or [NOTHING_STUCK for _ in letters[:1]]
+    return [*verdicts, *judge_unsearched(spooled)] or [NOTHING_STUCK for _ in letters[:1]]
 
 
 def _refused(rows: Sequence[RefusedInputRow]) -> list[Verdict]:

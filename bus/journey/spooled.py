@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bus.domain.errors import MalformedInput
+from bus.domain.errors import KafkaUnavailable, MalformedInput
 from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Pool, connected
@@ -18,7 +18,7 @@ from bus.wire.record import Record
 from bus.wire.undecodable import read_value
 from schemas.messages import RequestReceived
 
-LOOKED_THROUGH_MAX: Final = 20_000  # records a partition, the oldest first
+LOOKED_THROUGH_MAX: Final = 20_000  # records a partition, the oldest first: seconds
 _AT_ONCE: Final = 1_000
 
 
@@ -35,6 +35,18 @@ class SpooledRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolFound:
+    """What a search found, and what it did not look through: `unread` records behind, or all, as Kafka is away."""
+
+    requests: Sequence[SpooledRequest] = ()
+    unread: int = 0
+    kafka_away: bool = False
+
+
+NOTHING_SPOOLED: Final = SpoolFound()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolSearch:
     """Looks through what waits; opens a consumer for each search, which few need."""
 
@@ -44,18 +56,23 @@ class SpoolSearch:
     topic: str
     partitions: int
 
-    async def __call__(self, names: Sequence[str]) -> list[SpooledRequest]:
-        """Give the requests that mention one of the names, in order. Raises StoreUnavailable, KafkaUnavailable."""
+    async def __call__(self, names: Sequence[str]) -> SpoolFound:
+        """Find the requests that mention one of the names, in order. Raises StoreUnavailable."""
         async with connected(self.pool) as connection:
             rows = await positions(connection, [INTAKE_HANDLER])
         at = {one.partition: one.next_offset for one in rows}
-        async with open_reader(self.settings) as reader:
-            ends = await reader.ends(self.topic, range(self.partitions))
-            found = list[SpooledRequest]()
-            for partition, end in ends.items():
-                start = at.get(partition, 0)
-                found += await self._of(reader, partition, start, min(end, start + LOOKED_THROUGH_MAX), {*names})
-        return found
+        found, unread = list[SpooledRequest](), 0
+        try:
+            async with open_reader(self.settings) as reader:
+                ends = await reader.ends(self.topic, range(self.partitions))
+                for partition, end in ends.items():
+                    start = at.get(partition, 0)
+                    last = min(end, start + LOOKED_THROUGH_MAX)
+                    found += await self._of(reader, partition, start, last, {*names})
+                    unread += max(0, end - last)
+        except KafkaUnavailable:
+            return SpoolFound(requests=found, kafka_away=True)
+        return SpoolFound(requests=found, unread=unread)
 
     async def _of(
         self, reader: RangeReader, partition: int, start: int, end: int, names: set[str]

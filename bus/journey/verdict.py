@@ -20,6 +20,7 @@ class VerdictCause(StrEnum):
     NEVER_ARRIVED = "never_arrived"
     REFUSED = "refused"
     IN_SPOOL = "in_spool"
+    SPOOL_UNSEARCHED = "spool_unsearched"
     INPUT_LETTER = "input_letter"
     IN_OUTBOX = "in_outbox"
     RELAY_STUCK = "relay_stuck"

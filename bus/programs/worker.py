@@ -26,7 +26,7 @@ from bus.journey.expectations import ExpectationOpener, ExpectationTimer
 from bus.journey.expectations_config import Expectations
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.postgres.heartbeats import RELAY_PART
+from bus.postgres.heartbeats import RELAY_PART, STARTING
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
@@ -111,7 +111,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     every_stage = stages_of(core, targets, expectations)
     stages = [stage for stage in every_stage if stage.name in names]
     for part in stages:
-        health.watch(part.name, lambda: "starting")
+        health.watch(part.name, lambda: STARTING)
     health.watch(RELAY_PART, core.relay.trouble)
     health.watch("postgres", lambda: None)
     made = delivery_workers(core, targets) if DELIVERY in names else {}

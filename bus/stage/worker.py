@@ -15,6 +15,7 @@ from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, Transient
 from bus.kafka.range_reader import RangeReader
+from bus.postgres.heartbeats import STARTING
 from bus.postgres.pool import Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.faust_app import Batch, assigned, make_app, skip_to
@@ -59,7 +60,7 @@ class StageWorker:
     def trouble(self) -> str | None:
         """Say what keeps the stage from its work, as far as this process knows; None while it works."""
         if self._stall.why or not self._looked:
-            return self._stall.why or "starting"
+            return self._stall.why or STARTING
         return "; ".join(self._runner.stops()) or None
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -106,7 +106,9 @@ async def test_journey_of_a_number_that_was_refused_says_why_by_whom_and_how_oft
     assert "0117" not in "".join(lookups)
 
 
-async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not_done(core: Core) -> None:
+async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not_done(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     try:
         for number in ("W-1001", "W-1002", "C-21"):
@@ -120,6 +122,16 @@ async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not
         assert journey is not None, name
         (verdict,) = journey["verdict"]
         assert (verdict["cause"], verdict["evidence"]["source"], verdict["evidence"]["ahead"]) == ("in_spool", "crm", 1)
+    monkeypatch.setattr("bus.journey.spooled.LOOKED_THROUGH_MAX", 1)
+    behind = await found(core, "W-1002")
+    assert behind is not None, "nobody knows whether it waits"
+    (unsearched,) = behind["verdict"]
+    assert (unsearched["cause"], unsearched["evidence"]["unread"]) == ("spool_unsearched", 2)
+    monkeypatch.undo()
+    away = replace(core, settings=core.settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}))
+    blind = await found(away, "W-1002")
+    assert blind is not None
+    assert [(one["cause"], one["evidence"]["kafka_away"]) for one in blind["verdict"]] == [("spool_unsearched", True)]
     await core.dispatcher.dispatch([request(21, opening(21), 0)])
     await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 0")
     await write(core, "UPDATE programs SET beat_at = now()")
