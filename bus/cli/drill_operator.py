@@ -80,7 +80,9 @@ class DrillOperatorOnCore(DemoFaults):
         assert isinstance(source, ListingSource), "its list is in the file"
         reconciler = Reconciler(pool=core.pool, store=core.store)
         until = reconciler.settled(utc_now())
-        report = await reconciler.hold(SOURCE, source.listed, ListWindow(since=until - timedelta(hours=1), until=until))
+        report = await reconciler.reconcile(
+            SOURCE, source.listed, ListWindow(since=until - timedelta(hours=1), until=until)
+        )
         missing = sorted(report.found.missing_here, key=lambda one: one.number)
         if not ingest:
             return [one.number for one in missing]

@@ -39,6 +39,7 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -64,6 +65,7 @@ from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, op
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
+from bus.programs.reconciling import reconcile_asked
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.settings import Settings
@@ -204,6 +206,7 @@ def _app(
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),
         host_routes(readings.send),
+        reconcile_routes(functools.partial(reconcile_asked, core)),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
         subscription_routes(
             PostgresSubscriptionService(core.pool), core.contract, core.settings.namespace, core.refused

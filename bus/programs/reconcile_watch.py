@@ -31,7 +31,7 @@ class ReconcileWatch:
     every: timedelta
 
     async def run(self) -> None:
-        """Look whenever it is time, until cancelled; a slow list holds up no other. Raises what an adapter raises."""
+        """Look whenever it is time, until cancelled; a slow or broken list holds up no other."""
         rounds = (partial(self.reconcile_due, source) for source in self._lists())
         await until_one_ends(_repeated(self.settle), *map(_repeated, rounds))
 
@@ -42,29 +42,38 @@ class ReconcileWatch:
             await settle_arrived(connection)
 
     async def reconcile_due(self, source: ListingSource) -> None:
-        """Reconcile a source if it is due; a list that does not come is asked for again when it is. Raises as `run`."""
-        async with connected(self.reconciler.pool) as connection:
-            due, before = await take_turn(connection, source.name, self.every)
-        if due:
-            await self._reconcile(source.name, source, before)
+        """Reconcile a source if it is due, a day at a time where it is behind. Raises StoreUnavailable.
+
+        A list that does not come is asked for again when it is due again.
+        """
+        every, behind = self.every, True
+        while behind:
+            async with connected(self.reconciler.pool) as connection:
+                due, before = await take_turn(connection, source.name, every)
+            every, behind = timedelta(0), due and await self._reconcile(source.name, source, before)
 
     def _lists(self) -> Sequence[ListingSource]:
         return [source for source in self.sources.values() if isinstance(source, ListingSource)]
 
-    async def _reconcile(self, name: str, source: ListingSource, before: datetime | None) -> None:
-        until = self.reconciler.settled(self.reconciler.now())
+    async def _reconcile(self, name: str, source: ListingSource, before: datetime | None) -> bool:
+        """Reconcile at most a day on from where it ended; says whether there is more to do."""
+        settled = self.reconciler.settled(self.reconciler.now())
+        until = min(settled, before + FIRST) if before else settled
         window = ListWindow(since=before - OVERLAP if before else until - FIRST, until=until)
         try:
-            report = await self.reconciler.hold(name, source.listed, window)
+            report = await self.reconciler.reconcile(name, source.listed, window)
         except ListUnavailable as failed:
             log.warning("list_not_read", source=name, cause=str(failed))
-            return
+            return False
+        if report.unjudged:
+            log.warning("list_not_read_again", source=name, cause=str(report.unjudged))
         counts = {
             "missing_here": len(report.found.missing_here),
             "missing_there": len(report.found.missing_there),
             "different": len(report.different),
         }
-        log.info("source_reconciled", source=name, listed=report.found.listed, **counts)
+        log.info("source_reconciled", source=name, listed=report.found.listed, until=until.isoformat(), **counts)
+        return until < settled
 
 
 async def _repeated(look: Callable[[], Awaitable[None]]) -> None:

@@ -1,10 +1,9 @@
-"""Compares a source's list with the bus's tickets: counts per ten minutes first, then number by number. Pure."""
+"""Compares a source's list with the bus's tickets, number by number, and counts both per ten minutes. Pure."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Final
 
 from bus.reconcile.source_list import ListedTicket
@@ -12,7 +11,6 @@ from bus.reconcile.source_list import ListedTicket
 BUCKET: Final = timedelta(minutes=10)
 SETTLED_AFTER: Final = timedelta(minutes=5)  # what was opened since then may be under way
 BORDER: Final = timedelta(minutes=30)  # clocks differ: a ticket so near to an end may be listed beyond it
-_SUMS: Final = 2**64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,7 @@ class ListWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeBucket:
-    """Ten minutes in which source and bus do not have the same tickets: how many each has."""
+    """Ten minutes of the source's time, and how many tickets source and bus have of them."""
 
     at: datetime
     listed: int
@@ -54,6 +52,7 @@ class FieldDifference:
     """What source and bus say of one ticket."""
 
     number: str
+    at: datetime
     ticket_id: str
     field: str
     listed: str
@@ -64,65 +63,50 @@ class FieldDifference:
 class ListComparison:
     """What a list came to. `missing_here`: the bus never got it. `missing_there`: the source has it no more.
 
-    `listed`, `known` and `buckets` count tickets and buckets within the window.
+    `listed` and `known` count tickets within the window, `buckets` those of each ten minutes that have any.
     """
 
     listed: int
     known: int
-    buckets: int
-    unequal: Sequence[TimeBucket]
+    buckets: Sequence[TimeBucket]
     missing_here: Sequence[ListedTicket]
     missing_there: Sequence[KnownTicket]
     different: Sequence[FieldDifference]
 
-
-@dataclass(slots=True)
-class _Tally:
-    listed: int = 0
-    known: int = 0
-    listed_sum: int = 0
-    known_sum: int = 0
-
     @property
-    def equal(self) -> bool:
-        return (self.listed, self.listed_sum) == (self.known, self.known_sum)
+    def unequal(self) -> Sequence[TimeBucket]:
+        """Give the ten minutes of which a ticket is named; a ticket beside its place, as clocks differ, is none."""
+        times = [one.at for one in self.missing_here] + [one.at for one in self.missing_there]
+        named = {bucket_of(at) for at in times + [one.at for one in self.different]}
+        return [one for one in self.buckets if one.at in named]
 
 
 def compare(listed: Mapping[str, ListedTicket], known: Mapping[str, KnownTicket], window: ListWindow) -> ListComparison:
     """Compare a whole list with all that the bus knows of it, both by number.
 
     `known` has every listed number that the bus has, whenever its ticket was opened, and every ticket of the source
-    within the window. A ticket in different buckets on both sides, as clocks differ, makes both unequal and no more:
-    numbers are looked for everywhere.
+    within the window.
     """
-    theirs = [one for one in listed.values() if window.holds(one.at)]
+    theirs = sorted((one for one in listed.values() if window.holds(one.at)), key=lambda one: (one.at, one.number))
     ours = [one for one in known.values() if window.holds(one.at)]
-    tallies = defaultdict[datetime, _Tally](_Tally)
-    for ticket in theirs:
-        tally = tallies[bucket_of(ticket.at)]
-        tally.listed += 1
-        tally.listed_sum = (tally.listed_sum + _digest(ticket.number, ticket.fields)) % _SUMS
-    for one in ours:
-        tally = tallies[bucket_of(one.at)]
-        tally.known += 1
-        compared = listed[one.number].fields if one.number in listed else {}
-        shown = {name: value for name, value in one.fields.items() if name in compared}
-        tally.known_sum = (tally.known_sum + _digest(one.number, shown)) % _SUMS
-    unequal = {at for at, tally in tallies.items() if not tally.equal}
-    suspects = sorted((one for one in theirs if bucket_of(one.at) in unequal), key=lambda one: (one.at, one.number))
     inner = ListWindow(since=window.since + BORDER, until=window.until - BORDER)
-    lost = (one for one in ours if bucket_of(one.at) in unequal and one.number not in listed and inner.holds(one.at))
+    lost = (one for one in ours if one.number not in listed and inner.holds(one.at))
     return ListComparison(
         listed=len(theirs),
         known=len(ours),
-        buckets=len(tallies),
-        unequal=[TimeBucket(at=at, listed=tallies[at].listed, known=tallies[at].known) for at in sorted(unequal)],
-        missing_here=[one for one in suspects if one.number not in known],
+        buckets=_counts(theirs, ours),
+        missing_here=[one for one in theirs if one.number not in known],
         missing_there=sorted(lost, key=lambda one: (one.at, one.number)),
         different=[
-            difference for one in suspects if one.number in known for difference in _differences(one, known[one.number])
+            difference for one in theirs if one.number in known for difference in _differences(one, known[one.number])
         ],
     )
+
+
+def _counts(theirs: Iterable[ListedTicket], ours: Iterable[KnownTicket]) -> Sequence[TimeBucket]:
+    listed = Counter(bucket_of(one.at) for one in theirs)
+    known = Counter(bucket_of(one.at) for one in ours)
+    return [TimeBucket(at=at, listed=listed[at], known=known[at]) for at in sorted({*listed, *known})]
 
 
 def bucket_of(at: datetime) -> datetime:
@@ -134,13 +118,13 @@ def bucket_of(at: datetime) -> datetime:
 def _differences(listed: ListedTicket, known: KnownTicket) -> list[FieldDifference]:
     return [
         FieldDifference(
-            number=listed.number, ticket_id=known.ticket_id, field=name, listed=value, known=known.fields[name]
+            number=listed.number,
+            at=listed.at,
+            ticket_id=known.ticket_id,
+            field=name,
+            listed=value,
+            known=known.fields[name],
         )
         for name, value in listed.fields.items()
         if name in known.fields and known.fields[name] != value
     ]
-
-
-def _digest(number: str, fields: Mapping[str, str]) -> int:
-    content = "\0".join([number, *(f"{name}={fields[name]}" for name in sorted(fields))])
-    return int.from_bytes(blake2b(content.encode(), digest_size=8).digest())

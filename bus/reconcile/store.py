@@ -27,7 +27,8 @@ WHERE source = %s AND begun_at < clock_timestamp() - %s::interval
 RETURNING reconciled_until"""
 _NOTE: Final = b"""
 INSERT INTO reconciliations (source, by_file, since, until, ended_at, listed, known, buckets, unequal, missing_here,
-    missing_there, different) VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s) RETURNING id"""
+    missing_there, different, failure)
+VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 _NOTE_FAILURE: Final = b"""
 INSERT INTO reconciliations (source, by_file, since, until, ended_at, failure)
 VALUES (%s, %s, %s, %s, clock_timestamp(), %s)"""
@@ -107,12 +108,16 @@ async def note_comparison(
     found: ListComparison,
     *,
     numbers: Collection[str],
+    failure: str | None,
     by_file: bool,
 ) -> None:
-    """Write what a list came to. `numbers`: all that it has; a missing ticket that is not among them is settled."""
+    """Write what a list came to. `numbers`: all that it has; a missing ticket that is not among them is settled.
+
+    `failure`: why it was not judged what the source lost.
+    """
     counts = (
-        found.listed, found.known, found.buckets, len(found.unequal), len(found.missing_here),
-        len(found.missing_there), len(found.different),
+        found.listed, found.known, len(found.buckets), len(found.unequal), len(found.missing_here),
+        len(found.missing_there), len(found.different), failure,
     )  # fmt: skip
     cursor = await connection.execute(_NOTE, (source, by_file, window.since, window.until, *counts))
     ((number,),) = await cursor.fetchall()

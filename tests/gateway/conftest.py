@@ -32,6 +32,7 @@ from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -52,6 +53,7 @@ from tests.gateway.described import Described, blank
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
+from tests.gateway.fake_reconciling import FakeReconciling
 from tests.gateway.fake_rollouts import FakeRolloutService
 from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
 from tests.gateway.fake_subscriptions import FakeSubscriptionService
@@ -106,6 +108,7 @@ class Gateway:
     consumers: Sequence[ConsumerStatus] = ()
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
+    reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
 
@@ -156,6 +159,7 @@ class Gateway:
             consumer_routes(self._consumers, utc_now),
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
+            reconcile_routes(self.reconciling),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(
                 self.hub,

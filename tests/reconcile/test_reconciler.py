@@ -14,8 +14,6 @@ from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
 from bus.domain.batch import Accepted, CommandResult
 from bus.domain.commands import Assign, Command, OpenTicket, Request, Return
-from bus.domain.rules import Rules
-from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import CommandId, KeyKind, TicketId, TraceId
 from bus.domain.text import Text
 from bus.domain.values import Assignee, IncidentKey
@@ -33,30 +31,7 @@ from bus.reconcile.store import declare_lists, missing_named
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGIN = NOW - timedelta(hours=3)
 WINDOW = ListWindow(since=BEGIN, until=NOW - timedelta(minutes=5))
-RULES_OF_TESTS = Rules(
-    dedupe_window=timedelta(minutes=15),
-    sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=24))},
-    root_causes=frozenset({"worn_part"}),
-)
 ZHOU = Assignee(role="engineer", person="周师傅", contact="13800000001", backup_person="吴工", backup_contact="2")
-
-
-@pytest.fixture(autouse=True)
-async def emptied(pool: Pool) -> None:
-    """Begin without tickets, lists and alerts."""
-    async with connected(pool) as connection:
-        tables = b"events, ticket_states, ticket_names, commands, source_lists, reconciliations, missing_tickets"
-        await connection.execute(b"TRUNCATE " + tables)
-
-
-@pytest.fixture
-def dispatcher(postgres_store: PostgresStore) -> Dispatcher:
-    return Dispatcher(store=postgres_store, rules=RULES_OF_TESTS)
-
-
-@pytest.fixture
-def reconciler(pool: Pool, postgres_store: PostgresStore) -> Reconciler:
-    return Reconciler(pool=pool, store=postgres_store)
 
 
 def opening(number: str, minute: float, key: str = "") -> OpenTicket:
@@ -133,7 +108,7 @@ async def test_reconciler_names_just_what_is_missing_and_a_joined_report_is_not(
     await opened(dispatcher, "5", 91)
     list_ = [listed("1", 57), listed("2", 61), listed("4", 65)]  # its clock is 7 minutes ahead
     list_ += [listed("5", -600)]  # the bus has it by the time of a webhook that was sent late
-    report = await reconciler.hold("crm", pages(list_[:2], list_[1:]), WINDOW)
+    report = await reconciler.reconcile("crm", pages(list_[:2], list_[1:]), WINDOW)
     assert names(report) == (["4"], ["3"], [])
     assert (report.found.listed, report.found.known) == (3, 4)
 
@@ -144,11 +119,13 @@ async def test_reconciler_says_since_which_event_a_ticket_differs(
     await opened(dispatcher, "1", 50)
     await arrive(dispatcher, Assign(assignee=ZHOU), "1", BEGIN + timedelta(minutes=60))
     list_ = [listed("1", 50, state="pending", region="华东", type="hardware_fault")]
-    assert names(await reconciler.hold("crm", pages(list_), WINDOW))[2] == [], "the source may not have heard of it yet"
+    assert names(await reconciler.reconcile("crm", pages(list_), WINDOW))[2] == [], (
+        "the source may not have heard of it yet"
+    )
     await arrive(dispatcher, Return(reason="请假"), "1", BEGIN + timedelta(minutes=70))
     await arrive(dispatcher, Assign(assignee=ZHOU), "1", BEGIN + timedelta(minutes=80))
     later = replace(reconciler, now=lambda: datetime.now(UTC) + timedelta(minutes=6))
-    [one] = (await later.hold("crm", pages(list_), WINDOW)).different
+    [one] = (await later.reconcile("crm", pages(list_), WINDOW)).different
     assert (one.difference.field, one.difference.listed, one.difference.known) == ("state", "pending", "assigned")
     assert one.since
     at = BEGIN + timedelta(minutes=80)
@@ -159,7 +136,7 @@ async def test_reconciler_opens_what_is_missing_at_its_own_time_once_and_a_late_
     reconciler: Reconciler, dispatcher: Dispatcher, pool: Pool, postgres_store: PostgresStore
 ) -> None:
     list_ = [listed("1", 10), listed("2", 20), replace(listed("3", 30), opening=None)]
-    missing = (await reconciler.hold("crm", pages(list_), WINDOW)).found.missing_here
+    missing = (await reconciler.reconcile("crm", pages(list_), WINDOW)).found.missing_here
     assert await unsettled(pool) == ["1", "2", "3"]
     first = await open_missing(dispatcher, pool, "crm", missing)
     again = await open_missing(dispatcher, pool, "crm", missing)
@@ -169,7 +146,7 @@ async def test_reconciler_opens_what_is_missing_at_its_own_time_once_and_a_late_
     assert (event.actor, event.source, event.occurred_at) == ("reconcile:crm", "crm", BEGIN + timedelta(minutes=10))
     late = await opened(dispatcher, "2", 20)
     assert (late.answer, late.ticket_id) == (CommandResult.JOINED, first.opened["2"])
-    report = await reconciler.hold("crm", pages(list_), WINDOW)
+    report = await reconciler.reconcile("crm", pages(list_), WINDOW)
     assert names(report) == (["3"], [], [])
 
 
@@ -178,7 +155,7 @@ async def test_reconciler_judges_nothing_by_a_list_that_breaks_off(
 ) -> None:
     await opened(dispatcher, "1", 60)
     with pytest.raises(ListUnavailable):
-        await reconciler.hold("crm", pages([listed("2", 60)], fails=True), WINDOW)
+        await reconciler.reconcile("crm", pages([listed("2", 60)], fails=True), WINDOW)
     assert await unsettled(pool) == []
     async with connected(pool) as connection:
         rows = await connection.execute(b"SELECT missing_here, missing_there, failure FROM reconciliations")
@@ -197,10 +174,10 @@ async def test_reconciler_gives_up_a_list_that_takes_too_long_and_one_that_is_to
 
     monkeypatch.setattr("bus.reconcile.reconciler.LIST_WITHIN", timedelta(milliseconds=50))
     with pytest.raises(ListUnavailable, match="can be read within"):
-        await reconciler.hold("crm", hangs, WINDOW)
+        await reconciler.reconcile("crm", hangs, WINDOW)
     monkeypatch.setattr("bus.reconcile.reconciler.LISTED_MAX", 1)
     with pytest.raises(ListUnavailable, match="more than 1 tickets"):
-        await reconciler.hold("crm", pages([listed("1", 60), listed("2", 61)]), WINDOW)
+        await reconciler.reconcile("crm", pages([listed("1", 60), listed("2", 61)]), WINDOW)
 
 
 class ListOf(CrmAdapter):
@@ -250,9 +227,9 @@ async def test_reconciler_by_itself_alerts_at_the_first_miss_until_it_came(
     await look(replace(watch, every=timedelta(0)), source)
     assert source.asked[1][0] < source.asked[0][1], "the windows overlap"
     assert await fired(pool, RuleName.TICKET_MISSING), "it is older than what was asked for"
-    await reconciler.hold("crm", pages([]), WINDOW, by_file=True)
+    await reconciler.reconcile("crm", pages([]), WINDOW, by_file=True)
     assert await fired(pool, RuleName.TICKET_MISSING), "a file that leaves it out says nothing of the source's own list"
-    await reconciler.hold("crm", pages([]), WINDOW)
+    await reconciler.reconcile("crm", pages([]), WINDOW)
     assert await fired(pool, RuleName.TICKET_MISSING) == []
     [row] = await in_transaction(pool, missing_named, "2")
     assert row.settled == "unlisted"
@@ -264,7 +241,7 @@ async def test_reconciler_a_window_that_leaves_a_gap_is_no_end_of_what_is_reconc
     until = timedelta(minutes=5)
 
     async def reconciled(since: timedelta) -> datetime | None:
-        await reconciler.hold("crm", pages([]), ListWindow(since=NOW - since, until=NOW - until))
+        await reconciler.reconcile("crm", pages([]), ListWindow(since=NOW - since, until=NOW - until))
         async with connected(pool) as connection:
             rows = await connection.execute(b"SELECT reconciled_until FROM source_lists")
             [(end,)] = await rows.fetchall()

@@ -57,6 +57,7 @@ class Access(StrEnum):
     ALERTS = "alerts"
     DECIDE_ALERTS = "decide-alerts"
     REPORT = "report"
+    RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
