@@ -33,6 +33,7 @@ SUITES: Final = (
     "deliveries",
     "backlog",
     "expecting",
+    "missing",
 )
 SCALE: Final = ("scale", "million", "audit")
 

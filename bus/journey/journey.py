@@ -13,7 +13,7 @@ from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.command_ids import command_id
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
-from bus.journey.expectations import ExpectedRow, read_expected
+from bus.journey.expected_hops import ExpectedRow, read_expected
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge

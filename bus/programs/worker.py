@@ -22,7 +22,8 @@ from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
-from bus.journey.expectations import ExpectationOpener, ExpectationTimer
+from bus.journey.expectation_timer import ExpectationTimer
+from bus.journey.expectations import ExpectationOpener
 from bus.journey.expectations_config import Expectations
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader

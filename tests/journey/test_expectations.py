@@ -13,14 +13,10 @@ from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
 from bus.config_file import ConfigFileInvalid
 from bus.domain.events import Recorded
-from bus.journey.expectations import (
-    ExpectationOpener,
-    ExpectationTimer,
-    SettledExpectation,
-    expected_of,
-    read_expected,
-)
+from bus.journey.expectation_timer import ExpectationTimer, SettledExpectation
+from bus.journey.expectations import ExpectationOpener, expected_of
 from bus.journey.expectations_config import Expectation, ExpectedHop, Places, load_expectations
+from bus.journey.expected_hops import read_expected
 from bus.journey.readings import read_rows
 from bus.postgres.pool import Pool, connected
 from schemas.topics import LOG
@@ -132,7 +128,7 @@ async def test_expectations_a_claim_whose_worker_dies_before_its_commit_is_claim
         assert await read_rows(*given), "it is claimed"  # type: ignore[arg-type]  # as it was called
         raise Crashed
 
-    monkeypatch.setattr("bus.journey.expectations.read_rows", dying)
+    monkeypatch.setattr("bus.journey.expectation_timer.read_rows", dying)
     with pytest.raises(Crashed):
         await timer(queue.pool).settle(DUE)
     monkeypatch.undo()

@@ -1,0 +1,85 @@
+"""Whether an expected hop was there, from the hops' own tables; and what a ticket still misses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from bus.journey.readings import read_rows
+from bus.postgres.pool import Connection
+
+# When the hop that a row `x` expects was there, if it was.
+ARRIVED: LiteralString = """
+CASE x.hop
+WHEN 'published' THEN (
+    SELECT min(o.published_at) FROM outbox o
+    WHERE o.ticket_id = x.ticket_id AND o.version = x.version AND o.topic = x.place)
+WHEN 'projected' THEN (
+    SELECT min(coalesce(b.at, s.moved_at)) FROM outbox o
+    JOIN stage_offsets s ON s.handler = x.place AND s.partition = o.shard AND s.topic = %(records)s
+        AND s.next_offset > o.kafka_offset
+    LEFT JOIN LATERAL (
+        SELECT at FROM stage_batches
+        WHERE handler = s.handler AND partition = s.partition AND first_offset <= o.kafka_offset
+        ORDER BY first_offset DESC LIMIT 1) b ON true
+    WHERE o.ticket_id = x.ticket_id AND o.version = x.version AND o.topic = %(log)s)
+WHEN 'acted_on' THEN (
+    SELECT min(e.recorded_at) FROM events e
+    WHERE e.ticket_id = x.ticket_id AND e.version > x.version
+        AND regexp_replace(e.ce_type, '[.]v[0-9]+$', '') = ANY(string_to_array(x.place, ', ')))
+ELSE (
+    SELECT d.settled_at FROM deliveries d
+    WHERE d.target = x.place AND d.ticket_id = x.ticket_id AND d.version = x.version AND d.state = 'done')
+END"""
+# A later event took the reason away, or a person gave the delivery up.
+VOID: LiteralString = """
+(EXISTS (
+    SELECT FROM events e WHERE e.ticket_id = x.ticket_id AND e.version > x.version
+        AND regexp_replace(e.ce_type, '[.]v[0-9]+$', '') = ANY(x.voided_by))
+ OR x.hop IN ('delivered', 'acknowledged') AND EXISTS (
+    SELECT FROM deliveries d WHERE d.target = x.place AND d.ticket_id = x.ticket_id AND d.version = x.version
+        AND d.state = 'discarded'))"""
+_OF_TICKET: LiteralString = """
+SELECT j.expectation, j.version, j.hop, j.place, j.due_at, j.arrived_at,
+    CASE WHEN j.state IN ('missed', 'late') OR j.arrived_at > j.due_at THEN
+        CASE WHEN j.arrived_at IS NULL THEN 'missed' ELSE 'late' END
+    WHEN j.due_at <= %(now)s THEN 'missed' ELSE 'pending' END AS state
+FROM (
+    SELECT x.expectation, x.version, x.hop, x.place, x.due_at, x.state,
+        coalesce(x.arrived_at, {arrived}) AS arrived_at
+    FROM expectations x
+    WHERE x.ticket_id = %(ticket)s AND x.state <> 'void' AND (x.state = 'late' OR NOT {void})) j
+WHERE j.arrived_at IS NULL OR j.arrived_at > j.due_at
+ORDER BY j.version, j.due_at, j.expectation LIMIT %(most)s""".replace("{arrived}", ARRIVED).replace("{void}", VOID)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRow:
+    """A hop of a ticket that is expected and not there, or that was late."""
+
+    expectation: str
+    version: int
+    hop: str
+    place: str
+    due_at: datetime
+    arrived_at: datetime | None
+    state: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        late = self.arrived_at and round((self.arrived_at - self.due_at).total_seconds() * 1000, 1)
+        return {
+            "expectation": self.expectation,
+            "version": self.version,
+            "hop": self.hop,
+            "where": self.place,
+            "state": self.state,
+            "due_at": self.due_at,
+            "at": self.arrived_at,
+            "late_ms": late,
+        }
+
+
+async def read_expected(connection: Connection, asked: dict[str, Any], now: datetime) -> Sequence[ExpectedRow]:
+    """Read what is missing of a ticket, is still expected, or was late; `asked` has ticket, records, log and most."""
+    return await read_rows(connection, _OF_TICKET, ExpectedRow, {**asked, "now": now})
