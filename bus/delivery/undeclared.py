@@ -66,7 +66,7 @@ WITH added AS (
     WHERE h.version > excluded.version AND NOT h.parked AND NOT h.unsure)
 SELECT count(*) FROM added"""  # noqa: S608 - no part of it is input
 _END = f"""
-UPDATE deliveries m SET state = 'discarded', reference = %(why)s, settled_at = %(now)s
+UPDATE deliveries m SET state = 'discarded', reference = %(why)s, settled_at = %(now)s, moved_to = %(other)s
 WHERE m.target = %(target)s AND m.state = 'waiting' AND m.ticket_id = ANY (%(tickets)s) AND {_TAKEN}
 RETURNING m.ticket_id, m.version"""  # noqa: S608 - no part of it is input
 # A redrive waits for how each of its deliveries ends.
@@ -108,7 +108,9 @@ async def discard(
     """
     await target_state.check_undeclared(connection, target)
     free = await _free(connection, target, tickets, now)
-    ended = await _end(connection, {"target": target, "tickets": free, "why": why, "now": now, "events": None})
+    ended = await _end(
+        connection, {"target": target, "other": "", "tickets": free, "why": why, "now": now, "events": None}
+    )
     return len(ended), await _left(connection, target)
 
 

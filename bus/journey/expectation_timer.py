@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
 import structlog
@@ -17,17 +17,22 @@ from schemas.topics import LOG
 
 CLAIM: Final = 500
 EVERY_S: Final = 1.0
+PAUSE: Final = timedelta(seconds=10)
+PAUSE_MAX_OF_BUS: Final = timedelta(minutes=5)
+PAUSE_MAX: Final = timedelta(hours=6)
+_PAUSES: Final = {"pause": PAUSE, "pause_max_of_bus": PAUSE_MAX_OF_BUS, "pause_max": PAUSE_MAX}
 # Judged in the transaction of the claim: a worker that dies in it has judged nothing, and no other has the row
-# meanwhile. By PostgreSQL's clock, not by a worker's. A missed one is looked
-# at anew after ten seconds, and at once where a clock that ran ahead looked at it.
+# meanwhile. By PostgreSQL's clock, not by a worker's. A missed one is looked at again when an event of its ticket is
+# read, else after a pause that grows with its age: what only an event can bring may wait the longest. At once where a
+# clock that ran ahead looked at it.
 _SETTLE: LiteralString = """
 WITH due AS (
     SELECT * FROM expectations WHERE state = 'pending' AND due_at <= coalesce(%(now)s, now())
     ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), again AS (
     SELECT * FROM expectations WHERE state = 'missed'
-        AND (looked_at <= coalesce(%(now)s, now()) - interval '10 seconds' OR looked_at > coalesce(%(now)s, now()))
-    ORDER BY looked_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+        AND (look_at <= coalesce(%(now)s, now()) OR looked_at > coalesce(%(now)s, now()))
+    ORDER BY look_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), judged AS (
     SELECT x.*, {arrived} AS came_at,
         {void} OR x.state = 'missed' AND NOT x.expectation = ANY(%(known)s) AS is_void
@@ -37,6 +42,8 @@ WITH due AS (
               ELSE 'missed' END AS now_is FROM judged
 )
 UPDATE expectations e SET state = n.now_is, arrived_at = n.came_at, looked_at = coalesce(%(now)s, now()),
+    look_at = coalesce(%(now)s, now()) + greatest(%(pause)s, least((coalesce(%(now)s, now()) - n.due_at) / 10,
+        CASE WHEN n.hop = 'acted_on' THEN %(pause_max)s ELSE %(pause_max_of_bus)s END)),
     settled_at = CASE WHEN n.now_is <> 'missed' THEN coalesce(%(now)s, now()) END
 FROM named n WHERE (e.ticket_id, e.version, e.expectation) = (n.ticket_id, n.version, n.expectation)
 RETURNING e.ticket_id, e.version, e.expectation, e.place, n.state AS before, e.state, e.due_at, e.arrived_at""".replace(
@@ -72,7 +79,7 @@ class ExpectationTimer:
 
     async def settle(self, now: datetime | None = None) -> Sequence[SettledExpectation]:
         """Judge what is due by PostgreSQL's clock, or by `now`; gives what changed. Raises StoreUnavailable."""
-        asked = {"now": now, "most": CLAIM, "records": self.records, "log": LOG, "known": list(self.known)}
+        asked = {"now": now, "most": CLAIM, "records": self.records, "log": LOG, "known": list(self.known), **_PAUSES}
         async with connected(self.pool) as connection:
             looked_at = await read_rows(connection, _SETTLE, SettledExpectation, asked)
         changed = [one for one in looked_at if one.state != one.before]

@@ -17,6 +17,8 @@ SELECT ticket_id, version, expectation, hop, place, string_to_array(voided_by, '
 FROM unnest(%b::text[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[])
     AS w (ticket_id, version, expectation, hop, place, voided_by, due_at)
 ON CONFLICT DO NOTHING"""
+_LOOK: LiteralString = """
+UPDATE expectations SET look_at = '-infinity' WHERE state = 'missed' AND ticket_id = ANY(%s::text[])"""
 
 
 def expected_of(expectations: Expectations, events: Sequence[Recorded]) -> list[tuple[Any, ...]]:
@@ -45,6 +47,7 @@ class ExpectationOpener:
     expectations: Expectations
 
     async def open(self, connection: Connection, events: Sequence[Recorded]) -> None:
-        """Open the rows of events; one that is there stays as it is."""
+        """Open the rows of events; one that is there stays as it is. What their tickets miss is looked at anew."""
         if rows := expected_of(self.expectations, events):
             await connection.execute(_OPEN, [list(column) for column in zip(*rows, strict=True)])
+        await connection.execute(_LOOK, (sorted({event.ticket_id for event in events}),))

@@ -23,8 +23,7 @@ class ExpectedHop(StrEnum):
 
     PUBLISHED = "published"  # on a topic
     PROJECTED = "projected"  # by a handler of the log
-    DELIVERED = "delivered"  # to a target
-    ACKNOWLEDGED = "acknowledged"  # by an engineer's app, which is a target too
+    DELIVERED = "delivered"  # to a target; an engineer's app is one, which acknowledges
     ACTED_ON = "acted_on"  # by a later event
 
 

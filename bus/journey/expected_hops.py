@@ -8,6 +8,18 @@ from typing import Any, LiteralString
 from bus.journey.readings import read_rows
 from bus.postgres.pool import Connection
 
+# The deliveries that stand for what a row `x` expects at a target: its own, that of a new version which a rollout gave
+# the event to, and those of the targets that it was moved to.
+_DELIVERIES: LiteralString = """
+WITH RECURSIVE way (target) AS (
+    SELECT x.place
+    UNION SELECT n.target FROM way, LATERAL (
+        SELECT r.canary AS target FROM rollouts r WHERE r.target = way.target
+        UNION ALL SELECT m.moved_to FROM deliveries m
+        WHERE (m.target, m.ticket_id, m.version) = (way.target, x.ticket_id, x.version) AND m.moved_to <> '') n
+)
+SELECT d.target, d.state, d.settled_at, d.moved_to FROM way
+JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (way.target, x.ticket_id, x.version)"""
 # When the hop that a row `x` expects was there, if it was.
 ARRIVED: LiteralString = """
 CASE x.hop
@@ -28,17 +40,16 @@ WHEN 'acted_on' THEN (
     WHERE e.ticket_id = x.ticket_id AND e.version > x.version
         AND regexp_replace(e.ce_type, '[.]v[0-9]+$', '') = ANY(string_to_array(x.place, ', ')))
 ELSE (
-    SELECT d.settled_at FROM deliveries d
-    WHERE d.target = x.place AND d.ticket_id = x.ticket_id AND d.version = x.version AND d.state = 'done')
-END"""
+    SELECT min(d.settled_at) FILTER (WHERE d.state = 'done') FROM ({deliveries}) d)
+END""".replace("{deliveries}", _DELIVERIES)
 # A later event took the reason away, or a person gave the delivery up.
 VOID: LiteralString = """
 (EXISTS (
     SELECT FROM events e WHERE e.ticket_id = x.ticket_id AND e.version > x.version
         AND regexp_replace(e.ce_type, '[.]v[0-9]+$', '') = ANY(x.voided_by))
- OR x.hop IN ('delivered', 'acknowledged') AND EXISTS (
-    SELECT FROM deliveries d WHERE d.target = x.place AND d.ticket_id = x.ticket_id AND d.version = x.version
-        AND d.state = 'discarded'))"""
+ OR x.hop = 'delivered' AND (
+    SELECT bool_or(d.state = 'discarded' AND d.moved_to = '') AND NOT bool_or(d.state = 'waiting')
+    FROM ({deliveries}) d))""".replace("{deliveries}", _DELIVERIES)
 _OF_TICKET: LiteralString = """
 SELECT j.expectation, j.version, j.hop, j.place, j.due_at, j.arrived_at,
     CASE WHEN j.state IN ('missed', 'late') OR j.arrived_at > j.due_at THEN

@@ -89,8 +89,8 @@ async def checked_targets(settings: Settings, names: Collection[str] = STAGES) -
     allowed_topics(settings.topics_allowed_file)
     days_kept(settings.keep_days)
     audit_key(settings)
+    expectations_of(settings, targets)
     if DELIVERY in names:
-        expectations_of(settings, targets)
         await check_targets(settings, targets)
     return targets
 

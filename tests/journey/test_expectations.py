@@ -12,6 +12,7 @@ from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
 from bus.config_file import ConfigFileInvalid
+from bus.delivery import undeclared
 from bus.domain.events import Recorded
 from bus.journey.expectation_timer import ExpectationTimer, SettledExpectation
 from bus.journey.expectations import ExpectationOpener, expected_of
@@ -19,10 +20,15 @@ from bus.journey.expectations_config import Expectation, ExpectedHop, Places, lo
 from bus.journey.expected_hops import read_expected
 from bus.journey.readings import read_rows
 from bus.postgres.pool import Pool, connected
+from bus.programs.worker import checked_targets
+from bus.settings import Settings
 from schemas.topics import LOG
-from tests.delivery.deliveries import DeliveryQueue, event
+from tests.delivery.deliveries import DeliveryQueue, event, undeclare
 
 NOTE = "NoteAdded"
+ROLLOUT = """
+INSERT INTO rollouts (target, canary, percent, step_minutes, step_events, started_by, why)
+VALUES ('erp', 'erp-2', 50, 1, 1, 'x', 'x')"""
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PLACES = Places(topics={"ticket.status": ["TicketOpened"]}, handlers=["tickets"], targets={"erp": [NOTE]})
 RECORDED = event("A", 1).recorded_at
@@ -42,7 +48,7 @@ async def queue(pool: Pool) -> DeliveryQueue:
     made = DeliveryQueue(pool=pool)
     await made.clear()
     async with connected(pool) as connection:
-        await connection.execute("TRUNCATE expectations, stage_offsets, stage_batches")
+        await connection.execute("TRUNCATE expectations, stage_offsets, stage_batches, rollouts CASCADE")
     return made
 
 
@@ -115,6 +121,24 @@ async def test_expectations_another_timer_does_not_wait_for_rows_that_are_claime
             assert states(await timer(queue.pool).settle(DUE)) == [("B", 1, "missed")]
 
 
+async def test_expectations_what_is_long_missed_is_looked_at_seldom_and_at_once_when_its_ticket_has_an_event(
+    queue: DeliveryQueue,
+) -> None:
+    both = {**DELIVERED, "answered": expectation(ExpectedHop.ACTED_ON, NOTE)}
+    await queue.add(("A", 1), now=RECORDED)
+    await opened(queue.pool, both, event("A", 1), event("B", 1))
+    looked, day = timer(queue.pool, *both), DUE + timedelta(days=1)
+    await looked.settle(day)
+    await queue.done(*await queue.claim(now=day), now=day)
+    await queue.hold(("A", 2), ("B", 2))
+    assert await looked.settle(day + 4 * MINUTE) == []
+    assert [one.expectation for one in await looked.settle(day + 6 * MINUTE)] == ["sent_to_erp"]
+    await opened(queue.pool, both, event("A", 2))
+    found = await looked.settle(day + 7 * MINUTE)
+    assert [(one.expectation, one.version) for one in found if one.before == "missed"] == [("answered", 1)]
+    assert [one.ticket_id for one in await looked.settle(day + 3 * HOUR)] == ["B"]
+
+
 class Crashed(Exception):
     """A worker died."""
 
@@ -160,12 +184,35 @@ async def test_expectations_a_compensation_voids_and_a_removed_expectation_raise
     assert await alerts(queue.pool) == []
 
 
+async def test_expectations_what_a_rollout_gave_to_the_new_version_or_was_moved_arrives_under_that_name(
+    queue: DeliveryQueue,
+) -> None:
+    await run(queue.pool, ROLLOUT)
+    await opened(queue.pool, DELIVERED, *(event(ticket, 1) for ticket in "ABCD"))
+    await queue.add(("A", 1), target="erp-2", now=RECORDED)
+    await queue.add(("B", 1), ("C", 1), ("D", 1), now=RECORDED)
+    await undeclare(queue.pool, "erp", "crm", "erp-2")
+    async with connected(queue.pool) as connection:
+        await undeclared.move(connection, "erp", "crm", "why", RECORDED, tickets=["B", "C"])
+        await undeclared.discard(connection, "erp", ["D"], "why", RECORDED)
+    found = states(await timer(queue.pool).settle(DUE))
+    assert found == [("A", 1, "missed"), ("B", 1, "missed"), ("C", 1, "missed"), ("D", 1, "void")]
+    for target, ticket in (("erp-2", "A"), ("crm", "B")):
+        (claim,) = [one for one in await queue.claim(target=target, now=DUE) if one.ticket_id == ticket]
+        await queue.done(claim, target=target, now=DUE + MINUTE)
+    await undeclare(queue.pool, "crm", "erp-2")
+    async with connected(queue.pool) as connection:
+        await undeclared.discard(connection, "crm", ["C"], "why", DUE + MINUTE)
+    found = states(await timer(queue.pool).settle(DUE + HOUR))
+    assert found == [("A", 1, "late"), ("B", 1, "late"), ("C", 1, "void")]
+
+
 async def test_expectations_each_hop_is_found_where_it_is_known(queue: DeliveryQueue) -> None:
     all_hops = {
         "on_topic": expectation(ExpectedHop.PUBLISHED, "ticket.status"),
         "listed": expectation(ExpectedHop.PROJECTED, "tickets"),
         "answered": expectation(ExpectedHop.ACTED_ON, NOTE),
-        "acked": expectation(ExpectedHop.ACKNOWLEDGED, "erp"),
+        "sent": expectation(ExpectedHop.DELIVERED, "erp"),
     }
     await queue.add(("A", 1), now=RECORDED)
     await opened(queue.pool, all_hops, event("A", 1))
@@ -182,12 +229,12 @@ async def test_expectations_each_hop_is_found_where_it_is_known(queue: DeliveryQ
         )
     looked = timer(queue.pool, *all_hops)
     found = {one.expectation: one.state for one in await looked.settle(DUE)}
-    assert found == {"on_topic": "met", "listed": "missed", "answered": "missed", "acked": "missed"}
+    assert found == {"on_topic": "met", "listed": "missed", "answered": "missed", "sent": "missed"}
     await run(queue.pool, "UPDATE stage_offsets SET next_offset = 8")
     await queue.done(*await queue.claim(now=RECORDED), now=RECORDED)
     await queue.hold(("A", 2))
     found = {one.expectation: one.state for one in await looked.settle(DUE + MINUTE)}
-    assert found == {"listed": "met", "answered": "late", "acked": "met"}
+    assert found == {"listed": "met", "answered": "late", "sent": "met"}
 
 
 def test_expectations_imported_history_expects_nothing() -> None:
@@ -213,3 +260,13 @@ def test_expectations_config_a_fault_names_its_place_and_what_is_meant(tmp_path:
     path.write_text(f"x: {line}\n", encoding="utf-8")
     with pytest.raises(ConfigFileInvalid, match=fault):
         load_expectations(path, PLACES)
+
+
+@pytest.mark.parametrize("stage", ["sla", "delivery"])
+async def test_expectations_config_a_fault_stops_a_worker_of_any_stage_before_it_starts(
+    tmp_path: Path, stage: str
+) -> None:
+    path = tmp_path / "expectations.yaml"
+    path.write_text("x: {after: [TicketOpened], hop: publishd, at: ticket.status, within: PT1M}\n", encoding="utf-8")
+    with pytest.raises(ConfigFileInvalid, match=rf"{path}: x\.hop"):
+        await checked_targets(Settings(expectations_file=path), [stage])

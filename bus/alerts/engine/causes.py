@@ -85,7 +85,7 @@ def _floor_of_its_host(cause: AlertState, effect: AlertState) -> bool:
 
 def _of_target(_cause: AlertState, effect: AlertState) -> bool:
     """Say whether the effect is that a target was not reached in time."""
-    return effect.alert.facts.get("hop") in ("delivered", "acknowledged")
+    return effect.alert.facts.get("hop") == "delivered"
 
 
 def _target_not_reached(cause: AlertState, effect: AlertState) -> bool:
