@@ -48,30 +48,36 @@ VOID: LiteralString = """
     SELECT FROM events e WHERE e.ticket_id = x.ticket_id AND e.version > x.version
         AND regexp_replace(e.ce_type, '[.]v[0-9]+$', '') = ANY(x.voided_by))
  OR x.hop = 'delivered' AND (
-    SELECT bool_or(d.state = 'discarded' AND d.moved_to = '') AND NOT bool_or(d.state = 'waiting')
+    SELECT coalesce(bool_or(d.state = 'discarded' AND d.moved_to = '') AND NOT bool_or(d.state = 'waiting'), false)
     FROM ({deliveries}) d))""".replace("{deliveries}", _DELIVERIES)
-_OF_TICKET: LiteralString = """
-SELECT j.expectation, j.version, j.hop, j.place, j.due_at, j.arrived_at,
+_OF_TICKET: LiteralString = (
+    """
+SELECT j.expectation, j.version, j.hop, j.place, j.targets, j.due_at, j.arrived_at,
     CASE WHEN j.state IN ('missed', 'late') OR j.arrived_at > j.due_at THEN
         CASE WHEN j.arrived_at IS NULL THEN 'missed' ELSE 'late' END
     WHEN j.due_at <= %(now)s THEN 'missed' ELSE 'pending' END AS state
 FROM (
     SELECT x.expectation, x.version, x.hop, x.place, x.due_at, x.state,
-        coalesce(x.arrived_at, {arrived}) AS arrived_at
+        coalesce(x.arrived_at, {arrived}) AS arrived_at,
+        CASE WHEN x.hop = 'delivered' THEN ARRAY(SELECT d.target FROM ({deliveries}) d) ELSE '{}' END AS targets
     FROM expectations x
     WHERE x.ticket_id = %(ticket)s AND x.state <> 'void' AND (x.state = 'late' OR NOT {void})) j
 WHERE j.arrived_at IS NULL OR j.arrived_at > j.due_at
-ORDER BY j.version, j.due_at, j.expectation LIMIT %(most)s""".replace("{arrived}", ARRIVED).replace("{void}", VOID)
+ORDER BY j.version, j.due_at, j.expectation LIMIT %(most)s""".replace("{arrived}", ARRIVED)
+    .replace("{void}", VOID)
+    .replace("{deliveries}", _DELIVERIES)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRow:
-    """A hop of a ticket that is expected and not there, or that was late."""
+    """A hop of a ticket that is expected and not there, or that was late; deliveries to `targets` stand for it."""
 
     expectation: str
     version: int
     hop: str
     place: str
+    targets: Sequence[str]
     due_at: datetime
     arrived_at: datetime | None
     state: str

@@ -119,7 +119,12 @@ async def journey(
     events = await clear.schemas.events([row.value for row in rows[EVENTS]])
     hops, letters = hops_of(rows), rows[DEAD_LETTERS]
     record = TicketRecord(
-        ticket=ticket, types=read.types, deliveries=rows[DELIVERIES], letters=letters, spooled=spooled
+        ticket=ticket,
+        types=read.types,
+        deliveries=rows[DELIVERIES],
+        letters=letters,
+        spooled=spooled,
+        expected=read.expected,
     )
     return {
         **_head(ticket),

@@ -8,8 +8,10 @@ from operator import attrgetter
 
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
+from bus.journey.expected_hops import ExpectedRow
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge_bus import judge_outbox, judge_stages
+from bus.journey.judge_expected import judge_expected
 from bus.journey.judge_people import judge_actions
 from bus.journey.judge_targets import judge_deliveries
 from bus.journey.readings import MismatchRow, Readings
@@ -32,7 +34,8 @@ NOTHING_STUCK = Verdict(
 class TicketRecord:
     """What the stores know of a ticket; deliveries are in order of target and version.
 
-    `types`: of its events. `spooled`: what was found of it on the intake topic.
+    `types`: of its events. `spooled`: what was found of it on the intake topic. `expected`: hops that are
+    missing, due or late.
     """
 
     ticket: Ticket
@@ -40,12 +43,14 @@ class TicketRecord:
     deliveries: Sequence[DeliveryRow] = ()
     letters: Sequence[DeadLetterRow] = ()
     spooled: SpoolFound = NOTHING_SPOOLED
+    expected: Sequence[ExpectedRow] = ()
 
 
 def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdict]:
     """Name every cause that keeps a ticket from going on, in the order of its way; one verdict if none does.
 
-    What is done on the bus is judged by who is to act on the ticket, and by targets that take none of its events.
+    What is done on the bus is judged by who is to act on the ticket, and by targets that take none of its events. A
+    hop that was missed is named unless a verdict accounts for it: no ticket that misses one is done.
     """
     person = record.ticket.assignee.person
     verdicts = [
@@ -56,6 +61,7 @@ def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdi
         *judge_deliveries(record.deliveries, record.letters, readings, person, now),
         *judge_inputs(record.letters),
     ]
+    verdicts += judge_expected(record.expected, verdicts, person)
     found = _once(verdicts) or [*judge_actions(record.ticket, now), *_filtered(record, readings)]
     return [*found, *judge_unsearched(record.spooled)] or [NOTHING_STUCK]
 

@@ -45,6 +45,7 @@ class VerdictCause(StrEnum):
     NOBODY_CONNECTED = "nobody_connected"
     NOT_ACKNOWLEDGED = "not_acknowledged"
     TOPIC_MISMATCH = "topic_mismatch"
+    HOP_MISSING = "hop_missing"
     FILTERED = "filtered"
     NOT_ACTED_ON = "not_acted_on"
 

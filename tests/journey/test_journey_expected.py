@@ -27,6 +27,12 @@ async def test_journey_expected_a_hole_is_shown_with_its_deadline_and_nothing_on
     found = await told(core, ticket_id)
     shown = [(one["version"], one["state"], one["late_ms"]) for one in found["expected"]]
     assert shown == [(1, "missed", None), (2, "pending", None), (3, "late", 60_000.0)]
+    assert [one["cause"] for one in found["verdict"]] == ["in_outbox"], "that accounts for it"
+    async with connected(core.pool) as connection:
+        await connection.execute("UPDATE outbox SET published_at = now(), kafka_offset = 1")
+    found = await told(core, ticket_id)
+    [verdict] = [one for one in found["verdict"] if one["cause"] == "hop_missing"]
+    assert (verdict["hop"], verdict["where"], verdict["versions"]) == ("delivered", "erp", [1])
     [hole] = [line for line in lines(found) if "缺失 MISSING" in line]
     assert "时限 due 2026-11-22 07:55:00, first" in hole
     assert [line for line in lines(found) if "迟到 late" in line and "+60,000.0 ms" in line]

@@ -291,4 +291,5 @@ def test_judge_names_the_cause_its_owner_and_no_other(case: str) -> None:
 
 def test_judge_has_a_case_of_every_cause_that_a_ticket_can_have() -> None:
     elsewhere = {Cause.NEVER_ARRIVED, Cause.REFUSED, Cause.IN_SPOOL, Cause.SPOOL_UNSEARCHED, Cause.BEHIND}
+    elsewhere |= {Cause.HOP_MISSING}
     assert {cause for _, cause, _, _ in ALONE.values()} == {*Cause} - elsewhere
