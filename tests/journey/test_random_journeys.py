@@ -13,6 +13,7 @@ OF_A_TICKET = {*VerdictCause} - {  # what the oracle makes here; the rest is of 
     VerdictCause.FILTERED,
     VerdictCause.NO_GATEWAY,
     VerdictCause.NOT_ASSIGNED,
+    VerdictCause.SPOOL_UNSEARCHED,  # of a search that came to no end, whatever the ticket's state
 }
 
 
