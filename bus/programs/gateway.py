@@ -56,6 +56,7 @@ from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
+from bus.intake.source_adapter import Source
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.heartbeats import RELAY_PART
@@ -193,25 +194,10 @@ def _app(
             in_clear=functools.partial(core.keys.shown, core.pool),
             files=functools.partial(ticket_files, core.pool, core.addresses),
         ),
-        deadletter_routes(
-            PostgresDeadLetterService(
-                pool=core.pool,
-                clear=core.clear,
-                sources=known,
-                two_persons=core.settings.two_persons,
-            ),
-            core.refused,
-        ),
-        alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
+        *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),
         host_routes(readings.send),
-        reconcile_routes(functools.partial(reconcile_asked, core)),
-        consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
-        subscription_routes(
-            PostgresSubscriptionService(core.pool), core.contract, core.settings.namespace, core.refused
-        ),
-        rollout_routes(PostgresRolloutService(core.pool), core.refused),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),
@@ -234,6 +220,22 @@ def _app(
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
     )
+
+
+def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:
+    """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts."""
+    letters = PostgresDeadLetterService(
+        pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
+    )
+    subscriptions = PostgresSubscriptionService(core.pool)
+    return [
+        deadletter_routes(letters, core.refused),
+        alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
+        reconcile_routes(functools.partial(reconcile_asked, core)),
+        consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
+        subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
+        rollout_routes(PostgresRolloutService(core.pool), core.refused),
+    ]
 
 
 def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None]) -> GatewayDeps:
