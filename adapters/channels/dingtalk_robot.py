@@ -23,7 +23,7 @@ from adapters.channels.robot_url import robot_url
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import DIRECT, Egress
 from bus.alerts.engine.channel import ChannelMessage
-from bus.alerts.engine.wording import body, cut, subject
+from bus.alerts.engine.wording import body, cut, subject, without_markup
 from bus.config_file import VariableName
 from bus.intake.dispatch import utc_now
 
@@ -92,7 +92,7 @@ class DingtalkRobot:
         names = LINE_END + " ".join(f"@{one}" for one in called) if called else ""
 
         def content(left: int) -> bytes:
-            text = body(message, left, line_end=LINE_END) + names
+            text = body(message, left, line_end=LINE_END, shown=without_markup) + names
             markdown = {"title": cut(subject(message), TITLE_BYTES_MAX), "text": text}
             return orjson.dumps(
                 {"msgtype": "markdown", "markdown": markdown, "at": {"atUserIds": called, "isAtAll": False}}

@@ -16,7 +16,7 @@ from adapters.channels.robot_url import robot_url
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import DIRECT, Egress
 from bus.alerts.engine.channel import ChannelMessage
-from bus.alerts.engine.wording import body
+from bus.alerts.engine.wording import body, without_markup
 from bus.config_file import VariableName
 
 MARKDOWN_BYTES_MAX: Final = 4096
@@ -54,7 +54,7 @@ class WecomRobot:
 
         async def send(bytes_max: int) -> None:
             # Nobody but who is to be called.
-            text = body(message, bytes_max - len(called.encode())).replace("<@", "(@") + called
+            text = body(message, bytes_max - len(called.encode()), shown=without_markup) + called
             content = orjson.dumps({"msgtype": "markdown", "markdown": {"content": text}})
             judge_robot(await self._http.post(self._url, content), CODES)
 

@@ -14,7 +14,12 @@ NOW = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
 
 
 def notice(
-    number: int = 1, *, flip: Flip = Flip.OPENED, severity: Severity = Severity.P1, words: str = "有死信"
+    number: int = 1,
+    *,
+    flip: Flip = Flip.OPENED,
+    severity: Severity = Severity.P1,
+    words: str = "有死信",
+    about: str = "",
 ) -> Notice:
     """Make a notice."""
     return Notice(
@@ -22,7 +27,7 @@ def notice(
         alert_number=number,
         flip=flip,
         severity=severity,
-        alert=Alert(rule=RuleName.DEAD_LETTER, about=f"erp {number}", zh=words, en="a letter"),
+        alert=Alert(rule=RuleName.DEAD_LETTER, about=about or f"erp {number}", zh=words, en="a letter"),
         title=Text("有死信", "a dead letter"),
         page="docs/alerts.md#letter",
         opened_at=NOW,

@@ -112,6 +112,22 @@ async def test_robot_people_are_called_for_a_p1_that_is_open_alone(kind: str) ->
 
 
 @KINDS
+@pytest.mark.parametrize("digest", [False, True])
+async def test_robot_a_name_from_outside_calls_nobody_and_links_nowhere(kind: str, *, digest: bool) -> None:
+    name = "<@all>[更新](https://evil.example)![x](https://evil.example/x.png)<font color='red'>\n【P1】\u202egnp"
+    async with robot(kind) as (channel, simulator):
+        sent = notice(severity=Severity.P2, about=name, words=name.replace("\n", ""))
+        await channel.send(message(*[sent] * (2 if digest else 1)))
+        assert simulator.called == []
+        _, text = simulator.messages[-1]
+        assert "<" not in text
+        assert "](" not in text
+        assert "\u202e" not in text
+        assert "all>[更新] (https://evil.example)" in text
+        assert not [line for line in text.splitlines() if line.startswith("【P1】")]
+
+
+@KINDS
 async def test_robot_whatever_is_in_a_message_it_is_never_too_long(kind: str) -> None:
     async with robot(kind) as (channel, simulator):
         for number, words in enumerate(('"\\\n' * 10_000, "死" * 10_000, "\0🐟" * 9_000)):

@@ -1,13 +1,14 @@
 """What people read: a message as lines, Chinese first, cut to a number of bytes without breaking a character. Pure."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from bus.alerts.alert import Severity
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.engine.channel import ChannelMessage, Notice
-from bus.domain.text import Text
+from bus.domain.text import Text, visible
 
 CHINA: Final = timezone(timedelta(hours=8))
 _FLIPS: Final = {
@@ -18,13 +19,14 @@ _FLIPS: Final = {
 }
 DRILL: Final = "【演练】"
 CUT: Final = " …"
+_MARKUP: Final = re.compile(r"<(?=[@!/A-Za-z])|\](?=\()")
 
 
 def headline(notice: Notice) -> str:
     """Say in a line what happened: severity, what became of it, the rule's title and what it is about."""
     drill = DRILL if notice.drill else ""
     what = f"{notice.severity.value.upper()} {_FLIPS[notice.flip].zh}"
-    return f"{drill}【{what}】{notice.title.zh}:{notice.alert.about}"
+    return visible(f"{drill}【{what}】{notice.title.zh}:{notice.alert.about}")
 
 
 def subject(message: ChannelMessage) -> str:
@@ -34,7 +36,7 @@ def subject(message: ChannelMessage) -> str:
 
 
 def lines_of(notice: Notice) -> list[str]:
-    """Say all of one alert, line by line."""
+    """Say all of one alert, line by line; controls are escaped, and in the headline line breaks too."""
     alert, lines = notice.alert, [headline(notice)]
     lines.append(alert.zh)
     if notice.hides:
@@ -50,27 +52,35 @@ def lines_of(notice: Notice) -> list[str]:
         lines.append(f"认领 / acknowledge: ticketbus alerts ack {notice.alert_number} · {notice.page}")
     if notice.instead_of:
         lines.append(f"渠道 {notice.instead_of} 失败,改由此处发送 / sent here, since {notice.instead_of} failed")
-    return lines
+    return [visible(part) for line in lines for part in line.split("\n")]
 
 
-def body(message: ChannelMessage, bytes_max: int, *, line_end: str = "\n") -> str:
-    """Give a message as text of at most that many bytes in UTF-8: one alert in full, of many a line each."""
+def body(message: ChannelMessage, bytes_max: int, *, line_end: str = "\n", shown: Callable[[str], str] = str) -> str:
+    """Give a message as text of at most that many bytes in UTF-8: one alert in full, of many a line each.
+
+    `shown` spells a line for its channel, as `without_markup` does.
+    """
     if not message.digest:
-        return cut(line_end.join(lines_of(message.notices[0])), bytes_max)
-    return _digest(message.notices, bytes_max, line_end)
+        return cut(line_end.join(map(shown, lines_of(message.notices[0]))), bytes_max)
+    return _digest(message.notices, bytes_max, line_end, shown)
 
 
-def _digest(notices: Sequence[Notice], bytes_max: int, line_end: str) -> str:
+def without_markup(line: str) -> str:
+    """Spell a line so that a chat's markdown finds no mention, link, picture or tag in it. Pure."""
+    return _MARKUP.sub(lambda found: "(" if found[0] == "<" else "] ", line)
+
+
+def _digest(notices: Sequence[Notice], bytes_max: int, line_end: str, shown: Callable[[str], str]) -> str:
     head = f"{len(notices)} 条告警合并 / {len(notices)} alerts in one message ({_counts(notices)})"
-    lines, size, shown = [head], len(head.encode()), 0
+    lines, size, count = [head], len(head.encode()), 0
     for notice in notices:
-        line = headline(notice)
+        line = shown(headline(notice))
         more = len(line.encode()) + len(line_end)
         if size + more > bytes_max - 80:  # for the last line
             break
         lines.append(line)
-        size, shown = size + more, shown + 1
-    if left := len(notices) - shown:
+        size, count = size + more, count + 1
+    if left := len(notices) - count:
         lines.append(f"另有 {left} 条:ticketbus alerts list / and {left} more")
     return cut(line_end.join(lines), bytes_max)
 
