@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 _READ: Final = b"""
 SELECT origin, target, count(*) AS letters, min(died_at) AS first_at, max(died_at) AS last_at,
@@ -37,8 +35,7 @@ class OpenLetters:
 
 async def open_letters(connection: Connection) -> Sequence[OpenLetters]:
     """Count the open letters by origin, in order of origin."""
-    async with connection.cursor(row_factory=class_row(OpenLetters)) as cursor:
-        return await (await cursor.execute(_READ)).fetchall()
+    return await read_rows(connection, _READ, OpenLetters)
 
 
 def _alerts(found: Sequence[OpenLetters], _now: datetime) -> Sequence[Alert]:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 
 import orjson
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 from deadletter.disk import Disk, DiskMarks, DiskReading, Mark, judged
 from deadletter.disk_forecast import LONG, DiskSample, Forecast, forecast, growth
 
@@ -109,8 +109,7 @@ def _forecast(place: Place, samples: Sequence[DiskSample], now: datetime) -> tup
 
 
 async def _read(connection: Connection, query: LiteralString) -> list[DiskReading]:
-    async with connection.cursor(row_factory=class_row(DiskReading)) as cursor:
-        return await (await cursor.execute(query)).fetchall()
+    return await read_rows(connection, query, DiskReading)
 
 
 async def _samples(connection: Connection, now: datetime) -> dict[Place, list[DiskSample]]:

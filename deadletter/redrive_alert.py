@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 # Of each target the last redrive alone; letters that died later are no part of it.
 _READ: Final = b"""
@@ -37,8 +35,7 @@ class StoppedRedrive:
 
 async def stopped_redrives(connection: Connection) -> Sequence[StoppedRedrive]:
     """Read those that somebody must look at."""
-    async with connection.cursor(row_factory=class_row(StoppedRedrive)) as cursor:
-        return await (await cursor.execute(_READ)).fetchall()
+    return await read_rows(connection, _READ, StoppedRedrive)
 
 
 def _alert(one: StoppedRedrive) -> Alert:

@@ -17,7 +17,7 @@ from bus.domain import token_bucket
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.outbox import record as outbox
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 from deadletter import records
 from deadletter.dead_letter import Decision
 from deadletter.records import Encode
@@ -282,5 +282,4 @@ async def end(
 
 
 async def _read(connection: Connection, number: int | None) -> list[Redrive]:
-    async with connection.cursor(row_factory=class_row(Redrive)) as cursor:
-        return await (await cursor.execute(_READ, {"id": number})).fetchall()
+    return await read_rows(connection, _READ, Redrive, {"id": number})

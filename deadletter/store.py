@@ -16,7 +16,7 @@ from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.personal_keys import PersonalKeys
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 from bus.wire.sealing import ERASED, plain_size
 from deadletter import records
 from deadletter.dead_letter import (
@@ -129,8 +129,8 @@ def _stored(one: NewDeadLetter, name: str) -> Any:
 
 async def groups(pool: Pool, *, origin: str | None = None) -> list[DeadLetterGroup]:
     """List the open letters by cause, the largest group first. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(DeadLetterGroup)) as cursor:
-        return await (await cursor.execute(_GROUPS, {"origin": origin, "most": LIST_MAX})).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _GROUPS, DeadLetterGroup, {"origin": origin, "most": LIST_MAX})
 
 
 async def read(connection: Connection, number: int) -> DeadLetter:

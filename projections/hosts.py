@@ -5,10 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from math import inf
 from typing import Any
 
-from psycopg.rows import class_row
-
 from bus.domain.errors import MalformedInput
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Pool, connected, read_rows
 from bus.wire.codec import Codec
 from bus.wire.record_reader import Keep, Know, RecordReader
 from bus.wire.undecodable import decoded_as
@@ -24,8 +22,8 @@ _ALL = f"SELECT {', '.join(_COLUMNS)} FROM hosts ORDER BY host, path"  # noqa: S
 
 async def last_readings(pool: Pool) -> list[HostRead]:
     """Read the last reading of each host and path, in their order. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(HostRead)) as cursor:
-        return await (await cursor.execute(_ALL.encode())).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _ALL.encode(), HostRead)
 
 
 @dataclass(frozen=True, slots=True)

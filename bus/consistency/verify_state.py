@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row
-
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 _NOTE: Final = b"UPDATE log_verifications SET verified_at = now(), differences = %s"
 _READ: Final = b"SELECT prepared_at, verified_at, differences FROM log_verifications"
@@ -28,6 +26,5 @@ async def note_verification(connection: Connection, differences: int) -> None:
 
 async def read_verification(connection: Connection) -> LogVerification:
     """Read the last run."""
-    async with connection.cursor(row_factory=class_row(LogVerification)) as cursor:
-        [found] = await (await cursor.execute(_READ)).fetchall()
+    [found] = await read_rows(connection, _READ, LogVerification)
     return found

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Final, LiteralString
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from bus.delivery import target_state
 from bus.delivery.rollout import STEPS, Figures, Rollout, RolloutState, TicketPlace
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 LISTED_MAX: Final = 50
 FIGURES_MAX: Final = 10_000  # deliveries acknowledged, and waiting, that are counted: it is done every few seconds
@@ -230,8 +230,7 @@ async def figures(connection: Connection, target: str, since: datetime) -> Figur
 
 async def rolled_back(connection: Connection) -> list[RolledBack]:
     """Give the targets whose newest rollout was rolled back."""
-    async with connection.cursor(row_factory=class_row(RolledBack)) as cursor:
-        return await (await cursor.execute(_ROLLED_BACK)).fetchall()
+    return await read_rows(connection, _ROLLED_BACK, RolledBack)
 
 
 async def misplaced_queues(connection: Connection) -> list[MisplacedQueue]:

@@ -8,11 +8,10 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from psycopg.rows import class_row
 
 from bus.delivery import metrics
 from bus.domain.errors import StoreUnavailable
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 
 TELL_EVERY_S = 10.0
 log = structlog.get_logger()
@@ -114,8 +113,7 @@ class TargetStatus:
 
 async def target_states(connection: Connection) -> list[TargetState]:
     """Read the states of all declared targets, by name; cheap, whatever waits."""
-    async with connection.cursor(row_factory=class_row(TargetState)) as cursor:
-        return await (await cursor.execute(_STATES)).fetchall()
+    return await read_rows(connection, _STATES, TargetState)
 
 
 async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetStatus]:
@@ -123,8 +121,8 @@ async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetSt
 
     Raises StoreUnavailable.
     """
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(TargetStatus)) as cursor:
-        return await (await cursor.execute(_STATUS, {"failures": failures})).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _STATUS, TargetStatus, {"failures": failures})
 
 
 async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:

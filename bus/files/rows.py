@@ -8,7 +8,7 @@ from typing import Final, LiteralString
 from psycopg.rows import class_row
 
 from bus.postgres.personal_keys import NOTE_READS, Reader
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 
 DAY: Final = timedelta(days=1)
 FILES_OF_TICKET_MAX: Final = 500
@@ -102,8 +102,8 @@ async def files_of(pool: Pool, ticket_id: str, reader: Reader) -> Sequence[Store
         "ticket": ticket_id, "client": reader.client, "person": reader.person, "at": reader.at,
         "most": FILES_OF_TICKET_MAX,
     }  # fmt: skip
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(StoredFile)) as cursor:
-        return await (await cursor.execute(_OF_TICKET, asked)).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _OF_TICKET, StoredFile, asked)
 
 
 async def lock_ended(connection: Connection) -> str | None:

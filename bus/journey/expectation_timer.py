@@ -11,8 +11,7 @@ import structlog
 from bus.aio import wait
 from bus.domain.errors import Transient
 from bus.journey.expected_hops import ARRIVED, VOID
-from bus.journey.readings import read_rows
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Pool, connected, read_rows
 from schemas.topics import LOG
 
 CLAIM: Final = 500

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-from bus.journey.readings import read_rows
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 # The deliveries that stand for what a row `x` expects at a target: its own, that of a new version which a rollout gave
 # the event to, and those of the targets that it was moved to.

@@ -18,12 +18,12 @@ from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, D
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
 from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
-from bus.journey.readings import Readings, read_readings, read_rows
+from bus.journey.readings import Readings, read_readings
 from bus.journey.spooled import NOTHING_SPOOLED, SpoolFound
 from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.heartbeats import Beats, read_beats
-from bus.postgres.pool import Connection, Pool, snapshot
+from bus.postgres.pool import Connection, Pool, read_rows, snapshot
 from bus.wire.codec import event_json, ticket_from_json
 from schemas.topics import LOG
 

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, TypeVar
-
-from psycopg.rows import class_row
+from typing import Any, LiteralString
 
 from bus.postgres.heartbeats import Beats, read_beats
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
-Row = TypeVar("Row")
 # Published records of the ticket that a handler has not passed; a handler without a row has passed none. `ahead`: what
 # is to be read of the partition before the first of them.
 _UNREAD: LiteralString = """
@@ -158,11 +155,3 @@ async def read_readings(connection: Connection, stages: Mapping[str, str], asked
         apps=await read_rows(connection, _APPS, AppRow, asked),
         mismatches=await read_rows(connection, _MISMATCHES, MismatchRow, asked),
     )
-
-
-async def read_rows(
-    connection: Connection, query: LiteralString, row: type[Row], asked: Mapping[str, Any]
-) -> list[Row]:
-    """Read the rows of a query as objects of a class."""
-    async with connection.cursor(row_factory=class_row(row)) as cursor:
-        return await (await cursor.execute(query, asked)).fetchall()

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from psycopg.rows import class_row
-
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
 RELAY_PART: Final = "outbox"  # what a heartbeat calls the publication of the outbox
@@ -46,5 +44,4 @@ Beats = Sequence[ProgramBeat]
 
 async def read_beats(connection: Connection) -> Beats:
     """Read the heartbeats of a day."""
-    async with connection.cursor(row_factory=class_row(ProgramBeat)) as cursor:
-        return await (await cursor.execute(LAST_BEATS)).fetchall()
+    return await read_rows(connection, LAST_BEATS, ProgramBeat)

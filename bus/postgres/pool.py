@@ -5,18 +5,19 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, LiteralString, ParamSpec, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
-from psycopg.abc import PQGen
+from psycopg.abc import Params, PQGen
 from psycopg.errors import UndefinedColumn, UndefinedTable
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from bus.domain.errors import DatabaseNotPrepared, StoreUnavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Row = TypeVar("Row")
 
 APPLICATION = "ticketbus"
 CONNECT_TIMEOUT_S = 5.0
@@ -133,3 +134,11 @@ async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
     async with connected(pool) as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection
+
+
+async def read_rows(
+    connection: Connection, query: LiteralString | bytes, row: type[Row], asked: Params | None = None
+) -> list[Row]:
+    """Read the rows of a query as objects of a class."""
+    async with connection.cursor(row_factory=class_row(row)) as cursor:
+        return await (await cursor.execute(query, asked)).fetchall()

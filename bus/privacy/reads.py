@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from psycopg.rows import class_row
-
 from bus.postgres.personal_keys import NOTE_READS
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_rows
 from bus.privacy.phones import masked
 from bus.privacy.search import PersonRecords
 
@@ -63,11 +61,11 @@ async def record(
 
 async def reads(pool: Pool) -> list[PrivacyRead]:
     """List what was read, the oldest first. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(PrivacyRead)) as cursor:
-        return await (await cursor.execute(_LIST)).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _LIST, PrivacyRead)
 
 
 async def ticket_reads(pool: Pool, ticket_id: str) -> list[TicketRead]:
     """List who read a ticket in clear, the oldest first. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(TicketRead)) as cursor:
-        return await (await cursor.execute(_OF_TICKET, {"ticket": ticket_id})).fetchall()
+    async with connected(pool) as connection:
+        return await read_rows(connection, _OF_TICKET, TicketRead, {"ticket": ticket_id})

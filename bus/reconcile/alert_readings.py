@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row
-
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 SHOWN: Final = 5
 SEEN_WITHIN: Final = "10 minutes"
@@ -53,11 +51,9 @@ class ListAge:
 
 async def read_missing(connection: Connection) -> Sequence[MissingOfSource]:
     """Read what is missing now, by source."""
-    async with connection.cursor(row_factory=class_row(MissingOfSource)) as cursor:
-        return await (await cursor.execute(_MISSING, (SHOWN,))).fetchall()
+    return await read_rows(connection, _MISSING, MissingOfSource, (SHOWN,))
 
 
 async def read_list_ages(connection: Connection) -> Sequence[ListAge]:
     """Read how far each source that has a list was reconciled."""
-    async with connection.cursor(row_factory=class_row(ListAge)) as cursor:
-        return await (await cursor.execute(_LISTS, (SEEN_WITHIN,))).fetchall()
+    return await read_rows(connection, _LISTS, ListAge, (SEEN_WITHIN,))

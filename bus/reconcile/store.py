@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from psycopg.rows import class_row
-
 from bus.domain.ticket_keys import spellings
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 from bus.postgres.store import columns
 from bus.reconcile.compare import BORDER, ListComparison, ListWindow
 
@@ -156,5 +154,4 @@ async def sources_seen(connection: Connection) -> Sequence[str]:
 
 async def missing_named(connection: Connection, anything: str) -> Sequence[MissingTicket]:
     """Give what reconciliations say of a source's number, as typed: the unsettled first; none: never missing."""
-    async with connection.cursor(row_factory=class_row(MissingTicket)) as cursor:
-        return await (await cursor.execute(_NAMED, (spellings(anything),))).fetchall()
+    return await read_rows(connection, _NAMED, MissingTicket, (spellings(anything),))

@@ -18,8 +18,7 @@ from bus.journey.expectation_timer import ExpectationTimer, SettledExpectation
 from bus.journey.expectations import ExpectationOpener, expected_of
 from bus.journey.expectations_config import Expectation, ExpectedHop, Places, load_expectations
 from bus.journey.expected_hops import read_expected
-from bus.journey.readings import read_rows
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Pool, connected, read_rows
 from bus.programs.worker import checked_targets
 from bus.settings import Settings
 from schemas.topics import LOG

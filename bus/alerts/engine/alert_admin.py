@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from bus.observability.masking import mask_text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 CLOSED_LISTED: Final = 50
 _COLUMNS: LiteralString = """number, rule, about, severity, alert->>'zh' AS zh, alert->>'en' AS en,
@@ -62,14 +62,12 @@ class ListedAlert:
 
 async def open_alerts(connection: Connection) -> list[ListedAlert]:
     """List what is open, the most urgent first; hidden ones included, which say by what."""
-    async with connection.cursor(row_factory=class_row(ListedAlert)) as cursor:
-        return await (await cursor.execute(_LIST)).fetchall()
+    return await read_rows(connection, _LIST, ListedAlert)
 
 
 async def closed_alerts(connection: Connection) -> list[ListedAlert]:
     """List what closed last."""
-    async with connection.cursor(row_factory=class_row(ListedAlert)) as cursor:
-        return await (await cursor.execute(_CLOSED, (CLOSED_LISTED,))).fetchall()
+    return await read_rows(connection, _CLOSED, ListedAlert, (CLOSED_LISTED,))
 
 
 async def one_alert(connection: Connection, number: int) -> ListedAlert | None:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 
-from psycopg.rows import class_row
-
 from bus.alerts.engine.alert_state import AlertState
 from bus.observability.masking import mask_text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 MINUTES_MAX: Final = 7 * 24 * 60  # every silence ends
 _OPEN: LiteralString = """
@@ -41,8 +39,7 @@ class Silence:
 
 async def silences(connection: Connection, now: datetime) -> Sequence[Silence]:
     """Read the silences that have not ended."""
-    async with connection.cursor(row_factory=class_row(Silence)) as cursor:
-        return await (await cursor.execute(_OPEN, (now,))).fetchall()
+    return await read_rows(connection, _OPEN, Silence, (now,))
 
 
 async def silence(

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
-from psycopg.rows import class_row
-
 from bus.alerts.rules.usual_gaps import GAPS_MIN, silent_after
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 MINUTES_MIN: Final = 10  # of what was active less often in 28 days nobody can say that it is silent
 _MINUTE: Final = timedelta(minutes=1)
@@ -68,8 +66,7 @@ async def read_activity(
 ) -> Sequence[Activity]:
     """Read the activity of `names` (a WITH clause: name, read_at) from a table of minutes."""
     query = names + _READ.format(table=table, name=name)
-    async with connection.cursor(row_factory=class_row(Activity)) as cursor:
-        return await (await cursor.execute(query, {"few": MINUTES_MIN})).fetchall()
+    return await read_rows(connection, query, Activity, {"few": MINUTES_MIN})
 
 
 def active(name: str, last_at: datetime) -> Activity:

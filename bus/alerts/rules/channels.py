@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.notice_store import PASS_ON_AFTER
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 LOOKED_BACK: Final = timedelta(hours=24)  # a channel that nothing is sent to any more is no alert for ever
 # The last finished messages of each channel, by its index alone.
@@ -44,8 +42,7 @@ Messages = Sequence[FinishedMessage]
 
 async def last_messages(connection: Connection) -> Messages:
     """Read the last few messages of each channel, the newest first."""
-    async with connection.cursor(row_factory=class_row(FinishedMessage)) as cursor:
-        return await (await cursor.execute(_READ, (LOOKED_BACK, PASS_ON_AFTER))).fetchall()
+    return await read_rows(connection, _READ, FinishedMessage, (LOOKED_BACK, PASS_ON_AFTER))
 
 
 def _failing(messages: Messages, _now: datetime) -> Sequence[Alert]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 SHOWN_MAX: Final = 5
 WITHIN: Final = timedelta(hours=1)  # so near to each other two failures opened that meet
@@ -41,8 +39,7 @@ class OpenFailure:
 
 async def read_failures(connection: Connection) -> Sequence[OpenFailure]:
     """Read the open alerts about sources, targets and subscribers, the first first."""
-    async with connection.cursor(row_factory=class_row(OpenFailure)) as cursor:
-        return await (await cursor.execute(_READ, ([one.value for one in _SIDES],))).fetchall()
+    return await read_rows(connection, _READ, OpenFailure, ([one.value for one in _SIDES],))
 
 
 def _meet(failures: Sequence[OpenFailure], _now: datetime) -> Sequence[Alert]:

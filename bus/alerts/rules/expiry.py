@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 from shlex import quote
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 MARKS: Final = (  # left, and how soon a person must act
     (timedelta(days=1), Severity.P1),
@@ -53,8 +51,7 @@ def _expiring(
     """Make the rule of one kind of thing that ends; of one that stands on several hosts the first to end counts."""
 
     async def read(connection: Connection) -> Expiries:
-        async with connection.cursor(row_factory=class_row(Expiry)) as cursor:
-            return await (await cursor.execute(query, (LISTED_AFTER, MARKS[-1][0]))).fetchall()
+        return await read_rows(connection, query, Expiry, (LISTED_AFTER, MARKS[-1][0]))
 
     def evaluate(found: Expiries, now: datetime) -> Sequence[Alert]:
         alerts = dict[str, Alert]()

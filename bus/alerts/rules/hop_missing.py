@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 COUNTED_MAX: Final = 10_000
 _READ: Final = b"""
@@ -38,8 +36,7 @@ class MissingHops:
 
 async def missing_hops(connection: Connection) -> Sequence[MissingHops]:
     """Count what was missed, by expectation and place."""
-    async with connection.cursor(row_factory=class_row(MissingHops)) as cursor:
-        return await (await cursor.execute(_READ, (COUNTED_MAX,))).fetchall()
+    return await read_rows(connection, _READ, MissingHops, (COUNTED_MAX,))
 
 
 def _missing(found: Sequence[MissingHops], _now: datetime) -> Sequence[Alert]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 # An Alertmanager repeats what fires, every 4 hours unless it is set otherwise.
 UNREPEATED_FOR: Final = timedelta(hours=12)
@@ -36,8 +34,7 @@ class FiringAlert:
 
 
 async def _firing(connection: Connection) -> Sequence[FiringAlert]:
-    async with connection.cursor(row_factory=class_row(FiringAlert)) as cursor:
-        return await (await cursor.execute(_READ)).fetchall()
+    return await read_rows(connection, _READ, FiringAlert)
 
 
 def _open(found: Sequence[FiringAlert], now: datetime) -> Sequence[Alert]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 STUCK_AFTER: Final = timedelta(seconds=20)
 LOOKED_BACK: Final = 10_000  # rows before the one that waits, in which another of its shard is looked for
@@ -49,8 +47,7 @@ Shards = Sequence[WaitingShard]
 
 async def waiting_shards(connection: Connection) -> Shards:
     """Read the shards in which something waits; cheap, however much waits and was published."""
-    async with connection.cursor(row_factory=class_row(WaitingShard)) as cursor:
-        return await (await cursor.execute(_READ, (LOOKED_BACK,))).fetchall()
+    return await read_rows(connection, _READ, WaitingShard, (LOOKED_BACK,))
 
 
 def _stuck(shards: Shards, now: datetime) -> Sequence[Alert]:

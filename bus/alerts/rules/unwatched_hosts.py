@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg.rows import class_row
-
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.naming import nearest
 from bus.domain.text import Text
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 
 _READ: Final = b"""
 SELECT t.host, array_agg(t.target ORDER BY t.target) AS targets,
@@ -33,8 +31,7 @@ class UnwatchedHost:
 
 async def read_unwatched(connection: Connection) -> Sequence[UnwatchedHost]:
     """Read the hosts that a declared target names and no watch has ever read."""
-    async with connection.cursor(row_factory=class_row(UnwatchedHost)) as cursor:
-        return await (await cursor.execute(_READ)).fetchall()
+    return await read_rows(connection, _READ, UnwatchedHost)
 
 
 def _unwatched(hosts: Sequence[UnwatchedHost], _now: datetime) -> Sequence[Alert]:
