@@ -106,7 +106,7 @@ class AlertFlipped:
     rule: Annotated[str, Doc("the rule's name")]
     about: Annotated[str, Doc("what it is about: a target, stage, source or host; with the rule its fingerprint")]
     severity: Annotated[str, Doc("p1, p2 or p3")]
-    flip: Annotated[str, Doc("opened, repeated, escalated or closed")]
+    flip: Annotated[str, Doc("opened, reopened, repeated, escalated or closed")]
     zh: Annotated[str, Doc("what is wrong, in Chinese")]
     en: Annotated[str, Doc("what is wrong, in English")]
     mend: Annotated[str, Doc("the command that mends it; empty: none does")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bus.alerts.rule_names import RuleName
@@ -21,7 +22,9 @@ class Alert:
 
     `zh` and `en` say what is wrong, since when and what it will cost; `mend` is the command that mends it.
     `newest`: the number of the newest of what it is about, which no clock gives: when it has grown, people hear of an
-    open alert again. `severity` where it is not the rule's own. None of it holds personal data, secrets or bodies.
+    open alert again. `since`: when it began, of rules that count what happened: beginning anew it is heard of again,
+    though its alert is not closed yet. `severity` where it is not the rule's own. None of it holds personal data,
+    secrets or bodies.
     """
 
     rule: RuleName
@@ -31,6 +34,7 @@ class Alert:
     mend: str = ""
     severity: Severity | None = None
     newest: int | None = None
+    since: datetime | None = None
     ticket_id: str = ""
     trace_id: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from bus.alerts.alert import Alert, AlertSink, Severity
 from bus.alerts.rule_names import RuleName
 
-WINDOW: Final = timedelta(minutes=5)  # without a failure for so long, counting begins anew
+WINDOW: Final = timedelta(minutes=2)  # without a failure for so long, counting begins anew
 MANY: Final = 20  # failures of no opening: beyond it they are urgent too
 SOURCES_MAX: Final = 200
 OPENINGS: Final = frozenset({"/v1/tickets", "/v1/sources/{source}/webhook"})  # routes that may open a ticket
@@ -84,6 +84,7 @@ def failed(one: Failures) -> Alert:
         en=f"since {since} the gateway has answered {one.source} {one.failures} times with 5xx ({status} last), "
         f"{one.creates} of them to what may open a ticket; unless it tries again, those tickets are lost",
         mend="ticketbus doctor",
+        since=one.since,
         severity=Severity.P1 if urgent else Severity.P2,
         trace_id=one.trace_id,
         facts={"failures": one.failures, "creates": one.creates, "status": one.status},

@@ -16,6 +16,7 @@ from bus.alerts.engine.alert_records import changed
 from bus.alerts.engine.alerts_config import AlertsConfig, ChannelConfig, load_alerts_config
 from bus.alerts.engine.channel import Channel
 from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.engine.host_turn import HostTurn
 from bus.alerts.engine.notifier import Notifier
 from bus.alerts.engine.rounds import Rounds
 from bus.app import Core
@@ -84,7 +85,8 @@ def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
     """Make the loops; what the program reports while PostgreSQL is away goes to the channels directly."""
     config, channels = opened.config, opened.channels
     rules = config.timed(RULES)
-    direct = DirectPath(config=config, channels=channels, rules=rules, now=utc_now)
+    turn = HostTurn(path=core.settings.data / "database_away.lock")
+    direct = DirectPath(config=config, channels=channels, rules=rules, now=utc_now, turn=turn)
     core.reports.directly = direct.send
 
     async def publish(connection: Connection, changes: Sequence[Change]) -> None:

@@ -17,6 +17,7 @@ REPEAT_EVERY: Final[Mapping[Severity, timedelta]] = {
     Severity.P3: timedelta(hours=24),
 }
 REPEATS_MAX: Final = 5
+DOUBLED_MAX: Final = 5
 NEWS_EVERY: Final = timedelta(minutes=10)  # of an open alert about which more has come, acknowledged or not
 
 
@@ -53,7 +54,7 @@ def advance(
     for fingerprint, state in now_known.items():
         hiding = [one for one in causes if one.gone_at is None or hidden_by_name(one) == state.hidden_by]
         hidden_by = "" if state.drill else cause_of(state, hiding) or silence_of(state)
-        change = _notified(replace(state, hidden_by=hidden_by), now)
+        change = _notified(rules.get(fingerprint[0]), replace(state, hidden_by=hidden_by), now)
         if change.flip or change.state != known.get(fingerprint):
             changes.append(change)
     return changes
@@ -70,9 +71,16 @@ def _seen(rules: Mapping[str, AnyRule], state: AlertState | None, alert: Alert, 
         severity=severity,
         opened_at=opened_at,
         gone_at=None,
+        came_again_at=state.came_again_at or (now if _has_come_again(state, alert) else None),
         # What has become worse is heard of anew.
         opened_notified_at=None if severity < state.severity else state.opened_notified_at,
     )
+
+
+def _has_come_again(state: AlertState, alert: Alert) -> bool:
+    """Say whether what was over has begun anew since people last heard of it."""
+    heard_at = state.notified_at
+    return bool(state.gone_at and alert.since and heard_at and alert.since > heard_at)
 
 
 def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertState:
@@ -82,10 +90,15 @@ def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertStat
     return replace(state, gone_at=gone_at, closed_at=now if now - gone_at >= waits else None)
 
 
-def _notified(state: AlertState, now: datetime) -> Change:
+def _notified(rule: AnyRule | None, state: AlertState, now: datetime) -> Change:
     if state.closed_at:
         return Change(state=state, flip=Flip.CLOSED if state.notified_at else None)
-    if not state.is_open or state.hidden_by or state.gone_at:
+    if not state.is_open or state.hidden_by:
+        return Change(state=state)
+    if rule and _is_due_again(rule, state, now):
+        again: dict[str, Any] = {"opened_notified_at": now, "escalated_at": None, "reopened": state.reopened + 1}
+        return _heard(state, Flip.REOPENED, now, opened_at=state.alert.since, **again)
+    if state.gone_at:
         return Change(state=state)
     if state.opened_notified_at is None:
         return _heard(state, Flip.OPENED, now, opened_notified_at=now)
@@ -103,7 +116,16 @@ def _notified(state: AlertState, now: datetime) -> Change:
 
 def _heard(state: AlertState, flip: Flip, now: datetime, **changes: Any) -> Change:
     """Let people hear of it as it is now."""
-    return Change(state=replace(state, notified_at=now, notified_newest=state.alert.newest, **changes), flip=flip)
+    heard = replace(state, notified_at=now, notified_newest=state.alert.newest, came_again_at=None, **changes)
+    return Change(state=heard, flip=flip)
+
+
+def _is_due_again(rule: AnyRule, state: AlertState, now: datetime) -> bool:
+    """Say whether people are to hear that it has begun anew: each time, they are left alone for twice as long."""
+    if state.drill or state.came_again_at is None or state.notified_at is None:
+        return False
+    doubled: int = 2 ** min(state.reopened, DOUBLED_MAX)
+    return now - state.notified_at >= rule.close_after * doubled
 
 
 def _has_news(state: AlertState, now: datetime) -> bool:

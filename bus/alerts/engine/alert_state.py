@@ -13,6 +13,7 @@ class Flip(StrEnum):
     """What people hear of an alert."""
 
     OPENED = "opened"
+    REOPENED = "reopened"
     REPEATED = "repeated"
     ESCALATED = "escalated"
     CLOSED = "closed"
@@ -24,6 +25,7 @@ class AlertState:
 
     `hidden_by` names the cause or silence because of which nobody hears of it. `opened_notified_at`: when people heard
     that it is open; `notified_at`: when they last heard of it, `repeats` times again, and `notified_newest` of what.
+    `came_again_at`: it was over, has begun anew, and nobody has heard of that yet; they have `reopened` times.
     """
 
     number: int = 0
@@ -38,6 +40,8 @@ class AlertState:
     opened_notified_at: datetime | None = None
     notified_newest: int | None = None
     repeats: int = 0
+    came_again_at: datetime | None = None
+    reopened: int = 0
     escalated_at: datetime | None = None
     acked_at: datetime | None = None
     drill: bool = False

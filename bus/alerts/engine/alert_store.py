@@ -14,32 +14,35 @@ from bus.alerts.engine.alert_state import AlertState, Fingerprint
 from bus.postgres.pool import Connection
 
 _COLUMNS: LiteralString = """number, alert, severity, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
-    opened_notified_at, notified_newest, repeats, escalated_at, acked_at, drill"""
+    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, acked_at, drill"""
 _KNOWN: LiteralString = f"SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL"  # noqa: S608 - our own columns
 _INSERT: LiteralString = """
 INSERT INTO alerts (rule, about, severity, alert, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
-    opened_notified_at, notified_newest, repeats, escalated_at, drill)
+    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, drill)
 VALUES (%(rule)s, %(about)s, %(severity)s, %(alert)s, %(seen_at)s, %(opened_at)s, %(gone_at)s, %(closed_at)s,
     %(hidden_by)s, %(notified_at)s, %(opened_notified_at)s, %(notified_newest)s, %(repeats)s,
-    %(escalated_at)s, %(drill)s)
+    %(came_again_at)s, %(reopened)s, %(escalated_at)s, %(drill)s)
 RETURNING number"""
 _UPDATE: LiteralString = """
 UPDATE alerts SET severity = %(severity)s, alert = %(alert)s, opened_at = %(opened_at)s, gone_at = %(gone_at)s,
     closed_at = %(closed_at)s, hidden_by = %(hidden_by)s, notified_at = %(notified_at)s,
     opened_notified_at = %(opened_notified_at)s, notified_newest = %(notified_newest)s,
-    repeats = %(repeats)s, escalated_at = %(escalated_at)s,
-    acked_at = CASE WHEN acked_at < %(opened_notified_at)s THEN NULL ELSE acked_at END -- it has become worse since
+    repeats = %(repeats)s, came_again_at = %(came_again_at)s, reopened = %(reopened)s,
+    escalated_at = %(escalated_at)s,
+    -- whoever acknowledged it did so before it became worse, or came again
+    acked_at = CASE WHEN acked_at < %(opened_notified_at)s THEN NULL ELSE acked_at END
 WHERE number = %(number)s RETURNING number"""
 _COUNTS: LiteralString = """
 SELECT rule, severity, count(*), clock_timestamp() FROM alerts
 WHERE closed_at IS NULL AND opened_at IS NOT NULL AND NOT drill GROUP BY rule, severity
 UNION ALL SELECT NULL, NULL, 0, clock_timestamp()"""
-# An opening that a channel has taken without PostgreSQL, as urgent as now, is not sent there once more.
+# An opening that a channel has taken without PostgreSQL, as urgent as now, is not sent there once more. A
+# round reads what was stored within seconds; whoever opens the alert later than that is heard.
 _NOTICE: LiteralString = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at, sent_at)
 SELECT %(number)s, channel, %(flip)s, %(severity)s, %(now)s, %(now)s, (
     SELECT max(d.stored_at) FROM alerts_sent_directly d
-    WHERE %(flip)s = 'opened' AND d.rule = %(rule)s AND d.about = %(about)s AND d.channel = c.channel
+    WHERE %(flip)s IN ('opened', 'reopened') AND d.rule = %(rule)s AND d.about = %(about)s AND d.channel = c.channel
         AND d.severity <= %(severity)s AND d.stored_at > clock_timestamp() - interval '2 minutes')
 FROM unnest(%(channels)s::text[]) AS c (channel)"""
 

@@ -34,7 +34,7 @@ def plan(waiting: Sequence[Notice], *, sent_last_minute: int, per_minute: int) -
 
 
 def _is_urgent(notice: Notice) -> bool:
-    opens = notice.flip in (Flip.OPENED, Flip.ESCALATED)
+    opens = notice.flip in (Flip.OPENED, Flip.REOPENED, Flip.ESCALATED)
     return opens and notice.severity is Severity.P1 and not notice.drill
 
 

@@ -13,6 +13,7 @@ from bus.domain.text import Text, visible
 CHINA: Final = timezone(timedelta(hours=8))
 _FLIPS: Final = {
     Flip.OPENED: Text("告警", "alert"),
+    Flip.REOPENED: Text("再次发生", "again"),
     Flip.REPEATED: Text("仍未恢复", "still open"),
     Flip.ESCALATED: Text("无人认领,升级", "nobody has acknowledged it"),
     Flip.CLOSED: Text("已恢复", "resolved"),

@@ -27,7 +27,12 @@ Reports = Sequence[Report]
 
 
 def reported(
-    name: RuleName, severity: Severity, title: Text, *, lasts: timedelta = timedelta(minutes=10)
+    name: RuleName,
+    severity: Severity,
+    title: Text,
+    *,
+    lasts: timedelta = timedelta(minutes=10),
+    close_after: timedelta = timedelta(minutes=1),
 ) -> AlertRule[Reports]:
     """Make the rule of reports: an alert is open until it was not reported for as long as `lasts`."""
 
@@ -45,6 +50,7 @@ def reported(
         evaluate=evaluate,
         fires=lambda now: [example(now)],
         quiet=lambda now: [example(now - 2 * lasts)],
+        close_after=close_after,
     )
 
 
@@ -61,7 +67,8 @@ REPORTED: Final = (
         RuleName.SOURCE_5XX,
         Severity.P1,
         Text("对来源系统应答 5xx", "a source is answered 5xx"),
-        lasts=timedelta(minutes=5),
+        lasts=timedelta(minutes=2),  # as long as gateways count what comes as one
+        close_after=timedelta(minutes=3),
     ),
     reported(RuleName.DATABASE_AWAY, Severity.P1, Text("无法连接 PostgreSQL", "PostgreSQL is away")),
 )
