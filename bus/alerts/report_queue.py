@@ -19,8 +19,6 @@ PAUSE_S: Final = 1.0
 _REPORT: Final = b"""
 INSERT INTO alert_reports (rule, about, alert) SELECT * FROM unnest(%b::text[], %b::text[], %b::jsonb[])
 ON CONFLICT (rule, about) DO UPDATE SET reported_at = now(), alert = excluded.alert"""
-# A round reads both within seconds; whoever opens the alert later than that is heard.
-_FORGET_SENT: Final = "DELETE FROM alerts_sent_directly WHERE stored_at < now() - interval '2 minutes'"
 _SENT: Final = b"""
 INSERT INTO alerts_sent_directly (rule, about, channel, severity)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
@@ -74,7 +72,6 @@ class ReportQueue:
                 await connection.execute(_REPORT, [list(column) for column in zip(*rows, strict=True)])
                 if self._sent:
                     sent = [astuple(one) for one in sorted(self._sent)]
-                    await connection.execute(_FORGET_SENT)
                     await connection.execute(_SENT, [list(column) for column in zip(*sent, strict=True)])
             self._sent = set()
         except StoreUnavailable as error:

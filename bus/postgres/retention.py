@@ -85,6 +85,9 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     ),
     "alert_messages": RowLifetime(days=90, since="begun_at", what="messages to channels of alerts"),
     "alert_reports": RowLifetime(days=7, since="reported_at", what="what programs reported, as it was last reported"),
+    "alerts_sent_directly": RowLifetime(
+        days=1, since="stored_at", what="which channel has taken which alert while PostgreSQL was away"
+    ),
     "alert_silences": RowLifetime(days=90, since="until", what="silences that are over"),
     "reconciliations": RowLifetime(days=90, since="ended_at", what="comparisons with sources' lists"),
     "missing_tickets": RowLifetime(

@@ -33,6 +33,12 @@ INSERT INTO letters (origin, origin_ref, target, ticket_id, version, event, trac
 SELECT 'http', 'r' || n, '', '', 0, '', '', 'x', 'x', 'x', 'x', 1, '[]', '{}', '', %s, %s, %s
 FROM generate_series(%s::int, %s::int) n RETURNING id"""
 
+STATES = """alert_channels alert_notices alert_rounds clients audit_checkpoints audit_leaves audit_pending audit_tiles
+    consumer_readings consumers delivery_heads delivery_targets delivery_versions device_history disk_samples disks
+    events file_store hosts letter_decisions letters_to_publish log_verifications names_spelled outside_alerts
+    privacy_migration privacy_reads redrives registered_schemas registry_checks rollout_tickets sla_clocks sla_tickets
+    source_lists stage_batches stage_offsets ticket_names ticket_phones ticket_states tickets topic_checks"""
+"""Tables of what is so now or is kept for ever, or whose rows go with others."""
 PUBLISHED = """
 INSERT INTO outbox (shard, topic, ticket_id, version, published_at) VALUES (0, %s, 'T', 1, %s) RETURNING id"""
 PUSHED = b"INSERT INTO pushes VALUES ('N' || %s, 1, 'ticket.assign', 'c', now())"
@@ -138,6 +144,11 @@ async def test_retention_is_shown_and_set_by_table(own: Pool) -> None:
     assert await delete_batch(own, "pushes", 7) == 20
     with pytest.raises(SettingsInvalid, match="'events' is not kept by days; there are pushes"):
         days_kept({"events": 1})
+
+
+async def test_retention_every_table_has_one_or_needs_none(own: Pool) -> None:
+    stored = {one.table for one in await storage(own, {})}
+    assert stored - TABLES.keys() - {"schema_migrations"} <= {*STATES.split()}, "say for how long its rows are kept"
 
 
 async def test_retention_every_table_s_statement_runs(own: Pool) -> None:
