@@ -102,6 +102,13 @@ def _consequence(disk: Disk) -> Text:
     )
 
 
+def counts_reserve(disk: Disk) -> Text:
+    """Say so where what the system keeps for itself counts as used: a broker gives no more than size and usable."""
+    if disk.origin != "broker":
+        return Text("", "")
+    return Text(",含系统保留", ", with the system's reserve")
+
+
 def _reached(disks: Disks, _: datetime) -> list[Alert]:
     return [*_bytes_reached(disks), *_inodes_reached(disks)]
 
@@ -111,8 +118,9 @@ def _bytes_reached(disks: Disks) -> Iterator[Alert]:
         if one.mark is not Mark.NONE:
             mark, what = _MARKS[one.mark], _consequence(one) if one.mark is Mark.FLOOR else Text("", "")
             size = f"{gib(one.free_bytes)} / {gib(one.total_bytes)}"
-            zh = f"已用 {one.share:.1f}%(剩 {size}),达到{mark.zh}{what.zh}"
-            en = f"is {one.share:.1f} % used (free {size}), which is {mark.en}{what.en}"
+            counts = counts_reserve(one)
+            zh = f"已用 {one.share:.1f}%{counts.zh}(剩 {size}),达到{mark.zh}{what.zh}"
+            en = f"is {one.share:.1f} % used{counts.en} (free {size}), which is {mark.en}{what.en}"
             yield _alert(RuleName.DISK_WATERMARK, one, zh, en, severity=_SEVERITY[one.mark])
 
 
@@ -145,10 +153,9 @@ def _filling(disks: Disks, now: datetime) -> list[Alert]:
 def _fills(disk: Disk, now: datetime) -> Alert:
     assert disk.likely_at, "its forecast is why it is here"
     severity = Severity.P1 if disk.likely_at - now <= AT_ONCE else Severity.P2
-    zh = f"正在写满:已用 {disk.share:.1f}%(剩 {gib(disk.free_bytes)}),每小时增长 {gib(3600 * disk.growth)}"
-    en = (
-        f"fills: {disk.share:.1f} % is used ({gib(disk.free_bytes)} free), and {gib(3600 * disk.growth)} more each hour"
-    )
+    counts, free, grows = counts_reserve(disk), gib(disk.free_bytes), gib(3600 * disk.growth)
+    zh = f"正在写满:已用 {disk.share:.1f}%{counts.zh}(剩 {free}),每小时增长 {grows}"
+    en = f"fills: {disk.share:.1f} % is used{counts.en} ({free} free), and {grows} more each hour"
     return _alert(RuleName.DISK_FILLING, disk, zh, en, severity=severity)
 
 

@@ -115,9 +115,11 @@ def _outlook(disk: "Disk | None") -> str:
 
 
 def _other_line(disk: "Disk", age: timedelta) -> str:
-    from deadletter.disk_watermark import gib
+    from deadletter.disk_watermark import counts_reserve, gib
 
-    size = f"{gib(disk.free_bytes)} / {gib(disk.total_bytes)}, 已用 used {disk.share:.0f}%" if disk.total_bytes else ""
+    counts = counts_reserve(disk)
+    share = f"已用 used {disk.share:.0f}%{counts.zh}{counts.en}"
+    size = f"{gib(disk.free_bytes)} / {gib(disk.total_bytes)}, {share}" if disk.total_bytes else ""
     what = f"磁盘可用 free {size}" if size else f"大小 size {gib(disk.used_bytes)}"
     grows = f"  每天增长 a day {gib(86_400 * disk.growth)}" if disk.growth else ""
     host, path = disk.host[:NAME_CHARS_MAX], disk.path[:NAME_CHARS_MAX]

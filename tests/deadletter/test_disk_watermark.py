@@ -54,6 +54,15 @@ def test_disk_watermark_names_host_path_backlog_and_the_clock_time_when_it_is_fu
     assert "503" in of_broker.zh
 
 
+def test_disk_watermark_of_a_broker_without_a_watch_says_that_the_system_s_reserve_counts_as_used() -> None:
+    at_mark = replace(DISK, mark=Mark.HIGH, likely_at=NOW + HOUR, earliest_at=NOW + HOUR)
+    for rule in (DISK_WATERMARK, DISK_FILLING):
+        (watched,) = rule.evaluate([at_mark], NOW)
+        (asked,) = rule.evaluate([replace(at_mark, origin="broker")], NOW)
+        assert ("系统保留" in watched.zh, "已用 91.0%,含系统保留(" in asked.zh) == (False, True)
+        assert ("reserve" in watched.en, "used, with the system's reserve (" in asked.en) == (False, True)
+
+
 def test_disk_watermark_small_sizes_are_shown_in_mebibytes() -> None:
     assert (gib(64 * 1024**2), gib(1024**3)) == ("64.0 MiB", "1.0 GiB")
 
