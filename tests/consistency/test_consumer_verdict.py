@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.alerts.rule_names import RuleName
 from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets
 from bus.consistency.consumer_text import evidence
 from bus.consistency.consumer_verdict import ConsumerVerdict, verdict
+from tests.alerts.test_advance import Rounds
 from tests.consistency.consumer_histories import (
     EVERY,
     NOW,
@@ -233,3 +235,18 @@ def test_consumer_verdict_a_partition_with_records_that_a_group_never_committed_
         on_partitions({3: unread}, 1, 62),  # of one that never commits nobody knows anything
     ]
     assert [verdict(one, NOW).verdict.value for one in quiet] == ["idle"] * 4
+
+
+def test_consumer_verdict_one_that_is_killed_is_an_alert_a_minute_after_its_session() -> None:
+    session = 5
+    moments = [*busy(12), *still(session, committed=1100, end=1200, members=1)]
+    moments += still(12, committed=1100, end=1200, members=0)
+    whole, rounds, heard = history_of(moments), Rounds(), list[timedelta]()
+    killed_at = whole.readings[11].at
+    for count in range(1, len(moments) + 1):
+        part = replace(whole, readings=whole.readings[:count])
+        at = part.readings[-1].at
+        rule = rounds.rules[RuleName.CONSUMER_STOPPED]
+        flips = rounds.flips(at, *rule.evaluate([(verdict(part, at), None)], at))
+        heard += [at - killed_at for _ in flips]
+    assert heard == [EVERY * (session + 1 + MINUTE)]

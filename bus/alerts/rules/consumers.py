@@ -176,6 +176,7 @@ CONSUMER_RULES: Final = (
         Severity.P2,
         Text("消费者已停止", "a consumer has stopped"),
         quiet=ConsumerVerdict.STALLED,
+        open_after=timedelta(0),  # a minute without any member says enough
     ),
     _rule(
         RuleName.CONSUMER_STALLED,
