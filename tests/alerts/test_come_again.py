@@ -10,6 +10,7 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.engine.direct_path import DirectPath
 from bus.alerts.rule_names import RuleName
+from bus.alerts.rules.reported import Report
 from bus.gateway.source_failures import WINDOW, SourceFailures
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
@@ -74,6 +75,9 @@ def test_come_again_failures_after_a_quiet_while_are_a_storm_of_their_own() -> N
         clock[0] = NOW + later
         failures.note(scope, "/v1/tickets", 503, "t1")
     assert [(one.since, one.facts["failures"]) for one in reports] == [(NOW, 1), (NOW, 2), (clock[0], 1)]
+    rule, report = Rounds().rules["source_5xx"], Report(alert=reports[0], reported_at=NOW)
+    assert rule.evaluate([report], NOW + WINDOW)
+    assert rule.evaluate([report], NOW + WINDOW + SECOND) == [], "the alert is over when counting begins anew"
 
 
 async def test_come_again_reaches_the_robot_with_the_new_beginning(alerting: Alerting) -> None:
