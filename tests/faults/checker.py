@@ -7,8 +7,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX
-from tests.faults.effects import Effects, Logged, Stored
+from tests.faults.effects import Effects, Stored
 from tests.faults.history import SPOOLED, UNCHANGED, Kind, Op
+from tests.faults.logged import Logged
 
 ALARM_LATE_S_MAX = 10.0
 CLOSED = "closure.confirmed.v1"

@@ -5,11 +5,10 @@ from asyncio import sleep
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from bus.app import Core, require
 from bus.delivery.target import delivery_key
-from bus.domain.errors import BusError, MalformedInput
+from bus.domain.errors import BusError
 from bus.domain.events import Recorded, SlaBreached, SlaBreachWithdrawn, TicketOpened
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
@@ -21,15 +20,14 @@ from bus.intake.intake_topic import INTAKE_HANDLER
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import snapshot
 from bus.stage.offsets import positions
-from bus.wire.headers import header
-from bus.wire.record import Record, identity
 from projections.read_models import READ_MODELS, handler_of
 from projections.verify import verify
 from schemas.catalogue import BY_CLASS
 from schemas.topics import COMMANDS, INTAKE, physical
 from tests.bus_under_test import Bus
+from tests.faults.logged import Logged, digest, ends_of, logged_until
 
-CHUNK = 5_000
+MOMENT_S_MAX = 30.0
 _EVENTS = "SELECT value FROM events ORDER BY ticket_id, version"
 _LETTERS = "SELECT origin, origin_ref, code FROM refused_inputs"
 _COMMANDS = "SELECT command_id::text, ticket_id, version FROM commands"
@@ -58,19 +56,6 @@ class Stored:
     own: bool = False
     incident: str = ""
     source: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
-    """A record on Kafka; one that names no event has version 0."""
-
-    topic: str
-    partition: int
-    offset: int
-    ticket_id: str
-    version: int
-    event_id: str
-    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,23 +138,34 @@ async def quiet(bus: Bus, *, within_s: float = 30) -> float:
 
 
 async def read_effects(bus: Bus) -> Effects:
-    """Read the stores of a bus that is quiet. Raises BusError when a store is away."""
+    """Read the stores of a bus that is quiet. Raises BusError when a store is away.
+
+    The clocks of tickets go on: what is read of both stores is of a moment in which nothing came and nothing waited, or
+    of the last that there was.
+    """
     async with bus.core() as core, open_reader(bus.settings) as reader:
-        async with snapshot(core.pool) as connection:
-            values = await (await connection.execute(_EVENTS)).fetchall()
-            letters = await (await connection.execute(_LETTERS)).fetchall()
-            commands = await (await connection.execute(_COMMANDS)).fetchall()
-            delivered = await (await connection.execute(_DELIVERED)).fetchall()
+        until = time.monotonic() + MOMENT_S_MAX
+        while True:
+            before = await _waiting(core, reader)
+            async with snapshot(core.pool) as connection:
+                values = await (await connection.execute(_EVENTS)).fetchall()
+                letters = await (await connection.execute(_LETTERS)).fetchall()
+                commands = await (await connection.execute(_COMMANDS)).fetchall()
+                delivered = await (await connection.execute(_DELIVERED)).fetchall()
+            ends, standing = await ends_of(core, reader), await _standing(core, reader)
+            after = await _waiting(core, reader)
+            if (before == after and before[1:] == (0, 0)) or time.monotonic() > until:
+                break
         events = [(core.codec.decode(value), value) for (value,) in values]
         return Effects(
             read_at=time.time(),
             dedupe_window_s=bus.settings.dedupe_window.total_seconds(),
             stored=tuple(_stored(one, value, core) for one, value in events),
-            logged=tuple(await _logged(core, reader)),
+            logged=tuple(await logged_until(reader, ends)),
             letters=tuple(Letter(origin=origin, ref=ref, code=code) for origin, ref, code in letters),
             remembered=tuple(Remembered(command_id=c, ticket_id=t, version=v) for c, t, v in commands),
             promises=tuple(promises(one for one, _ in events)),
-            standing=tuple(await _standing(core, reader)),
+            standing=tuple(standing),
             misfolded=tuple(await _misfolded(core, reader)),
             tellers=frozenset((t, i, str(command_id(t, answer_key(e, t)))) for t, i, e in delivered),
         )
@@ -201,11 +197,6 @@ def answer_key(event_id: EventId, target: str) -> str:
     return f"{delivery_key(event_id, target)}-0"
 
 
-def digest(value: bytes | None) -> str:
-    """Tell one record's bytes from another's."""
-    return sha256(value or b"").hexdigest()[:16]
-
-
 def _unix(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
@@ -226,34 +217,6 @@ def _stored(one: Recorded, value: bytes, core: Core) -> Stored:
         own=one.actor == BUS,
         incident=":".join(key_name(opened)) if opened and not one.historic else "",
         source=one.source,
-    )
-
-
-async def _logged(core: Core, reader: RangeReader) -> list[Logged]:
-    found: list[Logged] = []
-    for name, topic in core.contract.topics.items():
-        if not topic.event_names:
-            continue
-        where = physical(core.settings.namespace, name)
-        for partition, end in (await reader.ends(where, range(topic.partitions))).items():
-            async for chunk in reader.read(where, partition, 0, end, most=CHUNK):
-                found += [_record(one) for one in chunk.records]
-    return found
-
-
-def _record(one: Record) -> Logged:
-    try:
-        ticket_id, version = identity(one)
-    except MalformedInput:
-        ticket_id, version = "", 0
-    return Logged(
-        topic=one.topic,
-        partition=one.partition,
-        offset=one.offset,
-        ticket_id=ticket_id,
-        version=version,
-        event_id=header(one.headers, "ce_id") or "",
-        digest=digest(one.value),
     )
 
 

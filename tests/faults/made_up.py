@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from tests.faults.checker import Fault, check
-from tests.faults.effects import Effects, Letter, Logged, Promise, Remembered, Standing, Stored
+from tests.faults.effects import Effects, Letter, Promise, Remembered, Standing, Stored
 from tests.faults.history import SPOOLED, UNCHANGED, Channel, Kind, Op
+from tests.faults.logged import Logged
 
 LOG, VIEW = "ticket.events", "ticket.status"
 READ_AT = 10_000.0
