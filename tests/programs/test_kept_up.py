@@ -45,3 +45,26 @@ async def test_kept_up_ends_with_its_program() -> None:
 
     async with asyncio.timeout(10):
         await KeptUp(name="relay", run=run, report=lambda _: None).until(stopping)
+
+
+async def test_kept_up_a_cancellation_that_nobody_asked_for_is_a_failure_and_one_that_is_ends_it() -> None:
+    runs, again = 0, asyncio.Event()
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            abandoned = asyncio.get_running_loop().create_future()
+            abandoned.cancel()
+            await abandoned
+        again.set()
+        await asyncio.Event().wait()
+
+    alerts = list[Alert]()
+    part = KeptUp(name="worker: projections", run=run, report=alerts.append)
+    task = asyncio.create_task(part.until(asyncio.Event()))
+    await asyncio.wait_for(again.wait(), 30)
+    assert [alert.about for alert in alerts] == ["worker: projections"]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
