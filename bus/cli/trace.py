@@ -10,6 +10,8 @@ from bus.cli.failure_line import failure_line
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bus.app import Core
 
 WATCH_EVERY_S = 1.0
@@ -101,11 +103,28 @@ def lines(journey: dict[str, Any]) -> list[str]:
         shown += ["", f"  拒绝 refused: {why} ({one['origin']}, {one['times']}×)"]
     for letter in journey["letters"]:
         shown.extend(_letter(letter))
+    if journey["time"]:
+        shown += ["", f"  {time_line(journey['time'])}"]
     shown.append("")
     for line in journey["verdict"]:
         shown += [f"→ {line['zh']}", f"  {line['en']}"]
         shown += [f"  $ {line['next']}"] if line["next"] else []
     return shown
+
+
+def time_line(charged: "Mapping[str, float]") -> str:
+    """Spell to whom time is charged, the most first. Pure."""
+    from bus.journey.charge import ChargedTo
+
+    total = charged["total"]
+    parties = sorted((one for one in ChargedTo if charged[one] > 0), key=lambda one: -charged[one])
+    parts = [f"{one.zh} {one.value} {_duration(charged[one])} ({charged[one] / total:.0%})" for one in parties]
+    return f"用时 time {_duration(total)}: {', '.join(parts)}" if parts else "用时 time 0 s"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours:,} h {rest // 60:02} m {rest % 60:02} s" if hours else f"{rest // 60} m {rest % 60:02} s"
 
 
 def _head(journey: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from bus.journey.expected_hops import ExpectedRow, read_expected
 from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, DeadLetterRow, HopSource
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
+from bus.journey.lives import LifeRow, charged, read_lives
 from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
 from bus.journey.readings import Readings, read_readings
 from bus.journey.spooled import NOTHING_SPOOLED, SpoolFound
@@ -98,7 +99,8 @@ async def journey(
     number that a target gave what it was sent.
 
     All is of one moment: a ticket may change meanwhile.
-    At most `most` events after that version are told; `next` is the cursor of those that follow.
+    At most `most` events after that version are told; `next` is the cursor of those that follow. `time`, in seconds,
+    is charged with the first of them alone.
 
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
     target enqueued, delivered, discarded, dead; each with `at` and `lag_ms` after the hop it followed; without a time
@@ -134,6 +136,7 @@ async def journey(
         "refusals": [dict(zip(_REFUSAL, row, strict=True)) for row in read.refused],
         "letters": [letter_json(letter) for letter in letters],
         "verdict": [one.as_json() for one in judge(record, read.readings, now())],
+        "time": None if after else await charged(clear.schemas, read.life, now()),
         "next": str(events[-1].version) if events and events[-1].version < ticket.version else None,
     }
 
@@ -182,6 +185,7 @@ class _TicketRows:
     readings: Readings
     expected: Sequence[ExpectedRow]
     types: frozenset[str]
+    life: Sequence[LifeRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +218,7 @@ async def _ticket_rows(
         refused=await _rows(connection, _REFUSED, asked),
         readings=await read_readings(connection, parts.stages, asked),
         expected=await read_expected(connection, asked, now),
+        life=[] if after else await read_lives(connection, [ticket.ticket_id]),
         types=frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked)),
     )
 
@@ -245,6 +250,7 @@ def _without_ticket(known: _NameRows, spooled: SpoolFound) -> dict[str, Any] | N
         "refusals": [],
         "letters": [letter_json(letter) for letter in known.letters],
         "verdict": [one.as_json() for one in verdicts],
+        "time": None,
         "next": None,
     }
 

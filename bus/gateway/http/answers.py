@@ -259,8 +259,23 @@ class VerdictLine(TypedDict):
     en: str
 
 
+class TimeCharged(TypedDict):
+    """Seconds that a ticket waited for each party, and their sum: the time that it was not closed."""
+
+    bus: float
+    source: float
+    target: float
+    engineer: float
+    customer: float
+    parts: float
+    total: float
+
+
 class JourneyAnswer(TypedDict):
-    """A ticket's way, found by any of its names; all but letters and verdict is null where no ticket is known."""
+    """A ticket's way, found by any of its names; all but letters and verdict is null where no ticket is known.
+
+    `time` stands on the first page alone.
+    """
 
     ticket_id: str | None
     trace_id: str
@@ -277,4 +292,5 @@ class JourneyAnswer(TypedDict):
     refusals: list[RefusalAnswer]
     letters: list[JourneyLetter]
     verdict: list[VerdictLine]
+    time: TimeCharged | None
     next: str | None
