@@ -8,8 +8,7 @@ from typing import Final, LiteralString
 
 from bus.domain.events import Recorded
 from bus.journey.charge import BEGINNING, NO_TIME, ChargedTo, LifeEvent, charge
-from bus.journey.readings import read_rows
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 from bus.schema_registry import SchemaLearner
 from schemas.topics import LOG
 

@@ -21,7 +21,8 @@ from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
-from bus.gateway.http.answers import FileAnswer, JourneyAnswer
+from bus.gateway.http.answers import FileAnswer
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService

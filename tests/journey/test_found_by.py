@@ -10,7 +10,7 @@ import pytest
 
 from bus.app import Core
 from bus.domain.errors import MalformedInput
-from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.write.spool import KafkaSpool
 from bus.intake.command_ids import command_id
 from bus.local.stack import Urls

@@ -15,7 +15,7 @@ from bus.domain.batch import Refused
 from bus.domain.commands import Note
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Customer, IncidentKey
-from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.journey import journey as journey_module
 from bus.journey.journey import JourneyParts, journey
 from bus.local.stack import Urls

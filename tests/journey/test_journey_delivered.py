@@ -19,7 +19,7 @@ from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TicketId
 from bus.domain.text import visible
-from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.journey.journey import JourneyParts, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected, in_transaction

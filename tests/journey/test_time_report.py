@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.domain.commands import Assign
-from bus.gateway.http.answers import JourneyAnswer
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from bus.programs.journeys import journeys_of

@@ -6,7 +6,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from bus.delivery.status import TargetStatus
-from bus.gateway.http.answers import DecisionAnswer
+from bus.gateway.http.journey_answers import DecisionAnswer
 
 
 class LettersOfCause(TypedDict):

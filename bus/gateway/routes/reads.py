@@ -18,7 +18,8 @@ from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access, Role
 from bus.gateway.deps import body_of
-from bus.gateway.http.answers import EventPage, JourneyAnswer, TicketAnswer, TicketPage
+from bus.gateway.http.answers import EventPage, TicketAnswer, TicketPage
+from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
