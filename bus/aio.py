@@ -1,7 +1,8 @@
 """asyncio with an end: waiting for an event but not for ever, work but not past a stop, and tasks that do end."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -73,3 +74,19 @@ async def cancel_all(tasks: Iterable["asyncio.Task[Any]"]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+
+
+class CancelledWithin(Exception):
+    """What a task awaited was cancelled, and nobody cancelled the task."""
+
+
+@contextmanager
+def cancellation_as_error() -> Iterator[None]:
+    """Turn a cancellation that nobody asked of this task into CancelledWithin: a library abandoned what it awaits."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise CancelledWithin("a library cancelled what was awaited") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from bus.aio import Backoff, wait
+from bus.aio import Backoff, cancellation_as_error, wait
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.rule_names import RuleName
 from bus.domain.errors import BusError, cause_of
@@ -42,7 +42,8 @@ class KeptUp:
         while not stopping.is_set():
             self._began = monotonic()
             try:
-                await self.run()
+                with cancellation_as_error():
+                    await self.run()
                 return
             except asyncio.CancelledError:
                 task = asyncio.current_task()

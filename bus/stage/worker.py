@@ -11,7 +11,7 @@ from uuid import UUID
 import faust
 import structlog
 
-from bus.aio import Backoff, unless, wait
+from bus.aio import Backoff, cancellation_as_error, unless, wait
 from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, Transient
 from bus.kafka.range_reader import RangeReader
@@ -72,7 +72,8 @@ class StageWorker:
                 # Asked first with a plain consumer: an App that finds no broker fails for good and leaves things open.
                 await unless(stopping, self._topic_id())
                 if not stopping.is_set():
-                    await self._run_app(stopping)
+                    with cancellation_as_error():
+                        await self._run_app(stopping)
             except Exception as error:  # noqa: BLE001 - a stage that fails starts anew, whatever it was
                 log.warning("stage_restarts", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
                 await self._stall.failed(error)
