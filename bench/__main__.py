@@ -35,7 +35,7 @@ SUITES: Final = (
     "expecting",
     "missing",
 )
-SCALE: Final = ("scale", "million", "audit")
+SCALE: Final = ("scale", "million", "audit", "tracing")
 
 
 def main() -> None:

@@ -208,18 +208,24 @@ WHERE ticket_id = %(ticket)s AND version - %(after)s BETWEEN 1 AND %(events)s OR
     hops=_pushed,
     follows={"pushed": "published"},
 )
-# What ends at a target follows what began there.
+# What ends at a target follows what began there. Of each target that there are deliveries of, the ticket's by the key.
 DELIVERIES = HopSource(
     query="""
+WITH RECURSIVE names AS (
+    SELECT min(target) AS target FROM deliveries
+    UNION ALL SELECT (SELECT min(target) FROM deliveries WHERE target > n.target) FROM names n
+    WHERE n.target IS NOT NULL)
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
        d.settled_at, h.version AS head, h.next_at, h.failures->-1 AS failure,
        t.paused, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
         WHERE l.ticket_id = d.ticket_id AND l.target = d.target AND l.state = 'open') AS letter
-FROM deliveries d
-LEFT JOIN delivery_heads h ON d.state = 'waiting' AND (h.target, h.ticket_id) = (d.target, d.ticket_id)
+FROM names n CROSS JOIN LATERAL (
+    SELECT * FROM deliveries WHERE target = n.target AND ticket_id = %(ticket)s
+        AND (version - %(after)s BETWEEN 1 AND %(events)s OR state = 'waiting') OFFSET 0) d
+LEFT JOIN LATERAL (
+    SELECT * FROM delivery_heads WHERE (target, ticket_id) = (d.target, d.ticket_id) OFFSET 0) h ON d.state = 'waiting'
 LEFT JOIN delivery_targets t ON t.target = d.target
-WHERE d.ticket_id = %(ticket)s AND (d.version - %(after)s BETWEEN 1 AND %(events)s OR d.state = 'waiting')
 ORDER BY d.target, d.version""",
     row=DeliveryRow,
     hops=_delivered,

@@ -10,7 +10,7 @@ from bus.domain.text import Text
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge_bus import Why, missing_worker, no_worker
 from bus.journey.judge_people import judge_push
-from bus.journey.readings import Readings, TargetRow
+from bus.journey.readings import BEFORE_MAX, Readings, TargetRow
 from bus.journey.verdict import Owner, Verdict, VerdictCause, clock, named, short
 
 DELIVERY_PART: Final = "delivery"  # the stage that calls targets, as its worker's heartbeat names it
@@ -158,9 +158,10 @@ def _not_tried(head: DeliveryRow, target: TargetRow | None) -> Why | None:
         return None
     before, rate = (target.before, target.rate_per_s or 0) if target else (0, 0)
     if before > rate > 0:
+        counted = f"{before}+" if before >= BEFORE_MAX else f"{before}"
         text = Text(
-            f"排队:前面还有 {before} 张工单,限速每秒 {rate:g} 次",
-            f"is queued: {before} tickets come before it, at {rate:g} calls a second",
+            f"排队:前面还有 {counted} 张工单,限速每秒 {rate:g} 次",
+            f"is queued: {counted} tickets come before it, at {rate:g} calls a second",
         )
         return Why(VerdictCause.RATE_LIMITED, text)
     since = clock(head.enqueued_at)

@@ -28,17 +28,22 @@ SELECT o.shard, array_agg(DISTINCT o.version ORDER BY o.version) AS versions, mi
     ) AS moved_at
 FROM outbox o JOIN events e USING (ticket_id, version)
 WHERE o.ticket_id = %(ticket)s AND o.published_at IS NULL GROUP BY o.shard ORDER BY o.shard"""
-# `before`: tickets of the target whose turn comes first. `floor`: the disk that stops its deliveries.
+# `before`: tickets of the target whose turn comes first, counted up to a limit. `floor`: the disk that stops its
+# deliveries.
 _TARGETS: LiteralString = """
 SELECT t.target, t.paused, t.by_hand, t.failures, t.not_before, t.asked_wait, t.undeclared_at, t.fetched,
     t.events, t.rate_per_s, t.attempts_max, f.host, f.path, f.used_share,
-    (SELECT count(*) FROM delivery_heads h JOIN delivery_heads mine
-        ON (mine.target, mine.ticket_id) = (t.target, %(ticket)s)
-     WHERE h.target = t.target AND NOT h.parked AND h.next_at < mine.next_at) AS before
+    (SELECT count(*) FROM (
+        SELECT FROM delivery_heads h
+        WHERE h.target = t.target AND NOT h.parked AND h.next_at < (
+            SELECT mine.next_at FROM delivery_heads mine
+            WHERE (mine.target, mine.ticket_id) = (t.target, %(ticket)s))
+        ORDER BY h.next_at LIMIT %(before_max)s) h) AS before
 FROM delivery_targets t LEFT JOIN LATERAL (
     SELECT d.host, d.path, d.used_bytes / nullif(d.total_bytes, 0) AS used_share
     FROM disk_floors f JOIN disks d USING (host, path) WHERE f.host = t.host ORDER BY d.path LIMIT 1) f ON true
-WHERE t.canary_of = '' OR t.target IN (SELECT target FROM deliveries WHERE ticket_id = %(ticket)s) ORDER BY t.target"""
+WHERE t.canary_of = '' OR EXISTS (
+    SELECT FROM deliveries d WHERE (d.target, d.ticket_id) = (t.target, %(ticket)s)) ORDER BY t.target"""
 # The handler's own, and others that are connected: an app may be signed in as somebody else.
 _APPS: LiteralString = """
 SELECT person, seen_at, left_at, answered_at FROM app_sessions
@@ -79,7 +84,8 @@ class TargetRow:
     """What holds for a target as a whole.
 
     `fetched`: engineers' apps fetch from it. `events`: the types that it takes, None for all. `host`, `path`,
-    `used_share` (0 … 1): of the disk at its floor, None without one. `before`: tickets there whose turn comes first.
+    `used_share` (0 … 1): of the disk at its floor, None without one. `before`: tickets there whose turn comes first,
+    at most BEFORE_MAX.
     """
 
     target: str
@@ -127,6 +133,7 @@ class MismatchRow:
     version: int
 
 
+BEFORE_MAX = 10_000
 APP_SILENT_AFTER = timedelta(seconds=30)  # three renewals of a gateway
 
 
@@ -145,7 +152,7 @@ class Readings:
 
 async def read_readings(connection: Connection, stages: Mapping[str, str], asked: Mapping[str, Any]) -> Readings:
     """Read what a verdict on a ticket needs; `asked` has ticket, assignee, records and log."""
-    asked = {**asked, "handlers": sorted(stages), "silent": APP_SILENT_AFTER}
+    asked = {**asked, "handlers": sorted(stages), "silent": APP_SILENT_AFTER, "before_max": BEFORE_MAX}
     return Readings(
         stages=stages,
         beats=await read_beats(connection),

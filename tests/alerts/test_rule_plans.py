@@ -1,6 +1,7 @@
 """What rules read every few seconds, at 100,000 rows: by an index, whatever the table holds."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,12 @@ from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
 
 from bus.alert_catalogue import RULES
+from bus.journey.expected_hops import read_expected
+from bus.journey.hop_sources import SOURCES
+from bus.journey.no_ticket import REFUSED_BY_NAME
+from bus.journey.readings import read_readings
 from bus.postgres.pool import Connection, Pool, connected
+from schemas.topics import LOG
 
 ROWS = 100_000
 FILLED = (
@@ -35,6 +41,10 @@ FILLED = (
     """INSERT INTO expectations (ticket_id, version, expectation, hop, place, voided_by, due_at, state, looked_at)
     SELECT 'T' || n, 1, 'listed', 'projected', 'tickets', '{}', now(),
         CASE WHEN n % 1000 = 0 THEN 'missed' ELSE 'met' END, now() FROM generate_series(1, %s) n""",
+    """INSERT INTO refused_inputs (origin, origin_ref, source, code, field, detail_zh, detail_en, body, headers,
+        trace_id, ticket_id, lookups)
+    SELECT 'webhook:crm', md5(n::text), 'crm', 'x', '', '', '', '', '[]', '', 'T' || n, ARRAY[md5(n::text)]
+    FROM generate_series(1, %s) n""",
     """INSERT INTO source_minutes SELECT 'crm', date_trunc('minute', now()) - n * interval '1 minute'
     FROM generate_series(1, %s) n""",
     """INSERT INTO topic_minutes SELECT 'ticket.assign', date_trunc('minute', now()) - n * interval '1 minute'
@@ -47,6 +57,7 @@ BIG = {
     "deliveries",
     "delivery_heads",
     "outbox",
+    "refused_inputs",
     "events",
     "alert_messages",
     "sla_clocks",
@@ -106,3 +117,28 @@ async def test_rule_plans_no_rule_reads_a_whole_large_table(filled: Pool, rule: 
     assert plans, "it reads"
     whole = [one["Relation Name"] for plan in plans for one in _nodes(plan) if one["Node Type"] == "Seq Scan"]
     assert not BIG & {*whole}, rule
+
+
+async def test_rule_plans_neither_does_a_journey_whatever_it_is_asked_for(filled: Pool) -> None:
+    asked: dict[str, Any] = {"ticket": "T77", "tickets": ["T77"], "traces": ["x"], "most": 100, "log": LOG}
+    asked |= {"records": "t", "assignee": "", "after": 0, "events": 200, "bytes": 10_000, "now": datetime.now(UTC)}
+    names = {"lookups": ["x"], "refs": ["x"]}
+    async with connected(filled) as connection:
+        Explained.plans, before = [], connection.cursor_factory
+        connection.cursor_factory = Explained
+        try:
+            for source in SOURCES:
+                await connection.execute(source.query.encode(), asked)
+            await read_readings(connection, {"tickets": "projections"}, asked)
+            await read_expected(connection, asked, asked["now"])
+            await connection.execute(REFUSED_BY_NAME.encode(), names)
+        finally:
+            connection.cursor_factory = before
+        nodes = [one for plan in Explained.plans for one in _nodes(plan)]
+    whole = [one["Relation Name"] for one in nodes if one["Node Type"] == "Seq Scan"]
+    assert sorted(BIG & {*whole}) == []
+    by_key = [
+        str(one["Index Cond"]) for one in nodes if one.get("Index Name") == "deliveries_pkey" and "Index Cond" in one
+    ]
+    assert [one for one in by_key if "ticket_id" in one]
+    assert not [one for one in by_key if "ticket_id" in one and "target" not in one], "that reads the whole index"
