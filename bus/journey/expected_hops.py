@@ -8,17 +8,20 @@ from typing import Any, LiteralString
 from bus.postgres.pool import Connection, read_rows
 
 # The deliveries that stand for what a row `x` expects at a target: its own, that of a new version which a rollout gave
-# the event to, and those of the targets that it was moved to.
+# the event to, and those of the targets that it was moved to. OFFSET 0: each is looked up by the whole key.
 _DELIVERIES: LiteralString = """
 WITH RECURSIVE way (target) AS (
     SELECT x.place
     UNION SELECT n.target FROM way, LATERAL (
         SELECT r.canary AS target FROM rollouts r WHERE r.target = way.target
-        UNION ALL SELECT m.moved_to FROM deliveries m
-        WHERE (m.target, m.ticket_id, m.version) = (way.target, x.ticket_id, x.version) AND m.moved_to <> '') n
+        UNION ALL (
+            SELECT m.moved_to FROM deliveries m
+            WHERE (m.target, m.ticket_id, m.version) = (way.target, x.ticket_id, x.version) AND m.moved_to <> ''
+            OFFSET 0)) n
 )
-SELECT d.target, d.state, d.settled_at, d.moved_to FROM way
-JOIN deliveries d ON (d.target, d.ticket_id, d.version) = (way.target, x.ticket_id, x.version)"""
+SELECT d.* FROM way CROSS JOIN LATERAL (
+    SELECT target, state, settled_at, moved_to FROM deliveries
+    WHERE (target, ticket_id, version) = (way.target, x.ticket_id, x.version) OFFSET 0) d"""
 # When the hop that a row `x` expects was there, if it was.
 ARRIVED: LiteralString = """
 CASE x.hop

@@ -43,7 +43,7 @@ FROM delivery_targets t LEFT JOIN LATERAL (
     SELECT d.host, d.path, d.used_bytes / nullif(d.total_bytes, 0) AS used_share
     FROM disk_floors f JOIN disks d USING (host, path) WHERE f.host = t.host ORDER BY d.path LIMIT 1) f ON true
 WHERE t.canary_of = '' OR EXISTS (
-    SELECT FROM deliveries d WHERE (d.target, d.ticket_id) = (t.target, %(ticket)s)) ORDER BY t.target"""
+    SELECT FROM deliveries d WHERE (d.target, d.ticket_id) = (t.target, %(ticket)s) OFFSET 0) ORDER BY t.target"""
 # The handler's own, and others that are connected: an app may be signed in as somebody else.
 _APPS: LiteralString = """
 SELECT person, seen_at, left_at, answered_at FROM app_sessions
