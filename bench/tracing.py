@@ -96,7 +96,7 @@ async def _names(core: Core, ticket_id: TicketId) -> Mapping[str, str]:
         )
         ((event_id, trace_id),) = await (await connection.execute(query, (ticket_id,))).fetchall()
         query = "SELECT split_part(kind, ':', 1), value FROM ticket_names WHERE ticket_id = %s AND kind <> 'phone'"
-        named = dict(await (await connection.execute(query, (ticket_id,))).fetchall())
+        named: dict[str, str] = dict(await (await connection.execute(query, (ticket_id,))).fetchall())
     own = {"ticket no.": ticket_id, "trace id": trace_id, "event id": event_id, "bill of a target": "BILL-17"}
     return {**own, **named, "phone": _PHONE, "a name that nobody has": uuid4().hex}
 

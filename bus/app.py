@@ -74,16 +74,21 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    settings: Settings, *, connections: int = 8, patience_s: float = 15.0, name: str = APPLICATION
+    settings: Settings,
+    *,
+    connections: int = 8,
+    patience_s: float = 15.0,
+    name: str = APPLICATION,
+    answer_s_max: float | None = None,
 ) -> AsyncIterator[Core]:
-    """Open the pool, its connections under a name, and build what stands on it.
+    """Open the pool, its connections under a name, and build what stands on it; see `open_pool` for `answer_s_max`.
 
     Raises StoreUnavailable when the database stays away too long.
     """
     url = require(settings, "database_url")
     contract, rules, secret = load_contract(), load_rules(settings), master_secret(settings)
     keys, reports = PersonalKeys(MasterKey(secret)), ReportQueue()
-    async with open_pool(url, size=connections, name=name) as pool:
+    async with open_pool(url, size=connections, name=name, answer_s_max=answer_s_max) as pool:
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
         store = PostgresStore(pool, codec, contract, keys, read=schemas.events)

@@ -54,11 +54,17 @@ Pool = AsyncConnectionPool[Connection]
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, size: int = 8, name: str = APPLICATION) -> AsyncIterator[Pool]:
+async def open_pool(
+    url: str, *, size: int = 8, name: str = APPLICATION, answer_s_max: float | None = None
+) -> AsyncIterator[Pool]:
     """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away.
 
-    The server shows them by `name`, which begins with APPLICATION.
+    The server shows them by `name`, which begins with APPLICATION. Each waits `answer_s_max` for an answer, if given.
     """
+
+    async def limit(connection: Connection) -> None:
+        connection.answer_s_max = answer_s_max
+
     options: dict[str, Any] = {
         "connect_timeout": int(CONNECT_TIMEOUT_S),
         "application_name": name,
@@ -74,6 +80,7 @@ async def open_pool(url: str, *, size: int = 8, name: str = APPLICATION) -> Asyn
         timeout=CONNECT_TIMEOUT_S,
         reconnect_timeout=2.0,
         check=None,
+        configure=limit,
         kwargs=options,
         open=False,
         num_workers=2,
@@ -103,15 +110,16 @@ async def guard() -> AsyncIterator[None]:
 async def connected(pool: Pool, *, answer_s_max: float | None = None) -> AsyncIterator[Connection]:
     """Borrow a connection in a transaction: committed on a clean exit. Raises StoreUnavailable.
 
-    With `answer_s_max`, also when the server, hanging, leaves any one question unanswered for so long.
+    With `answer_s_max`, or the pool's, also when the server, hanging, leaves any one question unanswered for so long.
     """
     async with guard(), pool.connection() as connection:
-        connection.answer_s_max = answer_s_max
+        usual = connection.answer_s_max
+        connection.answer_s_max = answer_s_max or usual
         try:
             async with connection.transaction():
                 yield connection
         finally:
-            connection.answer_s_max = None
+            connection.answer_s_max = usual
 
 
 async def in_transaction(

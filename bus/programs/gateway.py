@@ -72,6 +72,7 @@ from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.settings import Settings
 
 CONNECTIONS = 12
+ANSWER_S_MAX = 15.0  # of PostgreSQL: a request that waits longer is answered 503, and its connection cut
 STOP_S_MAX = 5
 DESCRIPTORS_MAX = 65_536
 
@@ -82,7 +83,7 @@ async def run_gateway(settings: Settings) -> None:
     async with open_channels(settings) as channels:
         _take_descriptors()
         serve = functools.partial(_serve, targets_config_of(settings), channels)
-        await serve_until_stopped(settings, CONNECTIONS, serve)
+        await serve_until_stopped(settings, CONNECTIONS, serve, answer_s_max=ANSWER_S_MAX)
 
 
 async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, stopping: asyncio.Event) -> None:

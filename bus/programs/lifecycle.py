@@ -31,16 +31,23 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
 
 async def serve_until_stopped(
-    settings: Settings, connections: int, serve: Callable[[Core, asyncio.Event], Coroutine[Any, Any, None]]
+    settings: Settings,
+    connections: int,
+    serve: Callable[[Core, asyncio.Event], Coroutine[Any, Any, None]],
+    *,
+    answer_s_max: float | None = None,
 ) -> None:
     """Open the core, waiting for its database as long as it takes, and serve on it until SIGTERM or Ctrl-C.
 
-    Raises NotMigrated while `privacy migrate` has begun a new log and not ended it.
+    Its connections wait `answer_s_max` for an answer, if given. Raises NotMigrated while `privacy migrate` has begun a
+    new log and not ended it.
     """
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with AsyncExitStack() as stack:
-        opening = stack.enter_async_context(open_core(settings, connections=connections, patience_s=FOR_EVER))
+        opening = stack.enter_async_context(
+            open_core(settings, connections=connections, patience_s=FOR_EVER, answer_s_max=answer_s_max)
+        )
         core = await unless(stopping, opening)
         if core is not None:
             await in_transaction(core.pool, new_log.check_ended)

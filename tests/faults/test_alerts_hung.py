@@ -48,9 +48,11 @@ async def test_alerts_while_both_stores_hang_are_sent_directly_though_a_storm_le
         assert count >= CONNECTIONS_MIN
         async with both_hung(one_broker), asyncio.TaskGroup() as asking:
             posted = [asking.create_task(post(f"{n}")) for n in range(1, 6)]
-            await asyncio.gather(
+            read, *_ = await asyncio.gather(
+                http.get("/v1/deadletters"),
                 heard(robot, "【P1 告警】对来源系统应答 5xx:first-admin"),
                 heard(robot, "【P1 告警】无法连接 PostgreSQL"),
             )
         assert {one.result() for one in posted} == {503}
+        assert read.status_code == 503, "it has its answer while PostgreSQL still hangs"
         await heard(robot, "【P1 已恢复】无法连接 PostgreSQL")
