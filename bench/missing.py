@@ -30,14 +30,15 @@ async def run(bus: Bus) -> list[Figure]:
         await timer.settle(began_at)
         async with connected(core.pool) as connection:
             await connection.execute("ANALYZE expectations")
-        looked, began = 0, monotonic()
+        looked, busy_s = 0, 0.0
         for second in range(1, _ROUNDS + 1):
             now = began_at + timedelta(seconds=second)
+            began = monotonic()
             await timer.settle(now)
+            busy_s += monotonic() - began
             async with connected(core.pool) as connection:
                 row = await (await connection.execute(_LOOKED.encode(), (now,))).fetchone()
             looked += row[0] if row else 0
-        busy_s = monotonic() - began
     return [
         Figure(
             name="tickets on which nobody acted for a day, looked at anew",
