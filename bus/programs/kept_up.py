@@ -11,15 +11,11 @@ import structlog
 from bus.aio import Backoff, cancellation_as_error, wait
 from bus.alerts.alert import Alert, AlertSink
 from bus.alerts.rule_names import RuleName
-from bus.domain.errors import BusError, cause_of
+from bus.domain.errors import cause_of
 
 PAUSE_S_MIN, PAUSE_S_MAX = 1.0, 60.0
 STEADY_S = 120.0  # who ran this long since its last failure works again
 log = structlog.get_logger()
-
-
-class CancelledWithin(BusError):
-    """What a part awaited was cancelled, and nobody cancelled the part: a library abandoned its own task."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,11 +41,6 @@ class KeptUp:
                 with cancellation_as_error():
                     await self.run()
                 return
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                self._failed(CancelledWithin("a library cancelled what this part awaited"))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this part's: the others go on
                 self._failed(error)
             if monotonic() - self._began > STEADY_S:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from bus.domain.text import Text
-from bus.intake.dispatch import Dispatcher
+from bus.intake.dispatch import Dispatcher, utc_now
 from bus.postgres.pool import Pool, connected, in_transaction
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.reconcile.compare import SETTLED_AFTER
@@ -30,7 +30,7 @@ async def test_rounds_of_a_source_that_is_days_behind_take_a_day_each_until_it_h
     source = ListOf([listed("old", -5 * 24 * 60)])
     watch = ReconcileWatch(reconciler=reconciler, sources={"crm": source}, every=timedelta(hours=1))
     await in_transaction(pool, declare_lists, ["crm"])
-    began = NOW - timedelta(days=8)
+    began = utc_now() - timedelta(days=8)
     async with connected(pool) as connection:
         await connection.execute(b"UPDATE source_lists SET reconciled_until = %s", (began,))
     await look(watch, source)
