@@ -35,7 +35,7 @@ from bus.cli import (
     trace,
 )
 from bus.cli.echo import echo
-from bus.domain.errors import BusError, Refusal
+from bus.domain.errors import BusError, DatabaseNotPrepared, Refusal, StoreUnavailable
 from bus.settings import SettingsInvalid
 
 app = typer.Typer(
@@ -87,6 +87,10 @@ def main() -> None:
     except (Refusal, SettingsInvalid) as error:  # what was asked for is at fault
         message = str(error.text) if isinstance(error, Refusal) else str(error)
         _fail(message, 2)
+    except DatabaseNotPrepared as error:
+        _fail(str(error), 1)
+    except StoreUnavailable as error:
+        _fail(f"PostgreSQL 不可用,先看 ticketbus status / {error}; see ticketbus status", 1)
     except BusError as error:
         _fail(str(error), 1)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bus.postgres.personal_keys import Reader
 
 CONNECTIONS = 4
+PATIENCE_S = 3.0  # with a PostgreSQL that is away: who sits at a terminal hears of it at once
 INTERRUPTED = 130
 # Objects made beyond those freed, then rounds until a wider one. With Python's own 700 every batch held at once
 # is gone through several times over: 30 % of what folding the log costs (docs/performance.md).
@@ -70,7 +71,9 @@ def with_core(data: Path | None, work: "Callable[[Core], Awaitable[Result]]", *,
     configure("command", level="error")
 
     async def whole() -> Result:
-        async with open_core(resolved(data), connections=CONNECTIONS, name=name or APPLICATION) as core:
+        async with open_core(
+            resolved(data), connections=CONNECTIONS, patience_s=PATIENCE_S, name=name or APPLICATION
+        ) as core:
             return await work(core)
 
     return run(whole())

@@ -1,5 +1,6 @@
 """Requests that wait on `ticket.intake`: what the gateway took while PostgreSQL was away, and nobody has read yet."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from bus.wire.record import Record
 from bus.wire.undecodable import read_value
 from schemas.messages import RequestReceived
 
-LOOKED_THROUGH_MAX: Final = 20_000  # records a partition, the oldest first: seconds
+LOOKED_THROUGH_MAX: Final = 20_000  # records a partition, the oldest first
+KAFKA_S_MAX: Final = 2.0  # for the first answer: whoever asks where a ticket is does not wait for a broker that hangs
 _AT_ONCE: Final = 1_000
 
 
@@ -64,13 +66,14 @@ class SpoolSearch:
         found, unread = list[SpooledRequest](), 0
         try:
             async with open_reader(self.settings) as reader:
-                ends = await reader.ends(self.topic, range(self.partitions))
+                async with asyncio.timeout(KAFKA_S_MAX):
+                    ends = await reader.ends(self.topic, range(self.partitions))
                 for partition, end in ends.items():
                     start = at.get(partition, 0)
                     last = min(end, start + LOOKED_THROUGH_MAX)
                     found += await self._of(reader, partition, start, last, {*names})
                     unread += max(0, end - last)
-        except KafkaUnavailable:
+        except (KafkaUnavailable, TimeoutError):
             return SpoolFound(requests=found, kafka_away=True)
         return SpoolFound(requests=found, unread=unread)
 
