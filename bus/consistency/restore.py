@@ -104,7 +104,10 @@ async def _restore_chunk(connection: Connection, contract: Contract, keys: Perso
     await keys.destroy_made_before(connection, erased)  # a backup from before the erasure has them again
     found = await keys.load(connection, [one.record.value or b"" for one in new])
     reports = list(_reports(new, tickets, found))
-    names, settled.phones = _names(reports), _phones(reports)
+    borne = list(_borne(reports))
+    names, settled.phones = _newest(borne), _phones(reports)
+    # The newest of a key too: harmless.
+    settled.earlier = {(name, known) for name, known in borne if not name.kind.startswith("source:")}
     rows = [(*stored, *known) for stored, known in zip(keys.stored(names), names.values(), strict=True)]
     await add_events(connection, [(one.recorded, one.record.value or b"") for one in new])
     await connection.execute(_NAMES, columns(sorted(rows), 4))
@@ -142,17 +145,21 @@ def _done(events: Iterable[Recorded]) -> list[ProcessedCommand]:
     return list(found.values())
 
 
-def _names(reports: Iterable[_Report]) -> dict[TicketKey, KeyHolder]:
+def _borne(reports: Iterable[_Report]) -> Iterator[tuple[TicketKey, KeyHolder]]:
     """Give the names that reports tell; a phone whose key is gone is no name any more."""
-    names: dict[TicketKey, KeyHolder] = {}
     for source, event, ticket in reports:
         known = KeyHolder(ticket.ticket_id, ticket.opened_at)
         borne = [source_name(source, event.source_no)] if event.source_no else []
         if isinstance(event, TicketOpened) and is_clear(event.incident_key.value):
             borne.append(key_name(event))
-        for name in borne:
-            if name not in names or names[name].opened_at <= known.opened_at:
-                names[name] = known
+        yield from ((name, known) for name in borne)
+
+
+def _newest(borne: Iterable[tuple[TicketKey, KeyHolder]]) -> dict[TicketKey, KeyHolder]:
+    names: dict[TicketKey, KeyHolder] = {}
+    for name, known in borne:
+        if name not in names or names[name].opened_at <= known.opened_at:
+            names[name] = known
     return names
 
 

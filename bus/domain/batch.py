@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bus.domain.commands import OpenTicket, Request
+from bus.domain.dedupe import happened_at
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
 from bus.domain.named_files import named_files
+from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, source_name, trace_key
@@ -69,7 +71,8 @@ class ReadSet:
 
     `trace_ids` are those that openings bring: one that is another ticket's is not taken over, nor by two openings at
     once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
-    an event there.
+    an event there. `reported_at`: by which incident key and when something happened; tickets of that key opened within
+    `window` of it are wanted, beside the newest.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -80,11 +83,16 @@ class ReadSet:
     trace_ids: tuple[TraceId, ...] = ()
     reported: tuple[tuple[TicketId, str], ...] = ()
     files: tuple[str, ...] = ()
+    reported_at: tuple[tuple[TicketKey, datetime], ...] = ()
+    window: timedelta = timedelta()
 
 
 @dataclass(slots=True, kw_only=True)
 class LoadedState:
-    """The store's answer to ReadSet; deciding works on it in place. `seal` encrypts an event's personal texts (R50)."""
+    """The store's answer to ReadSet; deciding works on it in place. `seal` encrypts an event's personal texts (R50).
+
+    `names` holds the newest ticket of each, `earlier` others of an incident key that a report of the batch may join.
+    """
 
     tickets: dict[TicketId, Ticket]
     names: dict[TicketKey, KeyHolder]
@@ -93,6 +101,7 @@ class LoadedState:
     traces: set[TraceId] = field(default_factory=set)
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
     files: frozenset[str] = frozenset()
+    earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
     seal: Callable[[TicketId, Event], Event] = lambda _, event: event
 
 
@@ -104,13 +113,15 @@ class BatchDecision:
     events: list[Recorded] = field(default_factory=list)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     names: dict[TicketKey, KeyHolder] = field(default_factory=dict)
+    earlier: set[tuple[TicketKey, KeyHolder]] = field(default_factory=set)
     phones: set[tuple[str, TicketId]] = field(default_factory=set)
     done: list[ProcessedCommand] = field(default_factory=list)
     traces: dict[TicketId, CallerTrace] = field(default_factory=dict)
 
 
-def wanted(requests: Sequence[Request]) -> ReadSet:
+def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
     """Say what a batch needs, each sorted, so that two batches lock in one order and cannot deadlock."""
+    reported_at = set[tuple[TicketKey, datetime]]()
     opening: set[TicketKey] = set()
     names: set[TicketKey] = set()
     openings: list[CommandId] = []
@@ -121,6 +132,7 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
             traces.add(request.trace_id)
             opening.add(trace_key(request.trace_id))
             opening.add(key_name(request.command))
+            reported_at.add((key_name(request.command), happened_at(request, request.command)))
             if request.command.source_no:
                 opening.add(source_name(request.source, request.command.source_no))
         elif not request.ticket_id:
@@ -136,4 +148,6 @@ def wanted(requests: Sequence[Request]) -> ReadSet:
         reported=tuple(
             sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})
         ),
+        reported_at=tuple(sorted(reported_at)),
+        window=rules.dedupe_window,
     )

@@ -16,7 +16,7 @@ from bus.domain.batch import (
 )
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
-from bus.domain.dedupe import ticket_of_report
+from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, SlaBreachWithdrawn
 from bus.domain.named_files import check_files
@@ -24,7 +24,7 @@ from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.sla import is_own
-from bus.domain.terms import BUS, EventId, State, TicketId, TraceId
+from bus.domain.terms import BUS, EventId, TicketId, TraceId
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, key_name, phones_of, source_name, ticket_number
 
@@ -125,7 +125,14 @@ def _decided(
     request: Request, loaded: LoadedState, rules: Rules
 ) -> tuple[CommandResult, Ticket | None, tuple[Event, ...]]:
     if isinstance(request.command, OpenTicket):
-        known_as = ticket_of_report(request, request.command, tickets=loaded.tickets, names=loaded.names, rules=rules)
+        known_as = ticket_of_report(
+            request,
+            request.command,
+            tickets=loaded.tickets,
+            names=loaded.names,
+            earlier=loaded.earlier,
+            rules=rules,
+        )
         if known_as is None:
             return CommandResult.OPENED, None, open_ticket(request, rules)
         ticket, cause = known_as
@@ -159,7 +166,7 @@ def _reported(request: Request, scope: Scope, ticket: Ticket, loaded: LoadedStat
 
 def _opening_number(request: Request, loaded: LoadedState) -> TicketId:
     assert isinstance(request.command, OpenTicket)
-    return ticket_number(request.command.opened_at or request.at, loaded.numbers.pop(0))
+    return ticket_number(happened_at(request, request.command), loaded.numbers.pop(0))
 
 
 def _own_trace(request: Request, loaded: LoadedState) -> TraceId:
@@ -176,10 +183,16 @@ def _learn_names(
         return
     known = KeyHolder(ticket.ticket_id, ticket.opened_at)
     learnt = [source_name(request.source, request.command.source_no)] if request.command.source_no else []
-    before = loaded.names.get(key_name(request.command))
-    stays = before and before.opened_at > known.opened_at and loaded.tickets[before.ticket_id].state is not State.CLOSED
-    if answer is CommandResult.OPENED and not stays:
-        learnt.append(key_name(request.command))
+    if answer is CommandResult.OPENED:
+        key = key_name(request.command)
+        before = loaded.names.get(key)
+        newest = before if before and before.opened_at > known.opened_at else known
+        if newest is known:
+            learnt.append(key)
+        if before:
+            other = before if newest is known else known
+            loaded.earlier.setdefault(key, set()).add(other)
+            settled.earlier.add((key, other))
     settled.phones.update((phone, ticket.ticket_id) for phone in phones_of(request.command))
     for name in learnt:
         loaded.names[name] = settled.names[name] = known

@@ -27,7 +27,7 @@ class TicketKey(NamedTuple):
 
 
 class KeyHolder(NamedTuple):
-    """The newest ticket of a name, and when it was opened."""
+    """A ticket of a name, and when it was opened."""
 
     ticket_id: TicketId
     opened_at: datetime

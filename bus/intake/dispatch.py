@@ -62,7 +62,7 @@ class Dispatcher:
     async def _settled(self, requests: Sequence[Request]) -> BatchDecision:
         async with self.store.transaction() as tx:
             with operation("decide", attributes={"messaging.batch.message_count": len(requests)}) as span:
-                loaded = await tx.load(wanted(requests))
+                loaded = await tx.load(wanted(requests, self.rules))
                 settled = settle(
                     requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id
                 )

@@ -1,9 +1,11 @@
 """The in-memory store: the same contract as PostgreSQL's, for tests and for trying the core."""
 
 import asyncio
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import count, islice
+from datetime import datetime, timedelta
+from itertools import chain, count, islice
 
 from bus.domain.batch import BatchDecision, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import InvariantBroken
@@ -22,6 +24,7 @@ class MemoryStore:
         self.log: dict[TicketId, list[Recorded]] = {}
         self._tickets: dict[TicketId, Ticket] = {}
         self._names: dict[TicketKey, KeyHolder] = {}
+        self._earlier: dict[TicketKey, list[KeyHolder]] = {}  # by when they were opened
         self._done: dict[CommandId, ProcessedCommand] = {}
         self._numbers = count(1)
         self._turn = asyncio.Lock()
@@ -40,7 +43,15 @@ class MemoryStore:
         for ticket_id in tuple(islice(self.log, max(len(self.log) - but, 0))):
             del self.log[ticket_id], self._tickets[ticket_id]
         self._names = {name: known for name, known in self._names.items() if known.ticket_id in self._tickets}
+        stay = ((name, [one for one in held if one.ticket_id in self._tickets]) for name, held in self._earlier.items())
+        self._earlier = {name: held for name, held in stay if held}
         self._done.clear()
+
+    def opened_near(self, name: TicketKey, at: datetime, window: timedelta) -> Sequence[KeyHolder]:
+        """Give the earlier tickets of a key that were opened within a window of a time."""
+        held = self._earlier.get(name, [])
+        begin = bisect_left(held, -window, key=lambda one: one.opened_at - at)
+        return held[begin : bisect_right(held, window, key=lambda one: one.opened_at - at)]
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """Read the folded state."""
@@ -77,10 +88,16 @@ class MemoryTransaction:
         """Give what the batch needs."""
         store = self._store
         names = {n: store._names[n] for n in (*wanted.opening_names, *wanted.names) if n in store._names}
-        ids = {*wanted.ticket_ids, *(known.ticket_id for known in names.values())}
+        earlier: dict[TicketKey, set[KeyHolder]] = {}
+        for name, at in wanted.reported_at:
+            if held := store.opened_near(name, at, wanted.window):
+                earlier.setdefault(name, set()).update(held)
+        holders = chain(names.values(), *earlier.values())
+        ids = {*wanted.ticket_ids, *(known.ticket_id for known in holders)}
         return LoadedState(
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
+            earlier=earlier,
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),
@@ -107,4 +124,6 @@ class MemoryTransaction:
                 store.log.setdefault(recorded.ticket_id, []).append(recorded)
             store._tickets.update(settled.tickets)
             store._names.update(settled.names)
+            for name, holder in sorted(settled.earlier):
+                insort(store._earlier.setdefault(name, []), holder, key=lambda one: one.opened_at)
             store._done.update({done.command_id: done for done in settled.done})

@@ -14,11 +14,12 @@ from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, incident_name, plain_number
 from bus.postgres.personal_keys import RENAME, PersonalKeys, opened
 from bus.postgres.pool import Connection, Pool, in_transaction
+from bus.postgres.store import ADD_EARLIER
 from bus.wire.codec import ticket_from_json
 from bus.wire.sealing import is_clear, sealed_texts
 
 ROWS: Final = 1000  # in memory, and in a transaction, at once
-RULE: Final = 2
+RULE: Final = 3
 """The version of the rule, `plain_number` and `plain_phone`: one more whenever they spell a stored name otherwise."""
 
 _DONE: LiteralString = "SELECT meetings FROM names_spelled WHERE rule = %s"
@@ -74,7 +75,12 @@ async def _folded(pool: Pool, keys: PersonalKeys, window: timedelta) -> list[Mee
     stored, newest = keys.stored(phones), [*phones.values()]
     for start in range(0, len(stored), ROWS):
         part = slice(start, start + ROWS)
-        await in_transaction(pool, _add, stored[part], newest[part])
+        await in_transaction(pool, _add, _ADD, stored[part], newest[part])
+    several = [(name, one) for name, own in holders.items() if len(own) > 1 for one in own]
+    stored, others = keys.stored(name for name, _ in several), [one for _, one in several]
+    for start in range(0, len(stored), ROWS):
+        part = slice(start, start + ROWS)
+        await in_transaction(pool, _add, ADD_EARLIER, stored[part], others[part])
     return [one for name, own in sorted(holders.items()) for one in meetings(name.kind, own, window)]
 
 
@@ -118,9 +124,11 @@ async def _fold_numbers(connection: Connection, after: Sequence[str]) -> Sequenc
     return (rows[-1][1], rows[-1][0]) if rows else None
 
 
-async def _add(connection: Connection, names: Sequence[TicketKey], holders: Sequence[KeyHolder]) -> None:
+async def _add(
+    connection: Connection, query: LiteralString, names: Sequence[TicketKey], holders: Sequence[KeyHolder]
+) -> None:
     rows = [(*name, *holder) for name, holder in zip(names, holders, strict=True)]
-    await connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+    await connection.execute(query, [list(column) for column in zip(*rows, strict=True)])
 
 
 async def _open_tickets(pool: Pool, keys: PersonalKeys) -> dict[TicketKey, list[KeyHolder]]:

@@ -71,6 +71,8 @@ WITH old AS ({which}), heads AS (UPDATE delivery_heads t {without_messages}
 ), letters AS (UPDATE letters t {without_messages}
 ), names AS (
     DELETE FROM ticket_names n USING old WHERE n.ticket_id = old.about AND n.kind = 'phone'
+), earlier AS (
+    DELETE FROM earlier_tickets e USING old WHERE e.ticket_id = old.about AND e.kind = 'phone'
 ), phones AS (
     DELETE FROM ticket_phones p USING old WHERE p.ticket_id = old.about
 ), photos AS (

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, LiteralString
 
 from psycopg import errors
@@ -30,6 +31,13 @@ RETURNING kind, value, ticket_id, opened_at"""
 _READ_NAMES = """
 SELECT n.kind, n.value, n.ticket_id, n.opened_at FROM ticket_names n
 JOIN unnest(%b::text[], %b::text[]) AS w (kind, value) USING (kind, value)"""
+# A closed ticket takes no report: those that a day's many reports opened and closed are not loaded.
+_READ_EARLIER = """
+SELECT DISTINCT e.kind, e.value, e.ticket_id, e.opened_at
+FROM unnest(%b::text[], %b::text[], %b::timestamptz[]) AS w (kind, value, at)
+JOIN earlier_tickets e ON e.kind = w.kind AND e.value = w.value
+    AND e.opened_at BETWEEN w.at - %b::interval AND w.at + %b::interval
+JOIN ticket_states s ON s.ticket_id = e.ticket_id AND s.state->>'state' <> 'closed'"""
 _LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%b) ORDER BY ticket_id FOR UPDATE"
 _READ_DONE = """
 SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
@@ -66,6 +74,9 @@ _PUT_NAMES = """
 UPDATE ticket_names n SET ticket_id = w.ticket_id, opened_at = w.opened_at
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) AS w (kind, value, ticket_id, opened_at)
 WHERE n.kind = w.kind AND n.value = w.value"""
+ADD_EARLIER = """
+INSERT INTO earlier_tickets (kind, value, ticket_id, opened_at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) ON CONFLICT DO NOTHING"""
 _ADD_PHONES = """
 INSERT INTO ticket_phones (phone, ticket_id) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"""
 _ADD_DONE = """
@@ -141,9 +152,10 @@ class PostgresTransaction:
         self._unused: set[TicketKey] = set()
 
     async def load(self, wanted: ReadSet) -> LoadedState:
-        names = await self._names(_LOCK_NAMES, wanted.opening_names) | await self._names(_READ_NAMES, wanted.names)
+        names, earlier = await self._holders(wanted)
         self._unused = {*wanted.opening_names} - {*names}
-        ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in names.values())})
+        holders = chain(names.values(), *earlier.values())
+        ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in holders)})
         async with self._connection.pipeline():
             tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
             rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
@@ -162,6 +174,7 @@ class PostgresTransaction:
             reported=reported,
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
+            earlier=earlier,
             done=done,
             numbers=await self._numbers(new) if new else [],
             traces={TraceId(trace_id) for (trace_id,) in await traces.fetchall()},
@@ -189,14 +202,28 @@ class PostgresTransaction:
         if self._unused:
             await self._connection.execute(_FORGET_NAMES, columns(self._keys.stored(sorted(self._unused)), 2))
 
-    async def _names(self, query: str, names: Sequence[TicketKey]) -> dict[TicketKey, KeyHolder]:
-        if not names:
-            return {}
-        by_stored = dict(zip(self._keys.stored(names), names, strict=True))
-        rows = await (await self._connection.execute(query.encode(), columns(by_stored, 2))).fetchall()
-        return {
-            by_stored[TicketKey(k, v)]: KeyHolder(TicketId(ticket_id), at) for k, v, ticket_id, at in rows if ticket_id
+    async def _holders(self, wanted: ReadSet) -> tuple[dict[TicketKey, KeyHolder], dict[TicketKey, set[KeyHolder]]]:
+        """Lock the names of openings, then read which tickets bear them; those of other commands are read alone."""
+        asked = [*wanted.opening_names, *wanted.names]
+        if not asked:
+            return {}, {}
+        by_stored = dict(zip(self._keys.stored(asked), asked, strict=True))
+        stored = {name: one for one, name in by_stored.items()}
+        times = columns(((*stored[name], at) for name, at in wanted.reported_at), 3)
+        async with self._connection.pipeline():
+            opening, others = ([stored[name] for name in part] for part in (wanted.opening_names, wanted.names))
+            locked = await self._connection.execute(_LOCK_NAMES, columns(opening, 2))
+            read = await self._connection.execute(_READ_NAMES, columns(others, 2))
+            near = await self._connection.execute(_READ_EARLIER, (*times, wanted.window, wanted.window))
+        names = {
+            by_stored[TicketKey(kind, value)]: KeyHolder(TicketId(ticket_id), at)
+            for kind, value, ticket_id, at in [*await locked.fetchall(), *await read.fetchall()]
+            if ticket_id
         }
+        earlier: dict[TicketKey, set[KeyHolder]] = {}
+        for kind, value, ticket_id, at in await near.fetchall():
+            earlier.setdefault(by_stored[TicketKey(kind, value)], set()).add(KeyHolder(TicketId(ticket_id), at))
+        return names, earlier
 
     async def _append_log(self, events: Sequence[Recorded]) -> None:
         await add_events(self._connection, [(event, self._codec.encode(event)) for event in events])
@@ -230,6 +257,9 @@ async def put_folds(connection: Connection, settled: BatchDecision, keys: Person
     if settled.names:
         names = [(*keys.stored([name])[0], *known) for name, known in sorted(settled.names.items())]
         await connection.execute(_PUT_NAMES, columns(names, 4))
+    if settled.earlier:
+        held = [(*keys.stored([name])[0], *holder) for name, holder in sorted(settled.earlier)]
+        await connection.execute(ADD_EARLIER, columns(held, 4))
     if settled.phones:
         phones = sorted((keys.lookup(phone), ticket_id) for phone, ticket_id in settled.phones)
         await connection.execute(_ADD_PHONES, columns(phones, 2))

@@ -24,8 +24,8 @@ NAME: Final = f"{APPLICATION} privacy migrate"  # of its own connections
 STOP_S_MAX: Final = 15.0  # a program that is stopped has let go of its connections by then
 CHUNK: Final = 5_000
 _TABLES: Final[Sequence[LiteralString]] = (
-    "events", "ticket_states", "ticket_names", "ticket_phones", "letters", "refused_inputs", "delivery_heads", "outbox",
-    "tickets", "device_history", "sla_tickets", "sla_clocks",
+    "events", "ticket_states", "ticket_names", "earlier_tickets", "ticket_phones", "letters", "refused_inputs",
+    "delivery_heads", "outbox", "tickets", "device_history", "sla_tickets", "sla_clocks",
 )  # fmt: skip
 _CONNECTED: LiteralString = """
 SELECT application_name, coalesce(host(client_addr), 'local'), min(pid) FROM pg_stat_activity

@@ -1,6 +1,7 @@
 """verify tells every difference, republish fills Kafka, restore fills PostgreSQL; on the real parts."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -157,13 +158,16 @@ async def poison(core: Core) -> None:
 
 async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None:
     requests = await fill(core)
+    key = opening(0).incident_key
+    earlier, near = (replace(opening(number), incident_key=key) for number in (997, 998))
+    (older,) = await core.dispatcher.dispatch([request(997, earlier, -60)])
     await publish_all(core)
     await poison(core)
     states = await _states(core)
-    await execute(core, "TRUNCATE events, ticket_states, ticket_names, commands, outbox")
+    await execute(core, "TRUNCATE events, ticket_states, ticket_names, earlier_tickets, commands, outbox")
     await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
     events = EventReader(decode=core.codec.decode)
-    assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 4 * TICKETS
+    assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 4 * TICKETS + 1
     assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 0
     assert await _states(core) == states
     assert (await verified(core)).differences == 1  # the poison
@@ -171,6 +175,8 @@ async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None
     assert {getattr(outcome, "repeated", None) for outcome in again} == {True}
     goes_on = await core.dispatcher.dispatch([request(3, Note(text="继续"), 30)])
     assert getattr(goes_on[0], "version", 0) == 5
+    (joined,) = await core.dispatcher.dispatch([request(998, near, -55)])
+    assert getattr(joined, "ticket_id", "") == getattr(older, "ticket_id", None)
     opened = await core.dispatcher.dispatch([request(999, opening(999), 40)])
     assert getattr(opened[0], "ticket_id", "") not in states
 

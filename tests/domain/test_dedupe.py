@@ -153,3 +153,26 @@ def test_dedupe_nothing_began_in_the_future(ahead: timedelta) -> None:
 
 def test_dedupe_a_source_s_clock_may_be_a_little_fast() -> None:
     given().when(OPEN, at=START + RULES.clock_skew_max, received_at=START).then_answer(CommandResult.OPENED)
+
+
+def test_dedupe_a_report_joins_the_ticket_opened_near_it_though_a_newer_has_its_key() -> None:
+    story = given(At(START - HOUR, OPEN), At(START, AGAIN))
+    third = At(START - 55 * MINUTE, replace(OPEN, source_no="C-3"))
+    story.when(third).then_answer(CommandResult.JOINED, "T20261122-000001")
+    later = replace(OPEN, source_no="C-4")
+    story.when(At(START + MINUTE, later)).then_answer(CommandResult.JOINED, "T20261122-000002")
+
+
+def test_dedupe_an_older_past_has_its_own_ticket_once_a_newer_one_is_there() -> None:
+    story = given(OPEN)
+    past = [At(START - 999 * HOUR + n * 5 * MINUTE, replace(OPEN, source_no=f"H-{n}")) for n in range(3)]
+    answers = [story.when(one, ticket_id=None).accepted for one in past]
+    assert [one.answer for one in answers] == [CommandResult.OPENED, CommandResult.JOINED, CommandResult.JOINED]
+    assert len({one.ticket_id for one in answers}) == 1
+
+
+def test_dedupe_of_two_tickets_near_a_report_the_nearer_takes_it_and_of_two_as_near_the_later() -> None:
+    story = given(At(START, OPEN), At(START + 20 * MINUTE, AGAIN))
+    for minutes, ticket_id in ((6, "T20261122-000001"), (14, "T20261122-000002"), (10, "T20261122-000002")):
+        report = At(START + minutes * MINUTE, replace(OPEN, source_no=f"R-{minutes}"))
+        story.when(report).then_answer(CommandResult.JOINED, ticket_id)

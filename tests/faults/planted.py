@@ -48,7 +48,7 @@ def answer_before_commit() -> None:
         async def commit_later() -> None:
             try:
                 async with self.store.transaction() as tx:
-                    loaded = await tx.load(wanted(requests))
+                    loaded = await tx.load(wanted(requests, self.rules))
                     now, ids = self.now(), self.new_event_id
                     settled = settle(requests, loaded, rules=self.rules, recorded_at=now, new_event_id=ids)
                     decided.set_result(settled.outcomes)

@@ -179,7 +179,7 @@ async def test_files_being_named_are_not_ended_meanwhile(
     await age(pool, file, days=8)
     async with postgres_store.transaction() as transaction:
         asked = [fresh(evidence(file), ticket_id=ticket)]
-        loaded = await transaction.load(wanted(asked))
+        loaded = await transaction.load(wanted(asked, RULES))
         await delete_batch(pool, "files", days=7)
         settled = settle(asked, loaded, rules=RULES, recorded_at=START, new_event_id=new_event_id)
         await transaction.append(settled)

@@ -9,8 +9,8 @@ import pytest
 from bus.app import Core, NotConfigured, open_core
 from bus.domain.batch import Accepted
 from bus.domain.errors import InvariantBroken
-from bus.domain.terms import TicketId
-from bus.domain.values import Customer
+from bus.domain.terms import KeyKind, TicketId
+from bus.domain.values import Customer, IncidentKey
 from bus.local.stack import Urls
 from bus.postgres.personal_keys import Reader
 from bus.postgres.pool import connected, in_transaction
@@ -77,6 +77,22 @@ async def test_keys_that_were_made_after_an_erasure_stay_when_it_is_told_again(c
     async with connected(core.pool) as connection:
         await core.keys.destroy_made_before(connection, {ticket_id: datetime.now(UTC) + timedelta(days=1)})
     assert await phone_of(core, ticket_id) == ERASED
+
+
+async def test_keys_that_are_destroyed_leave_no_phone_among_earlier_tickets(core: Core) -> None:
+    key = IncidentKey(kind=KeyKind.PHONE, value=PHONE)
+    tickets = list[TicketId]()
+    for minute in (120, 0):
+        (outcome,) = await core.dispatcher.dispatch(
+            [request(2, replace(opening(2 + minute), incident_key=key), minute)]
+        )
+        assert isinstance(outcome, Accepted)
+        tickets.append(outcome.ticket_id)
+    held = "SELECT ticket_id FROM earlier_tickets WHERE ticket_id = ANY(%s)"
+    async with connected(core.pool) as connection:
+        assert await (await connection.execute(held, (tickets,))).fetchall() == [(tickets[1],)]
+        await core.keys.destroy(connection, tickets)
+        assert await (await connection.execute(held, (tickets,))).fetchall() == []
 
 
 async def test_keys_of_a_letter_that_was_erased_are_gone_and_it_is_not_sent_again(core: Core) -> None:

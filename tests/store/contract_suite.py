@@ -170,7 +170,7 @@ class StoreContract:
         async def append_and_fail() -> None:
             nonlocal settled
             async with store.transaction() as tx:
-                loaded = await tx.load(wanted([one]))
+                loaded = await tx.load(wanted([one], RULES))
                 settled = settle([one], loaded, rules=RULES, recorded_at=START, new_event_id=new_event_id)
                 await tx.append(settled)
                 raise ZeroDivisionError

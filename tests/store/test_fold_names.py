@@ -11,7 +11,7 @@ from bus.domain.ticket_keys import KeyHolder
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import Dispatcher
 from bus.journey.journey import JourneyParts, journey
-from bus.postgres.fold_names import Meeting, fold_names, meetings
+from bus.postgres.fold_names import RULE, Meeting, fold_names, meetings
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from tests.databases import KEYS, clear_on
@@ -39,7 +39,8 @@ async def dispatcher(pool: Pool, postgres_store: PostgresStore) -> Dispatcher:
     """Dispatch into a database without tickets and with names of no rule yet, by the store as it is."""
     async with connected(pool) as connection:
         await connection.execute(
-            b"TRUNCATE events, ticket_states, ticket_names, ticket_phones, commands, outbox, names_spelled"
+            b"TRUNCATE events, ticket_states, ticket_names, earlier_tickets, ticket_phones, commands, outbox,"
+            b" names_spelled"
         )
     return Dispatcher(store=postgres_store, rules=RULES, now=lambda: START)
 
@@ -94,9 +95,23 @@ async def test_fold_names_is_done_once_a_rule_and_lists_what_is_open_still(
     (left,) = await fold_names(pool, KEYS, WINDOW)
     assert set(left.tickets) == set(twins[1:])
     assert FULL_WIDTH in await serials(pool)  # what is done is not done again
-    monkeypatch.setattr("bus.postgres.fold_names.RULE", 3)
+    monkeypatch.setattr("bus.postgres.fold_names.RULE", RULE + 1)
     await fold_names(pool, KEYS, WINDOW)
     assert await serials(pool) == ["SN-A1"]
+
+
+async def test_fold_names_open_tickets_of_one_key_are_each_compared(dispatcher: Dispatcher, pool: Pool) -> None:
+    opened = {}
+    for at in (START - 60 * MINUTE, START):
+        (outcome,) = await dispatcher.dispatch([fresh(opening("SN-EARLIER", opened_at=at))])
+        opened[at] = outcome.ticket_id if isinstance(outcome, Accepted) else None
+    async with connected(pool) as connection:
+        await connection.execute(b"TRUNCATE earlier_tickets")  # as a version without the table leaves it
+    await fold_names(pool, KEYS, WINDOW)
+    for at, ticket_id in opened.items():
+        (joined,) = await dispatcher.dispatch([fresh(opening("SN-EARLIER", opened_at=at + MINUTE))])
+        assert isinstance(joined, Accepted)
+        assert (joined.answer, joined.ticket_id) == (CommandResult.JOINED, ticket_id)
 
 
 async def serials(pool: Pool) -> list[str]:

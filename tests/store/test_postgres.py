@@ -64,9 +64,9 @@ class TestPostgresStore(StoreContract):
 
         async def lose_it_midway() -> None:
             async with store.transaction() as tx:
-                await tx.load(wanted([command]))
+                await tx.load(wanted([command], RULES))
                 await read(pool, _KILL_THE_IDLE_IN_TRANSACTION)
-                await tx.load(wanted([command]))
+                await tx.load(wanted([command], RULES))
 
         with pytest.raises(StoreUnavailable):
             await lose_it_midway()
