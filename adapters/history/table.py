@@ -11,6 +11,7 @@ from adapters.history.map_file import HistoryMap, RowMeaning, Shows
 from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
+from bus.domain.phone_numbers import as_dialled
 from bus.domain.terms import KeyKind, State, WaitingFor
 from bus.domain.text import Text
 from bus.domain.values import Customer, IncidentKey
@@ -21,7 +22,6 @@ TIMES_KEPT = 16_384  # a log shows the same minute in many rows, and parsing it 
 NUMBER_LENGTH_MAX = 200  # it becomes part of an index entry
 PLACE_MAX = 2**63 - 1
 _WHOLE_NUMBER = re.compile(r"(\d{1,19})(?:\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0
-_SPREADSHEET_PHONE = re.compile(r"(\d{7,15})\.0+|(\d)\.(\d{6,14})E\+?(\d{1,2})", re.ASCII | re.IGNORECASE)
 _ROUNDED = re.compile(r"\d(?:\.\d+)?E\+?\d{1,3}", re.ASCII | re.IGNORECASE)  # a long number, as spreadsheets show it
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 TIMES = ("updated_at", "opened_at", "assigned_at", "resolved_at", "closed_at")
@@ -171,13 +171,13 @@ class BoundTable:
         """
         if self.map.incident_key and (value := self.cell(values, self._key)):
             kind = self.map.incident_key.kind
-            return IncidentKey(kind=kind, value=_phone(value) if kind is KeyKind.PHONE else value)
+            return IncidentKey(kind=kind, value=as_dialled(value) if kind is KeyKind.PHONE else value)
         return IncidentKey(kind=KeyKind.ORDER, value=f"{self.map.source}:{self.number_of(values)}")
 
     def customer(self, values: Sequence[str]) -> Customer:
         """Read who reported."""
         name, phone, address = (self.cell(values, position) for position in self._customer)
-        return Customer(name=name, phone=_phone(phone), address=address)
+        return Customer(name=name, phone=as_dialled(phone), address=address)
 
     def description(self, values: Sequence[str]) -> str:
         """Read the report in full."""
@@ -239,18 +239,6 @@ class BoundTable:
     def missing(self, column: str) -> MalformedInput:
         """Say that a row has nothing in a column that it needs."""
         return MalformedInput("missing", column, f"缺少“{column}”", f"{column!r} is missing")
-
-
-def _phone(text: str) -> str:
-    """Give a phone that a spreadsheet took for a number, 13912340000.0 or 1.3912340000E10, as it is dialled.
-
-    With fewer digits than a power of ten asks for some may be lost, and the text stays as it is.
-    """
-    found = _SPREADSHEET_PHONE.fullmatch(text)
-    if found is None:
-        return text
-    whole, first, rest, power = found.groups()
-    return whole or (first + rest if len(rest) == int(power) else text)
 
 
 def _microseconds(time: datetime) -> int:

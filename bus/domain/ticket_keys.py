@@ -9,7 +9,7 @@ from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.look_alikes import as_read, hyphens
 from bus.domain.no_key import is_no_phone
-from bus.domain.phone_numbers import earlier_spellings, plain_phone
+from bus.domain.phone_numbers import PHONE_LENGTH, earlier_spellings, is_lettered, plain_phone
 from bus.domain.terms import KeyKind, TicketId, TraceId
 from bus.domain.text import IGNORABLE
 from bus.domain.values import IncidentKey
@@ -90,9 +90,17 @@ def spellings(anything: str) -> list[str]:
     return list(dict.fromkeys(filter(None, (typed, typed.lower(), plain_number(typed)))))
 
 
+def typed_phone(anything: str) -> str | None:
+    """Spell a typed phone as a key of that kind is, words around it or none; None for what is no phone.
+
+    Where ASCII letters stand in it that are no word for a phone, as in a serial, it has the digits of a long one.
+    """
+    phone = plain_phone(anything.strip())
+    short = len(phone) < PHONE_LENGTH
+    return None if is_no_phone(anything) or (short and is_lettered(anything)) else phone
+
+
 def phone_spellings(anything: str) -> list[str]:
     """List the spellings of a typed phone in the stores, those of earlier versions too; none for what is no phone."""
-    typed = anything.strip()
-    if is_no_phone(typed) or any(one.isalpha() for one in typed):
-        return []
-    return [plain_phone(typed), *earlier_spellings(typed)]
+    phone = typed_phone(anything)
+    return [] if phone is None else [phone, *earlier_spellings(anything)]

@@ -167,13 +167,19 @@ def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
 async def _named(connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str) -> list[Ticket]:
     """Find the tickets of a name, the best first."""
     clients = [*parts.clients, *(one for (one,) in await _rows(connection, _CLIENTS, None))]
-    named = {
+    named: dict[str, Any] = {
         "any": spellings(anything),
-        "phones": [clear.keys.lookup(one) for one in phone_spellings(anything)],
+        "phones": [],
         "event": _uuid(anything),
         "commands": [command_id(client, anything.strip()) for client in clients],
     }
-    return [ticket_from_json(state) for (state,) in await _rows(connection, _FIND, named)]
+    phones = {"phones": [clear.keys.lookup(one) for one in phone_spellings(anything)]}
+    # With letters it may be a serial that has a phone's digits: a phone where it is nothing else.
+    ways = [named, named | phones] if any(one.isalpha() for one in anything) else [named | phones]
+    for way in ways:
+        if rows := await _rows(connection, _FIND, way):
+            return [ticket_from_json(state) for (state,) in rows]
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

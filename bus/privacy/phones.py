@@ -4,7 +4,7 @@ import re
 from unicodedata import decimal
 
 from bus.domain.no_key import PHONE_DIGITS_MIN
-from bus.domain.phone_numbers import plain_phone
+from bus.domain.phone_numbers import is_lettered, plain_phone
 
 DIGITS_MIN, DIGITS_MAX = PHONE_DIGITS_MIN, 20
 _GAP = r"(?:[\W_]|转|分机|ext){0,3}"  # between two digits: blanks, dashes, brackets, the word for an extension
@@ -14,7 +14,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|\D)")
 
 def phone_number(text: str) -> str | None:
     """Spell a phone one way, as tickets are found by it; None for what is no phone."""
-    if any(one.isalpha() for one in text):
+    if is_lettered(text):
         return None
     number = plain_phone(text)
     digits = number.removeprefix("+")

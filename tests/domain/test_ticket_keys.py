@@ -1,7 +1,9 @@
 """Names spelled in many ways are one name (R1, R2), and a ticket is found by any of them (R43)."""
 
 from dataclasses import replace
+from datetime import date
 from unicodedata import normalize
+from uuid import UUID
 
 import pytest
 from hypothesis import example
@@ -9,7 +11,7 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from bus.domain.batch import CommandResult
-from bus.domain.phone_numbers import plain_phone
+from bus.domain.phone_numbers import is_phone, plain_phone
 from bus.domain.terms import KeyKind
 from bus.domain.ticket_keys import phone_spellings, phones_of, plain_number, spellings
 from bus.domain.values import Customer, IncidentKey
@@ -23,6 +25,8 @@ from tests.domain.people import OPEN
         ("13912340000", ["13912340000", "+86 139 1234 0000", "139-1234-0000", "0086-13912340000", " 13912340000 ",
                          "\uff11\uff13\uff19\uff11\uff12\uff13\uff14\uff10\uff10\uff10\uff10", "013912340000",
                          "+86 (0)139 1234 0000",
+                         "1.3912340000E10", "13912340000.0", "12593 13912340000",
+                         "李女士 13912340000", "13912340000(李)",
                          "086-13912340000", "电话:13912340000", "tel:+86-139-1234-0000", "139\u200b1234\u00ad0000"]),
         ("1062176966", ["010-62176966", "+86 10 62176966", "0086-10-62176966", "(010) 6217 6966", "86-10-62176966",
                         "\uff0b86\uff0d10\uff0d62176966", "+86 (0)10-62176966", "17951 010-62176966",
@@ -32,7 +36,7 @@ from tests.domain.people import OPEN
         ("1062176966801", ["010-62176966-801", "010-62176966 转 801", "+86 10 62176966 ext. 801",
                            "+86-10-62176966-801", "01062176966分机801", "010-62176966,801",
                            "010-62176966;801", "010-62176966\uff0c801", "010-62176966,,801", "010-62176966 ext 801"]),
-        ("+85221234567", ["+852 2123 4567", "00852-21234567", "(+852) 2123-4567"]),
+        ("+85221234567", ["+852 (0)2123 4567", "+852 2123 4567", "00852-21234567", "(+852) 2123-4567"]),
         ("+442071234567", ["+44 (0)20 7123 4567", "0044 20 7123 4567"]),
         ("+390612345678", ["+39 06 12345678", "0039 06 12345678"]),
         ("+13512345678", ["+1 351 234 5678", "001 351 234 5678"]),
@@ -44,6 +48,53 @@ from tests.domain.people import OPEN
 )  # fmt: skip
 def test_ticket_keys_a_phone_is_one_phone_however_it_is_spelled(plain: str, texts: list[str]) -> None:
     assert {plain_phone(text) for text in texts} == {plain}
+
+
+@pytest.mark.parametrize("text", [
+    "tel:13912340000", "电话:010-62176966", "办公010-62176966", "010-62176966(办公)", "李女士 13912340000",
+    "13912340000(李)", "1.3912340000E10", "010-62176966 ext 801", "tel 62176966", "Tel.95588", "SN-13912340000",
+])  # fmt: skip
+def test_ticket_keys_a_phone_s_ticket_is_found_by_the_text_that_opened_it(text: str) -> None:
+    assert plain_phone(text) in phone_spellings(text)
+
+
+@pytest.mark.parametrize("text", ["SN20260101", "SN-20260101", "A-95588", "T20261122", "x-1234567"])
+def test_ticket_keys_a_serial_with_the_digits_of_a_short_phone_is_none(text: str) -> None:
+    assert phone_spellings(text) == []
+
+
+@pytest.mark.parametrize("text", [
+    "13912340000", "400-123-4567", "013912340000", "+86 013912340000", "4001234567", "(400)123-4567", "400 1234 567",
+    "+864001234567", "86-10-62176966", "571-88886666", "+ 86 10 62176966", "8001234567", "010-62176966-801",
+    "+852 2123 4567", "+1 212 555 0123", "+39 06 12345678", "+81 3 1234 5678", "+7 495 123 4567", "+44 20 7123 4567",
+    "00852 21234567", "+852 (0)2123 4567", "tel:010-62176966", "\uff0b\uff18\uff16 10 62176966", "17951 010-62176966",
+    "李女士 021-62176966", "1.3912340000E10", "010-62176966 ext 801",
+])  # fmt: skip
+def test_ticket_keys_a_phone_is_known_for_one(text: str) -> None:
+    assert is_phone(text)
+
+
+_DIGITS = st.text("0123456789", min_size=6, max_size=6)
+
+
+@given_any(st.uuids(), st.dates(date(1900, 1, 1), date(2200, 1, 1)), _DIGITS)
+def test_ticket_keys_numbers_of_the_bus_are_no_phones(an_id: UUID, day: date, number: str) -> None:
+    for text in (str(an_id), an_id.hex, f"T{day:%Y%m%d}-{number}", f"{day:%Y%m%d}{number}", f"{day}-{number}"):
+        assert not is_phone(text)
+
+
+@given_any(
+    st.sampled_from(("SN-", "SN", "WO", "PR-", "CK-", "E", "A0")), st.text("0123456789-", min_size=6, max_size=14)
+)
+@example("KD", "13912340000")
+@example("X-", "4001234567")
+def test_ticket_keys_serials_are_no_phones(prefix: str, digits: str) -> None:
+    assert not is_phone(prefix + digits)
+
+
+@pytest.mark.parametrize("text", ["62176966", "20260101", "2026112200017", "9787111213826", "6901234567892", "1"])
+def test_ticket_keys_bare_digits_that_no_plan_gives_out_are_no_phone(text: str) -> None:
+    assert not is_phone(text)
 
 
 def test_ticket_keys_bare_digits_lose_nothing_that_may_be_their_own() -> None:

@@ -140,6 +140,8 @@ async def test_reads_http_swagger_ui_is_the_one_that_is_pinned_and_a_browser_gue
 async def test_reads_http_a_phone_finds_a_journey_by_its_body_and_stands_in_no_address(gateway: Gateway) -> None:
     in_address = await gateway.get("/v1/journeys/138-0000-1111")
     assert (in_address.status_code, in_address.json()["code"]) == (400, "phone_in_address")
+    abroad = await gateway.get("/v1/journeys/%2B852%202123%204567")
+    assert (abroad.status_code, abroad.json()["code"]) == (400, "phone_in_address")
     unknown = await gateway.post("/v1/journeys", {"any": "13800001111"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "no_such_journey")
     assert "13800001111" not in unknown.text

@@ -15,7 +15,7 @@ WIDE = PHONE.translate({ord("0") + n: 0xFF10 + n for n in range(10)})
 
 @pytest.mark.parametrize("text", [
     PHONE, "+86 138 0000 0001", "0086-138-0000-0001", "138.0000.0001", "(138) 0000-0001", WIDE, "8613800000001",
-    "013800000001",
+    "013800000001", "tel:13800000001", "李女士 13800000001",
     "+86 0138 0000 0001",
 ])  # fmt: skip
 def test_phones_a_phone_is_one_however_it_is_spelled(text: str) -> None:

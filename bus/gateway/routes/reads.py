@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import state_named
+from bus.domain.phone_numbers import is_phone
 from bus.domain.scope import Scope
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
@@ -188,7 +189,7 @@ class _ReadHandlers:
         """Show where a ticket is stuck, by any of its names but a phone; `next` is the cursor of what follows."""
         client = await admit(http, Access.READ)
         name = within_limits(http.path_params["any"], "any")
-        if mask_text(name) != name:
+        if mask_text(name) != name or is_phone(name):
             zh, en = "电话不要写在地址里:用 POST /v1/journeys", "a phone stands in no address: POST /v1/journeys"
             raise HttpProblem(400, "phone_in_address", "any", Text(zh, en))
         return await self._journey(http, client, name)
