@@ -41,6 +41,17 @@ _TO_PROXY: Final[Mapping[str, ExchangeStep]] = {
     "connection.start_tls.started": ExchangeStep.PROXY_TLS,
 }
 _HTTP_STATUS: Final = re.compile(r"[1-5][0-9]{2}(?= |$)")  # what the client's text of a refused CONNECT begins with
+# Alerts of the other side about our certificate: of TLS 1.3 they come after the request has left, and end a handshake
+# that it never completed; none of a certificate is sent later, as this client takes part in no later demand.
+_CERTIFICATE_ALERTS: Final = frozenset({
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+})  # fmt: skip
+_CERTIFICATE_WANTED: Final = Text(
+    "对方要求它信任的客户端证书,请检查选项 client_certificate",
+    "it demands a client certificate that it trusts: see the option client_certificate",
+)
 PROXY_LOGIN: Final = Text(
     "代理要求登录(HTTP 407),请检查选项 proxy_login", "the proxy wants a login (HTTP 407): see the option proxy_login"
 )
@@ -61,12 +72,20 @@ def explain(error: BaseException, step: ExchangeStep, *, within_s: float) -> Tex
 
     Nothing that the other side sent is in it, and nothing that differs between calls that failed alike.
     """
+    if certificate_refused(error):
+        at = ExchangeStep.TLS.value
+        return Text(f"{_CERTIFICATE_WANTED.zh},{at.zh}", f"{_CERTIFICATE_WANTED.en}, {at.en}")
     reason, cause = Text("没有应答", "no answer"), error
     for one in (error,) if isinstance(error, httpx2.TimeoutException) else _chain(error):
         if (found := _reason(one, within_s)) is not None:
             reason, cause = found, one
             break
     return Text(f"{reason.zh},{step.value.zh}", f"{reason.en}, {step.value.en} ({type(cause).__name__})")
+
+
+def certificate_refused(error: BaseException) -> bool:
+    """Say whether the other side refused the handshake for our certificate: then nothing reached its application."""
+    return any(isinstance(one, ssl.SSLError) and one.reason in _CERTIFICATE_ALERTS for one in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

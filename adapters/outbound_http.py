@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import httpx2
 from pydantic import AfterValidator
 
-from adapters.connection_failures import ExchangeStep, explain, step_begun
+from adapters.connection_failures import ExchangeStep, certificate_refused, explain, step_begun
 from bus.domain.text import Text
 
 _SENDING: Final = "send_request_headers.started"
@@ -119,8 +119,9 @@ class OutboundHttp:
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
             detail = str(explain(error, heard.step, within_s=deadline.within_s))
+            refused = certificate_refused(error)
         if heard.answer is None:
-            raise NoResponse(detail, sent=heard.sent)
+            raise NoResponse(detail, sent=heard.sent and not refused)
         return replace(heard.answer, cut=detail)
 
     async def close(self) -> None:

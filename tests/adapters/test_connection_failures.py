@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,15 +18,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.connection_failures import ExchangeStep, explain
 from adapters.contract_suites.faulty_ways import listening, read_message
-from adapters.outbound_http import Deadline, HttpResponse, NoResponse, OutboundHttp
+from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp
 
 PATIENT_S = 30.0
 SHORT_S = 0.6
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def outcome(url: str, within_s: float = PATIENT_S, body: bytes = b"{}") -> HttpResponse | NoResponse:
-    http = OutboundHttp(headers={}, connections_max=1, answer_bytes_max=1_000)
+async def outcome(
+    url: str, within_s: float = PATIENT_S, body: bytes = b"{}", egress: Egress = DIRECT
+) -> HttpResponse | NoResponse:
+    http = OutboundHttp(headers={}, connections_max=1, answer_bytes_max=1_000, egress=egress)
     try:
         return await http.post(url, body, {}, Deadline.after(within_s))
     except NoResponse as failed:
@@ -130,9 +133,45 @@ def test_connection_failures_of_names_and_of_what_is_not_known_are_said() -> Non
     assert "no route to it" in explain(group, ExchangeStep.CONNECT, within_s=1).en
 
 
-@asynccontextmanager
-async def listening_with_tls(folder: Path) -> AsyncIterator[str]:
-    """Listen on this machine with a certificate that signs itself."""
+@pytest.mark.parametrize("shown", [False, True], ids=["none", "of another authority"])
+async def test_connection_failures_a_client_certificate_that_is_not_taken_is_named_and_nothing_was_sent(
+    tmp_path: Path, shown: bool
+) -> None:
+    """By TLS 1.3 the request has left when the handshake is refused: nobody has read it."""
+    served, own = self_signed(tmp_path / "server.pem"), self_signed(tmp_path / "own.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(served)
+    context.load_verify_locations(served)
+    context.verify_mode = ssl.CERT_REQUIRED
+    trust = ssl.create_default_context(cafile=served)
+    trust.check_hostname = False
+    if shown:
+        trust.load_cert_chain(own)
+    over = threading.Event()
+
+    def refuse(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as tls:
+            with pytest.raises(ssl.SSLError):
+                tls.do_handshake()
+            over.wait(PATIENT_S)  # closing it would throw away the alert where the request was not read
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = asyncio.create_task(asyncio.to_thread(refuse, server))
+        failed = await outcome(f"https://127.0.0.1:{server.getsockname()[1]}", egress=Egress(trust=trust))
+        over.set()
+        await serving
+    assert isinstance(failed, NoResponse)
+    assert not failed.sent
+    assert failed.detail == (
+        "对方要求它信任的客户端证书,请检查选项 client_certificate,TLS 握手时 / it demands a client certificate that it "
+        "trusts: see the option client_certificate, in the TLS handshake"
+    )
+
+
+def self_signed(file: Path) -> Path:
+    """Write a certificate of this machine that signs itself, with its key."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=127.0.0.1")
     begun = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     certificate = (
@@ -144,10 +183,15 @@ async def listening_with_tls(folder: Path) -> AsyncIterator[str]:
     encoded = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file = folder / "server.pem"
     file.write_bytes(encoded + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@asynccontextmanager
+async def listening_with_tls(folder: Path) -> AsyncIterator[str]:
+    """Listen on this machine with a certificate that signs itself."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(self_signed(folder / "server.pem"))
 
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
