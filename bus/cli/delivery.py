@@ -69,7 +69,7 @@ def pause(
 def resume(target: Target, data: Data = None) -> None:
     """Let a target be called again at once: its pause, its breaker's and its own wait (Retry-After) end.
 
-    Exits 1 when nothing held it.
+    What waits for its next attempt is due. Exits 1 when nothing held it and nothing waited.
 
     Example: ticketbus delivery resume erp
     """

@@ -29,7 +29,7 @@ _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
 UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false,
     resumed_at = CASE WHEN paused IS NOT NULL THEN %(now)s ELSE resumed_at END
-WHERE target = %(target)s AND (paused IS NOT NULL OR not_before > %(now)s)"""
+WHERE target = %(target)s AND (paused IS NOT NULL OR not_before > %(now)s OR failures > 0)"""
 # Not what a call may be under way for: the end of its lease is told from no other time. In one lock order.
 _RETRY_NOW = """
 UPDATE delivery_heads SET next_at = %(now)s WHERE target = %(target)s AND ticket_id = ANY (ARRAY(
@@ -138,15 +138,15 @@ async def pause(connection: Connection, target: str, why: str) -> None:
 async def resume(connection: Connection, target: str, now: datetime) -> bool:
     """Let it be called again at once, its breaker closed; also when it asked for a wait that is not over.
 
-    After a pause the rows that were tried have their whole deadline again. False when nothing held it.
+    What waits for its next attempt is due. After a pause the rows that were tried have their whole deadline again.
+    False when nothing held it and nothing waited.
     Raises NoSuchTarget, NotDeclared.
     """
     await check_known(connection, target)
     await check_declared(connection, [target])
-    if (await connection.execute(_RESUME, {"target": target, "now": now})).rowcount:
-        await connection.execute(_RETRY_NOW, {"target": target, "now": now})
-        return True
-    return False
+    held = await connection.execute(_RESUME, {"target": target, "now": now})
+    waited = await connection.execute(_RETRY_NOW, {"target": target, "now": now})
+    return bool(held.rowcount or waited.rowcount)
 
 
 async def _targets(connection: Connection) -> list[str]:

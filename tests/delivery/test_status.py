@@ -90,6 +90,20 @@ async def test_status_tells_of_the_wait_that_a_target_asked_for_and_resume_ends_
         assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
 
 
+async def test_status_resume_lets_what_waits_for_its_next_attempt_be_due_though_nothing_held_the_target(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    await target_state.begin(delivery_queue.pool, ERP)
+    await delivery_queue.add(("T1", 1))
+    (claim,) = await delivery_queue.claim()
+    await delivery_queue.failed(claim, at=NOW + timedelta(minutes=5))
+    assert await delivery_queue.claim() == []
+    assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW)
+    (claim,) = await delivery_queue.claim()
+    await delivery_queue.done(claim)
+    assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW)
+
+
 async def test_status_resume_leaves_alone_what_a_call_is_under_way_for(delivery_queue: DeliveryQueue) -> None:
     released = asyncio.Event()
 
