@@ -26,8 +26,11 @@ async def check_store(pool: Pool, store: FileStore) -> None:
         expected = await _join(pool, store)
     found = await store.marker()
     if found != expected:
-        zh = f"文件存储未挂载,或不是原来的那个: {MARKER} 是 {found or '空'},应为 {expected}"
-        en = f"the store of files is not mounted, or is another one: its {MARKER} is {found}, not {expected}"
+        seen = Text(f"{MARKER} 是 {found}", f"its {MARKER} is {found}")
+        if found is None:
+            seen = Text(f"没有 {MARKER}", f"it has no {MARKER}")
+        zh = f"文件存储未挂载,或不是原来的那个: {seen.zh},应为 {expected}"
+        en = f"the store of files is not mounted, or is another one: {seen.en}, it should be {expected}"
         raise FilesAway(str(Text(zh, en)))
 
 

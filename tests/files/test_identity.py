@@ -55,6 +55,18 @@ async def test_store_of_another_database_is_not_used(files: Files, tmp_path: Pat
         await taken(replace(files, store=other))
 
 
+async def test_store_without_its_marker_says_so_and_still_gives_the_files_that_are_there(
+    files: Files, tmp_path: Path
+) -> None:
+    file = await taken(files)
+    (tmp_path / "files" / MARKER).unlink()
+    with pytest.raises(FilesAway) as away:
+        await taken(files)
+    assert f"没有 {MARKER},应为 " in str(away.value)
+    assert f"it has no {MARKER}, it should be " in str(away.value)
+    assert await bytes_of(files, file)
+
+
 async def test_store_is_joined_at_first_use_by_many_at_once(pool: Pool, files: Files, tmp_path: Path) -> None:
     await unjoined(pool)
     many = [replace(files, store=DirectoryStore(tmp_path / "new")) for _ in range(4)]

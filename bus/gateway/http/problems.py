@@ -37,7 +37,9 @@ _TITLES: Mapping[int, str] = {
 _TITLES_OF_CODES: Mapping[str, str] = {
     "content_encoding": "不支持的内容编码 / Unsupported content encoding",  # 415 as well
 }
-_UNAVAILABLE = Text("系统暂时无法受理,请稍后用同一幂等键重试", "not now; retry later with the same key")
+_UNAVAILABLE = Text(
+    "系统暂时无法受理,请稍后重试,有幂等键的用同一个", "not now; retry later, with the same key if there is one"
+)
 _INTERNAL = Text("内部错误,请把 trace_id 告诉运维", "an error of ours; give the trace id to the operators")
 _REFUSED_AS: Mapping[str, int] = {
     "not_allowed": 403,
