@@ -66,7 +66,7 @@ def trace(
         while watch:
             await asyncio.sleep(WATCH_EVERY_S)
             found = await find(core)
-            if found != shown:
+            if _without_time(found) != _without_time(shown):
                 echo("")
                 _show(found, anything, as_json=as_json)
             shown = found
@@ -74,6 +74,11 @@ def trace(
 
     if with_core(data, work) is None:
         raise typer.Exit(1)
+
+
+def _without_time(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Give a journey without the seconds that it has taken so far: they change all the time."""
+    return found and {name: value for name, value in found.items() if name != "time"}
 
 
 def _show(found: dict[str, Any] | None, anything: str, *, as_json: bool) -> None:

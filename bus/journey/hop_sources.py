@@ -74,8 +74,8 @@ class DeliveryRow:
     """An event on its way to a target, as its row stands, with its target's pause.
 
     While it waits, `head` is the oldest version of the ticket that waits there: its own if it is the next one;
-    `next_at`, `attempts` and `failure`, the last one as it was written down, are that one's. `letter` is the open dead
-    letter there.
+    `next_at`, `attempts`, `failure`, the last one as it was written down, and `failed`, how many were, are that one's.
+    `letter` is the open dead letter there.
     """
 
     target: str
@@ -91,6 +91,7 @@ class DeliveryRow:
     paused: str | None
     undeclared_at: datetime | None
     letter: int | None
+    failed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,7 @@ WITH RECURSIVE names AS (
     WHERE n.target IS NOT NULL)
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
        d.settled_at, h.version AS head, h.next_at, h.failures->-1 AS failure,
-       t.paused, t.undeclared_at,
+       jsonb_array_length(h.failures) AS failed, t.paused, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
         WHERE l.ticket_id = d.ticket_id AND l.target = d.target AND l.state = 'open') AS letter
 FROM names n CROSS JOIN LATERAL (

@@ -21,6 +21,7 @@ _OURS: Final = {
     VerdictCause.RATE_LIMITED,
 }
 _OUTCOME_UNKNOWN: Final = "unknown"
+_KEPT: Final = 20  # failures of a delivery that are written down: of more nobody can say whether one is under way
 
 
 def judge_deliveries(
@@ -173,11 +174,18 @@ def _tried(head: DeliveryRow, now: datetime) -> Why:
     if head.next_at is not None and head.next_at > now:
         at = clock(head.next_at)
         again = Text(f"最早 {at} 再试", f"again at {at} at the earliest")
+    if head.next_at and head.next_at > now and head.failed is not None and head.failed < min(head.attempts, _KEPT):
+        at = clock(head.next_at)
+        text = Text(
+            f"第 {head.attempts} 次调用已发出,尚无结果,最迟 {at} 有结果或再试",
+            f"call {head.attempts} is under way and has no answer yet: by {at} it has, or it is tried again",
+        )
+        return Why(VerdictCause.UNCONFIRMED, text)
     if head.failure and head.failure.get("kind") != _OUTCOME_UNKNOWN:
         return Why(VerdictCause.RETRYING, Text(f"等待投递{last.zh},{again.zh}", f"waits{last.en}, {again.en}"))
     text = Text(
-        f"已发出,未收到确认,重发前先查对方{last.zh},{again.zh}",
-        f"was sent and not confirmed, it is asked after before it is sent again{last.en}, {again.en}",
+        f"已发出,未收到确认,将以同一幂等键再发或先查对方{last.zh},{again.zh}",
+        f"was sent and not confirmed: it is sent under the same key, or asked after first{last.en}, {again.en}",
     )
     return Why(VerdictCause.UNCONFIRMED, text)
 
@@ -187,7 +195,8 @@ def _last(head: DeliveryRow) -> Text:
     if not head.attempts or not head.failure:
         return Text("", "")
     answer = short(str(head.failure.get("message") or head.failure.get("detail") or ""))
-    kind = head.failure["kind"]
+    kind, status = head.failure["kind"], head.failure.get("status")
+    kind += f" HTTP {status}" if status and str(status) not in answer else ""
     return Text(
         f";已试 {head.attempts} 次,上次 {kind}{f':{answer}' if answer else ''}",
         f"; tried {head.attempts} times, last {kind}{f': {answer}' if answer else ''}",

@@ -210,18 +210,19 @@ ALONE: Mapping[str, tuple[list[Verdict], Cause, Owner, str]] = {
         Owner.TARGET,
         "tried 2 times, last unavailable: HTTP 503",
     ),
+    "answered": (
+        one_target({}, replace(TRIED, failure={"kind": "throttled", "status": 429, "message": '{"code":0}'})),
+        Cause.RETRYING,
+        Owner.TARGET,
+        'last throttled HTTP 429: {"code":0}',
+    ),
     "unconfirmed": (
         one_target({}, replace(TRIED, failure={"kind": "unknown", "detail": "timeout"})),
         Cause.UNCONFIRMED,
         Owner.TARGET,
         "was sent and not confirmed",
     ),
-    "under way": (
-        one_target({}, replace(TRIED, failure=None)),
-        Cause.UNCONFIRMED,
-        Owner.TARGET,
-        "not confirmed",
-    ),
+    "under way": (one_target({}, replace(TRIED, failed=1)), Cause.UNCONFIRMED, Owner.TARGET, "call 2 is under way"),
     "paused": (
         one_target({"paused": "张工: 盘点"}, TRIED),
         Cause.TARGET_PAUSED,
