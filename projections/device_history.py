@@ -16,7 +16,7 @@ from bus.domain.events import (
     TicketResolved,
 )
 from bus.domain.no_key import is_no_number
-from bus.domain.terms import TicketId
+from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Part
 from projections.read_model import Key, Table, Written
@@ -41,7 +41,7 @@ class Repair:
 
 
 def project(row: Repair | None, recorded: Recorded) -> Repair | None:
-    """Fold one event; without a serial, or with a word for none, there is no row; a repeat changes nothing.
+    """Fold one event; without a serial, or of a virtual ticket, there is no row; a repeat changes nothing.
 
     A gap is VersionMissing.
     """
@@ -56,7 +56,7 @@ def project(row: Repair | None, recorded: Recorded) -> Repair | None:
 
 def _opened(recorded: Recorded, event: TicketOpened) -> Repair | None:
     serial = plain_number(event.serial)
-    if is_no_number(serial):
+    if is_no_number(serial) or is_synthetic(recorded.ticket_id):
         return None
     return Repair(
         ticket_id=recorded.ticket_id,

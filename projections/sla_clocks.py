@@ -9,7 +9,7 @@ from operator import attrgetter
 from orjson import Fragment
 
 from bus.domain.sla_clock import Clock, due_at, warn_at
-from bus.domain.terms import ClockName, TicketId
+from bus.domain.terms import ClockName, TicketId, is_synthetic
 from bus.domain.ticket import Ticket, clock_of
 from bus.process.sla_process import SLA
 from bus.wire.codec import ticket_json
@@ -80,8 +80,9 @@ def _state(clock: Clock) -> ClockState:
 
 
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
-    """Give the tables' records of a row; most events change no promise."""
-    changed = [one for one in ClockName if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
+    """Give the tables' records of a row; most events change no promise, and a virtual ticket has none."""
+    clocks = () if is_synthetic(ticket.ticket_id) else ClockName
+    changed = [one for one in clocks if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
     alarms = SLA.deadlines(ticket) if changed else {}
     folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
     return {

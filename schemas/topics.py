@@ -11,9 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
+from bus.domain.terms import is_synthetic
 from schemas.catalogue import BY_SUBJECT, COMMAND_SUBJECTS, EVENT_NAMES
 
 LOG = "ticket.events"
+PROBE = "ticket.probe"
 INTAKE = "ticket.intake"
 COMMANDS = "ticket.commands"
 DEADLETTER = "ticket.deadletter"
@@ -31,7 +33,8 @@ def _retention(value: object) -> object:
 class Topic(BaseModel):
     """One topic of the contract. `retention` None keeps records for ever, of a `compacted` topic the last of each key.
 
-    `historic` topics take the imported past. Writers and readers are the bus's own parts (schemas/acls.py); an `open`
+    `historic` topics take the imported past, `synthetic` ones virtual tickets: beside the real ones, or alone.
+    Writers and readers are the bus's own parts (schemas/acls.py); an `open`
     topic is written for readers whom the contract does not name, with `why`. Others' readers are subscriptions.
     An `irregular` topic has records of what goes wrong: its silence is no alert.
     """
@@ -46,6 +49,7 @@ class Topic(BaseModel):
     events: Literal["all"] | tuple[str, ...] = ()
     records: Literal["commands"] | tuple[str, ...] = ()
     historic: bool = False
+    synthetic: Literal["none", "also", "only"] = "none"
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     public: bool
@@ -83,11 +87,18 @@ class Contract:
     topics: Mapping[str, Topic]
     live: Mapping[str, tuple[str, ...]]
     historic: Mapping[str, tuple[str, ...]]
+    synthetic: Mapping[str, tuple[str, ...]]
 
     def destinations(self, recorded: Recorded) -> tuple[str, ...]:
         """Name the topics an event goes to; the imported past goes to the log alone."""
-        routes = self.historic if recorded.historic else self.live
+        routes = self.routes(recorded.ticket_id, historic=recorded.historic)
         return routes[type(recorded.event).__name__]
+
+    def routes(self, ticket_id: str, *, historic: bool) -> Mapping[str, tuple[str, ...]]:
+        """Give the routes of a ticket's events."""
+        if is_synthetic(ticket_id):
+            return self.synthetic
+        return self.historic if historic else self.live
 
     def public(self) -> tuple[str, ...]:
         """List the topics that subscribers may read."""
@@ -109,7 +120,13 @@ def load_contract() -> Contract:
         unknown = {*topic.event_names} - {*EVENT_NAMES} | {*topic.subjects} - {*BY_SUBJECT}
         if unknown:
             raise ValueError(f"topics.yaml: {name} names unknown records {sorted(unknown)}")
-    return Contract(topics=topics, live=_routes(topics, historic=False), historic=_routes(topics, historic=True))
+    real = {name: topic for name, topic in topics.items() if topic.synthetic != "only"}
+    return Contract(
+        topics=topics,
+        live=_routes(real),
+        historic=_routes({name: topic for name, topic in real.items() if topic.historic}),
+        synthetic=_routes({name: topic for name, topic in topics.items() if topic.synthetic != "none"}),
+    )
 
 
 def physical(namespace: str, topic: str) -> str:
@@ -117,6 +134,5 @@ def physical(namespace: str, topic: str) -> str:
     return f"{namespace}.{topic}" if namespace else topic
 
 
-def _routes(topics: Mapping[str, Topic], *, historic: bool) -> dict[str, tuple[str, ...]]:
-    taken = {name: topic for name, topic in topics.items() if topic.historic or not historic}
-    return {event: tuple(n for n, topic in taken.items() if event in topic.event_names) for event in EVENT_NAMES}
+def _routes(topics: Mapping[str, Topic]) -> dict[str, tuple[str, ...]]:
+    return {event: tuple(n for n, topic in topics.items() if event in topic.event_names) for event in EVENT_NAMES}

@@ -135,7 +135,8 @@ def _duration(seconds: float) -> str:
 def _head(journey: dict[str, Any]) -> list[str]:
     state = f"状态 {journey['state_zh']} ({journey['state']}), version {journey['version']}"
     origin = f"来源 {journey['source']} {journey['source_no']}; trace {journey['trace_id']}"
-    return [f"{journey['ticket_id']} {journey['title']}", f"{state}; {origin}"]
+    virtual = "  虚拟工单 virtual: 没有真实系统会收到 no real system hears of it" if journey["synthetic"] else ""
+    return [f"{journey['ticket_id']} {journey['title']}{virtual}", f"{state}; {origin}"]
 
 
 def _hop(hop: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bus.consistency.verify import CHUNK
 from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
-from bus.domain.terms import TicketId
+from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
 from bus.kafka.range_reader import open_reader
@@ -150,7 +150,8 @@ def _borne(reports: Iterable[_Report]) -> Iterator[tuple[TicketKey, KeyHolder]]:
     for source, event, ticket in reports:
         known = KeyHolder(ticket.ticket_id, ticket.opened_at)
         borne = [source_name(source, event.source_no)] if event.source_no else []
-        if isinstance(event, TicketOpened) and is_clear(event.incident_key.value):
+        real = not is_synthetic(ticket.ticket_id)
+        if real and isinstance(event, TicketOpened) and is_clear(event.incident_key.value):
             borne.append(key_name(event))
         yield from ((name, known) for name in borne)
 
@@ -164,7 +165,8 @@ def _newest(borne: Iterable[tuple[TicketKey, KeyHolder]]) -> dict[TicketKey, Key
 
 
 def _phones(reports: Iterable[_Report]) -> set[tuple[str, TicketId]]:
-    return {(phone, one.ticket.ticket_id) for one in reports for phone in phones_of(one.event) if is_clear(phone)}
+    real = (one for one in reports if not is_synthetic(one.ticket.ticket_id))
+    return {(phone, one.ticket.ticket_id) for one in real for phone in phones_of(one.event) if is_clear(phone)}
 
 
 def _reports(read: Iterable[_Read], tickets: dict[TicketId, Ticket], keys: Keys) -> Iterator[_Report]:

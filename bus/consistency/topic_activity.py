@@ -5,7 +5,7 @@ from typing import Final
 
 from bus.kafka.consumer_offsets import TopicMarks
 from bus.postgres.pool import Connection
-from schemas.topics import Contract, physical
+from schemas.topics import LOG, PROBE, Contract, physical
 
 # All parts of a statement see the ends as they were before it.
 _NOTE: Final = b"""
@@ -29,5 +29,8 @@ async def note_activity(
     """Note which topics have grown since their ends were last read; a topic that is seen first has not grown."""
     watched = watched_topics(contract)
     found = {name: marks[physical(namespace, name)] for name in watched if physical(namespace, name) in marks}
-    written = [sum(end for _, end in one.marks.values()) for one in found.values()]
-    await connection.execute(_NOTE, {"topics": [*found], "written": written, "watched": [*watched]})
+    ends = {name: sum(end for _, end in one.marks.values()) for name, one in found.items()}
+    virtual = marks.get(physical(namespace, PROBE))
+    if LOG in ends and virtual:  # it has the records of ticket.probe, too, which say nothing of real tickets
+        ends[LOG] -= sum(end for _, end in virtual.marks.values())
+    await connection.execute(_NOTE, {"topics": [*ends], "written": [*ends.values()], "watched": [*watched]})

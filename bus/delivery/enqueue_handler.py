@@ -37,8 +37,9 @@ ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version WHERE v.version
 class EnqueueHandler:
     """Adds a delivery per event and target, in the transaction that moves the stage's offsets.
 
-    The targets file says which; imported history is delivered to nobody. Versions that the log left out are read from
-    PostgreSQL, whichever targets there are: one that is added later wants what happens from then on.
+    The targets file says which; imported history is delivered to nobody, virtual tickets to targets
+    that say so. Versions that the log left out are read from PostgreSQL, whichever targets there are: one that is
+    added later wants what happens from then on.
     `expect` opens what is expected of the events.
     """
 
@@ -65,7 +66,7 @@ class EnqueueHandler:
             rollout = rollouts[target]
             both = {target: self.config.targets[target].events}
             both[rollout.canary] = self.config.targets.get(rollout.canary, self.config.targets[target]).events
-            some += await split(connection, rollout, events, both)
+            some += await split(connection, rollout, [*filter(self.config.targets[target].may_have, events)], both)
         if some:
             await queue.add(connection, some, self.now())
         if events and self.expect:

@@ -13,6 +13,7 @@ from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
+from bus.domain.terms import is_synthetic
 
 _YEAR = timedelta(days=365)
 _ATTEMPTS_MAX: Final = 20  # a row remembers so many failures (bus.delivery.queue), and more cannot be counted
@@ -59,11 +60,14 @@ class TargetConfig(AdapterEntry):
 
     `host`: that it lives on, as its watch names it; while a disk there is at its floor nothing is delivered.
 
+    `synthetic`: it gets what happens to virtual tickets, too.
+
     `discard`: kinds of failure after which an event is discarded, not kept as a dead letter. "all" is allowed for
     events and kinds.
     """
 
     events: Events
+    synthetic: bool = False
     canary_of: str = ""
     host: str = ""
     concurrency: int = Field(4, ge=1, le=64)
@@ -88,6 +92,10 @@ class TargetConfig(AdapterEntry):
         if strange := sorted({*self.discard} - {*self.events}):
             raise ValueError(f"discard names {', '.join(strange)}, which it does not take")
         return self
+
+    def may_have(self, recorded: Recorded) -> bool:
+        """Say whether it may have an event: of a virtual ticket only where it says so."""
+        return self.synthetic or not is_synthetic(recorded.ticket_id)
 
     @property
     def limits(self) -> RetryLimits:
@@ -142,7 +150,9 @@ class TargetsConfig(FileModel):
             return ()
         name = type(recorded.event).__name__
         return tuple(
-            target for target, config in self.targets.items() if name in config.events and not config.canary_of
+            target
+            for target, config in self.targets.items()
+            if name in config.events and not config.canary_of and config.may_have(recorded)
         )
 
 

@@ -78,6 +78,9 @@ def retention_of(topic: Topic) -> str:
 
 def _holds(topic: Topic) -> str:
     past = ", and the imported past" if topic.historic else ""
+    if topic.synthetic == "only":
+        return "Every [event](events.md) of [virtual tickets](sandbox.md)."
+    past += ", and virtual tickets" if topic.synthetic == "also" else ""
     if topic.events == "all":
         return f"Every [event](events.md){past}."
     if topic.records == "commands":

@@ -24,9 +24,9 @@ from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.sla import is_own
-from bus.domain.terms import BUS, EventId, TicketId, TraceId
+from bus.domain.terms import BUS, EventId, TicketId, TraceId, is_synthetic
 from bus.domain.ticket import Ticket, evolve
-from bus.domain.ticket_keys import KeyHolder, key_name, phones_of, source_name, ticket_number
+from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number
 
 
 def settle(
@@ -166,7 +166,7 @@ def _reported(request: Request, scope: Scope, ticket: Ticket, loaded: LoadedStat
 
 def _opening_number(request: Request, loaded: LoadedState) -> TicketId:
     assert isinstance(request.command, OpenTicket)
-    return ticket_number(happened_at(request, request.command), loaded.numbers.pop(0))
+    return ticket_number(happened_at(request, request.command), loaded.numbers.pop(0), source=request.source)
 
 
 def _own_trace(request: Request, loaded: LoadedState) -> TraceId:
@@ -183,19 +183,27 @@ def _learn_names(
         return
     known = KeyHolder(ticket.ticket_id, ticket.opened_at)
     learnt = [source_name(request.source, request.command.source_no)] if request.command.source_no else []
-    if answer is CommandResult.OPENED:
-        key = key_name(request.command)
-        before = loaded.names.get(key)
-        newest = before if before and before.opened_at > known.opened_at else known
-        if newest is known:
-            learnt.append(key)
-        if before:
-            other = before if newest is known else known
-            loaded.earlier.setdefault(key, set()).add(other)
-            settled.earlier.add((key, other))
-    settled.phones.update((phone, ticket.ticket_id) for phone in phones_of(request.command))
+    if not is_synthetic(ticket.ticket_id):  # no key and no phone leads to a virtual one
+        learnt += _learn_key(request.command, known, answer, loaded, settled)
+        settled.phones.update((phone, ticket.ticket_id) for phone in phones_of(request.command))
     for name in learnt:
         loaded.names[name] = settled.names[name] = known
+
+
+def _learn_key(
+    command: OpenTicket, known: KeyHolder, answer: CommandResult, loaded: LoadedState, settled: BatchDecision
+) -> list[TicketKey]:
+    """Keep the older of two tickets of a key among the earlier ones; gives the key if the new one is the newest."""
+    if answer is not CommandResult.OPENED:
+        return []
+    key = key_name(command)
+    before = loaded.names.get(key)
+    newest = before if before and before.opened_at > known.opened_at else known
+    if before:
+        other = before if newest is known else known
+        loaded.earlier.setdefault(key, set()).add(other)
+        settled.earlier.add((key, other))
+    return [key] if newest is known else []
 
 
 def _accepted(done: ProcessedCommand, *, repeated: bool) -> Accepted:

@@ -22,7 +22,7 @@ from bus.domain.events import (
 )
 from bus.domain.sla_clock import due_at, warn_at
 from bus.domain.terms import ClockName
-from bus.domain.ticket import Ticket, clock_of
+from bus.domain.ticket import Ticket, clock_of, has_deadlines
 
 STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
     ClockName.FIRST_RESPONSE: (AssignmentAccepted, EngineerDeparted, EngineerArrived, WorkStarted),
@@ -40,7 +40,7 @@ def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
     """Break a promise that fell due by `at`, once; nothing when it is early, kept, standing or of the past. Pure."""
     clock = clock_of(ticket, name)
     due = due_at(clock)
-    if ticket.historic or due is None or at < due or clock.breached_at is not None:
+    if not has_deadlines(ticket) or due is None or at < due or clock.breached_at is not None:
         return ()
     reason = f"{name.zh}超时 / {name.value} breached"
     return (
@@ -74,7 +74,7 @@ def stopped_in_time(ticket: Ticket, name: ClockName, at: datetime) -> datetime |
     clock = clock_of(ticket, name)
     resolution = name is ClockName.RESOLUTION
     stands = resolution and clock.running_since is None
-    if ticket.historic or clock.breached_at is None or stands or at < ticket.opened_at:
+    if not has_deadlines(ticket) or clock.breached_at is None or stands or at < ticket.opened_at:
         return None
     bounds = [ticket.handed_over_at, *((ticket.working_since, clock.running_since) if resolution else ())]
     stopped_at = max([at, *(bound for bound in bounds if bound is not None)])
@@ -92,6 +92,6 @@ def warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
     """Warn of a promise that is 80 % spent by `at`, once. Pure."""
     clock = clock_of(ticket, name)
     due, warning = due_at(clock), warn_at(clock)
-    if ticket.historic or clock.warned or clock.breached_at or due is None or warning is None or at < warning:
+    if not has_deadlines(ticket) or clock.warned or clock.breached_at or due is None or warning is None or at < warning:
         return ()
     return (SlaWarned(clock=name, due_at=due, limit_s=clock.limit_s),)

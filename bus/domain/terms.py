@@ -10,6 +10,12 @@ CommandId = NewType("CommandId", UUID)
 EventId = NewType("EventId", UUID)
 
 BUS = "ticketbus"  # the actor of what nobody but the bus did: its clocks and escalations
+SANDBOX = "sandbox"  # the source of virtual tickets, which no client can have
+
+
+def is_synthetic(ticket_id: str) -> bool:
+    """Say by its number whether a ticket is virtual 虚拟工单: practice or a probe, of which no real system hears."""
+    return ticket_id.startswith("V")
 
 
 class Term(StrEnum):

@@ -40,7 +40,18 @@ from bus.domain.events import (
 from bus.domain.fast_replace import replace
 from bus.domain.naming import dotted
 from bus.domain.sla_clock import Clock
-from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
+from bus.domain.terms import (
+    BUS,
+    ClockName,
+    EvidenceKind,
+    KeyKind,
+    State,
+    Substate,
+    TicketId,
+    TraceId,
+    WaitingFor,
+    is_synthetic,
+)
 from bus.domain.values import Assignee, Customer, IncidentKey
 
 NOBODY = Assignee()
@@ -95,6 +106,11 @@ class Ticket:
     personal_erased: bool = False
     handed_over_at: datetime | None = None
     working_since: datetime | None = None
+
+
+def has_deadlines(ticket: Ticket) -> bool:
+    """Say whether its clocks warn and break: not those of the imported past, nor of a virtual ticket."""
+    return not (ticket.historic or is_synthetic(ticket.ticket_id))
 
 
 def clock_of(ticket: Ticket, name: ClockName) -> Clock:

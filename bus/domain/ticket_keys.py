@@ -10,12 +10,12 @@ from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.look_alikes import as_read, hyphens
 from bus.domain.no_key import is_no_phone
 from bus.domain.phone_numbers import PHONE_LENGTH, earlier_spellings, is_lettered, plain_phone
-from bus.domain.terms import KeyKind, TicketId, TraceId
+from bus.domain.terms import SANDBOX, KeyKind, TicketId, TraceId
 from bus.domain.text import IGNORABLE
 from bus.domain.values import IncidentKey
 
 # A ticket number as `as_read` gives it, where 0 is `o` and 1 is `i`; without its hyphen the day must be one.
-_NUMBER = re.compile(r"t(?:[oi2-9]{8}-|2o[oi2-9]{2}(?:o[i2-9]|i[oi2])(?:o[i2-9]|[i2][oi2-9]|3[oi]).?)[oi2-9]{6,12}")
+_NUMBER = re.compile(r"[tv](?:[oi2-9]{8}-|2o[oi2-9]{2}(?:o[i2-9]|i[oi2])(?:o[i2-9]|[i2][oi2-9]|3[oi]).?)[oi2-9]{6,12}")
 CHINA = timezone(timedelta(hours=8), "CST")
 
 
@@ -74,9 +74,9 @@ def plain_number(text: str) -> str:
     return normalize("NFKC", "".join(seen.split()).upper())
 
 
-def ticket_number(opened_at: datetime, number: int) -> TicketId:
-    """Spell a ticket number, T20261122-000123, by the day it was opened in China."""
-    return TicketId(f"T{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
+def ticket_number(opened_at: datetime, number: int, *, source: str = "") -> TicketId:
+    """Spell a ticket number, T20261122-000123, by the day it was opened in China; a virtual one begins with V."""
+    return TicketId(f"{'V' if source == SANDBOX else 'T'}{opened_at.astimezone(CHINA):%Y%m%d}-{number:06d}")
 
 
 def is_ticket_number(text: str) -> bool:

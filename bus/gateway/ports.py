@@ -70,7 +70,7 @@ class Clients(Protocol):
 class TicketQuery:
     """A page of tickets: at most `limit`, below the number `before`; of a state, of whom it is assigned to, in scope.
 
-    None: of any.
+    None: of any. `synthetic`: virtual tickets alone, which are on no other page.
     """
 
     limit: int
@@ -78,6 +78,7 @@ class TicketQuery:
     state: State | None = None
     assignee: str | None = None
     scope: Scope | None = None
+    synthetic: bool = False
 
 
 class TicketReader(Protocol):

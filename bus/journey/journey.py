@@ -8,6 +8,7 @@ from uuid import UUID
 
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
+from bus.domain.terms import is_synthetic
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.command_ids import command_id
@@ -249,6 +250,7 @@ def _without_ticket(known: _NameRows, spooled: SpoolFound) -> dict[str, Any] | N
     traces = [*(one.trace_id for one in known.letters), *(one.trace_id for one in known.refused)]
     return {
         **nobody,
+        "synthetic": False,
         "trace_id": traces[-1] if traces else "",
         "also": [],
         "events": [],
@@ -278,6 +280,7 @@ def _uuid(text: str) -> UUID | None:
 def _head(ticket: Ticket) -> dict[str, Any]:
     return {
         "ticket_id": ticket.ticket_id,
+        "synthetic": is_synthetic(ticket.ticket_id),
         "trace_id": ticket.trace_id,
         "source": ticket.source,
         "source_no": ticket.source_no,

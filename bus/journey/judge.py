@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket
+from bus.domain.ticket import Ticket, has_deadlines
 from bus.journey.expected_hops import ExpectedRow
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge_bus import judge_outbox, judge_stages
@@ -171,7 +171,7 @@ def _mismatches(rows: Sequence[MismatchRow]) -> list[Verdict]:
 
 def _filtered(record: TicketRecord, readings: Readings) -> list[Verdict]:
     """Name targets that take none of the events that the ticket has."""
-    if record.ticket.historic or not record.types:
+    if not has_deadlines(record.ticket) or not record.types:
         return []
     given = {one.target for one in record.deliveries}
     return [

@@ -8,7 +8,7 @@ from bus.domain.naming import nearest
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, State
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket, clock_of
+from bus.domain.ticket import Ticket, clock_of, has_deadlines
 from bus.journey.hop_sources import DeliveryRow
 from bus.journey.judge_bus import Why
 from bus.journey.readings import AppRow, Readings
@@ -77,7 +77,7 @@ def _absent(app: AppRow | None, person: str, apps: Sequence[AppRow], now: dateti
 
 def judge_actions(ticket: Ticket, now: datetime) -> list[Verdict]:
     """Say who is to act on a ticket that everybody was given: by the SLA clock that ends first."""
-    if ticket.state is State.CLOSED or ticket.historic:
+    if ticket.state is State.CLOSED or not has_deadlines(ticket):
         return []
     due = [(at, name) for name in ClockName if (at := _due(ticket, name)) is not None]
     if not due:

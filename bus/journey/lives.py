@@ -26,7 +26,7 @@ LEFT JOIN LATERAL (
 WHERE e.ticket_id = ANY(%(tickets)s) ORDER BY e.ticket_id, e.version"""
 _OPEN_WITHIN: Final[LiteralString] = """
 SELECT ticket_id FROM ticket_states
-WHERE (state->>'opened_at')::timestamptz < %(until)s AND NOT (state->>'historic')::boolean
+WHERE (state->>'opened_at')::timestamptz < %(until)s AND NOT (state->>'historic')::boolean AND ticket_id < 'V'
     AND coalesce((state->>'closed_at')::timestamptz, 'infinity') > %(since)s ORDER BY ticket_id"""
 
 
@@ -60,7 +60,7 @@ async def read_lives(connection: Connection, tickets: Sequence[str]) -> list[Lif
 
 
 async def open_within(connection: Connection, since: datetime, until: datetime) -> list[str]:
-    """Name the tickets that were open at some moment of a time; not those of an imported past."""
+    """Name the tickets that were open at some moment of a time; not those of an imported past, nor virtual ones."""
     asked = {"since": since, "until": until}
     return [ticket for (ticket,) in await (await connection.execute(_OPEN_WITHIN, asked)).fetchall()]
 

@@ -17,7 +17,7 @@ _NAMED = re.compile(
 # inside a URL. Digits inside an id or a ticket number are none: those are met first, and left.
 _ID = (
     r"(?P<id>\b(?:[0-9a-f]{16}){1,4}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    r"|\b[Tt][0-9]{8}-[0-9]{6,12}\b)"
+    r"|\b[TtVv][0-9]{8}-[0-9]{6,12}\b)"
 )
 _GAP = "[-. /_()]{0,3}"
 _CHINA = rf"(?:\+|00)86{_GAP}"

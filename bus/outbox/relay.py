@@ -10,6 +10,7 @@ import structlog
 from bus.aio import Backoff, wait
 from bus.alerts.alert import AlertSink
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, StoreUnavailable, TopicAway
+from bus.domain.terms import is_synthetic
 from bus.domain.values import CallerTrace
 from bus.kafka.clients import HeldProducer
 from bus.outbox import metrics
@@ -159,7 +160,7 @@ class Relay:
             await _mark(connection, rows, offsets)
         if again is not None:
             self._stopped.resume(again)
-        metrics.PUBLISHED.inc(len(rows))
+        metrics.PUBLISHED.inc(sum(not is_synthetic(row.ticket_id or "") for row in rows))
         return len(rows)
 
     async def _nothing_due(self, connection: Connection, shard: int) -> None:

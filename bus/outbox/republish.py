@@ -14,7 +14,8 @@ from schemas.topics import LOG, Contract, Topic, physical
 
 _NEVER = """
 SELECT ticket_id, version FROM events e
-WHERE ce_type = ANY(%s) AND (%s OR NOT historic) AND (%s::interval IS NULL OR recorded_at > now() - %s::interval)
+WHERE ce_type = ANY(%s) AND (%s OR NOT historic) AND starts_with(ticket_id, 'V') = ANY(%s)
+AND (%s::interval IS NULL OR recorded_at > now() - %s::interval)
 AND NOT EXISTS (
     SELECT FROM outbox o WHERE o.ticket_id = e.ticket_id AND o.version = e.version AND o.topic = %s)
 ORDER BY ticket_id, version"""
@@ -25,6 +26,7 @@ ORDER BY max(recorded_at) OVER (PARTITION BY ticket_id ORDER BY version), ticket
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
+_VIRTUAL = {"none": [False], "also": [False, True], "only": [True]}
 CHUNK = 5_000  # rows or records held at once
 _PUBLISHED = """
 SELECT ticket_id, version, id FROM outbox WHERE topic = %s AND shard = %s AND published_at IS NOT NULL"""
@@ -87,7 +89,9 @@ async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:
     wanted = [one.ce_type for one in EVENT_TYPES if one.cls.__name__ in topic.event_names]
     queued = 0
     async with connected(pool) as connection, connection.cursor("never_queued") as events:
-        await events.execute(_NEVER, (wanted, topic.historic, topic.retention, topic.retention, name))
+        await events.execute(
+            _NEVER, (wanted, topic.historic, _VIRTUAL[topic.synthetic], topic.retention, topic.retention, name)
+        )
         while found := await events.fetchmany(CHUNK):
             rows = [(partition_of(ticket_id, shards), name, ticket_id, version) for ticket_id, version in found]
             await connection.execute(_QUEUE, columns(rows, 4))
@@ -109,7 +113,7 @@ async def queue_all_anew(connection: Connection, contract: Contract) -> int:
             rows = [
                 (partition_of(ticket_id, contract.topics[LOG].partitions), topic, ticket_id, version)
                 for ticket_id, version, ce_type, historic, age in found
-                for topic in (contract.historic if historic else contract.live).get(names.get(ce_type, ""), (LOG,))
+                for topic in contract.routes(ticket_id, historic=historic).get(names.get(ce_type, ""), (LOG,))
                 if age < kept[topic]
             ]
             await connection.execute(_QUEUE, columns(rows, 4))

@@ -8,7 +8,7 @@ from typing import Final, LiteralString, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from bus.domain.terms import TicketId
+from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, incident_name, plain_number
@@ -158,5 +158,5 @@ async def _holders(
     return [
         (incident_name(key), KeyHolder(ticket.ticket_id, ticket.opened_at))
         for key, ticket in zip(clear, tickets, strict=True)
-        if is_clear(key.value)
+        if is_clear(key.value) and not is_synthetic(ticket.ticket_id)
     ]

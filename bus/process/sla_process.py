@@ -6,7 +6,7 @@ from datetime import datetime
 from bus.domain import sla_clock
 from bus.domain.commands import BreachSla, WarnSla
 from bus.domain.terms import ClockName
-from bus.domain.ticket import Ticket, clock_of
+from bus.domain.ticket import Ticket, clock_of, has_deadlines
 from bus.process.process_manager import Due, ProcessManager, WantedCommand
 
 # The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it. A lease that
@@ -23,8 +23,8 @@ RETURNING t.folded::text, c.clock"""
 
 
 def _deadlines(ticket: Ticket) -> Mapping[str, datetime]:
-    """Give when each clock wants attention next: warning, then breach; none for the imported past."""
-    if ticket.historic:
+    """Give when each clock wants attention next: warning, then breach; none for the past, and for virtual tickets."""
+    if not has_deadlines(ticket):
         return {}
     alarms = {name.value: sla_clock.next_alarm_at(clock_of(ticket, name)) for name in ClockName}
     return {name: at for name, at in alarms.items() if at is not None}

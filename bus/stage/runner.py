@@ -19,6 +19,7 @@ from bus.postgres.pool import Connection, Pool, connected
 from bus.stage import metrics, offsets
 from bus.stage.handler import Handler
 from bus.stage.spans import processing
+from bus.wire.headers import counted
 from bus.wire.record import Record
 
 CHUNK = 2_000  # records a transaction while reading directly
@@ -226,7 +227,7 @@ class Runner:
         self._learn(handler, {chunk.partition: max(chunk.end, next_offsets[chunk.partition]) for chunk in due})
         for chunk in due:
             _tell_missing(handler.name, chunk, next_offsets[chunk.partition])
-        metrics.EVENTS.labels(handler.name).inc(len(fresh))
+        metrics.EVENTS.labels(handler.name).inc(counted(record.headers for record in fresh))
         if fresh:
             self._applied(handler.name)
         return {chunk.partition for chunk in chunks} - {chunk.partition for chunk in due}

@@ -54,3 +54,15 @@ async def test_topic_silent_by_its_own_gaps_while_its_ends_are_read(pool: Pool) 
     assert ("ticket.parts", Severity.P3) in await about(pool, RuleName.TOPIC_SILENT)
     await read(assign=5, parts=3)
     assert await fired(pool, RuleName.TOPIC_SILENT) == []
+
+
+async def test_topic_silent_virtual_tickets_break_no_silence(pool: Pool) -> None:
+    async def grown(**ends: int) -> list[str]:
+        await in_transaction(pool, note_activity, load_contract(), "t", marks(**ends))
+        async with connected(pool) as connection:
+            return [name for (name,) in await (await connection.execute("SELECT topic FROM topic_minutes")).fetchall()]
+
+    await run(pool, "TRUNCATE topic_minutes, topic_ends")
+    assert await grown(events=10, probe=0) == []
+    assert await grown(events=12, probe=2) == []
+    assert await grown(events=13, probe=2) == ["ticket.events"]

@@ -1,6 +1,6 @@
 """The targets file is read whole or refused by file, target and field; a secret pasted there is never shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -200,3 +200,11 @@ def test_targets_config_a_secret_comes_from_the_environment_and_is_masked() -> N
     for environment in ({}, {"CRM_SECRET": " "}):
         with pytest.raises(ConfigFileInvalid, match=r"targets\.crm: .*the environment variable CRM_SECRET is not set"):
             secret_of("CRM_SECRET", environment, where="targets.crm")
+
+
+def test_targets_config_a_virtual_ticket_is_for_targets_that_say_so(tmp_path: Path) -> None:
+    virtual = replace(recorded(NoteAdded(text="演练", changed=())), ticket_id=TicketId("V20261122-000001"))
+    assert config_of(tmp_path, SMALL).wants(virtual) == ()
+    assert config_of(tmp_path, SMALL.replace("    events: all\n", "    events: all\n    synthetic: true\n")).wants(
+        virtual
+    )

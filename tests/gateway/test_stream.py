@@ -10,9 +10,11 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bus.domain.batch import Accepted
 from bus.domain.terms import TicketId
 from bus.gateway.stream import websocket
 from bus.gateway.stream.cursor import write_cursor
+from bus.intake.sandbox import Practice, practice_opening
 from bus.kafka.tail_reader import Partition
 from tests.bus_under_test import eventually
 from tests.gateway.conftest import PERSON, Gateway
@@ -253,3 +255,29 @@ async def test_stream_the_tail_goes_on_where_it_stood_when_kafka_comes_back(serv
             ticket = await served.opened()
             served.log.away = False
             assert named(await frames(ws, 1)) == [(ticket, 1)]
+
+
+async def test_stream_a_virtual_ticket_is_for_those_who_ask_and_for_readers_of_ticket_probe(served: Gateway) -> None:
+    now = served.dispatcher.now()
+    practice = Practice(person="张工", region="", number="practice-1")
+    await served.caught_up()
+    begin = write_cursor(served.hub.of(["ticket.events"]))
+    async with (
+        subscribed(served, "topics=ticket.events") as plain,
+        subscribed(served, "topics=ticket.events&synthetic=true") as asking,
+        subscribed(served, "topics=ticket.probe") as probe,
+    ):
+        for one in (plain, asking, probe):
+            await frames(one, 1)
+        (opened,) = await served.dispatcher.dispatch([practice_opening(practice, served.dispatcher.rules, now)])
+        assert isinstance(opened, Accepted)
+        real = await served.opened("SN-77")
+        virtual = opened.ticket_id
+        assert named(await frames(plain, 1)) == [(real, 1)]
+        assert sorted(named(await frames(asking, 2))) == [(real, 1), (virtual, 1)]
+        assert named(await frames(probe, 1)) == [(virtual, 1)]
+    async with subscribed(served, f"topics=ticket.events&cursor={begin}") as late:
+        assert named((await frames(late, 2))[1:]) == [(real, 1)]
+    async with subscribed(served, "topics=ticket.events&synthetic=yes") as wrong:
+        [error], code, _ = await until_closed(wrong)
+    assert (error["field"], code) == ("synthetic", 4400)

@@ -11,6 +11,7 @@ import pytest
 from bus.domain.commands import Assign
 from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.intake.dispatch import utc_now
+from bus.intake.sandbox import Practice, practice_opening
 from bus.local.stack import Urls
 from bus.programs.journeys import journeys_of
 from tests.bus_under_test import Bus, bus_on
@@ -35,6 +36,8 @@ async def test_time_report_of_a_ticket_is_its_age_and_of_a_day_what_falls_there(
     async with bus.core() as core:
         for command, at in ((opening(1), TEN_IN_CHINA), (Assign(assignee=WANG), TEN_IN_CHINA + timedelta(hours=1))):
             await core.dispatcher.dispatch([replace(request(1, command, 0), at=at, received_at=at)])
+        virtual = Practice(person="张工", region="", number="practice-1")
+        await core.dispatcher.dispatch([practice_opening(virtual, core.dispatcher.rules, TEN_IN_CHINA)])
         await write(core, PUBLISHED)
         began = utc_now()
         journey = await journeys_of(core)("C-1")

@@ -132,6 +132,7 @@ class JourneyAnswer(TypedDict):
     """
 
     ticket_id: str | None
+    synthetic: bool
     trace_id: str
     source: str | None
     source_no: str | None

@@ -1,7 +1,7 @@
 """Headers and query parameters that have one value: whoever sends two of one is told, and neither is guessed at."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -45,6 +45,14 @@ def query_of(connection: HTTPConnection, known: Collection[str] | None = None) -
         for name, text in query.items():
             _refuse_unusable(name, text, known)
     return query
+
+
+def flag_of(query: Mapping[str, str], name: str) -> bool:
+    """Read a query parameter that is true or false; without it it is false. Pure. Raises MalformedInput."""
+    text = query.get(name, "false")
+    if text not in ("true", "false"):
+        raise MalformedInput("out_of_range", name, f"{name} 只能是 true、false", f"{name} is one of true, false")
+    return text == "true"
 
 
 def _refuse_unusable(name: str, text: str, known: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 
-_NUMBER = re.compile(r"T[0-9]{8}-[0-9]{6,12}", re.ASCII)
+_NUMBER = re.compile(r"[TV][0-9]{8}-[0-9]{6,12}", re.ASCII)
 
 
 def read_ticket_id(text: str) -> TicketId:

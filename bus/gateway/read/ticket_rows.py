@@ -20,6 +20,7 @@ _CONDITIONS: Mapping[str, SQL] = {
     "state": SQL("state = %(state)s"),
     "assignee": SQL("assignee = %(assignee)s"),
     "before": SQL("ticket_id < %(before)s"),
+    "synthetic": SQL("(ticket_id >= 'V') = %(synthetic)s"),
     "person": SQL("assignee = %(person)s"),
     "source": SQL("source = %(source)s"),
     "regions": SQL("region = ANY(%(regions)s)"),
@@ -39,7 +40,8 @@ class PostgresTicketReader:
         asked = {
             "state": query.state.value if query.state else None,
             "assignee": query.assignee,
-            "before": query.before,
+            "before": query.before or (None if query.synthetic else "V"),
+            "synthetic": query.synthetic,
             "person": (scope and scope.person) or None,
             "source": (scope and scope.source) or None,
             "regions": list(scope.regions) if scope and scope.regions else None,

@@ -24,7 +24,7 @@ from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import FilesOf, InClear, JourneyOf, TicketQuery, TicketReader
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
@@ -57,7 +57,15 @@ _PERSON = {
     "description": "for whom an app reads that speaks for persons",
 }
 _NAME = {"type": "object", "required": ["any"], "properties": {"any": {"type": "string", "examples": ["13800001111"]}}}
-_FILTERED = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")]
+_FILTERED = [
+    *({"name": name, "in": "query", "schema": {"type": "string"}} for name in ("state", "assignee")),
+    {
+        "name": "synthetic",
+        "in": "query",
+        "schema": {"enum": ["true", "false"], "default": "false"},
+        "description": "true: virtual tickets, and no others",
+    },
+]
 
 
 class TopicAnswer(TypedDict):
@@ -73,6 +81,7 @@ class TopicAnswer(TypedDict):
     event_types: list[str]
     records: Literal["commands"] | list[str]
     historic: bool
+    synthetic: Literal["none", "also", "only"]
     writers: list[str]
     readers: list[str]
     public: bool
@@ -179,6 +188,7 @@ class _ReadHandlers:
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
             scope=_scope(http, client),
+            synthetic=flag_of(query, "synthetic"),
         )
         rows = await self.tickets.page(asked)
         page = await self.in_clear([(row["ticket_id"], row) for row in rows[:limit]], reader_of(http, client))

@@ -21,7 +21,7 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
 from bus.gateway.ports import SentEvent, SentEventLog, SubscriptionNotes
 from bus.gateway.stream.cursor import read_cursor
@@ -36,7 +36,7 @@ FROM_START = "start"
 PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
-QUERY = ("topics", "cursor")
+QUERY = ("topics", "cursor", "synthetic")
 log = structlog.get_logger()
 
 
@@ -121,14 +121,16 @@ class _StreamHandlers:
         return HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public())
 
     async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
-        cursor = query_of(ws).get("cursor", "")
+        query = query_of(ws)
+        cursor, synthetic = query.get("cursor", ""), flag_of(query, "synthetic")
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 now = await self.hub.known(topics)
                 positions = await self._asked(topics, cursor) if cursor else {}
         except TimeoutError:
             raise KafkaUnavailable("the tail of the log is not known yet") from None
-        subscriber = StreamSubscriber(self.hub, topics, {**(now if cursor else self.hub.of(topics)), **positions})
+        begin = {**(now if cursor else self.hub.of(topics)), **positions}
+        subscriber = StreamSubscriber(self.hub, topics, begin, synthetic=synthetic)
         subscriber.begin()
         return subscriber
 
@@ -166,7 +168,7 @@ class _StreamHandlers:
                 sending.since = None
                 subscriber.cursor = frames[-1].cursor
                 for event in batch:
-                    sent[event.place.topic].inc()
+                    sent[event.place.topic].inc(not event.synthetic)
                     if event.new_to(client.name):
                         self.sent_events.note(
                             SentEvent(

@@ -23,11 +23,10 @@ from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.openapi import in_path
-from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.request_models import Name, NotBlank, RequestModel, gone
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import SubscriptionService
 from bus.gateway.routes.decided_requests import DecidedRequests
 from bus.intake.reserved_names import refuse_control
@@ -122,11 +121,7 @@ class _SubscriptionHandlers:
     async def list_subscriptions(self, http: HttpRequest) -> Response:
         """List what is subscribed: client, version, owner, contact, topics, types."""
         await admit(http, Access.CONSUMERS)
-        removed = query_of(http).get("removed", "false")
-        if removed not in ("true", "false"):
-            text = Text("removed 只能是 true、false", "removed is one of true, false")
-            raise HttpProblem(400, "out_of_range", "removed", text)
-        return json_response(await self._listed("", removed=removed == "true"))
+        return json_response(await self._listed("", removed=flag_of(query_of(http), "removed")))
 
     async def show_subscriptions(self, http: HttpRequest) -> Response:
         """Show a client's subscriptions, removed ones too, and when it was last seen reading."""

@@ -11,6 +11,7 @@ from websockets.frames import Opcode
 
 from bus.domain.errors import BusError, MalformedInput
 from bus.domain.events import Recorded
+from bus.domain.terms import is_synthetic
 from bus.gateway import metrics
 from bus.gateway.http.problems import body_of
 from bus.gateway.stream.cursor import write_cursor
@@ -44,6 +45,7 @@ class StreamEvent:
         self.place = Partition(record.topic, record.partition)
         self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
+        self.synthetic = is_synthetic(self.ticket_id)
         self.version = version_of(record.headers) or 0
         self._frames: dict[frozenset[str], Frame] = {}
         self._noted: set[str] = set()

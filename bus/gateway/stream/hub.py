@@ -14,6 +14,7 @@ from bus.gateway.stream.dedup import REPEAT_RECORDS_MAX, Dedup
 from bus.gateway.stream.event_frame import Decode, StreamEvent
 from bus.kafka.tail_reader import Bounds, LogSource, OffsetGone, Partition, Positions, TailReader
 from bus.wire.record import Record
+from schemas.topics import PROBE
 
 WAITING_MAX = 1000
 WAITING_BYTES_MAX = 8 * 1024 * 1024
@@ -29,15 +30,21 @@ log = structlog.get_logger()
 class StreamSubscription:
     """A bounded queue of one subscriber. Once `ended`, `why` says so and nothing more is queued."""
 
-    def __init__(self, topics: Iterable[str], waiting_max: int = WAITING_MAX) -> None:
+    def __init__(self, topics: Iterable[str], waiting_max: int = WAITING_MAX, *, synthetic: bool = False) -> None:
         """Begin empty."""
         self.topics = frozenset(topics)
+        self._synthetic = synthetic
         self.ended = asyncio.Event()
         self.why: HttpProblem | None = None
         self._waiting: deque[StreamEvent] = deque()
         self._waiting_max = waiting_max
         self._bytes = 0
         self._arrived = asyncio.Event()
+
+    def wants(self, event: StreamEvent) -> bool:
+        """Say whether an event is for it: a virtual ticket's of `ticket.events` only where it asked for those."""
+        topic = event.place.topic
+        return topic in self.topics and (self._synthetic or topic == PROBE or not event.synthetic)
 
     def offer(self, event: StreamEvent) -> None:
         """Queue an event; never blocks. A queue that is full ends the subscription: a slow reader is cut."""
@@ -165,7 +172,7 @@ class StreamHub:
         offered = 0
         for subscription in tuple(self._subscriptions):
             for event in news:
-                if event.place.topic in subscription.topics:
+                if subscription.wants(event):
                     subscription.offer(event)
             offered += len(news)
             if offered >= OFFERS_AT_ONCE:

@@ -19,9 +19,11 @@ ATTACH_GAP_RECORDS = 200
 class StreamSubscriber:
     """Yields events in order per partition; `cursor` is where the subscriber stands, for the sender to move."""
 
-    def __init__(self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Partition, int]) -> None:
-        """Stand at these positions, which cover every partition of the topics."""
-        self.subscription = StreamSubscription(topics, hub.waiting_max)
+    def __init__(
+        self, hub: StreamHub, topics: Sequence[str], positions: Mapping[Partition, int], *, synthetic: bool = False
+    ) -> None:
+        """Stand at these positions, which cover every partition of the topics; `synthetic`: virtual tickets, too."""
+        self.subscription = StreamSubscription(topics, hub.waiting_max, synthetic=synthetic)
         self.cursor = write_cursor(positions)
         self._positions: Positions = dict(positions)
         self._hub = hub
@@ -89,7 +91,7 @@ class StreamSubscriber:
         event = StreamEvent(record, self._hub.decode)
         repeated = self._repeats.repeated(event.place, event.ticket_id, event.version)
         reached[event.place] = max(reached[event.place], record.offset + 1)
-        if record.offset < asked[event.place]:
+        if record.offset < asked[event.place] or not self.subscription.wants(event):
             return None
         if self._attached and record.offset >= self._attached[event.place]:
             return None

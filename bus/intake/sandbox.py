@@ -1,0 +1,92 @@
+"""Requests of the sandbox: virtual tickets 虚拟工单 to practise on. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bus.domain.commands import (
+    Assign,
+    Command,
+    ConfirmClosure,
+    OpenTicket,
+    Request,
+    RequestClosure,
+    Resolve,
+    Resume,
+    Start,
+)
+from bus.domain.rules import Rules
+from bus.domain.terms import SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
+from bus.domain.ticket import Ticket
+from bus.domain.values import Assignee, IncidentKey
+from bus.intake.command_ids import command_id
+
+_PHOTO: Final = "oss://sandbox/practice.jpg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """A ticket to practise on: who wants it, for which region, at which number of the sandbox's own."""
+
+    person: str
+    region: str
+    number: str
+
+
+def practice_opening(practice: Practice, rules: Rules, now: datetime) -> Request:
+    """Open a ticket to practise on; it has the first type that the deployment knows."""
+    command = OpenTicket(
+        incident_key=IncidentKey(kind=KeyKind.SERIAL, value=f"SANDBOX-{practice.number}"),
+        title="演练:洗衣机漏水 / practice: a leaking washing machine",
+        type=next(iter(rules.sla)),
+        region=practice.region,
+        source_no=practice.number,
+        description="虚拟工单,没有真实客户 / a virtual ticket without a real customer",
+    )
+    return _request(practice.number, command, practice.person, now)
+
+
+def ending(ticket: Ticket, person: str, rules: Rules, now: datetime) -> Sequence[Request]:
+    """Bring a virtual ticket to its end by the steps that are left, with made-up deliverables; none when it is there.
+
+    The steps keep to the table of transitions, as those of any ticket do.
+    """
+    assignee = Assignee(role="演练", person=person, contact="-", backup_person="sandbox-backup", backup_contact="-")
+    resolve = Resolve(photos=(_PHOTO,), summary="演练结束 / practice is over", root_cause=min(rules.root_causes))
+    steps: dict[State, Sequence[Command]] = {
+        State.PENDING: [Assign(assignee=assignee)],
+        State.ASSIGNED: [Start(substate=Substate.REMOTE_DIAGNOSIS)],
+        State.IN_PROGRESS: [*([Resume(reason="演练结束")] if ticket.paused_for else []), resolve],
+        State.RESOLVED: [
+            *([] if ticket.closure_requested else [RequestClosure()]),
+            ConfirmClosure(confirmed_by=person, ticks=tuple(Tick)),
+        ],
+        State.CLOSED: [],
+    }
+    states = [*steps]
+    left = [command for state in states[states.index(ticket.state) :] for command in steps[state]]
+    number = f"{ticket.ticket_id} end {ticket.version}"
+    return [
+        _request(number, command, person, now, step=str(place), ticket_id=ticket.ticket_id)
+        for place, command in enumerate(left)
+    ]
+
+
+def _request(
+    number: str, command: Command, actor: str, now: datetime, *, step: str = "", ticket_id: TicketId | None = None
+) -> Request:
+    """Make a request of the sandbox: the same number and step are the same command."""
+    own_id = command_id(SANDBOX, f"{number} {step}")
+    return Request(
+        command_id=own_id,
+        command=command,
+        source=SANDBOX,
+        actor=actor,
+        at=now,
+        received_at=now,
+        trace_id=TraceId(own_id.hex),
+        fingerprint=f"{number} {step}",
+        ticket_id=ticket_id,
+        source_no="" if ticket_id else number,
+    )
