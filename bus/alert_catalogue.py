@@ -13,6 +13,7 @@ from bus.alerts.rules.expiry import EXPIRY_RULES
 from bus.alerts.rules.hop_missing import HOP_MISSING
 from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
 from bus.alerts.rules.outside import OUTSIDE_ALERT
+from bus.alerts.rules.probe import PROBE_MISSING
 from bus.alerts.rules.program_parts import PROGRAM_PARTS
 from bus.alerts.rules.programs import no_worker
 from bus.alerts.rules.reconciliation import RECONCILIATION_RULES
@@ -51,6 +52,7 @@ _ALL: Final = (
     TOPIC_SILENT,
     *RECONCILIATION_RULES,
     HOP_MISSING,
+    PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_BREACHES,
     CLOCK_SKEW,

@@ -19,7 +19,7 @@ import pytest
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from bus.config_file import ConfigFileInvalid
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, delivery_key
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, ProbedTarget, Target, delivery_key
 from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened
 from bus.domain.terms import CommandId, EventId, KeyKind, TicketId, TraceId
@@ -100,6 +100,21 @@ class TargetContract(ABC):
             assert system.effects() == 0
 
         self.run_well(looked)
+
+    def test_a_probe_changes_nothing_and_fails_with_a_kind_where_nobody_answers(self) -> None:
+        if not isinstance(self.built("http://127.0.0.1:9"), ProbedTarget):
+            pytest.skip("this target has no probe")
+
+        async def probed(system: TargetSystem, target: Target) -> None:
+            assert isinstance(target, ProbedTarget)
+            await target.probe(PATIENT_S)
+            assert system.effects() == 0
+            async with self.target("http://127.0.0.1:9") as absent:
+                assert isinstance(absent, ProbedTarget)
+                with pytest.raises(DeliveryFailed):
+                    await absent.probe(PATIENT_S)
+
+        self.run_well(probed)
 
     def test_an_event_without_a_form_there_is_untranslatable_and_nothing_is_done(self) -> None:
         foreign = self.foreign

@@ -102,6 +102,11 @@ class Kingdee:
         wanted = wire.order(call)
         return wire.effect(wanted, await self._bill(_talk(call), wanted.number))
 
+    async def probe(self, within_s: float) -> None:
+        """Log in, and ask for a bill that is not there. Raises DeliveryFailed."""
+        talk = _Talk(trace_headers={}, deadline=Deadline.after(within_s))
+        await self._ask(talk, wire.QUERY, wire.query(wire.PROBE_NUMBER), read_bills, changes=False)
+
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._http.close()

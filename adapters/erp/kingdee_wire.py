@@ -29,6 +29,7 @@ AUDIT: Final = "DynamicFormService.Audit"
 OPERATION: Final = "DynamicFormService.ExcuteOperation"  # spelled so over there
 
 FORM: Final = "STK_MisDelivery"  # 其他出库单; STK_MISCELLANEOUS would be the way in
+PROBE_NUMBER: Final = "TBPROBE"  # of no bill: ours have 22 characters
 LANGUAGE: Final = 2052  # Chinese
 _DIGITS: Final = 20
 _BOOKS_ZONE: Final = timezone(timedelta(hours=8))  # the day in the books is China's

@@ -49,5 +49,6 @@ class RuleName(StrEnum):
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
+    PROBE_MISSING = "probe_missing"  # a probe of the bus, or of a target, is not home in time
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager
     AUDIT_ROOT = "audit_root"  # once a day, the audit tree's signed root; or none is signed any more

@@ -25,8 +25,8 @@ Why = Annotated[str, typer.Option("--why", callback=not_blank, help="Why; it is 
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the targets: what waits and since when, dead letters, breaker, and until when and why none is called.
 
-    Exits 1 when a target has dead letters, is paused, its breaker counts failures, engineers fetch too late, or
-    something waits for a target that is no longer declared.
+    Exits 1 when a target has dead letters, is paused, its breaker counts failures, engineers fetch too late, its
+    probe fails, or something waits for a target that is no longer declared.
 
     Example: ticketbus delivery list --json
     """
@@ -38,7 +38,9 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     bad, now = False, utc_now()
     for one in filter(lambda one: one.listed, with_core(data, lambda core: target_statuses(core.pool))):
-        bad = bad or bool(one.parked or one.paused or one.failures or one.overdue or one.undeclared_at)
+        bad = bad or bool(
+            one.parked or one.paused or one.failures or one.overdue or one.undeclared_at or one.probe_failure
+        )
         if as_json:
             echo_json(asdict(one))
         else:
@@ -178,4 +180,8 @@ def status_line(one: "TargetStatus", now: datetime) -> str:
         parts.append(f"已暂停 paused: {one.paused}")
     if one.last_failure:
         parts.append(f"最近失败 last failure {failure_line(one.last_failure)}")
+    if one.probe_missing_since and one.probe_failure:
+        parts.append(f"探测失败 probe fails since {one.probe_missing_since:%m-%d %H:%M:%S}: {one.probe_failure}")
+    elif one.probed_at and not one.probe_missing_since:
+        parts.append(f"探测正常 probe home {one.probed_at:%m-%d %H:%M:%S}")
     return "  ".join(parts) + since

@@ -56,7 +56,7 @@ def new(
 
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
-    """List the virtual tickets that are not closed.
+    """List the virtual tickets that are not closed, but those of the probe.
 
     Example: ticketbus sandbox list
     """
@@ -64,16 +64,42 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     from bus.domain.terms import State
     from bus.gateway.ports import TicketQuery
     from bus.gateway.read.ticket_rows import PostgresTicketReader
+    from bus.intake.sandbox import PROBE_PREFIX
 
     query = TicketQuery(limit=_LISTED_MAX, synthetic=True)
     for row in with_core(data, lambda core: PostgresTicketReader(core.pool).page(query)):
-        if row["state"] == State.CLOSED:
+        if row["state"] == State.CLOSED or str(row["source_no"]).startswith(PROBE_PREFIX):
             continue
         if as_json:
             echo_json(row)
         else:
             who, creator = row["assignee"] or "-", row["responsibility"]["creator"]
             echo(f"{row['ticket_id']}  {row['state_zh']:<8} {who:<12} {creator}  {row['title']}")
+
+
+@commands.command()
+def probes(data: Data = None, as_json: Json = False) -> None:
+    """List how the last probe of the bus, and of each target that is probed, went. Exits 1 when one is not home.
+
+    Example: ticketbus sandbox probes
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.journey.probes import read_probes
+    from bus.postgres.pool import in_transaction
+
+    missing = False
+    for one in with_core(data, lambda core: in_transaction(core.pool, read_probes)):
+        missing = missing or one.missing_since is not None
+        if as_json:
+            echo_json({**asdict(one), "every": one.every.total_seconds(), "within": one.within.total_seconds()})
+        else:
+            home = f"{one.home_at:%m-%d %H:%M:%S}" if one.home_at else "-"
+            waits = f"  自 since {one.missing_since:%m-%d %H:%M:%S} 停在 at {one.waits_at}" if one.missing_since else ""
+            echo(f"{one.route or '总线 bus':<16} 返回 home {home}  {one.ticket_id}{waits}")
+    if missing:
+        raise typer.Exit(1)
 
 
 @commands.command()
@@ -105,7 +131,7 @@ def end(
 def how_to_work(ticket_id: str, url: str) -> "Sequence[str]":
     """Say what a virtual ticket is, and which requests work it. Pure."""
     at = f"{url}/v1/tickets/{ticket_id}"
-    curl = 'curl -H "Authorization: Bearer $TICKETBUS_TOKEN" -H "Idempotency-Key: $(uuidgen)"'
+    curl = 'curl -H "Authorization: Bearer $TICKETBUS_TOKEN" -H "Idempotency-Key: practice-$RANDOM$RANDOM"'
     both = '"person": "张工", "contact": "1001", "backup_person": "王工", "backup_contact": "1002"'
     assignee = f'{{"assignee": {{"role": "工程师", {both}}}}}'
     resolve = '{"photos": ["oss://sandbox/1.jpg"], "summary": "更换密封圈", "root_cause": "leakage"}'

@@ -38,10 +38,12 @@ WITH waiting AS (
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
        oldest_at, coalesce(paused, why) AS paused, coalesce(failures, 0) AS failures, not_before,
-       coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure
+       coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure,
+       probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
-    LEFT JOIN late USING (target) LEFT JOIN last USING (target) ORDER BY target"""
+    LEFT JOIN late USING (target) LEFT JOIN last USING (target)
+    LEFT JOIN probes ON probes.route = target ORDER BY target"""
 
 # Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.
 _STATES = b"""
@@ -89,6 +91,8 @@ class TargetStatus:
     `undeclared_at`: since when no live worker's targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
     attempt as it was written down.
+    `probed_at`: when it was last asked whether it is there (None: it is not probed), `probe_missing_since`: since when
+    it has not answered, `probe_failure`: why.
     """
 
     target: str
@@ -104,6 +108,9 @@ class TargetStatus:
     asked_wait: bool
     undeclared_at: datetime | None
     last_failure: dict[str, Any] | None
+    probed_at: datetime | None = None
+    probe_missing_since: datetime | None = None
+    probe_failure: str | None = None
 
     @property
     def listed(self) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID, uuid5
 
 from bus.domain.commands import Command
@@ -110,6 +110,14 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Close connections; idempotent."""
+
+
+@runtime_checkable
+class ProbedTarget(Protocol):
+    """A target that can also be asked whether it is there for us, by a login and a read; optional."""
+
+    async def probe(self, within_s: float) -> None:
+        """Log in and read, and write nothing. Raises DeliveryFailed."""
 
 
 def copy_key(key: str, value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Requests of the sandbox: virtual tickets 虚拟工单 to practise on. Pure."""
+"""Requests of the sandbox: virtual tickets 虚拟工单 to practise on, and the probe's notes. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from bus.domain.commands import (
     Assign,
     Command,
     ConfirmClosure,
+    Note,
     OpenTicket,
     Request,
     RequestClosure,
@@ -17,11 +18,13 @@ from bus.domain.commands import (
     Start,
 )
 from bus.domain.rules import Rules
-from bus.domain.terms import SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
+from bus.domain.terms import BUS, SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
 from bus.domain.ticket import Ticket
+from bus.domain.ticket_keys import CHINA
 from bus.domain.values import Assignee, IncidentKey
 from bus.intake.command_ids import command_id
 
+PROBE_PREFIX: Final = "probe-"
 _PHOTO: Final = "oss://sandbox/practice.jpg"
 
 
@@ -45,6 +48,19 @@ def practice_opening(practice: Practice, rules: Rules, now: datetime) -> Request
         description="虚拟工单,没有真实客户 / a virtual ticket without a real customer",
     )
     return _request(practice.number, command, practice.person, now)
+
+
+def probe_requests(sent_at: datetime, rules: Rules, now: datetime) -> Sequence[Request]:
+    """Open the day's probe ticket, which is done once, and write a note on it: a ticket takes a thousand at most."""
+    number = f"{PROBE_PREFIX}{sent_at.astimezone(CHINA):%Y-%m-%d}"
+    opening = OpenTicket(
+        incident_key=IncidentKey(kind=KeyKind.SERIAL, value=f"SANDBOX-{number}"),
+        title="总线探测 / a probe of the bus",
+        type=next(iter(rules.sla)),
+        source_no=number,
+    )
+    note = Note(text=f"探测 probe {sent_at.isoformat()}")
+    return [_request(number, opening, BUS, now), _request(number, note, BUS, now, step=sent_at.isoformat())]
 
 
 def ending(ticket: Ticket, person: str, rules: Rules, now: datetime) -> Sequence[Request]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from socket import gethostname
@@ -16,6 +16,7 @@ from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import report_target_status
+from bus.delivery.target import ProbedTarget
 from bus.delivery.targets_config import TargetsConfig
 from bus.intake.commands_topic import COMMANDS_HANDLER, CommandsTranslator
 from bus.intake.disk_floor import DiskFloor
@@ -38,11 +39,19 @@ from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
+from bus.programs.probes import Probes
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
 from bus.programs.sources import sources
-from bus.programs.targets import certificate_files, check_targets, delivery_workers, targets_config_of
+from bus.programs.targets import (
+    Closeable,
+    Runnable,
+    certificate_files,
+    check_targets,
+    delivery_workers,
+    targets_config_of,
+)
 from bus.programs.topic_watch import TopicWatch
 from bus.reconcile.reconciler import Reconciler
 from bus.schema_registry import registry_of
@@ -158,6 +167,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         tasks["targets"] = lambda: unless(stopping, report_target_status(core.pool, utc_now))
         certificates = certificate_files(core.settings, targets)
         tasks["certificates"] = lambda: unless(stopping, watch_certificates(core.pool, gethostname(), certificates))
+    tasks["probes"] = lambda: unless(stopping, _probes(core, made).run())
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)
@@ -175,6 +185,20 @@ def _reconciling(core: Core) -> ReconcileWatch:
         reconciler=Reconciler(pool=core.pool, store=core.store),
         sources=sources(core.settings),
         every=timedelta(minutes=core.settings.reconcile_minutes),
+    )
+
+
+def _probes(core: Core, made: Mapping[str, tuple[Runnable, Closeable]]) -> Probes:
+    targets = {name: target for name, (_, target) in made.items() if isinstance(target, ProbedTarget)}
+    return Probes(
+        pool=core.pool,
+        dispatch=core.dispatcher.dispatch,
+        rules=core.dispatcher.rules,
+        records=physical(core.settings.namespace, LOG),
+        every=core.settings.probe_every,
+        within=core.settings.probe_within,
+        targets=targets,
+        unprobed=[name for name in made if name not in targets],
     )
 
 

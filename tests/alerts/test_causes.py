@@ -28,6 +28,10 @@ MISSING_AT_ERP = state(RuleName.HOP_MISSING, "erp sent_to_erp", hop="delivered")
 MISSING_IN_LIST = state(RuleName.HOP_MISSING, "tickets new_ticket_listed", hop="projected")
 NOT_TAKEN = state(RuleName.HOP_MISSING, "assignment.accepted job_taken", hop="acted_on")
 SILENT_ASSIGN, SILENT_HOSTS = state(RuleName.TOPIC_SILENT, "ticket.assign"), state(RuleName.TOPIC_SILENT, "bus.hosts")
+OWN_PROBE, ERP_PROBE = (
+    state(RuleName.PROBE_MISSING, "probe", target=""),
+    state(RuleName.PROBE_MISSING, "erp probe", target="erp"),
+)
 HIDDEN = [
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
@@ -61,9 +65,20 @@ HIDDEN = [
     (state(RuleName.SOURCE_SILENT, "crm", every_source=1), SILENT_ASSIGN),
     (state(RuleName.HOST_SILENT, "crm-1"), SILENT_HOSTS),
     (FLOOR, SILENT_ASSIGN),
+    (state(RuleName.DATABASE_AWAY, "host-1"), OWN_PROBE),
+    (state(RuleName.NO_WORKER, "worker"), ERP_PROBE),
+    (state(RuleName.SHARD_STOPPED, "host-1"), OWN_PROBE),
+    (state(RuleName.RELAY_STUCK, "outbox"), OWN_PROBE),
+    (state(RuleName.STAGE_STOPPED, "history", stage="projections"), OWN_PROBE),
+    (state(RuleName.TARGET_PAUSED, "erp"), ERP_PROBE),
+    (state(RuleName.BREAKER_OPEN, "erp"), ERP_PROBE),
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.RELAY_STUCK, "outbox"), ERP_PROBE),
+    (state(RuleName.STAGE_STOPPED, "history", stage="projections"), ERP_PROBE),
+    (state(RuleName.BREAKER_OPEN, "crm"), ERP_PROBE),
+    (state(RuleName.BREAKER_OPEN, "erp"), OWN_PROBE),
     (state(RuleName.RELAY_STUCK, "outbox"), SILENT_HOSTS),
     (state(RuleName.SOURCE_SILENT, "crm", every_source=0), SILENT_ASSIGN),
     (state(RuleName.SOURCE_SILENT, "crm", every_source=1), state(RuleName.TOPIC_SILENT, "ticket.commands")),

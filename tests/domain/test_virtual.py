@@ -8,8 +8,9 @@ import pytest
 from bus.domain.commands import Accept, AskProgress, Command, RequestClosure, Start
 from bus.domain.events import TicketOpened
 from bus.domain.sla import overdue, warn
-from bus.domain.terms import ClockName, State, is_synthetic
-from bus.intake.sandbox import Practice, ending, practice_opening
+from bus.domain.terms import SANDBOX, ClockName, KeyKind, State, is_synthetic
+from bus.domain.values import IncidentKey
+from bus.intake.sandbox import Practice, ending, practice_opening, probe_requests
 from bus.process.sla_process import SLA
 from bus.wire.headers import SYNTHETIC, counted, event_headers, header
 from projections.device_history import project
@@ -107,6 +108,26 @@ def test_virtual_it_ends_by_the_steps_that_are_left(steps: tuple[Command, ...]) 
         story.ask(one).accepted  # noqa: B018 - it asserts that it is accepted
     assert story.ticket.state is State.CLOSED
     assert ending(story.ticket, "张工", RULES, START) == []
+
+
+def test_virtual_a_probe_is_a_note_on_the_tickets_of_its_day() -> None:
+    story = Story()
+    for minutes in (0, 5, 24 * 60):
+        at = START + timedelta(minutes=minutes)
+        for one in probe_requests(at, RULES, at):
+            story.ask(one).accepted  # noqa: B018 - it asserts that it is accepted
+    assert [(one.ticket_id, one.version, type(one.event).__name__) for one in story.log] == [
+        ("V20261122-000001", 1, "TicketOpened"),
+        ("V20261122-000001", 2, "NoteAdded"),
+        ("V20261122-000001", 3, "NoteAdded"),
+        ("V20261123-000002", 1, "TicketOpened"),
+        ("V20261123-000002", 2, "NoteAdded"),
+    ]
+    assert {one.source for one in story.log} == {SANDBOX}
+    assert (
+        IncidentKey(kind=KeyKind.SERIAL, value="SANDBOX-probe-2026-11-22")
+        == story.loaded.tickets[story.log[0].ticket_id].incident_key
+    )
 
 
 def test_virtual_its_records_are_in_no_count_of_metrics() -> None:

@@ -52,6 +52,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "disks",
             "reconciliations",
             "expectations",
+            "probes",
         }
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}

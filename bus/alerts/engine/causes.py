@@ -104,6 +104,11 @@ def _handler_stopped(cause: AlertState, effect: AlertState) -> bool:
     return own or ("delivery" in stages and _of_target(cause, effect))
 
 
+def _own_probe(_cause: AlertState, effect: AlertState) -> bool:
+    """Say whether the effect is that the bus's own probe is not home, not a target's."""
+    return not effect.alert.facts.get("target")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """A rule whose open alert hides those of other rules, where `when` says that it is their cause."""
@@ -141,6 +146,13 @@ CAUSES: Final = (
     Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.HOP_MISSING,), when=_handler_stopped),
     Cause(rule=RuleName.TARGET_PAUSED, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
     Cause(rule=RuleName.BREAKER_OPEN, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
+    Cause(rule=RuleName.DATABASE_AWAY, hides=(RuleName.PROBE_MISSING,)),
+    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.PROBE_MISSING,)),
+    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
+    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
+    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
+    Cause(rule=RuleName.TARGET_PAUSED, hides=(RuleName.PROBE_MISSING,), when=_same_subject),
+    Cause(rule=RuleName.BREAKER_OPEN, hides=(RuleName.PROBE_MISSING,), when=_same_subject),
     Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_relay),
     Cause(rule=RuleName.SOURCE_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_no_source_sends),
     Cause(rule=RuleName.HOST_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_hosts),
