@@ -25,7 +25,16 @@ _UNCLEAR: Final = FieldVerdict(meaning=Meaning.UNCLEAR)
 
 
 def read_body(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
-    """Judge an answer's body. One longer than the limit is judged by its beginning, where that is JSON or XML."""
+    """Judge an answer's body. One longer than the limit is judged by its beginning, where that is JSON or XML.
+
+    Where a targets file names the fields, these alone say done: a bare `OK` may be a proxy's.
+    """
+    verdict = _read(answer, rule)
+    by_word = verdict.meaning is Meaning.DONE and not verdict.field
+    return _UNCLEAR if by_word and rule.done_when is not None else verdict
+
+
+def _read(answer: HttpResponse, rule: AnswerRule) -> FieldVerdict:
     declared = charset(answer.headers.get("content-type", ""), answer.body)
     text = decoded(answer.body, declared, whole=not answer.longer).strip(_BLANK)
     if not text:
