@@ -1,12 +1,15 @@
 """Names of the fields in which answers speak of the call itself, by family; not those of a record. Pure.
 
-Compared without case, `_`, `-` and blanks: `rtnCode`, `RTN_CODE` and `rtn-code` are one name. docs/answers.md.
+Compared without case, `_`, `-` and blanks, in simplified characters: `rtnCode`, `RTN_CODE` and `rtn-code` are one.
+docs/answers.md.
 """
 
 import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
+
+from bus.domain.simplified import simplified
 
 
 class FieldRole(Enum):
@@ -93,7 +96,7 @@ _SAP_MESSAGE: Final = frozenset({"type", "id", "number", "message"})  # BAPIRET2
 
 def plain_name(name: str) -> str:
     """Give a name as it is compared."""
-    return re.sub(r"[\s_-]", "", name).casefold()
+    return simplified(re.sub(r"[\s_-]", "", name).casefold())
 
 
 def call_name(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 
 from adapters.crm.answer_names import FieldRole, call_name, is_record, role
 from adapters.crm.answer_words import FAILED_WORDS, GOOD, LEFT_OUT_WORDS, Meaning, compound, is_repeat, sentence, word
+from bus.domain.simplified import simplified
 
 ITEMS_MAX: Final = 1000  # of a list in an answer
 _CODE_MIN: Final = 1000  # a `status` from here on is no state of a record, where a message stands beside it
@@ -30,7 +31,7 @@ NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 
 
 def spelled(value: object) -> str | None:
-    """Give a scalar as text in lower case, `true` of a bool and `1` of 1.0; None for what is no scalar."""
+    """Give a scalar as text in lower case and simplified characters, `1` of 1.0; None for what is no scalar."""
     match value:
         case None:
             return ""
@@ -39,7 +40,7 @@ def spelled(value: object) -> str | None:
         case float() if value.is_integer():
             return str(int(value))
         case int() | float() | str():
-            return str(value).strip().casefold()
+            return simplified(str(value).strip().casefold())
         case _:
             return None
 

@@ -4,6 +4,8 @@ import re
 from enum import Enum
 from typing import Final
 
+from bus.domain.simplified import simplified
+
 
 class Meaning(Enum):
     """What a field, or a whole answer, says of the delivery."""
@@ -85,22 +87,17 @@ _SUCCESS: Final = re.compile(
 _REPEAT: Final = re.compile(
     r"(?<!勿)重复|(?:已经?|曾)(?:处理|接收|收到|存在|同步)|\b(?:duplicated?|repeat(?:ed)?|already)\b"
 )
-# Traditional characters, of Taiwan and Hong Kong, as what they are in the patterns.
-_SIMPLIFIED: Final = str.maketrans(
-    "敗錯誤異無權沒許條這個項發當關閉開過請後試錄賬戶號務應頻維護時絕報衝處檢獲執記帳證認見",
-    "败错误异无权没许条这个项发当关闭开过请后试录账户号务应频维护时绝报冲处检获执记账证认见",
-)
 # A text that is no document tells of a failure by its end, or by both words: as Microsoft Teams does in a 200.
 _FAILED_TEXT: Final = re.compile(r"失败[.!\u3002\uff01]?$|\bfailed with (?:an )?(?:error|exception)\b")
 
 
 def word(text: str) -> Meaning:
-    """Judge one word or name of a state, in lower case."""
+    """Judge one word or name of a state, in lower case and simplified characters."""
     return Meaning.DONE if text in GOOD else Meaning.FAILED if text in _BAD else Meaning.UNCLEAR
 
 
 def compound(text: str) -> Meaning:
-    """Judge a word of several parts, in lower case: `api-success`, `param_error`, `success::调用成功`."""
+    """Judge a word of several parts, spelled as one: `api-success`, `param_error`, `success::调用成功`."""
     parts = set(_PART.findall(text))
     if parts & _BAD_PART:
         return Meaning.FAILED
@@ -136,7 +133,7 @@ def asks_to_wait(text: str) -> AskedWait | None:
 
 def whole_text(text: str) -> Meaning:
     """Judge an answer that is no document: by a word, its first word, its end, or a short sentence about a failure."""
-    whole = text.strip().casefold()
+    whole = simplified(text.strip().casefold())
     first, *_ = _FIRST_WORD.split(whole, maxsplit=1)
     failed = first in _BAD_FIRST or _FAILED_TEXT.search(_rest(whole))
     if failed or (len(whole) <= _TEXT_MAX and plainly_failed(whole)):
@@ -151,4 +148,4 @@ def _rest(text: str) -> str:
 
 def _plain_words(text: str) -> str:
     """Give a text in lower case, simplified characters and words: `INVALID_USER_KEY` is a sentence as well."""
-    return text.strip().casefold().translate(_SIMPLIFIED).replace("_", " ")
+    return simplified(text.strip().casefold()).replace("_", " ")

@@ -9,6 +9,7 @@ from adapters.crm.translate import read_model
 from adapters.crm.wire import Created, CrmModel, Instant, Named, Word
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.naming import state_named
+from bus.domain.simplified import simplified
 from bus.intake.command_bodies import within_limits
 from bus.reconcile.source_list import ListedTicket
 from bus.wire.json_body import joined, refuse_unstorable
@@ -43,7 +44,7 @@ def listed_ticket(raw: Mapping[str, Any], path: str) -> ListedTicket:
 
 
 def _state(word: str) -> str:
-    text = word.strip().lower()
+    text = simplified(word.strip().lower())
     try:
         return (SYNONYMS.get(text) or state_named(text)).value if text else ""
     except CommandRefused:

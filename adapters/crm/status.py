@@ -6,6 +6,7 @@ from typing import Final
 
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.naming import state_named
+from bus.domain.simplified import simplified
 from bus.domain.terms import State
 from bus.domain.text import Text
 
@@ -57,7 +58,7 @@ class Settable(StrEnum):
 
 def settable(word: str) -> Settable:
     """Say what a status word asks for. Raises MalformedInput: a word nobody knows, or a state that our people set."""
-    text = word.strip().lower()
+    text = simplified(word.strip().lower())
     if text in REOPEN_WORDS:
         return Settable.REOPEN
     try:

@@ -15,6 +15,7 @@ from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
+from bus.domain.simplified import simplified
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import EXAMPLE, OUT_OF_YEARS, within_limits
 from bus.intake.reserved_names import person_name
@@ -126,7 +127,7 @@ def _no_such_type(word: str, raw: Mapping[str, Any], ignore_types: Collection[st
 
 def _names_ticket(raw: Mapping[str, Any]) -> bool:
     """Say whether a body names a ticket, whatever its type: `source_no`, `sourceNo`, 工单号."""
-    names = (name.replace("_", "").replace("-", "").casefold() for name in _field_names(raw))
+    names = (simplified(name.replace("_", "").replace("-", "").casefold()) for name in _field_names(raw))
     return not _TICKET_FIELDS.isdisjoint(names)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from unicodedata import normalize
 
 from adapters.crm.wire import TYPES
+from bus.domain.simplified import simplified
 
 CHARS_MAX: Final = 80
 LONG_CHARS: Final = 7
@@ -49,7 +50,7 @@ def meant_type(word: str) -> str:
 
 def speaks_of_ticket(word: str) -> bool:
     """Say whether a word is of tickets, in other systems' nouns too: `ticket.opened`, `case.created`, 工单创建."""
-    plain = normalize("NFKC", word[:CHARS_MAX]).strip().casefold()
+    plain = simplified(normalize("NFKC", word[:CHARS_MAX]).strip().casefold())
     parts = re.split(r"[^a-z]+", plain)
     return (
         any(part.startswith("ticket") or part in _NOUNS for part in parts)
@@ -66,7 +67,7 @@ def may_open(word: str) -> bool:
 
 def is_report(fields: Collection[str]) -> bool:
     """Say whether fields are a report's: what is wrong, and a phone. `fields` are names as they came."""
-    plain = {re.sub(r"[-_ ]", "", one).casefold() for one in fields}
+    plain = {simplified(re.sub(r"[-_ ]", "", one).casefold()) for one in fields}
     return bool(plain & _PHONES) and bool(plain & _TITLES)
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
+from bus.domain.simplified import simplified
 from bus.domain.terms import KeyKind, Term, Tick
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.command_bodies import YEARS
@@ -32,7 +33,7 @@ def _instant(value: Any) -> datetime:
 def _in_english(kind: type[Term]) -> Callable[[Any], Any]:
     """Let a closed list be spelled in Chinese as well."""
     words: Mapping[str, Term] = {member.zh: member for member in kind}
-    return lambda value: words.get(value.strip(), value.strip()) if isinstance(value, str) else value
+    return lambda value: words.get(simplified(value.strip()), value.strip()) if isinstance(value, str) else value
 
 
 def _without_nulls(value: Any) -> Any:

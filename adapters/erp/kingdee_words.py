@@ -8,11 +8,8 @@ import re
 from typing import Final
 from unicodedata import normalize
 
-# Traditional characters of these sentences → simplified.
-_SIMPLIFIED: Final = str.maketrans(
-    "會話資訊丟過時錄陸狀態無還網絡衝編輯鎖開佔後試請單據戶階連線們權該為",
-    "会话资讯丢过时录陆状态无还网络冲编辑锁开占后试请单据户阶连线们权该为",
-)
+from bus.domain.simplified import simplified
+
 _SESSION: Final = r"(?:会话|工作阶段)(?:信息|资讯)?"
 _LOGIN_ZH: Final = r"登[录陆入]"
 _ENDED: Final = r"(?:已|已经)?(?:丢失|遗失|过期|超时|逾时|失效)"
@@ -39,8 +36,8 @@ _LOGIN_PAGE: Final = re.compile(rf"type=[\"']?password|{_LOGIN_ZH}|log ?in|sign 
 
 
 def _folded(text: str) -> str:
-    """Give a text in one width and case, and its traditional characters as simplified ones, as far as they count."""
-    return normalize("NFKC", text).translate(_SIMPLIFIED).casefold()
+    """Give a text in one width and case, and in simplified characters."""
+    return simplified(normalize("NFKC", text)).casefold()
 
 
 def says_session_lost(text: str) -> bool:

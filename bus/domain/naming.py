@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from bus.domain.errors import CommandRefused
+from bus.domain.simplified import simplified
 from bus.domain.terms import State
 from bus.domain.text import Text
 
@@ -69,9 +70,10 @@ def state_named(word: str, field: str = "state") -> State:
     """Read one of the five states, Chinese or English; refuse every other word and name the nearest legal one (R12)."""
     text = word.strip()
     spelled = {name: state for state in State for name in (state.value, state.zh)}
-    if text in spelled:
-        return spelled[text]
-    meant = VAGUE.get(text.lower()) or spelled.get(nearest(text.lower(), spelled), State.PENDING)
+    plain = simplified(text)
+    if plain in spelled:
+        return spelled[plain]
+    meant = VAGUE.get(plain.lower()) or spelled.get(nearest(plain.lower(), spelled), State.PENDING)
     legal = "、".join(state.zh for state in State)
     raise CommandRefused(
         "unknown_state",

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from unicodedata import normalize
 
 from bus.domain.phone_numbers import plain_phone
+from bus.domain.simplified import simplified
 from bus.domain.terms import KeyKind
 from bus.domain.text import IGNORABLE
 from bus.domain.values import IncidentKey
@@ -25,7 +26,6 @@ sn serial 序列号 无sn 没有sn 同上 见备注 见照片 见图 见附件 �
 ref objectobject x unknownserial unknownserialnumber unknownnumber unknownorder nodevice missing
 """
 WORDS = frozenset(_WORDS.split())
-_SIMPLIFIED = str.maketrans("無沒暫空號編訂單電話機設備銘標籤錄採", "无没暂空号编订单电话机设备铭标签录采")
 _COUNTED = "01234567890123456789"  # a phone made up by counting
 _REPEATED_MIN = 4  # of one character that is all there is: 1111, XXXXX
 # Digits that somebody hid: 139****0001, and of a phone 139xxxx0001.
@@ -52,7 +52,7 @@ def is_no_number(text: str, more: Collection[str] = ()) -> bool:
 
 def _is_none(word: str, more: Collection[str]) -> bool:
     repeated = len(word) >= _REPEATED_MIN and len(set(word)) == 1
-    return not word.strip("0") or repeated or word in more or word.translate(_SIMPLIFIED) in WORDS
+    return not word.strip("0") or repeated or word in more or word in WORDS
 
 
 def is_no_phone(text: str, more: Collection[str] = ()) -> bool:
@@ -64,6 +64,6 @@ def is_no_phone(text: str, more: Collection[str] = ()) -> bool:
 
 
 def plain_word(text: str) -> str:
-    """Spell a word as WORDS has them: its letters and digits, half width, lower case."""
-    shown = text if text.isascii() else IGNORABLE.sub("", normalize("NFKC", text))
+    """Spell a word as WORDS has them: its letters and digits, half width, lower case, in simplified characters."""
+    shown = text if text.isascii() else simplified(IGNORABLE.sub("", normalize("NFKC", text)))
     return "".join(filter(str.isalnum, shown.casefold()))

@@ -72,6 +72,7 @@ REFUSED: tuple[Any, ...] = (
     {"isSuccess": "N"},
     {"result": "FAIL"},
     {"result": "失败"},
+    {"result": "失敗"},
     {"result": False},
     {"status": "failure", "error": {"message": "No such ticket"}},
     {"status": "error"},
