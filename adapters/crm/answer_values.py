@@ -4,7 +4,7 @@ docs/answers.md has the rules.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -80,6 +80,28 @@ def texts(reply: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, text in reply.items():
         if role(plain := call_name(name)) in TEXTS:
             yield from ((plain, one) for one in each(text) if isinstance(one, str) and one.strip())
+
+
+def words_within(value: object, within: int = 4) -> Iterator[str]:
+    """Give all texts of an error, so deep; of a list of failures too, but of its records those about the call."""
+    match value:
+        case str() if value.strip():
+            yield value.strip()
+        case Mapping() if within and is_record(value):
+            yield from (text for _, text in texts(value))
+        case Mapping() if within:
+            for inner in value.values():
+                yield from words_within(inner, within - 1)
+        case list() if within:
+            for inner in value[:ITEMS_MAX]:
+                yield from words_within(inner, within - 1)
+        case _:
+            return
+
+
+def joined_words(words: Iterable[str]) -> str:
+    """Join texts, each once."""
+    return "; ".join(dict.fromkeys(filter(None, words)))
 
 
 def each(value: object) -> Sequence[object]:

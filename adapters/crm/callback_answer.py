@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 import orjson
 
 from adapters.answer_text import charset, decoded
-from adapters.crm.answer_values import ITEMS_MAX
+from adapters.crm.answer_values import ITEMS_MAX, joined_words, words_within
 from adapters.crm.answer_words import Meaning, whole_text
 from adapters.crm.callback_fields import AnswerRule, FieldVerdict, read_fields
 from adapters.outbound_http import HttpResponse
@@ -59,7 +59,7 @@ def _plain(text: str, rule: AnswerRule, *, is_json: bool = False, within: int = 
             return read_fields(dict(parse_qsl(text, keep_blank_values=True)), rule)
         meaning = whole_text(text)
         broken = text.startswith("{") or (is_json and meaning is Meaning.UNCLEAR)
-        return _UNREADABLE if broken else FieldVerdict(meaning=meaning)
+        return _UNREADABLE if broken else FieldVerdict(meaning=meaning, words=text)
     return _value(value, rule, within=within)
 
 
@@ -95,7 +95,9 @@ def _document(text: str, rule: AnswerRule, *, whole: bool) -> FieldVerdict:
         if not isinstance(body, Mapping):
             return _UNCLEAR
         if "Fault" in body:
-            return FieldVerdict(meaning=Meaning.FAILED, field="soap fault", code=_fault_code(body["Fault"]))
+            fault = body["Fault"]
+            words = joined_words(words_within(fault))
+            return FieldVerdict(meaning=Meaning.FAILED, field="soap fault", code=_fault_code(fault), words=words)
         first = next((one for one in body.values() if isinstance(one, dict | list)), {})
         content = first if isinstance(first, dict) else {root: first}
     verdict = read_fields(content, rule)

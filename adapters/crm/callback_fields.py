@@ -6,7 +6,7 @@ whatever code or flag stands beside it.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -24,8 +24,10 @@ from adapters.crm.answer_values import (
     is_code,
     is_error_code,
     is_failed_status,
+    joined_words,
     spelled,
     texts,
+    words_within,
 )
 from adapters.crm.answer_words import Meaning, plainly_failed, sentence, word
 
@@ -49,11 +51,15 @@ class AnswerRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldVerdict:
-    """What an answer says; `field` that said so, and the vendor's `code` where it failed."""
+    """What an answer says; `field` that sentences so, and the vendor's `code` where it failed.
+
+    `words`: the value that failed and the texts beside it; not those of a record that the answer holds as well.
+    """
 
     meaning: Meaning
     field: str = ""
     code: str = ""
+    words: str = ""
 
 
 _VERDICTS: Final = frozenset(
@@ -93,7 +99,8 @@ def _chosen(verdicts: Sequence[FieldVerdict]) -> FieldVerdict:
     """Choose what counts: a failure, with its code if one has it, before what says done."""
     failed = [one for one in verdicts if one.meaning is Meaning.FAILED]
     if failed:
-        return next((one for one in failed if one.code), failed[0])
+        chosen = next((one for one in failed if one.code), failed[0])
+        return replace(chosen, words=joined_words(one.words for one in failed))
     done = (one for one in verdicts if one.meaning is Meaning.DONE)
     return next(done, FieldVerdict(meaning=Meaning.UNCLEAR))
 
@@ -103,6 +110,8 @@ def _usual(reply: Mapping[str, Any], within: int) -> list[FieldVerdict]:
     beside = Beside.of(reply)
     found = [one for name, value in reply.items() for one in _field(call_name(name), value, beside, within)]
     found += _by_texts(reply, beside)
+    sentences = [text for _, text in texts(reply)]
+    found = [replace(one, words=joined_words([one.words, *sentences])) for one in found]
     if not within or any(one.meaning is Meaning.FAILED for one in found):
         return found
     found += [one for value in reply.values() for one in _inside(_opened(value), within - 1)]
@@ -196,7 +205,7 @@ def _field(name: str, value: object, beside: Beside, within: int) -> Iterator[Fi
         status = {key: one for key, one in value.items() if plain_name(key) == "responsestatus"}
         yield from _usual(status, within - 1) if status and within else ()
     elif kind is FieldRole.ERROR or (kind is FieldRole.FAILURES and not beside.record):
-        yield FieldVerdict(meaning=error_meaning(value), field=name)
+        yield FieldVerdict(meaning=error_meaning(value), field=name, words=joined_words(words_within(value)))
     else:
         for one in each(value):
             yield from _scalar(name, one, beside)
@@ -212,17 +221,19 @@ def _scalar(name: str, value: object, beside: Beside) -> Iterator[FieldVerdict]:
     if name in _DATA and (nothing or word(text) is Meaning.FAILED):  # what an update gave back
         meaning = Meaning.FAILED
     if meaning is not None:
-        yield FieldVerdict(meaning=meaning, field=name, code=code)
+        yield FieldVerdict(meaning=meaning, field=name, code=code, words=str(value).strip())
 
 
 def _named(reply: Mapping[str, Any], done_when: Mapping[tuple[str, ...], frozenset[str]]) -> Iterator[FieldVerdict]:
     for path, good in done_when.items():
+        beside = [one for one in (reply, *_at(reply, path[:-1])) if isinstance(one, Mapping)]
+        sentences = [text for one in beside for _, text in texts(one)]
         for value in _at(reply, path):
             if value is None or (text := spelled(value)) is None:
                 continue
             done = text in good
-            meaning = Meaning.DONE if done else Meaning.FAILED
-            yield FieldVerdict(meaning=meaning, field=".".join(path), code="" if done else str(value).strip())
+            meaning, code = (Meaning.DONE, "") if done else (Meaning.FAILED, str(value).strip())
+            yield FieldVerdict(meaning=meaning, field=".".join(path), code=code, words=joined_words([code, *sentences]))
 
 
 def _at(value: object, path: Sequence[str]) -> Iterator[object]:

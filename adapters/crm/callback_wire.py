@@ -106,7 +106,7 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
         case Meaning.UNREADABLE:
             raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
-            kind = _BY_CODE.get(verdict.code) or _by_words(_words(answer))
+            kind = _BY_CODE.get(verdict.code) or _by_words(verdict.words)
             where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
             why = where if verdict.field else _FAILED_IN_WORDS
             raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)

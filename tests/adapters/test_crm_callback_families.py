@@ -183,6 +183,16 @@ def test_crm_callback_families_what_was_done_is_not_refused(body: Any) -> None:
         ({"code": 429, "message": "Rate limit exceeded"}, FailureKind.THROTTLED),
         ({"errorCode": 20016, "errorMessage": "稍后再试"}, FailureKind.UNAUTHORIZED),
         ({"code": 0, "msg": "已受理,稍后处理"}, None),
+        ({"code": "SYSTEM_BUSY"}, FailureKind.UNAVAILABLE),
+        ({"code": 1, "error": {"code": "x", "message": {"value": "too many requests"}}}, FailureKind.THROTTLED),
+        ({"code": 1, "failList": [{"id": 7, "msg": "系统繁忙"}]}, FailureKind.UNAVAILABLE),
+        ({"head": {"retCode": "E1"}, "msg": "系统繁忙"}, FailureKind.UNAVAILABLE),
+        ({"code": 200, "data": {"success": False, "msg": "系统繁忙"}}, FailureKind.UNAVAILABLE),
+        # What a device has is no wish of the receiver's.
+        ({"code": 1, "msg": "工单不存在", "data": {"desc": "频繁重启"}}, FailureKind.UNKNOWN),
+        ({"success": False, "data": {"id": 3, "title": "打印机频繁卡纸"}}, FailureKind.UNKNOWN),
+        ({"success": False, "data": {"id": 3, "desc": "主板 busy 灯常亮"}}, FailureKind.UNKNOWN),
+        ({"code": 1, "failList": [{"id": 7, "title": "打印机频繁卡纸"}]}, FailureKind.UNKNOWN),
     ],
     ids=str,
 )
