@@ -7,6 +7,7 @@ docs/answers.md.
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
 from bus.domain.simplified import simplified
@@ -99,12 +100,14 @@ def plain_name(name: str) -> str:
     return simplified(re.sub(r"[\s_-]", "", name).casefold())
 
 
+@lru_cache(maxsize=4096)  # a target's answers have the same names each time
 def call_name(name: str) -> str:
     """Give a name as it is judged: as compared, and without what marks an output parameter (`X_RETURN_STATUS`)."""
     marked = _OUTPUT.match(name)
     return plain_name(name[marked.end() :] if marked else name)
 
 
+@lru_cache(maxsize=4096)
 def role(plain: str) -> FieldRole:
     """Give the role of a field by its compared name."""
     return next((kind for kind, names in _FAMILIES if names.fullmatch(plain)), FieldRole.OTHER)

@@ -51,7 +51,7 @@ class AnswerRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldVerdict:
-    """What an answer says; `field` that sentences so, and the vendor's `code` where it failed.
+    """What an answer says; `field` that said so, and the vendor's `code` where it failed.
 
     `words`: the value that failed and the texts beside it; not those of a record that the answer holds as well.
     """

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
+from adapters.crm.answer_names import role
 from adapters.crm.callback import CrmCallbackOptions
 from adapters.crm.callback_wire import judge
 from adapters.outbound_http import HttpResponse
@@ -246,3 +247,11 @@ def test_crm_callback_answers_the_field_that_failed_is_named_with_its_code() -> 
     assert failed is not None
     zh, en = "应答中 errcode 表示失败", "errcode in its answer tells of a failure"
     assert (failed.detail, failed.code) == (f"HTTP 200, {zh} / {en}", "47001")
+
+
+def test_crm_callback_answers_names_that_come_again_are_not_searched_again() -> None:
+    names = [f"field{number}" for number in range(40)]
+    judged(orjson.dumps({"code": 0, "msg": "成功", **dict.fromkeys(names, "x")}))
+    before = role.cache_info().misses
+    judged(orjson.dumps({"code": 0, "msg": "成功", **dict.fromkeys(names, "y")}))
+    assert role.cache_info().misses == before
