@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.crm.status import SYNONYMS
 from adapters.crm.translate import read_model
-from adapters.crm.wire import Created, CrmModel, Instant, Named, Word
+from adapters.crm.wire import Created, CrmModel, Instant, Named, Status
 from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.naming import state_named
 from bus.domain.simplified import simplified
@@ -20,9 +20,9 @@ class _ListedData(CrmModel):
 
     source_no: Named
     opened_at: Instant
-    status: Word = ""
-    type: Word = ""
-    region: Word = ""
+    status: Status = ""
+    type: str = ""
+    region: str = ""
 
 
 def listed_ticket(raw: Mapping[str, Any], path: str) -> ListedTicket:

@@ -1,4 +1,7 @@
-"""Models of a CRM's webhook bodies, one per type; each gives the command it asks for. Pure."""
+"""Models of a CRM's webhook bodies, one per type; each gives the command it asks for. Pure.
+
+How long a text may be is the command's own limit, as over HTTP: bus/intake/command_bodies.py.
+"""
 
 import contextlib
 from abc import abstractmethod
@@ -57,10 +60,9 @@ def _is_absent(value: Any) -> bool:
 
 
 Instant = Annotated[datetime, PlainValidator(_instant)]
-Word = Annotated[str, Field(max_length=200)]
-Named = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(max_length=10_000)]
-Words = Annotated[tuple[Word, ...], Field(max_length=50), BeforeValidator(_without_nulls), BeforeValidator(_as_list)]
+Named = Annotated[str, Field(min_length=1)]
+Status = Annotated[str, Field(max_length=200)]  # looked for among the states, and shown where it is none
+Words = Annotated[tuple[str, ...], BeforeValidator(_without_nulls), BeforeValidator(_as_list)]
 Ticks = Annotated[tuple[Annotated[Tick, BeforeValidator(_in_english(Tick))], ...], BeforeValidator(_without_nulls)]
 
 
@@ -93,16 +95,16 @@ class Key(CrmModel):
 class Reporter(CrmModel):
     """Who reported; personal."""
 
-    name: Word = ""
-    phone: Word = ""
-    address: Text = ""
+    name: str = ""
+    phone: str = ""
+    address: str = ""
 
 
 class About(CrmModel):
     """Which ticket, by the CRM's own number, and who did it there."""
 
     source_no: Named
-    by: Word = ""
+    by: str = ""
 
     @abstractmethod
     def command(self) -> Command:
@@ -113,13 +115,13 @@ class Created(About):
     """`ticket.created`."""
 
     incident_key: Key
-    title: Annotated[str, Field(min_length=1, max_length=500)]
+    title: Named
     type: Named
-    region: Word = ""
-    description: Text = ""
+    region: str = ""
+    description: str = ""
     skills: Words = ()
-    priority: Word = ""
-    serial: Word = ""
+    priority: str = ""
+    serial: str = ""
     customer: Reporter = Reporter()
     opened_at: Instant | None = None
 
@@ -142,7 +144,7 @@ class Created(About):
 class Remarked(About):
     """`ticket.note`."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Named
 
     def command(self) -> Note:
         return Note(text=self.text)
@@ -151,8 +153,8 @@ class Remarked(About):
 class ProgressAskedData(About):
     """`ticket.progress_asked`: the customer asks how it goes."""
 
-    asked_by: Word = ""
-    text: Text = ""
+    asked_by: str = ""
+    text: str = ""
 
     def command(self) -> AskProgress:
         return AskProgress(asked_by=self.asked_by, text=self.text)
@@ -161,7 +163,7 @@ class ProgressAskedData(About):
 class Confirmed(About):
     """`ticket.closure_confirmed`; a tick that the customer did not give stays absent, and the domain refuses."""
 
-    confirmed_by: Word = ""
+    confirmed_by: str = ""
     ticks: Ticks = ()
 
     def command(self) -> ConfirmClosure:
@@ -171,8 +173,8 @@ class Confirmed(About):
 class Rejected(About):
     """`ticket.closure_rejected`."""
 
-    rejected_by: Word = ""
-    reason: Text = ""
+    rejected_by: str = ""
+    reason: str = ""
 
     def command(self) -> RejectClosure:
         return RejectClosure(rejected_by=self.rejected_by, reason=self.reason)
@@ -181,9 +183,9 @@ class Rejected(About):
 class StatusChanged(About):
     """`ticket.status_changed`: the CRM's own word; see `status` for what a CRM may set."""
 
-    status: Named
-    reason: Text = ""
-    confirmed_by: Word = ""
+    status: Annotated[Status, Field(min_length=1)]
+    reason: str = ""
+    confirmed_by: str = ""
     ticks: Ticks = ()
 
     def command(self) -> ConfirmClosure | Reopen:

@@ -173,6 +173,9 @@ def test_crm_translate_every_synonym_is_spelled_as_it_is_looked_up() -> None:
         (body("ticket.created", CREATED | {"title": "  "}), "missing", "$.data.title"),
         (body("ticket.created", CREATED | {"title": "a\0b"}), "nul", "$.data.title"),
         (body("ticket.created", CREATED | {"title": "x" * 501}), "too_long", "$.data.title"),
+        (body("ticket.created", CREATED | {"description": "x" * 100_001}), "too_long", "$.data.description"),
+        (body("ticket.note", {"source_no": "1" * 501, "text": "x"}), "too_long", "$.data.source_no"),
+        (body("ticket.note", {"source_no": "1", "text": "x", "by": "x" * 501}), "too_long", "$.data.by"),
         (body("ticket.note", {"source_no": "a\0", "text": "x"}), "nul", "$.data.source_no"),
         (body("ticket.note", {"source_no": "1", "text": "x", "by": "a\0"}), "nul", "$.data.by"),
         (body("ticket.created", CREATED | {"by": "ticketbus"}), "reserved_name", "$.data.by"),
@@ -263,3 +266,11 @@ async def test_crm_translate_a_redelivery_has_one_effect_and_another_body_under_
     assert isinstance(unknown, Refused)
     assert (other.error.code, unknown.error.code) == ("idempotency_key_reused", "no_such_ticket")
     assert other.error.field == "webhook-id"
+
+
+def test_crm_translate_a_text_may_be_as_long_as_over_http() -> None:
+    long = {"title": "x" * 500, "description": "x" * 100_000, "serial": "7" * 500, "skills": ["x"] * 60}
+    command = translated("ticket.created", CREATED | long).command
+    body_of = {name: value for name, value in long.items() if name != "skills"}
+    assert {name: getattr(command, name) for name in body_of} == body_of
+    assert translated("ticket.note", {"source_no": "1", "text": "x" * 100_000}).command == Note(text="x" * 100_000)
