@@ -144,13 +144,13 @@ def _utf_16_lines(lines: Iterator[bytes], encoding: str) -> Iterator[tuple[bytes
     """Cut UTF-16 by its characters: the byte of a line's end is half of 上 as well. Bytes come out as they went in."""
     pieces: list[str] = []
     size = 0
-    decode = None
+    decoder = None
     for chunk in lines:
-        if decode is None:
+        if decoder is None:
             if encoding == "utf-16":
                 encoding = "utf-16-be" if chunk.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"
-            decode = codecs.getincrementaldecoder(encoding)("surrogatepass").decode
-        pieces.append(decode(chunk))
+            decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        pieces.append(decoder.decode(chunk))
         size += len(chunk)
         if "\n" in pieces[-1] or size > _LINE_BYTES_MAX:
             *whole, rest = "".join(pieces).split("\n")
@@ -159,5 +159,6 @@ def _utf_16_lines(lines: Iterator[bytes], encoding: str) -> Iterator[tuple[bytes
             if not whole:
                 yield rest.encode(encoding, "surrogatepass"), encoding
                 pieces, size = [], 0
-    if last := "".join(pieces):
-        yield last.encode(encoding, "surrogatepass"), encoding
+    half = decoder.getstate()[0] if decoder else b""  # of a character, where the file is cut: unreadable further on
+    if last := "".join(pieces).encode(encoding, "surrogatepass") + half:
+        yield last, encoding

@@ -1,6 +1,6 @@
 """Why a file is not taken or not given."""
 
-from bus.domain.errors import Refusal, Transient
+from bus.domain.errors import BusError, Refusal, Transient
 
 
 class FileRefused(Refusal):
@@ -15,7 +15,7 @@ class FilesAway(Transient):
     """The store of files cannot be reached or written now."""
 
 
-class FileGone(Exception):
+class FileGone(BusError):
     """The store does not hold a file's bytes."""
 
 

@@ -120,3 +120,11 @@ def test_csv_form_a_line_of_utf_16_without_end_is_refused_before_it_fills_the_me
     endless = ("\u4e0a" * 1000).encode("utf-16-le")
     with pytest.raises(HistoryUnreadable, match="is longer than"):
         read("a,b\n".encode("utf-16-le") + endless * 1000, CsvForm(encoding="utf-16-le"))
+
+
+def test_csv_form_half_a_character_at_the_end_of_a_cut_file_is_not_left_out() -> None:
+    whole = "number\n上".encode("utf-16-le")
+    (_, (last, encoding)) = CsvForm(encoding="utf-16-le").lines([whole[:-1]])
+    assert last == whole[-2:-1]
+    with pytest.raises(UnicodeDecodeError):
+        last.decode(encoding)

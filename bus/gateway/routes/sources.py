@@ -48,7 +48,7 @@ _WEBHOOK = {
     },
     "description": "Take a signed delivery: 201 when it opened a ticket, 200 otherwise.\n\n"
     "202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: "
-    "a\nnote must not overtake the opening of its ticket.",
+    "a note must not overtake the opening of its ticket.",
 }
 
 
