@@ -115,7 +115,9 @@ async def journey(
         known = await _name_rows(connection, clear, parts, anything) if read is None else None
     # What follows may need the connection that is free now.
     if known is not None:
-        return _without_ticket(known, await _spooled(parts, known.beats, spellings(anything)))
+        return _without_ticket(
+            known, await _spooled(parts, known.beats, [*spellings(anything), *phone_spellings(anything)])
+        )
     assert read is not None, "one of both is"
     ticket, rows = found[0], read.rows
     spooled = await _spooled(parts, read.readings.beats, [ticket.ticket_id, ticket.source_no, ticket.trace_id])

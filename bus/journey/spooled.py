@@ -14,7 +14,7 @@ from bus.postgres.pool import Pool, connected
 from bus.settings import Settings
 from bus.stage.offsets import positions
 from bus.wire.codec import Codec
-from bus.wire.numbers_in import numbers_in
+from bus.wire.numbers_in import numbers_in, phones_in
 from bus.wire.record import Record
 from bus.wire.undecodable import read_value
 from schemas.messages import RequestReceived
@@ -94,7 +94,8 @@ class SpoolSearch:
                         ahead=record.offset - start,
                     )
                     for record, one in read
-                    if one is not None and names & {one.delivery_id, one.trace_id, *numbers_in(one.body)}
+                    if one is not None
+                    and names & {one.delivery_id, one.trace_id, *numbers_in(one.body), *phones_in(one.body)}
                 ]
         return found
 

@@ -19,7 +19,7 @@ from bus.journey.spooled import KAFKA_S_MAX
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.programs.journeys import journeys_of
-from bus.wire.numbers_in import NUMBERS_MAX, numbers_in
+from bus.wire.numbers_in import NUMBERS_MAX, numbers_in, phones_in
 from bus.wire.rejected_input import refused_input
 from schemas.messages import RequestReceived
 from tests.bus_under_test import Bus, bus_on
@@ -62,7 +62,7 @@ def webhook(number: str, delivery_id: str) -> RequestReceived:
         method="POST",
         path="/v1/sources/crm/webhook",
         headers={},
-        body=f'{{"data": {{"source_no": "{number}", "phone": "13800001111"}}}}'.encode(),
+        body=f'{{"data": {{"source_no": "{number}", "phone": "1381111{number[-4:]}"}}}}'.encode(),
         received_at=datetime.now(UTC),
         trace_id=uuid4().hex,
     )
@@ -114,13 +114,13 @@ async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not
 ) -> None:
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     try:
-        for number in ("W-1001", "W-1002", "C-21"):
+        for number in ("W-1001", "W-1002", "C-0021"):
             await spool(webhook(number, f"id-{number}"))
     finally:
         await spool.close()
     assert await found(core, "W-1002") is None, "nobody says that something waits: Kafka is not asked"
     await write(core, SPOOLED)
-    for name in ("W-1002", "id-W-1002"):
+    for name in ("W-1002", "id-W-1002", "+86 138-1111-1002"):
         journey = await found(core, name)
         assert journey is not None, name
         (verdict,) = journey["verdict"]
@@ -142,7 +142,7 @@ async def test_journey_of_what_waits_on_the_intake_topic_is_in_the_spool_and_not
     await core.dispatcher.dispatch([request(21, opening(21), 0)])
     await write(core, "UPDATE outbox SET published_at = now(), kafka_offset = 0")
     await write(core, "UPDATE programs SET beat_at = now()")
-    known = await found(core, "C-21")
+    known = await found(core, "C-0021")
     assert known is not None
     causes = [one["cause"] for one in known["verdict"]]
     assert causes[0] == "in_spool"
@@ -154,3 +154,9 @@ def test_numbers_in_a_body_are_words_with_a_digit_and_no_phones() -> None:
     assert numbers_in(body.encode()) == {"FS-2026/01", "12345"}
     assert len(numbers_in(b" ".join(b"SN%05d" % n for n in range(999)))) == NUMBERS_MAX
     assert numbers_in(b"\xff\xfe\x00") == set()
+
+
+def test_phones_in_a_body_are_spelled_one_way() -> None:
+    body = '{"customer": {"phone": "+86 138-0000-1111"}, "source_no": "FS-1", "tel": "010-62176966", "n": 13800002222}'
+    assert phones_in(body.encode()) == {"13800001111", "1062176966"}
+    assert phones_in(b"\xff\xfe\x00") == set()
