@@ -6,8 +6,8 @@ Duties of an adapter
 2. It is pure: `verify` and `translate` do no I/O and read no clock; time, ids and secrets are arguments.
 3. It translates whole deliveries: either all commands of a delivery come out, or `MalformedInput` that names the field.
    Whatever the bytes are, no other exception leaves it, and nothing of a body is logged.
-4. It repeats itself: the same delivery id gives the same command ids, in the same order (`command_id`), and the same
-   body the same fingerprints, so that a delivery repeated by the sender has one effect.
+4. It repeats itself: the same delivery id gives the same command ids, in the same order (`delivery_command_id`), and
+   the same body the same fingerprints, so that a delivery repeated by the sender has one effect.
 5. It invents nothing: what the source does not say stays empty, and the domain decides whether that will do.
 6. It speaks the bus's words: states, kinds and causes are mapped by name; a foreign word that no map knows is refused
    with the nearest known one, never guessed.
@@ -17,14 +17,3 @@ Duties of an adapter
 10. If it can be asked for its tickets, it is a `ListingSource` (`bus/reconcile/source_list.py`): its whole list comes,
     or ListUnavailable is raised. Its tests are `SourceListContract`.
 """
-
-from uuid import UUID, uuid5
-
-from bus.domain.terms import CommandId
-
-_COMMANDS = UUID("5d6b1f0e-8a4c-5f63-9d0e-2f1c7a9b3e48")
-
-
-def command_id(source: str, delivery: str, step: str) -> CommandId:
-    """Derive the id of one command from the delivery that wants it. Stable for ever: repeats rely on it."""
-    return CommandId(uuid5(_COMMANDS, f"{source}|{delivery}|{step}"))

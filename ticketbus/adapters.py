@@ -10,7 +10,6 @@ from adapters.adapter import (
 )
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import Deadline, Egress, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
-from adapters.source_contract import command_id
 from bus.config_file import VariableName
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.domain import commands, events, terms, values
@@ -22,6 +21,7 @@ from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.intake.command_bodies import build as build_command
 from bus.intake.command_bodies import read_time
+from bus.intake.command_ids import delivery_command_id as command_id
 from bus.intake.command_ids import fingerprint
 from bus.intake.reserved_names import refuse_reserved
 from bus.intake.source_adapter import Ignored, Source

@@ -11,13 +11,13 @@ from pydantic_core import ErrorDetails
 from adapters.crm.signature import ID, TIMESTAMP, signed_at
 from adapters.crm.type_names import close_type, is_report, may_open, meant_type, speaks_of_ticket
 from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, unknown_fields
-from adapters.source_contract import command_id
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
 from bus.domain.simplified import simplified
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import EXAMPLE, OUT_OF_YEARS, within_limits
+from bus.intake.command_ids import FIRST_STEP, delivery_command_id
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import MISSPELLED_TYPE, UNKNOWN_TYPE, Ignored
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined, may_hold_unstorable, read_object, refuse_unstorable
@@ -65,7 +65,7 @@ def translate(received: RequestReceived, ignore_types: Collection[str] = ()) -> 
     unknown = [*unknown_fields(CrmEnvelope, raw, "$"), *unknown_fields(model, envelope.data, "$.data")]
     return (
         Request(
-            command_id=command_id(received.source, received.delivery_id, "0"),
+            command_id=delivery_command_id(received.source, received.delivery_id, FIRST_STEP),
             command=command,
             source=received.source,
             actor=person_name(within_limits(about.by, "$.data.by"), "$.data.by") or received.source,

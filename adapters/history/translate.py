@@ -14,13 +14,13 @@ from adapters.history.rows import Row
 from adapters.history.table import BoundTable, Seen
 from adapters.history.ticket_row import ticket_steps
 from adapters.history.walk import Reasons, Stand, Step, walk
-from adapters.source_contract import command_id
 from bus.domain.commands import Assign, Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab
 from bus.domain.terms import CommandId, TraceId
 from bus.domain.transitions import TRANSITIONS
 from bus.intake.command_bodies import within_limits
+from bus.intake.command_ids import delivery_command_id
 
 _TRACES = UUID("7a0a8c0f-6a38-5d0c-8f58-3d1f6f3f0b6a")
 _LABELS = {command: kebab(command) for _, command in TRANSITIONS}
@@ -81,7 +81,7 @@ def _requests(
     content = blake2b(after.last.encode(), digest_size=16).hexdigest()
     make = _maker(table, row, received_at)
     return tuple(
-        make(one, at, command_id(table.map.source, f"{number}|{after.ordinal}", label), f"{content}:{label}")
+        make(one, at, delivery_command_id(table.map.source, f"{number}|{after.ordinal}", label), f"{content}:{label}")
         for one, label in zip(steps, _labels(steps), strict=True)
     )
 
@@ -91,7 +91,7 @@ def _ticket_requests(table: BoundTable, row: Row, received_at: datetime) -> tupl
     number = table.number_of(row.values)
     make = _maker(table, row, received_at)
     return tuple(
-        make(one.step, one.at, command_id(table.map.source, f"{number}|ticket", one.name), one.name)
+        make(one.step, one.at, delivery_command_id(table.map.source, f"{number}|ticket", one.name), one.name)
         for one in ticket_steps(table, row.values, opening_of(table, row))
     )
 

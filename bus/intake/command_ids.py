@@ -1,4 +1,4 @@
-"""Idempotency-Key: the key and the client give the command its id, the content its fingerprint."""
+"""Ids of commands: of the key and the client, or of a webhook delivery; and the fingerprint of their content."""
 
 import hashlib
 import re
@@ -14,6 +14,8 @@ from bus.domain.terms import CommandId
 NAME = "Idempotency-Key"
 _NAMESPACE = UUID("0b9d5a56-58c7-5f0a-9a52-6d3c1f6f2f11")
 KEY_CHARS_MAX = 255
+_DELIVERIES = UUID("5d6b1f0e-8a4c-5f63-9d0e-2f1c7a9b3e48")
+FIRST_STEP = "0"
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_CHARS_MAX}}}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # a string of RFC 9651
 
@@ -50,6 +52,14 @@ def check_key(key: str, field: str) -> str:
 def command_id(client: str, key: str) -> CommandId:
     """Derive the command's id. Stable for ever: repeats rely on it."""
     return CommandId(uuid5(_NAMESPACE, f"{client}|{key}"))
+
+
+def delivery_command_id(source: str, delivery: str, step: str) -> CommandId:
+    """Derive the id of one command from the delivery that wants it. Stable for ever: repeats rely on it.
+
+    The step of the first command is FIRST_STEP: a journey is found by that.
+    """
+    return CommandId(uuid5(_DELIVERIES, f"{source}|{delivery}|{step}"))
 
 
 def fingerprint(method: str, path: str, data: Mapping[str, Any]) -> str:

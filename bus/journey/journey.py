@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
-from uuid import UUID
 
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.terms import is_synthetic
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import phone_spellings, spellings
-from bus.intake.command_ids import command_id
+from bus.domain.ticket_keys import phone_spellings
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
 from bus.journey.expected_hops import ExpectedRow, read_expected
@@ -19,6 +17,7 @@ from bus.journey.hop_sources import DEAD_LETTERS, DELIVERIES, EVENTS, SOURCES, D
 from bus.journey.hops import hops_of
 from bus.journey.judge import TicketRecord, judge
 from bus.journey.lives import LifeRow, charged, read_lives
+from bus.journey.names import Names, names_of, tickets_named
 from bus.journey.no_ticket import REFUSED_BY_NAME, RefusedInputRow, UnarrivedTicket, judge_name
 from bus.journey.readings import Readings, read_readings
 from bus.journey.spooled import NOTHING_SPOOLED, SpoolFound
@@ -26,40 +25,18 @@ from bus.observability.masking import mask_text
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.heartbeats import Beats, read_beats
 from bus.postgres.pool import Connection, Pool, read_rows, snapshot
-from bus.wire.codec import event_json, ticket_from_json
+from bus.wire.codec import event_json
 from schemas.topics import LOG
 
 LETTERS_MAX = 100
 EVENTS_MAX = 200  # told at once
 
-# By ticket no., trace id, a phone, an event's or a request's id, serial or order, a source's or a target's number, or
-# the trace of a later request that became a letter: what is the bus's own comes before what anybody may write, and what
-# has a form before what has none.
-_FIND: LiteralString = """
-SELECT state FROM ticket_states JOIN (
-    SELECT ticket_id, min(rank) AS rank FROM (
-        SELECT ticket_id, 1 AS rank FROM ticket_states WHERE ticket_id = ANY(%(any)s)
-        UNION ALL SELECT ticket_id, 2 FROM ticket_states WHERE trace_id = ANY(%(any)s)
-        UNION ALL (SELECT ticket_id, 3 FROM ticket_phones WHERE phone = ANY(%(phones)s)
-                   ORDER BY ticket_id DESC LIMIT 20)
-        UNION ALL SELECT ticket_id, CASE WHEN kind LIKE 'source:%%' THEN 5 ELSE 4 END FROM ticket_names
-                  WHERE value = ANY(%(any)s)
-        UNION ALL (SELECT ticket_id, 4 FROM device_history WHERE serial = ANY(%(any)s)
-                   ORDER BY opened_at DESC LIMIT 20)
-        UNION ALL SELECT ticket_id, 4 FROM events WHERE event_id = %(event)s
-        UNION ALL SELECT ticket_id, 4 FROM commands WHERE command_id = ANY(%(commands)s)
-        UNION ALL (SELECT ticket_id, 6 FROM deliveries WHERE reference = ANY(%(any)s) AND reference <> ''
-                   ORDER BY enqueued_at DESC LIMIT 20)
-        UNION ALL (SELECT ticket_id, 7 FROM letters WHERE trace_id = ANY(%(any)s) ORDER BY id DESC LIMIT 20)) found
-    GROUP BY ticket_id) ranked USING (ticket_id)
-ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
 # A row of an import is not yet known by its ticket, but by the trace that its source's number gives.
 _REFUSED = """
 SELECT * FROM (
     SELECT code, field, detail_zh, detail_en, origin, last_at AS at, times FROM refused_inputs
     WHERE ticket_id = %(ticket)s OR (origin LIKE 'import:%%' AND trace_id = ANY(%(traces)s))
     ORDER BY last_at DESC LIMIT %(most)s) latest ORDER BY at"""
-_CLIENTS = "SELECT name FROM clients"
 _TYPES = "SELECT DISTINCT ce_type FROM events WHERE ticket_id = %(ticket)s"
 _Row = TypeVar("_Row")
 
@@ -110,14 +87,14 @@ async def journey(
     `SchemaLearner.events` does.
     """
     async with snapshot(pool) as connection:
-        found = await _named(connection, clear, parts, anything)
+        names = await names_of(connection, clear.keys, parts.clients, anything)
+        found = await tickets_named(connection, names)
         read = await _ticket_rows(connection, parts, found[0], after=after, most=most, now=now()) if found else None
-        known = await _name_rows(connection, clear, parts, anything) if read is None else None
+        known = await _name_rows(connection, parts, names) if read is None else None
     # What follows may need the connection that is free now.
     if known is not None:
-        return _without_ticket(
-            known, await _spooled(parts, known.beats, [*spellings(anything), *phone_spellings(anything)])
-        )
+        mentioned = [*names.spellings, *phone_spellings(names.typed)]
+        return _without_ticket(known, await _spooled(parts, known.beats, mentioned))
     assert read is not None, "one of both is"
     ticket, rows = found[0], read.rows
     spooled = await _spooled(parts, read.readings.beats, [ticket.ticket_id, ticket.source_no, ticket.trace_id])
@@ -167,24 +144,6 @@ def letter_json(letter: DeadLetterRow) -> dict[str, Any]:
     }
 
 
-async def _named(connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str) -> list[Ticket]:
-    """Find the tickets of a name, the best first."""
-    clients = [*parts.clients, *(one for (one,) in await _rows(connection, _CLIENTS, None))]
-    named: dict[str, Any] = {
-        "any": spellings(anything),
-        "phones": [],
-        "event": _uuid(anything),
-        "commands": [command_id(client, anything.strip()) for client in clients],
-    }
-    phones = {"phones": [clear.keys.lookup(one) for one in phone_spellings(anything)]}
-    # With letters it may be a serial that has a phone's digits: a phone where it is nothing else.
-    ways = [named, named | phones] if any(one.isalpha() for one in anything) else [named | phones]
-    for way in ways:
-        if rows := await _rows(connection, _FIND, way):
-            return [ticket_from_json(state) for (state,) in rows]
-    return []
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TicketRows:
     """What was read of a ticket, of one moment."""
@@ -232,13 +191,13 @@ async def _ticket_rows(
     )
 
 
-async def _name_rows(connection: Connection, clear: ClearEvents, parts: JourneyParts, anything: str) -> _NameRows:
-    names = spellings(anything)
-    asked = {"lookups": [clear.keys.lookup(one) for one in names], "refs": names}
+async def _name_rows(connection: Connection, parts: JourneyParts, names: Names) -> _NameRows:
+    any_of = names.spellings
+    asked = {"lookups": names.lookups, "refs": [*any_of, *map(str, names.commands)]}
     return _NameRows(
-        letters=await _read(connection, DEAD_LETTERS, {"tickets": names, "traces": names, "most": LETTERS_MAX}),
+        letters=await _read(connection, DEAD_LETTERS, {"tickets": any_of, "traces": any_of, "most": LETTERS_MAX}),
         refused=await read_rows(connection, REFUSED_BY_NAME, RefusedInputRow, asked),
-        missing=await parts.missing(connection, anything) if parts.missing else [],
+        missing=await parts.missing(connection, names.typed) if parts.missing else [],
         beats=await read_beats(connection),
     )
 
@@ -270,13 +229,6 @@ async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str]) -> S
     if parts.spool is None or not any(one.parts.get(SPOOL_PART) for one in beats):
         return NOTHING_SPOOLED
     return await parts.spool(names)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        return None
 
 
 def _head(ticket: Ticket) -> dict[str, Any]:

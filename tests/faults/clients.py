@@ -12,12 +12,11 @@ import httpx2
 import orjson
 
 from adapters.crm import signature
-from adapters.source_contract import command_id as delivery_command_id
 from bus.app import FIRST_ADMIN
 from bus.domain.commands import Command, Note, OpenTicket
 from bus.domain.terms import CommandId, Tick
 from bus.intake.command_bodies import build
-from bus.intake.command_ids import command_id
+from bus.intake.command_ids import command_id, delivery_command_id
 from schemas.messages import CommandSent
 from tests.bus_under_test import WEBHOOK_SECRET, eventually
 from tests.faults.asking import Ask, Load, told_by

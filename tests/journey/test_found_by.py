@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
+from adapters.crm.translate import translate
 from bus.app import Core
 from bus.domain.errors import MalformedInput
 from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.write.spool import KafkaSpool
 from bus.intake.command_ids import command_id
+from bus.intake.command_requests import OPEN_PATH
+from bus.intake.from_raw_request import refused_delivery
 from bus.journey.spooled import KAFKA_S_MAX
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
@@ -22,6 +26,7 @@ from bus.programs.journeys import journeys_of
 from bus.wire.numbers_in import NUMBERS_MAX, numbers_in, phones_in
 from bus.wire.rejected_input import refused_input
 from schemas.messages import RequestReceived
+from tests.adapters.test_crm_translate import CREATED
 from tests.bus_under_test import Bus, bus_on
 from tests.consistency.test_two_stores import opening, request
 from tests.gateway.typed import type_faults
@@ -86,6 +91,31 @@ VALUES ('erp', %s, 1, 'done', 'BILL-0042', now())"""
     assert await found(core, "key-78") is None
 
 
+async def test_journey_is_found_by_the_webhook_id_of_the_delivery_that_opened_the_ticket(core: Core) -> None:
+    sent = {"type": "ticket.created", "data": {**CREATED, "source_no": "C-7701"}}
+    await core.dispatcher.dispatch(translate(replace(webhook("-", "msg_7701"), body=orjson.dumps(sent))))
+    journey = await found(core, "msg_7701")
+    assert journey is not None
+    assert (journey["source"], journey["source_no"]) == ("crm", "C-7701")
+
+
+@pytest.mark.parametrize("body", [b'{"title": ""}', b"not JSON"])
+async def test_journey_of_a_refused_request_is_found_by_the_idempotency_key_of_its_client(
+    core: Core, bus: Bus, body: bytes
+) -> None:
+    client, key = f"sap-{len(body)}", f"Order-{len(body)}"
+    bus.run("client", "add", client, "--role", "source")
+    sent = replace(webhook("-", key), source=client, client=client, path=OPEN_PATH, body=body)
+    why = MalformedInput("missing", "title", "缺少标题", "the title is missing")
+    for step in (0, 1):
+        await core.refused.keep([replace(refused_delivery(why, sent, step), heard=True)])
+    journey = await found(core, key)
+    assert journey is not None
+    (verdict,) = journey["verdict"]
+    assert (verdict["cause"], verdict["where"], verdict["evidence"]["field"]) == ("refused", "http", "title")
+    assert await found(core, key.lower()) is None, "keys differ by case"
+
+
 async def test_journey_of_a_number_that_was_refused_says_why_by_whom_and_how_often(core: Core) -> None:
     why = MalformedInput("missing", "data.title", "缺少标题", "the title is missing")
     body = b'{"source_no": "FS-2026-0117", "title": "", "phone": "13800001111"}'
@@ -104,7 +134,9 @@ async def test_journey_of_a_number_that_was_refused_says_why_by_whom_and_how_oft
         assert "field data.title" in verdict["en"]
     assert await found(core, "13800001111") is None, "a phone in refused input is no name: nothing of it is stored"
     async with connected(core.pool) as connection:
-        ((lookups,),) = await (await connection.execute("SELECT lookups FROM refused_inputs")).fetchall()
+        ((lookups,),) = await (
+            await connection.execute("SELECT lookups FROM refused_inputs WHERE origin_ref = 'evt-9'")
+        ).fetchall()
     assert len(lookups) == 1
     assert "0117" not in "".join(lookups)
 
