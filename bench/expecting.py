@@ -14,6 +14,7 @@ from bus.delivery.targets_config import TargetConfig, TargetsConfig
 from bus.intake.dispatch import utc_now
 from bus.journey.expectations import ExpectationOpener
 from bus.journey.expectations_config import Expectations
+from bus.journey.learned_limits import CurrentLimits
 from bus.postgres.pool import Pool, connected
 from bus.programs.expectations import expectations_of
 from bus.wire.event_reader import EventReader
@@ -48,7 +49,7 @@ async def run(bus: Bus) -> list[Figure]:
 async def _compared(
     name: str, pool: Pool, plain: EnqueueHandler, expectations: Expectations, records: Sequence[Record]
 ) -> Figure:
-    expecting = replace(plain, expect=ExpectationOpener(expectations=expectations).open)
+    expecting = replace(plain, expect=ExpectationOpener(limits=CurrentLimits(expectations=expectations)).open)
     bare, ours = list[float](), list[float]()
     for _ in range(_ROUNDS):
         bare.append(await _rate(pool, plain, records))

@@ -7,6 +7,7 @@ from typing import Final
 from bench.bus import Bus
 from bench.figure import Figure
 from bus.journey.expectation_timer import ExpectationTimer
+from bus.journey.expectations_config import Expectation, ExpectedHop
 from bus.postgres.pool import connected
 from schemas.topics import LOG, physical
 
@@ -15,6 +16,9 @@ _ROUNDS: Final = 120  # seconds of the bus
 _FILL: Final = """
 INSERT INTO expectations (ticket_id, version, expectation, hop, place, voided_by, due_at)
 SELECT 'T' || n, 1, 'job_taken', 'acted_on', 'assignment.accepted', '{}', %s FROM generate_series(1, %s) n"""
+_JOB_TAKEN: Final = Expectation(
+    after=("TicketAssigned",), hop=ExpectedHop.ACTED_ON, at=("AssignmentAccepted",), within=timedelta(minutes=30)
+)
 _LOOKED: Final = "SELECT count(*) FROM expectations WHERE looked_at = %s"
 
 
@@ -24,7 +28,8 @@ async def run(bus: Bus) -> list[Figure]:
     async with bus.core() as core:
         async with connected(core.pool) as connection:
             await connection.execute(_FILL.encode(), (began_at - timedelta(days=1), _TICKETS))
-        timer = ExpectationTimer(pool=core.pool, records=physical(core.settings.namespace, LOG), known=["job_taken"])
+        known = {"job_taken": _JOB_TAKEN}
+        timer = ExpectationTimer(pool=core.pool, records=physical(core.settings.namespace, LOG), known=known)
         while await timer.settle(began_at):
             pass
         await timer.settle(began_at)

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final, LiteralString
 
 import structlog
 
 from bus.aio import wait
 from bus.domain.errors import Transient
+from bus.journey.expectations_config import Expectations
 from bus.journey.expected_hops import ARRIVED, VOID
+from bus.journey.learned_limits import READ_EVERY_S, learn
 from bus.postgres.pool import Pool, connected, read_rows
 from schemas.topics import LOG
 
@@ -69,16 +72,16 @@ class SettledExpectation:
 class ExpectationTimer:
     """Judges what is due, once, and what was missed, until it comes; any number of timers may run at once.
 
-    `records`: the broker's name of the log. `known`: the names of the file; what was missed of others is void.
+    `records`: the broker's name of the log. `known`: those of the file; what was missed of others is void.
     """
 
     pool: Pool
     records: str
-    known: Sequence[str]
+    known: Expectations
 
     async def settle(self, now: datetime | None = None) -> Sequence[SettledExpectation]:
         """Judge what is due by PostgreSQL's clock, or by `now`; gives what changed. Raises StoreUnavailable."""
-        asked = {"now": now, "most": CLAIM, "records": self.records, "log": LOG, "known": list(self.known), **_PAUSES}
+        asked = {"now": now, "most": CLAIM, "records": self.records, "log": LOG, "known": [*self.known], **_PAUSES}
         async with connected(self.pool) as connection:
             looked_at = await read_rows(connection, _SETTLE, SettledExpectation, asked)
         changed = [one for one in looked_at if one.state != one.before]
@@ -92,11 +95,16 @@ class ExpectationTimer:
         return changed
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Judge every second until `stopping` is set; waits while PostgreSQL is away."""
+        """Judge every second until `stopping` is set, and learn; waits while PostgreSQL is away."""
+        learned_at = float("-inf")
         while not stopping.is_set():
             changed: Sequence[SettledExpectation] = ()
             try:
                 changed = await self.settle()
+                if monotonic() - learned_at >= READ_EVERY_S:
+                    async with connected(self.pool) as connection:
+                        await learn(connection, self.known)
+                    learned_at = monotonic()
             except Transient as error:
                 log.warning("expectations_wait", error=str(error))
             if len(changed) < CLAIM:

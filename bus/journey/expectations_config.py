@@ -11,9 +11,9 @@ from typing import Annotated, Final, Self
 from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from bus.config_file import ConfigFileInvalid, EventName, Events, FileModel, in_form, read_yaml
-from bus.domain.naming import nearest
+from bus.domain.naming import dotted, nearest
 from bus.domain.text import Text
-from schemas.catalogue import EVENT_NAMES
+from schemas.catalogue import EVENT_NAMES, EVENT_TYPES
 
 WITHIN_MAX: Final = timedelta(days=30)
 
@@ -45,7 +45,8 @@ _Places = Annotated[
 class Expectation(FileModel):
     """One expectation. `at`: a topic, handler or target; of `acted_on` the later events, of which one is enough.
 
-    `unless`: later events of the ticket after which it is expected no more, such as a handover.
+    `unless`: later events of the ticket after which it is expected no more, such as a handover. `learned`: `within` is
+    the least that the limit may be, which else is twice the p99 of how long the hop took lately.
     """
 
     after: Events
@@ -53,6 +54,7 @@ class Expectation(FileModel):
     at: _Places
     within: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=WITHIN_MAX)]
     unless: tuple[EventName, ...] = ()
+    learned: bool = False
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -66,6 +68,17 @@ class _Expectations(RootModel[dict[ExpectationName, Expectation]]):
 
 
 Expectations = Mapping[str, Expectation]
+_TYPES: Final = {one.cls.__name__: dotted(one.cls) for one in EVENT_TYPES}
+
+
+def place_of(expectation: Expectation) -> str:
+    """Give the place as rows have it: the topic, handler or target, or the types of the events awaited. Pure."""
+    return ", ".join(map(type_of, expectation.at)) if expectation.hop is ExpectedHop.ACTED_ON else expectation.at[0]
+
+
+def type_of(event: str) -> str:
+    """Give the dotted type of an event by its name. Pure."""
+    return _TYPES[event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

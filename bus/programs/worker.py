@@ -26,6 +26,7 @@ from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
 from bus.journey.expectation_timer import ExpectationTimer
 from bus.journey.expectations import ExpectationOpener
 from bus.journey.expectations_config import Expectations
+from bus.journey.learned_limits import CurrentLimits
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.heartbeats import RELAY_PART, STARTING
@@ -156,9 +157,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         health.watch("deadlines", timer.trouble)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
-        expecting = ExpectationTimer(
-            pool=core.pool, records=physical(core.settings.namespace, LOG), known=[*expectations]
-        )
+        expecting = ExpectationTimer(pool=core.pool, records=physical(core.settings.namespace, LOG), known=expectations)
         tasks["expectations"] = lambda: expecting.run(stopping)
         fetched = {name for name, (worker, _) in made.items() if not isinstance(worker, DeliveryWorker)}
         declared = _declared(targets, fetched)
@@ -230,7 +229,7 @@ def stages_of(core: Core, targets: TargetsConfig, expectations: Expectations) ->
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     floor = DiskFloor(pool=core.pool)
-    opener = ExpectationOpener(expectations=expectations)
+    opener = ExpectationOpener(limits=CurrentLimits(expectations=expectations))
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now, expect=opener.open)
     return (
         *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),

@@ -18,6 +18,7 @@ from bus.journey.expectation_timer import ExpectationTimer, SettledExpectation
 from bus.journey.expectations import ExpectationOpener, expected_of
 from bus.journey.expectations_config import Expectation, ExpectedHop, Places, load_expectations
 from bus.journey.expected_hops import read_expected
+from bus.journey.learned_limits import CurrentLimits
 from bus.postgres.pool import Pool, connected, read_rows
 from bus.programs.worker import checked_targets
 from bus.settings import Settings
@@ -47,17 +48,21 @@ async def queue(pool: Pool) -> DeliveryQueue:
     made = DeliveryQueue(pool=pool)
     await made.clear()
     async with connected(pool) as connection:
-        await connection.execute("TRUNCATE expectations, stage_offsets, stage_batches, rollouts CASCADE")
+        await connection.execute(
+            "TRUNCATE expectations, expectation_limits, stage_offsets, stage_batches, rollouts CASCADE"
+        )
     return made
 
 
 async def opened(pool: Pool, expectations: dict[str, Expectation], *events: Recorded) -> None:
     async with connected(pool) as connection:
-        await ExpectationOpener(expectations=expectations).open(connection, events)
+        await ExpectationOpener(limits=CurrentLimits(expectations=expectations)).open(connection, events)
 
 
 def timer(pool: Pool, *known: str) -> ExpectationTimer:
-    return ExpectationTimer(pool=pool, records="t", known=known or ("sent_to_erp",))
+    return ExpectationTimer(
+        pool=pool, records="t", known=dict.fromkeys(known or ("sent_to_erp",), DELIVERED["sent_to_erp"])
+    )
 
 
 async def run(pool: Pool, query: str) -> None:
@@ -238,7 +243,9 @@ async def test_expectations_each_hop_is_found_where_it_is_known(queue: DeliveryQ
 
 def test_expectations_imported_history_expects_nothing() -> None:
     past = replace(event("A", 1), historic=True)
-    assert [row[:3] for row in expected_of(DELIVERED, [past, event("A", 2)])] == [("A", 2, "sent_to_erp")]
+    assert [row[:3] for row in expected_of(DELIVERED, [past, event("A", 2)], {"sent_to_erp": MINUTE})] == [
+        ("A", 2, "sent_to_erp")
+    ]
 
 
 @pytest.mark.parametrize(
