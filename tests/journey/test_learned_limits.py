@@ -1,13 +1,16 @@
 """Learned limits on a real database: twice the p99 of enough samples, computed seldom, by one worker."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from bus.journey.expectation_timer import ExpectationTimer
 from bus.journey.expectations_config import WITHIN_MAX
 from bus.journey.learned_limits import LearnedLimit, learn, limit_of, read_learned
 from bus.postgres.pool import Pool, connected
+from tests.bus_under_test import eventually
 from tests.delivery.deliveries import DeliveryQueue, event
 from tests.journey.test_expectations import DELIVERED, MINUTE, RECORDED, opened, queue, run
 
@@ -77,6 +80,21 @@ async def test_expectations_what_was_learned_is_computed_every_ten_minutes_by_on
     async with connected(queue.pool) as connection:
         assert await read_learned(connection, written) == {}
     assert await learned() == [0]
+
+
+async def test_expectations_the_timer_learns(queue: DeliveryQueue) -> None:
+    written = {"sent_to_erp": DELIVERED["sent_to_erp"].model_copy(update={"learned": True})}
+    await settled(queue.pool, came_s=100, count=200)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(ExpectationTimer(pool=queue.pool, records="t", known=written).run(stopping))
+
+    async def is_learned() -> bool:
+        async with connected(queue.pool) as connection:
+            return bool(await read_learned(connection, written))
+
+    await eventually(is_learned, within_s=20)
+    stopping.set()
+    await running
 
 
 def test_expectations_a_learned_limit_is_never_above_what_may_be_written() -> None:
