@@ -181,7 +181,7 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
         "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None, **words,
     }  # fmt: skip
     assert [line for line in lines(found) if "系统维护中" in line and "unavailable HTTP 503: HTTP 503 at Save" in line]
-    tried = ";已试 1 次,上次 unavailable:系统维护中,请联系 138****5678"
+    tried = ";已试 1 次,上次 unavailable HTTP 503:系统维护中,请联系 138****5678"
     assert said(found)[1:] == [
         f"v1、v2 → erp 连续失败 12 次,断路器在 2026-11-22 08:00:05 UTC 前不放行:修好对方系统后自动继续{tried}"
     ]
