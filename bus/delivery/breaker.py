@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import assert_never
 
 from bus.delivery.target import FailureKind
-
-
-class Phase(StrEnum):
-    """What a breaker does now."""
-
-    CLOSED = "closed"  # calls go through
-    OPEN = "open"  # none does
-    HALF_OPEN = "half_open"  # the next one does, as a probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +33,6 @@ CLOSED = Breaker()
 def is_open(breaker: Breaker, limits: BreakerLimits) -> bool:
     """Say whether the breaker is open: calls are probes then, and a failure does not count against the row."""
     return breaker.failures >= limits.failures
-
-
-def phase(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Phase:
-    """Name the phase: closed, open or half-open. A wait that the target asked for does not open it."""
-    if not is_open(breaker, limits):
-        return Phase.CLOSED
-    return Phase.HALF_OPEN if _may(breaker, now) else Phase.OPEN
 
 
 def admit(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Breaker | None:
