@@ -13,8 +13,9 @@ _BYTES_MAX: Final = 16_384
 _PAGE: Final = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body|form|script|title|meta|h[1-6])\b", re.IGNORECASE)
 # Fields and elements that hold what a system says of a failure; compared without case, `_` and `-`.
 _SAYING: Final = re.compile(
-    r"(?!log|last)[a-z]*(?:msg|message|messagetext)|errors?|errormessages|detail|faultstring|reason|dsc|desc|tips?"
-    r"|(?:err|error|ret|rtn|return|result|resp|rsp)(?:description|desc|info|text|tips?|reason)"
+    r"(?!log|last)[a-z]*(?:msg|message)(?:text|txt|data)?|errors?|exception|errormessages|detail|faultstring|reason|dsc|desc|tips?"
+    r"|(?:err|error|fail|failure|status|ret|rtn|return|result|resp|rsp)(?:description|desc|info|text|tips?|reason)|info"
+    r"|(?:错误|异常|失败|返回|提示|响应|结果)?(?:信息|消息|描述|说明|原因)"
 )
 _WITHIN: Final = 5  # so deep they are looked for
 _ELEMENT: Final = re.compile(r"<(?:[\w.-]+:)?([\w-]+)(?:\s[^>]*)?>([^<]{1,2000})(?=</)")

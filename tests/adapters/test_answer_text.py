@@ -9,6 +9,7 @@ import pytest
 
 from adapters.answer_text import CHARS_MAX, readable
 from adapters.contract_suites.faulty_ways import listening, read_message
+from adapters.crm.answer_names import FieldRole, call_name, role
 from adapters.crm.callback_wire import judge
 from adapters.outbound_http import Deadline, HttpResponse, OutboundHttp
 from bus.delivery.target import DeliveryFailed
@@ -89,3 +90,14 @@ async def test_answer_text_what_unpacks_to_too_much_is_cut_and_what_is_broken_st
     for body, encoding in ((b"abc", "gzip"), (gzip.compress(REFUSAL)[:-9], "gzip"), (REFUSAL, "br")):
         with pytest.raises(DeliveryFailed, match="its answer is packed"):
             judge(await answer_to(body, encoding), NOW)
+
+
+NAMES = """失败原因 错误信息 返回信息 提示信息 错误消息 说明 failReason statusText info message errMsg retMsg
+    errorMessage desc resultDesc msg returnMessage error_description userMessage exception detail tips bizMsg sub_msg
+    msgText messageData reason dsc"""
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_answer_text_what_an_answer_is_judged_by_is_shown(name: str) -> None:
+    assert role(call_name(name)) in (FieldRole.MESSAGE, FieldRole.ERROR_TEXT)
+    assert readable(orjson.dumps({"code": 1, name: "库存不足"})) == "库存不足"
