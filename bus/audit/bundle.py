@@ -73,13 +73,14 @@ class SealedEvent:
 
 @dataclass(slots=True, kw_only=True)
 class BundleReport:
-    """What a bundle shows, and what is wrong with it."""
+    """What a bundle shows, and what is wrong with it; `last_version` is the last that it has of its one ticket."""
 
     about: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
     size: int = 0
     events: int = 0
     tickets: int = 0
+    last_version: int | None = None
     witnessed: bool = False
     listed: list[Tampering] = field(default_factory=list)
 
@@ -117,7 +118,7 @@ async def not_as_sealed(connection: Connection, subject: Subject, history: Seque
 async def bundle_of(
     connection: Connection, subject: Subject, history: Sequence[SealedEvent], key: SigningKey, now: datetime
 ) -> bytes:
-    """Make the bundle of a history, in the snapshot that it was read in. Raises NotSealed."""
+    """Make the bundle of a history, in the snapshot that it was read in. Raises NotSealed, also for an empty one."""
     if wrong := await not_as_sealed(connection, subject, history):
         named = ", ".join(wrong[:NAMED_MAX]) + (f" … ({len(wrong)})" if len(wrong) > NAMED_MAX else "")
         zh, en = (
@@ -125,6 +126,8 @@ async def bundle_of(
             f"the history is not as it was sealed, there is no proof of it: {named}",
         )
         raise NotSealed(str(Text(zh, en)))
+    if not history:
+        raise NotSealed(str(Text("没有事件可证明", "there are no events to prove")))
     checkpoint = await last_checkpoint(connection)
     size = checkpoint.size if checkpoint else 0
     places = [one.leaf for one in history if one.leaf is not None and one.leaf < size]
@@ -184,7 +187,12 @@ def verify_bundle(raw: bytes, key: VerifyingKey | None, witness: Iterable[str] |
 
 
 def _check_events(report: BundleReport, checkpoint: Checkpoint, events: Sequence[Mapping[str, Any]]) -> None:
-    """Prove each event, and that no version of a ticket is left out between the first and the last."""
+    """Prove each event, and that a ticket has no gap up to the last version that the bundle has; one must be there.
+
+    That there is no later version nothing in a bundle can show.
+    """
+    if not events:
+        report.add("empty", "the bundle has no events: it proves nothing")
     versions, leaves = defaultdict[str, list[int]](list), set[int]()
     for place, one in enumerate(events):
         try:
@@ -202,6 +210,7 @@ def _check_events(report: BundleReport, checkpoint: Checkpoint, events: Sequence
         versions[entry.ticket_id].append(entry.version)
     report.tickets = len(versions)
     whole = "ticket" in report.about
+    report.last_version = max(versions.get(report.about["ticket"], ()), default=None) if whole else None
     for ticket_id, found in versions.items():
         expected = range(1 if whole else min(found), max(found) + 1)
         for version in sorted({*expected} - {*found}):
@@ -238,6 +247,8 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         or not all(isinstance(body.get(name), str) for name in texts)
         or not isinstance(body.get("events"), list)
         or not isinstance(body.get("about"), dict)
+        or {*body["about"]} not in ({"ticket"}, {"since", "until"})
+        or not all(isinstance(one, str) for one in body["about"].values())
     ):
         raise NoteInvalid(str(Text("不是审计证明包", "this is no proof bundle of `ticketbus audit --bundle`")))
     return body

@@ -102,7 +102,7 @@ def verify(
     """Verify a proof bundle by itself: no database, no Kafka, no settings. Exits 1 on anything that is wrong.
 
     Without --key only this is shown: that the bundle fits together. Without --witness: not that the tree was the same
-    when Kafka was given its checkpoint.
+    when Kafka was given its checkpoint. Later versions than the bundle's last it cannot show: the bus's own tree does.
 
     Example: ticketbus audit verify history.json --key audit.pub --witness witness.jsonl
     """
@@ -128,6 +128,8 @@ def verify(
         echo(f"见证 witness: {seen}")
         for one in report.listed:
             echo(f"  {one.kind}: {one.where}")
+        if not report.listed:
+            echo(_covered(report.last_version))
         good = Text("通过", "verified") if trusted else Text("自洽,公钥未核对", "it fits together, key not checked")
         echo(str(Text("不通过", "NOT VERIFIED") if report.listed else good))
     if report.listed:
@@ -250,6 +252,18 @@ def _subject(ticket: str, since: datetime | None, until: datetime | None) -> "Su
         raise typer.BadParameter(str(Text(zh, en)))
     since, until = (one if one.tzinfo else one.replace(tzinfo=UTC) for one in (since, until))
     return Subject(since=since, until=until)
+
+
+def _covered(last_version: int | None) -> str:
+    """Say which versions a bundle without fault proves: of its ticket, or of a period's."""
+    asked = Text("须查总线自己的树: `audit check`", "only the bus's own tree says: `audit check`")
+    if last_version is None:
+        zh = f"每张工单的版本无缺口; 是否另有工单、更早或更晚的版本,{asked.zh}"
+        en = f"each ticket's versions without a gap; whether there are other tickets, earlier or later ones {asked.en}"
+    else:
+        zh = f"版本 1 至 {last_version},无缺口; 是否有更晚的版本,{asked.zh}"
+        en = f"versions 1 to {last_version}, without a gap; whether there are later ones {asked.en}"
+    return str(Text(zh, en))
 
 
 def _write(path: Path, text: str) -> None:
