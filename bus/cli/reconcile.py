@@ -127,7 +127,8 @@ def _lines(report: "ReconcileReport", opened: "OpenedTickets") -> Iterator[str]:
     yield f"来源 source {report.source}: {_utc(window.since)} – {_utc(window.until)}"
     yield (
         f"清单 listed {found.listed:,}, 总线 known {found.known:,}; "
-        f"10 分钟时段 buckets of 10 minutes {len(found.buckets):,}, 不一致 unequal {len(found.unequal):,}"
+        f"10 分钟时段 buckets of 10 minutes {len(found.buckets):,}, 不一致 unequal {len(found.unequal):,}, "
+        f"尚未判断 not judged yet {len(found.unjudged_buckets):,}"
     )
     for bucket in found.unequal[:BUCKETS_SHOWN]:
         yield f"  {_utc(bucket.at)}: 清单 listed {bucket.listed}, 总线 known {bucket.known}"

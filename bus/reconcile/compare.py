@@ -64,6 +64,8 @@ class ListComparison:
     """What a list came to. `missing_here`: the bus never got it. `missing_there`: the source has it no more.
 
     `listed` and `known` count tickets within the window, `buckets` those of each ten minutes that have any.
+    `not_judged`: the source does not list it, and whether it lost it is not known: near an end of the window, or its
+    wider list did not come.
     """
 
     listed: int
@@ -72,6 +74,7 @@ class ListComparison:
     missing_here: Sequence[ListedTicket]
     missing_there: Sequence[KnownTicket]
     different: Sequence[FieldDifference]
+    not_judged: Sequence[KnownTicket] = ()
 
     @property
     def unequal(self) -> Sequence[TimeBucket]:
@@ -79,6 +82,12 @@ class ListComparison:
         times = [one.at for one in self.missing_here] + [one.at for one in self.missing_there]
         named = {bucket_of(at) for at in times + [one.at for one in self.different]}
         return [one for one in self.buckets if one.at in named]
+
+    @property
+    def unjudged_buckets(self) -> Sequence[TimeBucket]:
+        """Give the other ten minutes that have a ticket which is not judged."""
+        open_ = {bucket_of(one.at) for one in self.not_judged} - {one.at for one in self.unequal}
+        return [one for one in self.buckets if one.at in open_]
 
 
 def compare(listed: Mapping[str, ListedTicket], known: Mapping[str, KnownTicket], window: ListWindow) -> ListComparison:
@@ -90,16 +99,17 @@ def compare(listed: Mapping[str, ListedTicket], known: Mapping[str, KnownTicket]
     theirs = sorted((one for one in listed.values() if window.holds(one.at)), key=lambda one: (one.at, one.number))
     ours = [one for one in known.values() if window.holds(one.at)]
     inner = ListWindow(since=window.since + BORDER, until=window.until - BORDER)
-    lost = (one for one in ours if one.number not in listed and inner.holds(one.at))
+    unlisted = sorted((one for one in ours if one.number not in listed), key=lambda one: (one.at, one.number))
     return ListComparison(
         listed=len(theirs),
         known=len(ours),
         buckets=_counts(theirs, ours),
         missing_here=[one for one in theirs if one.number not in known],
-        missing_there=sorted(lost, key=lambda one: (one.at, one.number)),
+        missing_there=[one for one in unlisted if inner.holds(one.at)],
         different=[
             difference for one in theirs if one.number in known for difference in _differences(one, known[one.number])
         ],
+        not_judged=[one for one in unlisted if not inner.holds(one.at)],
     )
 
 

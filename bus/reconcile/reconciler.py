@@ -119,7 +119,7 @@ async def _looked_for(
     try:
         listed = await _read(ask, ListWindow(since=min(times) - WIDER, until=max(times) + WIDER), progress)
     except ListUnavailable as failed:
-        return replace(found, missing_there=[]), failed.text
+        return replace(found, missing_there=[], not_judged=[*found.not_judged, *found.missing_there]), failed.text
     return replace(found, missing_there=[one for one in found.missing_there if one.number not in listed]), None
 
 

@@ -22,8 +22,9 @@ class BucketAnswer(TypedDict):
 class ReconciliationAnswer(TypedDict):
     """How many tickets a source lists and the bus has of them, and how many are named, by what is wrong.
 
-    `buckets`: how many ten minutes have any. `opened`: of those missing here. `unjudged`: why nothing is known of what
-    the source lost.
+    `buckets`: how many ten minutes have any. `buckets_not_judged`: how many beside the unequal have a ticket that the
+    source does not list, without it being known whether the source lost it. `opened`: of those missing here.
+    `unjudged`: why nothing is known of what the source lost.
     """
 
     kind: Literal["reconciliation"]
@@ -34,6 +35,7 @@ class ReconciliationAnswer(TypedDict):
     known: int
     buckets: int
     unequal: list[BucketAnswer]
+    buckets_not_judged: int
     missing_here: int
     missing_there: int
     different: int
@@ -91,6 +93,7 @@ def head_json(report: ReconcileReport, opened: OpenedTickets) -> ReconciliationA
         known=found.known,
         buckets=len(found.buckets),
         unequal=_buckets(found.unequal),
+        buckets_not_judged=len(found.unjudged_buckets),
         missing_here=len(found.missing_here),
         missing_there=len(found.missing_there),
         different=len(report.different),

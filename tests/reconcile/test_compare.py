@@ -68,7 +68,17 @@ def test_compare_near_its_ends_nothing_is_lost_by_the_source() -> None:
     inside = BORDER / timedelta(minutes=1)
     whole = (WINDOW.until - BEGIN) / timedelta(minutes=1)
     bus = bus_of(known("1", inside - 1), known("2", inside), known("3", whole - inside - 1), known("4", whole - inside))
-    assert [one.number for one in compare({}, bus, WINDOW).missing_there] == ["2", "3"]
+    found = compare({}, bus, WINDOW)
+    assert [one.number for one in found.missing_there] == ["2", "3"]
+    assert [one.number for one in found.not_judged] == ["1", "4"]
+
+
+def test_compare_a_bucket_whose_ticket_is_not_judged_counts_as_neither_equal_nor_unequal() -> None:
+    found = compare(by_number(listed("1", 1)), bus_of(known("1", 1), known("2", 12), known("3", 61)), WINDOW)
+    assert [one.at for one in found.unequal] == [BEGIN + timedelta(minutes=60)]
+    assert [one.at for one in found.unjudged_buckets] == [BEGIN + timedelta(minutes=10)]
+    both = compare(by_number(listed("1", 11)), bus_of(known("2", 12)), WINDOW)
+    assert (len(both.unequal), both.unjudged_buckets) == (1, []), "it is named already"
 
 
 NUMBERS = st.integers(0, 300).map(str)

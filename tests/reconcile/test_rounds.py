@@ -104,6 +104,7 @@ async def test_rounds_keep_what_the_first_list_showed_when_the_second_does_not_c
     report = await reconciler.reconcile("crm", list_, WINDOW)
     assert (names(report), len(asked)) == ((["4"], [], []), 2)
     assert report.unjudged is not None
+    assert [(one.listed, one.known) for one in report.found.unjudged_buckets] == [(0, 1)]
     assert await unsettled(pool) == ["4"]
     async with connected(pool) as connection:
         rows = await connection.execute(b"SELECT missing_here, missing_there, failure FROM reconciliations")
