@@ -23,9 +23,10 @@ from bus.audit.checkpoint import (
 )
 from bus.audit.entry import COLUMNS, Entry, entry_of, read_entry
 from bus.audit.merkle import Node, inclusion_proof, root_of_inclusion
-from bus.audit.store import last_checkpoint, read_tree
+from bus.audit.store import last_checkpoint, read_refusal, read_tree
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
+from bus.postgres.store import columns
 
 FORMAT: Final = "ticketbus.audit.bundle.v1"
 NAMED_MAX: Final = 5
@@ -35,6 +36,9 @@ _OF_PERIOD: Final[LiteralString] = "e.recorded_at >= %(since)s AND e.recorded_at
 _ROWS: Final[LiteralString] = """
 SELECT l.leaf, {columns} FROM events e LEFT JOIN audit_leaves l USING (ticket_id, version)
 WHERE {which} ORDER BY e.ticket_id, e.version LIMIT %(most)s"""
+_WAITING: Final[LiteralString] = """
+SELECT ticket_id, version FROM audit_pending
+JOIN unnest(%s::text[], %s::int[]) AS w (ticket_id, version) USING (ticket_id, version)"""
 # Leaves that were sealed before their time was kept may be of any period.
 _GONE: Final[LiteralString] = """
 SELECT l.ticket_id, l.version FROM audit_leaves l LEFT JOIN events e USING (ticket_id, version)
@@ -101,7 +105,10 @@ async def read_history(connection: Connection, subject: Subject) -> list[SealedE
 
 
 async def not_as_sealed(connection: Connection, subject: Subject, history: Sequence[SealedEvent]) -> list[str]:
-    """Name the events that are not as their leaf has them, and sealed ones of the tickets or period that are gone."""
+    """Name the events that are not as their leaf has them, and sealed ones of the tickets or period that are gone.
+
+    Also events that the bus did not write: they are no leaf, and do not wait to be one; and why the sealer refuses.
+    """
     placed = [(one.leaf, one.entry) for one in history if one.leaf is not None]
     hashes = await read_tree(connection, lambda node: [node(0, leaf) for leaf, _ in placed])
     wrong = [
@@ -109,6 +116,11 @@ async def not_as_sealed(connection: Connection, subject: Subject, history: Seque
         for (_, entry), hashed in zip(placed, hashes, strict=True)
         if entry.hashed != hashed
     ]
+    loose = [(one.entry.ticket_id, one.entry.version) for one in history if one.leaf is None]
+    waiting = {*await (await connection.execute(_WAITING, columns(loose, 2))).fetchall()} if loose else set()
+    wrong += [f"{ticket_id}/{version} (added)" for ticket_id, version in loose if (ticket_id, version) not in waiting]
+    if refused := await read_refusal(connection):
+        wrong.append(str(refused.why))
     tickets = sorted({one.entry.ticket_id for one in history} | ({subject.ticket} - {""}))
     asked = {"tickets": tickets, "since": subject.since, "until": subject.until}
     rows = await (await connection.execute(_GONE, asked)).fetchall()
@@ -133,8 +145,8 @@ async def bundle_of(
     places = [one.leaf for one in history if one.leaf is not None and one.leaf < size]
     if checkpoint is None or len(places) < len(history):
         waiting = len(history) - len(places)
-        zh = f"{waiting} 个事件还没有检查点: worker 每分钟封存一次,请稍后重试"
-        en = f"{waiting} events are under no checkpoint yet: a worker with TICKETBUS_AUDIT_KEY seals each minute"
+        zh = f"{waiting} 个事件还没有检查点: 带密钥的 worker 每分钟封存一次,请稍后重试"
+        en = f"{waiting} events are under no checkpoint yet: a worker that has the key seals each minute, try again"
         raise NotSealed(str(Text(zh, en)))
 
     def proofs(node: Node) -> list[list[bytes]]:

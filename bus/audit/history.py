@@ -80,7 +80,7 @@ def history_page(subject: Subject, rows: Sequence[Mapping[str, Any]], proof: Pro
     waiting = sum(row["leaf"] is None for row in rows)
     seal = _shown(proof.note) if proof.note else "还没有检查点 / there is no checkpoint yet"
     at = f"{proof.sealed_at:%Y-%m-%d %H:%M:%S} UTC" if proof.sealed_at else "-"
-    counts = f"{len(rows)} 个事件 events, {waiting} 个待封存 not sealed yet"
+    counts = f"{len(rows)} 个事件 events, {waiting} 个未封存 not sealed"
     return f"""<!DOCTYPE html>
 <html lang="zh-CN"><head><meta charset="utf-8">
 <title>审计报告 {_shown(about)}</title><style>{_STYLE}</style></head><body>
@@ -111,7 +111,7 @@ def _line(row: Mapping[str, Any]) -> str:
         _pairs(row["evidence"]),
         _pairs(row["approval"]),
     ]
-    place = "待封存 / not sealed yet" if row["leaf"] is None else f"#{row['leaf']}"
+    place = "未封存 / not sealed" if row["leaf"] is None else f"#{row['leaf']}"
     hashed = f"<td class=hash>{place}<br>{row['leaf_hash']}</td>"
     return f"<tr>{''.join(f'<td>{_shown(one)}</td>' for one in cells)}{hashed}</tr>\n"
 

@@ -62,7 +62,7 @@ def show(
 
     Personal texts are in clear, and that they are read is recorded; in the bundle they stay sealed.
 
-    Exits 1 when there are no events, or they are not as they were sealed.
+    Exits 1 when there are no events, they are not as they were sealed, or the worker refuses to seal.
 
     Example: ticketbus audit T20261122-000123 --html history.html --bundle history.json
     """
@@ -79,7 +79,7 @@ def show(
         if as_json:
             echo_json(row)
         else:
-            place = "待封存 waits" if row["leaf"] is None else f"#{row['leaf']}"
+            place = "未封存 not sealed" if row["leaf"] is None else f"#{row['leaf']}"
             what = f"{row['ticket_id']}/{row['version']}  {row['occurred_at']:%Y-%m-%d %H:%M:%S}  {row['zh']}"
             echo(f"{what}  {row['actor']} ({row['source']})  {row['reason']}  {place}  {row['leaf_hash'][:16]}")
     if wrong:

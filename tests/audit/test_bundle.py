@@ -13,12 +13,15 @@ from bus.app import Core
 from bus.audit import bundle
 from bus.audit.bundle import NotSealed, Subject, bundle_of, not_as_sealed, read_history, verify_bundle
 from bus.audit.checkpoint import NoteInvalid
+from bus.audit.sealer import TreeForked
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import snapshot
 from bus.privacy.erase import Erasure, erase
 from bus.programs.audit_checking import witness_notes
 from tests.audit.keys import made_up_key
 from tests.audit.lives import AT, KEY, PHONE, execute, live, report_of, sealed, sealed_lives
+from tests.audit.test_check import ADDED
+from tests.audit.test_sealer import NINE_LEAVES
 from tests.bus_under_test import Bus
 
 
@@ -157,6 +160,24 @@ async def test_bundle_of_a_period_names_a_ticket_that_is_wholly_gone(core: Core)
     assert len(before) == 1, "a leaf without a time may be of any period"
 
 
+async def test_bundle_names_an_event_that_the_bus_did_not_write_and_what_the_sealer_refuses(core: Core) -> None:
+    await sealed_lives(core)
+    await live(core, range(5, 6))
+    subject = Subject(ticket=await number_of(core, "-000002"))
+    young = Subject(ticket=await number_of(core, "-000006"))
+    with pytest.raises(NotSealed, match="3 events are under no checkpoint yet"):
+        await made(core, young)
+    await execute(core, ADDED)
+    with pytest.raises(NotSealed, match=r"-000002/9 \(added\)"):
+        await made(core, subject)
+    await execute(core, "DELETE FROM events WHERE version = 9", *NINE_LEAVES)
+    with pytest.raises(TreeForked):
+        await sealed(core, AT + timedelta(minutes=9))
+    for one in (subject, young):
+        with pytest.raises(NotSealed, match="the tree has 12 leaves, a checkpoint that was signed has 15"):
+            await made(core, one)
+
+
 async def test_bundle_an_erased_ticket_still_verifies(core: Core) -> None:
     await sealed_lives(core)
     await execute(core, "UPDATE ticket_states SET state = jsonb_set(state, '{state}', '\"closed\"')")
@@ -198,6 +219,9 @@ async def test_bundle_by_the_command_line_with_its_page_key_and_witness(bus: Bus
     assert bus.run("audit", "verify", str(proof), *files).returncode == 1
     bus.environment |= offline
     assert bus.run("audit", "check").returncode == 0
+    await execute(core, ADDED)
+    forged = bus.run("audit", ticket)
+    assert (forged.returncode, f"{ticket}/9 (added)" in forged.stderr) == (1, True)
     await execute(core, "DELETE FROM events WHERE ONE", "UPDATE events SET source = 'erp' WHERE TWO")
     gone = bus.run("audit", ticket)
     assert (gone.returncode, f"{ticket}/2 (dropped)" in gone.stderr) == (1, True)

@@ -32,7 +32,7 @@ def test_history_page_has_reason_evidence_and_approval_and_escapes_them() -> Non
         "confirmed_by: 李女士",
         "previous_person: 王磊",
         "#5",
-        "待封存",
+        "未封存",
         "T1/9 (dropped)",
     )
     assert [one for one in wanted if one not in page] == []
