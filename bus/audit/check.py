@@ -115,7 +115,9 @@ async def check_audit(
         ((unpublished,),) = await (await connection.execute(_UNPUBLISHED, (outbox_topic,))).fetchall()
     _check_tiles(report, tiles, stored)
     own = _check_checkpoints(report, key, notes, tiles)
-    found = _witnessed(report, key, await witness.notes(await witness.end()), before, tiles)
+    found, earlier = _witnessed(report, key, await witness.notes(await witness.end()), before, tiles)
+    for size in sorted(earlier - own):
+        report.add("checkpoint_missing", f"checkpoint {size}")
     report.checkpoints, report.witnessed = len(own), len(own & found)
     sent = sorted(own)[: len(own) - unpublished] if unpublished else sorted(own)
     for size in sent:
@@ -181,9 +183,12 @@ def _check_checkpoints(
 
 def _witnessed(
     report: AuditReport, key: VerifyingKey, notes: Sequence[tuple[int, str | None]], before: int, tiles: Tiles
-) -> set[int]:
-    """Check the witness's checkpoints against the tree; gives their sizes. One made after the snapshot is not asked."""
-    sizes, good = set[int](), 0
+) -> tuple[set[int], set[int]]:
+    """Check the witness's checkpoints against the tree; gives the sizes of all, and of those before the snapshot.
+
+    One made after the snapshot is not compared.
+    """
+    sizes, earlier, good = set[int](), set[int](), 0
     for offset, note in notes:
         try:
             if note is None:
@@ -193,9 +198,11 @@ def _witnessed(
             report.add("witness_invalid", f"offset {offset}: {error}")
             continue
         sizes.add(found.size)
+        if offset < before:
+            earlier.add(found.size)
         if found.size <= report.leaves or offset < before:
             good = _compare(report, "tree_differs_from_witness", (found.size, found.root), good, tiles)
-    return sizes
+    return sizes, earlier
 
 
 def _compare(report: AuditReport, kind: str, sealed: tuple[int, bytes], good: int, tiles: Tiles) -> int:
@@ -216,6 +223,7 @@ def kinds() -> Iterator[tuple[str, str, str]]:
     yield "leaf_missing", "叶子编号有缺口", "a leaf's row is gone; what follows was not compared"
     yield "tile", "存储的散列与叶子不符", "stored hashes are not those of the leaves"
     yield "checkpoint_invalid", "检查点的签名无效", "a stored checkpoint bears no valid signature"
+    yield "checkpoint_missing", "PostgreSQL 中缺少该检查点", "Kafka has this checkpoint, PostgreSQL has it no more"
     yield "tree_differs_from_checkpoint", "树与已签名的检查点不符", "the tree is not the one that was signed"
     yield (
         "tree_differs_from_witness",

@@ -65,6 +65,10 @@ TAMPERING: dict[str, tuple[Sequence[str], set[tuple[str, str]]]] = {
         ["UPDATE audit_checkpoints SET note = replace(note, E'\\n9\\n', E'\\n8\\n') WHERE size = 9"],
         {("checkpoint_invalid", "checkpoint 9")},
     ),
+    "the last checkpoint dropped": (
+        ["DELETE FROM audit_checkpoints WHERE size = 15"],
+        {("checkpoint_missing", "checkpoint 15")},
+    ),
 }
 
 
@@ -97,7 +101,7 @@ async def test_check_a_tree_rebuilt_with_the_key_over_a_rewritten_history_shows_
     await execute(core, "UPDATE events SET source = 'erp' WHERE ONE", *REBUILT)
     assert await sealed(core, AT, blind=True) == 15
     kinds = {kind for kind, _ in (await report_of(core)).listed}
-    assert kinds == {"tree_differs_from_witness"}
+    assert kinds == {"tree_differs_from_witness", "checkpoint_missing"}
 
 
 async def test_check_a_shorter_tree_and_a_lost_witness_are_found(core: Core) -> None:
