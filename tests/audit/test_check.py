@@ -1,14 +1,18 @@
 """What somebody did to a sealed history is found and named; on the real parts."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from bus.app import Core
+from bus.audit.check import check_audit
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.clients import start_producer
-from bus.programs.audit_checking import checked
+from bus.kafka.range_reader import open_reader
+from bus.postgres.pool import Connection, snapshot
+from bus.programs.audit_checking import checked, witness_of
 from schemas.topics import AUDIT, physical
 from tests.audit.lives import AT, KEY, execute, live, report_of, sealed, sealed_lives
 
@@ -122,6 +126,23 @@ async def test_check_foreign_records_of_the_witness_are_named_and_hide_nothing(c
     await producer.send_and_wait(physical(core.settings.namespace, AUDIT), b"foreign", partition=0)
     await producer.stop()
     assert [one.kind for one in (await report_of(core)).listed] == ["witness_invalid"]
+
+
+async def test_check_a_checkpoint_that_is_signed_meanwhile_is_not_missing(core: Core) -> None:
+    await sealed_lives(core)
+
+    @asynccontextmanager
+    async def followed_by_another() -> AsyncIterator[Connection]:
+        async with snapshot(core.pool) as connection:
+            await connection.execute("SELECT FROM events")
+            await live(core, range(5, 6))
+            assert await sealed(core, AT + timedelta(minutes=4)) == 3
+            yield connection
+
+    async with open_reader(core.settings) as reader:
+        witness = witness_of(reader, core.settings, core.codec)
+        report = await check_audit(followed_by_another, KEY.public, witness, AUDIT)
+    assert (report.listed, report.checkpoints, report.witnessed) == ([], 2, 2)
 
 
 async def test_check_without_its_witness_says_that_kafka_is_away(core: Core) -> None:
