@@ -80,7 +80,7 @@ def test_topic_mismatch_an_undeclared_topic_on_the_broker_is_found() -> None:
 def test_topic_mismatch_what_is_allowed_for_a_reason_is_none() -> None:
     of_bi = AllowedTopic(topic="ticket.bi", group="bi", why="their own, agreed on")
     assert found("ticket.bi", allowed=[of_bi]) == []
-    assert found("ticket.bi", allowed=[of_bi], group="other") == [("subscription", "ticket.bi", "ticket.sla")]
+    assert found("ticket.bi", allowed=[of_bi], group="other") == [("subscription", "ticket.bi", "ticket.probe")]
     assert found("ticket.bi", allowed=[AllowedTopic(topic="ticket.bi", why="theirs")], on_broker=["ticket.bi"]) == []
 
 

@@ -19,6 +19,11 @@ async def test_expectations_a_worker_opens_and_judges_them_and_its_successor_goe
     path.write_text(FILE, encoding="utf-8")
     bus.environment["TICKETBUS_EXPECTATIONS_FILE"] = str(path)
     bus.start("worker")
+
+    async def stands() -> bool:
+        return '"stage":"delivery"' in bus.log_of("worker")
+
+    await eventually(stands, what=lambda: bus.last_words("worker"))  # the six seconds are not those of its start
     async with bus.core() as core:
         await core.dispatcher.dispatch([request(1, life(1)[0], 0)])
 
