@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -30,6 +31,9 @@ ReconcileSource = Callable[[ReconcileAsked], Awaitable[Reconciled]]
 """Reconcile a source by its own list. Raises MalformedInput, ListUnavailable, StoreUnavailable."""
 
 
+Moment = Annotated[NotBlank, Field(json_schema_extra={"format": "date-time"})]
+
+
 class Reconcile(RequestModel):
     """Compare a source's own list of tickets with the bus.
 
@@ -38,8 +42,8 @@ class Reconcile(RequestModel):
     """
 
     source: NotBlank
-    since: NotBlank
-    until: NotBlank | None = None
+    since: Moment
+    until: Moment | None = None
     ingest: bool = False
 
 
