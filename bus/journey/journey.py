@@ -41,7 +41,7 @@ _TYPES = "SELECT DISTINCT ce_type FROM events WHERE ticket_id = %(ticket)s"
 _Row = TypeVar("_Row")
 
 
-SearchSpool = Callable[[Sequence[str]], Awaitable[SpoolFound]]
+SearchSpool = Callable[[Sequence[str], Sequence[str]], Awaitable[SpoolFound]]
 FindMissing = Callable[[Connection, str], Awaitable[Sequence[UnarrivedTicket]]]
 
 
@@ -93,8 +93,8 @@ async def journey(
         known = await _name_rows(connection, parts, names) if read is None else None
     # What follows may need the connection that is free now.
     if known is not None:
-        mentioned = [*names.spellings, *phone_spellings(names.typed)]
-        return _without_ticket(known, await _spooled(parts, known.beats, mentioned))
+        phones = phone_spellings(names.typed)
+        return _without_ticket(known, await _spooled(parts, known.beats, names.spellings, phones))
     assert read is not None, "one of both is"
     ticket, rows = found[0], read.rows
     spooled = await _spooled(parts, read.readings.beats, [ticket.ticket_id, ticket.source_no, ticket.trace_id])
@@ -224,11 +224,11 @@ def _without_ticket(known: _NameRows, spooled: SpoolFound) -> dict[str, Any] | N
     }
 
 
-async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str]) -> SpoolFound:
+async def _spooled(parts: JourneyParts, beats: Beats, names: Sequence[str], phones: Sequence[str] = ()) -> SpoolFound:
     """Look through the intake topic, if a gateway says that something waits there."""
     if parts.spool is None or not any(one.parts.get(SPOOL_PART) for one in beats):
         return NOTHING_SPOOLED
-    return await parts.spool(names)
+    return await parts.spool(names, phones)
 
 
 def _head(ticket: Ticket) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Requests that wait on `ticket.intake`: what the gateway took while PostgreSQL was away, and nobody has read yet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,12 +58,18 @@ class SpoolSearch:
     topic: str
     partitions: int
 
-    async def __call__(self, names: Sequence[str]) -> SpoolFound:
-        """Find the requests that mention one of the names, in order. Raises StoreUnavailable."""
+    async def __call__(self, names: Sequence[str], phones: Sequence[str] = ()) -> SpoolFound:
+        """Find the requests that mention one of the names or phones, in order. Raises StoreUnavailable."""
         async with connected(self.pool) as connection:
             rows = await positions(connection, [INTAKE_HANDLER])
         at = {one.partition: one.next_offset for one in rows}
         found, unread = list[SpooledRequest](), 0
+        wanted, called = {*names, *phones}, {*phones}
+
+        def mentioned(one: RequestReceived) -> bool:
+            named = wanted & {one.delivery_id, one.trace_id, *numbers_in(one.body)}
+            return bool(named or (called and called & phones_in(one.body)))
+
         try:
             async with open_reader(self.settings) as reader:
                 async with asyncio.timeout(KAFKA_S_MAX):
@@ -71,14 +77,14 @@ class SpoolSearch:
                 for partition, end in ends.items():
                     start = at.get(partition, 0)
                     last = min(end, start + LOOKED_THROUGH_MAX)
-                    found += await self._of(reader, partition, start, last, {*names})
+                    found += await self._of(reader, partition, start, last, mentioned)
                     unread += max(0, end - last)
         except (KafkaUnavailable, TimeoutError):
             return SpoolFound(requests=found, kafka_away=True)
         return SpoolFound(requests=found, unread=unread)
 
     async def _of(
-        self, reader: RangeReader, partition: int, start: int, end: int, names: set[str]
+        self, reader: RangeReader, partition: int, start: int, end: int, mentioned: Callable[[RequestReceived], bool]
     ) -> list[SpooledRequest]:
         found = list[SpooledRequest]()
         async with aclosing(reader.read(self.topic, partition, start, end, most=_AT_ONCE)) as chunks:
@@ -94,8 +100,7 @@ class SpoolSearch:
                         ahead=record.offset - start,
                     )
                     for record, one in read
-                    if one is not None
-                    and names & {one.delivery_id, one.trace_id, *numbers_in(one.body), *phones_in(one.body)}
+                    if one is not None and mentioned(one)
                 ]
         return found
 
