@@ -7,6 +7,7 @@ import typer
 from bus.cli import redrive
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+from bus.delivery.rollout import EVENTS_MAX, MINUTES_MAX
 
 if TYPE_CHECKING:
     from bus.delivery.rollout import RolloutState
@@ -54,8 +55,8 @@ def start(
     *,
     by: By,
     why: Why,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=7 * 24 * 60, help="At least, of each step.")] = 30,
-    events: Annotated[int, typer.Option("--events", min=1, max=10_000, help="Acknowledged, of each step.")] = 100,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=MINUTES_MAX, help="At least, of each step.")] = 30,
+    events: Annotated[int, typer.Option("--events", min=1, max=EVENTS_MAX, help="Acknowledged, of each step.")] = 100,
     data: Data = None,
 ) -> None:
     """Let a new version take 5 % of the tickets, then 25, 50 and 100, each after so many minutes and events.

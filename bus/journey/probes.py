@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
-from psycopg.rows import class_row
-
-from bus.postgres.pool import Connection
+from bus.postgres.pool import Connection, read_rows
 from schemas.topics import LOG
 
 OWN: Final = ""  # the bus's own way; other routes are targets
@@ -61,8 +59,7 @@ class Probe:
 
 async def read_probes(connection: Connection) -> Sequence[Probe]:
     """Read the probe of each route: the bus's own way first, then the declared targets."""
-    async with connection.cursor(row_factory=class_row(Probe)) as cursor:
-        return await (await cursor.execute(_READ)).fetchall()
+    return await read_rows(connection, _READ, Probe)
 
 
 async def take_turn(connection: Connection, route: str, every: timedelta, within: timedelta) -> datetime | None:
