@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bus.cli.own_stack import end_as_by_ctrl_c, last_words, let_in, play_on_own_stack
+from bus.cli.own_stack import let_in, own_scratch, play_on_own_stack
 
 if TYPE_CHECKING:
     from adapters.simulators.demo.narrator import Narrator
@@ -29,9 +29,6 @@ def demo() -> None:
 
     Example: ticketbus demo
     """
-    import shutil
-    import tempfile
-
     from rich.console import Console
 
     import bus.local  # noqa: F401 - refuses, before anything has begun, where its libraries are not installed
@@ -41,10 +38,12 @@ def demo() -> None:
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
-    end_as_by_ctrl_c()
+    def broke_off(failure: Exception) -> str:
+        return f"演示失败 / the demo failed: {str(failure) or f'{SCENARIO_S_MAX:.0f} s were not enough'}"
+
     console = Console()
-    scratch = Path(tempfile.mkdtemp(prefix="ticketbus-demo-"))
-    try:
+    failures = (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError)
+    with own_scratch("ticketbus-demo-", console, broke_off, failures) as scratch:
         begun = time.monotonic()
         play_on_own_stack(
             scratch,
@@ -54,15 +53,6 @@ def demo() -> None:
         )
         took = f"{time.monotonic() - begun:.0f} s"
         console.print(f"演示结束,没有留下任何进程 / done, nothing is left running ({took})", style="bold green")
-    except (DemoFailed, NoAnswer, SubscriptionRefused, BusError, TimeoutError) as failure:
-        reason = str(failure) or f"{SCENARIO_S_MAX:.0f} s were not enough"
-        console.print(f"\n✗ 演示失败 / the demo failed: {reason}", style="red", markup=False, soft_wrap=True)
-        last_words(scratch, console)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 async def _run_scenario(settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator") -> None:

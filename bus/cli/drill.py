@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bus.cli.echo import echo
-from bus.cli.own_stack import end_as_by_ctrl_c, last_words, let_in, play_on_own_stack
+from bus.cli.own_stack import let_in, own_scratch, play_on_own_stack
 from bus.cli.settings import Json
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ def january(
     """
     import asyncio
     import json
-    import shutil
-    import tempfile
 
     from rich.console import Console
 
@@ -56,29 +54,20 @@ def january(
     from adapters.simulators.patient_client import NoAnswer
     from bus.domain.errors import BusError
 
-    end_as_by_ctrl_c()
     console = Console(stderr=as_json)
-    scratch = Path(tempfile.mkdtemp(prefix="ticketbus-drill-"))
     backlog = BACKLOG_FAST if fast else BACKLOG
     results: list[DrillResult | DrillWithoutBus] = []
     begun = time.monotonic()
-
-    async def scenario(settings: "Settings", systems: "DrillSystems") -> None:
-        results.append(await _play(settings, scratch, systems, Narrator(console), backlog))
-
-    try:
+    failures = (DemoFailed, NoAnswer, BusError, TimeoutError)
+    with own_scratch("ticketbus-drill-", console, "演练中断 / the drill broke off: {}".format, failures) as scratch:
         if without_bus:
             results.append(asyncio.run(_play_without_bus(scratch, backlog, Narrator(console))))
         else:
+
+            async def scenario(settings: "Settings", systems: "DrillSystems") -> None:
+                results.append(await _play(settings, scratch, systems, Narrator(console), backlog))
+
             play_on_own_stack(scratch, console, listening, scenario)
-    except (DemoFailed, NoAnswer, BusError, TimeoutError) as failure:
-        console.print(f"\n✗ 演练中断 / the drill broke off: {failure}", style="red", markup=False, soft_wrap=True)
-        last_words(scratch, console)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     (result,) = results
     content = json.dumps(result.as_json(), ensure_ascii=False)
     if report:

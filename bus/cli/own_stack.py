@@ -1,8 +1,8 @@
 """A real stack of one command's own: started in a temporary directory, gone afterwards, and never somebody's bus."""
 
 import os
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -75,7 +75,34 @@ def play_on_own_stack(
             stack.stop()
 
 
-def end_as_by_ctrl_c() -> None:
+@contextmanager
+def own_scratch(
+    prefix: str, console: "Console", broke_off: Callable[[Exception], str], failures: tuple[type[Exception], ...]
+) -> Iterator[Path]:
+    """Give a directory that is gone afterwards.
+
+    The command ends with 1 on one of the failures, after its line and the programs' last words; with 130 on Ctrl-C.
+    """
+    import shutil
+    import tempfile
+
+    import typer
+
+    _end_as_by_ctrl_c()
+    scratch = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield scratch
+    except failures as failure:
+        console.print(f"\n✗ {broke_off(failure)}", style="red", markup=False, soft_wrap=True)
+        _last_words(scratch, console)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _end_as_by_ctrl_c() -> None:
     """Let the other signals that end a command end it as Ctrl-C does: everything is stopped on the way out."""
     import signal
 
@@ -101,7 +128,7 @@ async def let_in(core: "Core", names: "Mapping[Role, str]") -> "Mapping[Role, st
     return tokens
 
 
-def last_words(scratch: Path, console: "Console") -> None:
+def _last_words(scratch: Path, console: "Console") -> None:
     """Show the end of what the bus's own programs wrote: the directory is about to go."""
     from bus.cli.stack import PROGRAMS
 
