@@ -142,13 +142,15 @@ class Bus:
         """Read the end of what a program logged."""
         return self.log_of(program)[-2000:]
 
-    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
-        """Run a command of `ticketbus` to its end."""
-        if self.fork and self.module == preloaded.MODULE:
+    def run(
+        self, *arguments: str, typed: str | None = None, timeout_s: float = PATIENCE_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of `ticketbus` to its end, with what somebody types."""
+        if self.fork and self.module == preloaded.MODULE and typed is None:
             return preloaded.run(arguments, env=self.environment, timeout_s=timeout_s)
         command = [sys.executable, "-m", self.module, *arguments]
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
+            command, env=self.environment, input=typed, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
     def client(self, token: str = TOKEN) -> httpx2.AsyncClient:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from bus.local.stack import Urls
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put tests that share what is costly first, and say which they are."""
     items.sort(key=lambda item: group_of(item) not in COSTLY)
     write_groups(config, items)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Hold that a test leaves the logs of this process as they were: a program that it runs in here sets them up."""
+    before = structlog.get_config()["logger_factory"]
+    yield
+    assert structlog.get_config()["logger_factory"] is before, "run a command that logs in a process: `bus.run`"
 
 
 @pytest.fixture(scope="session")

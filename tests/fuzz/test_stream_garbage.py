@@ -20,7 +20,7 @@ from tests.fuzz.stream_rig import gateway_of, gateway_on
 AT_ONCE = 30
 GROWTH_MB_MAX = 50
 SILENT_S = 1.0  # who sent half a request is left waiting for the rest
-TOLD_CODES = {4400, 4401, 4404, 4408, 4410, 1013}
+TOLD_CODES = {4400, 4401, 4403, 4404, 4408, 4410, 1013}
 PROTOCOL_CODES = {1000, 1001, 1002, 1005, 1007, 1008, 1009, 1011}
 TOLD_STATUSES = {401, 403, 404, 405}
 PROTOCOL_STATUSES = {400, 405, 426}
