@@ -1,4 +1,4 @@
-"""`ticketbus gateway`, `worker`, `watch` and `prepare`: the programs, for production."""
+"""`ticketbus gateway`, `console`, `worker`, `watch` and `prepare`: the programs, for production."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,26 @@ def gateway(data: Data = None) -> None:
     settings = resolved(data)
     configure("gateway", level=settings.log_level)
     run(run_gateway(settings), loop=new_event_loop)
+
+
+@commands.command()
+def console(
+    gateway: Annotated[str, typer.Option("--gateway", metavar="URL", help="The gateway's address.")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port to listen on.")] = 8081,
+    data: Data = None,
+) -> None:
+    """Serve the console alone until SIGTERM; a gateway serves it as well, at /console.
+
+    Example: ticketbus console --gateway http://127.0.0.1:8080 --port 8081
+    """
+    from bus.cli.run import resolved, run
+    from bus.observability.logging import configure
+    from bus.programs.console import run_console
+
+    settings = resolved(data)
+    configure("console", level=settings.log_level)
+    run(run_console(settings, gateway=gateway, host=host, port=port))
 
 
 @commands.command()

@@ -3,9 +3,8 @@
 import asyncio
 import functools
 import resource
-import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,7 +16,6 @@ from bus.consistency.consumer_store import all_consumers
 from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
-from bus.domain.errors import BusError
 from bus.files.files import FileLimits, Files
 from bus.files.stores import store_of
 from bus.gateway.app import Task, make_app
@@ -38,6 +36,7 @@ from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
+from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
@@ -63,7 +62,9 @@ from bus.postgres.heartbeats import RELAY_PART
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
+from bus.programs.console import console_beside
 from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.programs.http_server import HttpServer, listening_socket
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.reconciling import reconcile_asked
@@ -93,13 +94,16 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     logs_before = await in_transaction(core.pool, new_log.made_before)
     loops = alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool))
     config = uvicorn.Config(
-        _app(
-            core,
-            targets,
-            spool=spool,
-            readings=readings,
-            logs_before=logs_before,
-            alerting=[*loops.values()],
+        console_beside(
+            _app(
+                core,
+                targets,
+                spool=spool,
+                readings=readings,
+                logs_before=logs_before,
+                alerting=[*loops.values()],
+            ),
+            core.settings,
         ),
         host=core.settings.http_host,
         port=core.settings.http_port,
@@ -114,7 +118,9 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
         ws_ping_timeout=10,  # with the interval: who does not read is cut within 30 s, whether events flow or not
         ws_max_size=64 * 1024,
     )
-    server, listening = _Server(config), _listening_socket(core.settings)
+    host, port = core.settings.http_host, core.settings.http_port
+    listening = listening_socket(host, port, "set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST")
+    server = HttpServer(config)
     try:
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
     finally:
@@ -129,35 +135,6 @@ def _take_descriptors() -> None:
         wanted = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
         with suppress(ValueError, OSError):  # a system may allow fewer than its limit says
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-
-
-class PortTaken(BusError):
-    """The gateway's port is taken."""
-
-
-def _listening_socket(settings: Settings) -> socket.socket:
-    """Listen. Raises PortTaken, naming the settings to change."""
-    host, port = settings.http_host, settings.http_port
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
-    except OSError as error:
-        problem = f"cannot listen on {host}:{port} ({error.strerror}); set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST"
-        raise PortTaken(problem) from error
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling, which would end the process with the signal instead of 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def leave(self, stopping: asyncio.Event) -> None:
-        """Let the server end once `stopping` is set."""
-        await stopping.wait()
-        self.should_exit = True
 
 
 async def _troubles(core: Core, spool: KafkaSpool) -> Mapping[str, str | None]:
@@ -199,6 +176,7 @@ def _app(
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),
         host_routes(readings.send),
+        identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
         engineer_push_routes(push_sessions),

@@ -32,6 +32,7 @@ from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
+from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
@@ -161,6 +162,7 @@ class Gateway:
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
             reconcile_routes(self.reconciling),
+            identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
             stream_routes(
                 self.hub,

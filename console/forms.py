@@ -1,0 +1,34 @@
+"""Forms as browsers send them, and where they lead afterwards."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from console.page import ROOT
+
+FORM_BYTES_MAX = 2 * 1024 * 1024  # an edited letter
+
+
+async def fields_of(request: Request) -> Sequence[tuple[str, str]]:
+    """Read a form's fields. Raises HTTPException (413)."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES_MAX:
+            raise HTTPException(413)
+    return parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+
+
+def go_to(address: str) -> Response:
+    """Lead on by GET (303); the way there is in no cache."""
+    return RedirectResponse(address, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
+
+
+def back_to(address: str) -> str:
+    """Give an address to go back to if it is one of the console's, nothing otherwise. Pure."""
+    parts = urlsplit(address) if address.isprintable() and "\\" not in address else urlsplit("")
+    inside = not parts.scheme and not parts.netloc and f"{parts.path}/".startswith(f"{ROOT}/")
+    return address if inside and ".." not in parts.path else ""

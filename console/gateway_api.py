@@ -1,0 +1,72 @@
+"""The gateway's HTTP API as the console calls it: in the same process, or at an address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import orjson
+from starlette.types import ASGIApp
+
+TIMEOUT_S = 20.0
+
+
+class ApiProblem(Exception):
+    """The gateway refused, or could not be asked; `problem` is its RFC 9457 answer."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        """Keep the answer."""
+        super().__init__(f"{status} {problem.get('code')}")
+        self.status, self.problem = status, problem
+
+
+_AWAY = {"code": "gateway_away", "detail": "网关没有应答", "detail_en": "the gateway does not answer"}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayApi:
+    """Calls the API; the token is given at each call."""
+
+    http: httpx2.AsyncClient
+
+    async def call(
+        self,
+        token: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        key: str = "",
+    ) -> Any:
+        """Send one request and give its JSON; `key` is the idempotency key. Raises ApiProblem."""
+        headers = {"Authorization": f"Bearer {token}"}
+        if key:
+            headers["Idempotency-Key"] = key
+        try:
+            answer = await self.http.request(method, path, params=query, json=body, headers=headers)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ApiProblem(503, _AWAY) from error
+        found = _json(answer)
+        if answer.status_code >= 400 or not isinstance(found, dict):
+            problem = found if isinstance(found, dict) else {**_AWAY, "status": answer.status_code}
+            raise ApiProblem(answer.status_code if answer.status_code >= 400 else 502, problem)
+        return found
+
+
+def in_process(app: ASGIApp) -> httpx2.AsyncClient:
+    """Make a client of the app itself: no socket, the same checks."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://console.invalid", timeout=TIMEOUT_S)
+
+
+def at_address(url: str) -> httpx2.AsyncClient:
+    """Make a client of a gateway at an address."""
+    return httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+
+
+def _json(answer: httpx2.Response) -> Any:
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return None

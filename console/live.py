@@ -1,0 +1,94 @@
+"""Live updates by server-sent events (WHATWG HTML 9.2): a page's block is sent anew when what it shows has changed.
+
+What is watched is rendered once for all who watch the same with the same token. A round in which nothing changed sends
+an event `beat`, one in which the gateway could not be asked `stale`; a session that is over ends with `ended`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from bus.aio import cancel_all
+from console.gateway_api import ApiProblem
+
+EVERY_S: Final = 3.0
+Render = Callable[[], Awaitable[str]]
+BEAT: Final = b"event: beat\n\n"
+STALE: Final = b"event: stale\n\n"
+ENDED: Final = b"event: ended\n\n"
+
+
+@dataclass(slots=True)
+class _Watched:
+    render: Render
+    watchers: int = 0
+    message: bytes = b""
+    shown: str = ""
+    trouble: bytes = b""
+    turned: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        while True:
+            try:
+                html = await self.render()
+                self.shown, self.trouble = sha256(html.encode()).hexdigest()[:32], b""
+                self.message = _message(self.shown, html)
+            except ApiProblem as problem:
+                self.trouble = ENDED if problem.status == 401 else STALE
+            turned, self.turned = self.turned, asyncio.Event()
+            turned.set()
+            await asyncio.sleep(EVERY_S)
+
+
+class LiveBlocks:
+    """What is watched now."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._watched: dict[Hashable, _Watched] = {}
+
+    def __len__(self) -> int:
+        """Count the blocks that are rendered."""
+        return len(self._watched)
+
+    async def stream(
+        self, key: Hashable, render: Render, seen: str, over: Callable[[], bool]
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the messages of one page; it shows `seen` already (Last-Event-ID). `over`: its session has ended."""
+        one = self._watched.setdefault(key, _Watched(render))
+        one.watchers += 1
+        one.task = one.task or asyncio.create_task(one.run())
+        try:
+            while True:
+                if one.message or one.trouble:
+                    if over() or one.trouble == ENDED:
+                        yield ENDED
+                        return
+                    yield one.trouble or (BEAT if one.shown == seen else one.message)
+                    seen = seen if one.trouble else one.shown
+                await self._turn(one)
+        finally:
+            one.watchers -= 1
+            if not one.watchers:
+                self._watched.pop(key, None)
+                await cancel_all([one.task])
+
+    @staticmethod
+    async def _turn(one: _Watched) -> None:
+        """Wait for the next round. Raises what ended the rounds, such as a fault in a template."""
+        assert one.task
+        turned = asyncio.create_task(one.turned.wait())
+        try:
+            await asyncio.wait([turned, one.task], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            turned.cancel()
+        if one.task.done():
+            one.task.result()
+
+
+def _message(shown: str, html: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in html.splitlines())
+    return f"id: {shown}\n{lines}\n".encode()

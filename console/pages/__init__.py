@@ -1,0 +1,9 @@
+"""The pages, in the order of the menu: one module each, with its query and its actions."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from console.page import Page
+from console.pages import alerts, journey, now
+
+PAGES: Final[Sequence[Page]] = (now.PAGE, journey.FIND, journey.PAGE, alerts.LIST, alerts.PAGE)

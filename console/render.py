@@ -1,0 +1,93 @@
+"""Templates into HTML: everything is escaped, texts are of both languages, times are of China with their offset."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2_fragments import render_block
+from markupsafe import Markup
+
+from bus.domain.text import Text
+from console.page import ROOT, link
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+LANGUAGES: Final = ("zh", "en")
+
+
+class Templates:
+    """The templates of the package; a name that is not given fails, so that nothing is silently left out."""
+
+    def __init__(self) -> None:
+        """Set Jinja2 up."""
+        self._jinja = jinja2.Environment(
+            loader=jinja2.PackageLoader("console"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._jinja.filters |= {"when": when, "ago": ago, "seconds": duration}
+        self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT}
+        # Macros for all templates, and for a block that is rendered alone.
+        macros = {"parts": "parts.html", "journeys": "journey_parts.html"}
+        self._jinja.globals |= {name: self._jinja.get_template(file).module for name, file in macros.items()}
+
+    def page(self, template: str, context: Mapping[str, Any], language: str) -> str:
+        """Render a whole page."""
+        return self._jinja.get_template(template).render(self._of(context, language))
+
+    def block(self, template: str, block: str, context: Mapping[str, Any], language: str) -> str:
+        """Render one block of a page."""
+        return render_block(self._jinja, template, block, self._of(context, language))
+
+    @staticmethod
+    def _of(context: Mapping[str, Any], language: str) -> dict[str, Any]:
+        def t(text: str | Text | Mapping[str, Any], en: str = "") -> str:
+            """Choose by language: of two texts, of a Text, or of anything with `zh` and `en`."""
+            if isinstance(text, str):
+                return text if language == "zh" else en
+            return str(getattr(text, language) if isinstance(text, Text) else text[language])
+
+        return {**context, "t": t, "language": language, "html_language": {"zh": "zh-CN", "en": "en"}[language]}
+
+
+def when(at: str | datetime | None) -> str | Markup:
+    """Show a moment in China's zone, with its offset; a dash where there is none."""
+    if not at:
+        return "–"
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    shown = moment.astimezone(ZONE)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{shown:%m-%d %H:%M:%S} +08:00")
+
+
+def ago(at: str | datetime | None, now: datetime) -> str:
+    """Say how long ago a moment is, as 2h 5m; a dash where there is none."""
+    if not at:
+        return "–"
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return duration((now - moment).total_seconds())
+
+
+def duration(seconds: float | None) -> str:
+    """Show seconds by their two largest units."""
+    if seconds is None:
+        return "–"
+    rest = max(0, round(abs(seconds)))
+    shown: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not shown):
+            shown.append(f"{count}{unit}")
+    return ("-" if seconds < 0 else "") + " ".join(shown[:2])
+
+
+@cache
+def static_path(name: str) -> str:
+    """Give the address of a static file, with its hash: it may be kept for ever."""
+    content = files("console").joinpath("static", name).read_bytes()
+    return f"{ROOT}/static/{name}?v={sha256(content).hexdigest()[:16]}"

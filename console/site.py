@@ -1,0 +1,202 @@
+"""What every page goes through: the session, the query or the action, the frame around it, and what goes wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Match, Route
+
+from bus.domain.text import Text
+from console import security
+from console.forms import back_to, fields_of, go_to
+from console.gateway_api import ApiProblem, GatewayApi
+from console.live import LiveBlocks
+from console.page import ROOT, Action, Asked, Page, link
+from console.render import LANGUAGES, Templates
+from console.session import Session, Sessions
+
+LANGUAGE: Final = "ticketbus_language"
+log = structlog.get_logger()
+
+
+class NotSignedIn(Exception):
+    """The page needs a session; `why` is shown where one signs in."""
+
+    def __init__(self, why: str = "") -> None:
+        """Keep why: `expired`, or nothing."""
+        super().__init__(why)
+        self.why = why
+
+
+class Site:
+    """What the routes do."""
+
+    def __init__(self, api: GatewayApi, sessions: Sessions, pages: Sequence[Page], now: Callable[[], datetime]) -> None:
+        """Take what pages need."""
+        self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
+        self.templates, self.blocks = Templates(), LiveBlocks()
+        self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
+
+    async def begin(self, request: Request) -> Response:
+        """Lead to the first page that the client may see."""
+        session = self.session(request)
+        return go_to(next((ROOT + one.path for one in self._menu(session)), link("/sign-in")))
+
+    async def show(self, page: Page, request: Request) -> Response:
+        """Show a page."""
+        session = self.session(request)
+        asked = self._asked(session, request.path_params, request.query_params)
+        return self.html(request, page.template, await self._context(page, asked, request))
+
+    async def act(self, page: Page, action: Action, request: Request) -> Response:
+        """Do what a form asks for, then lead to the page; refused, show the page with the reason and what was typed."""
+        session = self.session(request)
+        fields = await self.form(request, session)
+        asked = self._asked(session, request.path_params, request.query_params, fields)
+        try:
+            outcome = await action.run(asked)
+        except ApiProblem as problem:
+            if problem.status == 401:
+                raise
+            context = await self._context(page, asked, request)
+            return self.html(request, page.template, {**context, "problem": problem}, status=problem.status)
+        if isinstance(outcome, Mapping):
+            return self.html(request, page.template, {**await self._context(page, asked, request), **outcome})
+        target = outcome or request.url.path.removesuffix(f"/{action.name}")
+        return go_to(f"{target}{'&' if '?' in target else '?'}done={action.name}")
+
+    async def live(self, request: Request) -> Response:
+        """Send a page's live block whenever it has changed."""
+        session = self.session(request)
+        address = request.query_params.get("page", "")
+        parts = urlsplit(back_to(address))
+        for page, route in self.routes:
+            match, found = route.matches({"type": "http", "method": "GET", "path": parts.path, "root_path": ""})
+            if page.live and match is Match.FULL:
+                break
+        else:
+            raise HTTPException(404)
+        language, query = self._language(request), dict(parse_qsl(parts.query))
+
+        async def render() -> str:
+            asked = self._asked(session, found["path_params"], query)
+            context = {"session": session, "now": asked.now, **await page.read(asked)}
+            return self.templates.block(page.template, "live", context, language)
+
+        key, seen = (session.token, language, address), request.headers.get("last-event-id", "")
+        stream = self.blocks.stream(key, render, seen, lambda: self.sessions.is_over(session, self.now()))
+        return StreamingResponse(
+            stream, headers={**security.headers(""), "X-Accel-Buffering": "no"}, media_type="text/event-stream"
+        )
+
+    def session(self, request: Request) -> Session:
+        """Give who is signed in. Raises NotSignedIn."""
+        cookie = request.cookies.get(security.COOKIE)
+        session = self.sessions.open(cookie, self.now()) if cookie else None
+        if session is None:
+            raise NotSignedIn("expired" if cookie else "")
+        return session
+
+    async def to_sign_in(self, request: Request, error: Exception) -> Response:
+        """Lead to where one signs in, and afterwards back."""
+        assert isinstance(error, NotSignedIn)
+        if request.url.path == f"{ROOT}/live":
+            return Response(status_code=401)
+        back = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+        back = back if request.method == "GET" and request.url.path.rstrip("/") != ROOT else ""
+        return go_to(link("/sign-in", why=error.why, back=back))
+
+    async def problem(self, request: Request, error: Exception) -> Response:
+        """Show what the gateway refused."""
+        assert isinstance(error, ApiProblem)
+        if error.status == 401:
+            response = await self.to_sign_in(request, NotSignedIn("expired"))
+            response.delete_cookie(security.COOKIE, path=ROOT, httponly=True, samesite="strict")
+            return response
+        return self._problem(request, error.status, error.problem)
+
+    async def http_problem(self, request: Request, error: Exception) -> Response:
+        """Show that there is no such page, or that a form may not be sent."""
+        assert isinstance(error, HTTPException)
+        text = _TEXTS.get(error.status_code, Text("请求有误", "the request is wrong"))
+        problem = {"code": "", "detail": text.zh, "detail_en": text.en}
+        return self._problem(request, error.status_code, problem)
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Show an error of ours; the log has it."""
+        log.error("a page of the console failed", exc_info=error)
+        text = Text("页面出错,请告知运维", "an error of ours; tell the operators")
+        return self._problem(request, 500, {"code": "internal", "detail": text.zh, "detail_en": text.en})
+
+    def _problem(self, request: Request, status: int, problem: Mapping[str, Any]) -> Response:
+        try:
+            session: Session | None = self.session(request)
+        except NotSignedIn:
+            session = None
+        frame = self._frame(session, request) if session else {}
+        context = {**frame, "problem": ApiProblem(status, problem), "signed_in": session is not None}
+        return self.html(request, "problem.html", context, status=status)
+
+    def _asked(
+        self,
+        session: Session,
+        path: Mapping[str, Any],
+        query: Mapping[str, str],
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> Asked:
+        return Asked(api=self.api, session=session, now=self.now(), path=path, query=dict(query), fields=fields)
+
+    async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
+        done = next((one.done for one in page.actions if one.name == asked.query.get("done")), None)
+        frame = self._frame(asked.session, request)
+        address = ROOT + request.url.path.removeprefix(ROOT) + (f"?{request.url.query}" if request.url.query else "")
+        live = link("/live", page=address) if page.live and request.method == "GET" else ""
+        typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
+        return {**frame, **typed, "page": page, "may": asked.may, "done": done, "live": live, **await page.read(asked)}
+
+    def _frame(self, session: Session, request: Request) -> dict[str, Any]:
+        return {
+            "session": session,
+            "now": self.now(),
+            "menu": self._menu(session),
+            "at": request.url.path,
+            "page": None,
+            "problem": None,
+            "done": None,
+            "live": "",
+        }
+
+    def _menu(self, session: Session) -> list[Page]:
+        allowed = frozenset((*session.accesses, *session.commands, ""))
+        return [one for one in self.pages if one.menu and one.needs in allowed]
+
+    async def form(self, request: Request, session: Session) -> Sequence[tuple[str, str]]:
+        """Read a form that comes from a page of this session. Raises HTTPException (403)."""
+        fields = await fields_of(request)
+        if security.from_elsewhere(request) or not session.has_csrf(dict(fields).get("csrf", "")):
+            raise HTTPException(403)
+        return fields
+
+    def html(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
+        nonce = security.new_nonce()
+        html = self.templates.page(template, {**context, "nonce": nonce}, self._language(request))
+        return HTMLResponse(html, status, headers=dict(security.headers(nonce)))
+
+    @staticmethod
+    def _language(request: Request) -> str:
+        given = request.cookies.get(LANGUAGE, "")
+        return given if given in LANGUAGES else LANGUAGES[0]
+
+
+_TEXTS: Final = {
+    403: Text("此表单不是从本页面发出的,请重新打开页面", "this form does not come from a page of yours; open it anew"),
+    404: Text("没有这个页面", "there is no such page"),
+    405: Text("方法不允许", "method not allowed"),
+    413: Text("表单过大", "the form is too large"),
+}

@@ -1,0 +1,42 @@
+// What a page does beside htmx: says when its news stopped, and since when; "/" goes to the search box.
+const SILENT_MS = 15_000;
+const live = document.querySelector("[data-live]");
+const lost = document.getElementById("lost");
+
+if (live && lost) {
+  let heard = Date.now();
+  let trouble = "";
+  const zone = { timeZone: "Asia/Shanghai", hour12: false };
+  const show = (why) => {
+    if (why && why !== trouble) {
+      lost.textContent = `${lost.dataset[why]} ${new Date(heard).toLocaleTimeString("zh-CN", zone)} +08:00`;
+    }
+    trouble = why;
+    lost.hidden = !why;
+  };
+  const fresh = () => {
+    heard = Date.now();
+    show("");
+  };
+  live.addEventListener("beat", fresh);
+  live.addEventListener("htmx:sse:after:message", (event) => {
+    if (!event.detail.message.event) fresh();
+  });
+  live.addEventListener("stale", () => show("stale"));
+  live.addEventListener("ended", () => location.reload());
+  live.addEventListener("htmx:sse:error", (event) => {
+    if (event.detail.status === 401) location.reload();
+    else show("lost");
+  });
+  setInterval(() => {
+    if (!document.hidden && Date.now() - heard > SILENT_MS) show(trouble || "lost");
+  }, 1_000);
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    document.getElementById("find")?.focus();
+  }
+});
