@@ -3,7 +3,6 @@
 BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := .venv/peers/.installed
-DEBIAN := .venv/debian/.unpacked
 TEST_ARGS ?=
 # Behind a company's TLS proxy only the system's certificates are right; pip reads them by itself, uv asks.
 export UV_SYSTEM_CERTS ?= 1
@@ -25,16 +24,12 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
 	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 2)
 
-peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool); what is missing is skipped and said
+peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool) and in Chromium; what is missing is skipped and said
 	@$(BIN)/ticketbus fetch
 	@if command -v npm > /dev/null; then for one in tests/peers/kafkajs tests/peers/openapi; do \
 		npm ci --prefix $$one --ignore-scripts --no-audit --no-fund --silent || exit 1; done; \
 		else echo "npm is not installed: what needs Node is skipped"; fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r tests/peers/requirements.lock
-	@[ -e $(DEBIAN) ] || { command -v apt-get > /dev/null && mkdir -p .venv/debian && cd .venv/debian && \
-		{ apt-get -qq update 2> /dev/null || true; } && apt-get -qq -o APT::Sandbox::User=root download $$(cat ../../.ci/packages) && \
-		for package in *.deb; do dpkg -x "$$package" . && rm "$$package"; done && touch $(CURDIR)/$(DEBIAN); } \
-		|| echo "no Debian packages: what needs $$(tr '\n' ' ' < .ci/packages)is skipped"
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour and a half (SEED=7 repeats a run, TEST_ARGS="-k clock")
@@ -57,7 +52,7 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 	@$(COMPILE) -o requirements.lock pyproject.toml
 	@$(COMPILE) --group dev --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
 	@$(COMPILE) -o bench/requirements-peers.lock bench/requirements-peers.in
-	@$(COMPILE) -o tests/peers/requirements.lock tests/peers/requirements.in
+	@$(COMPILE) -c requirements-dev.lock -o tests/peers/requirements.lock tests/peers/requirements.in
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -31,7 +31,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.filters |= {"when": when, "ago": ago, "seconds": duration}
+        self._jinja.filters |= {"when": when, "clock": clock, "ago": ago, "seconds": duration}
         self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT}
         # Macros for all templates, and for a block that is rendered alone.
         macros = {"parts": "parts.html", "journeys": "journey_parts.html"}
@@ -63,6 +63,11 @@ def when(at: str | datetime | None) -> str | Markup:
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     shown = moment.astimezone(ZONE)
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{shown:%m-%d %H:%M:%S} +08:00")
+
+
+def clock(at: str | None) -> str:
+    """Show the time of a day in China, to the millisecond."""
+    return f"{datetime.fromisoformat(at).astimezone(ZONE):%H:%M:%S.%f}"[:-3] if at else "–"
 
 
 def ago(at: str | datetime | None, now: datetime) -> str:

@@ -17,21 +17,6 @@ if TYPE_CHECKING:
 WATCH_EVERY_S = 1.0
 commands = typer.Typer()
 
-_HOPS = {
-    "occurred": "发生 occurred",
-    "received": "收到 received",
-    "committed": "入库 committed",
-    "published": "发布 published",
-    "waiting": "待发 waiting",
-    "projected": "投影 projected",
-    "pushed": "推送 pushed",
-    "enqueued": "排队 enqueued",
-    "delivered": "送达 delivered",
-    "delivery_waiting": "待投 to deliver",
-    "discarded": "作废 discarded",
-    "dead": "死信 dead",
-}
-
 
 @commands.command()
 def trace(
@@ -140,9 +125,12 @@ def _head(journey: dict[str, Any]) -> list[str]:
 
 
 def _hop(hop: dict[str, Any]) -> str:
+    from bus.journey.hop_names import HOP_NAMES
+
     at = f"{hop['at']:%Y-%m-%d %H:%M:%S.%f}"[:-3] if hop["at"] else "-"
     lag = f"+{hop['lag_ms']:,.1f} ms" if hop["lag_ms"] is not None else ""
-    return f"      {_HOPS[hop['hop']]:<14} {at}  {lag:>14}  {hop['where']}  {_note(hop)}".rstrip()
+    name = HOP_NAMES[hop["hop"]]
+    return f"      {f'{name.zh} {name.en}':<14} {at}  {lag:>14}  {hop['where']}  {_note(hop)}".rstrip()
 
 
 def _expected(one: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
 """Find a ticket by any of its names, and its journey as swim lanes, a missing hop drawn as a hole with its deadline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.text import Text
+from bus.journey.hop_names import HOP_NAMES
 from console.gateway_api import ApiProblem
 from console.page import Action, Asked, Page, link
 
@@ -14,10 +15,28 @@ LANES: Final[Mapping[str, tuple[Text, frozenset[str]]]] = {
     "kafka": (Text("Kafka", "Kafka"), frozenset({"waiting", "published"})),
     "models": (Text("读模型", "read models"), frozenset({"projected", "acted_on"})),
     "targets": (Text("其他系统", "other systems"), frozenset({"enqueued", "delivery_waiting", "delivered"})),
-    "people": (Text("订阅者与人", "subscribers, people"), frozenset({"pushed", "acknowledged"})),
+    "people": (Text("订阅者与人", "subscribers, people"), frozenset({"pushed"})),
     "letters": (Text("死信", "dead letters"), frozenset({"dead", "discarded"})),
 }
 """The lanes from left to right, each with its hops."""
+_TO_TARGETS: Final = (link("/targets"), Text("看目标系统", "look at the targets"))
+STEPS: Final[Mapping[str, tuple[str, Text]]] = {
+    "never_arrived": (link("/reconcile"), Text("与来源对账", "reconcile the source")),
+    "refused": (link("/rejected"), Text("看被拒绝的输入", "look at rejected input")),
+    "kafka_away": (link("/now"), Text("看现在的告警", "look at what is wrong now")),
+    "relay_stuck": (link("/now"), Text("看现在的告警", "look at what is wrong now")),
+    "stage_behind": (link("/consumers"), Text("看消费者", "look at the consumers")),
+    "stage_stopped": (link("/consumers"), Text("看消费者", "look at the consumers")),
+    "topic_mismatch": (link("/topics"), Text("看主题契约", "look at the topics")),
+    "disk_floor": (link("/hosts"), Text("看主机", "look at the hosts")),
+    **dict.fromkeys(
+        ("target_undeclared", "target_paused", "retry_after", "breaker_open", "retrying", "rate_limited", "queued"),
+        _TO_TARGETS,
+    ),
+}
+"""Of a verdict, the page where its next step is; of a dead letter it is the letter's own."""
+_NAMES: Final[Mapping[str, Any]] = {"columns": LANES, "names": HOP_NAMES, "steps": STEPS}
+_OF_DELIVERIES: Final = dict.fromkeys(("attempts", "status", "detail", "message", "reference", "letter", "why"))
 
 
 async def _find(_asked: Asked) -> Mapping[str, Any]:
@@ -34,12 +53,12 @@ async def _show_found(asked: Asked) -> str | Mapping[str, Any]:
         return {"name": name, "journey": None, "unknown": True}
     if found["ticket_id"]:
         return link(f"/tickets/{quote(found['ticket_id'], safe='')}")
-    return {"name": name, "journey": found, "lanes": lanes(found), "columns": LANES}
+    return {"name": name, "journey": found, "lanes": lanes(found), **_NAMES}
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     found = await asked.get(f"/v1/journeys/{quote(asked.path['ticket'], safe='')}", cursor=asked.query.get("after"))
-    return {"journey": found, "lanes": lanes(found), "columns": LANES}
+    return {"journey": found, "lanes": lanes(found), **_NAMES}
 
 
 def lanes(journey: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, list[Mapping[str, Any]]]]]:
@@ -48,7 +67,7 @@ def lanes(journey: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str,
     for event in journey["events"] or ():
         cells: dict[str, list[Mapping[str, Any]]] = {name: [] for name in LANES}
         for hop in event["hops"]:
-            cells[lane_of(hop["hop"])].append({**hop, "hole": ""})
+            cells[lane_of(hop["hop"])].append({**_OF_DELIVERIES, **hop, "hole": ""})
         for one in journey["expected"] or ():
             if one["version"] == event["version"] and one["state"] != "late":
                 cells[lane_of(one["hop"])].append({**one, "hole": one["state"]})
@@ -59,11 +78,6 @@ def lanes(journey: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str,
 def lane_of(hop: str) -> str:
     """Name the lane of a hop. Pure."""
     return next((name for name, (_, hops) in LANES.items() if hop in hops), "models")
-
-
-def owners(verdict: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name who can mend it, each once. Pure."""
-    return list(dict.fromkeys(one["owner"] for one in verdict))
 
 
 FIND: Final = Page(

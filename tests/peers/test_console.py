@@ -1,0 +1,188 @@
+"""The console in a real browser, in front of a running bus: pages by role, live news, forms, phones, screen readers."""
+
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.local.stack import Urls
+from console.pages import PAGES
+from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
+from tests.peers.browser import SIZES, Window, chromium
+
+pytestmark = pytest.mark.peers
+
+MENU = [page.path for page in PAGES if page.menu]
+LIVE = "[data-live]"
+MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>javascript:alert(3)"
+OPENING = {
+    "incident_key": {"kind": "serial", "value": "SN-<i>1</i>"},
+    "title": MARKUP,
+    "type": "hardware_fault",
+    "region": MARKUP[:40],
+    "description": MARKUP,
+    "customer": {"name": MARKUP, "address": MARKUP},
+}
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Run a gateway and a worker for these tests."""
+    folder: Path = tmp_path_factory.mktemp("console")
+    with bus_on(parts, folder) as made:
+        made.start("gateway")
+        made.start("worker")
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Any]:
+    """Run one browser for all of them."""
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def ticket(bus: Bus) -> str:
+    """Open a ticket whose every text is markup."""
+    await bus.ready()
+    async with bus.client() as http:
+        answer = await http.post("/v1/tickets", json=OPENING, headers={"Idempotency-Key": "markup-1"})
+        assert answer.status_code == 201, answer.text
+    return str(answer.json()["ticket_id"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running bus, and a token of each role of people."""
+
+    bus: Bus
+    tokens: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+async def site(bus: Bus) -> Site:
+    """Wait until the bus answers, and add a client of each role."""
+    await bus.ready()
+    made = {"admin": TOKEN}
+    for role in ("sre", "lead", "dispatcher"):
+        made[role] = bus.run("client", "add", f"a-{role}", "--role", role).stdout.split()[-1]
+    return Site(bus, made)
+
+
+@pytest.mark.parametrize(("role", "size"), [*product(["admin", "sre", "lead", "dispatcher"], SIZES)])
+async def test_console_every_page_of_a_role_is_readable_by_all(
+    site: Site, browser: Any, ticket: str, role: str, size: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright")
+    rules = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    scheme = {"desktop": "light", "phone": "dark"}[size]
+    options = {"viewport": SIZES[size], "color_scheme": scheme, "bypass_csp": True}  # axe is not of our origin
+    window = await Window(browser, site.bus.url, options).open()
+    await window.sign_in(site.tokens[role])
+    links = await window.page.locator("header nav a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    assert set(links) <= {f"/console{path}" for path in MENU}
+    assert len(links) == len(set(links)) > 0
+    for path in [*(one.removeprefix("/console") for one in links), f"/tickets/{ticket}"]:
+        assert await window.go(path) == 200, path
+        await window.page.evaluate(rules)
+        found = await window.page.evaluate("axe.run()")
+        problems = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+        assert not problems, (path, problems)
+        wide = await window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{path} scrolls sideways by {wide} px"
+        if role == "admin":
+            name = path.strip("/").replace("/", "-").replace(ticket, "journey")
+            await window.shot(f"{name}-{size}")
+    await window.close()
+
+
+async def test_console_markup_in_every_field_stays_text(bus: Bus, browser: Any, ticket: str) -> None:
+    window = await Window(browser, bus.url).open()
+    await window.sign_in(TOKEN)
+    assert await window.go(f"/tickets/{ticket}") == 200
+    assert "<img src=x" in await window.page.inner_text("main")
+    assert await window.page.locator("main img, main script").count() == 0
+    await window.close()
+
+
+async def test_console_a_ticket_is_found_by_the_keyboard_alone(bus: Bus, browser: Any, ticket: str) -> None:
+    window = await Window(browser, bus.url).open()
+    await window.page.goto(f"{bus.url}/console")
+    await window.page.keyboard.type(TOKEN)  # the field has the focus
+    await window.page.keyboard.press("Enter")
+    await window.page.wait_for_selector("#find")
+    await window.page.keyboard.press("/")
+    await window.page.keyboard.type(ticket)
+    await window.page.keyboard.press("Enter")
+    await window.page.wait_for_url(f"**/console/tickets/{ticket}*")
+    await window.close()
+
+
+async def test_console_without_javascript_pages_and_forms_work(bus: Bus, browser: Any, ticket: str) -> None:
+    window = await Window(browser, bus.url, {"java_script_enabled": False}).open()
+    await window.sign_in(TOKEN)
+    await window.page.fill("#find", ticket)
+    await window.page.click("header .find button")
+    assert ticket in await window.page.inner_text("h2 >> nth=0")
+    await window.page.click("header .language button")
+    assert "verdict" in await window.page.inner_text("main")
+    await window.page.click("header .who button")
+    assert "sign-in" in window.page.url
+    await window.close()
+
+
+async def test_console_a_journey_grows_while_one_looks(bus: Bus, browser: Any) -> None:
+    window = await Window(browser, bus.url).open()
+    await window.sign_in(TOKEN)
+    async with bus.client() as http:
+        opened = {**OPENING, "incident_key": {"kind": "serial", "value": "SN-live"}, "title": "不制冷"}
+        made = await http.post("/v1/tickets", json=opened, headers={"Idempotency-Key": "live-1"})
+        number = made.json()["ticket_id"]
+        await window.go(f"/tickets/{number}")
+        assert await window.page.locator(f"{LIVE} th[scope=row]").count() == 1
+        await http.post(
+            f"/v1/tickets/{number}/note", json={"text": "已联系客户"}, headers={"Idempotency-Key": "live-2"}
+        )
+    await window.page.wait_for_selector(f"{LIVE} th[scope=row]:has-text('2 ticket.noted')", timeout=30_000)
+    await window.close()
+
+
+async def test_console_says_since_when_the_gateway_is_silent(bus: Bus, browser: Any) -> None:
+    window = await Window(browser, bus.url).open()
+    await window.sign_in(TOKEN)
+    await window.go("/now")
+    lost = window.page.locator("#lost")
+    await eventually(window.page.locator(LIVE).is_visible)
+    assert not await lost.is_visible()
+    gateway = bus.processes["gateway"]
+    gateway.send_signal(signal.SIGSTOP)
+    try:
+        await lost.wait_for(state="visible", timeout=60_000)
+        assert "+08:00" in await lost.inner_text()
+    finally:
+        gateway.send_signal(signal.SIGCONT)
+    await lost.wait_for(state="hidden", timeout=60_000)
+    await window.context.close()
+
+
+async def test_console_an_alert_shows_itself_and_a_person_acknowledges_it(site: Site, browser: Any) -> None:
+    window = await Window(browser, site.bus.url).open()
+    await window.sign_in(site.tokens["sre"])
+    await window.go("/now")
+    firing = {"status": "firing", "startsAt": "2026-11-29T08:00:00Z", "fingerprint": "f1"}
+    firing |= {"labels": {"alertname": "RackPower", "severity": "critical"}, "annotations": {"summary": MARKUP}}
+    async with site.bus.client() as http:
+        answer = await http.post("/v1/alerts/alertmanager", json={"version": "4", "alerts": [firing]})
+        assert answer.status_code == 200, answer.text
+    await window.page.click(f"{LIVE} a:has-text('RackPower')", timeout=60_000)
+    await window.page.fill("main input[name=why] >> nth=0", "我在看电源")
+    await window.page.click("main button.primary")
+    await window.page.wait_for_selector(".done")
+    acked = site.bus.query("SELECT acked_by, acked_why FROM alerts WHERE acked_at IS NOT NULL")
+    assert acked == [("a-sre", "我在看电源")]
+    await window.close()
