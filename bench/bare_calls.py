@@ -13,7 +13,7 @@ from time import monotonic, process_time
 
 import httpx2
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 
 WARM_SHARE = 0.1  # of the calls, before the clock starts
 

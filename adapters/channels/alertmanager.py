@@ -9,7 +9,7 @@ import orjson
 from pydantic import model_validator
 
 from adapters.adapter import ChannelAdapter, ChannelServices, EnvironmentSecrets
-from adapters.answer_text import is_page, readable
+from adapters.answers.text import is_page, readable
 from adapters.channels.channel_http import ChannelHttp
 from adapters.channels.hidden_secrets import HiddenSecrets, secrets_of
 from adapters.http_options import HttpOptions

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import orjson
 
+from adapters import webhook_signature as signature
 from adapters.adapter import ChannelAdapter, ChannelServices, EnvironmentSecrets
+from adapters.answers.fields import AnswerRule
+from adapters.answers.judge import USUAL, judge
 from adapters.channels.channel_http import ChannelHttp
 from adapters.channels.hidden_secrets import HiddenSecrets, secrets_of
-from adapters.crm import signature
-from adapters.crm.callback import CrmCallbackOptions
-from adapters.crm.callback_fields import AnswerRule
-from adapters.crm.callback_wire import USUAL, judge
 from adapters.outbound_http import DIRECT, Egress
+from adapters.webhook_options import WebhookOptions
 from bus.alerts.alert_json import alert_json
 from bus.alerts.engine.channel import ChannelMessage, Notice, NotSent
 from bus.alerts.engine.wording import subject
@@ -22,10 +22,6 @@ from bus.delivery.target import DeliveryFailed
 from bus.intake.dispatch import utc_now
 
 BODY_BYTES_MAX: Final = 256 * 1024
-
-
-class WebhookOptions(CrmCallbackOptions):
-    """Where it listens, the variables of the keys that sign, and, as of a callback, what its answers mean."""
 
 
 class WebhookChannel:

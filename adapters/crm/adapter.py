@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from adapters import webhook_signature as signature
 from adapters.adapter import EnvironmentSecrets, Options, SourceAdapter, SourceServices
-from adapters.crm import signature
 from adapters.crm.listing import PAUSE_S, CrmList, CrmListOptions
 from adapters.crm.translate import translate
 from adapters.crm.type_names import meant_type

@@ -1,69 +1,23 @@
 """The CRM as a target: every change of a ticket as a signed webhook (Standard Webhooks), idempotent by `webhook-id`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import Field
-
+from adapters import webhook_signature as signature
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices, TicketAt
-from adapters.crm import signature
-from adapters.crm.answer_values import spelled
-from adapters.crm.callback_fields import AnswerRule, field_path
-from adapters.crm.callback_wire import USUAL, judge, status_body
-from adapters.http_options import HttpOptions
-from adapters.outbound_http import DIRECT, Deadline, Egress, HttpUrl, NoResponse, OutboundHttp
-from bus.config_file import VariableName, in_form
+from adapters.answers.fields import AnswerRule
+from adapters.answers.judge import USUAL, judge
+from adapters.crm.callback_wire import status_body
+from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp
+from adapters.webhook_options import WebhookOptions
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.errors import StoreUnavailable
-from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 
 ANSWER_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 64
-FieldPath = Annotated[
-    str,
-    in_form(
-        r"(?=.{1,100}$)[^.\s]+(\.[^.\s]+){0,4}",
-        Text(
-            "应为应答中的字段名,用点分隔最多 5 级,不含空格,例如 Result.IsSuccess",
-            "names a field of the answer, up to 5 levels by dots, without blanks, such as Result.IsSuccess",
-        ),
-    ),
-]
-DoneValues = Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
-
-
-class CrmCallbackOptions(HttpOptions):
-    """What the targets file says of a CRM: where it listens, and where the secrets stand. All of them sign.
-
-    `done_when`: fields of a 2xx answer and their values that mean done, in place of the usual ones; an empty mapping:
-    the status alone counts. `unclear`: what an answer counts as that has none of the fields.
-    """
-
-    url: HttpUrl
-    secrets: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
-    done_when: Mapping[FieldPath, DoneValues] | None = None
-    unclear: Literal["done", "unknown"] = "done"
-
-    @property
-    def rule(self) -> AnswerRule:
-        """Give how a 2xx answer is read."""
-        named = self.done_when
-        return AnswerRule(
-            done_when=None
-            if named is None
-            else {field_path(path): frozenset(spelled(value) or "" for value in good) for path, good in named.items()},
-            unclear_is_done=self.unclear == "done",
-        )
-
-    def keys(self, secrets: EnvironmentSecrets) -> tuple[signature.Secret, ...]:
-        """Read the signing keys. Raises ConfigFileInvalid or SettingsInvalid: the variable, never the value."""
-        return tuple(
-            signature.secret(secrets.read(name).get_secret_value(), where=f"{secrets.where}: {name}")
-            for name in self.secrets
-        )
 
 
 class CrmCallback:
@@ -121,7 +75,7 @@ class CrmCallback:
         await self._http.close()
 
 
-def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
+def _build(options: WebhookOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
     return CrmCallback(
         options.url,
         options.keys(secrets),
@@ -132,4 +86,4 @@ def _build(options: CrmCallbackOptions, secrets: EnvironmentSecrets, services: T
     )
 
 
-ADAPTER: Final = TargetAdapter(name="crm-callback", options=CrmCallbackOptions, build=_build)
+ADAPTER: Final = TargetAdapter(name="crm-callback", options=WebhookOptions, build=_build)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from adapters.crm.listed_ticket import listed_ticket
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import (

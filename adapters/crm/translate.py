@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.crm.signature import ID, TIMESTAMP, signed_at
 from adapters.crm.type_names import close_type, is_report, may_open, meant_type, speaks_of_ticket
 from adapters.crm.wire import TYPES, About, CrmEnvelope, known_fields, part_of, unknown_fields
+from adapters.webhook_signature import ID, TIMESTAMP, signed_at
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
-from adapters.answer_text import readable
+from adapters.answers.text import readable
 from adapters.connection_failures import PROXY_LOGIN
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (

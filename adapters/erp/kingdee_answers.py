@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from adapters.answer_text import decoded, is_page
+from adapters.answers.text import decoded, is_page
 from adapters.erp.kingdee_words import is_login_page, says_in_use, says_session_lost
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text

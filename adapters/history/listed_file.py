@@ -1,14 +1,13 @@
 """A source's list of tickets in a file: JSON or CSV in the words of the CRM's list, or a CSV export by its map."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from adapters.crm.listed_ticket import listed_ticket
 from adapters.history.csv_form import CsvForm, trimmed
 from adapters.history.map_file import HistoryMap, MapInvalid, RowMeaning
 from adapters.history.rows import HistoryUnreadable, Row, open_lines, read_rows
@@ -27,6 +26,8 @@ COLUMNS: Final = (
     "incident_key.value", "customer.name", "customer.phone", "customer.address",
 )  # fmt: skip
 """The columns of a CSV without a map; a name with a dot is a part of an object."""
+TicketReader = Callable[[Mapping[str, Any], str], ListedTicket]
+"""Reads one ticket of a list, at a path. Raises MalformedInput."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,10 @@ class ListFile:
     unread: Sequence[str] = ()
 
 
-def read_list_file(path: Path, mapped: HistoryMap | None = None) -> ListFile:
+def read_list_file(path: Path, read_ticket: TicketReader, mapped: HistoryMap | None = None) -> ListFile:
     """Read a whole list; `.gz` too. Raises HistoryUnreadable that names line and field: it can be judged as a whole.
 
+    `read_ticket`: how the source's own words are read, where there is no map.
     `mapped`: how a CSV export is read, one row a ticket. Raises MapInvalid for a map of another kind.
     """
     if mapped and mapped.row is not RowMeaning.TICKET:
@@ -53,7 +55,7 @@ def read_list_file(path: Path, mapped: HistoryMap | None = None) -> ListFile:
         first = next(read, b"")
         whole = _chained(first, read)
         if mapped is None and first.removeprefix(BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
-            return ListFile(tickets=list(_of_json(whole)))
+            return ListFile(tickets=[_ticket(raw, at, read_ticket) for at, raw in _of_json(whole)])
         header, rows = read_rows(whole, mapped.csv if mapped else CsvForm())
         if mapped:
             table = BoundTable(mapped, header)
@@ -63,7 +65,7 @@ def read_list_file(path: Path, mapped: HistoryMap | None = None) -> ListFile:
                 f"文件没有列 {'、'.join(absent)};其他列名请用 --map / the file has no columns {', '.join(absent)}; "
                 f"it has {', '.join(header)[:300]}: name them {', '.join(COLUMNS)}, or give a map with --map"
             )
-        tickets = [_ticket(_nested(header, row.values), f"line {row.line}") for row in _readable(rows)]
+        tickets = [_ticket(_nested(header, row.values), f"line {row.line}", read_ticket) for row in _readable(rows)]
         return ListFile(tickets=tickets, unread=[name for name in header if name not in COLUMNS])
 
 
@@ -73,8 +75,8 @@ def _chained(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
         yield from rest
 
 
-def _of_json(lines: Iterable[bytes]) -> Iterator[ListedTicket]:
-    """Read an array, an object with `tickets`, or an object a line."""
+def _of_json(lines: Iterable[bytes]) -> Iterator[tuple[str, object]]:
+    """Give the tickets of an array, an object with `tickets`, or an object a line, each with its path."""
     parts, size = list[bytes](), 0
     for line in lines:
         size += len(line)
@@ -88,9 +90,9 @@ def _of_json(lines: Iterable[bytes]) -> Iterator[ListedTicket]:
     match content:
         case {"tickets": [*tickets]} | [*tickets]:
             for number, raw in enumerate(tickets):
-                yield _ticket(raw, f"$[{number}]")
+                yield f"$[{number}]", raw
         case {"source_no": _}:
-            yield _ticket(content, "$")
+            yield "$", content
         case _:
             raise HistoryUnreadable("JSON 中没有工单数组 / the JSON is no array of tickets, and has none in `tickets`")
 
@@ -134,11 +136,11 @@ def _nested(header: Sequence[str], values: Sequence[str]) -> dict[str, Any]:
     return nested
 
 
-def _ticket(raw: object, path: str) -> ListedTicket:
+def _ticket(raw: object, path: str, read_ticket: TicketReader) -> ListedTicket:
     if not isinstance(raw, Mapping):
         raise HistoryUnreadable(f"{path}: 须为 JSON 对象 / must be a JSON object")
     try:
-        return listed_ticket(raw, path)
+        return read_ticket(raw, path)
     except MalformedInput as refused:
         raise HistoryUnreadable(str(refused.text)) from None
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from adapters.simulators.callback_faults import STATUS, TAKEN_FIRST, CallbackFault
 from adapters.simulators.closing import close_server
 from adapters.simulators.oldest import drop_oldest

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import orjson
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from adapters.simulators.patient_client import NoAnswer, ask, client, json_object
 
 

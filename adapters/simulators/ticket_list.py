@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from adapters.simulators.oldest import drop_oldest
 from bus.domain.errors import MalformedInput
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 import httpx2
 import orjson
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from adapters.simulators.patient_client import client
 from adapters.simulators.ticket_list import TicketList
 from bus.domain.text import Text

@@ -93,6 +93,7 @@ async def _one_page(tickets: "Sequence[ListedTicket]") -> "AsyncGenerator[Sequen
 
 def _of_file(source: str, file: Path, map_file: Path | None) -> "Sequence[ListedTicket]":
     """Read a file whole. Raises typer.Exit(2)."""
+    from adapters.crm.listed_ticket import listed_ticket
     from adapters.history.listed_file import read_list_file
     from adapters.history.map_file import MapInvalid, load_map
     from adapters.history.rows import HistoryUnreadable
@@ -101,7 +102,7 @@ def _of_file(source: str, file: Path, map_file: Path | None) -> "Sequence[Listed
         mapped = load_map(map_file) if map_file else None
         if mapped and mapped.source != source:
             raise MapInvalid(f"{map_file}: 来源是 / its source is {mapped.source!r}, not {source!r}")
-        read = read_list_file(file, mapped)
+        read = read_list_file(file, listed_ticket, mapped)
     except (HistoryUnreadable, MapInvalid) as error:
         echo(f"ticketbus: {file}: {error}", err=True)
         raise typer.Exit(2) from error

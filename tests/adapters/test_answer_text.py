@@ -7,10 +7,10 @@ import zlib
 import orjson
 import pytest
 
-from adapters.answer_text import CHARS_MAX, readable
+from adapters.answers.judge import judge
+from adapters.answers.names import FieldRole, call_name, role
+from adapters.answers.text import CHARS_MAX, readable
 from adapters.contract_suites.faulty_ways import listening, read_message
-from adapters.crm.answer_names import FieldRole, call_name, role
-from adapters.crm.callback_wire import judge
 from adapters.outbound_http import Deadline, HttpResponse, OutboundHttp
 from bus.delivery.target import DeliveryFailed
 from tests.adapters.test_crm_callback_vendors import FAULT12, SOAP12

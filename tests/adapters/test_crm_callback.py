@@ -11,8 +11,8 @@ import httpx2
 import orjson
 import pytest
 
+from adapters import webhook_signature as signature
 from adapters.contract_suites.http_target import BROKEN
-from adapters.crm import signature
 from adapters.crm.callback import CrmCallback
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver

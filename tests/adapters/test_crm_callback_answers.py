@@ -7,10 +7,10 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from adapters.crm.answer_names import role
-from adapters.crm.callback import CrmCallbackOptions
-from adapters.crm.callback_wire import judge
+from adapters.answers.judge import judge
+from adapters.answers.names import role
 from adapters.outbound_http import HttpResponse
+from adapters.webhook_options import WebhookOptions
 from bus.delivery.target import DeliveryFailed, FailureKind
 from tests.adapters.test_crm_callback_wire import NOW, PHONE
 
@@ -95,7 +95,7 @@ REFUSED: tuple[Any, ...] = (
 
 
 def judged(body: bytes | str, media: str = JSON, *, longer: bool = False, **options: Any) -> DeliveryFailed | None:
-    given = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_SECRET",), **options)
+    given = WebhookOptions(url="https://crm.example/x", secrets=("CRM_SECRET",), **options)
     raw = body.encode() if isinstance(body, str) else body
     answer = HttpResponse(
         status=200, headers={"content-type": media}, body=raw, longer=longer, cut="longer" if longer else ""
@@ -239,7 +239,7 @@ def test_crm_callback_answers_a_targets_file_says_what_counts(options: dict[str,
 @pytest.mark.parametrize("wrong", [{"": [1]}, {"a..b": [1]}, {"code": []}, {"code": [{"x": 1}]}, {"a b": [1]}])
 def test_crm_callback_answers_fields_that_cannot_be_are_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError, match="done_when"):
-        CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_SECRET",), done_when=wrong)
+        WebhookOptions(url="https://crm.example/x", secrets=("CRM_SECRET",), done_when=wrong)
 
 
 def test_crm_callback_answers_the_field_that_failed_is_named_with_its_code() -> None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from adapters.crm.callback_wire import judge
+from adapters.answers.judge import judge
 from adapters.outbound_http import HttpResponse
 from bus.delivery.target import DeliveryFailed
 from tests.adapters.test_crm_callback_families import judged

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from adapters import webhook_signature as signature
 from adapters.adapter import EnvironmentSecrets
-from adapters.crm import signature
-from adapters.crm.callback import CrmCallbackOptions
-from adapters.crm.callback_wire import judge, status_body
+from adapters.answers.judge import judge
+from adapters.crm.callback_wire import status_body
 from adapters.outbound_http import HttpResponse, retry_after_s
 from adapters.registry import TARGETS
+from adapters.webhook_options import WebhookOptions
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import load_targets_config
@@ -225,12 +226,12 @@ def test_crm_callback_wire_a_status_that_passes_by_itself_costs_no_event_its_del
 @pytest.mark.parametrize("url", ["crm", "ftp://crm/x", "http://", "https://user:pass@crm/x", "http://[::1"])
 def test_crm_callback_wire_an_address_that_is_none_or_holds_a_password_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ValidationError) as wrong:
-        CrmCallbackOptions(url=url, secrets=("CRM_SECRET",))
+        WebhookOptions(url=url, secrets=("CRM_SECRET",))
     assert "pass@" not in str(wrong.value)
 
 
 def test_crm_callback_wire_the_keys_stand_in_the_environment() -> None:
-    options = CrmCallbackOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
+    options = WebhookOptions(url="https://crm.example/x", secrets=("CRM_OLD", "CRM_NEW"))
     environment = {"CRM_OLD": OLD, "CRM_NEW": NEW}
     assert options.keys(EnvironmentSecrets(environment=environment, where="targets.crm")) == tuple(
         map(signature.secret, (OLD, NEW))

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from adapters import webhook_signature as signature
 from adapters.adapter import EnvironmentSecrets, SourceServices
 from adapters.contract_suites.source_list import SourceListContract
-from adapters.crm import signature
 from adapters.crm.adapter import ADAPTER, CrmWebhookOptions, ListingCrmAdapter
 from adapters.crm.listed_ticket import listed_ticket
 from adapters.crm.listing import ATTEMPTS, CrmList

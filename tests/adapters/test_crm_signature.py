@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from adapters.crm.signature import Secret, secret, sign, verify
+from adapters.webhook_signature import Secret, secret, sign, verify
 from bus.domain.errors import MalformedInput
 from bus.settings import SettingsInvalid
 

@@ -10,8 +10,8 @@ import pytest
 
 from adapters.contract_suites.source import NOW, TRACE, SourceContract, delivered
 from adapters.crm.adapter import CrmAdapter
-from adapters.crm.signature import secret, sign
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
+from adapters.webhook_signature import secret, sign
 from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
 from bus.domain.errors import MalformedInput

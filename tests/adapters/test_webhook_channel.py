@@ -7,8 +7,8 @@ import orjson
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from adapters import webhook_signature as signature
 from adapters.channels.webhook import BODY_BYTES_MAX, WebhookChannel, message_body
-from adapters.crm import signature
 from bus.alerts.engine.alert_state import Flip
 from tests.adapters.alert_messages import message, notice, refusal
 from tests.adapters.http_receiver import OK, Receiver

@@ -17,9 +17,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from adapters import webhook_signature as signature
 from adapters.adapter import ChannelServices, EnvironmentSecrets, TargetServices
 from adapters.contract_suites.target import OPENED
-from adapters.crm import callback, signature
+from adapters.crm import callback
 from adapters.erp import kingdee
 from adapters.registry import CHANNELS
 from adapters.simulators.callback_faults import CallbackFault

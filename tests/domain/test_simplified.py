@@ -9,8 +9,8 @@ import pytest
 
 import adapters
 import bus
-from adapters.crm.answer_names import FieldRole, call_name, role
-from adapters.crm.answer_words import Meaning, sentence, whole_text, word
+from adapters.answers.names import FieldRole, call_name, role
+from adapters.answers.words import Meaning, sentence, whole_text, word
 from adapters.crm.status import Settable, settable
 from adapters.crm.type_names import is_report, speaks_of_ticket
 from adapters.erp.kingdee_words import says_in_use, says_session_lost
@@ -25,7 +25,7 @@ TRADITIONAL = {character: plain for character, plain in TRADITIONAL.items() if c
 # Where the words stand that a name, a key or an answer is compared with.
 LISTS = (
     *("bus/domain/no_key.py", "bus/domain/departments.py", "bus/domain/naming.py", "bus/domain/terms.py"),
-    *("adapters/crm/answer_words.py", "adapters/crm/answer_names.py", "adapters/crm/type_names.py"),
+    *("adapters/answers/words.py", "adapters/answers/names.py", "adapters/crm/type_names.py"),
     "adapters/erp/kingdee_words.py",
 )
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import orjson
 
-from adapters.crm.signature import secret, sign
+from adapters.webhook_signature import secret, sign
 from bus.domain.commands import OpenTicket
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import orjson
 
-from adapters.crm import signature
+from adapters import webhook_signature as signature
 from bus.app import FIRST_ADMIN
 from bus.domain.commands import Command, Note, OpenTicket
 from bus.domain.terms import CommandId, Tick

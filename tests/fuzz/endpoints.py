@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import quote_from_bytes
 
-from adapters.crm.signature import SIGNATURE, Secret, secret, sign
+from adapters.webhook_signature import SIGNATURE, Secret, secret, sign
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.fuzz.bodies import COMMAND_BODIES, DELIVERY_BODIES
 from tests.fuzz.mutations import damaged, spelled

@@ -10,7 +10,7 @@ from random import Random
 import psutil
 import pytest
 
-from adapters.crm.signature import secret, sign
+from adapters.webhook_signature import secret, sign
 from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from tests.bus_under_test import TOKEN, WEBHOOK_SECRET, Bus, bus_on

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.crm.adapter import CrmAdapter
-from adapters.crm.signature import secret, sign
+from adapters.webhook_signature import secret, sign
 from bus.domain.errors import IntakeStopped
 from bus.domain.text import Text
 from bus.gateway import metrics

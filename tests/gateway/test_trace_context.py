@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 from adapters.crm.adapter import CrmAdapter
-from adapters.crm.signature import secret, sign
+from adapters.webhook_signature import secret, sign
 from bus.domain.commands import Request
 from bus.domain.values import PLAIN_TRACE, CallerTrace
 from bus.gateway.http import trace_context

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.crm.listed_ticket import listed_ticket
 from adapters.history.listed_file import read_list_file
 from adapters.history.map_file import MapInvalid, load_map
 from adapters.history.rows import HistoryUnreadable
@@ -34,7 +35,7 @@ z,source_no,opened_at,status,type,region,title,incident_key.kind,incident_key.va
 def test_listed_file_gives_the_same_ticket_in_each_form(tmp_path: Path, text: str) -> None:
     path = tmp_path / "list"
     path.write_text(text, encoding="utf-8")
-    read = read_list_file(path)
+    read = read_list_file(path, listed_ticket)
     listed = read.tickets[0]
     assert (listed.number, listed.at.isoformat()) == ("C-1", "2026-11-28T00:00:00+00:00")
     assert listed.fields == {"state": "closed", "type": "hardware_fault", "region": "华东"}
@@ -48,23 +49,23 @@ def test_listed_file_a_number_is_its_text_with_all_of_its_digits(tmp_path: Path)
     numbered = json.dumps(TICKET).replace('"C-1"', "20261122000000000000001")
     for text in (f"[{numbered}]", f"{numbered}\n{numbered}\n"):
         path.write_text(text, encoding="utf-8")
-        assert read_list_file(path).tickets[0].number == "20261122000000000000001"
+        assert read_list_file(path, listed_ticket).tickets[0].number == "20261122000000000000001"
 
 
 def test_listed_file_a_csv_export_is_read_by_its_map(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     text = "id,status,created,resolved,closed,subject,priority,requester,phone\n"
     path.write_text(text + "7,Closed,2026/11/28 08:00,,2026/11/28 09:00,打印机坏了,1,李,-\n", encoding="gb18030")
-    [listed] = read_list_file(path, load_map(MAPS / "help_desk_export.yaml")).tickets
+    [listed] = read_list_file(path, listed_ticket, load_map(MAPS / "help_desk_export.yaml")).tickets
     assert (listed.number, listed.at.isoformat()) == ("7", "2026-11-28T00:00:00+00:00")
     assert listed.fields == {"state": "closed"}
     assert listed.opening
     assert (listed.opening.title, listed.opening.incident_key.value) == ("打印机坏了", "help-desk:7")
     path.write_text(text + "7,Vague,2026/11/28 08:00,,,x,1,李,-\n", encoding="gb18030")
     with pytest.raises(HistoryUnreadable, match="line 2, status"):
-        read_list_file(path, load_map(MAPS / "help_desk_export.yaml"))
+        read_list_file(path, listed_ticket, load_map(MAPS / "help_desk_export.yaml"))
     with pytest.raises(MapInvalid, match="row: ticket"):
-        read_list_file(path, load_map(MAPS / "uci_incident_log.yaml"))
+        read_list_file(path, listed_ticket, load_map(MAPS / "uci_incident_log.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -86,4 +87,4 @@ def test_listed_file_that_cannot_be_judged_is_refused_with_its_place(tmp_path: P
     path = tmp_path / "list"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(HistoryUnreadable, match=says):
-        read_list_file(path)
+        read_list_file(path, listed_ticket)

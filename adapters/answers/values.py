@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from adapters.crm.answer_names import FieldRole, call_name, is_record, role
-from adapters.crm.answer_words import FAILED_WORDS, GOOD, LEFT_OUT_WORDS, Meaning, compound, is_repeat, sentence, word
+from adapters.answers.names import FieldRole, call_name, is_record, role
+from adapters.answers.words import FAILED_WORDS, GOOD, LEFT_OUT_WORDS, Meaning, compound, is_repeat, sentence, word
 from bus.domain.simplified import simplified
 
 ITEMS_MAX: Final = 1000  # of a list in an answer

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.crm.answer_names import FieldRole, call_name, is_about_call, is_record, plain_name, role
-from adapters.crm.answer_values import (
+from adapters.answers.names import FieldRole, call_name, is_about_call, is_record, plain_name, role
+from adapters.answers.values import (
     ITEMS_MAX,
     NO_ERROR,
     NUMBER,
@@ -29,7 +29,7 @@ from adapters.crm.answer_values import (
     texts,
     words_within,
 )
-from adapters.crm.answer_words import Meaning, plainly_failed, sentence, word
+from adapters.answers.words import Meaning, plainly_failed, sentence, word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

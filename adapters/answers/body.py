@@ -9,10 +9,10 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 import orjson
 
-from adapters.answer_text import charset, decoded
-from adapters.crm.answer_values import ITEMS_MAX, joined_words, words_within
-from adapters.crm.answer_words import Meaning, whole_text
-from adapters.crm.callback_fields import AnswerRule, FieldVerdict, read_fields
+from adapters.answers.fields import AnswerRule, FieldVerdict, read_fields
+from adapters.answers.text import charset, decoded
+from adapters.answers.values import ITEMS_MAX, joined_words, words_within
+from adapters.answers.words import Meaning, whole_text
 from adapters.outbound_http import HttpResponse
 
 _BLANK: Final = " \t\r\n\ufeff"
