@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from bus.delivery import queue, target_state
 from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.outbox import record as outbox
@@ -56,7 +57,7 @@ _NAMES = ", ".join(name for name, _ in _COLUMNS)
 _POST = f"""
 INSERT INTO letters AS l ({_NAMES}) SELECT * FROM unnest({", ".join(f"%b::{kind}[]" for _, kind in _COLUMNS)})
 ON CONFLICT (origin, origin_ref) WHERE state = 'open' DO UPDATE SET attempts = l.attempts + 1,
-    failures = CASE WHEN jsonb_array_length(l.failures) < {queue.FAILURES_KEPT} THEN l.failures ELSE l.failures - 1 END
+    failures = CASE WHEN jsonb_array_length(l.failures) < {FAILURES_KEPT} THEN l.failures ELSE l.failures - 1 END
         || excluded.failures
 RETURNING l.origin, l.origin_ref, l.id, xmax = 0"""  # noqa: S608 - no part of it is input
 # What waits behind a letter is everything of its ticket and target that is not settled, but the letter itself.

@@ -9,6 +9,7 @@ from bus.cli.echo import echo
 from bus.cli.failure_line import failure_line
 from bus.cli.redrive import not_blank, person
 from bus.cli.settings import Data, Json
+from bus.domain.delivery_state import asked_until, is_breaker_open
 
 if TYPE_CHECKING:
     from bus.delivery.status import TargetStatus
@@ -171,9 +172,11 @@ def status_line(one: "TargetStatus", now: datetime) -> str:
         parts.append(f"已不在目标文件 no longer declared since {one.undeclared_at:%m-%d %H:%M}: delivery move, discard")
     if one.failures:
         parts.append(f"连续失败 failures in a row {one.failures}")
-    if one.not_before and one.not_before > now:
-        why = "对方要求等待 it asked for a wait" if one.asked_wait else "已熔断 breaker open"
-        parts.append(f"{why}, 至 until {one.not_before:%m-%d %H:%M:%S}")
+    if until := asked_until(one, now):
+        parts.append(f"对方要求等待 it asked for a wait, 至 until {until:%m-%d %H:%M:%S}")
+    elif is_breaker_open(one):
+        probe = f", 下次探测 next probe {one.not_before:%m-%d %H:%M:%S}" if one.not_before else ""
+        parts.append(f"已熔断 breaker open{probe}")
     if one.overdue:
         parts.append(f"超时未取 overdue {one.overdue}")
     if one.paused:

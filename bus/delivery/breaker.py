@@ -30,26 +30,30 @@ class Breaker:
 CLOSED = Breaker()
 
 
-def is_open(breaker: Breaker, limits: BreakerLimits) -> bool:
-    """Say whether the breaker is open: calls are probes then, and a failure does not count against the row."""
+def at_limit(breaker: Breaker, limits: BreakerLimits) -> bool:
+    """Say whether so many failed in a row that calls are probes, whose failures do not count against the row.
+
+    What people see of it is `bus.domain.delivery_state`.
+    """
     return breaker.failures >= limits.failures
 
 
 def admit(breaker: Breaker, limits: BreakerLimits, now: datetime) -> Breaker | None:
     """Admit one call: the breaker to store before the call, or None when no call may be made.
 
-    An admitted probe sets the time of the next one, so that a probe without an end blocks nothing.
+    An admitted probe sets the time of the next one, so that a probe without an end blocks nothing. A wait that is over
+    is none any more.
     """
     if not _may(breaker, now):
         return None
-    if not is_open(breaker, limits):
-        return breaker
+    if not at_limit(breaker, limits):
+        return replace(breaker, not_before=None, asked_wait=False)
     return replace(breaker, not_before=now + limits.probe_every, asked_wait=False)
 
 
 def succeeded(breaker: Breaker, limits: BreakerLimits) -> Breaker:
     """Close it after a success; a wait that the target asked for stays."""
-    return CLOSED if is_open(breaker, limits) else replace(breaker, failures=0)
+    return CLOSED if at_limit(breaker, limits) else replace(breaker, failures=0)
 
 
 def failed(
@@ -73,7 +77,7 @@ def failed(
             | FailureKind.GONE
         ):
             counted = replace(breaker, failures=breaker.failures + 1)
-            opens = is_open(counted, limits) and not is_open(breaker, limits)
+            opens = at_limit(counted, limits) and not at_limit(breaker, limits)
             own_s = limits.probe_every.total_seconds() if opens else 0.0
             until = now + timedelta(seconds=max(asked_wait_s, own_s))
             return _wait(counted, until, asked=asked_wait_s >= own_s) if until > now else counted

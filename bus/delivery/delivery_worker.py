@@ -13,12 +13,13 @@ from bus.aio import Backoff, unless, wait
 from bus.alerts.alert import AlertSink
 from bus.delivery import metrics, queue, target_alerts, target_state
 from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
-from bus.delivery.breaker import Breaker, admit, is_open
+from bus.delivery.breaker import Breaker, admit, at_limit
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
 from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
 from bus.delivery.targets_config import TargetConfig
 from bus.domain import token_bucket
+from bus.domain.delivery_state import is_breaker_open
 from bus.domain.errors import Transient
 from bus.domain.text import Text
 from bus.postgres.pool import Pool, connected
@@ -104,7 +105,7 @@ class DeliveryWorker:
             return []
         async with connected(self.pool) as connection:
             paused, resumed_at, stood = await target_state.read(connection, self.name, lock=False)
-            if not target_state.at_rest(stood, now) or any(one.failure for one in self._finished):
+            if not target_state.at_rest(stood) or any(one.failure for one in self._finished):
                 paused, resumed_at, stood = await target_state.read(connection, self.name, lock=True)
             judged = judge(
                 self.name,
@@ -134,7 +135,8 @@ class DeliveryWorker:
         self._finished.clear()
         self._tokens = token_bucket.taken(self._tokens, len(claims))
         self._recent = [] if judged.pause else judged.recent
-        self._tell(parked, None if paused else judged.pause, stood, breaker)
+        self._tell(parked, None if paused else judged.pause, stood, judged.breaker)
+        metrics.BREAKER_OPEN.labels(self.name).set(is_breaker_open(breaker))
         return claims
 
     def _free(self) -> int:
@@ -150,7 +152,7 @@ class DeliveryWorker:
         admitted = admit(breaker, limits, now) if free > 0 else None
         if admitted is None:
             return 0, breaker
-        if is_open(breaker, limits):
+        if at_limit(breaker, limits):
             return 1, admitted
         if breaker.failures:
             free = min(free, max(0, limits.failures - breaker.failures - len(self._under_way)))
@@ -163,10 +165,8 @@ class DeliveryWorker:
             self.report(target_alerts.parked(one))
         if pause:
             self.report(target_alerts.paused(self.name, pause))
-        limits = self.config.breaker_limits
-        if is_open(breaker, limits) and not is_open(stood, limits):
+        if is_breaker_open(breaker) and not is_breaker_open(stood):
             self.report(target_alerts.breaker_open(self.name, breaker.failures))
-        metrics.BREAKER_OPEN.labels(self.name).set(is_open(breaker, limits))
 
     def _lease(self) -> timedelta:
         return 2 * (self.config.attempt_timeout + timedelta(seconds=GRACE_S)) + timedelta(seconds=SETTLE_S_MAX)

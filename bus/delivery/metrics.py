@@ -5,7 +5,11 @@ from prometheus_client import Counter, Gauge, Histogram
 CALLS = Counter("ticketbus_delivery_calls", "Calls to a target by how they ended", ["target", "outcome"])
 CALL_SECONDS = Histogram("ticketbus_delivery_call_seconds", "How long calls to a target took", ["target"])
 UNDER_WAY = Gauge("ticketbus_delivery_under_way", "Calls to a target under way in this process", ["target"])
-BREAKER_OPEN = Gauge("ticketbus_delivery_breaker_open", "1 while only probes go to a target", ["target"])
+BREAKER_OPEN = Gauge(
+    "ticketbus_delivery_breaker_open",
+    "1 while only probes go to a target, for its failures",
+    ["target"],
+)
 PARKED = Counter("ticketbus_delivery_parked", "Deliveries that became dead letters", ["target", "reason"])
 REFUSED = Counter(
     "ticketbus_delivery_commands_refused", "What a target told and the domain refused", ["target", "code"]

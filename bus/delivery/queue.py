@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bus.delivery.redrive_counts import count_ends
+from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import TicketId
 from bus.domain.values import PLAIN_TRACE, CallerTrace
@@ -109,7 +110,6 @@ WHERE h.target = %s AND h.ticket_id = w.ticket_id AND h.version = w.version AND 
 _LOCK_PARKED = """
 SELECT ticket_id FROM delivery_heads WHERE target = %s AND ticket_id = ANY(%s) AND parked
 ORDER BY ticket_id FOR UPDATE"""
-FAILURES_KEPT = 20  # the first, and the last ones
 
 
 class DeliveryEnd(StrEnum):

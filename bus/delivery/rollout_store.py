@@ -9,7 +9,9 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from bus.delivery import target_state
+from bus.delivery.breaker import Breaker
 from bus.delivery.rollout import STEPS, Figures, Rollout, RolloutState, TicketPlace
+from bus.domain.delivery_state import is_breaker_open
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.postgres.pool import Connection, read_rows
@@ -63,11 +65,11 @@ WITH mine AS (
 )
 SELECT count(*) AS received, count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE failed) AS failed,
     coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s), 0)::float AS latency_s,
-    (SELECT coalesce(bool_or(paused IS NOT NULL OR (failures > 0 AND not_before IS NOT NULL AND NOT asked_wait)), false)
-     FROM delivery_targets WHERE target = %(target)s) AS held,
     (SELECT coalesce(jsonb_object_agg(ce_type, received), '{}') FROM types) AS received_of,
     (SELECT coalesce(jsonb_object_agg(ce_type, done), '{}') FROM types) AS done_of
 FROM mine"""
+_HELD: Final[LiteralString] = """
+SELECT paused IS NOT NULL, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"""
 _ROLLED_BACK: Final[LiteralString] = """
 SELECT target, canary, percent, ended_at, ended_zh AS zh, ended_en AS en FROM (
     SELECT DISTINCT ON (target) * FROM rollouts ORDER BY target, number DESC) r WHERE state = 'rolled_back'"""
@@ -225,7 +227,15 @@ async def figures(connection: Connection, target: str, since: datetime) -> Figur
     async with connection.cursor(row_factory=dict_row) as cursor:
         row = await (await cursor.execute(_FIGURES, {"target": target, "since": since, "most": FIGURES_MAX})).fetchone()
     assert row is not None, "an aggregate has a row"
-    return Figures(**row)
+    return Figures(**row, held=await _held(connection, target))
+
+
+async def _held(connection: Connection, target: str) -> bool:
+    row = await (await connection.execute(_HELD, (target,))).fetchone()
+    if row is None:
+        return False
+    paused, failures, not_before, asked_wait = row
+    return paused or is_breaker_open(Breaker(failures=failures, not_before=not_before, asked_wait=asked_wait))
 
 
 async def rolled_back(connection: Connection) -> list[RolledBack]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bus.delivery.attempt import FinishedAttempt
-from bus.delivery.breaker import Breaker, failed, is_open, succeeded
+from bus.delivery.breaker import Breaker, at_limit, failed, succeeded
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -61,7 +61,7 @@ def judge(
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
-        probe = is_open(breaker, config.breaker_limits)
+        probe = at_limit(breaker, config.breaker_limits)
         failed_attempt = written_down(one.failure, at=now, probe=probe, events=_events(one))
         asked_s = asked_wait_s(failure, config.limits)
         breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)

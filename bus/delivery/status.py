@@ -75,11 +75,6 @@ class TargetState:
     overdue: int
     overdue_since: datetime | None
 
-    @property
-    def breaker_open(self) -> bool:
-        """Say whether only probes go there: it is held for its failures, not for a wait that it asked for."""
-        return self.failures > 0 and self.not_before is not None and not self.asked_wait
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStatus:

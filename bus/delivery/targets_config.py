@@ -11,12 +11,14 @@ from bus.config_file import AdapterEntry, Adapters, EventName, Events, FileModel
 from bus.delivery.breaker import BreakerLimits
 from bus.delivery.target import FailureKind
 from bus.delivery.triage import RetryLimits
+from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
 from bus.domain.terms import is_synthetic
 
 _YEAR = timedelta(days=365)
-_ATTEMPTS_MAX: Final = 20  # a row remembers so many failures (bus.delivery.queue), and more cannot be counted
+_RETRY: Final = RetryLimits()
+_BREAKER: Final = BreakerLimits()
 _Wait = Annotated[timedelta, Field(gt=timedelta(0), le=_YEAR)]
 
 
@@ -33,11 +35,11 @@ class RetryPolicy(FileModel):
     `attempts`: limit for failures of unknown cause. `rejected_attempts`: limit after a rejection.
     """
 
-    first_wait: _Wait = timedelta(seconds=1)
-    longest_wait: _Wait = timedelta(minutes=5)
-    retry_after_max: _Wait = timedelta(hours=1)
-    attempts: int = Field(12, ge=1, le=_ATTEMPTS_MAX)
-    rejected_attempts: int = Field(1, ge=1, le=_ATTEMPTS_MAX)
+    first_wait: _Wait = _RETRY.first_wait
+    longest_wait: _Wait = _RETRY.longest_wait
+    retry_after_max: _Wait = _RETRY.retry_after_max
+    attempts: int = Field(_RETRY.unknown_max, ge=1, le=FAILURES_KEPT)
+    rejected_attempts: int = Field(_RETRY.rejected_max, ge=1, le=FAILURES_KEPT)
 
     @model_validator(mode="after")
     def _waits_grow(self) -> Self:
@@ -49,8 +51,8 @@ class RetryPolicy(FileModel):
 class BreakerPolicy(FileModel):
     """It opens after `failures` in a row, and then lets one probe through every `probe_every`."""
 
-    failures: int = Field(10, ge=1, le=1000)
-    probe_every: _Wait = timedelta(seconds=5)
+    failures: int = Field(_BREAKER.failures, ge=1, le=1000)
+    probe_every: _Wait = _BREAKER.probe_every
 
 
 class TargetConfig(AdapterEntry):
@@ -75,7 +77,7 @@ class TargetConfig(AdapterEntry):
     attempt_timeout: Annotated[timedelta, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=10))] = timedelta(
         seconds=10
     )
-    deadline: _Wait = timedelta(hours=24)
+    deadline: _Wait = _RETRY.deadline
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     discard: Mapping[EventName, Kinds] = Field(default_factory=dict)

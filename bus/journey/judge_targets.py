@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
+from bus.domain.delivery_state import FAILURES_KEPT, asked_until, is_breaker_open
 from bus.domain.text import Text
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge_bus import Why, missing_worker, no_worker
@@ -21,7 +22,6 @@ _OURS: Final = {
     VerdictCause.RATE_LIMITED,
 }
 _OUTCOME_UNKNOWN: Final = "unknown"
-_KEPT: Final = 20  # failures of a delivery that are written down: of more nobody can say whether one is under way
 
 
 def judge_deliveries(
@@ -77,7 +77,7 @@ def _parked(letter: DeadLetterRow, rows: Sequence[DeliveryRow], target: TargetRo
 
 def _holds(target: TargetRow, now: datetime) -> Iterator[tuple[Why, Mapping[str, Any], str]]:
     """Give what keeps the bus from calling a target at all: why, the evidence, and the command that ends it."""
-    name, until = target.target, target.not_before
+    name = target.target
     resume = f"ticketbus delivery resume {name}"
     if target.paused is not None:
         reason = short(target.paused)
@@ -97,23 +97,22 @@ def _holds(target: TargetRow, now: datetime) -> Iterator[tuple[Why, Mapping[str,
             {"host": host, "path": path, "used_percent": percent},
             "ticketbus hosts list",
         )
-    if until is None or until <= now:
-        return
-    if target.asked_wait:
+    if until := asked_until(target, now):
         text = Text(
             f"{name} 要求 {clock(until)} 前不要调用(Retry-After)。提前结束用 delivery resume {name}",
             f"{name} asked not to be called before {clock(until)} (Retry-After); `{resume}` ends it earlier",
         )
         yield Why(VerdictCause.RETRY_AFTER, text), {"until": until}, resume
-    else:
+    elif is_breaker_open(target) and target.not_before:
+        at = clock(target.not_before)
         text = Text(
-            f"{name} 连续失败 {target.failures} 次,断路器在 {clock(until)} 前不放行:修好对方系统后自动继续",
-            f"{name} failed {target.failures} times in a row, its breaker lets no call through before {clock(until)}: "
-            "mend it, the bus goes on by itself",
+            f"{name} 连续失败 {target.failures} 次,已熔断,只放行探测,下次 {at}:修好对方系统后自动继续",
+            f"{name} failed {target.failures} times in a row, its breaker lets probes alone through, the next at "
+            f"{at}: mend it, the bus goes on by itself",
         )
         yield (
             Why(VerdictCause.BREAKER_OPEN, text),
-            {"failures": target.failures, "until": until},
+            {"failures": target.failures, "until": target.not_before},
             "ticketbus delivery list",
         )
 
@@ -174,7 +173,12 @@ def _tried(head: DeliveryRow, now: datetime) -> Why:
     if head.next_at is not None and head.next_at > now:
         at = clock(head.next_at)
         again = Text(f"最早 {at} 再试", f"again at {at} at the earliest")
-    if head.next_at and head.next_at > now and head.failed is not None and head.failed < min(head.attempts, _KEPT):
+    if (
+        head.next_at
+        and head.next_at > now
+        and head.failed is not None
+        and head.failed < min(head.attempts, FAILURES_KEPT)
+    ):
         at = clock(head.next_at)
         text = Text(
             f"第 {head.attempts} 次调用已发出,尚无结果,最迟 {at} 有结果或再试",

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bus.delivery.breaker import CLOSED, Breaker, BreakerLimits, admit, failed, is_open, succeeded
+from bus.delivery.breaker import CLOSED, Breaker, BreakerLimits, admit, at_limit, failed, succeeded
 from bus.delivery.target import FailureKind
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -36,9 +36,9 @@ def after(*kinds: FailureKind, breaker: Breaker = CLOSED) -> Breaker:
 @pytest.mark.parametrize("kind", OF_THE_TARGET)
 def test_breaker_it_opens_at_the_tenth_failure_in_a_row(kind: FailureKind) -> None:
     nine = after(*[kind] * 9)
-    assert (is_open(nine, LIMITS), admit(nine, LIMITS, START)) == (False, nine)
+    assert (at_limit(nine, LIMITS), admit(nine, LIMITS, START)) == (False, nine)
     ten = after(kind, breaker=nine)
-    assert (is_open(ten, LIMITS), admit(ten, LIMITS, at(4.999))) == (True, None)
+    assert (at_limit(ten, LIMITS), admit(ten, LIMITS, at(4.999))) == (True, None)
     assert admit(ten, LIMITS, at(5)) is not None
 
 
@@ -79,10 +79,10 @@ def test_breaker_a_no_shows_that_the_target_is_there_and_what_was_not_sent_shows
 def test_breaker_a_target_that_asks_for_a_while_is_left_alone_for_it_and_is_not_open_for_that() -> None:
     throttled = failed(CLOSED, FailureKind.THROTTLED, LIMITS, START, asked_wait_s=30)
     late_success = succeeded(throttled, LIMITS)  # of a call that went before
-    assert (is_open(late_success, LIMITS), late_success.failures) == (False, 0)
+    assert (at_limit(late_success, LIMITS), late_success.failures) == (False, 0)
     assert late_success.asked_wait
     assert admit(late_success, LIMITS, at(29.9)) is None
-    assert admit(late_success, LIMITS, at(30)) == late_success
+    assert admit(late_success, LIMITS, at(30)) == CLOSED
 
 
 def test_breaker_what_a_target_asks_for_while_open_delays_its_probe() -> None:
@@ -143,8 +143,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     @invariant()
     def is_open_after_failures_in_a_row_alone(self) -> None:
-        assert is_open(self.breaker, LIMITS) == self.open
-        assert is_open(self.breaker, LIMITS) == self.open
+        assert at_limit(self.breaker, LIMITS) == self.open
+        assert at_limit(self.breaker, LIMITS) == self.open
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -3,7 +3,8 @@
 import asyncio
 from datetime import timedelta
 
-from bus.delivery.queue import FAILURES_KEPT, FRESH, NewDelivery, add
+from bus.delivery.queue import FRESH, NewDelivery, add
+from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.terms import TicketId
 from bus.domain.values import PLAIN_TRACE, CallerTrace
 from bus.postgres.pool import connected

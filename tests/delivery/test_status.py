@@ -136,5 +136,5 @@ def test_status_line_says_until_when_and_why_nothing_is_called() -> None:
         target=ERP, waiting=3, parked=0, failing=1, attempts=10, overdue=0, oldest_at=NOW, paused=None, failures=10,
         not_before=NOW + timedelta(seconds=5), asked_wait=False, undeclared_at=None, last_failure=None,
     )  # fmt: skip
-    assert "已熔断 breaker open, 至 until 11-22 08:00:05" in status_line(held, NOW)
-    assert "until" not in status_line(held, NOW + timedelta(seconds=5))
+    assert "已熔断 breaker open, 下次探测 next probe 11-22 08:00:05" in status_line(held, NOW)
+    assert "breaker open" in status_line(held, NOW + timedelta(seconds=5)), "a probe alone goes there"

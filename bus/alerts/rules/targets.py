@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.delivery.status import TargetState, target_states
+from bus.domain.delivery_state import is_breaker_open
 from bus.domain.text import Text
 
 States = Sequence[TargetState]
@@ -55,7 +56,7 @@ def _breaker_open(states: States, _now: datetime) -> Sequence[Alert]:
             facts={"failures": one.failures},
         )
         for one in states
-        if one.breaker_open and one.waits and one.paused is None
+        if is_breaker_open(one) and one.waits and one.paused is None
     ]
 
 
@@ -93,7 +94,7 @@ BREAKER_OPEN: Final = AlertRule(
     evaluate=_breaker_open,
     fires=lambda now: [replace(_CALLED, failures=10, not_before=now)],
     quiet=lambda now: [
-        replace(_CALLED, failures=3, not_before=now, asked_wait=True),
+        replace(_CALLED, failures=10, not_before=now, asked_wait=True),
         replace(_CALLED, failures=10, not_before=now, waits=False),
         _CALLED,
     ],
