@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.answers.names import FieldRole, call_name, is_about_call, is_record, plain_name, role
+from adapters.answers.names import FieldRole, call_name, is_about_call, is_call_flag, is_record, plain_name, role
 from adapters.answers.values import (
     ITEMS_MAX,
     NO_ERROR,
@@ -54,12 +54,15 @@ class FieldVerdict:
     """What an answer says; `field` that said so, and the vendor's `code` where it failed.
 
     `words`: the value that failed and the texts beside it; not those of a record that the answer holds as well.
+    `statuses`: those of HTTP that failed, of the call or of calls in a batch. `retry_after`: as one's headers have it.
     """
 
     meaning: Meaning
     field: str = ""
     code: str = ""
     words: str = ""
+    statuses: frozenset[int] = frozenset()
+    retry_after: str = ""
 
 
 _VERDICTS: Final = frozenset(
@@ -77,8 +80,10 @@ _VERDICTS: Final = frozenset(
 _OF_ITEMS: Final = frozenset({FieldRole.SUCCESS, FieldRole.RESULT, FieldRole.TYPE, FieldRole.HTTP_STATUS})
 # What makes an object inside an answer by itself, without a text beside.
 _ALONE: Final = _OF_ITEMS | {FieldRole.ERROR, FieldRole.FAILURES, FieldRole.LEFT_OUT, FieldRole.ERROR_TEXT}
-# What holds the status of one call of a batch, as HTTP has it.
+# What holds the status of a call, or of one in a batch, as HTTP has it.
 _STATUSES: Final = frozenset({"status", "statuscode"})
+_STATUS_LISTS: Final = frozenset({"statuses", "statuscodes"})
+_HEADERS: Final = frozenset({"headers", "httpheaders"})
 _DATA: Final = ("data", "d")
 _FAULT_CODE: Final = re.compile(r"[a-z]{1,2}-?[0-9]{1,3}")
 
@@ -100,7 +105,12 @@ def _chosen(verdicts: Sequence[FieldVerdict]) -> FieldVerdict:
     failed = [one for one in verdicts if one.meaning is Meaning.FAILED]
     if failed:
         chosen = next((one for one in failed if one.code), failed[0])
-        return replace(chosen, words=joined_words(one.words for one in failed))
+        return replace(
+            chosen,
+            words=joined_words(one.words for one in failed),
+            statuses=frozenset[int]().union(*(one.statuses for one in failed)),
+            retry_after=next((one.retry_after for one in failed if one.retry_after), ""),
+        )
     done = (one for one in verdicts if one.meaning is Meaning.DONE)
     return next(done, FieldVerdict(meaning=Meaning.UNCLEAR))
 
@@ -130,7 +140,9 @@ def _inside(value: object, within: int) -> Iterator[FieldVerdict]:
     match value:
         case list():
             items = (one for one in value[:ITEMS_MAX] if isinstance(one, Mapping))
-            yield from (_chosen(_usual(one, within)) for one in items if _ends(one))
+            yield from (_with_wait(one, _chosen(_usual(one, within))) for one in items if _ends(one))
+        case Mapping() if not _is_fault(value) and _refuses(value):
+            yield _chosen(_usual(value, within))
         case Mapping() if not is_record(value) and not _is_fault(value):
             roles = _roles(value)
             has_text = roles & TEXTS or any(call_name(name) == "description" for name in value)
@@ -150,7 +162,22 @@ def _ends(item: Mapping[str, Any]) -> bool:
         _OF_ITEMS & _roles(item) or any(map(is_failed_status, statuses.values()))
     ):
         return True
-    return is_error_code(statuses.get("status", ""))
+    return is_error_code(statuses.get("status", "")) or _refuses(item)
+
+
+def _refuses(value: Mapping[str, Any]) -> bool:
+    """Say whether an object of nothing but ids and what speaks of the call says that it was not taken."""
+    flags = (spelled(one) or "" for name, one in value.items() if is_call_flag(call_name(name)))
+    beside = Beside.of(value)
+    refused = any(field_meaning(FieldRole.FLAG, text, beside) is Meaning.FAILED for text in flags)
+    return refused and is_about_call(value, with_ids=True)
+
+
+def _with_wait(item: Mapping[str, Any], verdict: FieldVerdict) -> FieldVerdict:
+    """Add the wait that one call of a batch is asked for in its own headers."""
+    headers = (one for name, one in item.items() if call_name(name) in _HEADERS and isinstance(one, Mapping))
+    waits = (spelled(one) or "" for each in headers for name, one in each.items() if plain_name(name) == "retryafter")
+    return replace(verdict, retry_after=next(waits, ""))
 
 
 def _roles(value: Mapping[str, Any]) -> set[FieldRole]:
@@ -221,7 +248,9 @@ def _scalar(name: str, value: object, beside: Beside) -> Iterator[FieldVerdict]:
     if name in _DATA and (nothing or word(text) is Meaning.FAILED):  # what an update gave back
         meaning = Meaning.FAILED
     if meaning is not None:
-        yield FieldVerdict(meaning=meaning, field=name, code=code, words=str(value).strip())
+        is_status = kind is FieldRole.HTTP_STATUS or name in _STATUSES or name in _STATUS_LISTS
+        statuses = frozenset({int(float(text))} if is_status and is_failed_status(text) else ())
+        yield FieldVerdict(meaning=meaning, field=name, code=code, words=str(value).strip(), statuses=statuses)
 
 
 def _named(reply: Mapping[str, Any], done_when: Mapping[tuple[str, ...], frozenset[str]]) -> Iterator[FieldVerdict]:

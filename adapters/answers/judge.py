@@ -1,7 +1,7 @@
 """The meaning of an HTTP response to a webhook: done, or a failure with its kind. Pure; docs/answers.md."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -32,12 +32,17 @@ _BY_STATUS: Final[Mapping[int, FailureKind]] = {
     503: FailureKind.UNAVAILABLE,
     507: FailureKind.UNAVAILABLE,  # its disk is full
 }
-# Codes in an HTTP 200 that are more than "failed": those of 纷享销客 for a secret or a token that it does not take.
+# Codes in an HTTP 200 that are more than "failed": those of 纷享销客 for a secret or a token that it does not take, and
+# statuses of HTTP that no vendor has for anything else.
 _BY_CODE: Final[Mapping[str, FailureKind]] = {
     "10006": FailureKind.UNAUTHORIZED,
     "20016": FailureKind.UNAUTHORIZED,
     "20017": FailureKind.UNAUTHORIZED,
+    **{str(status): _BY_STATUS[status] for status in (429, 502, 503)},
 }
+# Statuses inside an answer, of a call or of one in a batch, that pass by themselves, as they do outside; a 404 there is
+# a record's and not the endpoint's.
+_PASSING: Final = frozenset({408, 409, 423, 425, 429, 502, 503, 507})
 # What the words of a refusal in an HTTP 200 ask for.
 _BY_WORDS: Final[Mapping[AskedWait, FailureKind]] = {
     AskedWait.BUSY: FailureKind.UNAVAILABLE,
@@ -77,7 +82,9 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
         case Meaning.UNREADABLE:
             raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
-            kind = _BY_CODE.get(verdict.code) or _by_words(verdict.words)
+            kind = _BY_CODE.get(verdict.code) or _by_statuses(verdict.statuses) or _by_words(verdict.words)
+            if wait_s is None:
+                wait_s = retry_after_s({"retry-after": verdict.retry_after}, now)
             where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
             why = where if verdict.field else _FAILED_IN_WORDS
             raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)
@@ -93,6 +100,13 @@ def _by_class(status: int) -> FailureKind:
     if 300 <= status < 400:
         return FailureKind.UNAVAILABLE  # signed bodies go where they were meant to go, not where an answer points
     return FailureKind.REJECTED if 400 <= status < 500 else FailureKind.UNKNOWN
+
+
+def _by_statuses(statuses: Collection[int]) -> FailureKind | None:
+    """Give the kind where all that failed in a batch may be sent again; the slower one, where they differ."""
+    if not statuses or not _PASSING.issuperset(statuses):
+        return None
+    return FailureKind.THROTTLED if 429 in statuses else FailureKind.UNAVAILABLE
 
 
 def _by_words(words: str) -> FailureKind:

@@ -43,6 +43,8 @@ _VERB: Final = (  # what a call does, before `Result`, `Success`, `Ok`
     r"(?:op|oper|operate|operation|handle|process|deal|exec|execute|update|save|submit|sync|push|send|call|invoke"
     r"|notify|receive|callback|import|write|create|add|insert|modify|biz|business|api)"
 )
+_TAKEN: Final = r"accepted|succeed|succeeded|successful|succ|suc"  # whether the call was taken, and nothing else
+_QUEUED: Final = r"(?:en)?queued|received|ack(?:ed|nowledged)"  # the same, but those of a record
 _COUNT: Final = r"(?:count|cnt|num|number|total|qty|rows?|records?|items?|list|ids?|size)"
 _PASSED_OVER: Final = r"(?:ignored|skip(?:ped)?|discarded|dropped)"
 _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
@@ -55,10 +57,10 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.CODE, r"(?:http)?statuscodes"),
         (FieldRole.SUCCESS, rf"(?:is)?{_VERB}?(?:success|ok)|is(?:succeed|succeeded|successful|succ|suc)|apistatus"),
         (FieldRole.SUCCESS, r"(?:是否)?成功"),
-        (FieldRole.FLAG, rf"succeed|succeeded|successful|succ|suc|accepted|{_BEFORE}(?:success)?(?:flag|flg)"),
+        (FieldRole.FLAG, rf"{_TAKEN}|{_BEFORE}(?:success)?(?:flag|flg)"),
         (FieldRole.RESULT, rf"result|rsp|resp|ack|ask|rst|{_ANSWER}(?:status|result)|{_VERB}result|return(?:value)?"),
         (FieldRole.RESULT, r"(?:操作|处理|执行|返回|调用|更新|同步)?结果"),
-        (FieldRole.VALIDITY, r"(?:is)?(?:valid|(?:en)?queued|received|ack(?:ed|nowledged))"),
+        (FieldRole.VALIDITY, rf"(?:is)?(?:valid|{_QUEUED})"),
         (FieldRole.WORD, r"statut|status(?:es)?|bizcode"),
         (FieldRole.STATE, rf"{_ANSWER}?state|stat|outcome"),
         (FieldRole.ERROR, r"errs?|errors?|errormessages|(?:gw)?err(?:or)?(?:resp(?:onse)?|body)|fail(?:ed)?"),
@@ -73,9 +75,9 @@ _FAMILIES: Final[tuple[tuple[FieldRole, re.Pattern[str]], ...]] = tuple(
         (FieldRole.FAILURES, r"(?:失败|错误)(?:条?数|数量|总数|列表)"),
         (FieldRole.LEFT_OUT, rf"(?:is)?{_PASSED_OVER}|{_PASSED_OVER}{_COUNT}|(?:忽略|跳过|丢弃)(?:条?数|数量|总数)"),
         (FieldRole.ERROR_TEXT, rf"{_BEFORE}{_OF_ERROR}{_TEXT}|exception|exceptiontype"),
-        (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|原因)"),
+        (FieldRole.ERROR_TEXT, r"(?:错误|异常|失败)(?:信息|消息|描述|说明|原因)"),
         (FieldRole.MESSAGE, rf"{_BEFORE}(?:msg|message)(?:data|text|txt)?|(?:user)?message|{_BEFORE}{_ABOUT}{_TEXT}"),
-        (FieldRole.MESSAGE, r"info|desc|dsc|reason|tips?|detail|(?:返回|提示|响应|结果)?(?:信息|消息|描述|说明)"),
+        (FieldRole.MESSAGE, r"info|desc|dsc|reason|tips?|detail|(?:返回|提示|响应|结果)?(?:信息|消息|描述|说明|原因)"),
         (FieldRole.HEAD, r"responsestatus|(?:job|task|batch)status|meta|.*head|.*header|base_?resp"),
     )
 )
@@ -83,6 +85,9 @@ _NEUTRAL: Final = re.compile(
     rf"data|body|time|timestamp|date|index|(?:http)?headers|servertime|path|sign|version|(?:request|trace|log|msg|message|span|correlation)id"
     rf"|cost|description|now|messages|infos|count|msgcount|total(?:count)?|suc+(?:es+)?(?:ful)?s?{_COUNT}"
 )
+# What is shown to people beside the texts that an answer is judged by.
+_SHOWN: Final = re.compile(r"errors?|errormessages|(?!log|last)[a-z]*(?:msg|message)(?:text|txt|data)?")
+_CALL_FLAG: Final = re.compile(rf"{_TAKEN}|(?:is)?(?:{_QUEUED})")
 # What stands before the names of output parameters, Oracle's and SAP's.
 _OUTPUT: Final = re.compile(
     r"\s*(?:(?:[xop]|e[stv]?|z)_(?=[a-z])|z(?=(?:type|msg|message|code|status|flag)$))", re.IGNORECASE
@@ -111,6 +116,18 @@ def call_name(name: str) -> str:
 def role(plain: str) -> FieldRole:
     """Give the role of a field by its compared name."""
     return next((kind for kind, names in _FAMILIES if names.fullmatch(plain)), FieldRole.OTHER)
+
+
+@lru_cache(maxsize=4096)
+def is_call_flag(plain: str) -> bool:
+    """Say whether a flag is about the call wherever it stands, as `accepted` is and `flag` or `active` is not."""
+    return _CALL_FLAG.fullmatch(plain) is not None
+
+
+@lru_cache(maxsize=4096)
+def is_shown(plain: str) -> bool:
+    """Say whether a field or element holds what a system says to people of a failure."""
+    return role(plain) in (FieldRole.MESSAGE, FieldRole.ERROR_TEXT) or _SHOWN.fullmatch(plain) is not None
 
 
 def is_record(value: Mapping[str, Any]) -> bool:

@@ -8,15 +8,11 @@ from typing import Final
 
 import orjson
 
+from adapters.answers.names import call_name, is_shown
+
 CHARS_MAX: Final = 2000  # beyond it nobody reads on; what is stored is shorter still
 _BYTES_MAX: Final = 16_384
 _PAGE: Final = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body|form|script|title|meta|h[1-6])\b", re.IGNORECASE)
-# Fields and elements that hold what a system says of a failure; compared without case, `_` and `-`.
-_SAYING: Final = re.compile(
-    r"(?!log|last)[a-z]*(?:msg|message)(?:text|txt|data)?|errors?|exception|errormessages|detail|faultstring|reason|dsc|desc|tips?"
-    r"|(?:err|error|fail|failure|status|ret|rtn|return|result|resp|rsp)(?:description|desc|info|text|tips?|reason)|info"
-    r"|(?:错误|异常|失败|返回|提示|响应|结果)?(?:信息|消息|描述|说明|原因)"
-)
 _WITHIN: Final = 5  # so deep they are looked for
 _ELEMENT: Final = re.compile(r"<(?:[\w.-]+:)?([\w-]+)(?:\s[^>]*)?>([^<]{1,2000})(?=</)")
 _MARKED: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -64,13 +60,9 @@ def _of_markup(text: str) -> str:
     """Give the messages of XML or SOAP, or else all that a reader of it would see."""
     text = _MARKED.sub(lambda found: html.escape(found[1]), text)
     # A Fault of SOAP 1.2 says it in Text, inside Reason.
-    named = [words for name, words in _ELEMENT.findall(text) if _says(name) or name.casefold() == "text"]
+    named = [words for name, words in _ELEMENT.findall(text) if is_shown(call_name(name)) or name.casefold() == "text"]
     shown = [words for words in named if words.strip()] if not _PAGE.match(text) or text.lstrip()[:5] == "<?xml" else []
     return html.unescape("; ".join(dict.fromkeys(shown)) or _UNSEEN.sub(" ", text))
-
-
-def _says(name: str) -> bool:
-    return _SAYING.fullmatch(name.replace("_", "").replace("-", "").casefold()) is not None
 
 
 def _messages(value: object, within: int, *, named: bool = False) -> Iterator[str]:
@@ -80,7 +72,7 @@ def _messages(value: object, within: int, *, named: bool = False) -> Iterator[st
             yield value.strip()
         case Mapping() if within:
             for name, inner in value.items():
-                says = _says(name) or (named and name.casefold() == "value")
+                says = is_shown(call_name(name)) or (named and name.casefold() == "value")
                 yield from _messages(inner, within - 1, named=says)
         case list() if within:
             for inner in value[:20]:

@@ -94,7 +94,7 @@ async def test_answer_text_what_unpacks_to_too_much_is_cut_and_what_is_broken_st
 
 NAMES = """失败原因 错误信息 返回信息 提示信息 错误消息 说明 failReason statusText info message errMsg retMsg
     errorMessage desc resultDesc msg returnMessage error_description userMessage exception detail tips bizMsg sub_msg
-    msgText messageData reason dsc"""
+    msgText messageData reason dsc 原因 失败说明 X_MSG_DATA RESP_DESC"""
 
 
 @pytest.mark.parametrize("name", NAMES.split())

@@ -61,10 +61,9 @@ REFUSED: Final[tuple[Any, ...]] = (
     {"code": 0, "msg": "接收成功,处理失败"},
     {"code": 0, "msg": "更新未成功"},
     {"code": 0, "reason": "没有权限"},
-    {"responses": [{"id": "1", "status": 429, "headers": {"Retry-After": "10"}, "body": {"error": {"code": "x"}}}]},
     {"responses": [{"id": "1", "status": 204, "headers": {}}, {"id": "2", "status": 404, "headers": {}, "body": None}]},
-    {"value": [{"id": "1", "status": 503}]},
-    {"code": 0, "data": {"results": [{"id": "1", "statusCode": 409}]}},
+    {"value": [{"id": "1", "status": 500}]},
+    {"code": 0, "data": {"results": [{"id": "1", "statusCode": 422}]}},
     {"statuses": [200, 404]},
     {"statusCodes": [200, 404]},
     {"skipped": 1},
@@ -83,6 +82,13 @@ REFUSED: Final[tuple[Any, ...]] = (
     {"enqueued": "no"},
     {"received": False},
     {"acknowledged": False},
+    {"data": {"accepted": False}},
+    {"code": 0, "data": {"accepted": False}},
+    {"code": 0, "msg": "ok", "data": {"accepted": "no", "ticket_id": "T20261122-000001"}},
+    {"success": True, "response": {"succeed": False}},
+    {"data": {"accepted": False}, "meta": {"page": 1}},
+    {"code": 200, "data": {"received": False, "requestId": "x"}},
+    {"code": 0, "data": [{"id": "7", "accepted": True}, {"id": "8", "accepted": False}]},
     "工单不存在",
     "Event ignored: ticket not found",
 )
@@ -146,6 +152,14 @@ DONE: Final[tuple[Any, ...]] = (
     {"queued": 0},
     {"queued": False, "msg": "处理成功"},
     {"received": 1, "processed": False},
+    {"data": {"accepted": True}},
+    {"code": 0, "data": {"accepted": True, "ticket_id": "T20261122-000001"}},
+    {"data": {"active": False}},
+    {"code": 0, "data": {"active": False, "flag": False, "valid": False}},
+    {"code": 0, "data": {"id": 7, "accepted": False, "title": "报价单"}},
+    {"code": 0, "data": [{"id": "7", "received": False, "partNo": "P-1"}]},
+    {"code": 0, "data": [{"id": "7", "accepted": None}]},
+    {"responses": [{"id": "1", "status": 202, "headers": {"Retry-After": "10"}}]},
     "Event received, no errors",
 )
 
@@ -199,3 +213,44 @@ def test_crm_callback_families_what_was_done_is_not_refused(body: Any) -> None:
 def test_crm_callback_families_words_that_ask_to_wait_are_followed(body: Any, kind: FailureKind | None) -> None:
     failed = judged(body)
     assert (failed and failed.kind) is kind
+
+
+def batch(*statuses: int, name: str = "status", **own: Any) -> Any:
+    return {"responses": [{"id": str(number), name: status, **own} for number, status in enumerate(statuses)]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (batch(429), FailureKind.THROTTLED),
+        (batch(204, 429, 503), FailureKind.THROTTLED),
+        (batch(503), FailureKind.UNAVAILABLE),
+        (batch(423, name="statusCode"), FailureKind.UNAVAILABLE),
+        (batch(409, name="httpStatusCode", body=None), FailureKind.UNAVAILABLE),
+        ({"code": 0, "data": {"results": [{"id": "1", "statusCode": "429"}]}}, FailureKind.THROTTLED),
+        ([{"id": "1", "status": 429}], FailureKind.THROTTLED),
+        ({"statuses": [200, 429]}, FailureKind.THROTTLED),
+        ({"status": 503, "error": "Service Unavailable", "path": "/x"}, FailureKind.UNAVAILABLE),
+        ({"results": [{"code": 429, "message": "x"}]}, FailureKind.THROTTLED),
+        ({"code": "503", "msg": "x"}, FailureKind.UNAVAILABLE),
+        # One of them is no matter of time, or nobody knows what it was.
+        (batch(429, 422), FailureKind.UNKNOWN),
+        (batch(404), FailureKind.UNKNOWN),
+        (batch(401), FailureKind.UNKNOWN),
+        (batch(500), FailureKind.UNKNOWN),
+        ({"code": 409, "msg": "x"}, FailureKind.UNKNOWN),
+        ({"code": 4290, "msg": "x"}, FailureKind.UNKNOWN),
+    ],
+    ids=str,
+)
+def test_crm_callback_families_a_status_inside_is_of_the_kind_that_it_has_outside(body: Any, kind: FailureKind) -> None:
+    failed = judged(body)
+    assert failed is not None
+    assert failed.kind is kind
+
+
+def test_crm_callback_families_the_wait_that_a_call_of_a_batch_is_asked_for_is_kept() -> None:
+    for headers in ({"Retry-After": "10"}, {"retry-after": 10}):
+        failed = judged(batch(204, 429, headers=headers, body={"error": {"code": "x"}}))
+        assert failed is not None
+        assert failed.retry_after_s == 10
