@@ -12,7 +12,7 @@ import pytest
 from bus.app import Core
 from bus.cli.trace import lines
 from bus.delivery import queue, target_state
-from bus.delivery.breaker import Breaker
+from bus.delivery.breaker import CLOSED, Breaker
 from bus.delivery.dead_letter_port import ParkedDelivery
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim, NewDelivery
 from bus.delivery.triage import Reason
@@ -182,9 +182,10 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
     }  # fmt: skip
     assert [line for line in lines(found) if "系统维护中" in line and "unavailable HTTP 503: HTTP 503 at Save" in line]
     tried = ";已试 1 次,上次 unavailable HTTP 503:系统维护中,请联系 138****5678"
-    assert said(found)[1:] == [
-        f"v1、v2 → erp 连续失败 12 次,断路器在 2026-11-22 08:00:05 UTC 前不放行:修好对方系统后自动继续{tried}"
-    ]
+    held = f"v1、v2 → erp 连续失败 12 次,已熔断,只放行探测,下次 2026-11-22 08:00:05 UTC:修好对方系统后自动继续{tried}"
+    assert said(found)[1:] == [held]
+    assert said(await told(core, ticket_id, NOW + timedelta(seconds=6)))[1:] == [held], "a probe may go, and no more"
+    await in_transaction(core.pool, target_state.write, "erp", CLOSED)
     (waits,) = said(await told(core, ticket_id, NOW + timedelta(seconds=6)))[1:]
     assert waits == f"v1、v2 → erp 等待投递{tried},最早 2026-11-22 08:05:00 UTC 再试"
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
