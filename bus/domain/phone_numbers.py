@@ -14,7 +14,8 @@ _EXTENSION = re.compile(r"(.*?)(?:转|轉|分机|分機|ext|x|#|;)\D*(\d{1,7})\D
 _TAIL = re.compile(r"(.*\d)\s*(?:-|,+)\s*(\d{1,5})\s*", re.DOTALL)
 _SPREADSHEET = re.compile(r"(\d{7,15})\.0+|(\d)\.(\d{6,14})E\+?(\d{1,2})", re.ASCII | re.IGNORECASE)
 _CARRIERS = ("179", "12593", "11808")  # prefixes of long distance: 17951, 17909 …
-_TRUNK = re.compile(r"\(\s*0\s*\)")  # of long distance within a country, which a few countries do not have
+# The 0 of long distance within a country, in brackets: `(0)212`, `(0212)`, `[0]`. Some countries have none.
+_TRUNK = re.compile(r"[(\[\u3010\u3014]\s*0")
 # What stands beside a phone in ASCII: `tel:`, `ext. 801`.
 _PHONE_WORDS = re.compile(r"tel(?:ephone)?|phone|mobile|fax|ext|x(?=\s*\d)", re.IGNORECASE)
 PHONE_LENGTH = 10  # digits of a landline with its area code, at least
@@ -43,7 +44,7 @@ def earlier_spellings(text: str) -> list[str]:
     """List the spellings under which earlier versions stored a phone, where they are not today's."""
     plain = plain_phone(text)
     if plain.startswith("+"):
-        return [plain[1:], f"00{plain[1:]}"]
+        return [*dict.fromkeys((plain[1:], f"00{plain[1:]}", _digits(text)))]
     return [f"{prefix}{plain}" for prefix in _EARLIER]
 
 
@@ -105,8 +106,7 @@ def _national(text: str) -> str:
         number = phonenumbers.parse(plus + digits, _COUNTRY)
     except phonenumbers.NumberParseException:
         return ""
-    if _TRUNK.search(text) and number.country_code != _CODE and not phonenumbers.is_valid_number(number):
-        return _national(_TRUNK.sub("", text))
+    number = _without_trunk_zero(number, marked=_TRUNK.search(text) is not None)
     if not phonenumbers.is_possible_number(number):
         return ""
     national = phonenumbers.national_significant_number(number)
@@ -118,6 +118,22 @@ def _national(text: str) -> str:
     if national.startswith("0") and len(national) < len(digits):  # behind a carrier's prefix (17951): read by itself
         return _national(national) or national
     return national
+
+
+def _without_trunk_zero(number: phonenumbers.PhoneNumber, *, marked: bool) -> phonenumbers.PhoneNumber:
+    """Take off the 0 of long distance that another country's plan does not have, where a number is one without it.
+
+    `marked`: it stands in brackets, so that a possible number is enough. Italy's 0 is the number's own, and stays.
+    """
+    national = phonenumbers.national_significant_number(number)
+    if number.country_code == _CODE or not national.startswith("0") or phonenumbers.is_valid_number(number):
+        return number
+    try:
+        without = phonenumbers.parse(f"+{number.country_code}{national[1:]}")
+    except phonenumbers.NumberParseException:
+        return number
+    is_one = phonenumbers.is_possible_number if marked else phonenumbers.is_valid_number
+    return without if is_one(without) else number
 
 
 def _digits(text: str) -> str:

@@ -19,7 +19,7 @@ from bus.wire.codec import ticket_from_json
 from bus.wire.sealing import is_clear, sealed_texts
 
 ROWS: Final = 1000  # in memory, and in a transaction, at once
-RULE: Final = 3
+RULE: Final = 4
 """The version of the rule, `plain_number` and `plain_phone`: one more whenever they spell a stored name otherwise."""
 
 _DONE: LiteralString = "SELECT meetings FROM names_spelled WHERE rule = %s"
