@@ -161,17 +161,17 @@ class PostgresTransaction:
             rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
             traces = await self._connection.execute(_READ_TRACES, (list(wanted.trace_ids),))
             keys = await self._connection.execute(KEYS_OF_TICKETS, (ids,))
+            by_source = None
+            if wanted.reported:
+                by_source = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
         self._sealing = self._keys.sealing(await keys.fetchall())
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
         done = {one.command_id: one for one in map(_done, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
-        reported = set[tuple[TicketId, str]]()
-        if wanted.reported:
-            rows = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
-            reported = {(TicketId(ticket_id), source) for ticket_id, source in await rows.fetchall()}
+        reports = await by_source.fetchall() if by_source else ()
         return LoadedState(
             files=await lock_files(self._connection, wanted.files),
-            reported=reported,
+            reported={(TicketId(ticket_id), source) for ticket_id, source in reports},
             tickets={ticket.ticket_id: ticket for ticket in found},
             names=names,
             earlier=earlier,
@@ -209,19 +209,21 @@ class PostgresTransaction:
             return {}, {}
         by_stored = dict(zip(self._keys.stored(asked), asked, strict=True))
         stored = {name: one for one, name in by_stored.items()}
-        times = columns(((*stored[name], at) for name, at in wanted.reported_at), 3)
         async with self._connection.pipeline():
             opening, others = ([stored[name] for name in part] for part in (wanted.opening_names, wanted.names))
             locked = await self._connection.execute(_LOCK_NAMES, columns(opening, 2))
             read = await self._connection.execute(_READ_NAMES, columns(others, 2))
-            near = await self._connection.execute(_READ_EARLIER, (*times, wanted.window, wanted.window))
+            near = None
+            if wanted.reported_at:
+                times = columns(((*stored[name], at) for name, at in wanted.reported_at), 3)
+                near = await self._connection.execute(_READ_EARLIER, (*times, wanted.window, wanted.window))
         names = {
             by_stored[TicketKey(kind, value)]: KeyHolder(TicketId(ticket_id), at)
             for kind, value, ticket_id, at in [*await locked.fetchall(), *await read.fetchall()]
             if ticket_id
         }
         earlier: dict[TicketKey, set[KeyHolder]] = {}
-        for kind, value, ticket_id, at in await near.fetchall():
+        for kind, value, ticket_id, at in await near.fetchall() if near else ():
             earlier.setdefault(by_stored[TicketKey(kind, value)], set()).add(KeyHolder(TicketId(ticket_id), at))
         return names, earlier
 
