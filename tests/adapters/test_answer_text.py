@@ -101,3 +101,8 @@ NAMES = """失败原因 错误信息 返回信息 提示信息 错误消息 说�
 def test_answer_text_what_an_answer_is_judged_by_is_shown(name: str) -> None:
     assert role(call_name(name)) in (FieldRole.MESSAGE, FieldRole.ERROR_TEXT)
     assert readable(orjson.dumps({"code": 1, name: "库存不足"})) == "库存不足"
+
+
+@pytest.mark.parametrize("name", ["techMessage", "errors", "errorMessages"])
+def test_answer_text_other_texts_for_people_are_shown_too(name: str) -> None:
+    assert readable(orjson.dumps({"code": 1, "lastMessage": "x", name: "库存不足"})) == "库存不足"
