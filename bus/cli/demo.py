@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,12 +22,14 @@ SCENARIO_S_MAX = 600.0  # a machine of its own needs a twentieth of it
 
 
 @commands.command()
-def demo() -> None:
+def demo(
+    stay: Annotated[bool, typer.Option("--stay", help="Then keep it running, to look at in the console.")] = False,
+) -> None:
     """Tell the story on the real stack, step by step, and end with the trace of one ticket; needs no set-up.
 
     Starts a stack of its own in a temporary directory and leaves nothing running. Exits 1 when something failed.
 
-    Example: ticketbus demo
+    Example: ticketbus demo --stay
     """
     from rich.console import Console
 
@@ -49,14 +51,16 @@ def demo() -> None:
             scratch,
             console,
             listening,
-            lambda settings, systems: _run_scenario(settings, scratch, systems, Narrator(console)),
+            lambda settings, systems: _run_scenario(settings, scratch, systems, Narrator(console), stay=stay),
         )
         took = f"{time.monotonic() - begun:.0f} s"
         console.print(f"演示结束,没有留下任何进程 / done, nothing is left running ({took})", style="bold green")
 
 
-async def _run_scenario(settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator") -> None:
-    """Let the players in with tokens of their own and play."""
+async def _run_scenario(
+    settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator", *, stay: bool
+) -> None:
+    """Let the players in with tokens of their own and play; then wait for Ctrl-C, if asked to."""
     import asyncio
 
     from adapters.simulators.demo.scenario import DemoSystem, play
@@ -79,7 +83,32 @@ async def _run_scenario(settings: "Settings", scratch: Path, systems: "Systems",
             faults=DemoFaults(core),
         )
         async with asyncio.timeout(SCENARIO_S_MAX):
-            await play(stage, tell)
+            ticket_id = await play(stage, tell)
+        await _show_pages(core, stage.url, ticket_id, tell, stay=stay)
+
+
+async def _show_pages(core: "Core", url: str, ticket_id: str, tell: "Narrator", *, stay: bool) -> None:
+    """Say where the pages are, and a token for them; wait there for Ctrl-C or SIGTERM, if asked to."""
+    import asyncio
+    import secrets
+
+    from bus.gateway.auth.binding import Binding
+    from bus.gateway.auth.clients import bind_client, ensure_client
+    from bus.gateway.auth.roles import Role
+    from bus.programs.lifecycle import stop_on_signals
+
+    if not stay:
+        tell.fact("在网页上看同样的内容", "to look at all of it in the console: ticketbus demo --stay")
+        return
+    name, token, stopping = "demo-console", secrets.token_urlsafe(32), asyncio.Event()
+    await ensure_client(core.pool, name, Role.ADMIN, token)
+    await bind_client(core.pool, name, Binding(bound=True, person="演示"))
+    stop_on_signals(stopping)
+    tell.fact("控制台,按 Ctrl-C 结束", "the console, until Ctrl-C")
+    for path in ("now", f"tickets/{ticket_id}", "letters", "alerts"):
+        tell.fact(f"{url}/console/{path}")
+    tell.fact(f"令牌 token: {token}")
+    await stopping.wait()
 
 
 class _Operator:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 
@@ -21,11 +22,11 @@ ALARMS = (
 
 
 @contextmanager
-def demo(scratch: Path) -> Iterator["subprocess.Popen[str]"]:
+def demo(scratch: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
     """Run the demo with its temporary directory in `scratch`, and with addresses set that it must not touch."""
     elsewhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "KAFKA_BOOTSTRAP": "127.0.0.1:1"}
     with subprocess.Popen(
-        [sys.executable, "-m", "bus", "demo"],
+        [sys.executable, "-m", "bus", "demo", *options],
         env={**os.environ, **elsewhere, "TMPDIR": str(scratch), "TICKETBUS_NAMESPACE": "elsewhere"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -36,6 +37,17 @@ def demo(scratch: Path) -> Iterator["subprocess.Popen[str]"]:
             yield process
         finally:
             process.kill()
+
+
+def read_until(process: "subprocess.Popen[str]", heard: str) -> str:
+    """Read what the demo prints until a line has that text."""
+    assert process.stdout is not None
+    said = ""
+    while heard not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
 
 
 def left_behind(scratch: Path) -> list[str]:
@@ -50,9 +62,19 @@ def left_behind(scratch: Path) -> list[str]:
 
 
 def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> None:
-    with demo(tmp_path) as process:
-        said, _ = process.communicate(timeout=DEMO_S_MAX)
+    with demo(tmp_path, "--stay") as process:
+        said = read_until(process, "令牌 token: ")
+        pages, token = re.findall(r"http://\S+/console/\S+", said), said.split()[-1]
+        with httpx2.Client(follow_redirects=True) as browser:
+            browser.post(pages[0].replace("/now", "/sign-in"), data={"token": token})
+            shown = {page: browser.get(page) for page in pages}
+        process.send_signal(signal.SIGINT)
+        said += process.communicate(timeout=DEMO_S_MAX)[0]
     assert process.returncode == 0, said
+    assert len(pages) == 4
+    for page, answer in shown.items():
+        assert (answer.status_code, str(answer.url)) == (200, page)
+    assert "ticket.assigned.v1" in shown[pages[1]].text
     for word in ("已关闭", "did you mean", "ticket.assigned.v1", "缺少", "trace_id", "projected"):
         assert word in said, said
     for word in ("熔断打开", "refused at DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
@@ -66,12 +88,7 @@ def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize(("heard", "polite"), [("postgres answers", signal.SIGINT), ("6. ERP", signal.SIGTERM)])
 def test_demo_interrupted_at_any_time_leaves_nothing(tmp_path: Path, heard: str, polite: signal.Signals) -> None:
     with demo(tmp_path) as process:
-        assert process.stdout is not None
-        said = ""
-        while heard not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        read_until(process, heard)
         process.send_signal(polite)
         assert process.wait(timeout=120) == 130
     assert left_behind(tmp_path) == []
