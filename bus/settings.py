@@ -142,6 +142,7 @@ class Settings(BaseSettings):
         None, description="YAML of undeclared topics that may be used, each with why"
     )
     alerts_file: Path | None = Field(None, description="YAML of the channels that alerts go to, and of their routes")
+    oidc_file: Path | None = Field(None, description="YAML of the provider at which people sign in to the console")
     webhook_secrets: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description='JSON: {"crm": ["whsec_…"]}; the first signs, all verify'
     )

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -20,10 +21,26 @@ from console.site import NotSignedIn, Site
 _YEAR_S: Final = 31_536_000
 
 
-def make_console(api: GatewayApi, sessions: Sessions, pages: Sequence[Page], now: Callable[[], datetime]) -> Starlette:
+class OtherSignIn(Protocol):
+    """Signing in at a provider: leaving for it, and coming back."""
+
+    async def leave(self, request: Request) -> Response:
+        """Send the browser there."""
+
+    async def come_back(self, request: Request) -> Response:
+        """Begin the session of whom the provider names."""
+
+
+def make_console(
+    api: GatewayApi,
+    sessions: Sessions,
+    pages: Sequence[Page],
+    now: Callable[[], datetime],
+    provider: Callable[[SignIn], OtherSignIn] | None = None,
+) -> Starlette:
     """Make the app; it answers every path below /console. The first page is where one begins. Pure."""
     site = Site(api, sessions, pages, now)
-    sign_in = SignIn(site)
+    sign_in = SignIn(site, oidc=provider is not None)
     routes: list[Route | Mount] = [
         Route(ROOT, site.begin),
         Route(f"{ROOT}/", site.begin),
@@ -34,6 +51,9 @@ def make_console(api: GatewayApi, sessions: Sessions, pages: Sequence[Page], now
         Route(f"{ROOT}/live", site.live),
         Mount(f"{ROOT}/static", _Kept(packages=[("console", "static")])),
     ]
+    if provider:
+        other = provider(sign_in)
+        routes += [Route(f"{ROOT}/oidc", other.leave), Route(f"{ROOT}/oidc/back", other.come_back)]
     for page in pages:
         routes += [
             Route(f"{ROOT}{page.path}/{one.name}", partial(site.act, page, one), methods=["POST"])

