@@ -41,12 +41,19 @@ async def heard(robot: WecomRobotSimulator, words: str, within_s: float = WITHIN
     await eventually(came, within_s=within_s, what=lambda: f"{words}: {[*robot.messages]}")
 
 
-async def test_alerts_that_no_worker_runs_is_heard_of_in_time_and_that_one_is_back_too(
+async def test_alerts_of_a_gateway_alone_are_a_refused_subscription_and_no_worker_until_one_is_back(
     bus: Bus, robot: WecomRobotSimulator
 ) -> None:
     bus.start("gateway")
     await bus.ready()
-    await heard(robot, "【P1 告警】没有 worker 在运行:worker")
+    url = f"{bus.url.replace('http', 'ws')}/v1/stream?topics=ticket.assigns"
+    for _ in range(2):
+        async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None) as ws:
+            await ws.recv()
+    await asyncio.gather(heard(robot, "→ ticket.assigns"), heard(robot, "【P1 告警】没有 worker 在运行:worker"))
+    assert bus.query("SELECT topic, nearest, times FROM topic_mismatches WHERE kind = 'stream'") == [
+        ("ticket.assigns", "ticket.assign", 2)
+    ]
     listed = await asyncio.to_thread(bus.run, "alerts", "list")
     assert listed.returncode == 1, "a P1 is open"
     assert "no_worker" in listed.stdout
@@ -87,21 +94,6 @@ async def test_alerts_a_misspelled_subscription_is_heard_of_with_client_and_host
         assert f"did you mean {topic[:-1]}?" in checked.stdout
     finally:
         await consumer.stop()
-
-
-async def test_alerts_a_refused_websocket_subscription_is_heard_of_with_its_client(
-    bus: Bus, robot: WecomRobotSimulator
-) -> None:
-    bus.start("gateway")
-    await bus.ready()
-    url = f"{bus.url.replace('http', 'ws')}/v1/stream?topics=ticket.assigns"
-    for _ in range(2):
-        async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None) as ws:
-            await ws.recv()
-    await heard(robot, "→ ticket.assigns")
-    assert bus.query("SELECT topic, nearest, times FROM topic_mismatches WHERE kind = 'stream'") == [
-        ("ticket.assigns", "ticket.assign", 2)
-    ]
 
 
 async def test_alerts_what_a_source_is_answered_while_postgres_is_away_is_heard_of_without_it(
