@@ -16,6 +16,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from bus.aio import CancelledWithin, cancellation_as_error
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
 from bus.kafka.header_names import tolerate_header_names
 from bus.settings import Settings, secret_of
@@ -25,6 +26,7 @@ REQUEST_TIMEOUT_MS = 10_000
 RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024  # the largest payload, with its key and headers
 BATCH_BYTES_MAX = 256 * 1024  # aiokafka waits for an ack before the next batch of a partition: few, large ones
 STOP_S_MAX = 1.0
+CONSUMER_STOP_S_MAX = 15.0
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
@@ -150,6 +152,23 @@ def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaC
             **options,
         },
     )
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer in any state; never raises an error of Kafka's.
+
+    Its own stop() cancels a fetch that waits to be tried again, ends with that cancellation, and leaves its client
+    asking for brokers (aiokafka #647): whoever awaits it would look cancelled.
+    """
+    try:
+        async with asyncio.timeout(CONSUMER_STOP_S_MAX):
+            try:
+                with cancellation_as_error():
+                    await consumer.stop()
+            finally:
+                await consumer._client.close()
+    except (CancelledWithin, KafkaError, OSError):  # TimeoutError is an OSError
+        return  # it is gone one way or the other
 
 
 async def touch(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus.domain.errors import KafkaUnavailable
-from bus.kafka.clients import make_consumer
+from bus.kafka.clients import make_consumer, stop_consumer
 from bus.kafka.topic_ids import topic_id
 from bus.settings import Settings
 from bus.wire.headers import present
@@ -115,11 +115,7 @@ class RangeReader:
         """Close the consumer; idempotent."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            try:
-                async with asyncio.timeout(CALL_S_MAX):
-                    await consumer.stop()
-            except (KafkaError, OSError, TimeoutError):
-                return  # it is gone one way or the other
+            await stop_consumer(consumer)
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[AIOKafkaConsumer]:

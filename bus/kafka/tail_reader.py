@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.domain.errors import BusError, KafkaUnavailable
-from bus.kafka.clients import make_consumer, touch
+from bus.kafka.clients import make_consumer, stop_consumer, touch
 from bus.kafka.range_reader import record_of
 from bus.settings import Settings
 from bus.wire.record import Record
@@ -173,18 +173,10 @@ class KafkaTailReader:
 
 async def _let_go(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer in a task of its own: its stop swallows a cancellation, which must reach the caller."""
-    stopping = asyncio.create_task(_stop(consumer))
+    stopping = asyncio.create_task(stop_consumer(consumer))
     _STOPPING.add(stopping)
     stopping.add_done_callback(_STOPPING.discard)
     await asyncio.shield(stopping)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(CALL_S_MAX):
-            await consumer.stop()
-    except (KafkaError, OSError):
-        return  # it is gone one way or the other
 
 
 _STOPPING: set["asyncio.Task[None]"] = set()  # the loop itself keeps no task alive

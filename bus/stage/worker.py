@@ -69,10 +69,11 @@ class StageWorker:
         while not stopping.is_set():
             began = monotonic()
             try:
-                # Asked first with a plain consumer: an App that finds no broker fails for good and leaves things open.
-                await unless(stopping, self._topic_id())
-                if not stopping.is_set():
-                    with cancellation_as_error():
+                # A call into the App's thread that ends meanwhile looks cancelled to who waits for its answer.
+                with cancellation_as_error():
+                    # Asked first with a plain consumer: an App that finds no broker fails for good, and leaves things open.
+                    await unless(stopping, self._topic_id())
+                    if not stopping.is_set():
                         await self._run_app(stopping)
             except Exception as error:  # noqa: BLE001 - a stage that fails starts anew, whatever it was
                 log.warning("stage_restarts", stage=self._stage.name, error=f"{type(error).__name__}: {error}")
