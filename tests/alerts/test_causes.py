@@ -32,7 +32,13 @@ OWN_PROBE, ERP_PROBE = (
     state(RuleName.PROBE_MISSING, "probe", target=""),
     state(RuleName.PROBE_MISSING, "erp probe", target="erp"),
 )
+SPOOLED = state(RuleName.INTAKE_SPOOLED, "host-1")
 HIDDEN = [
+    (state(RuleName.NO_WORKER, "worker"), SPOOLED),
+    (state(RuleName.NO_WORKER, "intake"), SPOOLED),
+    (state(RuleName.STAGE_STOPPED, "intake", stage="intake"), SPOOLED),
+    (state(RuleName.STAGE_STOPPED, "Kafka", stage="delivery intake"), SPOOLED),
+    (FLOOR, SPOOLED),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.NO_WORKER, "worker")),
     (state(RuleName.DATABASE_AWAY, "host-1"), state(RuleName.TASK_FAILED, "worker: sla")),
     (state(RuleName.NO_WORKER, "worker"), state(RuleName.PUSH_OVERDUE, "app")),
@@ -75,6 +81,8 @@ HIDDEN = [
     (replace(FLOOR, alert=replace(FLOOR.alert, facts={"role": "database"})), state(RuleName.STAGE_STOPPED, "commands")),
 ]
 BESIDE = [
+    (state(RuleName.NO_WORKER, "delivery"), SPOOLED),
+    (state(RuleName.STAGE_STOPPED, "tickets", stage="projections"), SPOOLED),
     (state(RuleName.RELAY_STUCK, "outbox"), ERP_PROBE),
     (state(RuleName.STAGE_STOPPED, "history", stage="projections"), ERP_PROBE),
     (state(RuleName.BREAKER_OPEN, "crm"), ERP_PROBE),

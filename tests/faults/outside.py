@@ -78,8 +78,8 @@ class Outside:
         for one in self.crm.ledger.effects:
             told[one.body["data"]["ticket_id"]].append(one.body["data"]["version"])
         for ticket_id, version in self.bus.query(
-            "SELECT ticket_id, version FROM events WHERE NOT historic ORDER BY 1, 2"
-        ):
+            "SELECT ticket_id, version FROM events WHERE NOT historic AND ticket_id < 'V' ORDER BY 1, 2"
+        ):  # the notes on virtual tickets, the bus's own probes, go to no target
             true[ticket_id].append(version)
         assert told == true, _differing(told, true)
         ids = Counter(one.delivery_id for one in self.crm.ledger.effects)

@@ -34,7 +34,7 @@ SETTLES_S: Final = 100.0  # after the last restart: an alert of it has opened an
 # What is true while that part is away: who reads it need do nothing, and it says by itself that it is over.
 TRUE_WHILE_AWAY: Final = {
     "worker": ("没有 worker 在运行",),
-    "kafka": ("发布到 Kafka 停滞",),
+    "kafka": ("发布到 Kafka 停滞", "处理阶段停住:Kafka"),
     "postgres": ("无法连接 PostgreSQL", "对来源系统应答 5xx"),
 }
 

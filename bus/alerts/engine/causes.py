@@ -56,6 +56,8 @@ def _intake_stopped(cause: AlertState, effect: AlertState) -> bool:
         return _filled_by_sources(effect)
     if effect.alert.rule is RuleName.SOURCE_5XX:
         return effect.alert.facts.get("status") == 503
+    if effect.alert.rule is RuleName.INTAKE_SPOOLED:
+        return True
     return effect.alert.about in (INTAKE_HANDLER, COMMANDS_HANDLER)
 
 
@@ -104,6 +106,12 @@ def _handler_stopped(cause: AlertState, effect: AlertState) -> bool:
     return own or ("delivery" in stages and _of_target(cause, effect))
 
 
+def _intake_stands(cause: AlertState, _effect: AlertState) -> bool:
+    """Say whether nobody reads the spool: no worker at all, none for the stage intake, or that stands still."""
+    stages = (cause.alert.about, *str(cause.alert.facts.get("stage", "")).split())
+    return cause.alert.about == "worker" or INTAKE_HANDLER in stages
+
+
 def _own_probe(_cause: AlertState, effect: AlertState) -> bool:
     """Say whether the effect is that the bus's own probe is not home, not a target's."""
     return not effect.alert.facts.get("target")
@@ -136,9 +144,11 @@ CAUSES: Final = (
     Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
     Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
     Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
+    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.INTAKE_SPOOLED,), when=_intake_stands),
+    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.INTAKE_SPOOLED,), when=_intake_stands),
     Cause(
         rule=RuleName.DISK_WATERMARK,
-        hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED, RuleName.TOPIC_SILENT),
+        hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED, RuleName.INTAKE_SPOOLED, RuleName.TOPIC_SILENT),
         when=_intake_stopped,
     ),
     Cause(rule=RuleName.DISK_WATERMARK, hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
