@@ -15,7 +15,6 @@ from tenacity import (
 
 from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
-from bus.alerts.report_queue import ReportQueue
 from bus.consistency.registry_check import levels_set, schema_differences
 from bus.domain.errors import BusError, DatabaseNotPrepared, StoreUnavailable
 from bus.files.addresses import AddressSigner
@@ -51,10 +50,7 @@ class NotConfigured(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What gateway, worker and commands share.
-
-    `alerts` logs and counts what rules read from PostgreSQL by themselves; `reports` takes what nothing else says.
-    """
+    """What gateway, worker and commands share; `alerts` logs and counts what rules read from PostgreSQL as well."""
 
     settings: Settings
     contract: Contract
@@ -69,7 +65,6 @@ class Core:
     clear: ClearEvents
     relay: Relay
     alerts: AlertSink
-    reports: ReportQueue
 
 
 @asynccontextmanager
@@ -87,7 +82,7 @@ async def open_core(
     """
     url = require(settings, "database_url")
     contract, rules, secret = load_contract(), load_rules(settings), master_secret(settings)
-    keys, reports = PersonalKeys(MasterKey(secret)), ReportQueue()
+    keys = PersonalKeys(MasterKey(secret))
     async with open_pool(url, size=connections, name=name, answer_s_max=answer_s_max) as pool:
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
@@ -107,7 +102,6 @@ async def open_core(
             clear=ClearEvents(pool, keys, schemas),
             relay=relay,
             alerts=log_alert,
-            reports=reports,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, LiteralString
 import orjson
 from psycopg.rows import dict_row
 
+from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection, Pool, connected, read_rows
 from deadletter.disk import Disk, DiskMarks, DiskReading, Mark, judged
 from deadletter.disk_forecast import LONG, DiskSample, Forecast, forecast, growth
@@ -16,7 +17,7 @@ from deadletter.disk_forecast import LONG, DiskSample, Forecast, forecast, growt
 SAMPLE_EVERY: Final = timedelta(seconds=30)
 SAMPLES_FOR: Final = timedelta(hours=6)
 GONE_AFTER: Final = timedelta(hours=1)  # brokers and databases that are read no more
-_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus disks')), clock_timestamp()"
+_NOW: LiteralString = "SELECT clock_timestamp()"
 _HOSTS: LiteralString = """
 SELECT host, path, role, 'watch' AS origin, read_at, disk_total_bytes AS total_bytes,
     greatest(disk_total_bytes - disk_free_bytes, 0) AS used_bytes, inodes_total, inodes_free, read_only FROM hosts"""
@@ -71,9 +72,9 @@ async def judge_disks(pool: Pool, others: Sequence[DiskReading], marks: Mapping[
     Nothing while another worker is at it. Raises StoreUnavailable.
     """
     async with connected(pool) as connection:
-        ((mine, now),) = await (await connection.execute(_LOCK)).fetchall()
-        if not mine:
+        if not await try_lock(connection, "disks"):
             return
+        ((now,),) = await (await connection.execute(_NOW)).fetchall()
         before = {(one.host, one.path): one for one in await all_disks(connection)}
         readings = [*await _read(connection, _HOSTS), *await _read(connection, _DATABASE), *others]
         disks = [_sampled(judged(one, before.get((one.host, one.path)), marks, now), now) for one in readings]

@@ -1,6 +1,8 @@
 """What a program reports: logged at once, put into PostgreSQL a moment later, or sent directly without it."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Final
@@ -17,8 +19,9 @@ from bus.postgres.pool import ANSWER_S_MAX, Pool, connected
 QUEUED_MAX: Final = 1_000  # subjects at once; the log has them all
 PAUSE_S: Final = 1.0
 _REPORT: Final = b"""
-INSERT INTO alert_reports (rule, about, alert) SELECT * FROM unnest(%b::text[], %b::text[], %b::jsonb[])
-ON CONFLICT (rule, about) DO UPDATE SET reported_at = now(), alert = excluded.alert"""
+INSERT INTO alert_reports (rule, about, reporter, alert)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::jsonb[])
+ON CONFLICT (rule, about, reporter) DO UPDATE SET reported_at = now(), alert = excluded.alert"""
 _SENT: Final = b"""
 INSERT INTO alerts_sent_directly (rule, about, channel, severity)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
@@ -38,8 +41,12 @@ class DirectlySent:
 
 @dataclass(slots=True, kw_only=True)
 class ReportQueue:
-    """A program's sink of alerts. `directly` is handed what PostgreSQL cannot take now; by itself nobody is."""
+    """A program's sink of alerts. `directly` is handed what PostgreSQL cannot take now; by itself nobody is.
 
+    `reporter` names the program: what others report of the same subject stays beside it.
+    """
+
+    reporter: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     directly: Callable[[Sequence[Alert]], Awaitable[Sequence[DirectlySent]]] | None = None
     _waiting: dict[tuple[str, str], Alert] = field(default_factory=dict)
     _sent: set[DirectlySent] = field(default_factory=set)
@@ -48,7 +55,7 @@ class ReportQueue:
     def report(self, alert: Alert) -> None:
         """Take an alert in; of one subject the last counts."""
         log_alert(alert)
-        key = alert.rule.value, alert.about
+        key = _key(alert)
         if key in self._waiting or len(self._waiting) < QUEUED_MAX:
             self._waiting[key] = alert
         self._came.set()
@@ -66,7 +73,8 @@ class ReportQueue:
         alerts, self._waiting = [*self._waiting.values()], {}
         if not alerts:
             return
-        rows = sorted(((one.rule.value, one.about, Jsonb(alert_json(one))) for one in alerts), key=_key)
+        alerts.sort(key=_key)  # rows are locked in one order
+        rows = [(*_key(one), self.reporter, Jsonb(alert_json(one))) for one in alerts]
         try:
             async with connected(pool, answer_s_max=ANSWER_S_MAX) as connection:
                 await connection.execute(_REPORT, [list(column) for column in zip(*rows, strict=True)])
@@ -76,12 +84,11 @@ class ReportQueue:
             self._sent = set()
         except StoreUnavailable as error:
             log.warning("alert_not_stored", cause=str(error), alerts=len(alerts))
-            self._waiting = {(one.rule.value, one.about): one for one in alerts} | self._waiting
+            self._waiting = {_key(one): one for one in alerts} | self._waiting
             self._came.set()
             if self.directly:
                 self._sent |= {*await self.directly(alerts)}
 
 
-def _key(row: tuple[str, str, Jsonb]) -> tuple[str, str]:
-    """Rows are locked in one order."""
-    return row[:2]
+def _key(alert: Alert) -> tuple[str, str]:
+    return alert.rule.value, alert.about

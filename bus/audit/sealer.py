@@ -20,12 +20,12 @@ from bus.audit.store import (
 from bus.audit.tiles import HashesMissing
 from bus.domain.errors import BusError
 from bus.domain.text import Text
+from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection
 
 BATCH: Final = 5_000
 CHECKPOINT_LEAVES: Final = 1_000
 CHECKPOINT_EVERY: Final = timedelta(minutes=1)
-_LOCK: Final[LiteralString] = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus audit'))"
 _WAITING: Final[LiteralString] = "SELECT count(*) FROM (SELECT FROM audit_pending LIMIT %s) p"
 # What is a leaf already, as after `log restore`, is not sealed twice. An event that is gone waits, for `audit check`.
 _TAKE: Final[LiteralString] = f"""
@@ -67,8 +67,7 @@ async def seal_batch(
 
     `witnessed`: the last checkpoint that Kafka has. Raises TreeForked: then nothing of the batch is to be kept.
     """
-    ((free,),) = await (await connection.execute(_LOCK)).fetchall()
-    if not free:
+    if not await try_lock(connection, "audit"):
         return SealedBatch(leaves=0, checkpoint=None)
     entries = [entry_of(row) for row in await (await connection.execute(_TAKE, (BATCH,), binary=True)).fetchall()]
     size = await tree_size(connection)

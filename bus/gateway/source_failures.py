@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from starlette.types import Scope
 
 from bus.alerts.alert import Alert, AlertSink, Severity
 from bus.alerts.rule_names import RuleName
+from bus.alerts.rules.reported import COUNTED_WITHIN
 
-WINDOW: Final = timedelta(minutes=2)  # without a failure for so long, counting begins anew
 MANY: Final = 20  # failures of no opening: beyond it they are urgent too
 SOURCES_MAX: Final = 200
 OPENINGS: Final = frozenset({"/v1/tickets", "/v1/sources/{source}/webhook"})  # routes that may open a ticket
@@ -45,7 +45,7 @@ class SourceFailures:
             return
         source, at = source_of(scope), self.now()
         known = self._counted.pop(source, None)
-        if known is None or at - known.last_at > WINDOW:
+        if known is None or at - known.last_at > COUNTED_WITHIN:
             known = Failures(source=source, since=at, last_at=at, failures=0, creates=0, status=status, trace_id="")
         counted = replace(
             known,

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Final, LiteralString
 
 from bus.journey.expectations_config import WITHIN_MAX, Expectation, Expectations, place_of
+from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection, read_rows
 
 SAMPLES_MIN: Final = 200
@@ -14,7 +15,6 @@ SAMPLES_MAX: Final = 2_000
 LATELY: Final = timedelta(days=7)
 LEARNED_EVERY: Final = timedelta(minutes=10)
 READ_EVERY_S: Final = 60.0
-_ONE_AT_A_TIME: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus learned limits'))"
 # The newest arrivals of each, by an index of its own: whatever the table holds, as few rows are read.
 _LEARN: LiteralString = """
 INSERT INTO expectation_limits (expectation, hop, place, p99_s, samples, computed_at)
@@ -61,8 +61,7 @@ async def learn(connection: Connection, expectations: Expectations) -> None:
     some = {name: one for name, one in expectations.items() if one.learned}
     if not some:
         return
-    ((mine,),) = await (await connection.execute(_ONE_AT_A_TIME)).fetchall()
-    if mine:
+    if await try_lock(connection, "learned limits"):
         asked = {
             "names": [*some],
             "hops": [one.hop.value for one in some.values()],

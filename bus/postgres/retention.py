@@ -10,6 +10,7 @@ import structlog
 from psycopg.sql import SQL, Identifier
 
 from bus.domain.errors import StoreUnavailable
+from bus.postgres.advisory_locks import wait_for_lock
 from bus.postgres.personal_keys import DESTROY
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import SettingsInvalid
@@ -19,7 +20,6 @@ EVERY_S: Final = 3600.0
 BATCH: Final = 5_000
 COUNTED_MAX: Final = 10_000
 PAUSE_S: Final = 0.05  # between batches: others get at the disk
-_ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtext('ticketbus retention'))"
 log = structlog.get_logger()
 
 
@@ -195,7 +195,7 @@ async def delete_batch(pool: Pool, table: str, days: int) -> int:
     kept = TABLES[table]
     query = _HOW.get(table, _DELETE)
     async with connected(pool) as connection:
-        await connection.execute(_ONE_AT_A_TIME)
+        await wait_for_lock(connection, "retention")
         ((before,),) = await (await connection.execute("SELECT now() - make_interval(days => %s)", (days,))).fetchall()
         text = query.format(table=table, since=kept.since, of=kept.of, only=kept.only)
         return (await connection.execute(text.encode(), {"before": before, "most": BATCH})).rowcount

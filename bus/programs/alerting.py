@@ -82,12 +82,11 @@ class Alerting:
 
 
 def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
-    """Make the loops; what the program reports while PostgreSQL is away goes to the channels directly."""
+    """Make the loops."""
     config, channels = opened.config, opened.channels
     rules = config.timed(RULES)
     turn = HostTurn(path=core.settings.data / "database_away.lock")
     direct = DirectPath(config=config, channels=channels, rules=rules, now=utc_now, turn=turn)
-    core.reports.directly = direct.send
 
     async def publish(connection: Connection, changes: Sequence[Change]) -> None:
         await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
@@ -101,7 +100,6 @@ def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
 def alerting_tasks(core: Core, alerting: Alerting, program: str, troubles: Troubles) -> Tasks:
     """Name the loops of alerting in a program; each runs until it is cancelled."""
     return {
-        "alert reports": lambda: core.reports.run(core.pool),
         "alert rounds": alerting.rounds.run,
         "alert channels": alerting.notifier.run,
         "heartbeat": lambda: beat(core.pool, program, troubles, utc_now),

@@ -10,7 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
+from bus.alerts.alert import AlertSink
 from bus.alerts.engine.alert_service import PostgresAlertService
+from bus.alerts.report_queue import ReportQueue
 from bus.app import Core
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.subscription_service import PostgresSubscriptionService
@@ -92,7 +94,11 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
     logs_before = await in_transaction(core.pool, new_log.made_before)
-    loops = alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool))
+    reports = ReportQueue(directly=alerting.rounds.direct.send)
+    loops = {
+        **alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool)),
+        "alert reports": lambda: reports.run(core.pool),
+    }
     config = uvicorn.Config(
         console_beside(
             _app(
@@ -101,6 +107,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
                 spool=spool,
                 readings=readings,
                 logs_before=logs_before,
+                report=reports.report,
                 alerting=[*loops.values()],
             ),
             core,
@@ -148,6 +155,7 @@ def _app(
     spool: KafkaSpool,
     readings: HostReadings,
     logs_before: int,
+    report: AlertSink,
     alerting: Sequence[Task],
 ) -> Starlette:
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
@@ -194,7 +202,7 @@ def _app(
         *alerting,
     )
     return make_app(
-        _deps(core, clients, arrivals.note),
+        _deps(core, clients, arrivals.note, report),
         features,
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
@@ -217,14 +225,14 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
     ]
 
 
-def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None]) -> GatewayDeps:
+def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None], report: AlertSink) -> GatewayDeps:
     settings = core.settings
     return GatewayDeps(
         clients=clients,
         body_bytes_max=settings.body_bytes_max,
         cors_origins=settings.cors_origins,
         quota=Quota(settings.client_rate_per_s),
-        report=core.reports.report,
+        report=report,
         arrived=arrived,
         answers=AnswerBudget(bytes_max=settings.answer_bytes_max, reads_per_client=settings.reads_per_client),
     )

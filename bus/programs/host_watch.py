@@ -11,7 +11,7 @@ from typing import Protocol
 import psutil
 import structlog
 
-from bus.domain.errors import KafkaUnavailable
+from bus.domain.errors import Transient
 from bus.programs.ballast import hold
 from deadletter.disk import DiskMarks
 from schemas.messages import HostRead
@@ -68,7 +68,7 @@ class ReadingsSink(Protocol):
     """Where readings go."""
 
     async def send(self, readings: Sequence[HostRead]) -> None:
-        """Have readings taken. Raises KafkaUnavailable when that fails for now."""
+        """Have readings taken. Raises Transient when that fails for now."""
         ...
 
     async def close(self) -> None:
@@ -85,7 +85,7 @@ async def watch(sink: ReadingsSink, host: WatchedHost, now: Callable[[], datetim
                 await asyncio.to_thread(hold, Path(one.path), one, host.ballast_bytes, host.marks)
             try:
                 await sink.send(readings)
-            except KafkaUnavailable as error:
+            except Transient as error:
                 log.warning("reading_not_sent", cause=str(error))
             await asyncio.sleep(PERIOD_S)
     finally:

@@ -12,13 +12,13 @@ from bus.delivery.rollout import Promote, RollBack, Rollout, RolloutState, StepU
 from bus.domain.errors import Conflict, StoreUnavailable
 from bus.domain.terms import BUS
 from bus.domain.text import Text
+from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection, Pool, connected
 from deadletter.dead_letter import Decision
 from deadletter.records import Encode
 from deadletter.undeclared import move_whole_queue
 
 EVERY_S: Final = 5.0
-_ONE_AT_A_TIME: Final = b"SELECT pg_try_advisory_xact_lock(hashtext('ticketbus rollouts'))"
 log = structlog.get_logger()
 
 
@@ -36,8 +36,7 @@ async def watch_rollouts(pool: Pool, encode: Encode, now: Callable[[], datetime]
 
 async def judge_running(connection: Connection, now: datetime) -> None:
     """Judge each running rollout once, unless another worker does."""
-    ((mine,),) = await (await connection.execute(_ONE_AT_A_TIME)).fetchall()
-    if not mine:
+    if not await try_lock(connection, "rollouts"):
         return
     for rollout in await rollout_store.latest_rollouts(connection):
         if rollout.state is RolloutState.RUNNING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from bus.domain.errors import BusError, KafkaUnavailable
+from bus.domain.errors import BusError, Transient
 from bus.gateway.routes.hosts import PATH
 from bus.programs.host_watch import PERIOD_S
 from schemas.messages import HostRead
@@ -24,17 +24,17 @@ class GatewayReadings:
     http: httpx2.AsyncClient
 
     async def send(self, readings: Sequence[HostRead]) -> None:
-        """Post a host's readings. Raises KafkaUnavailable when that fails for now, ReadingsRefused when for good."""
+        """Post a host's readings. Raises Transient when that fails for now, ReadingsRefused when for good."""
         if not readings:
             return
         try:
             answer = await self.http.post(PATH, json=_body(readings))
         except httpx2.HTTPError as error:
-            raise KafkaUnavailable(f"the gateway is away: {type(error).__name__}") from error
+            raise Transient(f"the gateway is away: {type(error).__name__}") from error
         if answer.status_code in _NOT_HERE:
             raise ReadingsRefused(f"the gateway refuses the readings: HTTP {answer.status_code} {_reason(answer)}")
         if answer.status_code != 200:
-            raise KafkaUnavailable(f"the gateway does not take the readings now: HTTP {answer.status_code}")
+            raise Transient(f"the gateway does not take the readings now: HTTP {answer.status_code}")
 
     async def close(self) -> None:
         """Close the connections; idempotent."""

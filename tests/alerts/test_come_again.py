@@ -6,12 +6,14 @@ from itertools import pairwise
 
 from starlette.types import Scope
 
-from bus.alerts.alert import Alert
+from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.report_queue import ReportQueue
 from bus.alerts.rule_names import RuleName
+from bus.alerts.rules.reported import COUNTED_WITHIN as WINDOW
 from bus.alerts.rules.reported import Report
-from bus.gateway.source_failures import WINDOW, SourceFailures
+from bus.gateway.source_failures import SourceFailures
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
 from tests.alerts.alerting import Alerting, paused
@@ -99,6 +101,19 @@ async def test_come_again_reaches_the_robot_with_the_new_beginning(alerting: Ale
     [listed] = await alerting.open()
     assert listed.opened_at == again
     assert listed.acked_at is None
+
+
+async def test_come_again_gateways_that_answer_one_source_are_heard_of_once(alerting: Alerting) -> None:
+    other = ReportQueue(reporter="gateway-2")
+    for _ in range(3):
+        await alerting.report(replace(storm(NOW), severity=Severity.P1))
+        other.report(replace(storm(NOW), severity=Severity.P2))
+        await other.flush(alerting.pool)
+        await alerting.report()
+        await alerting.send()
+    [(_, text)] = alerting.first.messages
+    assert "【P1 告警】" in text
+    assert [one.severity for one in await alerting.open()] == [Severity.P1]
 
 
 async def test_come_again_is_sent_directly_while_postgres_is_away(alerting: Alerting) -> None:

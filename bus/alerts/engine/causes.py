@@ -119,51 +119,53 @@ def _own_probe(_cause: AlertState, effect: AlertState) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A rule whose open alert hides those of other rules, where `when` says that it is their cause."""
+    """Rules whose open alerts hide those of other rules, where `when` says that one is the other's cause."""
 
-    rule: RuleName
+    rules: Collection[RuleName]
     hides: Collection[RuleName]
     when: Callable[[AlertState, AlertState], bool] = _always
 
 
 CAUSES: Final = (
+    Cause(rules=(RuleName.NO_WORKER,), hides=(RuleName.PUSH_OVERDUE, RuleName.HOST_SILENT, RuleName.PROBE_MISSING)),
+    Cause(rules=(RuleName.NO_WORKER, RuleName.STAGE_STOPPED), hides=CONSUMERS, when=_own_reader),
+    Cause(rules=(RuleName.NO_WORKER, RuleName.STAGE_STOPPED), hides=(RuleName.INTAKE_SPOOLED,), when=_intake_stands),
     Cause(
-        rule=RuleName.DATABASE_AWAY,
-        hides=(RuleName.NO_WORKER, RuleName.TASK_FAILED, RuleName.HOP_MISSING, RuleName.PROBE_MISSING),
+        rules=(RuleName.NO_WORKER, RuleName.SHARD_STOPPED, RuleName.RELAY_STUCK),
+        hides=(RuleName.HOP_MISSING,),
+        when=_way_of_bus,
     ),
-    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.PUSH_OVERDUE, RuleName.HOST_SILENT, RuleName.PROBE_MISSING)),
-    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.RELAY_STUCK,)),
+    Cause(rules=(RuleName.STAGE_STOPPED,), hides=(RuleName.HOP_MISSING,), when=_handler_stopped),
+    Cause(rules=(RuleName.STAGE_STOPPED,), hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
     Cause(
-        rule=RuleName.HOST_SILENT,
+        rules=(RuleName.SHARD_STOPPED, RuleName.RELAY_STUCK, RuleName.STAGE_STOPPED),
+        hides=(RuleName.PROBE_MISSING,),
+        when=_own_probe,
+    ),
+    Cause(rules=(RuleName.SHARD_STOPPED,), hides=(RuleName.RELAY_STUCK,)),
+    Cause(rules=(RuleName.RELAY_STUCK,), hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
+    Cause(rules=(RuleName.RELAY_STUCK,), hides=(RuleName.TOPIC_SILENT,), when=_filled_by_relay),
+    Cause(
+        rules=(RuleName.TARGET_PAUSED, RuleName.BREAKER_OPEN),
+        hides=(*CONSUMERS, RuleName.PROBE_MISSING),
+        when=_same_subject,
+    ),
+    Cause(
+        rules=(RuleName.TARGET_PAUSED, RuleName.BREAKER_OPEN), hides=(RuleName.HOP_MISSING,), when=_target_not_reached
+    ),
+    Cause(
+        rules=(RuleName.HOST_SILENT,),
         hides=(RuleName.DISK_WATERMARK, RuleName.DISK_FILLING, RuleName.DISK_READ_ONLY),
         when=_same_subject,
     ),
-    Cause(rule=RuleName.TARGET_PAUSED, hides=(*CONSUMERS, RuleName.PROBE_MISSING), when=_same_subject),
-    Cause(rule=RuleName.BREAKER_OPEN, hides=(*CONSUMERS, RuleName.PROBE_MISSING), when=_same_subject),
-    Cause(rule=RuleName.NO_WORKER, hides=CONSUMERS, when=_own_reader),
-    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.TASK_FAILED,), when=_part_of_stage),
-    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.STAGE_STOPPED,), when=_waits_for_kafka),
-    Cause(rule=RuleName.STAGE_STOPPED, hides=CONSUMERS, when=_own_reader),
-    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.INTAKE_SPOOLED,), when=_intake_stands),
-    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.INTAKE_SPOOLED,), when=_intake_stands),
+    Cause(rules=(RuleName.HOST_SILENT,), hides=(RuleName.TOPIC_SILENT,), when=_filled_by_hosts),
     Cause(
-        rule=RuleName.DISK_WATERMARK,
+        rules=(RuleName.DISK_WATERMARK,),
         hides=(RuleName.SOURCE_5XX, RuleName.STAGE_STOPPED, RuleName.INTAKE_SPOOLED, RuleName.TOPIC_SILENT),
         when=_intake_stopped,
     ),
-    Cause(rule=RuleName.DISK_WATERMARK, hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
-    Cause(rule=RuleName.NO_WORKER, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
-    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
-    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.HOP_MISSING,), when=_way_of_bus),
-    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.HOP_MISSING,), when=_handler_stopped),
-    Cause(rule=RuleName.TARGET_PAUSED, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
-    Cause(rule=RuleName.BREAKER_OPEN, hides=(RuleName.HOP_MISSING,), when=_target_not_reached),
-    Cause(rule=RuleName.SHARD_STOPPED, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
-    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
-    Cause(rule=RuleName.STAGE_STOPPED, hides=(RuleName.PROBE_MISSING,), when=_own_probe),
-    Cause(rule=RuleName.RELAY_STUCK, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_relay),
-    Cause(rule=RuleName.SOURCE_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_no_source_sends),
-    Cause(rule=RuleName.HOST_SILENT, hides=(RuleName.TOPIC_SILENT,), when=_filled_by_hosts),
+    Cause(rules=(RuleName.DISK_WATERMARK,), hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
+    Cause(rules=(RuleName.SOURCE_SILENT,), hides=(RuleName.TOPIC_SILENT,), when=_no_source_sends),
 )
 
 
@@ -179,7 +181,7 @@ def cause_of(effect: AlertState, open_alerts: Sequence[AlertState]) -> str:
             hidden_by_name(found)
             for found in open_alerts
             for cause in CAUSES
-            if cause.rule is found.alert.rule and effect.alert.rule in cause.hides and cause.when(found, effect)
+            if found.alert.rule in cause.rules and effect.alert.rule in cause.hides and cause.when(found, effect)
         ),
         "",
     )

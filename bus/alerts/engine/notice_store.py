@@ -14,6 +14,7 @@ from bus.alerts.engine.channel import ChannelMessage, Notice
 from bus.alerts.engine.message_plan import plan
 from bus.alerts.rule import AnyRule
 from bus.domain.text import Text
+from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection
 
 LEASE: Final = timedelta(seconds=60)  # of whoever dies while it sends one message
@@ -25,7 +26,6 @@ HOLD_S_MAX: Final = 900.0  # whatever wait a channel asks for; DingTalk's lock l
 WAITING_MAX: Final = 1_000
 UNNAMED: Final = Text("告警文件中已没有此渠道", "the alerts file names this channel no more")
 
-_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtext('ticketbus alerts to ' || %s))"
 _SENT: LiteralString = """
 SELECT count(*) FROM alert_messages WHERE channel = %s AND begun_at > clock_timestamp() - interval '1 minute'"""
 _WAITING: LiteralString = """
@@ -97,8 +97,7 @@ async def claim(
 
     While it takes none for longer, `second` has what waits.
     """
-    ((mine,),) = await (await connection.execute(_LOCK, (channel,))).fetchall()
-    if not mine or await _held(connection, channel, second):
+    if not await try_lock(connection, f"alerts to {channel}") or await _held(connection, channel, second):
         return None
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_WAITING, (channel, WAITING_MAX))).fetchall()

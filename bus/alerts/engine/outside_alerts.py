@@ -18,6 +18,7 @@ from bus.domain.errors import BusError, MalformedInput
 from bus.domain.text import Text
 from bus.intake.command_bodies import read_time
 from bus.observability.masking import mask_text
+from bus.postgres.advisory_locks import wait_for_lock
 from bus.postgres.pool import Connection
 
 OWN_LABEL: Final = ("origin", "ticketbus")  # of alerts that this bus sent to an Alertmanager itself
@@ -127,7 +128,7 @@ async def keep(connection: Connection, alerts: Sequence[OutsideAlert]) -> bool:
 
     Beyond OPEN_MAX only P1 and what is resolved is kept, and an alert of its own says so.
     """
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('ticketbus outside alerts'))")
+    await wait_for_lock(connection, "outside alerts")
     await connection.execute(_FORGET)
     clients = list({one.client for one in alerts})
     if await _kept(connection, alerts, OPEN_MAX):

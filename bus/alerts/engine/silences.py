@@ -7,6 +7,7 @@ from typing import Final, LiteralString
 
 from bus.alerts.engine.alert_state import AlertState
 from bus.observability.masking import mask_text
+from bus.postgres.advisory_locks import wait_for_lock
 from bus.postgres.pool import Connection, read_rows
 
 MINUTES_MAX: Final = 7 * 24 * 60  # every silence ends
@@ -47,7 +48,7 @@ async def silence(
 ) -> int:
     """Let nobody hear of a rule, or of it about one thing, until then; one that is there changes. Gives its number."""
     why = mask_text(why)
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('ticketbus silences'))")
+    await wait_for_lock(connection, "silences")
     row = await (await connection.execute(_CHANGE, (until, by, why, rule, about, now))).fetchone()
     row = row or await (await connection.execute(_MAKE, (until, by, why, rule, about))).fetchone()
     assert row is not None, "it was inserted"

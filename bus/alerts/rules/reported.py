@@ -12,6 +12,7 @@ from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 
+COUNTED_WITHIN: Final = timedelta(minutes=2)  # of failures to a source: without one for so long, a count begins anew
 _READ: Final = b"SELECT alert, reported_at FROM alert_reports WHERE rule = %s AND reported_at > now() - %s::interval"
 
 
@@ -34,10 +35,15 @@ def reported(
     lasts: timedelta = timedelta(minutes=10),
     close_after: timedelta = timedelta(minutes=1),
 ) -> AlertRule[Reports]:
-    """Make the rule of reports: an alert is open until it was not reported for as long as `lasts`."""
+    """Make the rule of reports: an alert is open until it was not reported for as long as `lasts`.
+
+    Where several programs report one subject the most urgent counts, of these the last.
+    """
 
     def evaluate(reports: Reports, now: datetime) -> Sequence[Alert]:
-        return [one.alert for one in reports if now - one.reported_at <= lasts]
+        fresh = sorted((one for one in reports if now - one.reported_at <= lasts), key=lambda one: one.reported_at)
+        fresh.sort(key=lambda one: one.alert.severity or severity, reverse=True)
+        return [*{one.alert.about: one.alert for one in fresh}.values()]
 
     def example(now: datetime) -> Report:
         return Report(alert=Alert(rule=name, about="example", zh=title.zh, en=title.en), reported_at=now)
@@ -67,8 +73,9 @@ REPORTED: Final = (
         RuleName.SOURCE_5XX,
         Severity.P1,
         Text("对来源系统应答 5xx", "a source is answered 5xx"),
-        lasts=timedelta(minutes=2),  # as long as gateways count what comes as one
+        lasts=COUNTED_WITHIN,
         close_after=timedelta(minutes=3),
     ),
+    # Nobody can store this one: it leaves by the direct path, and is a rule for its severity, title and self-test.
     reported(RuleName.DATABASE_AWAY, Severity.P1, Text("无法连接 PostgreSQL", "PostgreSQL is away")),
 )
