@@ -71,7 +71,7 @@ class StageWorker:
             try:
                 # A call into the App's thread that ends meanwhile looks cancelled to who waits for its answer.
                 with cancellation_as_error():
-                    # Asked first with a plain consumer: an App that finds no broker fails for good, and leaves things open.
+                    # Asked first with a plain consumer: an App that finds no broker fails for good.
                     await unless(stopping, self._topic_id())
                     if not stopping.is_set():
                         await self._run_app(stopping)
