@@ -77,8 +77,8 @@ def takes(rollout: Rollout, ticket_id: str, place: TicketPlace) -> bool:
 class Figures:
     """What one version received and acknowledged in a window, and how well. `failed`: deliveries that failed once.
 
-    `latency_s`: from the first attempt to acknowledged, 95 of 100 are faster. `held`: it is paused, or its breaker is
-    open. `received_of` and `done_of` are by type of event.
+    `latency_s`: of those acknowledged at the first attempt, 95 of 100 are faster. `held`: it is paused, or its breaker
+    is open. `received_of` and `done_of` are by type of event.
     """
 
     received: int = 0

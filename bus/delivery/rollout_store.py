@@ -52,7 +52,7 @@ _FORGET: Final[LiteralString] = "DELETE FROM rollout_tickets WHERE rollout = %s"
 _FIGURES: Final[LiteralString] = """
 WITH mine AS (
     (SELECT d.ticket_id, d.version, d.state, d.attempts > 1 AS failed,
-        extract(epoch FROM d.settled_at - coalesce(d.first_tried_at, d.enqueued_at)) AS latency_s
+        CASE WHEN d.attempts = 1 THEN extract(epoch FROM d.settled_at - d.first_tried_at) END AS latency_s
     FROM deliveries d WHERE d.target = %(target)s AND d.state = 'done' AND d.settled_at >= %(since)s
     ORDER BY d.settled_at DESC LIMIT %(most)s)
     UNION ALL

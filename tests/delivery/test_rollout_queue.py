@@ -184,7 +184,7 @@ async def test_rollout_queue_steps_up_by_its_figures_until_it_has_all(delivery_q
     assert await delivery_queue.rows("SELECT count(*) FROM rollout_tickets") == [(0,)]
 
 
-async def test_rollout_queue_latency_counts_from_the_first_attempt_and_not_what_waited_before(
+async def test_rollout_queue_latency_counts_no_waiting_before_the_first_attempt_or_between_attempts(
     delivery_queue: DeliveryQueue,
 ) -> None:
     now = utc_now()
@@ -193,6 +193,8 @@ async def test_rollout_queue_latency_counts_from_the_first_attempt_and_not_what_
     for later in (timedelta(minutes=1), timedelta(minutes=2)):
         [claim] = await delivery_queue.claim(1, target=ERP, now=now + later)
         await delivery_queue.done(claim, target=ERP, now=now + later + timedelta(seconds=3))
+    tried_twice = "UPDATE deliveries SET attempts = 2, first_tried_at = enqueued_at WHERE version = 2 RETURNING 1"
+    assert await delivery_queue.rows(tried_twice)
     async with connected(delivery_queue.pool) as connection:
         figures = await rollout_store.figures(connection, ERP, now - timedelta(hours=2))
     assert figures.done == 2
