@@ -29,6 +29,7 @@ class CheckCode(StrEnum):
     READER_NEVER_SEEN = "reader_never_seen"  # a declared reader has never read
     READER_UNDECLARED = "reader_undeclared"  # a part of the bus reads a topic, and the contract does not say so
     UNWRITTEN = "unwritten"  # a topic is read, and no record was ever written to it
+    SILENT = "silent"  # nothing was written to a topic for longer than ever at this hour of the week
     NO_SUBSCRIPTION = "no_subscription"  # somebody reads, and no subscription says who that is
     SUBSCRIBER_NEVER_SEEN = "subscriber_never_seen"  # a subscription whose client has never read
 

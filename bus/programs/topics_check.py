@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bus.alerts.alert import Severity
+from bus.alerts.alert import Alert, Severity
+from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.app import require
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.mismatch_store import read_mismatches, with_owners
@@ -40,8 +41,10 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
         ends = {names[topic]: end for topic, end in (await records_written(reader, client, names)).items()}
     async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
         known, seen = await subscriptions(connection), await seen_readers(connection)
+        silent = TOPIC_SILENT.evaluate(await TOPIC_SILENT.read(connection), now)
         refused = [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
     results += [mismatch_result(one) for one in (*with_owners(use.mismatches, known), *refused)]
+    results += [silent_result(one) for one in silent]
     readers = _with_now(seen, use.readers, now)
     return results + check_readers(contract, settings.namespace, seen=readers, subscriptions=known, ends=ends, now=now)
 
@@ -68,6 +71,14 @@ def mismatch_result(one: TopicMismatch) -> CheckResult:
         evidence=one.members,
         nearest=one.nearest,
         mend=mend_of(one),
+    )
+
+
+def silent_result(one: Alert) -> CheckResult:
+    """Give a silent topic, as its alert says it, as a result."""
+    severity = one.severity or TOPIC_SILENT.severity
+    return CheckResult(
+        code=CheckCode.SILENT, about=one.about, text=Text(one.zh, one.en), severity=severity, mend=one.mend
     )
 
 

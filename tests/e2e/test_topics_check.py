@@ -15,6 +15,10 @@ from tests.bus_under_test import Bus, eventually
 
 STATUS, TYPO = "ticket.status", "ticket.statu"
 
+WRITTEN_EVERY_FOUR_MINUTES = """
+INSERT INTO topic_minutes SELECT %s, date_trunc('minute', now()) - interval '15 minutes' - n * interval '4 minutes'
+FROM generate_series(0, 11000) n RETURNING 1"""
+
 
 @pytest.fixture
 async def reading(bus: Bus) -> AsyncIterator[str]:
@@ -82,6 +86,9 @@ async def test_topics_check_live_finds_absent_readers_strangers_and_what_nobody_
     listed = await asyncio.to_thread(bus.run, "subscription", "show", "bi")
     assert f"见于 seen: {who} {STATUS}" in listed.stdout
     assert " reports" in listed.stdout
+    assert len(bus.query(WRITTEN_EVERY_FOUR_MINUTES, STATUS)) > 5_000
+    silent = (await checked(bus))["silent", STATUS]
+    assert (silent["severity"], silent["mend"]) == ("p2", "ticketbus status")
     gone = await asyncio.to_thread(bus.run, "subscription", "remove", "bi", "--why", "done")
     assert gone.returncode == 0
     assert (await asyncio.to_thread(bus.run, "subscription", "remove", "bi", "--why", "done")).returncode == 1
