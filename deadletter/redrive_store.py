@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import target_state
@@ -17,7 +17,7 @@ from bus.domain import token_bucket
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.outbox import record as outbox
-from bus.postgres.pool import Connection, Pool, connected, read_rows
+from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
 from deadletter import records
 from deadletter.dead_letter import Decision
 from deadletter.records import Encode
@@ -240,8 +240,7 @@ async def step(pool: Pool, number: int, now: datetime, encode: Encode) -> Step |
     """
     async with connected(pool) as connection:
         await connection.execute(_ALONE, (number,))
-        async with connection.cursor(row_factory=class_row(Redrive)) as cursor:
-            redrive = await (await cursor.execute(_TAKE, (number,))).fetchone()
+        redrive = await read_row(connection, _TAKE, Redrive, (number,))
         if redrive is None:
             return None
         ((tokens, elapsed_s),) = await (await connection.execute(_TOKENS, (number,))).fetchall()

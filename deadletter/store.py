@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from bus.delivery import queue, target_state
@@ -17,7 +17,7 @@ from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.personal_keys import PersonalKeys
-from bus.postgres.pool import Connection, Pool, connected, read_rows
+from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
 from bus.wire.sealing import ERASED, plain_size
 from deadletter import records
 from deadletter.dead_letter import (
@@ -136,8 +136,7 @@ async def groups(pool: Pool, *, origin: str | None = None) -> list[DeadLetterGro
 
 async def read(connection: Connection, number: int) -> DeadLetter:
     """Read a letter in this transaction. Raises LetterGone."""
-    async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
-        found = await (await cursor.execute(f"{_READ_WHOLE} WHERE l.id = %s", (number,))).fetchone()
+    found = await read_row(connection, f"{_READ_WHOLE} WHERE l.id = %s", DeadLetter, (number,))
     if found is None:
         raise LetterGone(Text(f"没有第 {number} 号死信", f"there is no letter {number}"))
     return found

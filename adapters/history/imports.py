@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from adapters.history.importer import Summary
 from bus.domain.text import Text
 from bus.postgres.personal_keys import INPUT, PersonalKeys, Reader
-from bus.postgres.pool import Connection, Pool, connected
+from bus.postgres.pool import Connection, Pool, connected, read_row
 from bus.wire.sealing import opened_bytes
 
 ROWS_AT_ONCE: Final = 500
@@ -71,8 +70,7 @@ async def find(
     connection: Connection, keys: PersonalKeys, reader: Reader, number: int | None = None
 ) -> ImportRun | None:
     """Read an import's run in clear, the last one where no number is given; that `reader` reads it is recorded."""
-    async with connection.cursor(row_factory=class_row(ImportRun)) as cursor:
-        run = await (await cursor.execute(_FIND, {"id": number})).fetchone()
+    run = await read_row(connection, _FIND, ImportRun, {"id": number})
     if run is None:
         return None
     sealed = run.file.encode()

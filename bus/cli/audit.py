@@ -106,19 +106,15 @@ def verify(
 
     Example: ticketbus audit verify history.json --key audit.pub --witness witness.jsonl
     """
-    from dataclasses import asdict
-
     from bus.audit.bundle import verify_bundle
     from bus.audit.checkpoint import verifying_key
-    from bus.cli.run import echo_json
+    from bus.cli.run import echo_report
 
     trusted = verifying_key(_read(key)) if key else None
     notes = _notes(_read(witness)) if witness else None
     report = verify_bundle(_read(bundle).encode(), trusted, notes)
     if as_json:
-        echo_json(
-            {**asdict(report), "listed": [one._asdict() for one in report.listed], "trusted_key": key is not None}
-        )
+        echo_report(report, trusted_key=key is not None)
     else:
         about = " – ".join(report.about.values())
         echo(f"{about}: {report.events} 个事件 events, {report.tickets} 张工单 tickets, 树 tree {report.size}")
@@ -144,16 +140,14 @@ def check(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus audit check --json
     """
-    from dataclasses import asdict
-
     from bus.audit.check import kinds
-    from bus.cli.run import counting, echo_json, with_core
+    from bus.cli.run import counting, echo_report, with_core
 
     progress, tell = counting("leaves compared:")
     with progress:
         report = with_core(data, lambda core: _checked(core, tell))
     if as_json:
-        echo_json({**asdict(report), "listed": [one._asdict() for one in report.listed]})
+        echo_report(report)
     else:
         echo(
             f"{report.leaves:,} 个事件已封存 events sealed, {report.waiting:,} 个待封存 waiting, "

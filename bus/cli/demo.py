@@ -11,7 +11,7 @@ from bus.cli.own_stack import let_in, own_scratch, play_on_own_stack
 
 if TYPE_CHECKING:
     from adapters.simulators.demo.narrator import Narrator
-    from adapters.simulators.demo.systems import Systems
+    from adapters.simulators.demo.systems import DemoSystems
     from bus.app import Core
     from bus.delivery.status import TargetStatus
     from bus.settings import Settings
@@ -58,7 +58,7 @@ def demo(
 
 
 async def _run_scenario(
-    settings: "Settings", scratch: Path, systems: "Systems", tell: "Narrator", *, stay: bool
+    settings: "Settings", scratch: Path, systems: "DemoSystems", tell: "Narrator", *, stay: bool
 ) -> None:
     """Let the players in with tokens of their own and play; then wait for Ctrl-C, if asked to."""
     import asyncio

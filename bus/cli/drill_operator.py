@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import uuid4
 
-from adapters.simulators.drill.systems import PART, SOURCE
+from adapters.simulators.drill.systems import SOURCE
+from adapters.simulators.systems_around import PART
 from bus.cli.demo_faults import DemoFaults
 from bus.domain.batch import Accepted
 from bus.domain.commands import Accept, Assign, Command, OpenTicket, RequestParts, Start
@@ -69,25 +70,13 @@ class DrillOperatorOnCore(DemoFaults):
 
     async def reconcile(self, *, ingest: bool) -> Sequence[str]:
         """Compare the CRM's list; give what is missing, or the tickets that were opened for it, in its order."""
-        from bus.programs.sources import sources
-        from bus.reconcile.compare import ListWindow
-        from bus.reconcile.open_missing import open_missing
-        from bus.reconcile.reconciler import Reconciler
-        from bus.reconcile.source_list import ListingSource
+        from bus.programs.reconciling import reconcile_asked
+        from bus.reconcile.asked import ReconcileAsked
 
-        core = self._core
-        source = sources(core.settings)[SOURCE]
-        assert isinstance(source, ListingSource), "its list is in the file"
-        reconciler = Reconciler(pool=core.pool, store=core.store)
-        until = reconciler.settled(utc_now())
-        report = await reconciler.reconcile(
-            SOURCE, source.listed, ListWindow(since=until - timedelta(hours=1), until=until)
-        )
-        missing = sorted(report.found.missing_here, key=lambda one: one.number)
-        if not ingest:
-            return [one.number for one in missing]
-        opened = await open_missing(core.dispatcher, core.pool, SOURCE, missing)
-        return [opened.opened[one.number] for one in missing if one.number in opened.opened]
+        asked = ReconcileAsked(source=SOURCE, since=utc_now() - timedelta(hours=1), ingest=ingest)
+        report, opened = await reconcile_asked(self._core, asked)
+        missing = sorted(one.number for one in report.found.missing_here)
+        return [opened.opened[one] for one in missing if one in opened.opened] if ingest else missing
 
     async def live_p95_s(self, tickets: Sequence[str]) -> float:
         """Give the 95th percentile of the seconds that deliveries of these tickets took, once the disk was free."""

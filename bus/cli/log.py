@@ -1,6 +1,5 @@
 """`ticketbus log`: PostgreSQL and Kafka against each other."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,13 +26,13 @@ def verify(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus log verify --json
     """
-    from bus.cli.run import counting, echo_json, with_core
+    from bus.cli.run import counting, echo_report, with_core
 
     progress, tell = counting("records compared:")
     with progress:
         report = with_core(data, lambda core: _verified(core, tell))
     if as_json:
-        echo_json({**asdict(report), "listed": [one._asdict() for one in report.listed]})
+        echo_report(report)
     else:
         echo(
             f"{report.stored:,} events in PostgreSQL, {report.records:,} records on Kafka, "

@@ -5,9 +5,10 @@ import gc
 import getpass
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import typer
@@ -20,6 +21,9 @@ from bus.settings import Settings, lent_by, load, resolve
 
 if TYPE_CHECKING:
     from bus.app import Core
+    from bus.audit.bundle import BundleReport
+    from bus.audit.check import AuditReport
+    from bus.consistency.report import LogReport
     from bus.postgres.personal_keys import Reader
 
 CONNECTIONS = 4
@@ -29,6 +33,7 @@ INTERRUPTED = 130
 # is gone through several times over: 30 % of what folding the log costs (docs/performance.md).
 GC_THRESHOLDS = (10_000, 10, 10)
 Result = TypeVar("Result")
+CheckReport: TypeAlias = "LogReport | AuditReport | BundleReport"
 
 
 class NoStack(BusError):
@@ -105,6 +110,11 @@ def counting(what: str) -> tuple[Progress, Callable[[int], None]]:
 def echo_json(value: Any) -> None:
     """Print one JSON object on one line; times as RFC 3339."""
     echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def echo_report(report: "CheckReport", **more: Any) -> None:
+    """Print what a check came to, and `more`, as one JSON object; what it lists by the names of its fields."""
+    echo_json({**asdict(report), **more, "listed": [one._asdict() for one in report.listed]})
 
 
 def _plain(value: Any) -> Any:

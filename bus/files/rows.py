@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
-from psycopg.rows import class_row
-
 from bus.postgres.personal_keys import NOTE_READS, Reader
-from bus.postgres.pool import Connection, Pool, connected, read_rows
+from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
 
 DAY: Final = timedelta(days=1)
 FILES_OF_TICKET_MAX: Final = 500
@@ -89,8 +87,8 @@ async def finish_put(connection: Connection, sha256: str, until: datetime) -> bo
 
 async def find(pool: Pool, sha256: str) -> StoredFile | None:
     """Find a file that has not ended. Raises StoreUnavailable."""
-    async with connected(pool) as connection, connection.cursor(row_factory=class_row(StoredFile)) as cursor:
-        return await (await cursor.execute(_FIND, (sha256,))).fetchone()
+    async with connected(pool) as connection:
+        return await read_row(connection, _FIND, StoredFile, (sha256,))
 
 
 async def files_of(pool: Pool, ticket_id: str, reader: Reader) -> Sequence[StoredFile]:

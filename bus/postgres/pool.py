@@ -150,3 +150,11 @@ async def read_rows(
     """Read the rows of a query as objects of a class."""
     async with connection.cursor(row_factory=class_row(row)) as cursor:
         return await (await cursor.execute(query, asked)).fetchall()
+
+
+async def read_row(
+    connection: Connection, query: LiteralString | bytes, row: type[Row], asked: Params | None = None
+) -> Row | None:
+    """Read the first row of a query as an object of a class; None where there is none."""
+    async with connection.cursor(row_factory=class_row(row)) as cursor:
+        return await (await cursor.execute(query, asked)).fetchone()

@@ -11,13 +11,14 @@ import psutil
 import pytest
 import uvicorn
 
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.http import sockets
 from bus.gateway.http.uvicorn_http import UNREAD_BYTES_MAX, protocol_with
 from tests.bus_under_test import eventually
 from tests.fuzz.mutations import damaged
 from tests.fuzz.shots import Answer, Shot
 from tests.fuzz.wire import Wire, sent_raw
-from tests.gateway.conftest import Gateway, Server
+from tests.gateway.conftest import Gateway
 
 PER_ADDRESS = 40
 LARGE = b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\nhost: bus\r\n\r\n"
@@ -43,7 +44,7 @@ async def url(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setattr(sockets, "UNREAD_S_MAX", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         http = protocol_with(PER_ADDRESS)
-        server = Server(
+        server = EmbeddedUvicorn(
             uvicorn.Config(Gateway().app, http=http, log_config=None, access_log=False, log_level="critical")
         )
         serving = asyncio.create_task(server.serve([listening]))

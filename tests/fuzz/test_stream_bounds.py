@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from bus.domain.terms import TicketId
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.http import uvicorn_websocket
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.gateway.stream import hub as stream_hub
@@ -22,7 +23,7 @@ from bus.gateway.stream.hub import StreamSubscription
 from bus.kafka.tail_reader import Partition
 from bus.wire.record import Record
 from tests.fuzz.stream_client import CLOSE, PING, TEXT, Subscriber, connected, frame, handshake
-from tests.gateway.conftest import Gateway, Server
+from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import CODEC, CONTRACT
 
 PARTITIONS = CONTRACT.topics["ticket.status"].partitions
@@ -36,8 +37,9 @@ async def served() -> AsyncIterator[Gateway]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         gateway.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = Server(uvicorn.Config(gateway.app, log_config=None, ws=StreamProtocol, ws_per_message_deflate=False,
-                                       ws_ping_interval=0.5, ws_ping_timeout=1.5, ws_max_size=65536))  # fmt: skip
+        config = uvicorn.Config(gateway.app, log_config=None, ws=StreamProtocol, ws_per_message_deflate=False,
+                                ws_ping_interval=0.5, ws_ping_timeout=1.5, ws_max_size=65536)  # fmt: skip
+        server = EmbeddedUvicorn(config)
         task = asyncio.create_task(server.serve([listening]))
         async with asyncio.timeout(60), gateway.http:
             while not server.started:

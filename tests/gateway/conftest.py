@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -225,15 +226,6 @@ class Gateway:
         self.log.bounds(())
 
 
-class Server(uvicorn.Server):
-    """uvicorn that leaves signals to the test run."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 async def _running(gateway: Gateway) -> AsyncIterator[Gateway]:
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield gateway
@@ -260,7 +252,7 @@ async def behind_a_server(gateway: Gateway) -> AsyncIterator[Gateway]:
         listening.bind(("127.0.0.1", 0))
         gateway.url = f"ws://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False)
-        server = Server(config)
+        server = EmbeddedUvicorn(config)
         task = asyncio.create_task(server.serve([listening]))
         async with asyncio.timeout(60), gateway.http:
             while not server.started:

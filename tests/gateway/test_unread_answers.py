@@ -16,6 +16,7 @@ import uvloop
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http import answer_budget, body_stream, middleware, sockets
@@ -25,7 +26,7 @@ from bus.gateway.http.uvicorn_http import protocol_with
 from tests.bus_under_test import eventually
 from tests.fuzz.shots import Answer, Shot
 from tests.fuzz.wire import Wire
-from tests.gateway.conftest import Gateway, Server
+from tests.gateway.conftest import Gateway
 
 WITHIN_KERNEL = "/large?bytes=49152"  # its buffer takes all of it at once
 FILE = "/docs/files/swagger-ui-bundle.js"
@@ -62,7 +63,7 @@ async def serving(gateway: Gateway) -> AsyncIterator[int]:
         config = uvicorn.Config(
             gateway.app, http=protocol_with(100), log_config=None, access_log=False, timeout_keep_alive=1
         )
-        server = Server(config)
+        server = EmbeddedUvicorn(config)
 
         def serve() -> None:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from adapters.simulators.crm import Crm, Receipt
 from adapters.simulators.demo.narrator import Narrator
-from adapters.simulators.demo.systems import Systems
+from adapters.simulators.demo.systems import DemoSystems
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
 from adapters.simulators.host_client import HostClient
@@ -65,7 +65,7 @@ class DemoContext:
     app: EngineerApp
     wrong_app: EngineerApp
     host: HostClient
-    systems: Systems
+    systems: DemoSystems
     operator: Operator
     faults: Faults
 

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from adapters.simulators.demo.context import DemoContext
 from adapters.simulators.demo.narrator import Narrator
-from adapters.simulators.demo.systems import BREAKER_FAILURES, ERP, SEAL
+from adapters.simulators.demo.systems import BREAKER_FAILURES
 from adapters.simulators.dispatcher import until
 from adapters.simulators.kingdee_books import BillKept
 from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.systems_around import ERP, PART
 from bus.delivery.status import TargetStatus
 
 DELIVERED_S_MAX: Final = 120.0  # on a busy machine the worker is still starting
@@ -27,7 +28,7 @@ async def disk_full(context: DemoContext, tell: Narrator, ticket_id: str) -> Non
     context.systems.erp.fail(KingdeeFault.DISK_FULL)
     await _asked(context, tell, ticket_id, PUMP, 1)
     await _stands(context, tell, lambda one: one.failures >= BREAKER_FAILURES, "熔断应打开", "its breaker opens")
-    await _asked(context, tell, ticket_id, SEAL, 2)
+    await _asked(context, tell, ticket_id, PART, 2)
     stood = await _stands(context, tell, lambda one: one.waiting == 2, "两张领料单应在等待", "two requests wait")
     tell.fact(
         f"连续失败 {stood.failures} 次,熔断打开:每秒只放一次探测,不产生死信",
@@ -91,7 +92,7 @@ async def repair(context: DemoContext, tell: Narrator, ticket_id: str, found: Ma
     for bill in erp.books.bills:
         _bill(tell, bill)
     once = all(bill.steps == dict.fromkeys(_STEPS, 1) for bill in erp.books.bills)
-    two = [bill.lines for bill in erp.books.bills] == [[(PUMP, 1)], [(SEAL, 2)]]
+    two = [bill.lines for bill in erp.books.bills] == [[(PUMP, 1)], [(PART, 2)]]
     tell.expect(once and two, "每单应只有一张出库单", "one bill each, in order", erp.books.bills)
     await _stands(context, tell, lambda one: one.waiting == 0, "队列应已清空", "its queue is empty")
 

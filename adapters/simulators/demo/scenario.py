@@ -10,7 +10,7 @@ from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, 
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
-from adapters.simulators.demo.systems import Systems
+from adapters.simulators.demo.systems import DemoSystems
 from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
@@ -28,7 +28,7 @@ class DemoSystem:
     engineer_token: str
     host_token: str
     scratch: Path
-    systems: Systems
+    systems: DemoSystems
     operator: Operator
     faults: Faults
 

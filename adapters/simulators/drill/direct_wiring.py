@@ -3,8 +3,8 @@
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from adapters.erp.kingdee_wire import FORM, LOGIN, SAVE, path
 from adapters.simulators.beside import beside
 from adapters.simulators.drill.incident import ASSIGNEE, RIGHT
-from adapters.simulators.drill.systems import PART
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.patient_client import client
+from adapters.simulators.systems_around import PART
+from bus.embedded_uvicorn import EmbeddedUvicorn
 
 WEBHOOK: Final = "/v1/sources/{source}/webhook"
 
@@ -119,7 +120,7 @@ def _bill(ticket: str) -> Mapping[str, Any]:
 @asynccontextmanager
 async def listening_service(service: TicketService) -> AsyncIterator[str]:
     """Let the service listen on a port of its own; gives its address."""
-    server = _Server(uvicorn.Config(service.app(), log_config=None, access_log=False, lifespan="off"))
+    server = EmbeddedUvicorn(uvicorn.Config(service.app(), log_config=None, access_log=False, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
         try:
@@ -127,11 +128,3 @@ async def listening_service(service: TicketService) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that leaves signals to the command."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -12,11 +12,12 @@ import orjson
 
 from adapters.engineer_app.card import is_for
 from adapters.simulators.demo.context import DiskMade
-from adapters.simulators.drill.systems import ERP_HOST, PART
+from adapters.simulators.drill.systems import ERP_HOST
 from adapters.simulators.engineer_app import EngineerApp, SubscriptionRefused
 from adapters.simulators.host_client import HostClient
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.systems_around import PART
 from adapters.simulators.webhook_sender import WebhookSender
 
 ENGINEER: Final = "张伟"

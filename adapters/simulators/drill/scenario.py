@@ -23,13 +23,13 @@ from adapters.simulators.drill.incident import (
     ErpDisk,
     report,
 )
-from adapters.simulators.drill.systems import ERP, ERP_HOST, SOURCE, DrillSystems
+from adapters.simulators.drill.systems import ERP_HOST, SOURCE, DrillSystems
 from adapters.simulators.drill.truth import TICKETS, DrillResult, DrillTruth, ExpectedAlarm, ExpectedVerdict
 from adapters.simulators.engineer_app import EngineerApp
 from adapters.simulators.host_client import HostClient
+from adapters.simulators.systems_around import ERP
 from adapters.simulators.webhook_sender import WebhookSender
 
-APP: Final = "drill-engineer"  # the client that the app's release uses
 HIT: Final = tuple(f"S-{number:03d}" for number in range(1, TICKETS + 1))
 CALM: Final = tuple(f"N-{number:03d}" for number in range(1, 6))
 _WAIT_S: Final = 60.0
@@ -102,7 +102,7 @@ async def play(stage: DrillStage, tell: Narrator) -> DrillResult:
     result, began, systems = DrillResult(truth=truth_of(stage.backlog)), time.monotonic(), stage.systems
     async with AsyncExitStack() as players:
         crm = await players.enter_async_context(WebhookSender(stage.url, systems.crm_secret, source=SOURCE))
-        crm.tickets = systems.tickets
+        crm.tickets = systems.crm.tickets
         app = EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER)
         host = await players.enter_async_context(HostClient(stage.url, stage.host_token))
         dispatcher = DispatcherClient(stage.url, stage.dispatcher_token, person="王芳")
