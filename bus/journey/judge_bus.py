@@ -9,7 +9,7 @@ from typing import Final
 from bus.domain.text import Text
 from bus.journey.readings import Readings, UnpublishedRow, UnreadRow
 from bus.journey.verdict import Owner, Verdict, VerdictCause, clock, named, short
-from bus.postgres.heartbeats import RELAY_PART, STARTING
+from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART, STARTING
 
 STILL_AFTER: Final = timedelta(seconds=20)  # what has not moved for so long stands still
 _KAFKA_AWAY: Final = "Kafka is away"  # how the texts of clients begin
@@ -52,7 +52,7 @@ def _why_unpublished(readings: Readings, rows: Sequence[UnpublishedRow], now: da
     if not live:
         text = Text("没有 gateway 或 worker 在运行,启动其一即继续", "no gateway and no worker runs: start one")
         return Why(VerdictCause.RELAY_STUCK, text)
-    if any(why and _KAFKA_AWAY in why for one in live for why in one.parts.values()):
+    if any(why and (part == KAFKA_PART or _KAFKA_AWAY in why) for one in live for part, why in one.parts.items()):
         text = Text("无法连接 Kafka,恢复后自动按序补发", "Kafka is away, it goes out in order once it is back")
         return Why(VerdictCause.KAFKA_AWAY, text)
     if held := next((why for one in live if (why := one.parts.get(RELAY_PART))), None):

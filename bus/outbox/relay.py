@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -34,6 +35,7 @@ _SHARD_LOCKS = 0x6F757462  # "outb": the first half of the advisory lock; the se
 _POLL_S_MIN, _POLL_S_MAX = 0.05, 1.0
 _ACK_TIMEOUT_S = 15.0
 _RETRY_S = 1.0
+_AWAY_S = _ACK_TIMEOUT_S + 10.0  # that Kafka is away is said until the next try has ended
 
 # The oldest first. Shards are found before one is locked: a lock taken in vain hinders other relays.
 # The shard in ORDER BY and in bounds as rows leave the planner no order but that of the index of the rows that wait:
@@ -86,6 +88,8 @@ class Relay:
     report: AlertSink
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: StoppedShards = field(default_factory=StoppedShards)
+    _away: str = ""
+    _away_until: float = float("-inf")
     _held: HeldProducer = field(init=False)
     _intake_secrets: Sequence[bytes] = field(init=False)
 
@@ -114,6 +118,8 @@ class Relay:
                 except (StoreUnavailable, KafkaUnavailable) as error:
                     metrics.AWAY.inc()
                     log.warning("relay_waits", cause=str(error))
+                    if isinstance(error, KafkaUnavailable):
+                        self._away, self._away_until = str(error), monotonic() + _AWAY_S
                     await asyncio.sleep(_RETRY_S)
                     continue
                 except Unpublishable as error:
@@ -121,6 +127,7 @@ class Relay:
                     continue
                 if published:
                     poll.reset()
+                    self._away_until = float("-inf")
                 else:
                     await wait(self._wake, poll.pause_s())
         finally:
@@ -129,6 +136,13 @@ class Relay:
     def trouble(self) -> str | None:
         """Say which shards stand still, and before what; None if none does."""
         return self._stopped.trouble()
+
+    def kafka_away(self) -> str | None:
+        """Say how Kafka failed the last try, until one succeeds or none was made for long; None if it did not.
+
+        A pass that finds nothing to publish says nothing of Kafka: another relay may hold the shards.
+        """
+        return self._away if monotonic() < self._away_until else None
 
     async def close(self) -> None:
         """Close the producer; idempotent."""

@@ -10,6 +10,7 @@ from bus.postgres.pool import Connection, read_rows
 
 SILENT_AFTER: Final = timedelta(seconds=20)  # four heartbeats; a program that is restarted is back by then
 RELAY_PART: Final = "outbox"  # what a heartbeat calls the publication of the outbox
+KAFKA_PART: Final = "kafka"  # and the relay's way to Kafka, which holds up all shards
 STARTING: Final = "starting"  # what a part says that has not begun to work yet
 LAST_BEATS: Final = """
 SELECT instance, program, host, started_at, beat_at, ahead_s, parts, steady_since, stopped_at FROM programs

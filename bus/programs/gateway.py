@@ -60,7 +60,7 @@ from bus.intake.intake_topic import SPOOL_PART
 from bus.intake.source_adapter import Source
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
-from bus.postgres.heartbeats import RELAY_PART
+from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
@@ -145,7 +145,8 @@ def _take_descriptors() -> None:
 
 
 async def _troubles(core: Core, spool: KafkaSpool) -> Mapping[str, str | None]:
-    return {RELAY_PART: core.relay.trouble(), SPOOL_PART: await spool.trouble()}
+    relay = core.relay
+    return {RELAY_PART: relay.trouble(), KAFKA_PART: relay.kafka_away(), SPOOL_PART: await spool.trouble()}
 
 
 def _app(

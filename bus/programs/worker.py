@@ -29,7 +29,7 @@ from bus.journey.expectations_config import Expectations
 from bus.journey.learned_limits import CurrentLimits
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
-from bus.postgres.heartbeats import RELAY_PART, STARTING
+from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART, STARTING
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
@@ -121,10 +121,11 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     expectations = expectations_of(core.settings, targets)
     every_stage = stages_of(core, targets, expectations)
     stages = [stage for stage in every_stage if stage.name in names]
-    for part in stages:
-        health.watch(part.name, lambda: STARTING)
-    health.watch(RELAY_PART, core.relay.trouble)
-    health.watch("postgres", lambda: None)
+    for stage in stages:
+        health.watch(stage.name, lambda: STARTING)
+    relay = core.relay
+    for part, trouble in ((RELAY_PART, relay.trouble), (KAFKA_PART, relay.kafka_away), ("postgres", lambda: None)):
+        health.watch(part, trouble)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
 

@@ -15,7 +15,7 @@ from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge import TicketRecord, judge
 from bus.journey.readings import AppRow, MismatchRow, Readings, TargetRow, UnpublishedRow, UnreadRow
 from bus.journey.verdict import Owner, Verdict, VerdictCause, clock
-from bus.postgres.heartbeats import ProgramBeat
+from bus.postgres.heartbeats import KAFKA_PART, ProgramBeat
 from tests.domain.people import OPEN, START
 from tests.process.test_sla_process import ticket
 
@@ -45,6 +45,7 @@ TARGET = TargetRow(
     target="erp",
     paused=None,
     by_hand=False,
+    paused_by="",
     failures=0,
     not_before=None,
     asked_wait=False,
@@ -93,6 +94,7 @@ MISMATCH = MismatchRow(
     version=2,
 )
 FROZEN = replace(WORKER, beat_at=NOW - MINUTE)
+UNHEARD = replace(GATEWAY, parts={KAFKA_PART: "Kafka did not acknowledge"})
 STOPPED = replace(FROZEN, stopped_at=NOW - MINUTE)
 
 
@@ -174,6 +176,7 @@ ALONE: Mapping[str, tuple[list[Verdict], Cause, Owner, str]] = {
         Owner.BUS,
         "Kafka is away",
     ),
+    "no answer": (judged(readings(UNHEARD, unpublished=[UNPUBLISHED])), Cause.KAFKA_AWAY, Owner.BUS, "Kafka is away"),
     "behind": (judged(readings(unread=[UNREAD])), Cause.STAGE_BEHIND, Owner.BUS, "7 records come before it"),
     "no worker": (judged(readings(GATEWAY, unread=[UNREAD])), Cause.NO_WORKER, Owner.BUS, "no worker runs it"),
     "stopped": (judged(readings(STOPPED, unread=[UNREAD])), Cause.NO_WORKER, Owner.BUS, "was stopped at"),

@@ -10,9 +10,10 @@ from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.programs import beat_of
 from bus.domain.text import Text
 from bus.intake.intake_topic import SPOOL_PART
-from bus.postgres.heartbeats import RELAY_PART, Beats, ProgramBeat, read_beats
+from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART, Beats, ProgramBeat, read_beats
 
-OWN_RULES: Final = (RELAY_PART, SPOOL_PART)  # parts whose trouble is no failure of a task
+# Parts whose trouble is no failure of a task; that Kafka is away shows in RELAY_STUCK and STAGE_STOPPED.
+OWN_RULES: Final = (RELAY_PART, KAFKA_PART, SPOOL_PART)
 SETTLES: Final = timedelta(seconds=30)  # a stage that PostgreSQL has stopped stands again by then
 Failing = Sequence[tuple[ProgramBeat, str, str]]  # the program, its part, and why
 
@@ -83,7 +84,7 @@ TASK_FAILED: Final = AlertRule(
     evaluate=_others,
     fires=lambda now: [beat_of("worker", now, {"sla": "Kafka is away"})],
     quiet=lambda now: [
-        beat_of("worker", now, {"sla": None, RELAY_PART: "shard 3: too large"}),
+        beat_of("worker", now, {"sla": None, RELAY_PART: "shard 3: too large", KAFKA_PART: "it did not answer"}),
         beat_of("worker", now - timedelta(hours=1), {"sla": "x"}),
     ],
     open_after=timedelta(seconds=15),
