@@ -26,6 +26,7 @@ REFUSED = state(RuleName.SOURCE_5XX, "crm", status=503)
 FULL_HOST = state(RuleName.DISK_WATERMARK, "erp-1 /data", role="consumer", targets="crm erp")
 MISSING_AT_ERP = state(RuleName.HOP_MISSING, "erp sent_to_erp", hop="delivered")
 MISSING_IN_LIST = state(RuleName.HOP_MISSING, "tickets new_ticket_listed", hop="projected")
+AT_CANARY = state(RuleName.HOP_MISSING, "erp sent_to_erp", hop="delivered", canary="erp-v2")
 NOT_TAKEN = state(RuleName.HOP_MISSING, "assignment.accepted job_taken", hop="acted_on")
 SILENT_ASSIGN, SILENT_HOSTS = state(RuleName.TOPIC_SILENT, "ticket.assign"), state(RuleName.TOPIC_SILENT, "bus.hosts")
 OWN_PROBE, ERP_PROBE = (
@@ -64,6 +65,8 @@ HIDDEN = [
     (state(RuleName.STAGE_STOPPED, "deliveries", stage="delivery"), MISSING_AT_ERP),
     (state(RuleName.TARGET_PAUSED, "erp"), MISSING_AT_ERP),
     (state(RuleName.BREAKER_OPEN, "erp"), MISSING_AT_ERP),
+    (state(RuleName.TARGET_PAUSED, "erp-v2"), AT_CANARY),
+    (state(RuleName.DISK_WATERMARK, "erp-2 /data", role="consumer", targets="erp-v2"), AT_CANARY),
     (state(RuleName.RELAY_STUCK, "outbox"), SILENT_ASSIGN),
     (state(RuleName.SOURCE_SILENT, "crm", every_source=1), SILENT_ASSIGN),
     (state(RuleName.HOST_SILENT, "crm-1"), SILENT_HOSTS),
@@ -91,6 +94,7 @@ BESIDE = [
     (state(RuleName.NO_WORKER, "worker"), NOT_TAKEN),
     (state(RuleName.RELAY_STUCK, "outbox"), NOT_TAKEN),
     (state(RuleName.TARGET_PAUSED, "oa"), MISSING_AT_ERP),
+    (state(RuleName.TARGET_PAUSED, "erp-v2"), MISSING_AT_ERP),
     (state(RuleName.BREAKER_OPEN, "tickets"), MISSING_IN_LIST),
     (state(RuleName.STAGE_STOPPED, "history", stage="projections"), MISSING_IN_LIST),
     (state(RuleName.STAGE_STOPPED, "deliveries", stage="delivery"), MISSING_IN_LIST),

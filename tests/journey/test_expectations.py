@@ -188,6 +188,20 @@ async def test_expectations_a_compensation_voids_and_a_removed_expectation_raise
     assert await alerts(queue.pool) == []
 
 
+async def test_expectations_the_alert_says_that_all_wait_at_the_new_version_whose_pause_then_hides_it(
+    queue: DeliveryQueue,
+) -> None:
+    await run(queue.pool, ROLLOUT)
+    await opened(queue.pool, DELIVERED, event("A", 1), event("B", 1))
+    await queue.add(("A", 1), target="erp-2", now=RECORDED)
+    await timer(queue.pool).settle(DUE)
+    (alert,) = await alerts(queue.pool)
+    assert alert.facts == {"hops": 2, "hop": "delivered"}, "B is missing beside it"
+    await queue.add(("B", 1), target="erp-2", now=RECORDED)
+    (alert,) = await alerts(queue.pool)
+    assert alert.facts == {"hops": 2, "hop": "delivered", "canary": "erp-2"}
+
+
 async def test_expectations_what_a_rollout_gave_to_the_new_version_or_was_moved_arrives_under_that_name(
     queue: DeliveryQueue,
 ) -> None:

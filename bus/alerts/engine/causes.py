@@ -82,7 +82,12 @@ def _floor_of_its_host(cause: AlertState, effect: AlertState) -> bool:
     """Say whether a disk at its floor pauses the target whose queue the effect is about, "TARGET deliveries"."""
     paused = str(cause.alert.facts.get("targets", "")).split() if cause.severity is Severity.P1 else []
     of_target = effect.alert.facts.get("kind") == "queue" or _of_target(cause, effect)
-    return of_target and effect.alert.about.split()[0] in paused
+    return of_target and (effect.alert.about.split()[0] in paused or _canary_of(effect) in paused)
+
+
+def _canary_of(effect: AlertState) -> str:
+    """Name the new version of a target at which all waits that has not reached the target; empty: none."""
+    return str(effect.alert.facts.get("canary", ""))
 
 
 def _of_target(_cause: AlertState, effect: AlertState) -> bool:
@@ -91,7 +96,7 @@ def _of_target(_cause: AlertState, effect: AlertState) -> bool:
 
 
 def _target_not_reached(cause: AlertState, effect: AlertState) -> bool:
-    return _of_target(cause, effect) and _same_subject(cause, effect)
+    return _of_target(cause, effect) and (_same_subject(cause, effect) or _canary_of(effect) == cause.alert.about)
 
 
 def _way_of_bus(_cause: AlertState, effect: AlertState) -> bool:

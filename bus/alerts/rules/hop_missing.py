@@ -13,17 +13,24 @@ from bus.postgres.pool import Connection, read_rows
 
 COUNTED_MAX: Final = 10_000
 _READ: Final = b"""
-SELECT g.expectation, g.place, g.hop, g.hops, g.due_at, g.ticket_id, s.trace_id FROM (
+SELECT g.expectation, g.place, g.hop, g.hops, g.due_at, g.ticket_id, g.canary, s.trace_id FROM (
     SELECT expectation, place, hop, count(*) AS hops, min(due_at) AS due_at,
-        (array_agg(ticket_id ORDER BY due_at, ticket_id))[1] AS ticket_id
-    FROM (SELECT * FROM expectations WHERE state = 'missed' ORDER BY looked_at LIMIT %s) missed
+        (array_agg(ticket_id ORDER BY due_at, ticket_id))[1] AS ticket_id,
+        CASE WHEN count(canary) = count(*) AND min(canary) = max(canary) THEN min(canary) ELSE '' END AS canary
+    FROM (SELECT * FROM expectations WHERE state = 'missed' ORDER BY looked_at LIMIT %s) missed LEFT JOIN LATERAL (
+        SELECT r.canary FROM rollouts r JOIN deliveries d ON
+            (d.target, d.ticket_id, d.version) = (r.canary, missed.ticket_id, missed.version) AND d.state = 'waiting'
+        WHERE r.target = missed.place AND missed.hop = 'delivered' LIMIT 1) c ON true
     GROUP BY expectation, place, hop) g
 LEFT JOIN ticket_states s USING (ticket_id) ORDER BY g.expectation, g.place"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingHops:
-    """How many hops of an expectation are missing at a place; the ticket is that of the oldest."""
+    """How many hops of an expectation are missing at a place; the ticket is that of the oldest.
+
+    `canary`: the new version of the target at which all of them wait; empty: another, or nowhere.
+    """
 
     expectation: str
     place: str
@@ -31,6 +38,7 @@ class MissingHops:
     hops: int
     due_at: datetime
     ticket_id: str
+    canary: str
     trace_id: str | None
 
 
@@ -52,7 +60,7 @@ def _missing(found: Sequence[MissingHops], _now: datetime) -> Sequence[Alert]:
             mend=f"ticketbus trace {one.ticket_id}",
             ticket_id=one.ticket_id,
             trace_id=one.trace_id or "",
-            facts={"hops": one.hops, "hop": one.hop},
+            facts={"hops": one.hops, "hop": one.hop, **({"canary": one.canary} if one.canary else {})},
         )
         for one in found
     ]
@@ -67,6 +75,7 @@ def _example(now: datetime) -> Sequence[MissingHops]:
             hops=3,
             due_at=now - timedelta(minutes=1),
             ticket_id="T20261122-000123",
+            canary="",
             trace_id=None,
         )
     ]
