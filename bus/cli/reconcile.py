@@ -83,7 +83,8 @@ def reconcile(
         for text in _lines(report, opened):
             echo(text)
     found = report.found
-    if len(found.missing_here) > len(opened.opened) or found.missing_there or report.different or report.unjudged:
+    left = len(found.missing_here) - len(opened.opened) - len(opened.ended)
+    if left or found.missing_there or report.different or report.unjudged:
         raise typer.Exit(1)
 
 

@@ -35,9 +35,12 @@ async def reconcile_asked(
     by_file = asked.listed is not None
     report = await reconciler.reconcile(asked.source, ask, window, by_file=by_file, progress=progress)
     if not asked.ingest:
-        return Reconciled(report, OpenedTickets(opened={}, refused={}))
+        return Reconciled(report, OpenedTickets())
     dispatcher = replace(core.dispatcher, admit=DiskFloor(pool=core.pool).admit)
-    return Reconciled(report, await open_missing(dispatcher, core.pool, asked.source, report.found.missing_here))
+    missing = report.found.missing_here
+    opened = await open_missing(dispatcher, core.pool, asked.source, missing)
+    new = await reconciler.differing(asked.source, [one for one in missing if one.number in opened.opened], window)
+    return Reconciled(replace(report, different=[*report.different, *new]), opened)
 
 
 async def _list_of(core: Core, asked: ReconcileAsked) -> Ask:

@@ -18,6 +18,7 @@ from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.reconcile.bus_tickets import opened_within, with_numbers
 from bus.reconcile.compare import SETTLED_AFTER, FieldDifference, ListComparison, ListWindow, compare
+from bus.reconcile.open_missing import ACTOR
 from bus.reconcile.since_event import differs_since
 from bus.reconcile.source_list import ListedTicket, ListUnavailable
 from bus.reconcile.store import LIST_WITHIN, note_comparison, note_failure
@@ -97,13 +98,25 @@ class Reconciler:
             )
         return ReconcileReport(source=source, window=window, found=found, different=different, unjudged=unjudged)
 
+    async def differing(
+        self, source: str, listed: Sequence[ListedTicket], window: ListWindow
+    ) -> Sequence[DatedDifference]:
+        """Find in what tickets differ that were opened from the list just now. Raises StoreUnavailable."""
+        async with connected(self.pool) as connection:
+            known = await with_numbers(connection, source, [one.number for one in listed])
+        found = compare({one.number: one for one in listed}, known, window)
+        return (await self._settled_differences(found))[1]
+
     async def _settled_differences(self, found: ListComparison) -> tuple[ListComparison, Sequence[DatedDifference]]:
-        """Leave out differences of the last minutes, which the source may not have heard of; find when others began."""
+        """Leave out differences of the last minutes, which the source may not have heard of; find when others began.
+
+        What was opened from the source's own list says nothing that it has not heard of.
+        """
         kept = list[DatedDifference]()
         for one in found.different[:DATED_MAX]:
             history = await self.store.events(TicketId(one.ticket_id))
             since = differs_since(history, one.field, one.listed)
-            if since and since.recorded_at <= self.now() - SETTLED_AFTER:
+            if since and (since.actor.startswith(ACTOR) or since.recorded_at <= self.now() - SETTLED_AFTER):
                 kept.append(DatedDifference(difference=one, since=since))
         kept += [DatedDifference(difference=one, since=None) for one in found.different[DATED_MAX:]]
         return replace(found, different=[one.difference for one in kept]), kept

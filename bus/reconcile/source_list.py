@@ -3,12 +3,15 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import Transient
+from bus.domain.terms import State
 from bus.domain.text import Text
 from bus.intake.source_adapter import Source
+
+_ENDED: Final = frozenset({State.RESOLVED, State.CLOSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,11 @@ class ListedTicket:
     fields: Mapping[str, str] = field(default_factory=dict)
     opening: OpenTicket | None = None
     unopenable: Text | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the source has resolved or closed it: nobody waits for it any more."""
+        return self.fields.get("state") in _ENDED
 
 
 COMPARED = ("state", "type", "region")

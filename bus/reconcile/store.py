@@ -13,7 +13,7 @@ from bus.reconcile.compare import BORDER, ListComparison, ListWindow
 OVERLAP: Final = 2 * BORDER  # of two windows: what the source lost is not judged near the ends of either
 FIRST: Final = timedelta(days=1)  # how far back a source is reconciled that never was
 LIST_WITHIN: Final = timedelta(minutes=30)  # a list is read whole by then, or not at all
-Settled = Literal["arrived", "opened", "unlisted"]
+Settled = Literal["arrived", "opened", "unlisted", "ended"]
 _DECLARE: Final = b"""
 INSERT INTO source_lists (source) SELECT * FROM unnest(%s::text[]) ORDER BY 1
 ON CONFLICT (source) DO UPDATE SET seen_at = clock_timestamp()"""
@@ -37,9 +37,14 @@ UPDATE source_lists SET ended_at = clock_timestamp(), failure = NULL, reconciled
     THEN greatest(reconciled_until, %(until)s) ELSE reconciled_until END
 WHERE source = %(source)s"""
 _LIST_FAILED: Final = b"UPDATE source_lists SET ended_at = clock_timestamp(), failure = %s WHERE source = %s"
+# One that was let go since its source has ended it is missing again only if the source opens it again.
 _MISSING: Final = b"""
 INSERT INTO missing_tickets (source, reconciliation, source_no, source_at)
-SELECT %s, %s, * FROM unnest(%s::text[], %s::timestamptz[]) ORDER BY 1, 2, 3
+SELECT %s, %s, w.source_no, w.source_at
+FROM unnest(%s::text[], %s::timestamptz[], %s::bool[]) AS w (source_no, source_at, ended)
+WHERE NOT w.ended OR NOT EXISTS (
+    SELECT FROM missing_tickets m WHERE (m.source_no, m.source, m.settled) = (w.source_no, %s, 'ended'))
+ORDER BY 1, 2, 3
 ON CONFLICT (source_no, source) DO UPDATE SET settled_at = NULL, settled = NULL, first_seen_at = clock_timestamp(),
     source_at = excluded.source_at, reconciliation = excluded.reconciliation
 WHERE missing_tickets.settled_at IS NOT NULL"""
@@ -119,12 +124,12 @@ async def note_comparison(
     )  # fmt: skip
     cursor = await connection.execute(_NOTE, (source, by_file, window.since, window.until, *counts))
     ((number,),) = await cursor.fetchall()
-    rows = columns([(one.number, one.at) for one in found.missing_here], 2)
-    await connection.execute(_MISSING, (source, number, *rows))
+    rows = columns([(one.number, one.at, one.ended) for one in found.missing_here], 3)
+    await connection.execute(_MISSING, (source, number, *rows, source))
     # A file may leave out what the source lists: it settles what a file found alone.
     unsettled = await connection.execute(_UNSETTLED, (source, window.since, window.until, by_file))
     unlisted = [one for (one,) in await unsettled.fetchall() if one not in numbers]
-    await connection.execute(_SETTLE, ("unlisted", source, unlisted))
+    await settle(connection, source, unlisted, "unlisted")
     if not by_file:
         ends = {"source": source, "since": window.since, "until": window.until}
         await connection.execute(_LIST_READ, {**ends, "overlap": OVERLAP, "first": FIRST})
@@ -142,9 +147,9 @@ async def settle_arrived(connection: Connection) -> None:
     await connection.execute(_ARRIVED)
 
 
-async def settle_opened(connection: Connection, source: str, numbers: Sequence[str]) -> None:
-    """Settle missing tickets that were opened from the list."""
-    await connection.execute(_SETTLE, ("opened", source, list(numbers)))
+async def settle(connection: Connection, source: str, numbers: Sequence[str], how: Settled) -> None:
+    """Settle missing tickets: by how they are missing no more."""
+    await connection.execute(_SETTLE, (how, source, list(numbers)))
 
 
 async def sources_seen(connection: Connection) -> Sequence[str]:

@@ -45,9 +45,5 @@ class FakeReconciling:
             different=[DatedDifference(difference=difference, since=None)],
         )
         refused = {"C-1": Text("清单中没有报修内容", "the list does not say what was reported")}
-        opened = (
-            OpenedTickets(opened={"C-0": "T9"}, refused=refused)
-            if asked.ingest
-            else OpenedTickets(opened={}, refused={})
-        )
+        opened = OpenedTickets(opened={"C-0": "T9"}, refused=refused) if asked.ingest else OpenedTickets()
         return Reconciled(report, opened)
