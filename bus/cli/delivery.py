@@ -53,35 +53,43 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 @commands.command()
 def pause(
     target: Target,
-    why: Annotated[str, typer.Option("--why", callback=not_blank, help="Who paused it and why; others see it.")],
+    by: Annotated[str, typer.Option("--by", callback=person, help="Who pauses it; others see it.")],
+    why: Annotated[str, typer.Option("--why", callback=not_blank, help="Why; others see it.")],
     data: Data = None,
 ) -> None:
     """Call a target no more until it is resumed; what is under way ends, everything else waits.
 
-    Example: ticketbus delivery pause erp --why "张工: 盘点到 18 点"
+    Example: ticketbus delivery pause erp --by 张工 --why "盘点到 18 点"
     """
     from bus.cli.run import with_core
     from bus.delivery import target_state
     from bus.postgres.pool import in_transaction
 
-    with_core(data, lambda core: in_transaction(core.pool, target_state.pause, target, why))
-    echo(f"{target} 已暂停 / paused: {why}")
+    shown = with_core(data, lambda core: in_transaction(core.pool, target_state.pause, target, by=by, why=why))
+    echo(f"{target} 已暂停 / paused: {shown}")
 
 
 @commands.command()
-def resume(target: Target, data: Data = None) -> None:
+def resume(
+    target: Target,
+    by: Annotated[
+        str | None, typer.Option("--by", callback=person, help="Who lets it be called; without: the shell's user.")
+    ] = None,
+    data: Data = None,
+) -> None:
     """Let a target be called again at once: its pause, its breaker's and its own wait (Retry-After) end.
 
     What waits for its next attempt is due. Exits 1 when nothing held it and nothing waited.
 
-    Example: ticketbus delivery resume erp
+    Example: ticketbus delivery resume erp --by 张工
     """
-    from bus.cli.run import with_core
+    from bus.cli.run import shell_reader, with_core
     from bus.delivery import target_state
     from bus.intake.dispatch import utc_now
     from bus.postgres.pool import in_transaction
 
-    if not with_core(data, lambda core: in_transaction(core.pool, target_state.resume, target, utc_now())):
+    who = by or shell_reader().person
+    if not with_core(data, lambda core: in_transaction(core.pool, target_state.resume, target, utc_now(), by=who)):
         echo(f"“{target}”没有暂停或等待 / {target} is not paused, nor held", err=True)
         raise typer.Exit(1)
     echo(f"{target} 已恢复 / resumed")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bus.domain.events import Recorded
+    from bus.domain.values import Assignee
     from bus.gateway.http.answers import FileAnswer
     from bus.settings import Settings
 
@@ -94,7 +95,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo(orjson.dumps(view).decode())
         return
-    for name, value in _lines(view).items():
+    for name, value in _lines(view, ticket.assignee).items():
         echo(f"  {name}: {value}")
     for file in view["files"]:
         echo(f"  文件 file: {file['media_type']}, {file['size']:,} bytes, {settings.url or ''}{file['url']}")
@@ -123,7 +124,7 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
             )
 
 
-def _lines(view: dict[str, Any]) -> dict[str, str]:
+def _lines(view: dict[str, Any], assignee: "Assignee") -> dict[str, str]:
     chain, waiting = view["responsibility"], f", waiting for {view['waiting_for']}" if view["paused"] else ""
     return {
         "工单 ticket": f"{view['ticket_id']} {view['title']}",
@@ -131,7 +132,8 @@ def _lines(view: dict[str, Any]) -> dict[str, str]:
         "来源 source": f"{view['source']} {view['source_no']}",
         "建单 creator": chain["creator"],
         "指派 assigner": chain["assigner"] or "-",
-        "处理 handler": chain["handler"] or "-",
+        "处理 handler": f"{assignee.person or '-'} {assignee.contact}".rstrip(),
+        "备份 backup": f"{assignee.backup_person or '-'} {assignee.backup_contact}".rstrip(),
         "最近动作 last action": f"{chain['last_action']}, {chain['last_at']}",
         "建单时间 opened": view["opened_at"],
         "解决时间 resolved": view["resolved_at"] or "-",

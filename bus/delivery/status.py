@@ -37,7 +37,8 @@ WITH waiting AS (
 )
 SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, coalesce(failing, 0) AS failing,
        coalesce(attempts, 0) AS attempts, coalesce(overdue, 0) AS overdue,
-       oldest_at, coalesce(paused, why) AS paused, coalesce(failures, 0) AS failures, not_before,
+       oldest_at, coalesce(paused, why) AS paused, coalesce(paused_by, '') AS paused_by, resumed_at,
+       coalesce(resumed_by, '') AS resumed_by, coalesce(failures, 0) AS failures, not_before,
        coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure,
        probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
@@ -81,7 +82,8 @@ class TargetStatus:
     """A target's figures. `waiting` counts all deliveries that are not settled, also behind letters, but not letters.
 
     `parked`: letters. `failing`: tickets whose oldest delivery failed and is tried again, the most tried one `attempts`
-    times. `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the
+    times. `paused_by`: the person who paused it, empty where the bus did; `resumed_by`: who last let it be called
+    again. `failures`: calls in a row that failed. `not_before`: when it may be called again, because it asked for the
     wait (`asked_wait`) or its breaker is open.
     `undeclared_at`: since when no live worker's targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
@@ -98,6 +100,9 @@ class TargetStatus:
     overdue: int
     oldest_at: datetime | None
     paused: str | None
+    paused_by: str
+    resumed_at: datetime | None
+    resumed_by: str
     failures: int
     not_before: datetime | None
     asked_wait: bool

@@ -15,8 +15,8 @@ SELECT coalesce(paused, (SELECT why FROM targets_at_floor f WHERE f.target = t.t
     not_before, asked_wait
 FROM delivery_targets t WHERE target = %s"""
 _WRITE = "UPDATE delivery_targets SET failures = %s, not_before = %s, asked_wait = %s WHERE target = %s"
-_HOLD = "UPDATE delivery_targets SET paused = %s, by_hand = false WHERE target = %s AND paused IS NULL"
-_PAUSE = "UPDATE delivery_targets SET paused = %s, by_hand = true WHERE target = %s"
+_HOLD = "UPDATE delivery_targets SET paused = %s, by_hand = false, paused_by = '' WHERE target = %s AND paused IS NULL"
+_PAUSE = "UPDATE delivery_targets SET paused = %s, by_hand = true, paused_by = %s WHERE target = %s"
 _UNDECLARED = """
 SELECT target, undeclared_at FROM delivery_targets WHERE target = ANY (%s) ORDER BY undeclared_at, target"""
 # A new version whose rollout is over is no longer to have what waits for it, whatever the targets file says.
@@ -27,7 +27,8 @@ SELECT undeclared_at IS NOT NULL OR coalesce((
 FROM delivery_targets t WHERE target = %s FOR UPDATE OF t"""
 _TARGETS = "SELECT target FROM delivery_targets ORDER BY target"
 _RESUME = """
-UPDATE delivery_targets SET paused = NULL, failures = 0, not_before = NULL, asked_wait = false,
+UPDATE delivery_targets SET paused = NULL, paused_by = '', resumed_by = %(by)s, failures = 0,
+    not_before = NULL, asked_wait = false,
     resumed_at = CASE WHEN paused IS NOT NULL THEN %(now)s ELSE resumed_at END
 WHERE target = %(target)s AND (paused IS NOT NULL OR not_before > %(now)s OR failures > 0)"""
 # Not what a call may be under way for: the end of its lease is told from no other time. In one lock order.
@@ -129,13 +130,15 @@ async def hold(connection: Connection, target: str, why: str) -> None:
     await connection.execute(_HOLD, (why, target))
 
 
-async def pause(connection: Connection, target: str, why: str) -> None:
-    """Pause the target for a person, whom `why` names; calls under way end by themselves. Raises NoSuchTarget."""
-    if not (await connection.execute(_PAUSE, (why, target))).rowcount:
+async def pause(connection: Connection, target: str, *, by: str, why: str) -> str:
+    """Pause the target for a person; calls under way end by themselves. Gives what others see. Raises NoSuchTarget."""
+    reason = f"{by}: {why}"
+    if not (await connection.execute(_PAUSE, (reason, by, target))).rowcount:
         raise NoSuchTarget(target, await _targets(connection))
+    return reason
 
 
-async def resume(connection: Connection, target: str, now: datetime) -> bool:
+async def resume(connection: Connection, target: str, now: datetime, *, by: str) -> bool:
     """Let it be called again at once, its breaker closed; also when it asked for a wait that is not over.
 
     What waits for its next attempt is due. After a pause the rows that were tried have their whole deadline again.
@@ -144,7 +147,7 @@ async def resume(connection: Connection, target: str, now: datetime) -> bool:
     """
     await check_known(connection, target)
     await check_declared(connection, [target])
-    held = await connection.execute(_RESUME, {"target": target, "now": now})
+    held = await connection.execute(_RESUME, {"target": target, "now": now, "by": by})
     waited = await connection.execute(_RETRY_NOW, {"target": target, "now": now})
     return bool(held.rowcount or waited.rowcount)
 

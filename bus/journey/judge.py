@@ -58,7 +58,7 @@ def judge(record: TicketRecord, readings: Readings, now: datetime) -> list[Verdi
         *judge_outbox(readings, now),
         *judge_stages(readings, now),
         *_mismatches(readings.mismatches),
-        *judge_deliveries(record.deliveries, record.letters, readings, person, now),
+        *judge_deliveries(record.deliveries, record.letters, readings, record.ticket, now),
         *judge_inputs(record.letters),
     ]
     verdicts += judge_expected(record.expected, verdicts, person)

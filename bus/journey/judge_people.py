@@ -19,13 +19,15 @@ _OWNERS: Final = {
     VerdictCause.NOT_ASSIGNED: Owner.DISPATCHER,
     VerdictCause.QUEUED: Owner.BUS,
 }
+# Else a person is to be called, or the ticket assigned: it says who holds it and how they are reached.
+_NEXT: Final = {VerdictCause.NO_GATEWAY: "ticketbus gateway", VerdictCause.QUEUED: "ticketbus delivery list"}
 
 
-def judge_push(rows: Sequence[DeliveryRow], readings: Readings, person: str, now: datetime) -> Verdict:
-    """Judge what an engineer's app has not taken: who holds the ticket (`person`), and whether their app is there."""
-    head, versions = rows[0], [one.version for one in rows]
+def judge_push(rows: Sequence[DeliveryRow], readings: Readings, ticket: Ticket, now: datetime) -> Verdict:
+    """Judge what an engineer's app has not taken: who holds the ticket, and whether their app is there."""
+    head, versions, person = rows[0], [one.version for one in rows], ticket.assignee.person
     app = next((one for one in readings.apps if one.person == person), None)
-    which, why = named(versions), _why_not_taken(head, readings, app, person, now)
+    which, why = named(versions), _why_not_taken(head, readings, app, ticket, now)
     evidence: dict[str, Any] = {"enqueued_at": head.enqueued_at, "attempts": head.attempts, "person": person}
     if app is not None:
         evidence |= {"seen_at": app.seen_at, "left_at": app.left_at, "answered_at": app.answered_at}
@@ -37,42 +39,58 @@ def judge_push(rows: Sequence[DeliveryRow], readings: Readings, person: str, now
         versions=versions,
         evidence=evidence,
         text=Text(f"{which.zh} → {head.target}:{why.text.zh}", f"{which.en} → {head.target}: {why.text.en}"),
-        next="ticketbus gateway" if why.cause is VerdictCause.NO_GATEWAY else "ticketbus delivery list",
+        next=_NEXT.get(why.cause, f"ticketbus ticket show {ticket.ticket_id}"),
     )
 
 
-def _why_not_taken(head: DeliveryRow, readings: Readings, app: AppRow | None, person: str, now: datetime) -> Why:
+def _why_not_taken(head: DeliveryRow, readings: Readings, app: AppRow | None, ticket: Ticket, now: datetime) -> Why:
+    person = ticket.assignee.person
     if not any(one.program == "gateway" and one.lives(now) for one in readings.beats):
         text = Text("没有 gateway 在运行,应用无法连接", "no gateway runs, so that no app can connect")
         return Why(VerdictCause.NO_GATEWAY, text)
     if not person:
         return Why(
             VerdictCause.NOT_ASSIGNED,
-            Text("工单目前无人负责,指派后推送", "nobody holds the ticket yet"),
+            Text(f"工单目前无人负责,指派后推送:{_assign(ticket)}", f"nobody holds the ticket yet: {_assign(ticket)}"),
         )
     if app is None or not app.connected(now):
-        return Why(VerdictCause.NOBODY_CONNECTED, _absent(app, person, readings.apps, now))
+        return Why(VerdictCause.NOBODY_CONNECTED, _absent(app, ticket, readings.apps, now))
     if head.attempts:
         last = clock(app.answered_at) if app.answered_at else "-"
         text = Text(
-            f"{person} 的应用在线,推送 {head.attempts} 次未确认(上次确认:{last})",
-            f"the app of {person} is connected and has not acknowledged {head.attempts} pushes (its last ack: {last})",
+            f"{person} 的应用在线,推送 {head.attempts} 次未确认(上次确认:{last})。{_call(ticket).zh}",
+            f"the app of {person} is connected and has not acknowledged {head.attempts} pushes (its last ack: {last}); "
+            f"{_call(ticket).en}",
         )
         return Why(VerdictCause.NOT_ACKNOWLEDGED, text)
     since = clock(head.enqueued_at)
     return Why(VerdictCause.QUEUED, Text(f"自 {since} 排队,尚未推送", f"queued since {since}, not pushed yet"))
 
 
-def _absent(app: AppRow | None, person: str, apps: Sequence[AppRow], now: datetime) -> Text:
+def _absent(app: AppRow | None, ticket: Ticket, apps: Sequence[AppRow], now: datetime) -> Text:
+    person = ticket.assignee.person
     close = nearest(person, [one.person for one in apps if one.connected(now)])
     meant_zh = f";在线的 {close} 名字相近:应用是否登录成了别人?" if close else ""
     meant_en = f"; {close} is: is the app signed in as somebody else?" if close else ""
     since = clock(app.left_at or app.seen_at) if app else ""
     return Text(
-        f"{person} 的应用{f'自 {since} 起不在线' if since else '从未连接'}{meant_zh}。请联系工程师,或改派",
+        f"{person} 的应用{f'自 {since} 起不在线' if since else '从未连接'}{meant_zh}。{_call(ticket).zh}",
         f"no app of {person} is connected{f' since {since}' if since else ', and none was'}{meant_en}; "
-        "call the engineer, or assign the ticket to another",
+        f"{_call(ticket).en}",
     )
+
+
+def _call(ticket: Ticket) -> Text:
+    """Say whom to call, whose numbers the next command shows, and how the ticket gets to somebody else."""
+    person, backup = ticket.assignee.person, ticket.assignee.backup_person
+    return Text(
+        f"请致电 {person}{f'(备份 {backup})' if backup else ''},或改派:{_assign(ticket)}",
+        f"call {person}{f' (or the backup {backup})' if backup else ''}, or assign it to another: {_assign(ticket)}",
+    )
+
+
+def _assign(ticket: Ticket) -> str:
+    return f"POST /v1/tickets/{ticket.ticket_id}/assign"
 
 
 def judge_actions(ticket: Ticket, now: datetime) -> list[Verdict]:

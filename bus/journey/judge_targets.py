@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bus.domain.delivery_state import FAILURES_KEPT, asked_until, is_breaker_open
 from bus.domain.text import Text
+from bus.domain.ticket import Ticket
 from bus.journey.hop_sources import DeadLetterRow, DeliveryRow
 from bus.journey.judge_bus import Why, missing_worker, no_worker
 from bus.journey.judge_people import judge_push
@@ -28,10 +29,10 @@ def judge_deliveries(
     deliveries: Sequence[DeliveryRow],
     letters: Sequence[DeadLetterRow],
     readings: Readings,
-    person: str,
+    ticket: Ticket,
     now: datetime,
 ) -> list[Verdict]:
-    """Judge what waits for targets; deliveries are in order of target and version, `person` holds the ticket."""
+    """Judge what of a ticket waits for targets; deliveries are in order of target and version."""
     waiting = [one for one in deliveries if one.state == "waiting"]
     verdicts = list[Verdict]()
     for name, some in groupby(waiting, key=attrgetter("target")):
@@ -40,7 +41,7 @@ def judge_deliveries(
         if letter is not None:
             verdicts += _parked(letter, rows, target)
         elif target is not None and target.fetched and target.paused is None and target.undeclared_at is None:
-            verdicts.append(judge_push(rows, readings, person, now))
+            verdicts.append(judge_push(rows, readings, ticket, now))
         else:
             verdicts += _waiting(rows, target, readings, now)
     return verdicts
@@ -85,7 +86,7 @@ def _holds(target: TargetRow, now: datetime) -> Iterator[tuple[Why, Mapping[str,
             f"{name} 已暂停:{reason}。恢复用 delivery resume {name}",
             f"{name} is paused: {reason}; `{resume}` ends that",
         )
-        yield Why(VerdictCause.TARGET_PAUSED, text), {"by_hand": target.by_hand}, resume
+        yield Why(VerdictCause.TARGET_PAUSED, text), {"by_hand": target.by_hand, "by": target.paused_by}, resume
     if target.host is not None and target.used_share is not None:
         host, path, percent = target.host, target.path, round(target.used_share * 100)
         text = Text(

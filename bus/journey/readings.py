@@ -31,7 +31,7 @@ WHERE o.ticket_id = %(ticket)s AND o.published_at IS NULL GROUP BY o.shard ORDER
 # `before`: tickets of the target whose turn comes first, counted up to a limit. `floor`: the disk that stops its
 # deliveries.
 _TARGETS: LiteralString = """
-SELECT t.target, t.paused, t.by_hand, t.failures, t.not_before, t.asked_wait, t.undeclared_at, t.fetched,
+SELECT t.target, t.paused, t.by_hand, t.paused_by, t.failures, t.not_before, t.asked_wait, t.undeclared_at, t.fetched,
     t.events, t.rate_per_s, t.attempts_max, f.host, f.path, f.used_share,
     (SELECT count(*) FROM (
         SELECT FROM delivery_heads h
@@ -91,6 +91,7 @@ class TargetRow:
     target: str
     paused: str | None
     by_hand: bool
+    paused_by: str
     failures: int
     not_before: datetime | None
     asked_wait: bool

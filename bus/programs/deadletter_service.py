@@ -124,10 +124,12 @@ class PostgresDeadLetterService:
                     )
                 return asdict(await redrive_store.read(connection, number))
             case PauseDelivery(target=target, why=why):
-                await target_state.pause(connection, target, f"{request.by}: {why}")
-                return {"target": target, "paused": f"{request.by}: {why}"}
+                return {
+                    "target": target,
+                    "paused": await target_state.pause(connection, target, by=request.by, why=why),
+                }
             case ResumeDelivery(target=target):
-                if not await target_state.resume(connection, target, request.at):
+                if not await target_state.resume(connection, target, request.at, by=request.by):
                     zh, en = f"“{target}”没有暂停或等待", f"{target} is not paused, nor held"
                     raise HttpProblem(409, "not_paused", "target", Text(zh, en))
                 return {"target": target, "paused": None}

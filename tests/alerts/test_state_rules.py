@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -81,15 +82,16 @@ async def test_state_rules_another_letter_is_news_whatever_the_clock_of_its_work
 
 
 async def test_state_rules_a_pause_by_the_bus_is_urgent_and_one_by_hand_says_who(pool: Pool) -> None:
+    by_li = partial(target_state.pause, by="li")
     await target_state.begin(pool, ERP)
     assert await about(pool, RuleName.TARGET_PAUSED) == []
     for pause, severity, words in (
         (target_state.hold, None, "自动暂停"),
-        (target_state.pause, Severity.P2, "由人工暂停"),
+        (by_li, Severity.P2, "由人工暂停"),
     ):
         async with connected(pool) as connection:
-            await target_state.resume(connection, ERP, NOW)
-            await pause(connection, ERP, "张工: 盘点")
+            await target_state.resume(connection, ERP, NOW, by="张工")
+            await pause(connection, ERP, why="张工: 盘点")
         [alert] = await alerts(pool, RuleName.TARGET_PAUSED)
         assert (alert.about, alert.severity) == (ERP, severity)
         assert words in alert.zh
@@ -111,7 +113,7 @@ async def test_state_rules_a_target_is_an_alert_while_its_breaker_is_open_and_so
                 "INSERT INTO delivery_heads (target, ticket_id, version, next_at, parked) VALUES (%s, 'T1', 1, %s, %s)",
                 (ERP, NOW, not waits),
             )
-            await target_state.resume(connection, ERP, NOW)
+            await target_state.resume(connection, ERP, NOW, by="张工")
             await target_state.write(connection, ERP, breaker)
         assert await about(pool, RuleName.TARGET_PAUSED) == []
         assert await about(pool, RuleName.BREAKER_OPEN) == ([ERP] if fires else []), (breaker, waits)

@@ -137,11 +137,11 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
     number, pool = await letter_of(delivery_queue, "R1"), delivery_queue.pool
     query, limits = DeadLetterQuery(target=ERP), RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=10)
     frozen = await in_transaction(pool, freeze, query, limits, DECISION, ENCODE)
-    await in_transaction(pool, target_state.pause, ERP, "张工: 盘点")
+    await in_transaction(pool, target_state.pause, ERP, by="张工", why="盘点")
     await undeclare(delivery_queue.pool, ERP, CRM)
     for refused in (
         in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS),
-        in_transaction(pool, target_state.resume, ERP, NOW),
+        in_transaction(pool, target_state.resume, ERP, NOW, by="张工"),
         in_transaction(pool, freeze, query, limits, DECISION, ENCODE),
         in_transaction(pool, begin, frozen.id),
     ):
@@ -150,7 +150,7 @@ async def test_undeclared_target_is_neither_resumed_nor_are_its_letters_sent_aga
     assert await delivery_queue.rows("SELECT state FROM letters") == [("open",)] * 2
     assert await delivery_queue.rows("SELECT state FROM redrives") == [("frozen",)]
     await declarations.declare(pool, named(ERP))
-    assert await in_transaction(pool, target_state.resume, ERP, NOW)
+    assert await in_transaction(pool, target_state.resume, ERP, NOW, by="张工")
     assert await in_transaction(pool, retry, [number], DECISION, ENCODE, KEYS) == 1
 
 

@@ -49,7 +49,7 @@ async def test_dead_letter_limit_a_target_that_takes_nothing_any_more_is_paused_
     async with delivery_workers(delivery_queue.pool, left):
         await asyncio.sleep(0.3)
         assert left.calls == 0, "a new start does not lift it"
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="张工")
 
         async def rest_delivered() -> bool:
             return len(left.order) == len(events) - target.calls

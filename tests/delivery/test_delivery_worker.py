@@ -164,11 +164,11 @@ async def test_delivery_worker_a_paused_target_is_called_no_more_until_it_is_res
     target = Scripted()
     await target_state.begin(delivery_queue.pool, ERP)
     async with delivery_workers(delivery_queue.pool, target):
-        await in_transaction(delivery_queue.pool, target_state.pause, ERP, "盘点 / stocktaking")
+        await in_transaction(delivery_queue.pool, target_state.pause, ERP, by="张工", why="盘点 / stocktaking")
         await delivery_queue.add(*EVENTS, now=utc_now())
         await asyncio.sleep(0.5)
         assert target.calls == 0
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="张工")
         await eventually(lambda: settled(delivery_queue))
     await delivered(delivery_queue, target, EVENTS)
 
@@ -211,8 +211,8 @@ async def test_delivery_worker_a_target_that_nobody_knows_is_neither_paused_nor_
 ) -> None:
     await target_state.begin(delivery_queue.pool, ERP)
     for order in (
-        in_transaction(delivery_queue.pool, target_state.pause, "erpp", "盘点"),
-        in_transaction(delivery_queue.pool, target_state.resume, "erpp", utc_now()),
+        in_transaction(delivery_queue.pool, target_state.pause, "erpp", by="张工", why="盘点"),
+        in_transaction(delivery_queue.pool, target_state.resume, "erpp", utc_now(), by="张工"),
     ):
         with pytest.raises(target_state.NoSuchTarget, match="did you mean erp"):
             await order

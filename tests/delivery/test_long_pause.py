@@ -51,14 +51,14 @@ async def test_long_pause_what_was_tried_before_it_is_tried_again_after_it_and_i
     async with delivery_workers(pool, target):
         await delivery_queue.add(("T1", 1), now=utc_now())
         await eventually(failed)
-        await in_transaction(pool, target_state.pause, ERP, "张工: 盘点")
+        await in_transaction(pool, target_state.pause, ERP, by="张工", why="盘点")
     async with connected(pool) as connection:  # three days later
         await connection.execute(
             "UPDATE delivery_heads SET failures = jsonb_set(failures, '{0,at}', to_jsonb(now() - interval '3 days'))"
         )
     calls = target.calls
     async with delivery_workers(pool, target):
-        assert await in_transaction(pool, target_state.resume, ERP, utc_now())
+        assert await in_transaction(pool, target_state.resume, ERP, utc_now(), by="张工")
 
         async def tried_again() -> bool:
             return target.calls > calls + 1

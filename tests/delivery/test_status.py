@@ -78,7 +78,7 @@ async def test_status_tells_of_the_wait_that_a_target_asked_for_and_resume_ends_
             found, utc_now()
         )
         throttles, calls = False, target.calls
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="张工")
 
         async def delivered() -> bool:
             return not await delivery_queue.rows("SELECT 1 FROM delivery_heads")
@@ -87,7 +87,7 @@ async def test_status_tells_of_the_wait_that_a_target_asked_for_and_resume_ends_
         assert target.calls == calls + 2
         found = await status(delivery_queue)
         assert (found.waiting, found.failures, found.asked_wait) == (0, 0, False)
-        assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="张工")
 
 
 async def test_status_resume_lets_what_waits_for_its_next_attempt_be_due_though_nothing_held_the_target(
@@ -98,10 +98,10 @@ async def test_status_resume_lets_what_waits_for_its_next_attempt_be_due_though_
     (claim,) = await delivery_queue.claim()
     await delivery_queue.failed(claim, at=NOW + timedelta(minutes=5))
     assert await delivery_queue.claim() == []
-    assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW)
+    assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW, by="张工")
     (claim,) = await delivery_queue.claim()
     await delivery_queue.done(claim)
-    assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW)
+    assert not await in_transaction(delivery_queue.pool, target_state.resume, ERP, NOW, by="张工")
 
 
 async def test_status_resume_leaves_alone_what_a_call_is_under_way_for(delivery_queue: DeliveryQueue) -> None:
@@ -119,8 +119,12 @@ async def test_status_resume_leaves_alone_what_a_call_is_under_way_for(delivery_
             return target.under_way == 1
 
         await eventually(called)
-        await in_transaction(delivery_queue.pool, target_state.pause, ERP, "张工: 盘点")
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        await in_transaction(delivery_queue.pool, target_state.pause, ERP, by="张工", why="盘点")
+        (held,) = await target_statuses(delivery_queue.pool)
+        assert (held.paused, held.paused_by, held.resumed_by) == ("张工: 盘点", "张工", "")
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="李工")
+        (held,) = await target_statuses(delivery_queue.pool)
+        assert (held.paused, held.paused_by, held.resumed_by) == (None, "", "李工")
         await delivery_queue.add(("T2", 1), now=utc_now())
 
         async def both() -> bool:
@@ -133,7 +137,8 @@ async def test_status_resume_leaves_alone_what_a_call_is_under_way_for(delivery_
 
 def test_status_line_says_until_when_and_why_nothing_is_called() -> None:
     held = TargetStatus(
-        target=ERP, waiting=3, parked=0, failing=1, attempts=10, overdue=0, oldest_at=NOW, paused=None, failures=10,
+        target=ERP, waiting=3, parked=0, failing=1, attempts=10, overdue=0, oldest_at=NOW, paused=None,
+        paused_by="", resumed_at=None, resumed_by="", failures=10,
         not_before=NOW + timedelta(seconds=5), asked_wait=False, undeclared_at=None, last_failure=None,
     )  # fmt: skip
     assert "已熔断 breaker open, 下次探测 next probe 11-22 08:00:05" in status_line(held, NOW)

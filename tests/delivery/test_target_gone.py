@@ -50,6 +50,6 @@ async def test_target_gone_a_target_that_wants_no_more_calls_is_paused_with_an_a
     assert await delivery_queue.rows("SELECT count(*) FROM letters") == [(0,)]
     closed = False
     async with delivery_workers(delivery_queue.pool, target):
-        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now())
+        assert await in_transaction(delivery_queue.pool, target_state.resume, ERP, utc_now(), by="张工")
         await eventually(lambda: settled(delivery_queue))
     await delivered(delivery_queue, target, EVENTS)

@@ -160,7 +160,7 @@ async def test_push_nobody_but_who_may_accept_tickets_is_pushed_to(world: World)
 async def test_push_a_pause_holds_pushes_too(world: World) -> None:
     async with world.app() as app:
         async with world.bus.core() as core:
-            await in_transaction(core.pool, target_state.pause, "app", "张工: 换版")
+            await in_transaction(core.pool, target_state.pause, "app", by="张工", why="换版")
         ticket_id = await world.ticket()
 
         async def the_event_waits() -> bool:
@@ -170,7 +170,7 @@ async def test_push_a_pause_holds_pushes_too(world: World) -> None:
         await asyncio.sleep(1)  # five turns of the desk, in which nothing may happen
         assert app.pushed.of_ticket(ticket_id) == []
         async with world.bus.core() as core:
-            assert await in_transaction(core.pool, target_state.resume, "app", utc_now())
+            assert await in_transaction(core.pool, target_state.resume, "app", utc_now(), by="张工")
         await world.done(ticket_id, 2)
         assert app.pushed.of_ticket(ticket_id)[-1:] == [2]
 

@@ -63,11 +63,11 @@ async def test_deadletters_once_what_fails_in_the_middle_leaves_neither_its_effe
     request = IdempotentRequest(by="a-sre", at=NOON, command_id=command_id("a-sre", "k"), fingerprint="f")
 
     async def killed(connection: Connection) -> dict[str, Any]:
-        await target_state.pause(connection, "erp", "never")
+        await target_state.pause(connection, "erp", by="li", why="never")
         raise asyncio.CancelledError
 
     async def paused(connection: Connection) -> dict[str, Any]:
-        await target_state.pause(connection, "erp", "now")
+        await target_state.pause(connection, "erp", by="li", why="now")
         return told
 
     with pytest.raises(asyncio.CancelledError):

@@ -160,13 +160,13 @@ async def test_push_sessions_what_cannot_be_read_is_a_letter_and_holds_nobody_el
 async def test_push_sessions_a_paused_target_pushes_nothing_until_it_is_resumed(setup: PushSetup) -> None:
     one = await setup.hold(ticket(), "王磊")
     await target_state.begin(setup.delivery_queue.pool, APP)
-    await in_transaction(setup.delivery_queue.pool, target_state.pause, APP, "张工: 换版")
+    await in_transaction(setup.delivery_queue.pool, target_state.pause, APP, by="张工", why="换版")
     await setup.add(one, 1)
     async with opened(setup.sessions()) as sessions:
         session = sessions.attach("王磊")
         await nothing_more_comes(session)
         assert await setup.delivery_queue.rows("SELECT attempts FROM delivery_heads") == [(0,)]
-        await in_transaction(setup.delivery_queue.pool, target_state.resume, APP, NOW)
+        await in_transaction(setup.delivery_queue.pool, target_state.resume, APP, NOW, by="张工")
         assert (await next_push(session))[1:] == (one, 1)
 
 

@@ -88,7 +88,7 @@ async def test_real_causes_are_each_named_and_no_other(bus: Bus, core: Core) -> 
     assert await all_named(core, ticket_id) == {"relay_stuck"}, "no program runs"
     for target in ("paused", "gone"):
         await target_state.begin(core.pool, target)
-    await in_transaction(core.pool, target_state.pause, "paused", "张工: 盘点")
+    await in_transaction(core.pool, target_state.pause, "paused", by="张工", why="盘点")
     await in_transaction(core.pool, queue.add, [NewDelivery(target="gone", ticket_id=ticket_id, version=1)], utc_now())
     async with connected(core.pool) as connection:
         await connection.execute("UPDATE delivery_targets SET declared_at = now() - interval '1 hour'")
