@@ -153,6 +153,9 @@ class Settings(BaseSettings):
     master_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     audit_key: SecretStr | None = Field(None, description="signs the audit tree: an Ed25519 key in PEM; unset: no tree")
     audit_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
+    audit_earlier_keys_file: Path | None = Field(
+        None, description="the public keys that signed the audit tree before, as `audit key` printed them, one a line"
+    )
     audit_origin: str = Field("ticketbus/audit", pattern=r"^[^+\s]+$", description="name of the audit tree and its key")
     two_persons: bool = Field(
         False, description="whoever lets a redrive be sent is not who froze it; letters are retried one at a time"
@@ -259,12 +262,17 @@ def secret_of(settings: Settings, name: str) -> str:
     """
     if given := getattr(settings, name):
         return str(given.get_secret_value())
-    path: Path | None = getattr(settings, f"{name}_file")
+    return text_of(settings, f"{name}_file")
+
+
+def text_of(settings: Settings, name: str) -> str:
+    """Read the file that a setting names; empty without one. Raises SettingsInvalid naming the variable."""
+    path: Path | None = getattr(settings, name)
     try:
         return path.read_text(encoding="utf-8").strip() if path else ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsInvalid(f"{PREFIX}{name.upper()}_FILE: cannot read {path} ({why})") from error
+        raise SettingsInvalid(f"{PREFIX}{name.upper()}: cannot read {path} ({why})") from error
 
 
 def started_after_boot_s(process: psutil.Process) -> float:

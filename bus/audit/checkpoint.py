@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -26,10 +27,14 @@ class NoteInvalid(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyingKey:
-    """A public key with the name that signatures bear; its text is the vkey of signed-note."""
+    """A public key with the name that signatures bear, and those that signed before it; as text a vkey of each a line.
+
+    `earlier`: of the same name, the latest first. What they signed is as good as what the key itself signs.
+    """
 
     name: str
     key: bytes
+    earlier: Sequence["VerifyingKey"] = ()
 
     @property
     def key_id(self) -> bytes:
@@ -37,21 +42,28 @@ class VerifyingKey:
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
-        """Spell it as signed-note does: name+id+key."""
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.key).decode()}"
+        """Spell it as signed-note does, name+id+key; then the earlier ones."""
+        own = f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.key).decode()}"
+        return "\n".join([own, *map(str, self.earlier)])
+
+    @property
+    def all(self) -> Sequence["VerifyingKey"]:
+        """Give it and the earlier ones, each by itself."""
+        return (VerifyingKey(name=self.name, key=self.key), *self.earlier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """The private key of a log, and the log's name (its origin)."""
+    """The private key of a log, the log's name (its origin), and the public keys that signed it before."""
 
     name: str
     key: Ed25519PrivateKey
+    earlier: Sequence[VerifyingKey] = ()
 
     @property
     def public(self) -> VerifyingKey:
         """Give what others verify by."""
-        return VerifyingKey(name=self.name, key=self.key.public_key().public_bytes_raw())
+        return VerifyingKey(name=self.name, key=self.key.public_key().public_bytes_raw(), earlier=self.earlier)
 
     def sign(self, text: str) -> str:
         """Sign a text that ends with a newline; gives the whole note."""
@@ -74,8 +86,8 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def signing_key(name: str, pem: str) -> SigningKey:
-    """Read a private key in PEM. Raises NoteInvalid."""
+def signing_key(name: str, pem: str, earlier: str = "") -> SigningKey:
+    """Read a private key in PEM, and the keys that signed before it, as `verifying_key` does. Raises NoteInvalid."""
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):
@@ -83,11 +95,20 @@ def signing_key(name: str, pem: str) -> SigningKey:
     if not isinstance(key, Ed25519PrivateKey):
         zh, en = "TICKETBUS_AUDIT_KEY 不是 Ed25519 私钥 (PEM)", "TICKETBUS_AUDIT_KEY is no Ed25519 private key in PEM"
         raise NoteInvalid(str(Text(zh, f"{en}; make one by `openssl genpkey -algorithm ed25519`")))
-    return SigningKey(name=name, key=key)
+    before = verifying_key(earlier).all if earlier else ()
+    if other := next((one.name for one in before if one.name != name), None):
+        zh, en = f"较早的公钥属于 {other}", f"an earlier key is of {other!r}, not of {name!r}"
+        raise NoteInvalid(str(Text(zh, en)))
+    return SigningKey(name=name, key=key, earlier=tuple(before))
 
 
 def verifying_key(text: str) -> VerifyingKey:
-    """Read a vkey, `name+id+key`. Raises NoteInvalid."""
+    """Read a vkey, `name+id+key`, and on further lines those that signed before it. Raises NoteInvalid."""
+    first, *earlier = [_vkey(line) for line in text.split()] or [_vkey("")]
+    return replace(first, earlier=tuple(earlier))
+
+
+def _vkey(text: str) -> VerifyingKey:
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     raw = _decoded(encoded)
@@ -100,15 +121,17 @@ def verifying_key(text: str) -> VerifyingKey:
 
 
 def opened_note(note: str, key: VerifyingKey) -> str:
-    """Verify a note by a key; gives its text. Raises NoteInvalid."""
+    """Verify a note by a key, or by one that signed before it; gives its text. Raises NoteInvalid."""
     text, separator, signatures = note.rpartition("\n\n")
+    keys = {(one.name, one.key_id): one for one in key.all}
     for line in signatures.splitlines() if separator else ():
         found = _SIGNATURE.fullmatch(line)
-        raw = _decoded(found[2]) if found and found[1] == key.name else None
-        if raw is None or raw[:_ID_BYTES] != key.key_id:
+        raw = _decoded(found[2]) if found else None
+        signer = keys.get((found[1], raw[:_ID_BYTES])) if found and raw else None
+        if raw is None or signer is None:
             continue
         try:
-            Ed25519PublicKey.from_public_bytes(key.key).verify(raw[_ID_BYTES:], f"{text}\n".encode())
+            Ed25519PublicKey.from_public_bytes(signer.key).verify(raw[_ID_BYTES:], f"{text}\n".encode())
         except InvalidSignature:
             break
         return f"{text}\n"

@@ -165,7 +165,9 @@ def check(data: Data = None, as_json: Json = False) -> None:
 
 @commands.command()
 def key(data: Data = None) -> None:
-    """Print the public key of the tree, for auditors; hand it over by another way than the bundles.
+    """Print the public key of the tree, then those that signed before it, for auditors.
+
+    Hand them over by another way than the bundles.
 
     Example: ticketbus audit key > audit.pub
     """

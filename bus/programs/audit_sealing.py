@@ -17,7 +17,7 @@ from bus.kafka.range_reader import open_reader
 from bus.outbox.record import OutboxRecord, queue
 from bus.postgres.pool import Pool, connected
 from bus.programs.audit_checking import witness_of
-from bus.settings import Settings, secret_of
+from bus.settings import Settings, secret_of, text_of
 from schemas.messages import CheckpointSealed
 from schemas.topics import AUDIT
 
@@ -29,9 +29,9 @@ log = structlog.get_logger()
 
 
 def audit_key(settings: Settings) -> SigningKey | None:
-    """Give the key that signs the tree; None where there is none. Raises NoteInvalid, SettingsInvalid."""
+    """Give the key that signs the tree, with those before it; None without. Raises NoteInvalid, SettingsInvalid."""
     pem = secret_of(settings, "audit_key")
-    return signing_key(settings.audit_origin, pem) if pem else None
+    return signing_key(settings.audit_origin, pem, text_of(settings, "audit_earlier_keys_file")) if pem else None
 
 
 async def keep_sealed(core: Core, key: SigningKey, now: Callable[[], datetime]) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from bus.app import Core
 from bus.audit.check import AuditReport
-from bus.audit.checkpoint import Checkpoint
+from bus.audit.checkpoint import Checkpoint, SigningKey
 from bus.domain.commands import Accept, Assign, Command, OpenTicket, Request
 from bus.domain.terms import CommandId, KeyKind, TraceId
 from bus.domain.values import Assignee, Customer, IncidentKey
@@ -51,7 +51,7 @@ async def live(core: Core, numbers: range) -> None:
     await core.dispatcher.dispatch(requests)
 
 
-async def sealed(core: Core, at: datetime, *, blind: bool = False) -> int:
+async def sealed(core: Core, at: datetime, *, blind: bool = False, key: SigningKey = KEY) -> int:
     """Seal what is new, with a checkpoint, and publish it; gives how many leaves were added.
 
     `blind`: as somebody who has the key and asks no witness.
@@ -59,9 +59,9 @@ async def sealed(core: Core, at: datetime, *, blind: bool = False) -> int:
 
     async def witnessed() -> Checkpoint | None:
         async with open_reader(core.settings) as reader:
-            return None if blind else await witness_of(reader, core.settings, core.codec).last(KEY.public)
+            return None if blind else await witness_of(reader, core.settings, core.codec).last(key.public)
 
-    batch = await seal_once(core.pool, KEY, core.codec.encode_record, at, witnessed)
+    batch = await seal_once(core.pool, key, core.codec.encode_record, at, witnessed)
     while await core.relay.publish_once():
         pass
     return batch.leaves
@@ -75,9 +75,9 @@ async def sealed_lives(core: Core) -> None:
     assert await sealed(core, AT + timedelta(minutes=2)) == 6
 
 
-async def report_of(core: Core) -> AuditReport:
+async def report_of(core: Core, key: SigningKey = KEY) -> AuditReport:
     """Check all of it."""
-    return await checked(core.pool, core.settings, core.codec, KEY.public)
+    return await checked(core.pool, core.settings, core.codec, key.public)
 
 
 async def execute(core: Core, *statements: str) -> None:
