@@ -153,9 +153,7 @@ class Settings(BaseSettings):
     master_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     audit_key: SecretStr | None = Field(None, description="signs the audit tree: an Ed25519 key in PEM; unset: no tree")
     audit_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
-    audit_earlier_keys_file: Path | None = Field(
-        None, description="the public keys that signed the audit tree before, as `audit key` printed them, one a line"
-    )
+    audit_earlier_keys_file: Path | None = Field(None, description="public keys that signed it before, one a line")
     audit_origin: str = Field("ticketbus/audit", pattern=r"^[^+\s]+$", description="name of the audit tree and its key")
     two_persons: bool = Field(
         False, description="whoever lets a redrive be sent is not who froze it; letters are retried one at a time"
@@ -256,13 +254,9 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
 
 
 def secret_of(settings: Settings, name: str) -> str:
-    """Give a secret from its setting, else from the file that the setting `NAME_file` names; empty without either.
-
-    Raises SettingsInvalid naming the variable of a file that cannot be read.
-    """
-    if given := getattr(settings, name):
-        return str(given.get_secret_value())
-    return text_of(settings, f"{name}_file")
+    """Give a secret from its setting, else from the file of `NAME_file`; empty without. Raises SettingsInvalid."""
+    given = getattr(settings, name)
+    return str(given.get_secret_value()) if given else text_of(settings, f"{name}_file")
 
 
 def text_of(settings: Settings, name: str) -> str:

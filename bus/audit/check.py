@@ -42,12 +42,16 @@ class Tampering(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class AuditReport:
-    """What a check came to: how much it covers, and what is wrong, of which the first are listed."""
+    """What a check came to: how much it covers, and what is wrong, of which the first are listed.
+
+    `other_trees`: checkpoints of the witness that are of another tree, as one that was begun anew leaves them.
+    """
 
     leaves: int = 0
     waiting: int = 0
     checkpoints: int = 0
     witnessed: int = 0
+    other_trees: int = 0
     problems: int = 0
     listed: list[Tampering] = field(default_factory=list)
 
@@ -193,6 +197,9 @@ def _witnessed(
         try:
             if note is None:
                 raise NoteInvalid("no checkpoint")
+            if note.split("\n", 1)[0] != key.name:
+                report.other_trees += 1
+                continue
             found = opened_checkpoint(note, key)
         except NoteInvalid as error:
             report.add("witness_invalid", f"offset {offset}: {error}")

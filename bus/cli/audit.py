@@ -154,6 +154,8 @@ def check(data: Data = None, as_json: Json = False) -> None:
             f"{report.checkpoints:,} 个检查点 checkpoints, {report.witnessed:,} 个有见证 witnessed, "
             f"{report.problems:,} 处问题 problems"
         )
+        if report.other_trees:
+            echo(f"Kafka 上另有其他树的检查点 Kafka also has checkpoints of other trees: {report.other_trees:,}")
         texts = {kind: Text(zh, en) for kind, zh, en in kinds()}
         for one in report.listed:
             echo(f"  {one.kind} {one.where}: {texts[one.kind]}")

@@ -1,7 +1,8 @@
 """The operator of the drill: what the commands do, by the same functions, and what the injector breaks."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import uuid4
 
@@ -18,22 +19,22 @@ from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
 
 if TYPE_CHECKING:
-    from bus.app import Core
+    pass
 
 _AT_ONCE = 500
-_P95: LiteralString = """
-SELECT coalesce(percentile_cont(0.95) WITHIN GROUP (
-    ORDER BY extract(epoch FROM settled_at - greatest(enqueued_at, %s))), 0)
-FROM deliveries WHERE ticket_id = ANY(%s) AND state = 'done'"""
+# What is asked for while the target is held waits for that, not behind the backlog: it counts from the first call on.
+_LIVE: LiteralString = """
+WITH again AS (
+    SELECT min(settled_at) AS at FROM deliveries
+    WHERE target = %(target)s AND state = 'done' AND settled_at > %(freed)s)
+SELECT extract(epoch FROM a.at - %(freed)s)::float8, percentile_cont(0.95) WITHIN GROUP (
+    ORDER BY extract(epoch FROM d.settled_at - greatest(d.enqueued_at, a.at)))
+FROM again a JOIN deliveries d ON d.settled_at >= a.at AND d.ticket_id = ANY(%(tickets)s) AND d.state = 'done'
+GROUP BY a.at"""
 
 
 class DrillOperatorOnCore(DemoFaults):
     """Works on the drill's own stack."""
-
-    def __init__(self, core: "Core") -> None:
-        """Begin."""
-        super().__init__(core)
-        self._repaired_at = utc_now()
 
     async def start_work(self, tickets: int) -> Sequence[str]:
         """Open tickets and bring them so far that parts may be asked for."""
@@ -78,11 +79,12 @@ class DrillOperatorOnCore(DemoFaults):
         missing = sorted(one.number for one in report.found.missing_here)
         return [opened.opened[one] for one in missing if one in opened.opened] if ingest else missing
 
-    async def live_p95_s(self, tickets: Sequence[str]) -> float:
-        """Give the 95th percentile of the seconds that deliveries of these tickets took, once the disk was free."""
+    async def live_s(self, target: str, tickets: Sequence[str], freed_at: datetime) -> tuple[float, float]:
+        """Give the seconds until the target took something again, and the p95 of what these tickets took from then."""
+        asked = {"target": target, "tickets": list(tickets), "freed": freed_at}
         async with connected(self._core.pool) as connection:
-            ((p95,),) = await (await connection.execute(_P95, (self._repaired_at, list(tickets)))).fetchall()
-        return float(p95)
+            row = await (await connection.execute(_LIVE, asked)).fetchone()
+        return row or (inf, inf)
 
     async def _dispatch(self, commands: Sequence[tuple[str | None, Command]]) -> list[str]:
         numbers = list[str]()
@@ -93,7 +95,6 @@ class DrillOperatorOnCore(DemoFaults):
             if len(taken) < len(requests):
                 raise InvariantBroken(f"the drill's own commands are refused: {outcomes[len(taken)]}")
             numbers += taken
-        self._repaired_at = utc_now()
         return numbers
 
 

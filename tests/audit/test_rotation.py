@@ -47,6 +47,8 @@ async def test_rotation_the_tree_goes_on_under_the_next_key_and_all_of_it_is_che
     report = await report_of(core, NEXT)
     assert (report.listed, report.checkpoints, report.witnessed) == ([], 3, 3)
     assert {one.kind for one in (await report_of(core, ALONE)).listed} >= {"checkpoint_invalid", "witness_invalid"}
+    other = await report_of(core, made_up_key(3, name="bus.example/audit-2"))
+    assert (other.other_trees, "witness_invalid" in {one.kind for one in other.listed}) == (3, False)
     async with snapshot(core.pool) as connection:
         subject = Subject(since=AT - timedelta(days=1), until=AT + timedelta(days=9999))
         bundle = await bundle_of(connection, subject, await read_history(connection, subject), NEXT, LATER)

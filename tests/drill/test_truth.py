@@ -11,7 +11,8 @@ def as_it_should_be() -> DrillResult:
         result.alarm(alarm, ALARM_S_MAX)
     for verdict in result.truth.verdicts:
         result.verdict(verdict, verdict.causes)
-    result.answered, result.live_p95_s = TICKETS, 1.9
+    result.answered = TICKETS
+    result.live(ALARM_S_MAX, 1.9)
     return result
 
 
@@ -41,7 +42,13 @@ def test_truth_a_verdict_with_a_cause_more_or_less_is_misjudged() -> None:
 
 
 def test_truth_what_is_lost_repeated_or_slow_is_named() -> None:
-    for name, value in (("answered", TICKETS - 1), ("lost", 1), ("repeated", 1), ("live_p95_s", 2.1)):
+    for name, value in (
+        ("answered", TICKETS - 1),
+        ("lost", 1),
+        ("repeated", 1),
+        ("resumed_s", 31),
+        ("live_p95_s", 2.1),
+    ):
         result = as_it_should_be()
         setattr(result, name, value)
         result.count()

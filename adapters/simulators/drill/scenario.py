@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -59,8 +60,8 @@ class DrillOperator(Protocol):
     async def reconcile(self, *, ingest: bool) -> Sequence[str]:
         """Compare the CRM's list, as `ticketbus reconcile` does; gives what is missing, or the tickets opened."""
 
-    async def live_p95_s(self, tickets: Sequence[str]) -> float:
-        """Give the 95th percentile of the seconds that deliveries of these tickets took."""
+    async def live_s(self, target: str, tickets: Sequence[str], freed_at: datetime) -> tuple[float, float]:
+        """Give the seconds until the target took something again, and the p95 of what these tickets took from then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +223,7 @@ class _Drill:
         self.tell.step("修复二、三:清理磁盘,App 回滚", "the other repairs: the disk is freed, the app rolled back", "")
         since, wanted, erp = time.monotonic(), len(busy) + TICKETS, self.stage.systems.erp
         self.disk.free()
+        freed_at = datetime.now(UTC)
 
         async def drained() -> int:
             return len(erp.books.bills)
@@ -234,7 +236,7 @@ class _Drill:
             bills = await until(drained, lambda count: count >= wanted, limit_s=10 * _WAIT_S)
             await until(lambda: self.stage.operator.waiting(ERP), lambda one: one[0] == 0, limit_s=_WAIT_S)
         self._count(bills, wanted, tickets, time.monotonic() - since)
-        self.result.live_p95_s = await self.stage.operator.live_p95_s([*tickets.values()])
+        self.result.live(*await self.stage.operator.live_s(ERP, [*tickets.values()], freed_at))
         self.result.count()
 
     def _count(self, bills: int, wanted: int, tickets: Mapping[str, str], seconds: float) -> None:

@@ -40,7 +40,10 @@ class DrillTruth:
 
 @dataclass(slots=True, kw_only=True)
 class DrillResult:
-    """What was seen. Seconds count from the fault; `wrong` says what was not as the truth says, in both languages."""
+    """What was seen. Seconds count from the fault, `resumed_s` from when the disk was free.
+
+    `wrong` says what was not as the truth says, in both languages.
+    """
 
     truth: DrillTruth
     alarms: dict[str, float] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class DrillResult:
     repeated: int = 0
     backlog_drained: int = 0
     drain_s: float = 0.0
+    resumed_s: float = 0.0
     live_p95_s: float = 0.0
     took_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -72,12 +76,18 @@ class DrillResult:
                 f"≠ {', '.join(expected.causes)}"
             )
 
+    def live(self, resumed_s: float, p95_s: float) -> None:
+        """Note when the ERP took something again once its disk was free, and how fast live deliveries were then."""
+        self.resumed_s, self.live_p95_s = round(resumed_s, 1), round(p95_s, 2)
+
     def count(self) -> None:
         """Judge the count of the ledgers, and the speed of what was live meanwhile."""
         if self.answered != len(self.truth.tickets):
             self.wrong.append(f"未全部应答 / answered: {self.answered} of {len(self.truth.tickets)}")
         if self.lost or self.repeated:
             self.wrong.append(f"丢失 lost {self.lost}, 重复 repeated {self.repeated}")
+        if self.resumed_s > ALARM_S_MAX:
+            self.wrong.append(f"恢复太晚 / resumed late: {self.resumed_s:.1f} s > {ALARM_S_MAX:.0f} s")
         if self.live_p95_s > LIVE_P95_S_MAX:
             self.wrong.append(f"实时投递变慢 / live deliveries: p95 {self.live_p95_s:.2f} s > {LIVE_P95_S_MAX:.0f} s")
 
