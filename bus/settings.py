@@ -24,7 +24,6 @@ LENT: Final = (
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
-
 _Percent = Annotated[float, Field(gt=0, le=100)]
 
 

@@ -9,11 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bus.app import Core
 from bus.config_file import ConfigFileInvalid, secret_of
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.auth.roles import Role
 from bus.gateway.auth.signed_in import admit_person
 from bus.intake.dispatch import utc_now
-from bus.programs.http_server import HttpServer, listening_socket
 from bus.programs.lifecycle import run_until_stopped, stop_on_signals
+from bus.programs.listening import listening_socket
 from bus.settings import Settings, secret_bytes
 from console.app import OtherSignIn, make_console
 from console.gateway_api import GatewayApi, at_address, in_process
@@ -57,7 +58,7 @@ async def run_console(settings: Settings, *, gateway: str, host: str, port: int)
             timeout_graceful_shutdown=STOP_S_MAX,
         )
         listening = listening_socket(host, port, "choose another by --port")
-        server = HttpServer(config)
+        server = EmbeddedUvicorn(config)
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
 
 

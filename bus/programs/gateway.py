@@ -18,6 +18,7 @@ from bus.consistency.consumer_store import all_consumers
 from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
+from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.files.files import FileLimits, Files
 from bus.files.stores import store_of
 from bus.gateway.app import Task, make_app
@@ -66,9 +67,9 @@ from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.console import console_beside
 from bus.programs.deadletter_service import PostgresDeadLetterService
-from bus.programs.http_server import HttpServer, listening_socket
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
+from bus.programs.listening import listening_socket
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
@@ -127,7 +128,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     )
     host, port = core.settings.http_host, core.settings.http_port
     listening = listening_socket(host, port, "set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST")
-    server = HttpServer(config)
+    server = EmbeddedUvicorn(config)
     try:
         await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
     finally:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bus.programs.http_server import HttpServer
+from bus.embedded_uvicorn import EmbeddedUvicorn
 
 CLIENT, SECRET = "ticketbus-console", "provider's secret of the console"
 
@@ -95,7 +95,7 @@ async def provider(redirect: str) -> AsyncIterator[Provider]:
     """Run a provider on this machine."""
     listening = socket.create_server(("127.0.0.1", 0))
     one = Provider(f"http://127.0.0.1:{listening.getsockname()[1]}", redirect)
-    server = HttpServer(uvicorn.Config(one.app(), log_config=None, lifespan="off"))
+    server = EmbeddedUvicorn(uvicorn.Config(one.app(), log_config=None, lifespan="off"))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield one
