@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import unified_diff
 from typing import Any, TypeVar
+
+import orjson
 
 from bus.domain.errors import MalformedInput
 from bus.domain.events import Event
@@ -13,13 +16,14 @@ from bus.intake.from_kafka_command import request_of as command_of
 from bus.intake.from_raw_request import requests_of
 from bus.intake.source_adapter import Source
 from bus.postgres.clear_events import ClearEvents
-from bus.postgres.personal_keys import opened
+from bus.postgres.personal_keys import Reader, opened
 from bus.postgres.pool import Connection
 from bus.wire.codec import Codec, plain
 from bus.wire.json_body import read_object
 from deadletter import store as letters
 from deadletter.dead_letter import DeadLetter, Decision, LetterKept
 from deadletter.replay import NO_WAY_BACK, kind_of_origin, request_of
+from deadletter.view import decoded
 from schemas.messages import CommandSent
 
 _LOCK_TICKET = "SELECT FROM ticket_states WHERE ticket_id = %s FOR UPDATE"
@@ -53,6 +57,39 @@ async def edit(
     else:
         (mended,) = await keys.sealed_inputs(connection, [edited_input(letter, text, codec=codec, sources=sources)])
     return await letters.replace(connection, number, mended, decision, codec.encode_record)
+
+
+async def check(
+    connection: Connection,
+    number: int,
+    text: bytes,
+    *,
+    clear: ClearEvents,
+    sources: Mapping[str, Source],
+    reader: Reader | None,
+) -> tuple[dict[str, Any] | str, dict[str, Any] | str]:
+    """Give what an open letter holds and what it would hold once it is edited, in clear; nothing is changed.
+
+    Raises what `edit` raises. That `reader` reads it is recorded.
+    """
+    keys, codec = clear.keys, clear.schemas.codec
+    await letters.lock(connection, [number])
+    letter = await letters.read_clear(connection, number, keys, reader)
+    await clear.schemas.know([letter.value])
+    if letter.target:
+        recorded = codec.decode(letter.value)
+        own = opened(await keys.load(connection, [letter.value], reader), letter.ticket_id, recorded.event)
+        return plain(own), plain(edited_event(letter, own, text))
+    mended = replace(letter, value=edited_input(letter, text, codec=codec, sources=sources))
+    if kind_of_origin(letter.origin) in ("webhook", "http"):
+        return letter.value.decode(errors="replace"), mended.value.decode(errors="replace")
+    return decoded(letter, codec), decoded(mended, codec)
+
+
+def changed_lines(before: dict[str, Any] | str, after: dict[str, Any] | str) -> list[str]:
+    """Give the lines that differ, those of before with a minus, those of after with a plus. Pure."""
+    lines = [*unified_diff(_lines(before), _lines(after), n=0, lineterm="")]
+    return [line for line in lines[2:] if not line.startswith("@@")]  # the first two name files
 
 
 def edited_event(letter: DeadLetter, own: Event, text: bytes) -> Event:
@@ -95,6 +132,11 @@ def _changed(payload: Payload, text: bytes) -> Payload:
         raise MalformedInput("missing", "body", "没有要改的字段", "name at least one field to change")
     own: dict[str, Any] = plain(payload)
     return build(type(payload), own | changes)
+
+
+def _lines(content: dict[str, Any] | str) -> list[str]:
+    text = content if isinstance(content, str) else orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+    return text.splitlines()
 
 
 def _unchanged(letter: DeadLetter) -> LetterKept:

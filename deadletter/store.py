@@ -16,7 +16,7 @@ from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
 from bus.outbox import record as outbox
-from bus.postgres.personal_keys import PersonalKeys
+from bus.postgres.personal_keys import PersonalKeys, Reader
 from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
 from bus.wire.sealing import ERASED, plain_size
 from deadletter import records
@@ -61,21 +61,21 @@ ON CONFLICT (origin, origin_ref) WHERE state = 'open' DO UPDATE SET attempts = l
         || excluded.failures
 RETURNING l.origin, l.origin_ref, l.id, xmax = 0"""  # noqa: S608 - no part of it is input
 # What waits behind a letter is everything of its ticket and target that is not settled, but the letter itself.
-_BEHIND = """
+BEHIND = """
 (SELECT count(*) FROM deliveries d WHERE d.target = l.target AND d.ticket_id = l.ticket_id AND d.state = 'waiting'
  AND d.version > l.version)"""
 # The words are those of the very letter whose number is shown.
 _GROUPS = f"""
 WITH grouped AS (
     SELECT l.cause, l.origin, l.target, l.event, l.kind, l.reason, count(*) AS letters,
-           sum({_BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
+           sum({BEHIND})::bigint AS behind, min(l.died_at) AS first_at, max(l.died_at) AS last_at, min(l.id) AS sample
     FROM letters l WHERE l.state = 'open' AND (%(origin)s::text IS NULL OR l.origin = %(origin)s)
     GROUP BY l.cause, l.origin, l.target, l.event, l.kind, l.reason
     ORDER BY letters DESC, last_at DESC LIMIT %(most)s)
 SELECT g.*, s.detail, s.failures->-1->>'message' AS message FROM grouped g JOIN letters s ON s.id = g.sample
 ORDER BY g.letters DESC, g.last_at DESC"""  # noqa: S608 - no part of it is input
 _READ_WHOLE = f"""
-SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited_from, {_BEHIND} AS behind,
+SELECT l.id, {", ".join(f"l.{name}" for name, _ in _COLUMNS)}, l.state, l.edited_from, {BEHIND} AS behind,
     coalesce((SELECT jsonb_agg(jsonb_build_object('decision', d.decision, 'by', d.decided_by, 'why', d.decided_why,
               'at', d.decided_at, 'redrive', d.redrive) ORDER BY d.id)
               FROM letter_decisions d WHERE d.letter = l.id), '[]') AS decisions
@@ -142,15 +142,17 @@ async def read(connection: Connection, number: int) -> DeadLetter:
     return found
 
 
-async def read_clear(connection: Connection, number: int, keys: PersonalKeys) -> DeadLetter:
-    """Read a letter in this transaction, input in clear; an event has its texts sealed.
+async def read_clear(
+    connection: Connection, number: int, keys: PersonalKeys, reader: Reader | None = None
+) -> DeadLetter:
+    """Read a letter in this transaction, input in clear; an event has its texts sealed. Recorded is who reads.
 
     Raises LetterGone, LetterKept for input that was erased.
     """
     letter = await read(connection, number)
     if letter.target:
         return letter
-    (value,) = await keys.opened_inputs(connection, [letter.value])
+    (value,) = await keys.opened_inputs(connection, [letter.value], reader)
     if value == ERASED.encode():
         raise _kept(number, Text("内容已删除", "what it held was erased"))
     return dataclasses.replace(letter, value=value)

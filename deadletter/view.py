@@ -1,8 +1,10 @@
 """A dead letter's bytes, decoded for people."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from bus.domain.commands import Command
 from bus.domain.errors import MalformedInput
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.personal_keys import INPUT, Reader, opened
@@ -28,9 +30,22 @@ async def show(pool: Pool, number: int, clear: ClearEvents, reader: Reader) -> t
     return letter, opened(found, letter.ticket_id, decoded(letter, clear.schemas.codec))
 
 
-def as_json(letter: DeadLetter, content: dict[str, Any]) -> dict[str, Any]:
-    """Give a letter for machines: its fields, its bytes in hex, and what they say. Pure."""
-    return {**asdict(letter), "value": letter.value.hex(), "decoded": content}
+def as_json(letter: DeadLetter, content: dict[str, Any], codec: Codec) -> dict[str, Any]:
+    """Give a letter for machines: its fields, its bytes in hex, what they say, and what `edit` takes of it. Pure."""
+    shown = {**asdict(letter), "value": letter.value.hex(), "decoded": content}
+    return {**shown, "editable": editable(letter, content, codec) if letter.state == "open" else None}
+
+
+def editable(letter: DeadLetter, content: Mapping[str, Any], codec: Codec) -> dict[str, Any] | str | None:
+    """Give what an edit may change: an event's or a command's own fields, a request's body; None of others. Pure."""
+    match kind_of_origin(letter.origin):
+        case "webhook" | "http":
+            return letter.value.decode(errors="replace")
+        case "delivery" | "commands" | "answer" if "unreadable" not in content:
+            own = codec.decode(letter.value).event if letter.target else _command(letter, codec)
+            return {name: content[name] for name in plain(own)} if own else None
+        case _:
+            return None
 
 
 def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
@@ -45,3 +60,8 @@ def decoded(letter: DeadLetter, codec: Codec) -> dict[str, Any]:
     except MalformedInput as error:
         return {"unreadable": error.en}
     return {"text": letter.value[:TEXT_CHARS_MAX].decode(errors="replace")}
+
+
+def _command(letter: DeadLetter, codec: Codec) -> Command | None:
+    sent = codec.decode_record(letter.value)
+    return sent.command if isinstance(sent, CommandSent) else None

@@ -10,8 +10,12 @@ from bus.cli.failure_line import failure_line
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bus.app import Core
+    from bus.wire.codec import Codec
     from deadletter.dead_letter import DeadLetter, DeadLetterGroup
+    from deadletter.listing import ListedLetter
 
 commands = typer.Typer(
     name="deadletter", help="Dead letters: read, retry, edit, discard, redrive.", no_args_is_help=True
@@ -32,12 +36,14 @@ Why = Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why
 def list_groups(
     target: Annotated[str | None, typer.Option("--target", help="Of this target alone.")] = None,
     origin: Annotated[str | None, typer.Option("--origin", help="Of this origin alone, as the list names it.")] = None,
+    cause: Annotated[str | None, typer.Option("--cause", help="Each letter of this cause.")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List the open letters grouped by cause: how many, what waits behind them, first and last seen, one to look at.
 
     Origins: delivery:TARGET, webhook:SOURCE, http, commands, answer:TARGET, intake, import:SOURCE, log.
+    With `--cause` each of its letters is a line.
 
     Exits 1 when there are any.
 
@@ -47,17 +53,22 @@ def list_groups(
 
     from bus.cli.run import echo_json, with_core
     from deadletter.dead_letter import delivery_origin
+    from deadletter.listing import ListedLetter, all_of_cause
     from deadletter.store import groups
 
-    if target and origin:
-        raise typer.BadParameter("--target 与 --origin 只能给一个 / give --target or --origin, not both")
+    if sum(map(bool, (target, origin, cause))) > 1:
+        raise typer.BadParameter(
+            "--target、--origin、--cause 只能给一个 / give --target, --origin or --cause, one of them"
+        )
     wanted = delivery_origin(target) if target else origin
-    found = with_core(data, lambda core: groups(core.pool, origin=wanted))
+    found: Sequence[DeadLetterGroup | ListedLetter] = with_core(
+        data, lambda core: all_of_cause(core.pool, cause) if cause else groups(core.pool, origin=wanted)
+    )
     for one in found:
         if as_json:
             echo_json(asdict(one))
         else:
-            echo(_group(one))
+            echo(_letter(one) if isinstance(one, ListedLetter) else _group(one))
     if found:
         raise typer.Exit(1)
 
@@ -73,12 +84,12 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     from bus.cli.run import echo_json, shell_reader, with_core
     from deadletter import view as reading
 
-    async def work(core: "Core") -> "tuple[DeadLetter, dict[str, Any]]":
-        return await reading.show(core.pool, number, core.clear, shell_reader())
+    async def work(core: "Core") -> "tuple[DeadLetter, dict[str, Any], Codec]":
+        return (*await reading.show(core.pool, number, core.clear, shell_reader()), core.codec)
 
-    letter, content = with_core(data, work)
+    letter, content, codec = with_core(data, work)
     if as_json:
-        echo_json(reading.as_json(letter, content))
+        echo_json(reading.as_json(letter, content, codec))
         return
     echo(f"死信 letter {letter.id}: {letter.origin} {letter.origin_ref} {letter.event}")
     echo(f"  {letter.state}  {letter.reason}/{letter.kind}: {letter.detail}")
@@ -163,6 +174,44 @@ def edit(
 
 
 @commands.command()
+def check(
+    number: Number,
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON; - reads standard input.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what `edit` with this file would change, line by line, held against the schema; nothing is changed.
+
+    Example: echo '{"reason": "泵漏水"}' | ticketbus deadletter check 17 -
+    """
+    from bus.cli.run import echo_json, shell_reader, with_core
+    from bus.postgres.pool import in_transaction
+    from bus.programs.sources import sources
+    from deadletter.edit import changed_lines
+    from deadletter.edit import check as check_now
+
+    text = file.read()
+
+    async def work(core: "Core") -> "tuple[dict[str, Any] | str, dict[str, Any] | str]":
+        return await in_transaction(
+            core.pool,
+            check_now,
+            number,
+            text,
+            clear=core.clear,
+            sources=sources(core.settings),
+            reader=shell_reader(),
+        )
+
+    before, after = with_core(data, work)
+    if as_json:
+        echo_json({"letter": number, "before": before, "after": after})
+        return
+    for line in changed_lines(before, after):
+        echo(line)
+
+
+@commands.command()
 def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     """Let letters go for good; what waits behind each comes forward. They stay on file with the reason.
 
@@ -177,6 +226,15 @@ def discard(numbers: Numbers, by: By, why: Why, data: Data = None) -> None:
     decision = Decision(by=by, why=why, at=utc_now())
     count = with_core(data, lambda core: in_transaction(core.pool, let_go, numbers, decision, core.codec.encode_record))
     echo(f"{count} 封作废 / discarded")
+
+
+def _letter(one: "ListedLetter") -> str:
+    words = failure_line({"kind": one.kind, "detail": one.detail, "message": one.message})
+    redrive = f"  重发 redrive {one.redrive}" if one.redrive else ""
+    return (
+        f"{one.id:>6}  {one.origin} {one.origin_ref}  {one.event}  {one.attempts} 次 attempts, "
+        f"{one.behind} 在后等待 behind  {one.died_at:%m-%d %H:%M}  {words}{redrive}"
+    )
 
 
 def _group(one: "DeadLetterGroup") -> str:

@@ -143,4 +143,4 @@ class _Operator:
         from deadletter.view import as_json, show
 
         core = self._core
-        return as_json(*await show(core.pool, number, core.clear, shell_reader()))
+        return as_json(*await show(core.pool, number, core.clear, shell_reader()), core.codec)

@@ -172,6 +172,31 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 
 @commands.command()
+def show(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """Show a redrive: how far it is, and by target and cause what is not sent yet. Exits 1 if there is none.
+
+    Example: ticketbus deadletter redrive show 3
+    """
+    from dataclasses import asdict
+
+    from bus.cli.failure_line import failure_line
+    from bus.cli.run import echo_json, with_core
+    from bus.postgres.pool import in_transaction
+    from deadletter.listing import shown_redrive
+
+    one, left = with_core(data, lambda core: in_transaction(core.pool, shown_redrive, number))
+    if as_json:
+        echo_json({**asdict(one), **left._asdict(), "parts": [asdict(part) for part in left.parts]})
+        return
+    echo(_line(one))
+    for part in left.parts:
+        words = failure_line({"kind": part.kind, "detail": part.detail})
+        echo(f"  {part.letters:>5} 封 letters → {part.target}  {part.cause} {part.event}  {words}")
+    if left.outside:
+        echo(f"  未包含 not in it: {left.outside} 封 letters")
+
+
+@commands.command()
 def stop(
     number: Number,
     why: Annotated[str, typer.Option("--why", callback=not_blank, help="Who stops it and why.")],

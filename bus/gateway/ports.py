@@ -16,7 +16,7 @@ from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, State, TicketId
 from bus.gateway.auth.binding import Client
 from bus.gateway.http.answers import FileAnswer
-from bus.gateway.routes.deadletter_requests import DeadLetterRequest, ListDeadLetters
+from bus.gateway.routes.deadletter_requests import CheckEdit, DeadLetterRequest, ListDeadLetters, ListLetters
 from bus.postgres.personal_keys import Reader
 from schemas.messages import RequestReceived
 
@@ -223,6 +223,18 @@ class DeadLetterService(Protocol):
 
     async def letter(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
         """Show a letter, decoded in clear and raw, with its attempts and decisions; who reads is recorded."""
+        ...
+
+    async def letters(self, listing: ListLetters) -> Mapping[str, Any]:
+        """List the open letters of a cause."""
+        ...
+
+    async def check(self, asked: CheckEdit, reader: Reader) -> Mapping[str, Any]:
+        """Say what an edit would change; who reads is recorded. Raises HttpProblem or CommandRefused."""
+        ...
+
+    async def redrive(self, number: int) -> Mapping[str, Any] | None:
+        """Show a redrive, what is left of it, and whether two persons are asked for."""
         ...
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:

@@ -171,9 +171,11 @@ class PersonalKeys:
         await self._add(connection, [(INPUT, one) for one in keys], (INPUT,) if destroyed else ())
         return [sealed_bytes(one, INPUT, body) for one, body in zip(keys, bodies, strict=True)]
 
-    async def opened_inputs(self, connection: Connection, bodies: Sequence[bytes]) -> list[bytes]:
-        """Open bodies that `sealed_inputs` sealed."""
-        keys = await self.load(connection, bodies)
+    async def opened_inputs(
+        self, connection: Connection, bodies: Sequence[bytes], reader: Reader | None = None
+    ) -> list[bytes]:
+        """Open bodies that `sealed_inputs` sealed; that `reader` reads them is recorded."""
+        keys = await self.load(connection, bodies, reader)
         return [opened_bytes(keys, INPUT, body) for body in bodies]
 
     async def seal_names(self, connection: Connection) -> None:

@@ -16,12 +16,14 @@ from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.ports import IdempotentRequest, StoredResponse
 from bus.gateway.routes.deadletter_requests import (
+    CheckEdit,
     DeadLetterRequest,
     DiscardLetters,
     DiscardQueue,
     EditLetter,
     FreezeRedrive,
     ListDeadLetters,
+    ListLetters,
     MoveQueue,
     PauseDelivery,
     ResumeDelivery,
@@ -33,11 +35,12 @@ from bus.gateway.write.idempotency_store import act_idempotently
 from bus.intake.source_adapter import Source
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.personal_keys import Reader
-from bus.postgres.pool import Connection, Pool
+from bus.postgres.pool import Connection, Pool, in_transaction
 from deadletter import redrive_store, undeclared
 from deadletter import store as letters
 from deadletter.dead_letter import Decision, LetterGone, LetterKept, delivery_origin
-from deadletter.edit import edit
+from deadletter.edit import check, edit
+from deadletter.listing import letters_of_cause, shown_redrive
 from deadletter.redrive_policy import RedriveLimits, retry_refusal
 from deadletter.redrive_store import DeadLetterQuery, NothingMatches, RedriveGone, SecondPersonNeeded
 from deadletter.replay import kind_of_origin
@@ -71,9 +74,36 @@ class PostgresDeadLetterService:
 
     async def letter(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
         try:
-            return as_json(*await show(self.pool, number, self.clear, reader))
+            return as_json(*await show(self.pool, number, self.clear, reader), self.clear.schemas.codec)
         except LetterGone:
             return None
+
+    async def letters(self, listing: ListLetters) -> Mapping[str, Any]:
+        found, following = await letters_of_cause(self.pool, listing.cause, after=listing.after)
+        return {"letters": [asdict(one) for one in found], "next": following}
+
+    async def check(self, asked: CheckEdit, reader: Reader) -> Mapping[str, Any]:
+        async def work(connection: Connection) -> Mapping[str, Any]:
+            before, after = await check(
+                connection,
+                asked.letter,
+                await self._edit_text(connection, asked),
+                clear=self.clear,
+                sources=self.sources,
+                reader=reader,
+            )
+            return {"letter": asked.letter, "before": before, "after": after}
+
+        with _as_problems():
+            return await in_transaction(self.pool, work)
+
+    async def redrive(self, number: int) -> Mapping[str, Any] | None:
+        try:
+            one, (parts, outside, two_persons) = await in_transaction(self.pool, shown_redrive, number)
+        except RedriveGone:
+            return None
+        left = {"parts": [asdict(part) for part in parts], "outside": outside}
+        return {**asdict(one), **left, "two_persons": two_persons or self.two_persons}
 
     async def redrives(self) -> Sequence[Mapping[str, Any]]:
         return [asdict(one) for one in await redrive_store.redrives(self.pool)]
@@ -143,13 +173,17 @@ class PostgresDeadLetterService:
                 assert_never(asked)
 
     async def _edited(self, connection: Connection, asked: EditLetter, decision: Decision) -> int:
+        text = await self._edit_text(connection, asked)
+        return await edit(connection, asked.letter, text, decision, clear=self.clear, sources=self.sources)
+
+    @staticmethod
+    async def _edit_text(connection: Connection, asked: CheckEdit) -> bytes:
         origin = kind_of_origin((await letters.read(connection, asked.letter)).origin)
         if asked.body and origin in ("delivery", "commands", "answer"):
             raise CommandRefused("missing", "changes", "请用 changes 给出要改的字段", "give the fields that change")
         if asked.changes and origin in ("webhook", "http"):
             raise CommandRefused("missing", "body", "请用 body 给出新的请求体", "give the new body, whole")
-        text = asked.body.encode() or orjson.dumps(asked.changes)
-        return await edit(connection, asked.letter, text, decision, clear=self.clear, sources=self.sources)
+        return asked.body.encode() or orjson.dumps(asked.changes)
 
 
 def _decision(request: IdempotentRequest, why: str) -> Decision:

@@ -18,6 +18,7 @@ HEADERS = {
 }
 
 
+_DIGITS_MAX = 20
 PERSON = ("person",)
 """What every read may name: for whom an app asks."""
 
@@ -53,6 +54,13 @@ def flag_of(query: Mapping[str, str], name: str) -> bool:
     if text not in ("true", "false"):
         raise MalformedInput("out_of_range", name, f"{name} 只能是 true、false", f"{name} is one of true, false")
     return text == "true"
+
+
+def whole_number(name: str, text: str) -> int:
+    """Read a query parameter that is a whole number. Pure. Raises MalformedInput."""
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX):
+        raise MalformedInput("out_of_range", name, f"{name} 须为整数", f"{name} is a whole number")
+    return int(text)
 
 
 def _refuse_unusable(name: str, text: str, known: Collection[str]) -> None:

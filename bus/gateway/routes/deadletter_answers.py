@@ -37,8 +37,43 @@ class LetterList(TypedDict):
     groups: list[LettersOfCause]
 
 
+class ListedLetterAnswer(TypedDict):
+    """An open letter in a list; `message` is what the other side said last, `behind` counts what waits behind it.
+
+    `redrive`: the one that it is frozen for.
+    """
+
+    id: int
+    origin: str
+    origin_ref: str
+    target: str
+    ticket_id: str
+    version: int
+    event: str
+    reason: str
+    kind: str
+    detail: str
+    message: str | None
+    attempts: int
+    died_at: datetime
+    edited_from: int | None
+    redrive: int | None
+    behind: int
+
+
+class LettersOfCausePage(TypedDict):
+    """The open letters of a cause by number, a hundred at most; `next`: the `after` to go on with; null at the end."""
+
+    letters: list[ListedLetterAnswer]
+    next: int | None
+
+
 class LetterAnswer(TypedDict):
-    """A dead letter: its bytes in hex, what they say, and what was decided."""
+    """A dead letter: its bytes in hex, what they say, and what was decided.
+
+    `editable`: what an edit may change: an event's or a command's own fields, a request's body as text; null of a
+    letter that is no longer open, or that cannot be edited.
+    """
 
     id: int
     origin: str
@@ -57,6 +92,7 @@ class LetterAnswer(TypedDict):
     headers: dict[str, str]
     value: str
     decoded: dict[str, Any]
+    editable: dict[str, Any] | str | None
     began_at: datetime
     died_at: datetime
     state: str
@@ -97,6 +133,30 @@ class RedriveAnswer(TypedDict):
     ended_why: str | None
 
 
+class RedrivePartAnswer(TypedDict):
+    """Letters of a redrive that are not sent yet and that one repair would mend; `sample` is one's number."""
+
+    target: str
+    cause: str
+    event: str
+    kind: str
+    letters: int
+    sample: int
+    detail: str
+
+
+class RedriveShown(RedriveAnswer):
+    """A redrive, and what of it is not sent yet, by target and cause; before it is run, that is all that would be sent.
+
+    `outside`: how many open letters match it now and are not in it: another redrive has them, they were sent again too
+    often, or they died since. `two_persons`: another person than who froze it runs it.
+    """
+
+    parts: list[RedrivePartAnswer]
+    outside: int
+    two_persons: bool
+
+
 class RedriveList(TypedDict):
     """The redrives, newest first, a hundred at most."""
 
@@ -129,6 +189,14 @@ class DiscardedAnswer(TypedDict):
     """How many letters were let go."""
 
     discarded: int
+
+
+class CheckedEdit(TypedDict):
+    """What a letter holds, and what it would hold once it is edited: fields, or a request's body."""
+
+    letter: int
+    before: dict[str, Any] | str
+    after: dict[str, Any] | str
 
 
 class EditedAnswer(TypedDict):

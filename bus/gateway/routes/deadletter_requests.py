@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from bus.gateway.http.request_models import Name, NotBlank, Number, RequestModel
+from bus.gateway.http.request_models import NUMBER_MAX, Name, NotBlank, Number, RequestModel
 
 LETTERS_MAX = 1_000
 CANARY_MAX = 1_000_000
@@ -35,16 +35,19 @@ class DiscardLetters(RequestModel):
     why: NotBlank
 
 
-class EditLetter(RequestModel):
-    """Put a mended copy in a letter's place: the fields of an event or a command that change, or a request's new body.
+class ListLetters(RequestModel):
+    """Which open letters: of a cause as the list of groups names it, above a number."""
 
-    The copy is held against the schema; the original stays. Send the copy with retry-letters.
-    """
+    cause: Name
+    after: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
+
+
+class CheckEdit(RequestModel):
+    """Say what an edit would change, and what the schema says of it; nothing is changed."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["changes"]}, {"required": ["body"]}]})
 
     letter: Number
-    why: NotBlank
     changes: Annotated[dict[str, Any], Field(min_length=1)] = Field(default_factory=dict)
     body: Annotated[str, Field(min_length=1)] = Field(default_factory=str)  # the document names no default then
 
@@ -53,6 +56,15 @@ class EditLetter(RequestModel):
         if bool(self.changes) == bool(self.body):
             raise PydanticCustomError("one_of_two", "give changes or body, and not both")
         return self
+
+
+class EditLetter(CheckEdit):
+    """Put a mended copy in a letter's place: the fields of an event or a command that change, or a request's new body.
+
+    The copy is held against the schema; the original stays. Send the copy with retry-letters.
+    """
+
+    why: NotBlank
 
 
 class FreezeRedrive(RequestModel):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -15,16 +15,18 @@ from bus.gateway.http.openapi import in_path, request_docs
 from bus.gateway.http.request_models import gone, path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import query_of, whole_number
 from bus.gateway.ports import DeadLetterService, IdempotentRequest
 from bus.gateway.routes import deadletter_answers as answers
 from bus.gateway.routes.deadletter_requests import (
+    CheckEdit,
     DeadLetterRequest,
     DiscardLetters,
     DiscardQueue,
     EditLetter,
     FreezeRedrive,
     ListDeadLetters,
+    ListLetters,
     MoveQueue,
     PauseDelivery,
     ResumeDelivery,
@@ -55,8 +57,14 @@ _GONE: Final = {
     "letter": Text("没有这个死信", "there is no such letter"),
     "redrive": Text("没有这个重发", "there is no such redrive"),
 }
-_LETTER = [in_path("letter", EditLetter.model_json_schema()["properties"]["letter"])]
+_NUMBER: Final = EditLetter.model_json_schema()["properties"]["letter"]
+_LETTER: Final = [in_path("letter", _NUMBER)]
+_CHECK: Final = "/v1/deadletters/{letter}/check"
 _OF_LIST = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ListDeadLetters.model_fields]
+_OF_CAUSE: Final = [
+    {"name": "cause", "in": "query", "required": True, "schema": {"type": "string", "minLength": 1}},
+    {"name": "after", "in": "query", "schema": _NUMBER, "description": "`next` of the answer before"},
+]
 
 
 def deadletter_routes(dead_letters: DeadLetterService, refused: RejectedInputStore) -> Sequence[HttpRoute]:
@@ -82,10 +90,31 @@ def deadletter_routes(dead_letters: DeadLetterService, refused: RejectedInputSto
         ),
         reading("/v1/deadletters/redrives", handlers.list_redrives, "List the redrives", answers.RedriveList),
         reading(
+            "/v1/deadletters/redrives/{redrive}",
+            handlers.show_redrive,
+            "Show a redrive",
+            answers.RedriveShown,
+            parameters=[in_path("redrive", _NUMBER)],
+        ),
+        reading(
+            "/v1/deadletters/letters",
+            handlers.list_letters_of_cause,
+            "List the open letters of a cause",
+            answers.LettersOfCausePage,
+            parameters=_OF_CAUSE,
+        ),
+        reading(
             "/v1/deadletters/{letter}", handlers.show_letter, "Show a letter", answers.LetterAnswer, parameters=_LETTER
         ),
         reading(
             "/v1/deliveries", handlers.list_deliveries, "List the queues towards other systems", answers.TargetList
+        ),
+        HttpRoute(
+            method="POST",
+            path=_CHECK,
+            run=handlers.check_edit,
+            about=request_docs(CheckEdit, _CHECK, keyed=False),
+            answers={200: answers.CheckedEdit},
         ),
         *requests,
     ]
@@ -104,6 +133,29 @@ class _DeadLetterHandlers:
             for name, text in query_of(http, tuple(ListDeadLetters.model_fields)).items()
         }
         return json_response({"groups": await self.service.groups(read(ListDeadLetters, query))})
+
+    async def list_letters_of_cause(self, http: HttpRequest) -> Response:
+        """List the open letters that one repair would mend, by number."""
+        await admit(http, Access.LETTERS)
+        query: dict[str, Any] = {name: within_limits(text, name) for name, text in query_of(http).items()}
+        query.pop("person", None)
+        if "after" in query:
+            query["after"] = whole_number("after", query["after"])
+        return json_response(await self.service.letters(read(ListLetters, query)))
+
+    async def check_edit(self, http: HttpRequest) -> Response:
+        """Say what an edit would change; who may edit may ask, and that it was read is recorded."""
+        client = await admit(http, Access.DECIDE_LETTERS)
+        asked = read(CheckEdit, read_object(body_of(http)), _path(http))
+        return json_response(await self.service.check(asked, reader_of(http, client)))
+
+    async def show_redrive(self, http: HttpRequest) -> Response:
+        """Show a redrive: how far it is, what is left of it by cause, and whether two persons are asked for."""
+        await admit(http, Access.LETTERS)
+        redrive = await self.service.redrive(path_number(http, "redrive", _GONE["redrive"]))
+        if redrive is None:
+            raise gone("redrive", _GONE["redrive"])
+        return json_response(redrive)
 
     async def show_letter(self, http: HttpRequest) -> Response:
         """Show a letter: decoded, its bytes in hex, the attempts kept, how many wait behind it, what was decided."""
