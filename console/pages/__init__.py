@@ -4,6 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from console.page import Page
-from console.pages import alerts, journey, now
+from console.pages import alerts, journey, letters, now, redrives
 
-PAGES: Final[Sequence[Page]] = (now.PAGE, journey.FIND, journey.PAGE, alerts.LIST, alerts.PAGE)
+PAGES: Final[Sequence[Page]] = (
+    now.PAGE,
+    journey.FIND,
+    journey.PAGE,
+    alerts.LIST,
+    alerts.PAGE,
+    letters.LIST,
+    letters.OF_CAUSE,
+    letters.PAGE,
+    redrives.LIST,
+    redrives.PAGE,
+)

@@ -1,0 +1,165 @@
+"""Dead letters: open ones by cause, those of a cause, and one whole: to send again, to let go, to mend by two steps."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from bus.domain.text import Text
+from console.edited import as_text, diff_rows, edit_of
+from console.gateway_api import ApiProblem
+from console.page import Action, Asked, Page, link
+
+BYTES_SHOWN: Final = 2_048
+_ROW_BYTES: Final = 16
+RETRIED: Final = Text("已重发", "sent again")
+DISCARDED: Final = Text("已作废", "discarded")
+EDITED: Final = Text("修改件已就位,请重发", "mended; send it again")
+FREEZE: Final[Mapping[str, str]] = {"canary": "5", "watch_s": "10", "rate_per_s": "10"}
+"""What a redrive is frozen with where nothing else is typed."""
+
+
+async def _list(asked: Asked) -> Mapping[str, Any]:
+    wanted = {name: asked.query.get(name) for name in ("target", "origin")}
+    found = await asked.get("/v1/deadletters", **wanted)
+    groups = found["groups"]
+    sums = {name: sum(one[name] for one in groups) for name in ("letters", "behind")}
+    return {"groups": groups, "sums": sums, "wanted": wanted["target"] or wanted["origin"] or ""}
+
+
+async def _of_cause(asked: Asked) -> Mapping[str, Any]:
+    cause = asked.path["cause"]
+    page = await asked.get("/v1/deadletters/letters", cause=cause, after=asked.query.get("after"))
+    return {
+        "cause": cause,
+        "address": link(f"/letters/of/{quote(cause, safe='')}"),
+        "letters": page["letters"],
+        "next": page["next"],
+        "chosen": asked.chosen("letter"),
+        "freeze": {**FREEZE, **asked.form},
+    }
+
+
+async def _letter(asked: Asked) -> Mapping[str, Any]:
+    letter = await asked.get(f"/v1/deadletters/{asked.path['letter']}")
+    editable = letter["editable"]
+    value = bytes.fromhex(letter["value"])
+    return {
+        "letter": letter,
+        "fields": [(name, one if isinstance(one, str) else as_json(one)) for name, one in letter["decoded"].items()],
+        "hex": hex_lines(value[:BYTES_SHOWN]),
+        "size": len(value),
+        "content": asked.form.get("content") or ("" if editable is None else as_text(editable)),
+        "checked": None,
+    }
+
+
+async def _retry(asked: Asked) -> str:
+    await asked.post("/v1/deadletters/retry", {"letters": _letters(asked), "why": asked.form.get("why", "")})
+    return ""
+
+
+async def _discard(asked: Asked) -> str:
+    await asked.post("/v1/deadletters/discard", {"letters": _letters(asked), "why": asked.form.get("why", "")})
+    return ""
+
+
+async def _freeze(asked: Asked) -> str:
+    form = asked.form
+    frozen = await asked.post(
+        "/v1/deadletters/redrives",
+        {
+            "target": form.get("target", ""),
+            "cause": asked.path["cause"],
+            **{name: number_of(form.get(name, "")) for name in FREEZE},
+            "why": form.get("why", ""),
+        },
+    )
+    return link(f"/redrives/{frozen['id']}")
+
+
+async def _check(asked: Asked) -> Mapping[str, Any]:
+    number = asked.path["letter"]
+    checked = await asked.post(f"/v1/deadletters/{number}/check", await _edit_of(asked))
+    return {"checked": diff_rows(checked["before"], checked["after"])}
+
+
+async def _edit(asked: Asked) -> str:
+    edit = {**await _edit_of(asked), "why": asked.form.get("why", "")}
+    edited = await asked.post(f"/v1/deadletters/{asked.path['letter']}/edit", edit)
+    return link(f"/letters/{edited['letter']}")
+
+
+async def _edit_of(asked: Asked) -> dict[str, Any]:
+    editable = (await asked.get(f"/v1/deadletters/{asked.path['letter']}"))["editable"]
+    if editable is None:
+        gone = Text("这封死信不能修改,或已处理", "this letter cannot be edited, or was dealt with")
+        raise ApiProblem(409, {"code": "letter_kept", "field": "letter", "detail": gone.zh, "detail_en": gone.en})
+    return edit_of(editable, asked.form.get("content", ""))
+
+
+def _letters(asked: Asked) -> Sequence[int]:
+    """Give the letters that are asked about: the page's own, or those that were ticked. Raises ApiProblem (422)."""
+    if "letter" in asked.path:
+        return [asked.path["letter"]]
+    chosen = [int(one) for one in asked.chosen("letter") if one.isdecimal()]
+    if not chosen:
+        none = Text("请先勾选死信", "tick the letters first")
+        raise ApiProblem(422, {"code": "missing", "field": "letters", "detail": none.zh, "detail_en": none.en})
+    return chosen
+
+
+def number_of(text: str) -> int | float | str:
+    """Give a number that was typed; what is none as it is, for the gateway to refuse it by its field. Pure."""
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
+def as_json(value: object) -> str:
+    """Spell a value for people. Pure."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def hex_lines(value: bytes) -> list[str]:
+    """Give bytes as lines of offset, hex and what of it is ASCII. Pure."""
+    rows = [(at, value[at : at + _ROW_BYTES]) for at in range(0, len(value), _ROW_BYTES)]
+    return [
+        f"{at:06x}  {row.hex(' '):<47}  {''.join(chr(one) if 32 <= one < 127 else '.' for one in row)}"
+        for at, row in rows
+    ]
+
+
+LIST: Final = Page(
+    path="/letters", title=Text("死信", "dead letters"), template="letters.html", read=_list, needs="letters", live=True
+)
+OF_CAUSE: Final = Page(
+    path="/letters/of/{cause}",
+    title=Text("同一原因的死信", "letters of a cause"),
+    template="letters_of_cause.html",
+    read=_of_cause,
+    needs="letters",
+    menu=False,
+    actions=[
+        Action(name="retry", needs="decide-letters", run=_retry, done=RETRIED),
+        Action(name="discard", needs="decide-letters", run=_discard, done=DISCARDED),
+        Action(name="freeze", needs="decide-letters", run=_freeze, done=Text("已冻结", "frozen")),
+    ],
+)
+PAGE: Final = Page(
+    path="/letters/{letter:int}",
+    title=Text("死信", "dead letter"),
+    template="letter.html",
+    read=_letter,
+    needs="letters",
+    menu=False,
+    actions=[
+        Action(name="retry", needs="decide-letters", run=_retry, done=RETRIED),
+        Action(name="discard", needs="decide-letters", run=_discard, done=DISCARDED),
+        Action(name="check", needs="decide-letters", run=_check, done=Text("", "")),
+        Action(
+            name="edit", needs="decide-letters", run=_edit, done=Text("修改件已就位,请重发", "mended; send it again")
+        ),
+    ],
+)
