@@ -56,7 +56,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
         }
         alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}
-        assert set(ready) == {"ready", "postgres", "outbox", *tasks, *watches, *alerting, *STAGES}
+        assert set(ready) == {"ready", "postgres", "outbox", "kafka", *tasks, *watches, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"
         await eventually(lambda: asyncio.to_thread(bus.query, letters), what=lambda: bus.last_words("worker"))
