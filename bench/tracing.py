@@ -8,6 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 from bench.bus import Bus
+from bench.console import page_figures
 from bench.figure import Figure
 from bus.app import Core
 from bus.domain.terms import TicketId
@@ -74,7 +75,10 @@ async def run(bus: Bus) -> list[Figure]:
         ticket_id = TicketId(getattr(opened, "ticket_id", ""))
         await fill(core, ticket_id)
         names = await _names(core, ticket_id)
-        return [await _looked_up(core, kind, name) for kind, name in names.items()]
+        found = [await _looked_up(core, kind, name) for kind, name in names.items()]
+    bus.start("gateway")
+    await bus.ready()
+    return [*found, *await page_figures(bus, ticket_id, f" at {_TICKETS:,} tickets")]
 
 
 async def fill(core: Core, ticket_id: TicketId, most: int = _TICKETS) -> None:
