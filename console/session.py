@@ -26,7 +26,10 @@ _PURPOSE: Final = b"ticketbus console session"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A sign-in: the gateway's token, whose it is, what it may, and the secret that each form carries."""
+    """A sign-in: the gateway's token, whose it is, what it may, and the secret that each form carries.
+
+    `lacks`: what its role may and its token may not, each with the reason in both languages.
+    """
 
     id: str
     token: str
@@ -34,6 +37,7 @@ class Session:
     role: str
     accesses: tuple[str, ...]
     commands: tuple[str, ...]
+    lacks: tuple[Mapping[str, str], ...]
     csrf: str
     began_at: datetime
 
@@ -59,15 +63,16 @@ class Sessions:
         """Derive a key for another purpose from the first secret."""
         return _derived(self.given[0], purpose)
 
-    def begin(self, token: str, identity: Mapping[str, object], now: datetime) -> Session:
+    def begin(self, token: str, identity: Mapping[str, Any], now: datetime) -> Session:
         """Begin a session of whom the gateway says the token is; its id is new, whatever the browser had."""
         return Session(
             id=secrets.token_urlsafe(16),
             token=token,
             client=str(identity["client"]),
             role=str(identity["role"]),
-            accesses=_texts(identity["accesses"]),
-            commands=_texts(identity["commands"]),
+            accesses=tuple(identity["accesses"]),
+            commands=tuple(identity["commands"]),
+            lacks=tuple(identity["lacks"]),
             csrf=secrets.token_urlsafe(24),
             began_at=now,
         )
@@ -82,7 +87,7 @@ class Sessions:
         if "began_at" not in content:
             return None
         content |= {"began_at": datetime.fromisoformat(content["began_at"])}
-        content |= {name: tuple(content[name]) for name in ("accesses", "commands")}
+        content |= {name: tuple(content[name]) for name in ("accesses", "commands", "lacks")}
         session = Session(**content)
         return None if self.is_over(session, now) else session
 
@@ -117,11 +122,6 @@ class Sessions:
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), 32, None, purpose).derive(secret)
-
-
-def _texts(found: object) -> tuple[str, ...]:
-    assert isinstance(found, list)
-    return tuple(map(str, found))
 
 
 def _text(value: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -52,7 +52,7 @@ class SignIn:
             return self.form(request, "machine", back, status=403)
         return self.begin_with(request, go_to(back or ROOT), identity, token)
 
-    def begin_with(self, request: Request, response: Response, identity: Mapping[str, object], token: str) -> Response:
+    def begin_with(self, request: Request, response: Response, identity: Mapping[str, Any], token: str) -> Response:
         """Begin the session of whom the gateway says the token is; the response brings its cookie."""
         session = self.site.sessions.begin(token, identity, self.site.now())
         log.info("signed in to the console", client=session.client, role=session.role)

@@ -1,10 +1,12 @@
 """Signing in: whose token, for how long, and that nobody else's page or cookie gets in."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bus.domain.errors import StoreUnavailable
+from bus.gateway.auth.binding import Binding
 from console.page import ROOT
 from console.security import COOKIE
 from console.session import LASTS, Sessions
@@ -19,6 +21,15 @@ async def test_sign_in_people_see_the_pages_of_their_role(visitor: Visitor, role
     assert page.status_code == 200
     assert (f'href="{ROOT}/alerts"' in page.text) is (role in {"lead", "sre", "admin"})
     assert f"a-{role}" in page.text
+
+
+async def test_sign_in_a_token_of_nobody_is_told_what_it_lacks(visitor: Visitor) -> None:
+    known = visitor.gateway.clients.known
+    known["sre"] = replace(known["sre"], binding=Binding(bound=True))
+    await visitor.sign_in("sre")
+    page = (await visitor.get("/alerts/1")).text
+    assert "ticketbus client bind a-sre --person" in page
+    assert "/alerts/1/ack" not in page
 
 
 @pytest.mark.parametrize("role", ["source", "host", "subscriber"])

@@ -70,7 +70,7 @@ async def site(bus: Bus) -> Site:
     await bus.ready()
     made = {"admin": TOKEN}
     for role in ("sre", "lead", "dispatcher"):
-        made[role] = bus.run("client", "add", f"a-{role}", "--role", role).stdout.split()[-1]
+        made[role] = bus.run("client", "add", f"a-{role}", "--role", role, "--person", f"李{role}").stdout.split()[-1]
     return Site(bus, made)
 
 
@@ -184,5 +184,5 @@ async def test_console_an_alert_shows_itself_and_a_person_acknowledges_it(site: 
     await window.page.click("main button.primary")
     await window.page.wait_for_selector(".done")
     acked = site.bus.query("SELECT acked_by, acked_why FROM alerts WHERE acked_at IS NOT NULL")
-    assert acked == [("a-sre", "我在看电源")]
+    assert acked == [("李sre", "我在看电源")]
     await window.close()
