@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
+from bus.domain.text import Text
 from bus.postgres.pool import Connection, read_rows
 from schemas.topics import LOG
 
@@ -55,6 +56,17 @@ class Probe:
     waits_at: str
     every: timedelta
     within: timedelta
+
+
+def wrong_with(one: Probe, now: datetime) -> Text | None:
+    """Say what is wrong with a probe; None while it is home, or on its way in time. Pure."""
+    if one.missing_since and now - one.missing_since > one.within:
+        since, where = f"{one.missing_since:%m-%d %H:%M:%S} UTC", one.waits_at or "?"
+        return Text(f"自 {since} 起未返回,停在 {where}", f"not home since {since}, waits at {where}")
+    if not one.missing_since and now - one.sent_at > one.every + one.within:
+        since = f"{one.sent_at:%m-%d %H:%M:%S} UTC"
+        return Text(f"自 {since} 起没有再发出", f"none was sent since {since}")
+    return None
 
 
 async def read_probes(connection: Connection) -> Sequence[Probe]:

@@ -40,6 +40,7 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
@@ -59,6 +60,7 @@ from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
 from bus.intake.source_adapter import Source
+from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART
@@ -222,6 +224,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         reconcile_routes(functools.partial(reconcile_asked, core)),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
+        probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
     ]

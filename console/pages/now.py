@@ -9,12 +9,18 @@ from console.page import Asked, Page
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
-    alerts, targets, consumers = await asyncio.gather(
-        asked.get("/v1/alerts"), asked.get_if("letters", "/v1/deliveries"), asked.get_if("consumers", "/v1/consumers")
+    alerts, probes, targets, letters, consumers = await asyncio.gather(
+        asked.get("/v1/alerts"),
+        asked.get("/v1/probes"),
+        asked.get_if("letters", "/v1/deliveries"),
+        asked.get_if("letters", "/v1/deadletters"),
+        asked.get_if("consumers", "/v1/consumers"),
     )
     return {
         "causes": by_cause(alerts["alerts"]),
+        "probes": probes["probes"],
         "targets": targets and targets["deliveries"],
+        "letters": letters and sum(one["letters"] for one in letters["groups"]),
         "consumers": consumers and [one for one in consumers["consumers"] if one["verdict"] not in ("ok", "idle")],
         "watched": consumers and consumers["watched"],
     }

@@ -34,6 +34,7 @@ from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rollouts import rollout_routes
@@ -47,6 +48,7 @@ from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import Source
+from bus.journey.probes import Probe
 from bus.kafka.tail_reader import LogSource
 from bus.postgres.personal_keys import Reader
 from bus.wire.codec import Codec
@@ -109,6 +111,7 @@ class Gateway:
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
+    probes: Sequence[Probe] = ()
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
@@ -160,6 +163,7 @@ class Gateway:
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
             consumer_routes(self._consumers, utc_now),
+            probe_routes(self._probes, utc_now),
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
             reconcile_routes(self.reconciling),
@@ -178,6 +182,9 @@ class Gateway:
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
         self.readings += readings
+
+    async def _probes(self) -> Sequence[Probe]:
+        return self.probes
 
     async def _consumers(self) -> Sequence[ConsumerStatus]:
         return self.consumers

@@ -8,24 +8,13 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
-from bus.journey.probes import OWN, Probe, read_probes
+from bus.journey.probes import OWN, Probe, read_probes, wrong_with
 
 _WAY: Final = "probe"
 
 
 def _missing(probes: Sequence[Probe], now: datetime) -> Sequence[Alert]:
-    return [_alert(one, why) for one in probes if (why := _why(one, now))]
-
-
-def _why(one: Probe, now: datetime) -> Text | None:
-    """Say what is wrong; None while a probe is home, or on its way in time."""
-    if one.missing_since and now - one.missing_since > one.within:
-        since, where = f"{one.missing_since:%m-%d %H:%M:%S} UTC", one.waits_at or "?"
-        return Text(f"自 {since} 起未返回,停在 {where}", f"not home since {since}, waits at {where}")
-    if not one.missing_since and now - one.sent_at > one.every + one.within:
-        since = f"{one.sent_at:%m-%d %H:%M:%S} UTC"
-        return Text(f"自 {since} 起没有再发出", f"none was sent since {since}")
-    return None
+    return [_alert(one, why) for one in probes if (why := wrong_with(one, now))]
 
 
 def _alert(one: Probe, why: Text) -> Alert:
