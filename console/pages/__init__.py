@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from console.page import Page
-from console.pages import alerts, journey, letters, now, redrives
+from console.pages import alerts, journey, letters, now, redrives, targets
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
@@ -17,4 +17,6 @@ PAGES: Final[Sequence[Page]] = (
     letters.PAGE,
     redrives.LIST,
     redrives.PAGE,
+    targets.LIST,
+    targets.PAGE,
 )

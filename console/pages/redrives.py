@@ -45,10 +45,9 @@ async def _stop(asked: Asked) -> str:
 
 def step_of(redrive: Mapping[str, Any]) -> str:
     """Name the step at which a redrive stands, or stood when it ended. Pure."""
-    first = min(redrive["canary"], redrive["letters"])
-    if redrive["state"] == "frozen" or redrive["first_released_at"] is None:
-        return "canary" if redrive["state"] == "running" else "dry_run"
-    return "rest" if redrive["released"] > first or redrive["delivered"] + redrive["failed"] >= first else "canary"
+    if redrive["state"] != "running" and redrive["first_released_at"] is None:
+        return "dry_run"
+    return "rest" if redrive["released"] > min(redrive["canary"], redrive["letters"]) else "canary"
 
 
 def watch_until(redrive: Mapping[str, Any]) -> datetime | None:

@@ -43,6 +43,8 @@ class FakeDeadLetters:
     targets: list[Mapping[str, Any]] = field(default_factory=list)
     read_by: list[Reader] = field(default_factory=list)
     refusal: Exception | None = None
+    following: str | None = None
+    left: int = 0
 
     async def groups(self, listing: ListDeadLetters) -> Sequence[Mapping[str, Any]]:
         del listing
@@ -81,7 +83,11 @@ class FakeDeadLetters:
         if self.refusal:
             raise self.refusal
         self.done.append((order, deed))
-        return StoredResponse(content=_answer(order), repeated=False)
+        answer = _answer(order)
+        return StoredResponse(
+            content={**answer, "next": self.following, "left": self.left} if "next" in answer else answer,
+            repeated=False,
+        )
 
 
 def _of(row: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
