@@ -8,7 +8,7 @@ TEST_ARGS ?=
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test peers faults bench check lock clean
+.PHONY: help setup demo test peers screenshots faults bench check lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool) an
 		else echo "npm is not installed: what needs Node is skipped"; fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r tests/peers/requirements.lock
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
+
+screenshots: $(STAMP) ## take the pictures of README anew, in Chromium (after make peers)
+	@$(BIN)/ticketbus fetch
+	@$(BIN)/python -m tests.peers.screenshots
 
 faults: $(STAMP) ## faults, garbage and floods at length, about an hour and a half (SEED=7 repeats a run, TEST_ARGS="-k clock")
 	@$(BIN)/ticketbus fetch
