@@ -1,6 +1,7 @@
 """Targets: what waits for each other system and why, to pause and resume it, and to clear a queue nobody calls."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
@@ -13,7 +14,12 @@ from console.page import Action, Asked, Page, link
 
 async def _list(asked: Asked) -> Mapping[str, Any]:
     targets = (await asked.get("/v1/deliveries"))["deliveries"]
-    return {"targets": [(one, states_of(one)) for one in sorted(targets, key=_urgency)]}
+    found = [(one, states_of(one, asked.now)) for one in targets]
+    cleared = asked.query.get("cleared", "")
+    return {
+        "targets": sorted(found, key=lambda pair: _urgency(*pair)),
+        "cleared": cleared if cleared not in {one["target"] for one in targets} else "",
+    }
 
 
 async def _one(asked: Asked) -> Mapping[str, Any]:
@@ -23,7 +29,7 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
         raise HTTPException(404)
     return {
         "target": target,
-        "states": states_of(target),
+        "states": states_of(target, asked.now),
         "address": link(f"/targets/{quote(target['target'], safe='')}"),
         "others": [one["target"] for one in targets if one["undeclared_at"] is None],
         "step": None,
@@ -53,7 +59,7 @@ async def _step(asked: Asked, name: str, body: Mapping[str, Any]) -> str | Mappi
     after = {"after": asked.form["after"]} if asked.form.get("after") else {}
     done = await asked.post(_path(asked, name), {**body, **after, "why": asked.form.get("why", "")})
     if not done["left"]:
-        return link("/targets")
+        return link("/targets", cleared=asked.path["target"])
     return {"step": {**done, "name": name}, "key": str(uuid4())}
 
 
@@ -61,7 +67,7 @@ def _path(asked: Asked, name: str) -> str:
     return f"/v1/deliveries/{quote(asked.path['target'], safe='')}/{name}"
 
 
-def states_of(target: Mapping[str, Any]) -> Sequence[tuple[str, Text]]:
+def states_of(target: Mapping[str, Any], now: datetime) -> Sequence[tuple[str, Text]]:
     """Say why a target gets nothing now, or what is wrong with it, the gravest first; each with its colour. Pure."""
     found: list[tuple[str, Text]] = []
     if target["undeclared_at"]:
@@ -69,7 +75,8 @@ def states_of(target: Mapping[str, Any]) -> Sequence[tuple[str, Text]]:
     if target["paused"]:
         found.append(("bad", Text("已暂停", "paused")))
     if target["not_before"] and target["asked_wait"]:
-        found.append(("warn", Text("对方要求等待", "it asked for a wait (Retry-After)")))
+        if datetime.fromisoformat(target["not_before"]) > now:
+            found.append(("warn", Text("对方要求等待", "it asked for a wait (Retry-After)")))
     elif target["not_before"] and target["failures"]:
         found.append(("bad", Text("熔断:只试探", "breaker open: probes only")))
     if target["failures"]:
@@ -84,8 +91,8 @@ def states_of(target: Mapping[str, Any]) -> Sequence[tuple[str, Text]]:
     return found or [("good", Text("正常", "fine"))]
 
 
-def _urgency(target: Mapping[str, Any]) -> tuple[int, str]:
-    colours = [colour for colour, _ in states_of(target)]
+def _urgency(target: Mapping[str, Any], states: Sequence[tuple[str, Text]]) -> tuple[int, str]:
+    colours = [colour for colour, _ in states]
     return (0 if "bad" in colours else 1 if "warn" in colours else 2, target["target"])
 
 

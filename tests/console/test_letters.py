@@ -8,6 +8,8 @@ import pytest
 
 from bus.domain.errors import CommandRefused
 from bus.domain.text import Text
+from bus.gateway.auth.binding import Binding, Client
+from bus.gateway.auth.roles import Role
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.routes.deadletter_requests import (
     DiscardLetters,
@@ -24,6 +26,7 @@ from console.pages.letters import hex_lines
 from console.pages.redrives import step_of
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
+from tests.console.test_targets import ERP, OLD
 from tests.gateway.fake_deadletters import REDRIVE, FakeDeadLetters
 
 MARKUP = "<script>alert(1)</script>"
@@ -217,6 +220,20 @@ async def test_letters_what_was_frozen_by_oneself_another_person_runs(
     letters.refusal = HttpProblem(409, "second_person", "redrive", Text("须由另一人执行", "another person must"))
     refused = await visitor.send("/redrives/3", "/redrives/3/run")
     assert (refused.status_code, "须由另一人执行" in refused.text) == (409, True)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/targets", "/targets/erp"])
+async def test_letters_who_may_read_and_not_decide_is_shown_no_form(
+    visitor: Visitor, letters: FakeDeadLetters, path: str
+) -> None:
+    regions = Binding(bound=True, regions=("华东",))  # of nobody: it decides nothing
+    visitor.gateway.clients.known["reader"] = Client(name="a-reader", role=Role.SRE, binding=regions)
+    letters.targets = [ERP, OLD]
+    await visitor.sign_in("reader")
+    page = await visitor.get(path)
+    assert page.status_code == 200
+    forms = re.findall(r'<form[^>]* action="([^"]+)"', page.text)
+    assert not [one for one in forms if re.search(r"/(letters|redrives|targets)/", one)]
 
 
 async def test_letters_a_dispatcher_decides_nothing(visitor: Visitor, letters: FakeDeadLetters) -> None:

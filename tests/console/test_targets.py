@@ -1,6 +1,7 @@
 """Targets on the console: why nothing goes there, and pausing, resuming, clearing a queue that nobody calls."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -92,7 +93,11 @@ async def test_targets_the_queue_of_an_undeclared_one_is_moved_or_discarded_step
     form = fields_of_form(page, f"{ROOT}/targets/erp-old/move")
     where, headers = f"{ROOT}/targets/erp-old", {"Origin": HERE}
     moved = await visitor.http.post(f"{where}/move", data={**form, "to": "erp", "why": "改名"}, headers=headers)
-    assert moved.headers["location"] == f"{ROOT}/targets?done=move"
+    assert moved.headers["location"] == f"{ROOT}/targets?cleared=erp-old&done=move"
+    assert "没有在等待的投递了" not in (await visitor.get("/targets?cleared=erp")).text, "something waits for it"
+    targets.targets = [FINE, ERP]
+    assert "“erp-old”没有在等待的投递了" in (await visitor.http.get(moved.headers["location"])).text
+    targets.targets = [FINE, ERP, OLD]
     targets.following, targets.left = "T20261129-000500", 2
     step = await visitor.send("/targets/erp-old", "/targets/erp-old/discard", why="已下线")
     assert (step.status_code, "已作废 3 条" in step.text) == (200, True)
@@ -128,11 +133,12 @@ async def test_targets_a_dispatcher_neither_sees_nor_decides(visitor: Visitor, t
         ({}, "good", "正常"),
         ({"not_before": AT, "failures": 12}, "bad", "熔断:只试探"),
         ({"not_before": AT, "asked_wait": True}, "warn", "对方要求等待"),
+        ({"not_before": "2026-11-29T02:00:00+00:00", "asked_wait": True}, "good", "正常"),  # it is over
         ({"undeclared_at": AT}, "bad", "已不再声明,无人调用"),
         ({"overdue": 3}, "warn", "3 条未按时取走"),
         ({"probe_missing_since": AT}, "bad", "探测不到"),
     ],
 )
 def test_targets_have_a_state_in_words(now: Mapping[str, Any], colour: str, zh: str) -> None:
-    shown = states_of({**FINE, **now})[0]
+    shown = states_of({**FINE, **now}, datetime.fromisoformat("2026-11-29T02:03:00+00:00"))[0]
     assert (shown[0], shown[1].zh) == (colour, zh)

@@ -151,6 +151,12 @@ def test_cli_with_two_persons_one_retries_one_letter_and_a_redrive_sends_many(
     ("edit ERP MISSPELLED BY", 2, "did you mean 'title'"),
     ("edit COMMAND FILE BY", 2, "header"),
     ("edit IMPORT FILE BY", 1, "cannot be edited"),
+    (f"check {GONE} FILE", 1, GONE),
+    ("check DISCARDED NOTE", 1, "已处理"),
+    ("check ERP MISSPELLED", 2, "did you mean 'title'"),
+    ("check IMPORT FILE", 1, "cannot be edited"),
+    ("list --target crm --cause 000000000000", 2, "--cause"),
+    (f"redrive show {GONE}", 1, GONE),
     ("redrive freeze --target crm BY", 1, "no letter to send again"),
     ("redrive freeze --target erp --kind unknown BY", 1, "no letter to send again"),
     ("redrive freeze --target erp --event NoteAdded BY", 1, "no letter to send again"),
@@ -190,9 +196,18 @@ def test_cli_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> N
     number = str(asyncio.run(put()))
     file = tmp_path / "edit.json"
     file.write_text('{"title": "改好了"}')
+    code, shown = said("check", number, str(file))
+    assert (code, [line for line in shown.splitlines() if line.startswith("+")]) == (0, ['+  "title": "改好了",'])
+    checked = json.loads(said("check", number, str(file), "--json")[1])
+    assert {**checked["before"], "title": "改好了"} == checked["after"]
     assert said("edit", number, str(file), *DECIDED)[0] == 0
     code, listed = said("list", "--target", "crm", "--json")
-    assert (code, json.loads(listed)["origin"]) == (1, "delivery:crm")
+    group = json.loads(listed)
+    assert (code, group["origin"]) == (1, "delivery:crm")
+    code, shown = said("list", "--cause", group["cause"], "--json")
+    *_, last = map(json.loads, shown.splitlines())
+    assert (code, last["origin_ref"], last["edited_from"]) == (1, "T2/1", int(number))
+    assert "T2/1" in said("list", "--cause", group["cause"])[1]
     copy = str(json.loads(listed)["sample"])
     code, shown = said("show", copy, "--json")
     letter = json.loads(shown)
@@ -202,6 +217,9 @@ def test_cli_the_same_rightly_used(bus: Bus, said: Command, tmp_path: Path) -> N
     assert (code, json.loads(frozen)["letters"]) == (0, 1)
     assert "1 in another redrive" in said("redrive", "freeze", "--target", "crm", *DECIDED)[1]
     redrive = str(json.loads(frozen)["id"])
+    (part,) = json.loads(said("redrive", "show", redrive, "--json")[1])["parts"]
+    assert (part["letters"], part["cause"]) == (1, group["cause"])
+    assert "1 封 letters → crm" in said("redrive", "show", redrive)[1]
     assert said("redrive", "stop", redrive, "--why", " 张工: 又停用 ")[0] == 0
     code, listed = said("redrive", "list", "--json")
     (one,) = [found for found in map(json.loads, listed.splitlines()) if found["id"] == int(redrive)]

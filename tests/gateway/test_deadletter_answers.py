@@ -9,10 +9,14 @@ from bus.gateway.routes.deadletter_answers import (
     FrozenAnswer,
     LetterAnswer,
     LettersOfCause,
+    ListedLetterAnswer,
     RedriveAnswer,
+    RedrivePartAnswer,
     RedriveQuery,
+    RedriveShown,
 )
 from deadletter.dead_letter import DeadLetter, DeadLetterGroup
+from deadletter.listing import ListedLetter, RedriveLeft, RedrivePart
 from deadletter.redrive_store import DeadLetterQuery, FrozenSet, Redrive
 
 # Fields that JSON spells in another way, or whose values the description names.
@@ -23,9 +27,12 @@ SPELLED = {"value", "failures", "decisions", "query"}
     ("answer", "given", "added"),
     [
         (LettersOfCause, DeadLetterGroup, ()),
-        (LetterAnswer, DeadLetter, ("decoded",)),
+        (LetterAnswer, DeadLetter, ("decoded", "editable")),
+        (ListedLetterAnswer, ListedLetter, ()),
         (RedriveQuery, DeadLetterQuery, ()),
         (RedriveAnswer, Redrive, ()),
+        (RedrivePartAnswer, RedrivePart, ()),
+        (RedriveShown, Redrive, RedriveLeft._fields),
         (FrozenAnswer, FrozenSet, ()),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
