@@ -19,10 +19,7 @@ from bus.gateway.routes.deadletter_requests import (
     RunRedrive,
     StopRedrive,
 )
-from console.edited import diff_rows, edit_of
-from console.gateway_api import ApiProblem
 from console.page import ROOT
-from console.pages.letters import hex_lines
 from console.pages.redrives import step_of
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
@@ -174,6 +171,21 @@ async def test_letters_an_edit_that_cannot_be_names_the_field_and_keeps_what_was
     assert "/letters/17/edit" not in refused.text, "there is nothing to confirm"
 
 
+async def test_letters_a_request_is_edited_as_its_whole_body(visitor: Visitor, letters: FakeDeadLetters) -> None:
+    body = '\n{"n": 1,\r\n"x": "</textarea><script>"}'
+    request = {"origin": "webhook:crm", "target": "", "ticket_id": "", "version": 0, "event": ""}
+    letters.found[17] = {**LETTER, **request, "decoded": {"text": body}, "editable": body}
+    await visitor.sign_in("sre")
+    assert "</textarea><script>" not in (await visitor.get("/letters/17")).text
+    page = f"/letters/of/{CAUSE}"
+    assert f"{page}/freeze" not in (await visitor.get(page)).text, "input is no redrive's"
+    typed = body.replace("1", "2").replace("\r\n", "\n").replace("\n", "\r\n")  # as browsers send it
+    checked = await visitor.send("/letters/17", "/letters/17/check", content=typed)
+    form = fields_of_form(checked.text, f"{ROOT}/letters/17/edit")
+    await visitor.http.post(f"{ROOT}/letters/17/edit", data={**form, "why": "录错"}, headers={"Origin": HERE})
+    assert asked_of(letters) == [EditLetter(letter=17, body=typed, why="录错")]
+
+
 async def test_letters_a_letter_dealt_with_meanwhile_says_so_and_is_not_edited(
     visitor: Visitor, letters: FakeDeadLetters
 ) -> None:
@@ -244,23 +256,6 @@ async def test_letters_a_dispatcher_decides_nothing(visitor: Visitor, letters: F
         refused = await visitor.http.post(ROOT + to, data=sent, headers={"Origin": HERE})
         assert refused.status_code == 403, to
     assert (letters.done, letters.read_by) == ([], [])
-
-
-def test_letters_an_edit_gives_the_fields_that_change_or_the_body_with_its_line_ends() -> None:
-    assert edit_of({"a": 1, "b": "x"}, '{"a": 2, "b": "x", "c": 3}') == {"changes": {"a": 2, "c": 3}}
-    assert edit_of("one\ntwo", "one\r\n2") == {"body": "one\n2"}
-    assert edit_of("one\r\ntwo", "one\r\n2") == {"body": "one\r\n2"}
-    assert edit_of("one\r\ntwo\n", "one\r\ntwo\r\n") == {"body": "one\r\ntwo\n"}, "as it was"
-    with pytest.raises(ApiProblem):
-        edit_of({"a": 1}, "[" * 100_000)
-
-
-def test_letters_a_diff_has_the_changed_lines_and_a_few_around_them() -> None:
-    old = "\n".join(map(str, range(20)))
-    rows = diff_rows(old, old.replace("10", "ten"))
-    assert [(one.old, one.new) for one in rows if one.kind == "changed"] == [("10", "ten")]
-    assert [one.kind for one in rows] == ["gap", *["same"] * 3, "changed", *["same"] * 3, "gap"]
-    assert hex_lines(bytes(range(17)))[1].startswith("000010  10 ")
 
 
 @pytest.mark.parametrize(
