@@ -48,7 +48,7 @@ class GatewayApi:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ApiProblem(503, _AWAY) from error
         found = _json(answer)
-        if answer.status_code >= 400 or not isinstance(found, dict):
+        if answer.status_code >= 400 or not isinstance(found, dict | list):
             problem = found if isinstance(found, dict) else {**_AWAY, "status": answer.status_code}
             raise ApiProblem(answer.status_code if answer.status_code >= 400 else 502, problem)
         return found

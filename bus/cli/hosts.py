@@ -1,6 +1,5 @@
 """`ticketbus hosts`: what `ticketbus watch` last read on each host."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,13 +8,14 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from bus.app import Core
     from deadletter.disk import Disk
     from schemas.messages import HostRead
 
 commands = typer.Typer(name="hosts", help="Hosts, their disks and when they were last read.", no_args_is_help=True)
 
-SILENT_AFTER = timedelta(minutes=1)  # six readings
 NAME_CHARS_MAX = 200
 
 
@@ -33,14 +33,9 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
     from bus.cli.run import echo_json, with_core
     from bus.intake.dispatch import utc_now
-    from bus.postgres.pool import in_transaction
-    from deadletter.disk_store import all_disks
-    from projections.hosts import last_readings
+    from bus.programs.hosts import is_silent, read_hosts
 
-    async def read(core: "Core") -> "tuple[list[HostRead], list[Disk]]":
-        return await last_readings(core.pool), await in_transaction(core.pool, all_disks)
-
-    readings, disks = with_core(data, read)
+    readings, disks = with_core(data, lambda core: read_hosts(core.pool))
     now = utc_now()
     judged = {(one.host, one.path): one for one in disks}
     if not readings:
@@ -52,7 +47,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     for one in readings:
         age = now - one.read_at
         if as_json:
-            echo_json({**asdict(one), "silent": age > SILENT_AFTER, **_judged(judged.get((one.host, one.path)))})
+            echo_json({**asdict(one), "silent": is_silent(one, now), **_judged(judged.get((one.host, one.path)))})
         else:
             echo(_line(one, age, judged.get((one.host, one.path))))
     for disk in disks:
@@ -73,13 +68,14 @@ def remove(host: Annotated[str, typer.Argument(help="The host, as `hosts list` s
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
     from bus.kafka.host_readings import HostReadings
+    from bus.programs.hosts import is_silent
     from projections.hosts import last_readings
 
     async def work(core: "Core") -> str | None:
         known = [one for one in await last_readings(core.pool) if one.host == host]
         if not known:
             return f"没有主机“{host}” / there is no host {host!r}"
-        if any(utc_now() - one.read_at <= SILENT_AFTER for one in known):
+        if not all(is_silent(one, utc_now()) for one in known):
             return f"“{host}”仍在上报,先停止它的 ticketbus watch / {host!r} still sends readings: stop its watch first"
         readings = HostReadings(core.settings, core.codec)
         try:
@@ -114,7 +110,7 @@ def _outlook(disk: "Disk | None") -> str:
     return f"{reached}{f'  {full.zh[1:]}{full.en}' if full.zh else ''}"
 
 
-def _other_line(disk: "Disk", age: timedelta) -> str:
+def _other_line(disk: "Disk", age: "timedelta") -> str:
     from deadletter.disk_watermark import counts_reserve, gib
 
     counts = counts_reserve(disk)
@@ -126,7 +122,8 @@ def _other_line(disk: "Disk", age: timedelta) -> str:
     return f"{host:<20} {disk.role:<12} {path}  {what}{grows}  读取于 read {_ago(age)}{_outlook(disk)}"
 
 
-def _line(one: "HostRead", age: timedelta, disk: "Disk | None") -> str:
+def _line(one: "HostRead", age: "timedelta", disk: "Disk | None") -> str:
+    from bus.programs.hosts import SILENT_AFTER
     from deadletter.disk_watermark import gib
 
     share = one.disk_free_bytes / one.disk_total_bytes if one.disk_total_bytes else 0.0
@@ -141,7 +138,7 @@ def _line(one: "HostRead", age: timedelta, disk: "Disk | None") -> str:
     )
 
 
-def _ago(age: timedelta) -> str:
+def _ago(age: "timedelta") -> str:
     seconds = max(0, int(age.total_seconds()))
     if seconds < 120:
         return f"{seconds} s 前 ago"

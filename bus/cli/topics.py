@@ -135,11 +135,12 @@ def check(
     from schemas.topics import load_contract
 
     contract = load_contract()
-    results = check_contract(contract)
     if live:
-        from bus.programs.topics_check import check_live
+        from bus.programs.topics_check import check_all
 
-        results += run(check_live(resolved(data), contract, utc_now()))
+        results = run(check_all(resolved(data), contract, utc_now()))
+    else:
+        results = check_contract(contract)
     for one in results:
         echo_json(one.as_json()) if as_json else echo(str(one))
     if any(one.severity for one in results):

@@ -48,6 +48,7 @@ from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
+from bus.gateway.routes.topics import topic_routes
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.stream.sent_events import PostgresSentEvents
@@ -69,12 +70,14 @@ from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.console import console_beside
 from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.listening import listening_socket
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
+from bus.programs.topics_check import check_all
 from bus.settings import Settings
 
 CONNECTIONS = 12
@@ -187,7 +190,7 @@ def _app(
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),
-        host_routes(readings.send),
+        host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
         stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
@@ -227,6 +230,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
     ]
 
 

@@ -7,6 +7,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.app import require
 from bus.consistency.check_result import CheckCode, CheckResult
+from bus.consistency.contract_check import check_contract
 from bus.consistency.mismatch_store import read_mismatches, with_owners
 from bus.consistency.registry_check import schema_differences
 from bus.consistency.subscription_store import seen_readers, subscriptions
@@ -25,6 +26,11 @@ from deadletter.topic_mismatch import mend_of, mismatch_text, severity_of
 from schemas.topics import Contract, physical
 
 APPLY = "ticketbus topics apply"
+
+
+async def check_all(settings: Settings, contract: Contract, now: datetime) -> list[CheckResult]:
+    """Check the contract itself and all that runs. Raises as `check_live` does."""
+    return check_contract(contract) + await check_live(settings, contract, now)
 
 
 async def check_live(settings: Settings, contract: Contract, now: datetime) -> list[CheckResult]:

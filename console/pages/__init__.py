@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from console.page import Page
-from console.pages import alerts, journey, letters, now, redrives, targets
+from console.pages import alerts, consumers, hosts, journey, letters, now, redrives, rollouts, targets, topics
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
@@ -19,4 +19,8 @@ PAGES: Final[Sequence[Page]] = (
     redrives.PAGE,
     targets.LIST,
     targets.PAGE,
+    consumers.PAGE,
+    topics.PAGE,
+    hosts.PAGE,
+    rollouts.PAGE,
 )

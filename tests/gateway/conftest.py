@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
+from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
@@ -32,7 +34,7 @@ from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.health import health_routes
-from bus.gateway.routes.hosts import host_routes
+from bus.gateway.routes.hosts import DiskAnswer, host_routes
 from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
@@ -42,6 +44,7 @@ from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
+from bus.gateway.routes.topics import topic_routes
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
@@ -112,6 +115,9 @@ class Gateway:
     alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
     probes: Sequence[Probe] = ()
+    disks: Sequence[DiskAnswer] = ()
+    topics_checked: Sequence[CheckResult] = ()
+    topics_checking: Callable[[], None] = lambda: None
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
@@ -166,6 +172,7 @@ class Gateway:
             probe_routes(self._probes, utc_now),
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
+            topic_routes(self._check_topics),
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
@@ -177,7 +184,7 @@ class Gateway:
                 per_client=self.streams_per_client,
             ),
             engineer_push_routes(None),
-            host_routes(self._take_readings),
+            host_routes(self._take_readings, self._disks),
         ]
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
@@ -185,6 +192,14 @@ class Gateway:
 
     async def _probes(self) -> Sequence[Probe]:
         return self.probes
+
+    async def _check_topics(self) -> Sequence[CheckResult]:
+        self.topics_checking()
+        return self.topics_checked
+
+    async def _disks(self, now: datetime) -> Sequence[DiskAnswer]:
+        del now
+        return self.disks
 
     async def _consumers(self) -> Sequence[ConsumerStatus]:
         return self.consumers

@@ -1,9 +1,9 @@
-"""The route of hosts' readings, for a `ticketbus watch` that has no way to Kafka."""
+"""Routes of hosts: how they and their disks are, and readings of a `ticketbus watch` that has no way to Kafka."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from starlette.requests import Request as HttpRequest
@@ -16,7 +16,7 @@ from bus.gateway.deps import body_of, deps_of
 from bus.gateway.http.openapi import request_docs
 from bus.gateway.http.request_models import Name, NotBlank, RequestModel, read
 from bus.gateway.http.responses import json_response
-from bus.gateway.http.routing import HttpRoute
+from bus.gateway.http.routing import HttpRoute, reading
 from bus.wire.json_body import read_object
 from schemas.messages import HostRead
 
@@ -57,13 +57,56 @@ class ReadingsAnswer(TypedDict):
     paths: int
 
 
-def host_routes(send: SendReadings) -> Sequence[HttpRoute]:
-    """Make the route. Pure."""
+class DiskAnswer(TypedDict):
+    """A disk as it was last read and judged, in bytes; null: not known. `origin`: who read it.
+
+    `mark`, `inode_mark`: the mark it has reached, empty for none. `silent`: no reading came for a minute.
+    `likely_full_at`: when it will be full, by the forecast, and `earliest_full_at` at the earliest.
+    """
+
+    host: str
+    path: str
+    role: str
+    origin: Literal["watch", "broker", "database"]
+    read_at: datetime
+    silent: bool
+    clock_ahead: bool
+    read_only: bool
+    total_bytes: float | None
+    free_bytes: float | None
+    used_bytes: float
+    used_percent: float | None
+    memory_free_bytes: float | None
+    mark: str
+    inode_mark: str
+    growth_bytes_a_day: float | None
+    earliest_full_at: datetime | None
+    likely_full_at: datetime | None
+
+
+class DiskList(TypedDict):
+    """The disks that `ticketbus watch` reads, those that brokers name, and the database's size."""
+
+    disks: list[DiskAnswer]
+
+
+DisksOf = Callable[[datetime], Awaitable[Sequence[DiskAnswer]]]
+
+
+def host_routes(send: SendReadings, disks: DisksOf) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+
+    async def list_disks(http: HttpRequest) -> Response:
+        """List them as they were last read and judged."""
+        await admit(http, Access.CONSUMERS)
+        return json_response({"disks": [*await disks(deps_of(http).now())]})
+
     about = request_docs(SendHostReadings, PATH, Access.REPORT, keyed=False)
     return [
+        reading("/v1/hosts", list_disks, "List hosts and their disks", DiskList),
         HttpRoute(
             method="POST", path=PATH, run=_HostHandlers(send).take_readings, about=about, answers={200: ReadingsAnswer}
-        )
+        ),
     ]
 
 

@@ -1,0 +1,57 @@
+"""Topics: the contract as a map of who writes and who reads, and, when asked for, what differs from it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from bus.consistency.consumer_text import WORDS
+from bus.domain.text import Text
+from console.gateway_api import ApiProblem
+from console.page import Asked, Page
+from console.pages.consumers import WELL
+
+
+async def _read(asked: Asked) -> Mapping[str, Any]:
+    topics, subscribed, consumers = await asyncio.gather(
+        asked.get("/v1/topics"), asked.get("/v1/subscriptions"), asked.get("/v1/consumers")
+    )
+    found, problem = await _checked(asked) if asked.query.get("check") else (None, None)
+    return {
+        "problem": problem,
+        "topics": topic_map(topics, subscribed["subscriptions"], consumers["consumers"]),
+        "watched": consumers["watched"],
+        "results": found and sorted(found["results"], key=lambda one: SEVERITIES.index(one["severity"])),
+        "severities": dict(zip(SEVERITIES, ("bad", "bad", "warn", "none"), strict=True)),
+        "words": WORDS,
+        "well": WELL,
+    }
+
+
+async def _checked(asked: Asked) -> tuple[Mapping[str, Any] | None, ApiProblem | None]:
+    """Check live; where that cannot be done the map is shown all the same. Raises ApiProblem (401)."""
+    try:
+        return await asked.get("/v1/topics/check"), None
+    except ApiProblem as problem:
+        if problem.status == 401:
+            raise
+        return None, problem
+
+
+def topic_map(
+    topics: Iterable[Mapping[str, Any]],
+    subscriptions: Sequence[Mapping[str, Any]],
+    consumers: Sequence[Mapping[str, Any]],
+) -> list[Mapping[str, Any]]:
+    """Give each topic with its subscriptions and the groups that were seen reading it. Pure."""
+    return [
+        {
+            **topic,
+            "subscribed": [one for one in subscriptions if topic["name"] in one["topics"]],
+            "seen": [one for one in consumers if one["kind"] == "group" and one["topic"] == topic["name"]],
+        }
+        for topic in topics
+    ]
+
+
+SEVERITIES: Final = ("p1", "p2", "p3", "info")
+PAGE: Final = Page(path="/topics", title=Text("主题", "topics"), template="topics.html", read=_read, needs="consumers")
