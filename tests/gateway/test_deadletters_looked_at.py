@@ -25,9 +25,9 @@ async def test_deadletters_looked_at_the_letters_of_a_cause_are_listed_page_by_p
     rest = await api.get(f"/v1/deadletters/letters?cause={cause}&after={first['next']}")
     assert len(await listing.all_of_cause(api.delivery_queue.pool, cause)) == groups[0]["letters"]
     shown = [*first["letters"], *rest["letters"]]
-    assert [one["ticket_id"] for one in shown] == ["R1", "R2", "R3"]
+    assert [one["id"] for one in shown] == sorted(one["id"] for one in shown)
     assert (len(first["letters"]), rest["next"], groups[0]["letters"]) == (2, None, 3)
-    assert [one["behind"] for one in shown] == [1, 0, 0]
+    assert {one["ticket_id"]: one["behind"] for one in shown} == {"R1": 1, "R2": 0, "R3": 0}
     assert other not in [one["id"] for one in shown]
     frozen = await api.done("/v1/deadletters/redrives", {**FREEZE, "cause": cause})
     again = (await api.get(f"/v1/deadletters/letters?cause={cause}"))["letters"]
