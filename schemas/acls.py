@@ -18,7 +18,7 @@ PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 SOURCES: Final = "sources"
 # Who sees, by name alone, all that is on the cluster: groups and what they read, topics that nobody declares, disks.
-WATCHING: Final = ("gateway", "worker", "operator")
+WATCHING: Final = ("worker", "operator")
 CLUSTER: Final = "kafka-cluster"  # Kafka's own name for it
 EVERY: Final = "*"  # Kafka's own name for all of a kind
 _SEE: Final = ("Describe", "DescribeConfigs")
@@ -91,8 +91,6 @@ def _programs(topics: Mapping[str, Topic], namespace: str) -> Iterator[Acl]:
                 in_clear = name in (physical(namespace, COMMANDS), physical(namespace, INTAKE))
                 for operation in (*_SEE, "Delete") if in_clear else _SEE:
                     yield Acl(principal=principal, resource="topic", name=name, operation=operation)
-            if program == "gateway":  # GET /v1/topics/check compares them with the contract
-                yield Acl(principal=principal, resource="topic", name=name, operation="DescribeConfigs")
         for stage in sorted(set(parts) & set(STAGES)):
             group = physical(namespace, f"ticketbus.{stage}")
             yield Acl(principal=principal, resource="group", name=group, operation="Read")

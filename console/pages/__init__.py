@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from console.page import Page
-from console.pages import alerts, consumers, hosts, journey, letters, now, redrives, rollouts, targets, topics
+from console.pages import alerts, consumers, hosts, journey, letters, now, reconcile, redrives, rollouts, targets, topics
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
@@ -23,4 +23,5 @@ PAGES: Final[Sequence[Page]] = (
     topics.PAGE,
     hosts.PAGE,
     rollouts.PAGE,
+    reconcile.PAGE,
 )

@@ -6,6 +6,7 @@ from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.text import Text
+from bus.kafka.broker_topic import TopicRefused
 from tests.consistency.consumer_histories import judged
 from tests.console.conftest import Visitor
 
@@ -64,6 +65,16 @@ async def test_topics_page_a_check_that_could_not_be_made_is_no_all_clear(visito
     assert "一切与契约相符" not in page.text
     assert 'role="alert"' in page.text
     assert "谁写,谁读" in page.text, "the map is there all the same"
+
+
+async def test_topics_check_that_the_broker_s_acls_forbid_says_who_may(visitor: Visitor) -> None:
+    def denied() -> None:
+        raise TopicRefused("ticket.events: TopicAuthorizationFailedError: None")
+
+    visitor.gateway.topics_checking = denied
+    answer = await visitor.gateway.get("/v1/topics/check", "sre")
+    assert (answer.status_code, answer.json()["code"]) == (503, "topics_not_visible")
+    assert "ticketbus.operator" in answer.json()["detail_en"]
 
 
 async def test_topics_check_over_http_is_for_those_who_look_after_the_bus(visitor: Visitor) -> None:

@@ -15,10 +15,12 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
+from bus.kafka.broker_topic import TopicRefused
 
 WITHIN_S: Final = 15.0
+COMMAND: Final = "ticketbus topics check --live"
 TopicsCheck = Callable[[], Awaitable[Sequence[CheckResult]]]
-"""Check the contract and all that runs. Raises Transient where Kafka, the registry or PostgreSQL is away."""
+"""Check the contract and all that runs. Raises Transient where something is away, TopicRefused by the broker's ACLs."""
 
 
 class CheckResultAnswer(TypedDict):
@@ -49,10 +51,13 @@ def topic_routes(check: TopicsCheck) -> Sequence[HttpRoute]:
         try:
             async with asyncio.timeout(WITHIN_S):
                 results = await check()
+        except TopicRefused as denied:
+            zh = f"网关的 Kafka 用户看不到主题的配置,请以 ticketbus.operator 运行 {COMMAND}"
+            en = f"the gateway's Kafka user may not see the topics' configs: run `{COMMAND}` as ticketbus.operator"
+            raise HttpProblem(503, "topics_not_visible", "", Text(zh, en)) from denied
         except TimeoutError as late:
             zh, en = f"{WITHIN_S:.0f} 秒内没有查完", f"not done within {WITHIN_S:.0f} s"
-            command = "ticketbus topics check --live"
-            raise HttpProblem(503, "unavailable", "", Text(f"{zh}: {command}", f"{en}: {command}")) from late
+            raise HttpProblem(503, "unavailable", "", Text(f"{zh}: {COMMAND}", f"{en}: {COMMAND}")) from late
         return json_response({"results": [one.as_json() for one in results]})
 
     return [

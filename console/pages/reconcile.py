@@ -1,0 +1,51 @@
+"""Reconciliation: a source's own list against the bus, one by one; what never arrived is opened as a second step."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from bus.domain.text import Text
+from console.page import Action, Asked, Page
+from console.render import ZONE
+
+
+async def _read(asked: Asked) -> Mapping[str, Any]:
+    began = (asked.now - timedelta(days=1)).astimezone(ZONE)
+    return {"typed": {"since": f"{began:%Y-%m-%dT%H:%M}", **asked.form}, "result": None, "may_open": False}
+
+
+async def _compare(asked: Asked) -> Mapping[str, Any]:
+    return await _asked(asked, ingest=False)
+
+
+async def _ingest(asked: Asked) -> Mapping[str, Any]:
+    return await _asked(asked, ingest=True)
+
+
+async def _asked(asked: Asked, *, ingest: bool) -> Mapping[str, Any]:
+    form = asked.form
+    body = {name: moment(form[name]) for name in ("since", "until") if form.get(name)}
+    found = await asked.post("/v1/reconcile", {"source": form.get("source", ""), **body, "ingest": ingest})
+    return {"result": found, "done": OPENED if ingest else COMPARED, "typed": form, "may_open": not ingest}
+
+
+def moment(typed: str) -> str:
+    """Give a time as browsers send it with China's offset; one that has an offset, or is no time, stays. Pure."""
+    seconds = _OFFSETS.get(len(typed))
+    return f"{typed}{seconds}" if seconds and typed[10] == "T" else typed
+
+
+_OFFSETS: Final = {len("2026-11-28T08:00"): ":00+08:00", len("2026-11-28T08:00:00"): "+08:00"}
+COMPARED: Final = Text("已比较", "compared")
+OPENED: Final = Text("已比较,并补开了缺少的工单", "compared, and what was missing is opened")
+PAGE: Final = Page(
+    path="/reconcile",
+    title=Text("对账", "reconciliation"),
+    template="reconcile.html",
+    read=_read,
+    needs="reconcile",
+    actions=[
+        Action(name="compare", needs="reconcile", run=_compare, done=COMPARED),
+        Action(name="ingest", needs="reconcile", run=_ingest, done=OPENED),
+    ],
+)
