@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from console.page import Page
-from console.pages import alerts, consumers, hosts, journey, letters, now, reconcile, redrives, rollouts, targets, topics
+from console.pages import (
+    alerts,
+    consumers,
+    hosts,
+    journey,
+    letters,
+    now,
+    reconcile,
+    redrives,
+    rollouts,
+    targets,
+    topics,
+)
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
