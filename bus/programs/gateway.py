@@ -30,12 +30,14 @@ from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
+from bus.gateway.read.figures import read_figures
 from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
@@ -227,6 +229,9 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         reconcile_routes(functools.partial(reconcile_asked, core)),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
+        figure_routes(
+            lambda now, hours: in_transaction(core.pool, functools.partial(read_figures, now=now, hours=hours))
+        ),
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),

@@ -7,6 +7,7 @@ from console.page import Page
 from console.pages import (
     alerts,
     consumers,
+    figures,
     hosts,
     journey,
     letters,
@@ -36,4 +37,5 @@ PAGES: Final[Sequence[Page]] = (
     hosts.PAGE,
     rollouts.PAGE,
     reconcile.PAGE,
+    figures.PAGE,
 )

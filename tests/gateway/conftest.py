@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -29,10 +29,12 @@ from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
+from bus.gateway.read.figures import DayFigures, FigureRow, spread
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import DiskAnswer, host_routes
 from bus.gateway.routes.identity import identity_routes
@@ -115,6 +117,7 @@ class Gateway:
     alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
     probes: Sequence[Probe] = ()
+    counted: Sequence[FigureRow] = ()
     disks: Sequence[DiskAnswer] = ()
     topics_checked: Sequence[CheckResult] = ()
     topics_checking: Callable[[], None] = lambda: None
@@ -170,6 +173,7 @@ class Gateway:
             source_routes(self.sources, writes, self.spool.waits),
             consumer_routes(self._consumers, utc_now),
             probe_routes(self._probes, utc_now),
+            figure_routes(self._figures),
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
             topic_routes(self._check_topics),
@@ -189,6 +193,9 @@ class Gateway:
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
         self.readings += readings
+
+    async def _figures(self, now: datetime, hours: int) -> DayFigures:
+        return spread(self.counted, now - timedelta(hours=hours), now)
 
     async def _probes(self) -> Sequence[Probe]:
         return self.probes

@@ -1,0 +1,25 @@
+// Draws the columns of a table above it, each a small chart; the table stays for who reads no picture.
+for (const place of document.querySelectorAll("[data-charts]")) {
+  const table = document.getElementById(place.dataset.charts);
+  const rows = [...table.querySelectorAll("tr[data-at]")].reverse();
+  const times = rows.map((row) => Number(row.dataset.at));
+  const style = getComputedStyle(document.documentElement);
+  const ink = style.getPropertyValue("--faint").trim();
+  const line = style.getPropertyValue("--link").trim();
+  const zone = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit" });
+  const axis = { stroke: ink, grid: { stroke: style.getPropertyValue("--line").trim(), width: 1 } };
+  [...table.tHead.rows[0].cells].slice(1).forEach((head, column) => {
+    const counts = rows.map((row) => Number(row.cells[column + 1].textContent.replaceAll(",", "")));
+    const options = {
+      title: head.textContent,
+      width: Math.min(560, place.clientWidth),
+      height: 180,
+      legend: { show: false },
+      cursor: { show: false },
+      axes: [{ ...axis, values: (_, all) => all.map((at) => zone.format(at * 1000)) }, axis],
+      scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
+      series: [{}, { stroke: line, width: 2, fill: `${line}22` }],
+    };
+    new window.uPlot(options, [times, counts], place);
+  });
+}
