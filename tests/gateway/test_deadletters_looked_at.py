@@ -2,10 +2,11 @@
 
 import pytest
 
+from bus.postgres.pool import connected
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from deadletter import listing
 from deadletter.edit import changed_lines
-from tests.databases import clear_on
+from tests.databases import KEYS, clear_on
 from tests.deadletter.test_store import rejecting
 from tests.gateway.real_deadletters import FREEZE, GONE, WHY, DeadLetterApi, api, put_input, refused
 from tests.store.conftest import database, pool
@@ -68,6 +69,19 @@ async def test_deadletters_looked_at_a_request_is_checked_whole(api: DeadLetterA
     assert refused(await api.post(where, {"body": "bad again"})) == (422, "unknown_type", "type")
     foreign = await put_input(api, "log", b"\xff")
     assert (await api.get(f"/v1/deadletters/{foreign}"))["editable"] is None
+
+
+async def test_deadletters_looked_at_sealed_input_is_checked_in_clear_and_who_read_it_is_recorded(
+    api: DeadLetterApi,
+) -> None:
+    async with connected(api.delivery_queue.pool) as connection:
+        await connection.execute("TRUNCATE personal_reads")
+        (sealed,) = await KEYS.sealed_inputs(connection, [b"bad"])
+    number = await put_input(api, "webhook:fake", sealed, headers={":path": "/v1/sources/fake/webhook"})
+    checked = await api.done(f"/v1/deadletters/{number}/check", {"body": "open"})
+    assert (checked["before"], checked["after"]) == ("bad", "open")
+    reads = await api.delivery_queue.rows("SELECT client, what, times FROM personal_reads")
+    assert reads == [("a-sre", "input", 1)]
 
 
 async def test_deadletters_looked_at_a_redrive_says_what_it_would_send_and_who_may_run_it(api: DeadLetterApi) -> None:
