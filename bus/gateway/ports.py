@@ -124,6 +124,20 @@ class SubscriptionNotes(Protocol):
         ...
 
 
+class RejectedInputService(Protocol):
+    """Shows people what had no effect."""
+
+    async def listed(
+        self, *, source: str | None, code: str | None, since: datetime | None, most: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Give rejected input, what came last first."""
+        ...
+
+    async def one(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
+        """Give one with its bytes, masked; that `reader` reads it is recorded. None: there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotentRequest:
     """A request under an idempotency key: its client, its time and its content's fingerprint.

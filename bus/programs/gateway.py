@@ -45,6 +45,7 @@ from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
+from bus.gateway.routes.rejected import rejected_routes
 from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -81,6 +82,7 @@ from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.programs.topics_check import check_all
 from bus.settings import Settings
+from deadletter.rejected_listing import PostgresRejectedListing
 
 CONNECTIONS = 12
 ANSWER_S_MAX = 15.0  # of PostgreSQL: a request that waits longer is answered 503, and its connection cut
@@ -235,6 +237,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
     ]
 

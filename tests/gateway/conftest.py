@@ -41,6 +41,7 @@ from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
+from bus.gateway.routes.rejected import rejected_routes
 from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
@@ -64,6 +65,7 @@ from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_reconciling import FakeReconciling
+from tests.gateway.fake_rejected import FakeRejectedInputs
 from tests.gateway.fake_rollouts import FakeRolloutService
 from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
 from tests.gateway.fake_subscriptions import FakeSubscriptionService
@@ -118,6 +120,7 @@ class Gateway:
     consumers: Sequence[ConsumerStatus] = ()
     probes: Sequence[Probe] = ()
     counted: Sequence[FigureRow] = ()
+    rejected: FakeRejectedInputs = field(default_factory=FakeRejectedInputs)
     disks: Sequence[DiskAnswer] = ()
     topics_checked: Sequence[CheckResult] = ()
     topics_checking: Callable[[], None] = lambda: None
@@ -177,6 +180,7 @@ class Gateway:
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
             topic_routes(self._check_topics),
+            rejected_routes(self.rejected),
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),

@@ -1,0 +1,104 @@
+"""Routes of rejected input: what had no effect, why, and its bytes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from bus.domain.text import Text
+from bus.gateway.auth.authorize import admit, reader_of
+from bus.gateway.auth.roles import Access
+from bus.gateway.http.openapi import in_path
+from bus.gateway.http.request_models import NUMBER_MAX, gone, path_number
+from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import HttpRoute, reading
+from bus.gateway.http.single_values import query_of
+from bus.gateway.ports import RejectedInputService
+from bus.intake.command_bodies import read_time
+
+LISTED_MAX: Final = 200
+_GONE: Final = Text("没有这份被拒输入,或已过 90 天", "there is no such rejected input, or its 90 days are over")
+_NUMBER: Final = {"type": "integer", "minimum": 1, "maximum": NUMBER_MAX}
+_QUERY: Final = [
+    {"name": "source", "in": "query", "schema": {"type": "string", "minLength": 1}},
+    {"name": "code", "in": "query", "schema": {"type": "string", "minLength": 1}},
+    {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
+]
+
+
+class RejectedAnswer(TypedDict):
+    """Input without effect, kept once and counted as often as it came; `field` and reason say what to mend."""
+
+    number: int
+    origin: str
+    source: str
+    code: str
+    field: str
+    zh: str
+    en: str
+    ticket_id: str | None
+    trace_id: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+class RejectedList(TypedDict):
+    """Rejected input, what came last first, 200 at most; `more`: there is more, ask for less."""
+
+    rejected: list[RejectedAnswer]
+    more: bool
+
+
+class OneRejectedAnswer(RejectedAnswer):
+    """One with its bytes as text, phones masked, escaped where it is none; `bytes`: how many there are.
+
+    `text` null: its keys are destroyed. `cut`: the first 10,000 characters are shown.
+    """
+
+    text: str | None
+    bytes: int
+    cut: bool
+
+
+def rejected_routes(service: RejectedInputService) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+    handlers = _RejectedHandlers(service)
+    return [
+        reading("/v1/rejected", handlers.list_rejected, "List rejected input", RejectedList, parameters=_QUERY),
+        reading(
+            "/v1/rejected/{number}",
+            handlers.show_rejected,
+            "Show rejected input with its bytes",
+            OneRejectedAnswer,
+            parameters=[in_path("number", _NUMBER)],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _RejectedHandlers:
+    service: RejectedInputService
+
+    async def list_rejected(self, http: HttpRequest) -> Response:
+        """List it by source, code and when it last came."""
+        await admit(http, Access.LETTERS)
+        query = query_of(http)
+        since = read_time(query["since"], "since") if "since" in query else None
+        found: Sequence[Mapping[str, Any]] = await self.service.listed(
+            source=query.get("source"), code=query.get("code"), since=since, most=LISTED_MAX + 1
+        )
+        return json_response({"rejected": found[:LISTED_MAX], "more": len(found) > LISTED_MAX})
+
+    async def show_rejected(self, http: HttpRequest) -> Response:
+        """Show one; that its bytes are read is recorded."""
+        client = await admit(http, Access.LETTERS)
+        number = path_number(http, "number", _GONE)
+        found = await self.service.one(number, reader_of(http, client))
+        if found is None:
+            raise gone("number", _GONE)
+        return json_response(found)
