@@ -34,6 +34,7 @@ from bus.gateway.read.figures import read_figures
 from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
+from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -71,6 +72,7 @@ from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART
 from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
+from bus.programs.audit_asked import audit_tree_of
 from bus.programs.console import console_beside
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
@@ -237,6 +239,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
     ]

@@ -6,6 +6,7 @@ from typing import Final
 from console.page import Page
 from console.pages import (
     alerts,
+    audit,
     consumers,
     figures,
     hosts,
@@ -41,4 +42,5 @@ PAGES: Final[Sequence[Page]] = (
     rollouts.PAGE,
     reconcile.PAGE,
     figures.PAGE,
+    audit.PAGE,
 )

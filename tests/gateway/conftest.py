@@ -31,6 +31,7 @@ from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
 from bus.gateway.read.figures import DayFigures, FigureRow, spread
 from bus.gateway.routes.alerts import alert_routes
+from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -62,6 +63,7 @@ from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
 from tests.gateway.described import Described, blank
 from tests.gateway.fake_alerts import FakeAlertService
+from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_reconciling import FakeReconciling
@@ -120,6 +122,7 @@ class Gateway:
     consumers: Sequence[ConsumerStatus] = ()
     probes: Sequence[Probe] = ()
     counted: Sequence[FigureRow] = ()
+    audit: FakeAudit = field(default_factory=FakeAudit)
     rejected: FakeRejectedInputs = field(default_factory=FakeRejectedInputs)
     disks: Sequence[DiskAnswer] = ()
     topics_checked: Sequence[CheckResult] = ()
@@ -181,6 +184,7 @@ class Gateway:
             rollout_routes(self.rollouts, self.refused),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),
+            audit_routes(AuditTree(self.audit.state, self.audit.check)),
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
