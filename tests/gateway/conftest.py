@@ -85,12 +85,8 @@ from tests.gateway.fakes import (
 )
 
 BODY_BYTES_MAX = 262_144
-OPENING: dict[str, Any] = {
-    "incident_key": {"kind": "serial", "value": "SN-1"},
-    "title": "不制冷",
-    "type": "hardware_fault",
-    "region": "east",
-}
+OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",
+                           "type": "hardware_fault", "region": "east"}  # fmt: skip
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
           "backup_contact": "13800000002"}  # fmt: skip
 
