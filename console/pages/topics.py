@@ -8,7 +8,7 @@ from bus.consistency.consumer_text import WORDS
 from bus.domain.text import Text
 from console.gateway_api import ApiProblem
 from console.page import Asked, Page
-from console.pages.consumers import WELL
+from console.pages.consumers import LOST, WELL
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
@@ -24,6 +24,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "severities": dict(zip(SEVERITIES, ("bad", "bad", "warn", "none"), strict=True)),
         "words": WORDS,
         "well": WELL,
+        "lost": LOST,
     }
 
 

@@ -57,6 +57,8 @@ async def test_hosts_page_shows_what_presses_first(visitor: Visitor) -> None:
     assert '<span class="mark bad">失联</span>' in shown
     assert "2h 8m" in shown or "2h 9m" in shown
     assert "20.0 GiB / 100.0 GiB" in shown
+    assert "未判断" in shown.split(">a-well")[1], "nobody judged it: not green"
+    assert "mark good" not in shown
 
 
 async def test_hosts_page_says_that_no_host_is_watched(visitor: Visitor) -> None:
