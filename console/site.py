@@ -108,8 +108,7 @@ class Site:
         assert isinstance(error, NotSignedIn)
         if request.url.path == f"{ROOT}/live":
             return Response(status_code=401)
-        back = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
-        back = back if request.method == "GET" and request.url.path.rstrip("/") != ROOT else ""
+        back = _address(request) if request.method == "GET" and request.url.path.rstrip("/") != ROOT else ""
         return go_to(link("/sign-in", why=error.why, back=back))
 
     async def problem(self, request: Request, error: Exception) -> Response:
@@ -155,8 +154,7 @@ class Site:
     async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
         done = next((one.done for one in page.actions if one.name == asked.query.get("done")), None)
         frame = self._frame(asked.session, request)
-        address = ROOT + request.url.path.removeprefix(ROOT) + (f"?{request.url.query}" if request.url.query else "")
-        live = link("/live", page=address) if page.live and request.method == "GET" else ""
+        live = link("/live", page=_address(request)) if page.live and request.method == "GET" else ""
         typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
         return {**frame, **typed, "page": page, "may": asked.may, "done": done, "live": live, **await page.read(asked)}
 
@@ -165,7 +163,7 @@ class Site:
             "session": session,
             "now": self.now(),
             "menu": self._menu(session),
-            "at": request.url.path,
+            "at": _address(request),
             "page": None,
             "problem": None,
             "done": None,
@@ -192,6 +190,12 @@ class Site:
     def _language(request: Request) -> str:
         given = request.cookies.get(LANGUAGE, "")
         return given if given in LANGUAGES else LANGUAGES[0]
+
+
+def _address(request: Request) -> str:
+    """Give the address of the page, with its query; of what a form was sent to, the page that has the form. Pure."""
+    path, query = request.url.path, request.url.query
+    return path.rpartition("/")[0] if request.method == "POST" else path + (f"?{query}" if query else "")
 
 
 _TEXTS: Final = {

@@ -233,9 +233,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         reconcile_routes(functools.partial(reconcile_asked, core)),
         consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
-        figure_routes(
-            lambda now, hours: in_transaction(core.pool, functools.partial(read_figures, now=now, hours=hours))
-        ),
+        figure_routes(functools.partial(read_figures, core.pool)),
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),

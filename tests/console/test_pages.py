@@ -116,6 +116,14 @@ async def test_pages_speak_english_once_asked_to(visitor: Visitor) -> None:
     assert "what is wrong" in page
 
 
+async def test_pages_the_language_changes_on_the_page_that_one_is_on(visitor: Visitor) -> None:
+    await visitor.sign_in()
+    shown = (await visitor.get("/alerts?state=closed")).text
+    assert fields_of_form(shown, f"{ROOT}/language/en")["back"] == f"{ROOT}/alerts?state=closed"
+    answered = await visitor.send("/tickets", "/tickets/find", any="unknown")
+    assert fields_of_form(answered.text, f"{ROOT}/language/en")["back"] == f"{ROOT}/tickets"
+
+
 async def test_pages_find_leads_to_the_ticket_and_no_name_stands_in_an_address(visitor: Visitor) -> None:
     visitor.gateway.known_by = {"13800001111": ["T20261129-000001"]}
     await visitor.sign_in()
