@@ -48,10 +48,15 @@ def topic_map(
         {
             **topic,
             "subscribed": [one for one in subscriptions if topic["name"] in one["topics"]],
-            "seen": [one for one in consumers if one["kind"] == "group" and one["topic"] == topic["name"]],
+            "seen": [one for one in consumers if one["kind"] == "group" and _is(one["topic"], topic["name"])],
         }
         for topic in topics
     ]
+
+
+def _is(physical: str, name: str) -> bool:
+    """Say whether a topic of the broker is the declared one; a namespace stands before its name. Pure."""
+    return physical == name or physical.endswith(f".{name}")
 
 
 SEVERITIES: Final = ("p1", "p2", "p3", "info")

@@ -7,6 +7,7 @@ from bus.consistency.check_result import CheckCode, CheckResult
 from bus.domain.errors import KafkaUnavailable
 from bus.domain.text import Text
 from bus.kafka.broker_topic import TopicRefused
+from console.pages.topics import topic_map
 from tests.consistency.consumer_histories import judged
 from tests.console.conftest import Visitor
 
@@ -83,3 +84,9 @@ async def test_topics_check_over_http_is_for_those_who_look_after_the_bus(visito
     assert answer.json() == {"results": [FOUND.as_json()]}
     for role in ("dispatcher", "engineer", "source", "subscriber"):
         assert (await visitor.gateway.get("/v1/topics/check", role)).status_code == 403
+
+
+def test_topics_page_knows_a_topic_of_the_broker_in_its_namespace() -> None:
+    consumer = {"kind": "group", "consumer": "board", "topic": "east.ticket.assign"}
+    (assign, signs) = topic_map([{"name": "ticket.assign"}, {"name": "assign.signs"}], [], [consumer])
+    assert (assign["seen"], signs["seen"]) == ([consumer], [])
