@@ -6,7 +6,9 @@ for (const place of document.querySelectorAll("[data-charts]")) {
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--faint").trim();
   const line = style.getPropertyValue("--link").trim();
-  const zone = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit" });
+  const days = rows.length > 48; // hours alone would name no day
+  const shown = days ? { month: "2-digit", day: "2-digit" } : { hour: "2-digit", minute: "2-digit" };
+  const zone = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", ...shown });
   const axis = { stroke: ink, grid: { stroke: style.getPropertyValue("--line").trim(), width: 1 } };
   [...table.tHead.rows[0].cells].slice(1).forEach((head, column) => {
     const counts = rows.map((row) => Number(row.cells[column + 1].textContent.replaceAll(",", "")));

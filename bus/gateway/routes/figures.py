@@ -32,7 +32,8 @@ FiguresOf = Callable[[datetime, int], Awaitable[DayFigures]]
 class FiguresAnswer(TypedDict):
     """Moments ten minutes apart, the last step not over yet, and of each series a count at each of them.
 
-    `commands` taken, `deliveries` settled, `letters` that died, `refused` inputs (a repeat counts as its first).
+    `commands` taken, `deliveries` settled, `letters` that died, `refused` inputs (each once, when it last came:
+    a repeat moves it to its own step).
     """
 
     times: list[datetime]
