@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bus.gateway.read.figures import FigureRow
+from bus.gateway.read.figures import FigureRow, window
 from bus.intake.dispatch import utc_now
 from console.pages.figures import by_hour
 from tests.console.conftest import Visitor
@@ -15,6 +15,18 @@ async def test_figures_are_a_table_of_hours_with_their_sums(visitor: Visitor) ->
     assert "<strong>最近 168 小时</strong>" in week
     assert week.count("<tr data-at=") in {168, 169}
     assert "<strong>最近 24 小时</strong>" in (await visitor.get("/figures?hours=nonsense")).text
+
+
+async def test_figures_page_shows_what_was_counted(visitor: Visitor) -> None:
+    ago = window(utc_now(), 3)[0]  # well within the day, also if a step ends meanwhile
+    visitor.gateway.counted = [
+        FigureRow(series="commands", at=ago, count=1200),
+        FigureRow(series="refused", at=ago, count=7),
+    ]
+    await visitor.sign_in("lead")
+    shown = (await visitor.get("/figures")).text
+    cells = [f'<td class="number">{one}</td>' for one in ("1,200", "0", "0", "7")]
+    assert shown.count("".join(cells)) == 2  # in all, and the hour
 
 
 def test_figures_steps_are_summed_to_hours() -> None:

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -29,7 +29,7 @@ from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
-from bus.gateway.read.figures import DayFigures, FigureRow, spread
+from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.consumers import consumer_routes
@@ -199,7 +199,7 @@ class Gateway:
         self.readings += readings
 
     async def _figures(self, now: datetime, hours: int) -> DayFigures:
-        return spread(self.counted, now - timedelta(hours=hours), now)
+        return spread(self.counted, *window(now, hours))
 
     async def _probes(self) -> Sequence[Probe]:
         return self.probes

@@ -39,11 +39,16 @@ class DayFigures:
 
 async def read_figures(pool: Pool, now: datetime, hours: int) -> DayFigures:
     """Count the last hours; the last step is not over yet. Raises StoreUnavailable."""
-    last = now - (now - datetime.fromtimestamp(0, now.tzinfo)) % STEP
-    first = last - timedelta(hours=hours) + STEP
+    first, last = window(now, hours)
     async with connected(pool) as connection:
         rows = await read_rows(connection, _READ, FigureRow, {"step": STEP, "since": first})
     return spread(rows, first, last)
+
+
+def window(now: datetime, hours: int) -> tuple[datetime, datetime]:
+    """Give the first step of the hours before a moment, and the last, which is not over yet. Pure."""
+    last = now - (now - datetime.fromtimestamp(0, now.tzinfo)) % STEP
+    return last - timedelta(hours=hours) + STEP, last
 
 
 def spread(rows: Sequence[FigureRow], first: datetime, last: datetime) -> DayFigures:
