@@ -37,5 +37,5 @@ def by_hour(times: list[datetime], series: Mapping[str, list[int]]) -> tuple[lis
 
 
 PAGE: Final = Page(
-    path="/figures", title=Text("一日数据", "figures"), template="figures.html", read=_read, needs="alerts"
+    path="/figures", title=Text("数据", "figures"), template="figures.html", read=_read, needs="alerts"
 )

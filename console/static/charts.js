@@ -1,7 +1,7 @@
 // Draws the columns of a table above it, each a small chart; the table stays for who reads no picture.
 for (const place of document.querySelectorAll("[data-charts]")) {
   const table = document.getElementById(place.dataset.charts);
-  const rows = [...table.querySelectorAll("tr[data-at]")].reverse();
+  const rows = [...table.querySelectorAll("tr[data-at]")].slice(1).reverse(); // the first hour is not over yet
   const times = rows.map((row) => Number(row.dataset.at));
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--faint").trim();
