@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from console.gateway_api import ApiProblem, GatewayApi
 from console.page import ROOT, Page
+from console.render import static_path
 from console.session import Sessions
 from console.sign_in import SignIn
 from console.site import NotSignedIn, Site
@@ -66,14 +68,17 @@ def make_console(
         HTTPException: site.http_problem,
         Exception: site.failed,
     }
-    return Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Kept(StaticFiles):
-    """Static files under addresses that hold their hash."""
+    """Static files: kept for ever under the address that holds their hash, and under no other one."""
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        own = response.status_code == 200 and static_path(path).endswith(f"?{scope['query_string'].decode('latin-1')}")
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if own else "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

@@ -1,6 +1,8 @@
 """Forms as browsers send them, and where they lead afterwards."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -9,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from console.page import ROOT
 
-FORM_BYTES_MAX = 2 * 1024 * 1024  # an edited letter
+FORM_BYTES_MAX: Final = 2 * 1024 * 1024  # an edited letter
+DIGITS_MAX: Final = 15
+_FRACTION: Final = re.compile(r"\d{1,15}\.\d{1,15}", re.ASCII)
 
 
 async def fields_of(request: Request) -> Sequence[tuple[str, str]]:
@@ -32,3 +36,10 @@ def back_to(address: str) -> str:
     parts = urlsplit(address) if address.isprintable() and "\\" not in address else urlsplit("")
     inside = not parts.scheme and not parts.netloc and f"{parts.path}/".startswith(f"{ROOT}/")
     return address if inside and ".." not in parts.path else ""
+
+
+def number_of(text: str) -> int | float | str:
+    """Give a number that was typed; what is none as it is, for the gateway to refuse it by its field. Pure."""
+    if text.isdecimal() and len(text) <= DIGITS_MAX:
+        return int(text)
+    return float(text) if _FRACTION.fullmatch(text) else text

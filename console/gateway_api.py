@@ -1,5 +1,6 @@
 """The gateway's HTTP API as the console calls it: in the same process, or at an address."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ class ApiProblem(Exception):
         self.status, self.problem = status, problem
 
 
+_PATH = re.compile(r"/v1(/[^/?#\s\\\x00-\x1f]*)+")
+_NOWHERE = {"code": "not_found", "detail": "没有这样的记录", "detail_en": "there is no such thing"}
 _AWAY = {"code": "gateway_away", "detail": "网关没有应答", "detail_en": "the gateway does not answer"}
 
 
@@ -40,6 +43,8 @@ class GatewayApi:
         key: str = "",
     ) -> Any:
         """Send one request and give its JSON; `key` is the idempotency key. Raises ApiProblem."""
+        if not _PATH.fullmatch(path) or ".." in path:  # a value of a form or an address that would lead elsewhere
+            raise ApiProblem(404, _NOWHERE)
         headers = {"Authorization": f"Bearer {token}"}
         if key:
             headers["Idempotency-Key"] = key

@@ -125,6 +125,8 @@ class OidcSignIn:
             exp={"essential": True},
             nonce={"essential": True, "value": kept["nonce"]},
         ).validate(claims)
+        if claims.get("azp", self.config.client_id) != self.config.client_id or not claims.get("sub"):
+            raise Refused("the token is another client's, or of nobody")
         grant = self.config.grant(claims.get(self.config.groups_claim))
         if grant is None:
             raise Refused("the person is in none of the groups of the file")

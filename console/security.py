@@ -40,7 +40,8 @@ def headers(nonce: str) -> Mapping[str, str]:
 
 def is_https(request: Request) -> bool:
     """Say whether the browser came by TLS, here or at a proxy in front."""
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return "https" in (request.url.scheme, forwarded)
 
 
 def from_elsewhere(request: Request) -> bool:

@@ -84,11 +84,12 @@ class Sessions:
     def open(self, cookie: str, now: datetime) -> Session | None:
         """Give the session of a cookie; None for one that is not ours, is over, or was ended."""
         content = self.open_values(cookie)
-        if "began_at" not in content:
+        try:
+            content |= {"began_at": datetime.fromisoformat(content["began_at"])}
+            content |= {name: tuple(content[name]) for name in ("accesses", "commands", "lacks")}
+            session = Session(**content)
+        except (KeyError, TypeError, ValueError):  # of another version, or no session
             return None
-        content |= {"began_at": datetime.fromisoformat(content["began_at"])}
-        content |= {name: tuple(content[name]) for name in ("accesses", "commands", "lacks")}
-        session = Session(**content)
         return None if self.is_over(session, now) else session
 
     def is_over(self, session: Session, now: datetime) -> bool:

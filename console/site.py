@@ -22,6 +22,9 @@ from console.render import LANGUAGES, Templates
 from console.session import Session, Sessions
 
 LANGUAGE: Final = "ticketbus_language"
+DONE: Final = "ticketbus_done"  # which action was done just now; shown once
+_DONE_S: Final = 20
+_HIDDEN: Final = frozenset({"csrf", "key", "token"})
 log = structlog.get_logger()
 
 
@@ -41,6 +44,7 @@ class Site:
         """Take what pages need."""
         self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
         self.templates, self.blocks = Templates(), LiveBlocks()
+        self.done = {action.name: action.done for page in pages for action in page.actions}
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 
     async def begin(self, request: Request) -> Response:
@@ -52,7 +56,9 @@ class Site:
         """Show a page."""
         session = self.session(request)
         asked = self._asked(session, request.path_params, request.query_params)
-        return self.html(request, page.template, await self._context(page, asked, request))
+        response = self.html(request, page.template, await self._context(page, asked, request))
+        response.delete_cookie(DONE, path=ROOT, samesite="strict", httponly=True)
+        return response
 
     async def act(self, page: Page, action: Action, request: Request) -> Response:
         """Do what a form asks for, then lead to the page; refused, show the page with the reason and what was typed."""
@@ -61,15 +67,24 @@ class Site:
         asked = self._asked(session, request.path_params, request.query_params, fields)
         try:
             outcome = await action.run(asked)
+            if isinstance(outcome, Mapping):
+                return self.html(request, page.template, {**await self._context(page, asked, request), **outcome})
         except ApiProblem as problem:
+            return await self._refused(page, asked, request, problem)
+        response = go_to(outcome or _address(request))
+        if action.done.en:
+            response.set_cookie(DONE, action.name, max_age=_DONE_S, path=ROOT, samesite="strict", httponly=True)
+        return response
+
+    async def _refused(self, page: Page, asked: Asked, request: Request, problem: ApiProblem) -> Response:
+        """Show the page with the problem and what was typed; where it cannot be read either, the problem with that."""
+        try:
             if problem.status == 401:
-                raise
+                raise problem
             context = await self._context(page, asked, request)
-            return self.html(request, page.template, {**context, "problem": problem}, status=problem.status)
-        if isinstance(outcome, Mapping):
-            return self.html(request, page.template, {**await self._context(page, asked, request), **outcome})
-        target = outcome or request.url.path.removesuffix(f"/{action.name}")
-        return go_to(f"{target}{'&' if '?' in target else '?'}done={action.name}")
+        except ApiProblem as worse:
+            return self._problem(request, worse.status, worse.problem, typed=asked.fields)
+        return self.html(request, page.template, {**context, "problem": problem}, status=problem.status)
 
     async def live(self, request: Request) -> Response:
         """Send a page's live block whenever it has changed."""
@@ -108,7 +123,15 @@ class Site:
         assert isinstance(error, NotSignedIn)
         if request.url.path == f"{ROOT}/live":
             return Response(status_code=401)
-        back = _address(request) if request.method == "GET" and request.url.path.rstrip("/") != ROOT else ""
+        if request.method == "POST":
+            text = Text("登录已过期:请重新登录后再提交", "the sign-in is over; sign in again, then send it anew")
+            typed = await fields_of(request)
+            problem = {"code": "not_signed_in", "detail": text.zh, "detail_en": text.en}
+            return self._problem(request, 401, problem, typed=typed)
+        if not error.why and request.headers.get("sec-fetch-site") == "cross-site":
+            # On its way from another site's page a browser sends no Strict cookie: the page goes on by itself.
+            return self.html(request, "go_on.html", {"to": _address(request)})
+        back = _address(request) if request.url.path.rstrip("/") != ROOT else ""
         return go_to(link("/sign-in", why=error.why, back=back))
 
     async def problem(self, request: Request, error: Exception) -> Response:
@@ -133,13 +156,16 @@ class Site:
         text = Text("页面出错,请告知运维", "an error of ours; tell the operators")
         return self._problem(request, 500, {"code": "internal", "detail": text.zh, "detail_en": text.en})
 
-    def _problem(self, request: Request, status: int, problem: Mapping[str, Any]) -> Response:
+    def _problem(
+        self, request: Request, status: int, problem: Mapping[str, Any], *, typed: Sequence[tuple[str, str]] = ()
+    ) -> Response:
         try:
             session: Session | None = self.session(request)
         except NotSignedIn:
             session = None
         frame = self._frame(session, request) if session else {}
-        context = {**frame, "problem": ApiProblem(status, problem), "signed_in": session is not None}
+        kept = [(name, value) for name, value in typed if value and name not in _HIDDEN]
+        context = {**frame, "problem": ApiProblem(status, problem), "typed": kept}
         return self.html(request, "problem.html", context, status=status)
 
     def _asked(
@@ -152,7 +178,7 @@ class Site:
         return Asked(api=self.api, session=session, now=self.now(), path=path, query=dict(query), fields=fields)
 
     async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
-        done = next((one.done for one in page.actions if one.name == asked.query.get("done")), None)
+        done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
         frame = self._frame(asked.session, request)
         live = link("/live", page=_address(request)) if page.live and request.method == "GET" else ""
         typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}

@@ -1,6 +1,7 @@
 """`ticketbus gateway`, `console`, `worker`, `watch` and `prepare`: the programs, for production."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,8 @@ def console(
     from bus.observability.logging import configure
     from bus.programs.console import run_console
 
+    if not re.fullmatch(r"https?://[^/\s]+/?", gateway):
+        raise typer.BadParameter("网关地址形如 / an address such as http://127.0.0.1:8080", param_hint="--gateway")
     settings = resolved(data)
     configure("console", level=settings.log_level)
     run(run_console(settings, gateway=gateway, host=host, port=port))

@@ -14,7 +14,7 @@ from bus.alerts.rules.reported import COUNTED_WITHIN
 MANY: Final = 20  # failures of no opening: beyond it they are urgent too
 SOURCES_MAX: Final = 200
 OPENINGS: Final = frozenset({"/v1/tickets", "/v1/sources/{source}/webhook"})  # routes that may open a ticket
-REPORTS: Final = frozenset({"/v1/alerts/alertmanager", "/v1/hosts/readings"})  # of machines, who repeat them
+OF_SOURCES: Final = ("/v1/tickets", "/v1/sources/", "/v1/files")  # what operators and hosts send is no source's
 UNKNOWN: Final = "unknown"  # whose token could not be looked up
 
 
@@ -41,7 +41,7 @@ class SourceFailures:
 
     def note(self, scope: Scope, route: str, status: int, trace_id: str) -> None:
         """Count an answer to a request that changes something."""
-        if scope["method"] != "POST" or route in REPORTS:
+        if scope["method"] != "POST" or not route.startswith(OF_SOURCES):
             return
         source, at = source_of(scope), self.now()
         known = self._counted.pop(source, None)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bus.domain.text import Text
+from console.forms import number_of
 from console.page import Action, Asked, Page, link
 
 
@@ -25,13 +26,12 @@ async def _acknowledge(asked: Asked) -> str:
 
 async def _silence(asked: Asked) -> str:
     form = asked.form
-    minutes = form.get("minutes", "")
     await asked.post(
         "/v1/alerts/silences",
         {
             "rule": form.get("rule", ""),
             "about": form.get("about", ""),
-            "minutes": int(minutes) if minutes.isdecimal() else minutes,
+            "minutes": number_of(form.get("minutes", "")),
             "why": form.get("why", ""),
         },
     )
@@ -39,7 +39,7 @@ async def _silence(asked: Asked) -> str:
 
 
 async def _end_silence(asked: Asked) -> str:
-    await asked.post(f"/v1/alerts/silences/{asked.form.get('silence', '')}/end", {"why": asked.form.get("why", "")})
+    await asked.post(f"/v1/alerts/silences/{asked.form.get('silence', '')}/end", {})
     return link("/alerts")
 
 

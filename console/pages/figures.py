@@ -36,6 +36,4 @@ def by_hour(times: list[datetime], series: Mapping[str, list[int]]) -> tuple[lis
     return hours, summed
 
 
-PAGE: Final = Page(
-    path="/figures", title=Text("数据", "figures"), template="figures.html", read=_read, needs="alerts"
-)
+PAGE: Final = Page(path="/figures", title=Text("数据", "figures"), template="figures.html", read=_read, needs="alerts")

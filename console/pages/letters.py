@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from bus.domain.text import Text
 from console.edited import as_text, diff_rows, edit_of
+from console.forms import number_of
 from console.gateway_api import ApiProblem
 from console.page import Action, Asked, Page, link
 
@@ -102,19 +103,11 @@ def _letters(asked: Asked) -> Sequence[int]:
     """Give the letters that are asked about: the page's own, or those that were ticked. Raises ApiProblem (422)."""
     if "letter" in asked.path:
         return [asked.path["letter"]]
-    chosen = [int(one) for one in asked.chosen("letter") if one.isdecimal()]
+    chosen = [one for one in map(number_of, asked.chosen("letter")) if isinstance(one, int)]
     if not chosen:
         none = Text("请先勾选死信", "tick the letters first")
         raise ApiProblem(422, {"code": "missing", "field": "letters", "detail": none.zh, "detail_en": none.en})
     return chosen
-
-
-def number_of(text: str) -> int | float | str:
-    """Give a number that was typed; what is none as it is, for the gateway to refuse it by its field. Pure."""
-    try:
-        return int(text) if text.isdecimal() else float(text)
-    except ValueError:
-        return text
 
 
 def as_json(value: object) -> str:

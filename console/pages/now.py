@@ -7,6 +7,9 @@ from typing import Any, Final
 from bus.domain.text import Text
 from console.page import Asked, Page
 
+SILENCE: Final = "silence "  # as `hidden_by` names one
+Cause = tuple[Mapping[str, Any], list[Mapping[str, Any]]]
+
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     alerts, probes, targets, letters, consumers = await asyncio.gather(
@@ -16,8 +19,10 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         asked.get_if("letters", "/v1/deadletters"),
         asked.get_if("consumers", "/v1/consumers"),
     )
+    causes, silenced = by_cause(alerts["alerts"])
     return {
-        "causes": by_cause(alerts["alerts"]),
+        "causes": causes,
+        "silenced": silenced,
         "probes": probes["probes"],
         "targets": targets and targets["deliveries"],
         "letters": letters and sum(one["letters"] for one in letters["groups"]),
@@ -26,11 +31,31 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-def by_cause(alerts: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
-    """Give each open alert that nothing hides, with those that it hides as its effects. Pure."""
-    open_now = [one for one in alerts if not one["gone_at"]]
-    causes = [one for one in open_now if not one["hidden_by"]]
-    return [(cause, [one for one in open_now if one["hidden_by"] == cause["rule"]]) for cause in causes]
+def by_cause(alerts: Sequence[Mapping[str, Any]]) -> tuple[list[Cause], list[Mapping[str, Any]]]:
+    """Give each open alert that nothing hides with all that it hides, at any remove, and what is silenced. Pure.
+
+    What is hidden by an alert that is not open any more stands by itself.
+    """
+    named = {f"{one['rule']}|{one['about']}": one for one in alerts}
+
+    def root(one: Mapping[str, Any]) -> Mapping[str, Any]:
+        way = {one["number"]: one}
+        while above := named.get(one["hidden_by"]):
+            if above["number"] in way:
+                return way[min(way)]  # a circle
+            one = way[above["number"]] = above
+        return one
+
+    causes: dict[int, Cause] = {}
+    silenced = []
+    for one in alerts:
+        cause = root(one)
+        if cause["hidden_by"].startswith(SILENCE):
+            silenced.append(one)
+            continue
+        _, effects = causes.setdefault(cause["number"], (cause, []))
+        effects += [one] if one is not cause else []
+    return [*causes.values()], silenced
 
 
 PAGE: Final = Page(path="/now", title=Text("现在", "now"), template="now.html", read=_read, needs="alerts", live=True)

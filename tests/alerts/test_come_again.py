@@ -82,6 +82,16 @@ def test_come_again_failures_after_a_quiet_while_are_a_storm_of_their_own() -> N
     assert rule.evaluate([report], NOW + WINDOW + SECOND) == [], "the alert is over when counting begins anew"
 
 
+def test_come_again_what_an_operator_sends_is_no_failure_towards_a_source() -> None:
+    reports = list[Alert]()
+    failures = SourceFailures(report=reports.append, now=lambda: NOW)
+    for route in ("/v1/deadletters/retry", "/v1/journeys", "/v1/alerts/{alert}/ack", "/v1/hosts/readings"):
+        failures.note({"method": "POST", "state": {"client": "b-sre"}}, route, 503, "t1")
+    assert reports == []
+    failures.note({"method": "POST", "state": {"client": "app"}}, "/v1/tickets/{ticket_id}/{command}", 503, "t1")
+    assert [one.about for one in reports] == ["app"]
+
+
 async def test_come_again_reaches_the_robot_with_the_new_beginning(alerting: Alerting) -> None:
     began = datetime(2026, 1, 18, 3, 0, tzinfo=UTC)
     await alerting.report(storm(began))

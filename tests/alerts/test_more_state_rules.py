@@ -107,6 +107,8 @@ async def test_client_expires_by_what_is_left_of_its_token(pool: Pool) -> None:
         await run(pool, added, name, name.encode(), hours, revoked_at)
     found = dict(await about(pool, RuleName.CLIENT_EXPIRES))
     assert found == {"a": Severity.P1, "b": Severity.P2, "c": Severity.P3, "e": Severity.P1}
+    await run(pool, "UPDATE clients SET name = 'oidc-' || name")
+    assert await fired(pool, RuleName.CLIENT_EXPIRES) == [], "a person's client ends with the shift and begins anew"
     await run(pool, "UPDATE clients SET expires_at = now() + interval '1 year'")
     assert await fired(pool, RuleName.CLIENT_EXPIRES) == []
 

@@ -3,9 +3,11 @@
 import asyncio
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from bus.domain.errors import StoreUnavailable
 from console import live
 from console.gateway_api import ApiProblem
 from console.page import ROOT
@@ -68,7 +70,7 @@ async def test_pages_what_the_gateway_refuses_a_role_is_refused(visitor: Visitor
 async def test_pages_an_action_takes_effect_once_with_who_and_why(visitor: Visitor) -> None:
     await visitor.sign_in("sre")
     done = await visitor.send("/alerts/1", "/alerts/1/ack", why="我在看")
-    assert done.headers["location"] == f"{ROOT}/alerts/1?done=ack"
+    assert done.headers["location"] == f"{ROOT}/alerts/1"
     shown = (await visitor.http.get(done.headers["location"])).text
     assert "已认领" in shown
     assert "我在看" in shown
@@ -128,7 +130,7 @@ async def test_pages_find_leads_to_the_ticket_and_no_name_stands_in_an_address(v
     visitor.gateway.known_by = {"13800001111": ["T20261129-000001"]}
     await visitor.sign_in()
     found = await visitor.send("/tickets", "/tickets/find", any="13800001111")
-    assert found.headers["location"] == f"{ROOT}/tickets/T20261129-000001?done=find"
+    assert found.headers["location"] == f"{ROOT}/tickets/T20261129-000001"
     unknown = await visitor.send("/tickets", "/tickets/find", any="13900001111")
     assert "没有找到" in unknown.text
 
@@ -187,3 +189,54 @@ async def test_pages_static_files_are_those_of_the_lock(visitor: Visitor) -> Non
     for address in re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page):
         found = await visitor.http.get(address)
         assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True)
+
+
+async def test_pages_a_silence_is_ended_by_its_form(visitor: Visitor) -> None:
+    await visitor.sign_in("sre")
+    await visitor.send("/alerts/1", "/alerts/1/silence", minutes="60", why="夜里再看")
+    (silence,) = visitor.alerts.made.values()
+    assert (silence.rule, silence.made_by) == (OPEN.rule, "a-sre")
+    assert (await visitor.send("/alerts", "/alerts/end-silence")).status_code == 303
+    assert visitor.alerts.made == {}
+
+
+@pytest.mark.parametrize("silence", ["../../deliveries/crm/pause#", "1/../../x", "1?x=1", "1%2f..", "", "x", "\x00"])
+async def test_pages_a_value_of_a_form_leads_to_no_other_request(visitor: Visitor, silence: str) -> None:
+    await visitor.sign_in("sre")
+    csrf = fields_of_form((await visitor.get("/alerts")).text, f"{ROOT}/sign-out")["csrf"]
+    sent = {"csrf": csrf, "silence": silence}
+    refused = await visitor.http.post(f"{ROOT}/alerts/end-silence", data=sent, headers={"Origin": HERE})
+    assert refused.status_code in {404, 405, 422}, refused.text
+
+
+@pytest.mark.parametrize("minutes", ["9" * 5000, "nan", "inf", "1e999", "-1", "１"])
+async def test_pages_a_number_that_is_none_is_refused_by_its_field(visitor: Visitor, minutes: str) -> None:
+    await visitor.sign_in("sre")
+    refused = await visitor.send("/alerts/1", "/alerts/1/silence", minutes=minutes, why="x")
+    assert refused.status_code in {303, 400, 422}
+    assert (refused.status_code == 303) is (minutes == "１")
+
+
+async def test_pages_what_was_typed_is_not_lost_in_an_outage_nor_with_the_session(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await visitor.sign_in("sre")
+    form = fields_of_form((await visitor.get("/alerts/1")).text, f"{ROOT}/alerts/1/ack") | {"why": "换了一块磁盘"}
+
+    async def away(token: str) -> None:
+        raise StoreUnavailable(token)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(visitor.gateway.clients, "find", away)
+        refused = await visitor.http.post(f"{ROOT}/alerts/1/ack", data=form, headers={"Origin": HERE})
+    assert (refused.status_code, "换了一块磁盘" in refused.text, "<dt>csrf" in refused.text) == (503, True, False)
+    visitor.later = timedelta(hours=9)
+    late = await visitor.http.post(f"{ROOT}/alerts/1/ack", data=form, headers={"Origin": HERE})
+    assert (late.status_code, "换了一块磁盘" in late.text, "重新登录" in late.text) == (401, True, True)
+
+
+async def test_pages_a_link_on_another_site_s_page_leads_on_once(visitor: Visitor) -> None:
+    there = await visitor.http.get(f"{ROOT}/alerts/1", headers={"Sec-Fetch-Site": "cross-site"})
+    assert f'content="0; url={ROOT}/alerts/1"' in there.text
+    again = await visitor.http.get(f"{ROOT}/alerts/1", headers={"Sec-Fetch-Site": "same-origin"})
+    assert again.status_code == 303

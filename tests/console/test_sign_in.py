@@ -113,6 +113,14 @@ async def test_sign_in_another_gateway_s_secret_opens_it_and_no_other_does(visit
     assert shared.open(cookie[:-2] + ("AA" if cookie[-2:] != "AA" else "BB"), visitor.now()) is None
 
 
+async def test_sign_in_a_cookie_of_another_version_is_no_session_and_no_error(visitor: Visitor) -> None:
+    await visitor.sign_in()
+    values = visitor.sessions.open_values(visitor.http.cookies[COOKIE])
+    for changed in ({**values, "newer": 1}, {name: one for name, one in values.items() if name != "lacks"}):
+        visitor.http.cookies.set(COOKIE, visitor.sessions.seal_values(changed), domain="console.test", path=ROOT)
+        assert (await visitor.get("/now")).status_code == 303
+
+
 @pytest.mark.parametrize(
     ("back", "leads"),
     [

@@ -72,7 +72,7 @@ async def test_targets_say_why_nothing_goes_there_the_worst_first(visitor: Visit
 async def test_targets_are_paused_with_the_reason_and_resumed(visitor: Visitor, targets: FakeDeadLetters) -> None:
     await visitor.sign_in("sre")
     paused = await visitor.send("/targets/app", "/targets/app/pause", why="盘点")
-    assert paused.headers["location"] == f"{ROOT}/targets/app?done=pause"
+    assert paused.headers["location"] == f"{ROOT}/targets/app"
     await visitor.send("/targets/erp", "/targets/erp/resume")
     assert asked_of(targets) == [PauseDelivery(target="app", why="盘点"), ResumeDelivery(target="erp")]
     assert "/targets/app/resume" not in (await visitor.get("/targets/app")).text, "nothing holds it"
@@ -93,7 +93,7 @@ async def test_targets_the_queue_of_an_undeclared_one_is_moved_or_discarded_step
     form = fields_of_form(page, f"{ROOT}/targets/erp-old/move")
     where, headers = f"{ROOT}/targets/erp-old", {"Origin": HERE}
     moved = await visitor.http.post(f"{where}/move", data={**form, "to": "erp", "why": "改名"}, headers=headers)
-    assert moved.headers["location"] == f"{ROOT}/targets?cleared=erp-old&done=move"
+    assert moved.headers["location"] == f"{ROOT}/targets?cleared=erp-old"
     assert "没有在等待的投递了" not in (await visitor.get("/targets?cleared=erp")).text, "something waits for it"
     targets.targets = [FINE, ERP]
     assert "“erp-old”没有在等待的投递了" in (await visitor.http.get(moved.headers["location"])).text

@@ -18,9 +18,11 @@ MARKS: Final = (  # left, and how soon a person must act
     (timedelta(days=30), Severity.P3),
 )
 LISTED_AFTER: Final = timedelta(days=7)  # an end so long ago is no news, and nobody minded
+# Clients of persons who signed in at a provider end with their shift, and begin anew.
 _TOKENS: Final = b"""
 SELECT name AS what, expires_at AS ends_at, '' AS where_it_is FROM clients
-WHERE revoked_at IS NULL AND expires_at BETWEEN now() - %s::interval AND now() + %s::interval ORDER BY name"""
+WHERE name NOT LIKE 'oidc-%%' AND revoked_at IS NULL
+    AND expires_at BETWEEN now() - %s::interval AND now() + %s::interval ORDER BY name"""
 # A certificate that no worker reads any more is nobody's.
 _CERTIFICATES: Final = b"""
 SELECT used_by AS what, ends_at, host || ':' || path AS where_it_is FROM certificates
