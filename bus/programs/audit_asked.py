@@ -9,7 +9,7 @@ from bus.audit.check import AuditReport, kinds
 from bus.audit.checkpoint import SigningKey
 from bus.audit.store import last_checkpoint, read_refusal, tree_size
 from bus.domain.text import Text
-from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.problems import OURSELVES, HttpProblem
 from bus.gateway.routes.audit import AuditCheckAnswer, AuditStateAnswer, AuditTree, TamperingAnswer
 from bus.postgres.pool import snapshot
 from bus.programs.audit_checking import checked
@@ -91,4 +91,4 @@ def _too_much(code: str, zh: str, en: str) -> HttpProblem:
 
 
 def _refused(code: str, text: Text) -> HttpProblem:
-    return HttpProblem(503, code, "", text)
+    return HttpProblem(503, code, OURSELVES, text)

@@ -54,7 +54,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "expectations",
             "probes",
         }
-        alerting = {"alert reports", "alert rounds", "alert channels", "heartbeat"}
+        alerting = {"alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}
         assert set(ready) == {"ready", "postgres", "outbox", "kafka", *tasks, *watches, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row

@@ -12,7 +12,7 @@ from bus.consistency.check_result import CheckCode, CheckResult
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.problems import OURSELVES, HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.kafka.broker_topic import TopicRefused
@@ -54,10 +54,10 @@ def topic_routes(check: TopicsCheck) -> Sequence[HttpRoute]:
         except TopicRefused as denied:
             zh = f"网关的 Kafka 用户看不到主题的配置,请以 ticketbus.operator 运行 {COMMAND}"
             en = f"the gateway's Kafka user may not see the topics' configs: run `{COMMAND}` as ticketbus.operator"
-            raise HttpProblem(503, "topics_not_visible", "", Text(zh, en)) from denied
+            raise HttpProblem(503, "topics_not_visible", OURSELVES, Text(zh, en)) from denied
         except TimeoutError as late:
             zh, en = f"{WITHIN_S:.0f} 秒内没有查完", f"not done within {WITHIN_S:.0f} s"
-            raise HttpProblem(503, "unavailable", "", Text(f"{zh}: {COMMAND}", f"{en}: {COMMAND}")) from late
+            raise HttpProblem(503, "unavailable", OURSELVES, Text(f"{zh}: {COMMAND}", f"{en}: {COMMAND}")) from late
         return json_response({"results": [one.as_json() for one in results]})
 
     return [
