@@ -1,5 +1,6 @@
 """The console's ASGI app: its routes."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from console.gateway_api import ApiProblem, GatewayApi
+from console.live import LiveBlocks
 from console.page import ROOT, Page
 from console.render import static_path
 from console.session import Sessions
@@ -37,11 +39,16 @@ def make_console(
     api: GatewayApi,
     sessions: Sessions,
     pages: Sequence[Page],
+    *,
     now: Callable[[], datetime],
+    stopping: asyncio.Event,
     provider: Callable[[SignIn], OtherSignIn] | None = None,
 ) -> Starlette:
-    """Make the app; it answers every path below /console. The first page is where one begins. Pure."""
-    site = Site(api, sessions, pages, now)
+    """Make the app; it answers every path below /console. The first page is where one begins. Pure.
+
+    Streams of news end once `stopping` is set.
+    """
+    site = Site(api, sessions, pages, now, LiveBlocks(stopping))
     sign_in = SignIn(site, oidc=provider is not None)
     routes: list[Route | Mount] = [
         Route(ROOT, site.begin),

@@ -46,9 +46,10 @@ class _Watched:
 class LiveBlocks:
     """What is watched now."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, stopping: asyncio.Event) -> None:
+        """Begin with nothing. Once `stopping` is set all streams end: browsers come again, here or elsewhere."""
         self._watched: dict[Hashable, _Watched] = {}
+        self._stopping = stopping
 
     def __len__(self) -> int:
         """Count the blocks that are rendered."""
@@ -62,7 +63,7 @@ class LiveBlocks:
         one.watchers += 1
         one.task = one.task or asyncio.create_task(one.run())
         try:
-            while True:
+            while not self._stopping.is_set():
                 if one.message or one.trouble:
                     if over() or one.trouble == ENDED:
                         yield ENDED
@@ -76,15 +77,15 @@ class LiveBlocks:
                 self._watched.pop(key, None)
                 await cancel_all([one.task])
 
-    @staticmethod
-    async def _turn(one: _Watched) -> None:
-        """Wait for the next round. Raises what ended the rounds, such as a fault in a template."""
+    async def _turn(self, one: _Watched) -> None:
+        """Wait for the next round, or the end. Raises what ended the rounds, such as a fault in a template."""
         assert one.task
-        turned = asyncio.create_task(one.turned.wait())
+        waits = [asyncio.create_task(event.wait()) for event in (one.turned, self._stopping)]
         try:
-            await asyncio.wait([turned, one.task], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*waits, one.task], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            turned.cancel()
+            for wait in waits:
+                wait.cancel()
         if one.task.done():
             one.task.result()
 

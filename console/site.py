@@ -40,10 +40,17 @@ class NotSignedIn(Exception):
 class Site:
     """What the routes do."""
 
-    def __init__(self, api: GatewayApi, sessions: Sessions, pages: Sequence[Page], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        api: GatewayApi,
+        sessions: Sessions,
+        pages: Sequence[Page],
+        now: Callable[[], datetime],
+        blocks: LiveBlocks,
+    ) -> None:
         """Take what pages need."""
         self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
-        self.templates, self.blocks = Templates(), LiveBlocks()
+        self.templates, self.blocks = Templates(), blocks
         self.done = {action.name: action.done for page in pages for action in page.actions}
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 

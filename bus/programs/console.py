@@ -27,14 +27,16 @@ from console.sign_in import SignIn
 STOP_S_MAX = 3
 
 
-def console_beside(gateway: ASGIApp, core: Core) -> ASGIApp:
+def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASGIApp:
     """Serve /console by the console, which calls the gateway in this process, and all else by the gateway.
 
     Raises ConfigFileInvalid for an OIDC file that cannot be used.
     """
     sessions = _sessions(core.settings)
     provider = _provider(core, sessions)
-    console = make_console(GatewayApi(in_process(gateway)), sessions, PAGES, utc_now, provider)
+    console = make_console(
+        GatewayApi(in_process(gateway)), sessions, PAGES, now=utc_now, stopping=stopping, provider=provider
+    )
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         of_console = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
@@ -48,7 +50,7 @@ async def run_console(settings: Settings, *, gateway: str, host: str, port: int)
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with at_address(gateway) as http:
-        app = make_console(GatewayApi(http), _sessions(settings), PAGES, utc_now)
+        app = make_console(GatewayApi(http), _sessions(settings), PAGES, now=utc_now, stopping=stopping)
         config = uvicorn.Config(
             app,
             log_config=None,

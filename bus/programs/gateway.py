@@ -123,6 +123,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
                 alerting=[*loops.values()],
             ),
             core,
+            stopping,
         ),
         host=core.settings.http_host,
         port=core.settings.http_port,

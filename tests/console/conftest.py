@@ -1,5 +1,6 @@
 """The console in front of a gateway whose parts are in memory, and a browser that only keeps cookies."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +33,8 @@ class Visitor:
         """Open the console."""
         self.gateway = Gateway(alerts=self.alerts)
         self.sessions = Sessions([b"a secret that gateways share"])
-        self.app: Starlette = make_console(GatewayApi(in_process(self.gateway.app)), self.sessions, PAGES, self.now)
+        api = GatewayApi(in_process(self.gateway.app))
+        self.app: Starlette = make_console(api, self.sessions, PAGES, now=self.now, stopping=asyncio.Event())
         self.http = self.browser()
 
     def now(self) -> datetime:

@@ -1,5 +1,6 @@
 """Signing in at a company's provider: groups become roles, and what the provider did not say lets nobody in."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,7 +50,12 @@ class Company(Visitor):
         )
         api = GatewayApi(in_process(self.gateway.app))
         self.app = make_console(
-            api, self.sessions, PAGES, self.now, lambda sign_in: OidcSignIn(sign_in, config, SECRET, self.admit)
+            api,
+            self.sessions,
+            PAGES,
+            now=self.now,
+            stopping=asyncio.Event(),
+            provider=lambda sign_in: OidcSignIn(sign_in, config, SECRET, self.admit),
         )
         self.http = self.browser()
         return self

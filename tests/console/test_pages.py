@@ -139,7 +139,7 @@ async def test_pages_live_says_what_changed_and_nothing_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(live, "EVERY_S", 0.05)
-    blocks, ended = live.LiveBlocks(), False
+    blocks, ended = live.LiveBlocks(asyncio.Event()), False
     shown = ["one", "one", "two"]
 
     async def render() -> str:
@@ -168,7 +168,7 @@ async def test_pages_live_says_that_the_gateway_cannot_be_read(status: int, even
     async def refused() -> str:
         raise ApiProblem(status, {})
 
-    stream = live.LiveBlocks().stream("key", refused, "", lambda: False)
+    stream = live.LiveBlocks(asyncio.Event()).stream("key", refused, "", lambda: False)
     async with asyncio.timeout(20):
         assert await anext(stream) == event
     await stream.aclose()
@@ -178,7 +178,7 @@ async def test_pages_live_a_fault_in_a_template_ends_the_stream_and_is_no_silenc
     async def faulty() -> str:
         raise ZeroDivisionError
 
-    stream = live.LiveBlocks().stream("key", faulty, "", lambda: False)
+    stream = live.LiveBlocks(asyncio.Event()).stream("key", faulty, "", lambda: False)
     with pytest.raises(ZeroDivisionError):
         async with asyncio.timeout(20):
             await anext(stream)
@@ -240,3 +240,15 @@ async def test_pages_a_link_on_another_site_s_page_leads_on_once(visitor: Visito
     assert f'content="0; url={ROOT}/alerts/1"' in there.text
     again = await visitor.http.get(f"{ROOT}/alerts/1", headers={"Sec-Fetch-Site": "same-origin"})
     assert again.status_code == 303
+
+
+async def test_pages_live_streams_end_with_the_program() -> None:
+    async def render() -> str:
+        return "one"
+
+    stopping = asyncio.Event()
+    stream = live.LiveBlocks(stopping).stream("key", render, "", lambda: False)
+    async with asyncio.timeout(live.EVERY_S * 0.9):
+        assert await anext(stream)
+        stopping.set()
+        assert [one async for one in stream] == []
