@@ -5,6 +5,7 @@ from dataclasses import replace
 from console.pages.now import by_cause
 from tests.console.conftest import Visitor
 from tests.gateway.fake_alerts import OPEN
+from tests.gateway.test_probes_http import probe
 
 
 async def test_now_an_effect_stands_under_its_cause_and_a_silenced_alert_is_not_hidden(visitor: Visitor) -> None:
@@ -33,3 +34,11 @@ def test_now_causes_of_causes_and_circles_end_somewhere() -> None:
     assert causes[:2] == [(first, [second, third]), (orphan, [])]
     assert sorted(one["number"] for cause, effects in causes[2:] for one in (cause, *effects)) == [5, 6]
     assert silenced == []
+
+
+async def test_now_a_probe_that_never_came_home_is_no_green_light(visitor: Visitor) -> None:
+    visitor.gateway.probes = [probe("", sent_s=5, missing=True), probe("erp", sent_s=90, missing=True)]
+    await visitor.sign_in("sre")
+    own, erp = (await visitor.get("/now")).text.split("探测</h2>")[1].split("<li>")[1:3]
+    assert ("尚未探测" in own, "good" in own) == (True, False)
+    assert "断" in erp
