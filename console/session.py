@@ -34,6 +34,7 @@ class Session:
     id: str
     token: str
     client: str
+    person: str
     role: str
     accesses: tuple[str, ...]
     commands: tuple[str, ...]
@@ -69,6 +70,7 @@ class Sessions:
             id=secrets.token_urlsafe(16),
             token=token,
             client=str(identity["client"]),
+            person=str(identity["person"]),
             role=str(identity["role"]),
             accesses=tuple(identity["accesses"]),
             commands=tuple(identity["commands"]),

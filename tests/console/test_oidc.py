@@ -94,7 +94,7 @@ async def test_oidc_a_person_signs_in_as_what_their_group_is(company: Company) -
     back = await company.sign_in_there()
     assert back.status_code == 200, "a page: a redirect from elsewhere is sent without the Strict cookie"
     assert f'content="0; url={ROOT}/alerts"' in back.text
-    assert "oidc-1 · sre" in (await company.get("/alerts")).text
+    assert "李雷 · sre" in (await company.get("/alerts")).text
     (person,) = company.admitted
     assert (person.subject, person.name, person.grant.role) == ("u-1", "李雷", "sre")
     acked = await company.send("/alerts/1", "/alerts/1/ack", why="我在看")
