@@ -193,7 +193,7 @@ def _posting(cls: type, schema: Mapping[str, Any], roles: Sequence[str]) -> dict
         "summary": (cls.__doc__ or "").splitlines()[0],
         "parameters": [key],
         # Without a body it is an empty object.
-        "requestBody": {"required": bool(schema.get("required")), "content": content},
+        "requestBody": {"required": bool(schema.get("required") or schema.get("oneOf")), "content": content},
         "description": f"{kebab(cls)}. Roles: {', '.join(roles)}.",
         "security": [{"bearer": []}],
     }
