@@ -54,9 +54,11 @@ async def run(bus: Bus) -> list[Figure]:
 
 async def page_figures(bus: Bus, ticket: str, at: str = "") -> list[Figure]:
     """Give what a journey's page takes beside the one call that it makes."""
-    async with await _signed_in(bus, TOKEN) as browser, bus.client() as http:
+    browser = await _signed_in(bus, TOKEN)
+    async with bus.client() as http:
         page = await _took(browser, f"/console/tickets/{ticket}")
         call = await _took(http, f"/v1/journeys/{ticket}")
+    await browser.aclose()
     return [
         Figure(
             name=f"the page of a ticket's journey{at}",
