@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, NamedTuple
 
 from bus.domain.text import Text
-from console.gateway_api import ApiProblem
+from console.gateway_api import refusal
 
 CONTEXT_LINES: Final = 3
 
@@ -32,15 +32,15 @@ def edit_of(editable: Mapping[str, Any] | str, typed: str) -> dict[str, Any]:
         fields = json.loads(typed)
     except (ValueError, RecursionError) as error:
         at = f" ({error.lineno}:{error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise _refused("not_json", "content", Text(f"不是 JSON{at}", f"it is no JSON{at}")) from error
+        raise refusal(422, "not_json", Text(f"不是 JSON{at}", f"it is no JSON{at}"), field="content") from error
     if not isinstance(fields, dict):
-        raise _refused("not_an_object", "content", Text("须是一个 JSON 对象", "give a JSON object"))
+        raise refusal(422, "not_an_object", Text("须是一个 JSON 对象", "give a JSON object"), field="content")
     if left_out := [name for name in editable if name not in fields]:
         zh, en = f"字段“{left_out[0]}”不能删除", f"the field {left_out[0]!r} cannot be left out"
-        raise _refused("missing", left_out[0], Text(zh, en))
+        raise refusal(422, "missing", Text(zh, en), field=left_out[0])
     changes = {name: value for name, value in fields.items() if name not in editable or editable[name] != value}
     if not changes:
-        raise _refused("missing", "content", Text("内容没有变化", "nothing in it is changed"))
+        raise refusal(422, "missing", Text("内容没有变化", "nothing in it is changed"), field="content")
     return {"changes": changes}
 
 
@@ -71,7 +71,3 @@ def _with_its_line_ends(body: str, typed: str) -> str:
     if plain == body.replace("\r\n", "\n"):
         return body
     return plain.replace("\n", "\r\n") if "\r\n" in body else plain
-
-
-def _refused(code: str, field: str, text: Text) -> ApiProblem:
-    return ApiProblem(422, {"code": code, "field": field, "detail": text.zh, "detail_en": text.en})

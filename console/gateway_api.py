@@ -9,6 +9,8 @@ import httpx2
 import orjson
 from starlette.types import ASGIApp
 
+from bus.domain.text import Text
+
 TIMEOUT_S = 20.0
 
 
@@ -23,6 +25,13 @@ class ApiProblem(Exception):
 
 _PATH = re.compile(r"/v1(/[^/?#\s\\\x00-\x1f]*)+")
 _NOWHERE = {"code": "not_found", "detail": "没有这样的记录", "detail_en": "there is no such thing"}
+
+
+def refusal(status: int, code: str, text: Text, *, field: str = "") -> ApiProblem:
+    """Make a refusal of the console's own, in the form of the gateway's. Pure."""
+    return ApiProblem(status, {"code": code, "field": field, "detail": text.zh, "detail_en": text.en})
+
+
 _AWAY = {"code": "gateway_away", "detail": "网关没有应答", "detail_en": "the gateway does not answer"}
 
 

@@ -50,7 +50,7 @@ Admit = Callable[[Person], Awaitable[str]]
 """Make or renew the person's client at the gateway; gives its token. Raises CommandRefused, StoreUnavailable."""
 
 
-class Refused(Exception):
+class NotLetIn(Exception):
     """The provider, or the file, lets this person not in; the log says why."""
 
 
@@ -96,7 +96,7 @@ class OidcSignIn:
             person = await self._person(request, kept)
             token = await self.admit(person)
             identity = await self.sign_in.site.api.call(token, "GET", "/v1/client")
-        except (HTTPError, OAuthError, JoseError, ApiProblem, BusError, KeyError, ValueError, Refused) as error:
+        except (HTTPError, OAuthError, JoseError, ApiProblem, BusError, KeyError, ValueError, NotLetIn) as error:
             log.warning("an OIDC sign-in was refused", error=type(error).__name__, why=str(error)[:200])
             return self.sign_in.form(request, "oidc", "", status=403)
         # A page that goes on, no redirect: on its way from the provider's page a browser sends no Strict cookie.
@@ -108,9 +108,9 @@ class OidcSignIn:
     async def _person(self, request: Request, kept: Mapping[str, str]) -> Person:
         given = parse_qs(urlsplit(str(request.url)).query)
         if not kept or given.get("state") != [kept["state"]]:
-            raise Refused("the answer belongs to no sign-in of this browser")
+            raise NotLetIn("the answer belongs to no sign-in of this browser")
         if "code" not in given:
-            raise Refused(f"the provider answered {given.get('error')}")
+            raise NotLetIn(f"the provider answered {given.get('error')}")
         async with self._client() as client:
             await self._discover(client)
             token = await client.fetch_token(
@@ -126,10 +126,10 @@ class OidcSignIn:
             nonce={"essential": True, "value": kept["nonce"]},
         ).validate(claims)
         if claims.get("azp", self.config.client_id) != self.config.client_id or not claims.get("sub"):
-            raise Refused("the token is another client's, or of nobody")
+            raise NotLetIn("the token is another client's, or of nobody")
         grant = self.config.grant(claims.get(self.config.groups_claim))
         if grant is None:
-            raise Refused("the person is in none of the groups of the file")
+            raise NotLetIn("the person is in none of the groups of the file")
         name = claims.get(self.config.name) or claims["sub"]
         return Person(issuer=self.config.issuer, subject=str(claims["sub"]), name=str(name), grant=grant)
 

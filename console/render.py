@@ -78,6 +78,11 @@ def ago(at: str | datetime | None, now: datetime) -> str:
     return duration((now - moment).total_seconds())
 
 
+def seconds_until(at: str | None, now: datetime) -> float | None:
+    """Give the seconds until a moment, below 0 once it has passed; None where there is none. Pure."""
+    return (datetime.fromisoformat(at) - now).total_seconds() if at else None
+
+
 def duration(seconds: float | None) -> str:
     """Show seconds by their two largest units."""
     if seconds is None:

@@ -15,7 +15,7 @@ from starlette.routing import Match, Route
 from bus.domain.text import Text
 from console import security
 from console.forms import back_to, fields_of, go_to
-from console.gateway_api import ApiProblem, GatewayApi
+from console.gateway_api import ApiProblem, GatewayApi, refusal
 from console.live import LiveBlocks
 from console.page import ROOT, Action, Asked, Page, link
 from console.render import LANGUAGES, Templates
@@ -90,7 +90,7 @@ class Site:
                 raise problem
             context = await self._context(page, asked, request)
         except ApiProblem as worse:
-            return self._problem(request, worse.status, worse.problem, typed=asked.fields)
+            return self._problem(request, worse, typed=asked.fields)
         return self.html(request, page.template, {**context, "problem": problem}, status=problem.status)
 
     async def live(self, request: Request) -> Response:
@@ -133,8 +133,7 @@ class Site:
         if request.method == "POST":
             text = Text("登录已过期:请重新登录后再提交", "the sign-in is over; sign in again, then send it anew")
             typed = await fields_of(request)
-            problem = {"code": "not_signed_in", "detail": text.zh, "detail_en": text.en}
-            return self._problem(request, 401, problem, typed=typed)
+            return self._problem(request, refusal(401, "not_signed_in", text), typed=typed)
         if not error.why and request.headers.get("sec-fetch-site") == "cross-site":
             # On its way from another site's page a browser sends no Strict cookie: the page goes on by itself.
             return self.html(request, "go_on.html", {"to": _address(request)})
@@ -148,32 +147,29 @@ class Site:
             response = await self.to_sign_in(request, NotSignedIn("expired"))
             response.delete_cookie(security.COOKIE, path=ROOT, httponly=True, samesite="strict")
             return response
-        return self._problem(request, error.status, error.problem)
+        return self._problem(request, error)
 
     async def http_problem(self, request: Request, error: Exception) -> Response:
         """Show that there is no such page, or that a form may not be sent."""
         assert isinstance(error, HTTPException)
         text = _TEXTS.get(error.status_code, Text("请求有误", "the request is wrong"))
-        problem = {"code": "", "detail": text.zh, "detail_en": text.en}
-        return self._problem(request, error.status_code, problem)
+        return self._problem(request, refusal(error.status_code, "", text))
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Show an error of ours; the log has it."""
         log.error("a page of the console failed", exc_info=error)
         text = Text("页面出错,请告知运维", "an error of ours; tell the operators")
-        return self._problem(request, 500, {"code": "internal", "detail": text.zh, "detail_en": text.en})
+        return self._problem(request, refusal(500, "internal", text))
 
-    def _problem(
-        self, request: Request, status: int, problem: Mapping[str, Any], *, typed: Sequence[tuple[str, str]] = ()
-    ) -> Response:
+    def _problem(self, request: Request, problem: ApiProblem, *, typed: Sequence[tuple[str, str]] = ()) -> Response:
         try:
             session: Session | None = self.session(request)
         except NotSignedIn:
             session = None
         frame = self._frame(session, request) if session else {}
         kept = [(name, value) for name, value in typed if value and name not in _HIDDEN]
-        context = {**frame, "problem": ApiProblem(status, problem), "typed": kept}
-        return self.html(request, "problem.html", context, status=status)
+        context = {**frame, "problem": problem, "typed": kept}
+        return self.html(request, "problem.html", context, status=problem.status)
 
     def _asked(
         self,

@@ -1,11 +1,11 @@
 """Hosts: their disks with how full they are and when they will be full, and who fell silent; what presses first."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from bus.domain.text import Text
 from console.page import Asked, Page
+from console.render import seconds_until
 
 MARKS: Final[Mapping[str, Text]] = {
     "warn": Text("预警水位", "warning mark"),
@@ -18,7 +18,9 @@ _NEVER: Final = "9999"
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     disks = (await asked.get("/v1/hosts"))["disks"]
-    shown = [{**one, "full_in_s": full_in_s(one["likely_full_at"], asked.now)} for one in sorted(disks, key=urgency)]
+    shown = [
+        {**one, "full_in_s": seconds_until(one["likely_full_at"], asked.now)} for one in sorted(disks, key=urgency)
+    ]
     return {"disks": shown, "marks": MARKS, "gib": gib, "watched": any(one["origin"] == "watch" for one in disks)}
 
 
@@ -26,11 +28,6 @@ def urgency(disk: Mapping[str, Any]) -> tuple[Any, ...]:
     """Give what orders disks: who is silent or takes no writes, the worst mark, the first to be full. Pure."""
     mark = min(_RANK.index(disk["mark"]), _RANK.index(disk["inode_mark"]))
     return not (disk["silent"] or disk["read_only"]), mark, disk["likely_full_at"] or _NEVER, disk["host"], disk["path"]
-
-
-def full_in_s(likely_full_at: str | None, now: datetime) -> float | None:
-    """Give the seconds until a disk is full by the forecast; None where it does not fill. Pure."""
-    return max(0.0, (datetime.fromisoformat(likely_full_at) - now).total_seconds()) if likely_full_at else None
 
 
 def gib(size: float | None) -> str:

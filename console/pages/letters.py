@@ -8,7 +8,7 @@ from urllib.parse import quote
 from bus.domain.text import Text
 from console.edited import as_text, diff_rows, edit_of
 from console.forms import number_of
-from console.gateway_api import ApiProblem
+from console.gateway_api import refusal
 from console.page import Action, Asked, Page, link
 
 BYTES_SHOWN: Final = 2_048
@@ -95,7 +95,7 @@ async def _edit_of(asked: Asked) -> dict[str, Any]:
     editable = (await asked.get(f"/v1/deadletters/{asked.path['letter']}"))["editable"]
     if editable is None:
         gone = Text("这封死信不能修改,或已处理", "this letter cannot be edited, or was dealt with")
-        raise ApiProblem(409, {"code": "letter_kept", "field": "letter", "detail": gone.zh, "detail_en": gone.en})
+        raise refusal(409, "letter_kept", gone, field="letter")
     return edit_of(editable, asked.form.get("content", ""))
 
 
@@ -106,7 +106,7 @@ def _letters(asked: Asked) -> Sequence[int]:
     chosen = [one for one in map(number_of, asked.chosen("letter")) if isinstance(one, int)]
     if not chosen:
         none = Text("请先勾选死信", "tick the letters first")
-        raise ApiProblem(422, {"code": "missing", "field": "letters", "detail": none.zh, "detail_en": none.en})
+        raise refusal(422, "missing", none, field="letters")
     return chosen
 
 

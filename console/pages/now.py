@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bus.consistency.consumer_text import WORDS
 from bus.domain.text import Text
 from console.page import Asked, Page
+from console.pages.consumers import WELL
+from console.pages.targets import states_of
 
 SILENCE: Final = "silence "  # as `hidden_by` names one
 Cause = tuple[Mapping[str, Any], list[Mapping[str, Any]]]
@@ -24,10 +27,11 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "causes": causes,
         "silenced": silenced,
         "probes": probes["probes"],
-        "targets": targets and targets["deliveries"],
+        "targets": targets and [(one, states_of(one, asked.now)) for one in targets["deliveries"]],
         "letters": letters and sum(one["letters"] for one in letters["groups"]),
-        "consumers": consumers and [one for one in consumers["consumers"] if one["verdict"] not in ("ok", "idle")],
+        "consumers": consumers and [one for one in consumers["consumers"] if one["verdict"] not in WELL],
         "watched": consumers and consumers["watched"],
+        "words": WORDS,
     }
 
 

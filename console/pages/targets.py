@@ -1,13 +1,15 @@
 """Targets: what waits for each other system and why, to pause and resume it, and to clear a queue nobody calls."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.exceptions import HTTPException
 
+from bus.domain.delivery_state import asked_until, is_breaker_open
 from bus.domain.text import Text
 from console.page import Action, Asked, Page, link
 
@@ -67,6 +69,18 @@ def _path(asked: Asked, name: str) -> str:
     return f"/v1/deliveries/{quote(asked.path['target'], safe='')}/{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Called:
+    failures: int
+    not_before: datetime | None
+    asked_wait: bool
+
+    @classmethod
+    def of(cls, target: Mapping[str, Any]) -> Self:
+        at = target["not_before"]
+        return cls(target["failures"], datetime.fromisoformat(at) if at else None, target["asked_wait"])
+
+
 def states_of(target: Mapping[str, Any], now: datetime) -> Sequence[tuple[str, Text]]:
     """Say why a target gets nothing now, or what is wrong with it, the gravest first; each with its colour. Pure."""
     found: list[tuple[str, Text]] = []
@@ -74,10 +88,10 @@ def states_of(target: Mapping[str, Any], now: datetime) -> Sequence[tuple[str, T
         found.append(("bad", Text("已不再声明,无人调用", "no longer declared: nobody calls it")))
     if target["paused"]:
         found.append(("bad", Text("已暂停", "paused")))
-    if target["not_before"] and target["asked_wait"]:
-        if datetime.fromisoformat(target["not_before"]) > now:
-            found.append(("warn", Text("对方要求等待", "it asked for a wait (Retry-After)")))
-    elif target["not_before"] and target["failures"]:
+    called = _Called.of(target)
+    if asked_until(called, now):
+        found.append(("warn", Text("对方要求等待", "it asked for a wait (Retry-After)")))
+    elif is_breaker_open(called):
         found.append(("bad", Text("熔断:只试探", "breaker open: probes only")))
     if target["failures"]:
         count = target["failures"]
