@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from adapters.history.gbk_text import is_gbk_instead
-from adapters.history.map_faults import fault
+from adapters.map_faults import fault
 from bus.domain.text import Text, without_marks
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}  # as a map writes them

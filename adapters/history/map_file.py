@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from adapters.history.csv_form import CsvForm, trimmed
-from adapters.history.map_faults import fault, faults
-from adapters.history.time_form import TimeForm, listed
+from adapters.map_faults import fault, faults
+from adapters.time_form import TimeForm, listed
 from bus.config_file import OnceLoader
 from bus.domain.errors import BusError
 from bus.domain.naming import kebab, nearest

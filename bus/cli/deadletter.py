@@ -153,7 +153,7 @@ def edit(
     from bus.cli.run import with_core
     from bus.intake.dispatch import utc_now
     from bus.postgres.pool import in_transaction
-    from bus.programs.sources import sources
+    from bus.programs.live_sources import live_sources
     from deadletter.dead_letter import Decision
     from deadletter.edit import edit as edit_now
 
@@ -167,7 +167,7 @@ def edit(
             text,
             decision,
             clear=core.clear,
-            sources=sources(core.settings),
+            sources=await live_sources(core),
         )
 
     echo(f"死信 {number} 的修改件 mended copy: {with_core(data, work)}")
@@ -186,7 +186,7 @@ def check(
     """
     from bus.cli.run import echo_json, shell_reader, with_core
     from bus.postgres.pool import in_transaction
-    from bus.programs.sources import sources
+    from bus.programs.live_sources import live_sources
     from deadletter.edit import changed_lines
     from deadletter.edit import check as check_now
 
@@ -199,7 +199,7 @@ def check(
             number,
             text,
             clear=core.clear,
-            sources=sources(core.settings),
+            sources=await live_sources(core),
             reader=shell_reader(),
         )
 

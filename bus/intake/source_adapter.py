@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
@@ -12,6 +12,13 @@ MISSPELLED_TYPE: Final = "misspelled_type"
 """The code of a MalformedInput for a delivery whose type is one of the source's, misspelled."""
 UNKNOWN_TYPE: Final = "unknown_type"
 """The code of a MalformedInput for a delivery that is about a ticket, but of no type of the source's."""
+
+PEER: Final = ":peer"
+"""Among the headers that `verify` is given: the address that the sender called from."""
+PATH_SECRET: Final = ":secret"  # noqa: S105 - a name, not a secret
+"""Among the headers that `verify` is given: what follows `/webhook/` in the address that was called, or nothing."""
+MAP_VERSION: Final = ":map-version"
+"""Among the headers that are kept of a delivery: the version of the source's map that took it in."""
 
 
 class Ignored(MalformedInput):
@@ -32,4 +39,19 @@ class Source(Protocol):
 
     def translate(self, received: RequestReceived) -> Sequence[Request]:
         """Give the requests of a verified delivery, in order; may be none. Pure. Raises MalformedInput, or Ignored."""
+        ...
+
+
+@runtime_checkable
+class MappedByVersion(Protocol):
+    """A source that a map describes; the map changes while the bus runs."""
+
+    @property
+    def version(self) -> int:
+        """The map's version, from 1."""
+        ...
+
+    @property
+    def kept_headers(self) -> Sequence[str]:
+        """The headers that the map reads, in lower case; they are kept with a delivery."""
         ...

@@ -34,7 +34,7 @@ SELECT state FROM ticket_states JOIN (
                    ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
-_CLIENTS: LiteralString = "SELECT name FROM clients"
+_CLIENTS: LiteralString = "SELECT name FROM clients UNION SELECT source FROM source_maps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.listening import listening_socket
+from bus.programs.live_sources import MAPS_PART, LiveSources, live_sources
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
@@ -105,17 +106,20 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     alerting = alerting_of(core, channels)
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
+    known = await live_sources(core)
     logs_before = await in_transaction(core.pool, new_log.made_before)
     reports = ReportQueue(directly=alerting.rounds.direct.send)
     loops = {
-        **alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool)),
+        **alerting_tasks(core, alerting, "gateway", functools.partial(_troubles, core, spool, known)),
         "alert reports": lambda: reports.run(core.pool),
+        MAPS_PART: known.run,
     }
     config = uvicorn.Config(
         console_beside(
             _app(
                 core,
                 targets,
+                known=known,
                 spool=spool,
                 readings=readings,
                 logs_before=logs_before,
@@ -157,15 +161,21 @@ def _take_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-async def _troubles(core: Core, spool: KafkaSpool) -> Mapping[str, str | None]:
+async def _troubles(core: Core, spool: KafkaSpool, known: LiveSources) -> Mapping[str, str | None]:
     relay = core.relay
-    return {RELAY_PART: relay.trouble(), KAFKA_PART: relay.kafka_away(), SPOOL_PART: await spool.trouble()}
+    return {
+        RELAY_PART: relay.trouble(),
+        KAFKA_PART: relay.kafka_away(),
+        SPOOL_PART: await spool.trouble(),
+        MAPS_PART: known.trouble(),
+    }
 
 
 def _app(
     core: Core,
     targets: TargetsConfig,
     *,
+    known: LiveSources,
     spool: KafkaSpool,
     readings: HostReadings,
     logs_before: int,
@@ -173,7 +183,6 @@ def _app(
     alerting: Sequence[Task],
 ) -> Starlette:
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
-    known = sources(core.settings)
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
     hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
     subscription_notes = PostgresSubscriptionNotes(core.pool)

@@ -8,7 +8,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import did_you_mean, nearest
 from bus.intake.disk_floor import DiskFloor
 from bus.postgres.pool import in_transaction
-from bus.programs.sources import sources
+from bus.programs.live_sources import live_sources
 from bus.reconcile.asked import ReconcileAsked, Reconciled
 from bus.reconcile.compare import ListWindow
 from bus.reconcile.open_missing import OpenedTickets, open_missing
@@ -45,7 +45,7 @@ async def reconcile_asked(
 
 async def _list_of(core: Core, asked: ReconcileAsked) -> Ask:
     """Give the list: the file's, or the source's own. Raises MalformedInput for a source without one."""
-    configured = sources(core.settings)
+    configured = await live_sources(core)
     known = [*configured, *await in_transaction(core.pool, sources_seen)]
     if asked.source not in known:
         meant, name = did_you_mean(nearest(asked.source, known)), repr(asked.source)

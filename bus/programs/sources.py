@@ -46,11 +46,11 @@ def sources(settings: Settings) -> Mapping[str, Source]:
     }
     if settings.sources_file is not None:
         made |= _of_file(settings.sources_file, taken=made)
-    _refuse_shared_secrets(made)
+    refuse_shared_secrets(made)
     return made
 
 
-def _refuse_shared_secrets(sources: Mapping[str, Source]) -> None:
+def refuse_shared_secrets(sources: Mapping[str, Source]) -> None:
     """Refuse a secret that two sources have: each could speak as the other. Raises SettingsInvalid."""
     owners = dict[bytes, str]()
     for name, source in sources.items():

@@ -23,6 +23,7 @@ from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
 from bus.intake.dispatch_handler import DispatchHandler, RecordTranslator
 from bus.intake.intake_topic import INTAKE_HANDLER, IntakeTranslator
+from bus.intake.source_adapter import Source
 from bus.journey.expectation_timer import ExpectationTimer
 from bus.journey.expectations import ExpectationOpener
 from bus.journey.expectations_config import Expectations
@@ -40,6 +41,7 @@ from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
+from bus.programs.live_sources import MAPS_PART, live_sources
 from bus.programs.probes import Probes
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
@@ -119,13 +121,14 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     alerting = alerting_of(core, wanted.channels)
     names, targets, health = wanted.names, wanted.targets, wanted.health
     expectations = expectations_of(core.settings, targets)
-    every_stage = stages_of(core, targets, expectations)
+    known = await live_sources(core)
+    every_stage = stages_of(core, targets, expectations, known)
     stages = [stage for stage in every_stage if stage.name in names]
     for stage in stages:
         health.watch(stage.name, lambda: STARTING)
-    relay = core.relay
-    for part, trouble in ((RELAY_PART, relay.trouble), (KAFKA_PART, relay.kafka_away), ("postgres", lambda: None)):
-        health.watch(part, trouble)
+    health.watch(RELAY_PART, core.relay.trouble)
+    health.watch(KAFKA_PART, core.relay.kafka_away)
+    health.watch("postgres", lambda: None)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
 
@@ -133,17 +136,18 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         for worker in awaiting if handler == DELIVERIES_HANDLER else ():
             worker.wake()
 
+    topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
+    reconciling = _reconciling(core, known)
     tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "relay": lambda: unless(stopping, core.relay.run()),
         "redrives": lambda: unless(
             stopping, carry_out_running(core.pool, utc_now, core.codec.encode_record, core.alerts)
         ),
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
+        "topics": lambda: unless(stopping, topics.run()),
+        "reconciliations": lambda: unless(stopping, reconciling.run()),
+        MAPS_PART: lambda: unless(stopping, known.run()),
     }
-    topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
-    tasks["topics"] = lambda: unless(stopping, topics.run())
-    reconciling = _reconciling(core)
-    tasks["reconciliations"] = lambda: unless(stopping, reconciling.run())
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     if key := audit_key(core.settings):
@@ -180,10 +184,10 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
             await target.close()
 
 
-def _reconciling(core: Core) -> ReconcileWatch:
+def _reconciling(core: Core, known: Mapping[str, Source]) -> ReconcileWatch:
     return ReconcileWatch(
         reconciler=Reconciler(pool=core.pool, store=core.store),
-        sources=sources(core.settings),
+        sources=known,
         every=timedelta(minutes=core.settings.reconcile_minutes),
     )
 
@@ -220,13 +224,15 @@ async def _until(stopping: asyncio.Event, loop: Callable[[], Coroutine[Any, Any,
     await unless(stopping, loop())
 
 
-def stages_of(core: Core, targets: TargetsConfig, expectations: Expectations) -> tuple[Stage, ...]:
-    """Make every stage that reads Kafka."""
+def stages_of(
+    core: Core, targets: TargetsConfig, expectations: Expectations, known: Mapping[str, Source]
+) -> tuple[Stage, ...]:
+    """Make every stage that reads Kafka; `known`: the sources whose deliveries may wait there."""
     namespace = core.settings.namespace
     events = decoding_once(EventReader(decode=core.codec.decode, know=core.schemas.know, keep=core.refused.keep))
     secrets = secret_bytes(core.settings.intake_secrets)
     translators: dict[str, tuple[str, RecordTranslator]] = {
-        INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=sources(core.settings), secrets=secrets)),
+        INTAKE_HANDLER: (INTAKE, IntakeTranslator(codec=core.codec, sources=known, secrets=secrets)),
         COMMANDS_HANDLER: (COMMANDS, CommandsTranslator(codec=core.codec, bytes_max=core.settings.body_bytes_max)),
     }
     floor = DiskFloor(pool=core.pool)

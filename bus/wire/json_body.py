@@ -32,12 +32,12 @@ _EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{1,2}\Z")  # a larger one stays as it i
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-def read_object(body: bytes, root: str = "", *, foreign: bool = False) -> dict[str, Any]:
+def read_object(body: bytes, root: str = "", *, foreign: bool = False, number_texts: bool = True) -> dict[str, Any]:
     """Parse a JSON object; an empty body is an empty object. Pure. Raises MalformedInput that names the field.
 
     Fields are named by their path, which begins with `root`; the body as such by `root`, or WHOLE without one. Of a
     `foreign` system's body a NUL and a lone surrogate are let through, the caller refuses them in the fields that it
-    reads, and each number is the text that is meant, as `with_texts` gives it.
+    reads, and each number is the text that is meant, as `with_texts` gives it; without `number_texts` it stays one.
     """
     whole = root or WHOLE
     body = body.removeprefix(BOM_UTF8)  # RFC 8259, 8.1
@@ -64,7 +64,7 @@ def read_object(body: bytes, root: str = "", *, foreign: bool = False) -> dict[s
     if _may_have_equal_keys(body, parsed):
         _refuse_equal_keys(body, root)
     if foreign:
-        texts: dict[str, Any] = with_texts(body)
+        texts: dict[str, Any] = with_texts(body) if number_texts else json.loads(body.decode())
         return texts
     if may_hold_unstorable(body):
         refuse_unstorable(parsed, root)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapters.history.csv_form import CsvForm
 from adapters.history.map_file import load_map
-from adapters.history.time_form import TimeForm
+from adapters.time_form import TimeForm
 from bus.domain.terms import State
 from bus.rules_config import load_rules
 from bus.settings import Settings

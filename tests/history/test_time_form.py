@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from adapters.history.time_form import TimeForm
+from adapters.time_form import TimeForm
 
 ISO = "%Y-%m-%dT%H:%M:%S%z"
 

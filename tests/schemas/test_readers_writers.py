@@ -39,7 +39,7 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
 
 async def test_readers_writers_of_every_topic_are_the_stages_that_run(bus: Bus) -> None:
     async with bus.core() as core:
-        stages = stages_of(core, TargetsConfig(targets={}), {})
+        stages = stages_of(core, TargetsConfig(targets={}), {}, {})
         reading = {
             topic: {one.name for one in stages if one.topic == physical(core.settings.namespace, topic)}
             for topic in CONTRACT.topics

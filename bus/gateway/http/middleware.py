@@ -18,7 +18,7 @@ from bus.gateway.http.answer_budget import Answer, AnswerBudget
 from bus.gateway.http.body_stream import DRAINED_BYTES_MAX, BodyStream, ClientGone
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.http.routing import HttpRoute
+from bus.gateway.http.routing import HttpRoute, without_secret
 from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import context_of, span_under
 from bus.gateway.source_failures import SourceFailures, may_open
@@ -110,7 +110,7 @@ class RequestMiddleware:
         except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered and the log is told
-            about = {"method": scope["method"], "path": scope["path"], "route": _route(scope)}
+            about = {"method": scope["method"], "path": without_secret(scope["path"]), "route": _route(scope)}
             response = failed(error, **about, allowed=partial(_allowed, scope), trace_id=context.trace_id)
             if status == 0:
                 if "stream" in scope["state"]:

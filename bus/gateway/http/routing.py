@@ -1,5 +1,6 @@
 """Routes as plain data: method, path, handler and OpenAPI operation."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from bus.gateway.http.single_values import PERSON, query_of
 
+_SECRET_PATH = re.compile(r"(/v1/sources/[^/]+/webhook)/.*", re.DOTALL)
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
@@ -81,3 +83,8 @@ def reading(path: str, run: Handler, summary: str, answer: Any = None, **about: 
         answers={200: answer} if answer else {},
         query=tuple(dict.fromkeys((*named, *PERSON))),
     )
+
+
+def without_secret(path: str) -> str:
+    """Give a path for logs: what follows a source's address is the secret of a source that can sign nothing."""
+    return _SECRET_PATH.sub(r"\1/…", path)

@@ -24,7 +24,7 @@ from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.from_raw_request import as_sent, refused_delivery, translated
 from bus.intake.outcomes import count
-from bus.intake.source_adapter import Ignored, Source
+from bus.intake.source_adapter import MAP_VERSION, PATH_SECRET, PEER, Ignored, MappedByVersion, Source
 from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
@@ -50,6 +50,14 @@ _WEBHOOK = {
     "202 while PostgreSQL is away, and afterwards for as long as earlier deliveries of the source still wait on Kafka: "
     "a note must not overtake the opening of its ticket.",
 }
+_SECRET_PATH = {
+    **_WEBHOOK,
+    "operationId": "take-delivery-by-secret",
+    "summary": "Take a delivery of a source that can sign nothing",
+    "parameters": [],
+    "description": "Take a delivery whose proof is the secret in its address, from the networks that the source's map "
+    "lists. Everything else as for a signed delivery.",
+}
 
 
 class RefusedCommand(TypedDict):
@@ -63,11 +71,13 @@ class RefusedCommand(TypedDict):
 class DeliveryAnswer(TypedDict):
     """What the commands of a webhook delivery came to, in order; `ignored` names fields that nobody reads here.
 
+    `map_version`: which version of the source's map translated it, where it is plugged in by one.
     A delivery of a type that nobody knows is taken without effect: `answer` says so, `code` to `nearest` why.
     """
 
     delivery_id: str
     results: list[CommandAnswer | RefusedCommand]
+    map_version: NotRequired[int]
     ignored: NotRequired[list[str]]
     answer: NotRequired[Literal["ignored"]]
     code: NotRequired[str]
@@ -81,16 +91,20 @@ _ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
 
 
 def source_routes(sources: Mapping[str, Source], writes: WriteSide, waits: Waits) -> Sequence[HttpRoute]:
-    """Make the route; `sources` by the name in the path, `waits` for those whose deliveries lie on Kafka. Pure."""
+    """Make the routes; `sources` by the name in the path, `waits` for those whose deliveries lie on Kafka. Pure."""
     handlers = _SourceHandlers(sources, writes, waits)
     return [
         HttpRoute(
             method="POST",
-            path="/v1/sources/{source}/webhook",
+            path=path,
             run=handlers.webhook,
-            about=_WEBHOOK,
+            about=about,
             answers=_ANSWERS,
             query=None,  # a refusal here would cost a ticket, and the signature is on the body alone
+        )
+        for path, about in (
+            ("/v1/sources/{source}/webhook", _WEBHOOK),
+            ("/v1/sources/{source}/webhook/{secret}", _SECRET_PATH),
         )
     ]
 
@@ -153,6 +167,9 @@ def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
     body, now = body_of(http), deps_of(http).now()
     headers, delivery_id = _verified(http, source)
     kept = {key: headers[key] for key in KEPT_HEADERS if key in headers}
+    if isinstance(source, MappedByVersion):
+        kept |= {key: headers[key] for key in source.kept_headers if key in headers}
+        kept[MAP_VERSION] = str(source.version)
     if tracestate := trace_of(http).tracestate:
         kept["tracestate"] = tracestate
     return RequestReceived(
@@ -160,7 +177,7 @@ def _received(http: HttpRequest, name: str, source: Source) -> RequestReceived:
         source=name,
         client=name,
         method="POST",
-        path=http.scope["path"],
+        path=f"/v1/sources/{name}/webhook",  # without the secret that may follow
         headers=kept,
         body=body,
         received_at=now,
@@ -199,7 +216,13 @@ def _ignored(received: RequestReceived, ignored: Ignored) -> Response:
         "detail_en": ignored.en,
         "nearest": ignored.context.get("nearest", ""),
     }
-    return json_response(content)
+    return json_response(content | _map_version(received))
+
+
+def _map_version(received: RequestReceived) -> dict[str, int]:
+    """Say which version of its map took a delivery in, where the source has one."""
+    version = received.headers.get(MAP_VERSION)
+    return {"map_version": int(version)} if version else {}
 
 
 def _answer(received: RequestReceived, accepted: list[Accepted], fields: list[str]) -> Response:
@@ -210,7 +233,7 @@ def _answer(received: RequestReceived, accepted: list[Accepted], fields: list[st
     content: DeliveryAnswer = {"delivery_id": received.delivery_id, "results": [_result(one) for one in accepted]}
     if fields:
         content["ignored"] = fields
-    return json_response(content, 201 if opened else 200, headers)
+    return json_response(content | _map_version(received), 201 if opened else 200, headers)
 
 
 def _result(outcome: Outcome) -> CommandAnswer | RefusedCommand:
@@ -226,6 +249,7 @@ def _result(outcome: Outcome) -> CommandAnswer | RefusedCommand:
 def _verified(http: HttpRequest, source: Source) -> tuple[Mapping[str, str], str]:
     """Prove the sender; gives the headers and the delivery's id. Raises HttpProblem (401)."""
     headers = {name: ", ".join(http.headers.getlist(name)) for name in http.headers}  # RFC 9110, 5.3
+    headers |= {PEER: http.client.host if http.client else "", PATH_SECRET: http.path_params.get("secret", "")}
     try:
         return headers, source.verify(headers, body_of(http), deps_of(http).now())
     except MalformedInput as unproven:

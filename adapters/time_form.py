@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from adapters.history.map_faults import fault
+from adapters.map_faults import fault
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ISO_8601 = "iso8601"
 _EPOCHS = {"epoch_s": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds=1)}
 _COUNT = re.compile(r"(\d{1,15})(?:\.\d{1,9})?", re.ASCII)
 _MILLISECONDS_FROM = 10**11  # in 1973; as seconds it would be the year 5138, so that the one is not read as the other
@@ -32,7 +33,7 @@ def _zone(name: object) -> object:
 
 def _format(text: str) -> str:
     """Take a format that can read times. Raises ValueError on one that no time could ever be read by."""
-    if text in _EPOCHS:
+    if text in _EPOCHS or text == ISO_8601:
         return text
     if "%Z" in text:
         raise fault(
@@ -57,7 +58,10 @@ def _format(text: str) -> str:
 
 
 class TimeForm(BaseModel):
-    """`format`: one or several, as strptime writes them, or `epoch_s`, `epoch_ms`; `zone`: of times that name none."""
+    """`format`: one or several, as strptime writes them, or `epoch_s`, `epoch_ms`, `iso8601`.
+
+    `zone`: of times that name none; a time of `iso8601` that names none is refused without it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -67,7 +71,7 @@ class TimeForm(BaseModel):
     @model_validator(mode="after")
     def _every_time_has_a_zone(self) -> Self:
         for one in self.format:
-            if one in _EPOCHS or "%z" in one:
+            if one in _EPOCHS or one == ISO_8601 or "%z" in one:
                 continue
             if self.zone is None:
                 raise fault(
@@ -90,11 +94,19 @@ class TimeForm(BaseModel):
                     return _EPOCH + float(text) * _EPOCHS[one]
                 continue
             try:
+                if one == ISO_8601:
+                    return self._aware(datetime.fromisoformat(text))
                 time = datetime.strptime(text, one)  # noqa: DTZ007 - the zone of its format counts, else the map's
             except ValueError:
                 continue
-            return (time if time.tzinfo else time.replace(tzinfo=self.zone)).astimezone(UTC)
+            return self._aware(time)
         raise ValueError(text)
+
+    def _aware(self, time: datetime) -> datetime:
+        """Give a time in UTC, by the zone where it names none. Raises ValueError where there is no zone either."""
+        if time.tzinfo is None and self.zone is None:
+            raise ValueError("no zone")
+        return (time if time.tzinfo else time.replace(tzinfo=self.zone)).astimezone(UTC)
 
     def __str__(self) -> str:
         return " | ".join(self.format)

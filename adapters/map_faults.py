@@ -39,12 +39,13 @@ def fault(zh: str, en: str) -> ValueError:
 def faults(error: ValidationError) -> str:
     """Name every fault: where it is in the file, and why."""
     return "; ".join(
-        f"{'.'.join(map(str, one['loc'])) or '文件 file'}: {_reason(one['type'], one['msg'], one.get('ctx', {}))}"
+        f"{'.'.join(map(str, one['loc'])) or '文件 file'}: {reason(one['type'], one['msg'], one.get('ctx', {}))}"
         for one in error.errors()
     )
 
 
-def _reason(kind: str, message: str, context: Mapping[str, Any]) -> str:
+def reason(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    """Say in people's words what pydantic found."""
     if kind == "value_error":
         return str(context["error"])
     return str(Text(_CHINESE.get(kind, "不符合要求"), _ENGLISH.get(kind, message)))

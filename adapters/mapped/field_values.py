@@ -1,0 +1,164 @@
+"""What a map says of one field of a command: where it is read, in whose words, and what counts where nothing is there.
+
+The models are derived from the command classes, so that a map knows every field, its kind and its legal words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Final, Self, get_args, get_origin, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
+from pydantic import Field as ModelField
+
+from adapters.expressions import Expression, Jmes
+from adapters.map_faults import fault
+from bus.domain.naming import did_you_mean, nearest
+from bus.domain.simplified import simplified
+from bus.domain.terms import Term
+
+WORDS_MAX: Final = 1_000
+
+
+class MapPart(BaseModel):
+    """A part of a map: an unknown key is refused by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _texts(given: object) -> object:
+    """Take numbers and booleans as the words that YAML made of them: {1: 高, yes: 是} is a table of texts."""
+    if not isinstance(given, Mapping):
+        return given
+    return {_text(key): _text(value) for key, value in given.items()}
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        raise fault(f"{str(value).lower()} 请加引号", f"put quotes around {str(value).lower()}: it is a word here")
+    return str(value) if isinstance(value, int | float) else value
+
+
+Words = Annotated[Mapping[str, str], BeforeValidator(_texts), ModelField(max_length=WORDS_MAX)]
+
+
+class FieldValue(MapPart):
+    """Where one value is read: `from`, or one for all, `value`.
+
+    `words`: a table of the source's words, or the name of one of the map's; a word that is not in it is refused.
+    `default`: what counts where the document has nothing.
+    """
+
+    from_: Annotated[Jmes | None, ModelField(alias="from")] = None
+    value: str | None = None
+    words: Words | str | None = None
+    default: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.from_ is None) == (self.value is None):
+            raise fault(
+                "写 from(从哪里读)或 value(固定值)之一", "one of `from` (where it is read) and `value` is meant"
+            )
+        if self.value is not None and (self.words is not None or self.default is not None):
+            raise fault("value 是固定值,不需要 words 和 default", "`value` is fixed: no `words` and no `default`")
+        return self
+
+
+def _field_value(given: object) -> object:
+    """Take a text for an expression, which is the usual case."""
+    return {"from": given} if isinstance(given, str) else given
+
+
+Value = Annotated[FieldValue, BeforeValidator(_field_value)]
+
+
+def legal_words(kind: type[Term]) -> Mapping[str, Term]:
+    """Give the words of a closed list: the English ones, and the Chinese."""
+    return {word: member for member in kind for word in (member.value, member.zh)}
+
+
+def _of_list(kind: type[Term]) -> Callable[[FieldValue], FieldValue]:
+    """Check that what a map makes of a source's words is a word of the closed list."""
+    legal = legal_words(kind)
+
+    def checked(value: FieldValue) -> FieldValue:
+        made = [value.value, value.default, *(value.words.values() if isinstance(value.words, Mapping) else ())]
+        for word in filter(None, made):
+            if simplified(word) not in legal:
+                close = did_you_mean(nearest(word, legal), quoted=True)
+                listed = "、".join(member.value for member in kind)
+                raise fault(f"“{word}”不可用,只能用 {listed}{close.zh}", f"{word!r} is none of {listed}{close.en}")
+        return value
+
+    return checked
+
+
+def kind_of(hint: Any) -> tuple[str, Any]:
+    """Say what a field holds: `text`, `time`, `word` with its list, `record` with its class, or `list` with an item."""
+    if get_origin(hint) is Annotated:
+        return kind_of(get_args(hint)[0])
+    if get_origin(hint) is tuple:
+        return "list", get_args(hint)[0]
+    options = [one for one in get_args(hint) if one is not type(None)] or [hint]
+    one = options[0]
+    if get_origin(one) is Annotated:
+        return kind_of(one)
+    if one is datetime:
+        return "time", None
+    if one is int:
+        return "number", None
+    if isinstance(one, type) and issubclass(one, Enum):
+        return "word", one
+    if is_dataclass(one):
+        return "record", one
+    return "text", None
+
+
+def is_required(field: Field[Any]) -> bool:
+    """Say whether a field of a command has no default."""
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+@cache
+def fields_model(cls: Any, left_out: tuple[str, ...] = (), *, each: bool = False) -> type[MapPart]:
+    """Derive the model of what a map says of a class's fields; `each`: of the items of a list, which it names."""
+    hints, of_fields = get_type_hints(cls, include_extras=True), dict[str, Any]()
+    for field in fields(cls):
+        if field.name not in left_out:
+            model = _model(hints[field.name])
+            of_fields[field.name] = (model, ...) if is_required(field) else (model | None, None)
+    if each:
+        of_fields["each"] = (Jmes, ...)
+    made: type[MapPart] = create_model(f"{cls.__name__}Fields", __base__=MapPart, **of_fields)
+    return made
+
+
+def _model(hint: Any) -> Any:
+    kind, of = kind_of(hint)
+    match kind:
+        case "record":
+            return fields_model(of)
+        case "word":
+            return Annotated[Value, AfterValidator(_of_list(of))]
+        case "list":
+            inner, cls = kind_of(of)
+            if inner == "record":
+                return fields_model(cls, each=True)
+            return Annotated[Value, AfterValidator(_of_list(cls))] if inner == "word" else Value
+        case _:
+            return Value
+
+
+def expressions(fields_of: BaseModel) -> Sequence[Expression]:
+    """Give every expression of a part of a map."""
+    found = list[Expression]()
+    for name in type(fields_of).model_fields:
+        one = getattr(fields_of, name)
+        if isinstance(one, Expression):
+            found.append(one)
+        elif isinstance(one, BaseModel):
+            found += expressions(one)
+    return found

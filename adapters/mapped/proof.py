@@ -1,0 +1,247 @@
+"""Who sent it: the proofs that other systems have, told by a map. Pure; secrets and the clock are arguments."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from adapters import webhook_signature
+from adapters.map_faults import fault
+from adapters.mapped.field_values import MapPart
+from bus.config_file import VariableName
+from bus.domain.errors import MalformedInput
+from bus.intake.source_adapter import PATH_SECRET, PEER
+from bus.settings import SettingsInvalid
+
+SECRET_CHARS_MIN: Final = 16
+_PARTS: Final = ("{body}", "{timestamp}", "{id}")
+_DECODED: Final[Mapping[str, Callable[[str], bytes]]] = {
+    "text": lambda text: text.encode(),
+    "base64": lambda text: base64.b64decode(text, validate=True),
+    "hex": binascii.unhexlify,
+}
+
+
+def _header(name: str) -> str:
+    name = name.strip().lower()
+    if not name or not all(one.isalnum() or one in "-_" for one in name) or not name.isascii():
+        raise fault("应为 HTTP 头的名称", "the name of an HTTP header is meant")
+    return name
+
+
+Header = Annotated[str, AfterValidator(_header)]
+Secrets = Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=2)]
+
+
+class StandardWebhooksProof(MapPart):
+    """Signed as standardwebhooks.com says: id, time and body."""
+
+    kind: Literal["standard-webhooks"]
+    secrets: Secrets
+
+
+def _signed(form: str) -> str:
+    rest = form
+    for part in _PARTS:
+        rest = rest.replace(part, "", 1)
+    if "{body}" not in form or "{" in rest or "}" in rest:
+        raise fault(
+            f"由 {'、'.join(_PARTS)} 组成,必须含 {{body}},例如 {{timestamp}}.{{body}}",
+            f"is made of {', '.join(_PARTS)}, and has {{body}}: such as {{timestamp}}.{{body}}",
+        )
+    return form
+
+
+class SignedTime(MapPart):
+    """Where the time of signing stands; a delivery that is older, or newer, than `within_s` is refused."""
+
+    header: Header
+    format: Literal["epoch_s", "epoch_ms", "rfc3339"] = "epoch_s"
+    within_s: Annotated[int, Field(ge=1, le=3_600)] = 300
+
+
+class HmacProof(MapPart):
+    """A signature over the raw body: as GitHub, Zendesk, Jira and Zammad sign.
+
+    `signed`: what is signed, `{timestamp}` and `{id}` being the headers' own texts. `secret_is`: how the secret is
+    written in its variable.
+    """
+
+    kind: Literal["hmac"]
+    secrets: Secrets
+    header: Header
+    prefix: str = ""
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    signed: Annotated[str, AfterValidator(_signed)] = "{body}"
+    timestamp: SignedTime | None = None
+    id_header: Header | None = None
+    secret_is: Literal["text", "base64", "hex"] = "text"  # noqa: S105 - a way of writing, not a secret
+
+    @model_validator(mode="after")
+    def _signs_what_comes(self) -> Self:
+        if "{timestamp}" in self.signed and self.timestamp is None:
+            raise fault("signed 含 {timestamp},请写 timestamp.header", "signed has {timestamp}: say timestamp.header")
+        if "{id}" in self.signed and self.id_header is None:
+            raise fault("signed 含 {id},请写 id_header", "signed has {id}: say id_header")
+        return self
+
+
+class BasicProof(MapPart):
+    """Basic authentication; each variable holds `user:password`."""
+
+    kind: Literal["basic"]
+    secrets: Secrets
+
+
+class BearerProof(MapPart):
+    """A token in a header, behind `prefix`."""
+
+    kind: Literal["bearer"]
+    secrets: Secrets
+    header: Header = "authorization"
+    prefix: str = "Bearer "
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise fault(
+            f"“{text}”不是网段,例如 203.0.113.0/24", f"{text!r} is no network, such as 203.0.113.0/24"
+        ) from None
+    return text
+
+
+class PathProof(MapPart):
+    """A secret at the end of the address, for systems that can sign nothing; `networks`: where they call from."""
+
+    kind: Literal["path"]
+    secrets: Secrets
+    networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Field(min_length=1, max_length=50)]
+
+
+Proof = Annotated[StandardWebhooksProof | HmacProof | BasicProof | BearerProof | PathProof, Field(discriminator="kind")]
+Verify = Callable[[Mapping[str, str], bytes, datetime], None]
+
+
+def verifier(proof: Proof, secrets: Sequence[str], *, where: str) -> Verify:
+    """Make the check of a delivery's lower-case headers and body. It raises MalformedInput (401) and nothing else.
+
+    Raises SettingsInvalid for a secret that is too short or not written as the map says: the place, never the value.
+    """
+    if isinstance(proof, StandardWebhooksProof):
+        keys = [webhook_signature.secret(one, where=where) for one in secrets]
+        return lambda headers, body, now: void(webhook_signature.verify(headers, body, secrets=keys, now=now))
+    if short := [one for one in secrets if len(one) < SECRET_CHARS_MIN]:
+        raise SettingsInvalid(f"{where}: a secret has at least {SECRET_CHARS_MIN} characters; this one {len(short[0])}")
+    match proof:
+        case HmacProof():
+            return _hmac(proof, _keys(proof, secrets, where))
+        case BasicProof():
+            good = [f"Basic {base64.b64encode(one.encode()).decode()}" for one in secrets]
+            return lambda headers, _body, _now: _equals_one("authorization", headers.get("authorization", ""), good)
+        case BearerProof(header=name, prefix=prefix):
+            good = [f"{prefix}{one}" for one in secrets]
+            return lambda headers, _body, _now: _equals_one(name, headers.get(name, ""), good)
+        case PathProof():
+            return _path(proof, secrets)
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def _keys(proof: HmacProof, secrets: Sequence[str], where: str) -> Sequence[bytes]:
+    try:
+        return [_DECODED[proof.secret_is](one) for one in secrets]
+    except ValueError:
+        raise SettingsInvalid(f"{where}: a secret is not {proof.secret_is}") from None
+
+
+def _hmac(proof: HmacProof, keys: Sequence[bytes]) -> Verify:
+    before, after = (part.encode("latin-1", "replace") for part in proof.signed.split("{body}"))
+    names = {b"{timestamp}": proof.timestamp.header if proof.timestamp else "", b"{id}": proof.id_header or ""}
+
+    def filled(part: bytes, headers: Mapping[str, str]) -> bytes:
+        for mark, name in names.items():
+            if mark in part:
+                part = part.replace(mark, _present(headers, name).encode("latin-1", "replace"))
+        return part
+
+    def verify(headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        given = _present(headers, proof.header)
+        if proof.timestamp is not None:
+            _check_age(proof.timestamp, headers, now)
+        if not given.startswith(proof.prefix):
+            raise _unproven(proof.header)
+        content = filled(before, headers) + body + filled(after, headers)
+        for key in keys:
+            digest = hmac.new(key, content, getattr(hashlib, proof.algorithm)).digest()
+            shown = digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
+            sent = given[len(proof.prefix) :].strip()
+            if _same(sent.lower() if proof.encoding == "hex" else sent, shown):
+                return
+        raise _unproven(proof.header)
+
+    return verify
+
+
+def _check_age(time: SignedTime, headers: Mapping[str, str], now: datetime) -> None:
+    text = _present(headers, time.header)
+    try:
+        if time.format == "rfc3339":
+            at = datetime.fromisoformat(text)
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        else:
+            at = datetime.fromtimestamp(int(text) / (1000 if time.format == "epoch_ms" else 1), UTC)
+    except (ValueError, OverflowError, OSError):
+        zh, en = f"{time.header} 不是 {time.format} 时间", f"{time.header} is no time in {time.format}"
+        raise MalformedInput("bad_timestamp", time.header, zh, en) from None
+    if abs(at - now) > timedelta(seconds=time.within_s):
+        zh = f"签名时间与现在相差超过 {time.within_s} 秒"
+        raise MalformedInput("stale_delivery", time.header, zh, f"signed more than {time.within_s} s from now")
+
+
+def _path(proof: PathProof, secrets: Sequence[str]) -> Verify:
+    networks = [ip_network(one) for one in proof.networks]
+
+    def verify(headers: Mapping[str, str], _body: bytes, _now: datetime) -> None:
+        peer = headers.get(PEER, "")
+        try:
+            near = any(ip_address(peer) in one for one in networks)
+        except ValueError:
+            near = False
+        if not near:
+            raise MalformedInput(
+                "address_not_listed", "peer", "来源地址不在列表中", "the sender's address is not listed"
+            )
+        _equals_one("path", headers.get(PATH_SECRET, ""), secrets)
+
+    return verify
+
+
+def _present(headers: Mapping[str, str], name: str) -> str:
+    if value := headers.get(name, "").strip():
+        return value
+    raise MalformedInput("missing_header", name, f"缺少请求头 {name}", f"the header {name} is missing")
+
+
+def _equals_one(field: str, given: str, good: Sequence[str]) -> None:
+    """Compare in constant time with each."""
+    if not [one for one in good if _same(given.strip(), one)]:
+        raise _unproven(field)
+
+
+def _same(given: str, good: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), good.encode("utf-8", "replace"))
+
+
+def _unproven(field: str) -> MalformedInput:
+    return MalformedInput("bad_signature", field, "签名或密钥不对", "the signature, or the secret, is not right")

@@ -1,0 +1,82 @@
+"""A source by its map: the proof, the delivery's id, the translation."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from adapters import webhook_signature
+from adapters.mapped.map_file import SourceMap
+from adapters.mapped.proof import Verify, verifier
+from adapters.mapped.translate import MapTranslator, body_of
+from bus.config_file import ConfigFileInvalid, secret_of
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput
+from bus.settings import SettingsInvalid
+from schemas.messages import RequestReceived
+
+ID_CHARS_MAX = 200
+
+
+class MappedSource:
+    """One source as version `version` of its map has it. `trouble`: why it can prove nobody, empty where it can.
+
+    A program that only translates what was proven before, as the worker, needs no secrets.
+    """
+
+    def __init__(self, mapped: SourceMap, version: int, environment: Mapping[str, str]) -> None:
+        """Make the readers and the proof; a secret that is not set refuses every delivery, and `trouble` says so."""
+        self.map, self.version, self.name, self.trouble = mapped, version, mapped.source, ""
+        self._translator = MapTranslator(mapped)
+        self._secrets: Sequence[str] = ()
+        self._verify: Verify = self._unproven
+        where = f"map of {mapped.source}, version {version}: proof.secrets"
+        try:
+            self._secrets = [
+                secret_of(name, environment, where=where).get_secret_value() for name in mapped.proof.secrets
+            ]
+            self._verify = verifier(mapped.proof, self._secrets, where=where)
+        except (ConfigFileInvalid, SettingsInvalid) as error:
+            self.trouble = str(error)
+
+    @property
+    def secrets(self) -> frozenset[bytes]:
+        """Give its keys, to be compared with those of other sources."""
+        return frozenset(one.encode() for one in self._secrets)
+
+    @property
+    def kept_headers(self) -> Sequence[str]:
+        """Name the headers that the map reads; they are kept with a delivery."""
+        return self.map.transport.headers
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        self._verify(lower, body, now)
+        return self._delivery_id(lower, body)
+
+    def translate(self, received: RequestReceived) -> tuple[Request, ...]:
+        """Say what a delivery wants. Pure. Raises MalformedInput, or Ignored."""
+        return self._translator.requests(received)
+
+    def _unproven(self, *_: object) -> None:
+        raise MalformedInput(
+            "secret_not_set", "proof", "网关没有此来源的密钥", "the gateway has no secret of this source"
+        )
+
+    def _delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
+        rule = self.map.delivery_id
+        if rule is None:
+            return headers[webhook_signature.ID]
+        if rule.body:
+            return hashlib.sha256(body).hexdigest()
+        if rule.header:
+            found: object = headers.get(rule.header, "").strip()
+            where = rule.header
+        else:
+            assert rule.field is not None, "a delivery's id is one of three"
+            found, where = rule.field.read(body_of(self.map, body, headers)), rule.field.path
+        if isinstance(found, bool) or not isinstance(found, str | int) or not str(found).strip():
+            zh, en = f"缺少投递编号“{where}”", f"{where} is missing, by which a repeat is known"
+            raise MalformedInput("missing", where, zh, en)
+        text = str(found).strip()
+        return text if len(text) <= ID_CHARS_MAX and text.isprintable() else hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,202 @@
+"""Documents of a source into the requests that its map makes of them. Pure; only MalformedInput leaves it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from adapters.expressions import Expression
+from adapters.mapped.field_values import FieldValue, MapPart
+from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
+from adapters.mapped.readers import NOTHING, Reader, Readers, missing
+from bus.domain.commands import Command, Note, OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import TraceId
+from bus.intake.command_bodies import COMMANDS, within_limits
+from bus.intake.command_ids import delivery_command_id
+from bus.intake.reserved_names import person_name
+from bus.intake.source_adapter import Ignored
+from bus.wire.json_body import read_object
+from schemas.messages import RequestReceived
+
+DOCUMENTS_MAX: Final = 1_000
+FORM_FIELDS_MAX: Final = 1_000
+HEADERS: Final = "_headers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CommandReader:
+    """One command of a map, ready to read documents."""
+
+    when: Expression | None
+    cls: type[Command]
+    fields: Mapping[str, Reader]
+    needed: frozenset[str]
+    part: MapPart
+    number: Reader
+    number_part: FieldValue
+    at: Reader
+    actor: Reader
+
+
+class MapTranslator:
+    """Makes requests of documents, by one map."""
+
+    def __init__(self, mapped: SourceMap) -> None:
+        """Make the readers, once."""
+        self.map = mapped
+        readers = Readers(words=mapped.words, time=mapped.time, missing=mapped.missing)
+        self._commands = [_command_reader(readers, mapped, one) for one in mapped.commands]
+        other = mapped.otherwise
+        self._note = readers.text(other.note) if isinstance(other, NoteOfOthers) else None
+        self._number = readers.text(mapped.number)
+        self._at = readers.time(mapped.at) if mapped.at else _nothing
+        self._actor = readers.text(mapped.actor) if mapped.actor else _nothing
+
+    def requests(self, received: RequestReceived) -> tuple[Request, ...]:
+        """Give the requests of a verified delivery. Raises MalformedInput, or Ignored where it asks for nothing."""
+        document = body_of(self.map, received.body, received.headers)
+        documents = self._documents(document)
+        made = [request for one in documents for request in self._of_document(one, received)]
+        if not made:
+            zh = "已收到,不处理:对照表里没有适用的命令"
+            raise Ignored("nothing_to_do", "$", zh, "taken without effect: no command of the map takes it")
+        return tuple(_request(one, received, str(step)) for step, one in enumerate(made))
+
+    def _documents(self, document: Any) -> Sequence[Any]:
+        expression = self.map.documents
+        found = document if expression is None else expression.read(document)
+        documents = found if isinstance(found, list) else [] if found is None else [found]
+        if len(documents) > DOCUMENTS_MAX:
+            path = expression.path if expression else "$"
+            zh, en = f"一次超过 {DOCUMENTS_MAX} 份文档", f"more than {DOCUMENTS_MAX} documents at once"
+            raise MalformedInput("too_many", path, zh, en)
+        when = self.map.when
+        return [one for one in documents if when is None or when.holds(one)]
+
+    def _of_document(self, document: Any, received: RequestReceived) -> list["_Made"]:
+        made = [self._made(one, document) for one in self._commands if one.when is None or one.when.holds(document)]
+        if made or self._note is None:
+            return made
+        text = self._note(document)
+        number = self._number(document)
+        if not text or not number:
+            return []
+        return [
+            _Made(
+                command=Note(text=text),
+                number=number,
+                at=self._at(document),
+                actor=self._actor(document) or received.source,
+            )
+        ]
+
+    def _made(self, reader: _CommandReader, document: Any) -> "_Made":
+        number = reader.number(document)
+        if not number:
+            raise missing("number", reader.number_part)
+        given = {name: value for name, read in reader.fields.items() if (value := read(document)) is not NOTHING}
+        if absent := [name for name in reader.needed if name not in given]:
+            raise missing(absent[0], getattr(reader.part, absent[0]))
+        if reader.cls is OpenTicket:
+            given["source_no"] = number
+        try:
+            command = within_limits(reader.cls(**given))
+        except MalformedInput as error:
+            raise _by_path(error, reader.part) from None
+        return _Made(command=command, number=number, at=reader.at(document), actor=reader.actor(document) or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    command: Command
+    number: str
+    at: Any
+    actor: str
+
+
+def _request(made: _Made, received: RequestReceived, step: str) -> Request:
+    """Make the request of one command; the same delivery gives the same ids."""
+    opens = isinstance(made.command, OpenTicket)
+    return Request(
+        command_id=delivery_command_id(received.source, received.delivery_id, step),
+        command=made.command,
+        source=received.source,
+        actor=person_name(within_limits(made.actor, "actor"), "actor") or received.source,
+        at=made.at or received.received_at,
+        received_at=received.received_at,
+        trace_id=TraceId(received.trace_id),
+        fingerprint=hashlib.sha256(received.body).hexdigest(),
+        source_no="" if opens else within_limits(made.number, "source_no"),
+    )
+
+
+def body_of(mapped: SourceMap, body: bytes, headers: Mapping[str, str]) -> Any:
+    """Read what was sent as one document. Raises MalformedInput."""
+    transport = mapped.transport
+    match transport.body:
+        case "json":
+            document = read_any(body)
+        case "form":
+            document = dict(_form(body))
+        case _:
+            field = transport.json_field
+            document = read_any(dict(_form(body)).get(field, "").encode())
+    if transport.headers and isinstance(document, dict):
+        return {**document, HEADERS: {name: headers.get(name) for name in transport.headers}}
+    return document
+
+
+def read_any(body: bytes) -> Any:
+    """Parse JSON, an object or a list, with its numbers as numbers. Raises MalformedInput."""
+    if body.lstrip()[:1] == b"[":
+        wrapped = read_object(b'{"list":' + body + b"}", "$", foreign=True, number_texts=False)
+        if len(wrapped) > 1:  # what follows the list had the form of a member
+            raise MalformedInput("not_json", "$", "不是合法 JSON", "not JSON: something follows the list")
+        return wrapped["list"]
+    return read_object(body, "$", foreign=True, number_texts=False)
+
+
+def _form(body: bytes) -> Sequence[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            body.decode(),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            max_num_fields=FORM_FIELDS_MAX,
+            errors="strict",
+        )
+    except ValueError:
+        zh, en = "不是 UTF-8 的表单(application/x-www-form-urlencoded)", "not a form in UTF-8"
+        raise MalformedInput("not_a_form", "$", zh, en) from None
+
+
+def _command_reader(readers: Readers, mapped: SourceMap, one: CommandMap) -> _CommandReader:
+    cls, part = COMMANDS[one.command], one.fields
+    at, actor, number = one.at or mapped.at, one.actor or mapped.actor, one.number or mapped.number
+    return _CommandReader(
+        when=one.when,
+        cls=cls,
+        fields=readers.of_fields(part, cls, ("source_no",)),
+        needed=frozenset(name for name, field in type(part).model_fields.items() if field.is_required()),
+        part=part,
+        number=readers.text(number),
+        number_part=number,
+        at=readers.time(at) if at else _nothing,
+        actor=readers.text(actor) if actor else _nothing,
+    )
+
+
+def _nothing(_: Any) -> None:
+    return NOTHING
+
+
+def _by_path(error: MalformedInput, part: MapPart) -> MalformedInput:
+    """Name a refused field by where the document has it, as far as the map says so."""
+    part_of: Any = part
+    for name in error.field.split("."):
+        part_of = getattr(part_of, name, None)
+    path = part_of.from_.path if isinstance(part_of, FieldValue) and part_of.from_ else error.field
+    zh, en = f"{error.field} ← “{path}”: {error.zh}", f"{error.field}, of {path}: {error.en}"
+    return MalformedInput(error.code, path, zh, en, **error.context)

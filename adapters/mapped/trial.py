@@ -1,0 +1,100 @@
+"""A trial of a map: samples are translated and decided on an empty store in memory; nothing is sent or written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from adapters.mapped.map_file import SourceMap
+from adapters.mapped.source import MappedSource
+from bus.domain.batch import Accepted
+from bus.domain.commands import Request
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab
+from bus.domain.rules import Rules
+from bus.domain.terms import TraceId
+from bus.intake.dispatch import Dispatcher
+from bus.intake.memory_store import MemoryStore
+from bus.intake.source_adapter import Ignored
+from schemas.messages import RequestReceived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedCommand:
+    """What a sample would do: the command with its fields, and what the bus would answer on an empty store."""
+
+    command: str
+    number: str
+    actor: str
+    at: datetime
+    fields: Mapping[str, Any]
+    answer: str
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedSample:
+    """A sample and what came of it: commands, or why it is refused or passed over."""
+
+    sample: str
+    outcome: str
+    commands: Sequence[TriedCommand] = field(default=())
+    code: str = ""
+    path: str = ""
+    detail: str = ""
+
+
+async def tried(
+    mapped: SourceMap, samples: Mapping[str, bytes], headers: Mapping[str, str], rules: Rules, now: datetime
+) -> Sequence[TriedSample]:
+    """Play samples in order on one empty store: a note finds the ticket that was opened before. `headers`: of each."""
+    source = MappedSource(mapped, 1, {})
+    dispatcher = Dispatcher(store=MemoryStore(), rules=rules)
+    found = list[TriedSample]()
+    for number, (name, body) in enumerate(samples.items()):
+        received = RequestReceived(
+            delivery_id=f"sample-{number}",
+            source=source.name,
+            client=source.name,
+            method="POST",
+            path=f"/v1/sources/{source.name}/webhook",
+            headers={name.lower(): value for name, value in headers.items()},
+            body=body,
+            received_at=now,
+            trace_id=TraceId(f"{number + 1:032x}"),
+        )
+        found.append(await _tried(source, dispatcher, name, received))
+    return found
+
+
+async def _tried(source: MappedSource, dispatcher: Dispatcher, name: str, received: RequestReceived) -> TriedSample:
+    try:
+        # A sample may be old: it is decided as of when it came.
+        requests = [replace(one, received_at=min(one.at, received.received_at)) for one in source.translate(received)]
+        outcomes = await dispatcher.dispatch(requests)
+    except MalformedInput as refusal:
+        outcome = "passed over" if isinstance(refusal, Ignored) else "refused"
+        return TriedSample(
+            sample=name, outcome=outcome, code=refusal.code, path=refusal.field, detail=str(refusal.text)
+        )
+    commands = [_command(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+    refused = any(one.refusal for one in commands)
+    return TriedSample(sample=name, outcome="refused" if refused else "accepted", commands=commands)
+
+
+def _command(request: Request, outcome: Any) -> TriedCommand:
+    error = None if isinstance(outcome, Accepted) else outcome.error
+    fields = {name: value for name, value in asdict(request.command).items() if _is_there(value)}
+    return TriedCommand(
+        command=kebab(type(request.command)),
+        number=request.source_no or fields.get("source_no", ""),
+        actor=request.actor,
+        at=request.at,
+        fields=fields,
+        answer="refused" if error else str(outcome.answer),
+        refusal=f"{error.code} ({error.field}): {error.text}" if error else "",
+    )
+
+
+def _is_there(value: Any) -> bool:
+    return any(value.values()) if isinstance(value, dict) else value not in ("", (), None)
