@@ -147,7 +147,11 @@ class Readers:
         kind, of = kind_of(hint)
         if kind == "list":
             inner, cls = kind_of(of)
-            return self.records(part_of, cls) if inner == "record" else self.texts(part_of, cls if inner == "word" else None)
+            return (
+                self.records(part_of, cls)
+                if inner == "record"
+                else self.texts(part_of, cls if inner == "word" else None)
+            )
         if kind == "record":
             return self.record(part_of, of)
         if kind == "word":

@@ -1,0 +1,158 @@
+"""A mapped source keeps the contract of every source, and translates as its map says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from adapters.contract_suites.source import SourceContract, delivered
+from adapters.mapped.read_map import read_map
+from adapters.mapped.source import MappedSource
+from bus.domain.commands import Note, OpenTicket, Request
+from bus.domain.errors import MalformedInput
+from bus.domain.terms import KeyKind
+from bus.intake.source_adapter import Ignored, Source
+from tests.mapped.maps import CONTENT, NOW, body_of, comment, created, desk, signed
+
+
+class TestMappedKeepsTheContract(SourceContract):
+    """Every duty of `adapters/source_contract.py`."""
+
+    parts = ("type", "time", "id", "subject", "priority", "serial", "requester", "created_at", "tags")
+
+    def adapter(self) -> Source:
+        return desk()
+
+    def good(self) -> tuple[Mapping[str, str], bytes]:
+        body = body_of(created())
+        return signed(body), body
+
+    def mutated(self, part: str, value: object) -> bytes:
+        document = created()
+        (document if part in ("type", "time", "id") else document["detail"])[part] = value
+        return body_of(document).decode().encode("utf-8", "replace")
+
+
+def requests(document: Any, content: str = CONTENT) -> tuple[Request, ...]:
+    source = desk(content)
+    return tuple(source.translate(delivered(source, body_of(document))))
+
+
+def refusal(document: Any, content: str = CONTENT) -> MalformedInput:
+    with pytest.raises(MalformedInput) as refused:
+        requests(document, content)
+    return refused.value
+
+
+def test_mapped_a_document_becomes_the_command_that_its_map_says() -> None:
+    document = created(
+        requester={"name": "王女士", "phone": "13800000001"}, tags=["泵", "-"], created_at="2026-11-22T09:00:00+08:00"
+    )
+    (request,) = requests(document)
+    command = request.command
+    assert isinstance(command, OpenTicket)
+    assert (command.incident_key.kind, command.incident_key.value) == (KeyKind.SERIAL, "SN-1")
+    assert (command.title, command.type, command.source_no) == ("水泵不转", "hardware_fault", "5158")
+    assert (command.priority, command.skills, command.customer.phone) == ("中", ("泵",), "13800000001")
+    assert command.opened_at == datetime(2026, 11, 22, 1, tzinfo=UTC)
+    assert (request.actor, request.source, request.source_no) == ("王强", "desk", "")
+    assert request.at == datetime(2026, 11, 22, 1, 29, tzinfo=UTC)
+
+
+def test_mapped_a_note_is_addressed_by_the_number_and_made_by_an_expression() -> None:
+    (request,) = requests(comment())
+    assert request.command == Note(text=": 客户又来电")
+    assert (request.source_no, request.actor) == ("5158", "desk")
+
+
+def test_mapped_an_unknown_word_is_refused_with_the_nearest_and_its_path() -> None:
+    refused = refusal(created(priority="URGNT"))
+    assert (refused.code, refused.field, refused.context["nearest"]) == ("unknown_word", "$.detail.priority", "URGENT")
+    assert requests(created(priority=None))[0].command.priority == "中"  # type: ignore[union-attr]
+
+
+def test_mapped_what_is_needed_and_missing_is_named_by_where_the_map_reads_it() -> None:
+    refused = refusal(created(subject="  "))
+    assert (refused.code, refused.field) == ("missing", "$.detail.subject")
+    refused = refusal(created(id=None))
+    assert (refused.code, refused.field) == ("missing", "$.detail.id")
+    refused = refusal(created(serial=None))
+    assert refused.code == "missing"
+
+
+def test_mapped_a_field_that_no_store_holds_is_named_by_its_path() -> None:
+    refused = refusal(created(subject="x" * 501))
+    assert (refused.code, refused.field) == ("too_long", "$.detail.subject")
+    assert refusal(created(subject={"de": 1})).field == "$.detail.subject"
+
+
+@pytest.mark.parametrize("number", [5158, "5158", 5158.0])
+def test_mapped_a_number_is_its_text_with_all_of_its_digits(number: object) -> None:
+    assert requests(created(id=number))[0].command.source_no == "5158"  # type: ignore[union-attr]
+    assert requests(created(id=123456789012345678901))[0].command.source_no == "123456789012345678901"  # type: ignore[union-attr]
+
+
+def test_mapped_what_no_command_takes_is_passed_over_or_a_note_as_the_map_says() -> None:
+    other = {"id": "d-3", "type": "ticket.tagged", "detail": {"id": 5158, "tag": "vip"}}
+    with pytest.raises(Ignored):
+        requests(other)
+    noted = CONTENT.replace("otherwise: pass-over", "otherwise: {note: \"join('', ['标签 ', detail.tag])\"}")
+    (request,) = requests(other, noted)
+    assert request.command == Note(text="标签 vip")
+
+
+def test_mapped_several_documents_are_commands_in_order_with_ids_of_their_own() -> None:
+    content = CONTENT.replace("number: detail.id", "documents: events\nnumber: detail.id")
+    made = requests({"id": "d-9", "events": [created(), comment("一"), comment("二")]}, content)
+    assert [type(one.command) for one in made] == [OpenTicket, Note, Note]
+    assert len({one.command_id for one in made}) == 3
+
+
+def test_mapped_a_form_is_read_as_fields_and_as_json_in_a_field() -> None:
+    form = CONTENT.replace("proof:", "transport: {body: form-json, json_field: payload}\nproof:", 1)
+    source = desk(form)
+    body = urlencode({"payload": body_of(created()).decode()}).encode()
+    assert source.verify(signed(body), body, NOW) == "d-1"
+    (request,) = source.translate(delivered(source, body))
+    assert isinstance(request.command, OpenTicket)
+
+
+def test_mapped_headers_that_the_map_names_can_be_read() -> None:
+    content = CONTENT.replace("proof:", "transport: {headers: [X-Desk-Event]}\nproof:", 1).replace(
+        "type == 'ticket.created'", "_headers.\\\"x-desk-event\\\" == 'created'"
+    )
+    source = desk(content)
+    received = delivered(source, body_of(created()))
+    headers = {"x-desk-event": "created"}
+    assert len(source.translate(replace(received, headers=headers))) == 1
+    with pytest.raises(Ignored):
+        source.translate(received)
+
+
+def test_mapped_without_its_secret_every_delivery_is_refused_and_the_source_says_why() -> None:
+    source = MappedSource(read_map(CONTENT), 3, {})
+    assert "DESK_SECRET" in source.trouble
+    body = body_of(created())
+    with pytest.raises(MalformedInput) as refused:
+        source.verify(signed(body), body, NOW)
+    assert refused.value.code == "secret_not_set"
+    assert len(source.translate(delivered(source, body))) == 1
+
+
+def test_mapped_a_delivery_that_is_signed_long_ago_is_stale() -> None:
+    body = body_of(created())
+    with pytest.raises(MalformedInput) as refused:
+        desk().verify(signed(body, NOW - timedelta(seconds=301)), body, NOW)
+    assert refused.value.code == "stale_delivery"
+
+
+def test_mapped_a_list_is_a_list_and_what_follows_it_is_not_json() -> None:
+    content = CONTENT.replace("delivery_id: {field: id}", "delivery_id: {body: sha256}")
+    assert len(requests([created(), comment()], content)) == 2
+    source = desk(content)
+    with pytest.raises(MalformedInput) as refused:
+        source.translate(delivered(source, b'[1],"x":2'))
+    assert refused.value.code == "not_json"
