@@ -71,6 +71,7 @@ async def test_plugged_in_a_system_sends_within_seconds_of_its_map(
         return answer if answer.status_code != 404 else None
 
     answer = await eventually(opened)
+    assert answer is not None
     assert answer.status_code == 201, answer.text
     assert answer.json()["map_version"] == 1
     assert (await sent(http, comment())).status_code == 200
