@@ -112,10 +112,20 @@ class OutboundHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpResponse:
         """Exchange one POST for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError."""
+        return await self.exchange("POST", url, body, headers, deadline)
+
+    async def exchange(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline
+    ) -> HttpResponse:
+        """Exchange one request for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError.
+
+        A GET has an empty body.
+        """
         heard = _Heard(proxied=self._proxied)
         try:
             async with asyncio.timeout_at(deadline.at):
-                return await self._exchange(heard, url, body, headers, deadline)
+                request = self._http.build_request(method, url, content=body, headers=dict(headers))
+                return await self._exchange(heard, request, deadline)
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
             detail = str(explain(error, heard.step, within_s=deadline.within_s))
@@ -132,19 +142,11 @@ class OutboundHttp:
         """Leave the session that the other side has set."""
         self._http.cookies.clear()
 
-    async def _exchange(
-        self, heard: "_Heard", url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline
-    ) -> HttpResponse:
-        request = self._http.build_request(
-            "POST",
-            url,
-            content=body,
-            headers=dict(headers),
-            # The deadline is for the whole exchange: trickling bytes do not move it. Connecting (TCP, and then TLS)
-            # ends before it by itself: a TLS handshake that is cancelled leaves its socket open.
-            timeout=httpx2.Timeout(None, connect=deadline.left_s / 3),
-            extensions={"trace": heard.trace},
-        )
+    async def _exchange(self, heard: "_Heard", request: httpx2.Request, deadline: Deadline) -> HttpResponse:
+        # The deadline is for the whole exchange: trickling bytes do not move it. Connecting (TCP, and then TLS) ends
+        # before it by itself: a TLS handshake that is cancelled leaves its socket open.
+        request.extensions["timeout"] = httpx2.Timeout(None, connect=deadline.left_s / 3).as_dict()
+        request.extensions["trace"] = heard.trace
         response = await self._http.send(request, stream=True)
         heard.answer = HttpResponse(status=response.status_code, headers=dict(response.headers))
         read, most = bytearray(), self._answer_bytes_max

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.history.csv_form import CsvForm, trimmed
+from adapters.csv_form import CsvForm, trimmed
 from adapters.history.map_file import HistoryMap, MapInvalid, RowMeaning
 from adapters.history.rows import HistoryUnreadable, Row, open_lines, read_rows
 from adapters.history.table import BoundTable

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from adapters.history.csv_form import CsvForm, trimmed
+from adapters.csv_form import CsvForm, trimmed
 from adapters.map_faults import fault, faults
 from adapters.time_form import TimeForm, listed
 from bus.config_file import OnceLoader

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from adapters.history.csv_form import CsvForm, trimmed
+from adapters.csv_form import CsvForm, trimmed
 from bus.domain.errors import BusError, MalformedInput
 from bus.domain.text import Text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from adapters.history.csv_form import trimmed
+from adapters.csv_form import trimmed
 from adapters.history.map_file import HistoryMap, RowMeaning, Shows
 from adapters.history.rows import HistoryUnreadable
 from bus.domain.errors import MalformedInput

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.history.csv_form import trimmed
+from adapters.csv_form import trimmed
 from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import SETTLED, Reasons, Stand, Step, walk
 from bus.domain.commands import Assign, Command, ConfirmClosure, Note, OpenTicket, Pause, RequestClosure, Resolve

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
-from adapters.history.csv_form import trimmed
+from adapters.csv_form import trimmed
 from adapters.history.file_order import BETWEEN
 from adapters.history.map_file import RowMeaning
 from adapters.history.rows import Row

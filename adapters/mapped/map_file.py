@@ -11,26 +11,14 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
 from adapters.mapped.field_values import MapPart, Value, Words, fields_model
-from adapters.mapped.proof import Header, HmacProof, Proof
+from adapters.mapped.proof import Header, HmacProof, Proof, StandardWebhooksProof
+from adapters.mapped.transports import PolledList, Transport, Webhook
 from adapters.time_form import ISO_8601, TimeForm, listed
 from bus.domain.naming import did_you_mean, nearest
 from bus.intake.command_bodies import COMMANDS
 from bus.intake.reserved_names import is_client_name, is_reserved
 
 COMMANDS_MAX: Final = 100
-
-
-class Webhook(MapPart):
-    """The source calls `/v1/sources/NAME/webhook`.
-
-    `body`: `form`: fields as a form sends them; `form-json`: a form whose field `json_field` holds JSON. `headers`:
-    what is read of the delivery's headers, found in a document under `_headers`, by their lower-case names.
-    """
-
-    kind: Literal["webhook"] = "webhook"
-    body: Literal["json", "form", "form-json"] = "json"
-    json_field: str = "payload"
-    headers: Annotated[tuple[Header, ...], BeforeValidator(listed), Field(max_length=20)] = ()
 
 
 class DeliveryId(MapPart):
@@ -106,8 +94,8 @@ class SourceMap(MapPart):
     """
 
     source: str
-    transport: Webhook = Webhook()
-    proof: Proof
+    transport: Transport = Webhook()
+    proof: Proof | None = None
     delivery_id: DeliveryId | None = None
     documents: Jmes | None = None
     when: Jmes | None = None
@@ -132,8 +120,28 @@ class SourceMap(MapPart):
         return self
 
     @model_validator(mode="after")
+    def _sender_is_proven(self) -> Self:
+        calls = isinstance(self.transport, Webhook)
+        if calls and self.proof is None:
+            raise fault("proof: 必填,谁能证明是此来源", "proof: is needed: how the source proves that it sent it")
+        if not calls and self.proof is not None:
+            raise fault(
+                f"proof: {self.transport.kind} 由总线读取,不需要", f"proof: a {self.transport.kind} is read by the bus"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _repeats_are_known(self) -> Self:
-        if self.delivery_id is None and self.proof.kind != "standard-webhooks":
+        if isinstance(self.transport, PolledList) and (self.delivery_id is None or self.delivery_id.field is None):
+            raise fault(
+                "delivery_id: 必填 field,如 join('/', [to_string(id), updated_at])",
+                "delivery_id: a `field` is needed, such as join('/', [to_string(id), updated_at])",
+            )
+        if not isinstance(self.transport, Webhook):
+            if self.delivery_id is not None and self.delivery_id.header:
+                raise fault("delivery_id: 没有请求头", "delivery_id: there are no headers")
+            return self
+        if self.delivery_id is None and not isinstance(self.proof, StandardWebhooksProof):
             raise fault(
                 "delivery_id: 必填,用来识别重复投递:header、field,或 body: sha256",
                 "delivery_id: is needed to know a repeat: a `header`, a `field`, or `body: sha256`",

@@ -8,6 +8,7 @@ from adapters import webhook_signature
 from adapters.mapped.map_file import SourceMap
 from adapters.mapped.proof import Verify, verifier
 from adapters.mapped.translate import MapTranslator, body_of
+from adapters.mapped.transports import Webhook
 from bus.config_file import ConfigFileInvalid, secret_of
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
@@ -29,6 +30,8 @@ class MappedSource:
         self._translator = MapTranslator(mapped)
         self._secrets: Sequence[str] = ()
         self._verify: Verify = self._unproven
+        if mapped.proof is None:
+            return
         where = f"map of {mapped.source}, version {version}: proof.secrets"
         try:
             self._secrets = [
@@ -46,13 +49,18 @@ class MappedSource:
     @property
     def kept_headers(self) -> Sequence[str]:
         """Name the headers that the map reads; they are kept with a delivery."""
-        return self.map.transport.headers
+        return self.map.transport.headers if isinstance(self.map.transport, Webhook) else ()
+
+    @property
+    def pulls(self) -> bool:
+        """Say whether a worker reads what the source has, and nobody sends it."""
+        return not isinstance(self.map.transport, Webhook)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
         lower = {name.lower(): value for name, value in headers.items()}
         self._verify(lower, body, now)
-        return self._delivery_id(lower, body)
+        return self.delivery_id(body, lower)
 
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput, or Ignored."""
@@ -63,11 +71,12 @@ class MappedSource:
             "secret_not_set", "proof", "网关没有此来源的密钥", "the gateway has no secret of this source"
         )
 
-    def _delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
-        rule = self.map.delivery_id
-        if rule is None:
+    def delivery_id(self, body: bytes, headers: Mapping[str, str] | None = None) -> str:
+        """Give what tells a delivery from the next. Raises MalformedInput."""
+        headers, rule = headers or {}, self.map.delivery_id
+        if rule is None and webhook_signature.ID in headers:
             return headers[webhook_signature.ID]
-        if rule.body:
+        if rule is None or rule.body:
             return hashlib.sha256(body).hexdigest()
         if rule.header:
             found: object = headers.get(rule.header, "").strip()

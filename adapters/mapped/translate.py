@@ -10,6 +10,7 @@ from adapters.expressions import Expression
 from adapters.mapped.field_values import FieldValue, MapPart
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
 from adapters.mapped.readers import NOTHING, Reader, Readers, missing
+from adapters.mapped.transports import PolledList, Webhook
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
@@ -65,7 +66,8 @@ class MapTranslator:
         return tuple(_request(one, received, str(step)) for step, one in enumerate(made))
 
     def _documents(self, document: Any) -> Sequence[Any]:
-        expression = self.map.documents
+        listed = isinstance(self.map.transport, PolledList)  # whoever read the page took its documents apart
+        expression = None if listed else self.map.documents
         found = document if expression is None else expression.read(document)
         documents = found if isinstance(found, list) else [] if found is None else [found]
         if len(documents) > DOCUMENTS_MAX:
@@ -135,6 +137,8 @@ def _request(made: _Made, received: RequestReceived, step: str) -> Request:
 def body_of(mapped: SourceMap, body: bytes, headers: Mapping[str, str]) -> Any:
     """Read what was sent as one document. Raises MalformedInput."""
     transport = mapped.transport
+    if not isinstance(transport, Webhook):
+        return read_any(body)
     match transport.body:
         case "json":
             document = read_any(body)

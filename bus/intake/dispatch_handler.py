@@ -59,6 +59,10 @@ class DispatchHandler:
     _recent: dict[int, dict[int, bool]] = field(default_factory=dict)  # of a partition's last offsets: a letter or not
 
     async def handle(self, _connection: Connection, records: Sequence[Record]) -> None:
+        await self.dispatch(records)
+
+    async def dispatch(self, records: Sequence[Record]) -> None:
+        """Dispatch records, and keep what is refused. Raises StoreUnavailable, and InvariantBroken above the limit."""
         self._pause_above_limit(records)
         await self.know(record.value for record in records)
         waiting: list[_Waiting] = []

@@ -43,6 +43,7 @@ from bus.programs.kept_up import KeptUp
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.live_sources import MAPS_PART, live_sources
 from bus.programs.probes import Probes
+from bus.programs.pulled_sources import PulledSources
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
@@ -137,7 +138,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
             worker.wake()
 
     topics = TopicWatch(settings=core.settings, contract=core.contract, pool=core.pool, stages=every_stage)
-    reconciling = _reconciling(core, known)
+    reconciling, pulled = _reconciling(core, known), PulledSources(core=core, known=known)
     tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "relay": lambda: unless(stopping, core.relay.run()),
         "redrives": lambda: unless(
@@ -147,6 +148,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         "topics": lambda: unless(stopping, topics.run()),
         "reconciliations": lambda: unless(stopping, reconciling.run()),
         MAPS_PART: lambda: unless(stopping, known.run()),
+        "pulled sources": lambda: unless(stopping, pulled.run()),
     }
     if registry := registry_of(core.settings):
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))

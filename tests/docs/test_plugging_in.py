@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from adapters.history.csv_form import CsvForm
+from adapters.csv_form import CsvForm
 from adapters.history.map_file import load_map
 from adapters.time_form import TimeForm
 from bus.domain.terms import State

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from adapters.history.csv_form import CsvForm
+from adapters.csv_form import CsvForm
 from adapters.history.rows import HistoryUnreadable, Row, read_rows
 
 HEADER, CELLS = ("编号", "状态"), ("上海一", "处理中\n上海")  # half of 上 is the byte of a line's end

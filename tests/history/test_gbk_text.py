@@ -4,8 +4,8 @@ import codecs
 
 import pytest
 
-from adapters.history.csv_form import CsvForm
-from adapters.history.gbk_text import is_gbk_instead
+from adapters.csv_form import CsvForm
+from adapters.gbk_text import is_gbk_instead
 
 ONE_BYTE = ("cp1250", "cp1251", "cp1252", "latin-1", "mac-roman", "cp437", "cp850", "koi8-r", "cp866")
 CHINESE = (

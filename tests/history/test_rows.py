@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.csv_form import CsvForm
 from adapters.history import rows
-from adapters.history.csv_form import CsvForm
 from adapters.history.rows import ROW_BYTES_MAX, HistoryUnreadable, Row, open_lines, read_rows
 from tests.history.uci import SAMPLE
 

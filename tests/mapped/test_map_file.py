@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.mapped.proof import HmacProof
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from tests.mapped.maps import CONTENT
 
@@ -20,7 +21,7 @@ def line_of(text: str) -> int:
 
 def test_map_file_the_example_is_taken() -> None:
     mapped = read_map(CONTENT, ticket_types=TYPES)
-    assert (mapped.source, len(mapped.commands), mapped.proof.kind) == ("desk", 2, "hmac")
+    assert (mapped.source, len(mapped.commands), type(mapped.proof)) == ("desk", 2, HmacProof)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from adapters.history.gbk_text import is_gbk_instead
+from adapters.gbk_text import is_gbk_instead
 from adapters.map_faults import fault
 from bus.domain.text import Text, without_marks
 

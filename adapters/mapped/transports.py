@@ -1,0 +1,146 @@
+"""How a source's documents come: it calls the gateway, or a worker reads them of a list, a topic or a directory."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from adapters.csv_form import CsvForm
+from adapters.expressions import Jmes
+from adapters.map_faults import fault
+from adapters.mapped.field_values import MapPart
+from adapters.mapped.proof import Header
+from adapters.outbound_http import HttpUrl
+from adapters.time_form import listed
+from bus.config_file import VariableName
+
+EVERY_S_MAX: Final = 86_400
+
+
+class Webhook(MapPart):
+    """The source calls `/v1/sources/NAME/webhook`.
+
+    `body`: `form`: fields as a form sends them; `form-json`: a form whose field `json_field` holds JSON. `headers`:
+    what is read of the delivery's headers, found in a document under `_headers`, by their lower-case names.
+    """
+
+    kind: Literal["webhook"] = "webhook"
+    body: Literal["json", "form", "form-json"] = "json"
+    json_field: str = "payload"
+    headers: Annotated[tuple[Header, ...], BeforeValidator(listed), Field(max_length=20)] = ()
+
+
+class ListLogin(MapPart):
+    """What a list is asked with: a bearer token, Basic (`user:password`), or a header of its own."""
+
+    kind: Literal["bearer", "basic", "header"]
+    secret: VariableName
+    header: Header = "authorization"
+    prefix: str = ""
+
+
+class SinceParameter(MapPart):
+    """How a list is asked for what changed since: the query parameter, and how the time is written in it.
+
+    `format`: iso8601, epoch_s, epoch_ms, or as strftime writes it, in UTC.
+    """
+
+    query: str
+    format: str = "iso8601"
+
+
+class NextPage(MapPart):
+    """How the next page is found; the last has none, and of `page` no documents.
+
+    `link`: the header Link, rel=next. `url`: an address in the answer, of the same host. `token`: a text in the answer,
+    sent as the parameter `query`. `page`: a number from `first` on, sent as `query`.
+    """
+
+    kind: Literal["link", "url", "token", "page"]
+    from_: Annotated[Jmes | None, Field(alias="from")] = None
+    query: str | None = None
+    first: int = 1
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.kind in ("url", "token") and self.from_ is None:
+            raise fault("写 from:应答中的位置", "say `from`: where in the answer it stands")
+        if self.kind in ("token", "page") and self.query is None:
+            raise fault("写 query:查询参数的名称", "say `query`: the name of the parameter")
+        return self
+
+
+class PolledList(MapPart):
+    """A worker asks an HTTP list every so often for what changed, with an overlap, within a budget of calls.
+
+    `changed_at`: in a document, by which the list goes on; `overlap_s`: how much of the past is asked for again, since
+    changes may show late. What was taken before is known by its delivery id. The first time, what changed within the
+    overlap is asked for.
+    """
+
+    kind: Literal["list"]
+    url: HttpUrl
+    query: Mapping[str, str] = {}
+    login: ListLogin | None = None
+    since: SinceParameter
+    changed_at: Jmes
+    next: NextPage | None = None
+    every_s: Annotated[int, Field(ge=5, le=EVERY_S_MAX)] = 60
+    overlap_s: Annotated[int, Field(ge=0, le=EVERY_S_MAX)] = 300
+    calls_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 60
+
+
+def _topic(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
+        raise fault("不是 Kafka 主题名", "is no name of a Kafka topic")
+    if name.startswith("ticket.") or ".ticket." in name:
+        raise fault("这是总线自己的主题", "is a topic of the bus itself")
+    return name
+
+
+class KafkaTopic(MapPart):
+    """A worker reads a topic of the bus's own Kafka, in a consumer group; a record is a document.
+
+    `value`: JSON, or Avro in Confluent's framing with the schema registry of the settings. `begin`: where a group
+    begins that has read nothing yet.
+    """
+
+    kind: Literal["topic"]
+    topic: Annotated[str, AfterValidator(_topic)]
+    value: Literal["json", "avro"] = "json"
+    begin: Literal["earliest", "latest"] = "latest"
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise fault("应为绝对路径", "an absolute path is meant")
+    return path
+
+
+class DroppedFiles(MapPart):
+    """A worker takes files that are dropped in a directory of its host, the oldest first; then they move to `done/`.
+
+    A row is a document: of CSV and xlsx by the header's names, each value a text. A file is taken once nobody has
+    written it for `settled_s`. `pattern`: as a shell has it.
+    """
+
+    kind: Literal["files"]
+    directory: Annotated[Path, AfterValidator(_absolute)]
+    pattern: str = "*"
+    format: Literal["csv", "ndjson", "xlsx"]
+    csv: CsvForm = CsvForm()
+    sheet: str | None = None
+    settled_s: Annotated[int, Field(ge=0, le=3_600)] = 5
+    every_s: Annotated[int, Field(ge=1, le=EVERY_S_MAX)] = 5
+
+
+def _usual(given: object) -> object:
+    """Take a transport that names no kind for a webhook."""
+    return {"kind": "webhook", **given} if isinstance(given, Mapping) and "kind" not in given else given
+
+
+Transport = Annotated[
+    Webhook | PolledList | KafkaTopic | DroppedFiles, Field(discriminator="kind"), BeforeValidator(_usual)
+]
