@@ -87,7 +87,7 @@ class PolledList(MapPart):
     since: SinceParameter
     changed_at: Jmes
     next: NextPage | None = None
-    every_s: Annotated[int, Field(ge=5, le=EVERY_S_MAX)] = 60
+    every_s: Annotated[int, Field(ge=1, le=EVERY_S_MAX)] = 60
     overlap_s: Annotated[int, Field(ge=0, le=EVERY_S_MAX)] = 300
     calls_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 60
 

@@ -34,7 +34,7 @@ SELECT state FROM ticket_states JOIN (
                    ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
-_CLIENTS: LiteralString = "SELECT name FROM clients UNION SELECT source FROM source_maps"
+_CLIENTS: LiteralString = "SELECT name, false FROM clients UNION ALL SELECT DISTINCT source, true FROM source_maps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,9 @@ class Names:
 
 
 async def names_of(connection: Connection, keys: PersonalKeys, sources: Sequence[str], anything: str) -> Names:
-    """Say what a text may name; `sources` send webhooks, and whoever is or was a client sends keys."""
+    """Say what a text may name; `sources`, and those with a map, send webhooks; who is or was a client sends keys."""
     typed, rows = anything.strip(), await (await connection.execute(_CLIENTS)).fetchall()
+    sending = {*sources, *(name for name, mapped in rows if mapped)}
     return Names(
         typed=typed,
         spellings=spellings(typed),
@@ -62,8 +63,8 @@ async def names_of(connection: Connection, keys: PersonalKeys, sources: Sequence
         lookups=[keys.lookup(one) for one in spellings(typed)],
         event=_uuid(typed),
         commands=[
-            *(command_id(client, typed) for client in {*sources, *(client for (client,) in rows)}),
-            *(delivery_command_id(source, typed, FIRST_STEP) for source in sources),
+            *(command_id(client, typed) for client in {*sending, *(name for name, _ in rows)}),
+            *(delivery_command_id(source, typed, FIRST_STEP) for source in sending),
         ],
     )
 

@@ -1,6 +1,7 @@
 """Takes in what mapped sources do not send by themselves: lists that are polled, topics, files that are dropped."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from adapters.mapped.source import MappedSource
 from adapters.mapped.transports import DroppedFiles, KafkaTopic, PolledList
 from bus.aio import Backoff, cancel_all
 from bus.app import Core
-from bus.domain.errors import Transient, cause_of
+from bus.domain.errors import MalformedInput, Transient, cause_of
 from bus.domain.terms import TraceId
 from bus.intake.disk_floor import DiskFloor
 from bus.intake.dispatch import utc_now
@@ -158,6 +159,14 @@ class Taker:
         )
 
 
+def known_by(source: MappedSource, body: bytes) -> str:
+    """Give what a document is known by; of one that cannot be read its digest, and what refuses it keeps it."""
+    try:
+        return source.delivery_id(body)
+    except MalformedInput:
+        return hashlib.sha256(body).hexdigest()
+
+
 async def read_list(
     core: Core, source: MappedSource, polled: PolledList, taker: Taker, well: Callable[[], None]
 ) -> None:
@@ -174,7 +183,7 @@ async def read_list(
             until = since
             async for page in poller.pages(since):
                 bodies = [orjson.dumps(one) for one in page.documents]
-                await taker.take([(source.delivery_id(body), body) for body in bodies])
+                await taker.take([(known_by(source, body), body) for body in bodies])
                 until = max(until, page.changed_until or until)
             async with connected(core.pool) as connection:
                 await cursors.note_read(connection, source.name, until)
@@ -205,7 +214,7 @@ async def read_topic(
             bodies = await avro.as_json(values) if avro else values
             places = [f"{one.topic}/{one.partition}/{one.offset}" for one in records]
             named = source.map.delivery_id is not None
-            keys = [source.delivery_id(body) if named else place for place, body in zip(places, bodies, strict=True)]
+            keys = [known_by(source, body) if named else place for place, body in zip(places, bodies, strict=True)]
             if records:
                 await taker.take(list(zip(keys, bodies, strict=True)))
                 await consumer.commit()
@@ -220,7 +229,7 @@ async def read_files(source: MappedSource, files: DroppedFiles, taker: Taker, we
         for path in await asyncio.to_thread(dropped_files.waiting, files):
             try:
                 rows = await asyncio.to_thread(dropped_files.documents, path, files)
-                await taker.take([(source.delivery_id(row), row) for row in rows])
+                await taker.take([(known_by(source, row), row) for row in rows])
             except dropped_files.FileUnreadable:
                 await asyncio.to_thread(dropped_files.moved, path, dropped_files.FAILED)
                 raise

@@ -1,0 +1,112 @@
+"""A list that is polled: pages, overlap, a budget of calls, and answers that are none."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.adapter import EnvironmentSecrets
+from adapters.expressions import Expression
+from adapters.mapped.polled_list import ListAway, ListPoller
+from adapters.mapped.transports import PolledList
+from adapters.time_form import ISO_8601, TimeForm
+from tests.mapped.list_server import ListServer
+
+SINCE = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+SECRETS = EnvironmentSecrets(environment={"LIST_LOGIN": "user:a-long-password"}, where="map")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ListServer]:
+    documents = [{"id": n, "updated": f"2026-11-22T01:0{n}:00Z"} for n in range(5)]
+    async with ListServer(documents) as running:
+        yield running
+
+
+def poller(server: ListServer, **changed: Any) -> ListPoller:
+    asked = {
+        "kind": "list",
+        "url": server.url,
+        "login": {"kind": "basic", "secret": "LIST_LOGIN"},
+        "since": {"query": "since"},
+        "changed_at": "updated",
+        "next": {"kind": "token", "from": "next", "query": "cursor"},
+        "overlap_s": 60,
+        "calls_per_minute": 6_000,
+        **changed,
+    }
+    return ListPoller(PolledList.model_validate(asked), Expression("cases"), TimeForm(format=ISO_8601), SECRETS)
+
+
+async def read(poller: ListPoller, since: datetime = SINCE) -> list[int]:
+    return [one["id"] async for page in poller.pages(since) for one in page.documents]
+
+
+async def test_polled_list_every_page_is_read_from_the_overlap_on(server: ListServer) -> None:
+    assert await read(poller(server), SINCE + timedelta(minutes=2)) == [1, 2, 3, 4]
+    first, second = server.queries
+    assert (first["since"], first["view"]) == (["2026-11-22T01:01:00Z"], ["all"])
+    assert second["cursor"] == ["2"]
+    assert server.headers[0]["authorization"].startswith("Basic ")
+
+
+async def test_polled_list_a_page_says_up_to_when_it_goes(server: ListServer) -> None:
+    server.documents[1]["updated"] = "2026-11-22T01:09:00Z"
+    server.documents.append({"id": 9, "updated": "2026-11-22T01:1x"})
+    pages = [page async for page in poller(server, next=None).pages(SINCE)]
+    server.page_size = 100
+    pages += [page async for page in poller(server, next=None).pages(SINCE)]
+    assert [page.changed_until for page in pages] == [SINCE + timedelta(minutes=2), SINCE + timedelta(minutes=9)]
+
+
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms", "%Y%m%d%H%M%S"])
+async def test_polled_list_the_time_is_written_as_the_list_wants_it(server: ListServer, form: str) -> None:
+    server.documents = []
+    await read(poller(server, since={"query": "since", "format": form}, overlap_s=0))
+    expected = {"epoch_s": "1795309200", "epoch_ms": "1795309200000", "%Y%m%d%H%M%S": "20261122010000"}
+    assert server.queries[0]["since"] == [expected[form]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", "HTTP 500"),
+        (b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", "HTTP 302"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n{", "HTTP 200"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n<html", "JSON"),
+        (b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"cases":{}}', "no array"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "no array"),
+        (b"", "ends too early|reset"),
+    ],
+)
+async def test_polled_list_an_answer_that_is_none_is_asked_for_again(
+    server: ListServer, answer: bytes, word: str
+) -> None:
+    server.fails = [answer]
+    with pytest.raises(ListAway, match=word):
+        await read(poller(server))
+
+
+async def test_polled_list_a_throttled_list_says_how_long_to_wait(server: ListServer) -> None:
+    server.fails = [b"HTTP/1.1 429 Slow\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n"]
+    with pytest.raises(ListAway) as away:
+        await read(poller(server))
+    assert away.value.after_s == 7
+
+
+async def test_polled_list_the_next_page_is_of_the_same_host_and_no_circle(server: ListServer) -> None:
+    server.next_url = "http://169.254.169.254/latest"
+    with pytest.raises(ListAway, match="another host"):
+        await read(poller(server, next={"kind": "url", "from": "next"}))
+    server.next_url = "/cases?since=0&x=1"
+    with pytest.raises(ListAway, match="read before"):
+        await read(poller(server, next={"kind": "url", "from": "next"}))
+
+
+async def test_polled_list_calls_keep_their_budget(server: ListServer) -> None:
+    server.page_size = 1
+    began = time.monotonic()
+    assert len(await read(poller(server, calls_per_minute=600))) == 5
+    assert time.monotonic() - began >= 4 * 0.1

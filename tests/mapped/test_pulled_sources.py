@@ -1,0 +1,163 @@
+"""A worker reads lists, topics and dropped files of mapped sources: once each, in order, what is refused kept."""
+
+import asyncio
+import io
+import json
+import struct
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+from aiokafka.admin import NewTopic
+
+from bus.kafka.clients import admin, start_producer
+from bus.local.stack import Urls
+from bus.schema_registry import registry_of
+from tests.bus_under_test import Bus, bus_on, eventually
+from tests.mapped.list_server import ListServer
+
+MAP = """
+source: {name}
+transport: {transport}
+delivery_id: {{field: "join('/', [id, updated])"}}
+{documents}
+number: id
+commands:
+  - command: open-ticket
+    when: kind == 'new'
+    fields:
+      incident_key: {{kind: {{value: order}}, value: "join('-', ['{name}', id])"}}
+      title: title
+      type: {{value: hardware_fault}}
+      priority: {{from: priority, words: {{high: 高}}}}
+  - command: note
+    when: kind == 'note'
+    fields: {{text: title}}
+"""
+WHO = ("--by", "张工", "--why", "接入")
+
+
+def document(number: int, kind: str = "new", **more: Any) -> dict[str, Any]:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"id": f"N-{number}", "kind": kind, "title": f"工单 {number}", "updated": now, **more}
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Run one worker for all three."""
+    with bus_on(parts, tmp_path_factory.mktemp("pulled")) as made:
+        made.start("worker")
+        yield made
+        assert made.stop("worker") == 0, made.last_words("worker")
+
+
+async def apply(bus: Bus, name: str, transport: dict[str, Any], documents: str = "") -> None:
+    file = bus.folder / f"{name}.yaml"
+    file.write_text(MAP.format(name=name, transport=json.dumps(transport), documents=documents))
+    done = await asyncio.to_thread(bus.run, "map", "apply", str(file), *WHO)
+    assert done.returncode == 0, done.stderr
+
+
+def opened(bus: Bus, name: str) -> list[str]:
+    rows = bus.query(
+        "SELECT state->>'source_no' FROM ticket_states WHERE state->>'source' = %s ORDER BY ticket_id", name
+    )
+    return [number for (number,) in rows]
+
+
+async def until(bus: Bus, name: str, numbers: list[str]) -> None:
+    async def all_there() -> bool:
+        return opened(bus, name) == numbers
+
+    await eventually(all_there, what=lambda: f"{opened(bus, name)} {bus.last_words('worker')}")
+
+
+async def refused(bus: Bus, name: str) -> list[tuple[Any, ...]]:
+    async def some() -> list[tuple[Any, ...]]:
+        return bus.query("SELECT code, headers FROM refused_inputs WHERE source = %s", name)
+
+    return await eventually(some)
+
+
+async def test_pulled_a_list_is_polled_and_each_change_taken_once(bus: Bus) -> None:
+    async with ListServer([document(n) for n in (1, 2, 3)]) as server:
+        transport = {
+            "kind": "list", "url": server.url, "since": {"query": "since"}, "changed_at": "updated",
+            "next": {"kind": "token", "from": "next", "query": "cursor"}, "every_s": 1, "calls_per_minute": 6_000,
+        }  # fmt: skip
+        await apply(bus, "polled", transport, "documents: cases")
+        await until(bus, "polled", ["N-1", "N-2", "N-3"])
+        server.fails = [b"HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n"]
+        server.documents += [document(4), document(4, "note"), document(5, priority="hihg")]
+        await until(bus, "polled", ["N-1", "N-2", "N-3", "N-4"])
+        ((_, headers),) = await refused(bus, "polled")
+        assert headers[":map-version"] == "1"
+        asked = len(server.queries)
+
+        async def asked_again() -> bool:
+            return len(server.queries) > asked + 2
+
+        await eventually(asked_again)
+    assert opened(bus, "polled") == ["N-1", "N-2", "N-3", "N-4"]
+    assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = 'polled'") == [(1,)]
+
+
+async def test_pulled_a_topic_of_json_and_one_of_avro_are_read_in_a_group(bus: Bus) -> None:
+    schema = {
+        "type": "record",
+        "name": "Case",
+        "fields": [{"name": name, "type": "string"} for name in ("id", "kind", "title", "updated")],
+    }
+    registry = registry_of(bus.settings)
+    assert registry is not None
+    async with registry.client() as http:
+        answer = await http.post(
+            f"/subjects/{bus.settings.namespace}-case/versions", json={"schema": json.dumps(schema)}
+        )
+        number = answer.json()["id"]
+
+    def avro(one: dict[str, Any]) -> bytes:
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, fastavro.parse_schema(schema), one)
+        return struct.pack(">bI", 0, number) + out.getvalue()
+
+    names = {kind: f"cases.{kind}.{bus.settings.namespace}" for kind in ("json", "avro")}
+    async with admin(bus.settings) as client:
+        await client.create_topics([NewTopic(one, 1, 1) for one in names.values()])
+    producer = await start_producer(bus.settings)
+    try:
+        for n in (1, 2):
+            await producer.send_and_wait(names["json"], json.dumps(document(n)).encode())
+            await producer.send_and_wait(names["avro"], avro(document(n)))
+        await producer.send_and_wait(names["avro"], b"\0\0\0\0\1garbage")
+        for kind, topic in names.items():
+            await apply(bus, f"of-{kind}", {"kind": "topic", "topic": topic, "value": kind, "begin": "earliest"})
+        await until(bus, "of-json", ["N-1", "N-2"])
+        await until(bus, "of-avro", ["N-1", "N-2"])
+        assert len(await refused(bus, "of-avro")) == 1
+        await producer.send_and_wait(names["json"], json.dumps(document(3)).encode())
+        await until(bus, "of-json", ["N-1", "N-2", "N-3"])
+    finally:
+        await producer.stop()
+
+
+async def test_pulled_dropped_files_are_taken_in_and_moved_away(bus: Bus) -> None:
+    folder = bus.folder / "drop"
+    folder.mkdir()
+    await apply(
+        bus, "dropped", {"kind": "files", "directory": str(folder), "format": "ndjson", "settled_s": 0, "every_s": 1}
+    )
+    lines = [json.dumps(document(n)).encode() for n in (1, 2)]
+    (folder / ".a").write_bytes(b"\n".join([*lines, b"not json"]))
+    (folder / ".a").rename(folder / "a.ndjson")
+    await until(bus, "dropped", ["N-1", "N-2"])
+
+    async def moved() -> list[Path]:
+        return list((folder / "done").glob("*"))
+
+    assert [one.name for one in await eventually(moved)] == ["a.ndjson"]
+    (folder / "b.ndjson").write_bytes(b"\n".join([*lines, json.dumps(document(3)).encode()]))
+    await until(bus, "dropped", ["N-1", "N-2", "N-3"])
