@@ -76,29 +76,6 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterGroup:
-    """Open letters that one repair would mend; `behind` counts what waits behind them, `sample` is one's number.
-
-    `detail` and `message`, what the target said at the last attempt, are the sample's own. `first_at`, `last_at`: when
-    the oldest and the newest of them died.
-    """
-
-    cause: str
-    origin: str
-    target: str
-    event: str
-    kind: str
-    reason: str
-    detail: str
-    message: str | None
-    letters: int
-    behind: int
-    first_at: datetime
-    last_at: datetime
-    sample: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Who decided about a letter, why and when; `redrive` is the one that it belongs to."""
 

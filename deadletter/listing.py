@@ -1,11 +1,10 @@
 """Lists of open letters for people: those of a cause, and what is left of a redrive by what one repair would mend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from bus.postgres.pool import Connection, Pool, connected, read_rows
+from bus.wire.dead_letters import ListedLetter, RedrivePart
 from deadletter import redrive_store
 from deadletter.redrive_store import Redrive
 from deadletter.store import BEHIND
@@ -27,44 +26,6 @@ SELECT (SELECT count(*) FROM letters l WHERE l.state = 'open' AND l.origin = 'de
     AND l.redrive IS DISTINCT FROM r.id AND l.cause = coalesce(r.query->>'cause', l.cause)
     AND l.event = coalesce(r.query->>'event', l.event) AND l.kind = coalesce(r.query->>'kind', l.kind)), two_persons
 FROM redrives r WHERE r.id = %(redrive)s"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedLetter:
-    """An open letter in a list; `message` is what the other side said last, `behind` counts what waits behind it.
-
-    `redrive`: the one that it is frozen for.
-    """
-
-    id: int
-    origin: str
-    origin_ref: str
-    target: str
-    ticket_id: str
-    version: int
-    event: str
-    reason: str
-    kind: str
-    detail: str
-    message: str | None
-    attempts: int
-    died_at: datetime
-    edited_from: int | None
-    redrive: int | None
-    behind: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedrivePart:
-    """Letters of a redrive that are not sent yet and that one repair would mend; `sample` is one's number."""
-
-    target: str
-    cause: str
-    event: str
-    kind: str
-    letters: int
-    sample: int
-    detail: str
 
 
 class RedriveLeft(NamedTuple):

@@ -18,6 +18,7 @@ from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
+from bus.wire.dead_letters import FrozenSet
 from deadletter import records
 from deadletter.dead_letter import Decision
 from deadletter.records import Encode
@@ -111,17 +112,6 @@ class DeadLetterQuery:
     cause: str | None = None
     event: str | None = None
     kind: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenSet:
-    """A set as it was frozen; `taken` letters stand in another redrive, `worn` were sent again too often."""
-
-    id: int
-    letters: int
-    events: dict[str, int]
-    taken: int
-    worn: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 from bus.observability.masking import mask_text
 from bus.postgres.personal_keys import INPUT, PersonalKeys, Reader
 from bus.postgres.pool import Pool, connected, read_row, read_rows
+from bus.wire.rejected_input import ListedInput, ShownInput
 from bus.wire.sealing import ERASED, opened_bytes
 
 TEXT_CHARS_MAX: Final = 10_000
@@ -19,24 +20,6 @@ WHERE (%(source)s::text IS NULL OR source = %(source)s) AND (%(code)s::text IS N
     AND (%(since)s::timestamptz IS NULL OR last_at >= %(since)s)
 ORDER BY last_at DESC, id DESC LIMIT %(most)s"""  # noqa: S608 - our own columns
 _ONE: Final[LiteralString] = f"SELECT {_COLUMNS}, body FROM refused_inputs WHERE id = %(number)s"  # noqa: S608 - our own columns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedInput:
-    """Rejected input in a list."""
-
-    number: int
-    origin: str
-    source: str
-    code: str
-    field: str
-    zh: str
-    en: str
-    ticket_id: str | None
-    trace_id: str
-    first_at: datetime
-    last_at: datetime
-    times: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +36,19 @@ class PostgresRejectedListing:
 
     async def listed(
         self, *, source: str | None, code: str | None, since: datetime | None, most: int
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[ListedInput]:
         asked = {"source": source, "code": code, "since": since, "most": most}
         async with connected(self.pool) as connection:
-            return [asdict(one) for one in await read_rows(connection, _LISTED, ListedInput, asked)]
+            return await read_rows(connection, _LISTED, ListedInput, asked)
 
-    async def one(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
+    async def one(self, number: int, reader: Reader) -> ShownInput | None:
         async with connected(self.pool) as connection:
             found = await read_row(connection, _ONE, _StoredInput, {"number": number})
             keys = await self.keys.load(connection, [found.body], reader) if found else {}
         if found is None:
             return None
         row = asdict(found)
-        return {**shown_bytes(opened_bytes(keys, INPUT, row.pop("body"))), **row}
+        return ShownInput(**shown_bytes(opened_bytes(keys, INPUT, row.pop("body"))), **row)
 
 
 def shown_bytes(body: bytes) -> Mapping[str, Any]:

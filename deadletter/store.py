@@ -18,11 +18,11 @@ from bus.domain.text import Text
 from bus.outbox import record as outbox
 from bus.postgres.personal_keys import PersonalKeys, Reader
 from bus.postgres.pool import Connection, Pool, connected, read_row, read_rows
+from bus.wire.dead_letters import DeadLetterGroup
 from bus.wire.sealing import ERASED, plain_size
 from deadletter import records
 from deadletter.dead_letter import (
     DeadLetter,
-    DeadLetterGroup,
     Decision,
     LetterGone,
     LetterKept,

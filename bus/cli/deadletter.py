@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from bus.app import Core
     from bus.wire.codec import Codec
-    from deadletter.dead_letter import DeadLetter, DeadLetterGroup
-    from deadletter.listing import ListedLetter
+    from bus.wire.dead_letters import DeadLetterGroup, ListedLetter
+    from deadletter.dead_letter import DeadLetter
 
 commands = typer.Typer(
     name="deadletter", help="Dead letters: read, retry, edit, discard, redrive.", no_args_is_help=True
@@ -52,8 +52,9 @@ def list_groups(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
+    from bus.wire.dead_letters import ListedLetter
     from deadletter.dead_letter import delivery_origin
-    from deadletter.listing import ListedLetter, all_of_cause
+    from deadletter.listing import all_of_cause
     from deadletter.store import groups
 
     if sum(map(bool, (target, origin, cause))) > 1:

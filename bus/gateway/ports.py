@@ -18,6 +18,7 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.http.answers import FileAnswer
 from bus.gateway.routes.deadletter_requests import CheckEdit, DeadLetterRequest, ListDeadLetters, ListLetters
 from bus.postgres.personal_keys import Reader
+from bus.wire.rejected_input import ListedInput, ShownInput
 from schemas.messages import RequestReceived
 
 Value = TypeVar("Value")
@@ -129,11 +130,11 @@ class RejectedInputService(Protocol):
 
     async def listed(
         self, *, source: str | None, code: str | None, since: datetime | None, most: int
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[ListedInput]:
         """Give rejected input, what came last first."""
         ...
 
-    async def one(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
+    async def one(self, number: int, reader: Reader) -> ShownInput | None:
         """Give one with its bytes, masked; that `reader` reads it is recorded. None: there is none."""
         ...
 

@@ -34,6 +34,36 @@ class RejectedInput:
     began_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedInput:
+    """Input without effect, kept once and counted as often as it came; `field` and reason say what to mend."""
+
+    number: int
+    origin: str
+    source: str
+    code: str
+    field: str
+    zh: str
+    en: str
+    ticket_id: str | None
+    trace_id: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownInput(ListedInput):
+    """One with its bytes as text, phones masked, escaped where it is none; `bytes`: how many there are.
+
+    `text` null: its keys are destroyed. `cut`: the first 10,000 characters are shown.
+    """
+
+    text: str | None
+    bytes: int
+    cut: bool
+
+
 class RejectedInputStore(Protocol):
     """Where refused input is kept, so that nothing is lost and nothing is refused in silence."""
 

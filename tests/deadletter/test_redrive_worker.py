@@ -12,9 +12,10 @@ from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.postgres.pool import in_transaction, open_pool
+from bus.wire.dead_letters import FrozenSet
 from deadletter import redrive_store
 from deadletter.redrive_policy import RedriveLimits
-from deadletter.redrive_store import BURST_S, FrozenSet, NothingMatches, RedriveGone, SecondPersonNeeded, freeze
+from deadletter.redrive_store import BURST_S, NothingMatches, RedriveGone, SecondPersonNeeded, freeze
 from deadletter.redrive_worker import carry_out_running, watch
 from tests.bus_under_test import eventually
 from tests.deadletter.letters import DECISION

@@ -31,21 +31,21 @@ async def test_rejected_listing_gives_what_came_last_first_and_bytes_to_whom_is_
         await store.keep([kept])
     listing = PostgresRejectedListing(pool=pool, keys=KEYS)
     found = await listing.listed(source="crm", code=None, since=None, most=10)
-    assert [(one["code"], one["times"]) for one in found] == [("missing", 2), ("wrong_type", 1)]
+    assert [(one.code, one.times) for one in found] == [("missing", 2), ("wrong_type", 1)]
     assert len(await listing.listed(source=None, code="missing", since=None, most=1)) == 1
     assert await listing.listed(source=None, code=None, since=utc_now() + timedelta(minutes=1), most=10) == []
     reader = Reader(client="sre", person="张工", at=utc_now())
-    one = await listing.one(found[0]["number"], reader)
+    one = await listing.one(found[0].number, reader)
     assert one
-    assert (one["text"], one["bytes"], one["cut"]) == ('{"phone": "138****1111"}', len(BODY), False)
+    assert (one.text, one.bytes, one.cut) == ('{"phone": "138****1111"}', len(BODY), False)
     async with connected(pool) as connection:
         reads = await (await connection.execute("SELECT client, person FROM personal_reads")).fetchall()
         bodies = await (await connection.execute("SELECT body FROM refused_inputs")).fetchall()
         await KEYS.destroy_inputs(connection, [body for (body,) in bodies])
     assert reads == [("sre", "张工")]
-    gone = await listing.one(found[0]["number"], reader)
+    gone = await listing.one(found[0].number, reader)
     assert gone
-    assert gone["text"] is None
+    assert gone.text is None
     assert await listing.one(10**9, reader) is None
 
 

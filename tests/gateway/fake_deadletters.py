@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bus.gateway.ports import IdempotentRequest, StoredResponse
-from bus.gateway.routes.deadletter_answers import ListedLetterAnswer, RedriveAnswer
+from bus.gateway.routes.deadletter_answers import RedriveAnswer
 from bus.gateway.routes.deadletter_requests import (
     CheckEdit,
     DeadLetterRequest,
@@ -23,6 +23,7 @@ from bus.gateway.routes.deadletter_requests import (
     StopRedrive,
 )
 from bus.postgres.personal_keys import Reader
+from bus.wire.dead_letters import ListedLetter
 
 REDRIVE: Mapping[str, Any] = {
     "query": {"target": "erp", "cause": None, "event": None, "kind": None}, "canary": 5, "watch_s": 10.0,
@@ -51,7 +52,7 @@ class FakeDeadLetters:
         return self.found_groups
 
     async def letters(self, listing: ListLetters) -> Mapping[str, Any]:
-        listed = set(ListedLetterAnswer.__annotations__)
+        listed = set(ListedLetter.__annotations__)
         found = [one for one in self.found.values() if one["cause"] == listing.cause and one["id"] > listing.after]
         return {"letters": [{**dict.fromkeys(listed), **_of(one, listed)} for one in found], "next": None}
 

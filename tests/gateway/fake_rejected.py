@@ -1,12 +1,12 @@
 """Rejected input of one gateway in memory, listed as the table is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from bus.postgres.personal_keys import Reader
-from deadletter.rejected_listing import ListedInput, shown_bytes
+from bus.wire.rejected_input import ListedInput, ShownInput
+from deadletter.rejected_listing import shown_bytes
 
 AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
 REJECTED = ListedInput(
@@ -25,17 +25,17 @@ class FakeRejectedInputs:
 
     async def listed(
         self, *, source: str | None, code: str | None, since: datetime | None, most: int
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[ListedInput]:
         found = [
             one
             for one in self.rows
             if source in (None, one.source) and code in (None, one.code) and (since is None or one.last_at >= since)
         ]
-        return [asdict(one) for one in found[:most]]
+        return found[:most]
 
-    async def one(self, number: int, reader: Reader) -> Mapping[str, Any] | None:
+    async def one(self, number: int, reader: Reader) -> ShownInput | None:
         for row in self.rows:
             if row.number == number:
                 self.read_by.append((number, reader.client))
-                return {**asdict(row), **shown_bytes(self.bodies.get(number, b""))}
+                return ShownInput(**asdict(row), **shown_bytes(self.bodies.get(number, b"")))
         return None

@@ -6,18 +6,14 @@ from typing import Any, get_type_hints
 import pytest
 
 from bus.gateway.routes.deadletter_answers import (
-    FrozenAnswer,
     LetterAnswer,
-    LettersOfCause,
-    ListedLetterAnswer,
     RedriveAnswer,
-    RedrivePartAnswer,
     RedriveQuery,
     RedriveShown,
 )
-from deadletter.dead_letter import DeadLetter, DeadLetterGroup
-from deadletter.listing import ListedLetter, RedriveLeft, RedrivePart
-from deadletter.redrive_store import DeadLetterQuery, FrozenSet, Redrive
+from deadletter.dead_letter import DeadLetter
+from deadletter.listing import RedriveLeft
+from deadletter.redrive_store import DeadLetterQuery, Redrive
 
 # Fields that JSON spells in another way, or whose values the description names.
 SPELLED = {"value", "failures", "decisions", "query"}
@@ -26,14 +22,10 @@ SPELLED = {"value", "failures", "decisions", "query"}
 @pytest.mark.parametrize(
     ("answer", "given", "added"),
     [
-        (LettersOfCause, DeadLetterGroup, ()),
         (LetterAnswer, DeadLetter, ("decoded", "editable")),
-        (ListedLetterAnswer, ListedLetter, ()),
         (RedriveQuery, DeadLetterQuery, ()),
         (RedriveAnswer, Redrive, ()),
-        (RedrivePartAnswer, RedrivePart, ()),
         (RedriveShown, Redrive, RedriveLeft._fields),
-        (FrozenAnswer, FrozenSet, ()),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

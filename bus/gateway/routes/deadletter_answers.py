@@ -7,64 +7,19 @@ from typing_extensions import TypedDict
 
 from bus.delivery.status import TargetStatus
 from bus.gateway.http.journey_answers import DecisionAnswer
-
-
-class LettersOfCause(TypedDict):
-    """Open dead letters that one repair would mend.
-
-    `first_at` and `last_at`: when the oldest and the newest of them died. `sample` is one's number, `detail` and
-    `message` its own; `behind` counts what waits behind all of them.
-    """
-
-    cause: str
-    origin: str
-    target: str
-    event: str
-    kind: str
-    reason: str
-    detail: str
-    message: str | None
-    letters: int
-    behind: int
-    first_at: datetime
-    last_at: datetime
-    sample: int
+from bus.wire.dead_letters import DeadLetterGroup, ListedLetter, RedrivePart
 
 
 class LetterList(TypedDict):
     """The open dead letters by cause, the largest group first."""
 
-    groups: list[LettersOfCause]
-
-
-class ListedLetterAnswer(TypedDict):
-    """An open letter in a list; `message` is what the other side said last, `behind` counts what waits behind it.
-
-    `redrive`: the one that it is frozen for.
-    """
-
-    id: int
-    origin: str
-    origin_ref: str
-    target: str
-    ticket_id: str
-    version: int
-    event: str
-    reason: str
-    kind: str
-    detail: str
-    message: str | None
-    attempts: int
-    died_at: datetime
-    edited_from: int | None
-    redrive: int | None
-    behind: int
+    groups: list[DeadLetterGroup]
 
 
 class LettersOfCausePage(TypedDict):
     """The open letters of a cause by number, a hundred at most; `next`: the `after` to go on with; null at the end."""
 
-    letters: list[ListedLetterAnswer]
+    letters: list[ListedLetter]
     next: int | None
 
 
@@ -133,18 +88,6 @@ class RedriveAnswer(TypedDict):
     ended_why: str | None
 
 
-class RedrivePartAnswer(TypedDict):
-    """Letters of a redrive that are not sent yet and that one repair would mend; `sample` is one's number."""
-
-    target: str
-    cause: str
-    event: str
-    kind: str
-    letters: int
-    sample: int
-    detail: str
-
-
 class RedriveShown(RedriveAnswer):
     """A redrive, and what of it is not sent yet, by target and cause; before it is run, that is all that would be sent.
 
@@ -152,7 +95,7 @@ class RedriveShown(RedriveAnswer):
     often, or they died since. `two_persons`: another person than who froze it runs it.
     """
 
-    parts: list[RedrivePartAnswer]
+    parts: list[RedrivePart]
     outside: int
     two_persons: bool
 
@@ -161,16 +104,6 @@ class RedriveList(TypedDict):
     """The redrives, newest first, a hundred at most."""
 
     redrives: list[RedriveAnswer]
-
-
-class FrozenAnswer(TypedDict):
-    """A set as it was frozen; `taken` letters stand in another redrive, `worn` were sent again too often."""
-
-    id: int
-    letters: int
-    events: dict[str, int]
-    taken: int
-    worn: int
 
 
 class TargetList(TypedDict):

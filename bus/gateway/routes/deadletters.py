@@ -37,6 +37,7 @@ from bus.gateway.routes.deadletter_requests import (
 from bus.gateway.write.refused_request import keep_refused, request_received
 from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import command_id, fingerprint, read_key
+from bus.wire.dead_letters import FrozenSet
 from bus.wire.json_body import read_object
 from bus.wire.rejected_input import RejectedInputStore
 
@@ -44,7 +45,7 @@ _REQUESTS: Final[Mapping[str, tuple[type[DeadLetterRequest], type]]] = {
     "/v1/deadletters/retry": (RetryLetters, answers.RetriedAnswer),
     "/v1/deadletters/discard": (DiscardLetters, answers.DiscardedAnswer),
     "/v1/deadletters/{letter}/edit": (EditLetter, answers.EditedAnswer),
-    "/v1/deadletters/redrives": (FreezeRedrive, answers.FrozenAnswer),
+    "/v1/deadletters/redrives": (FreezeRedrive, FrozenSet),
     "/v1/deadletters/redrives/{redrive}/run": (RunRedrive, answers.RedriveAnswer),
     "/v1/deadletters/redrives/{redrive}/stop": (StopRedrive, answers.RedriveAnswer),
     "/v1/deliveries/{target}/pause": (PauseDelivery, answers.PausedAnswer),

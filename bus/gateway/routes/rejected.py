@@ -1,9 +1,8 @@
 """Routes of rejected input: what had no effect, why, and its bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import RejectedInputService
 from bus.intake.command_bodies import read_time
+from bus.wire.rejected_input import ListedInput, ShownInput
 
 LISTED_MAX: Final = 200
 _GONE: Final = Text("没有这份被拒输入,或已过 90 天", "there is no such rejected input, or its 90 days are over")
@@ -30,39 +30,11 @@ _QUERY: Final = [
 ]
 
 
-class RejectedAnswer(TypedDict):
-    """Input without effect, kept once and counted as often as it came; `field` and reason say what to mend."""
-
-    number: int
-    origin: str
-    source: str
-    code: str
-    field: str
-    zh: str
-    en: str
-    ticket_id: str | None
-    trace_id: str
-    first_at: datetime
-    last_at: datetime
-    times: int
-
-
 class RejectedList(TypedDict):
     """Rejected input, what came last first, 200 at most; `more`: there is more, ask for less."""
 
-    rejected: list[RejectedAnswer]
+    rejected: list[ListedInput]
     more: bool
-
-
-class OneRejectedAnswer(RejectedAnswer):
-    """One with its bytes as text, phones masked, escaped where it is none; `bytes`: how many there are.
-
-    `text` null: its keys are destroyed. `cut`: the first 10,000 characters are shown.
-    """
-
-    text: str | None
-    bytes: int
-    cut: bool
 
 
 def rejected_routes(service: RejectedInputService) -> Sequence[HttpRoute]:
@@ -74,7 +46,7 @@ def rejected_routes(service: RejectedInputService) -> Sequence[HttpRoute]:
             "/v1/rejected/{number}",
             handlers.show_rejected,
             "Show rejected input with its bytes",
-            OneRejectedAnswer,
+            ShownInput,
             parameters=[in_path("number", _NUMBER)],
         ),
     ]
@@ -89,7 +61,7 @@ class _RejectedHandlers:
         await admit(http, Access.LETTERS)
         query = query_of(http)
         since = read_time(query["since"], "since") if "since" in query else None
-        found: Sequence[Mapping[str, Any]] = await self.service.listed(
+        found = await self.service.listed(
             source=query.get("source"), code=query.get("code"), since=since, most=LISTED_MAX + 1
         )
         return json_response({"rejected": found[:LISTED_MAX], "more": len(found) > LISTED_MAX})
