@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 _READ: Final = b"""
@@ -43,7 +44,7 @@ def _alerts(found: Sequence[OpenLetters], _now: datetime) -> Sequence[Alert]:
 
 
 def _alert(one: OpenLetters) -> Alert:
-    since, last = f"{one.first_at:%m-%d %H:%M:%S} UTC", f"{one.last_at:%m-%d %H:%M:%S} UTC"
+    since, last = time_text(one.first_at), time_text(one.last_at)
     cost_zh, cost_en = (
         ("这些工单的后续投递都在等待", "what follows for their tickets waits")
         if one.target
@@ -52,8 +53,8 @@ def _alert(one: OpenLetters) -> Alert:
     return Alert(
         rule=RuleName.DEAD_LETTER,
         about=one.target or one.origin,
-        zh=f"{one.letters} 封死信未处理(最早 {since},最近 {last}):{cost_zh}",
-        en=f"{one.letters} dead letters are open (the first of {since}, the last of {last}): {cost_en}",
+        zh=f"{one.letters} 封死信未处理(最早 {since.zh},最近 {last.zh}):{cost_zh}",
+        en=f"{one.letters} dead letters are open (the first of {since.en}, the last of {last.en}): {cost_en}",
         mend="ticketbus deadletter list",
         severity=Severity.P2 if one.refused_alone else None,
         newest=one.newest,

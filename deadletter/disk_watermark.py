@@ -7,10 +7,10 @@ from shlex import quote
 from typing import Final
 
 from bus.alerts.alert import Alert, Severity
-from bus.alerts.engine.wording import clock
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES
 from deadletter.disk import Disk, Mark
 from deadletter.disk_store import all_disks, disks_with_targets
@@ -53,10 +53,8 @@ def until_full(disk: Disk) -> Text:
     """Say when a disk will be full; empty where it does not fill."""
     if disk.likely_at is None or disk.earliest_at is None:
         return Text("", "")
-    return Text(
-        f",预计 {clock(disk.likely_at)[:-3]} 写满(最早 {clock(disk.earliest_at)[:-3]})",
-        f", full at {disk.likely_at:%m-%d %H:%M}, at the earliest {disk.earliest_at:%m-%d %H:%M} UTC",
-    )
+    likely, earliest = (time_text(at, TO_THE_MINUTE) for at in (disk.likely_at, disk.earliest_at))
+    return Text(f",预计 {likely.zh} 写满(最早 {earliest.zh})", f", full at {likely.en}, at the earliest {earliest.en}")
 
 
 def _alert(rule: RuleName, disk: Disk, zh: str, en: str, *, severity: Severity | None = None, about: str = "") -> Alert:
@@ -208,9 +206,9 @@ def _host_silent(disks: Disks) -> Alert:
     return Alert(
         rule=RuleName.HOST_SILENT,
         about=last.host,
-        zh=f"主机 {last.host}{role} 自 {clock(last.seen_at)} 起没有读数:"
+        zh=f"主机 {last.host}{role} 自 {time_text(last.seen_at).zh} 起没有读数:"
         "主机或其 ticketbus watch 已停,或连不上 Kafka,磁盘状况未知",
-        en=f"{last.host} was last read at {last.seen_at:%H:%M:%S} UTC: it, its `ticketbus watch` or its way to Kafka "
+        en=f"{last.host} was last read at {time_text(last.seen_at).en}: it, its `ticketbus watch` or its way to Kafka "
         "is down",
         mend=f"ticketbus watch  # on {last.host}; 已下线: ticketbus hosts remove {quote(last.host)}",
         facts={"host": last.host, "role": last.role},
@@ -221,8 +219,8 @@ def _path_silent(disk: Disk) -> Alert:
     return Alert(
         rule=RuleName.HOST_SILENT,
         about=f"{disk.host} {disk.path}",
-        zh=f"{_named(disk)}自 {clock(disk.seen_at)} 起没有读数,主机的其他路径正常:目录不存在或未挂载",
-        en=f"{disk.path} on {disk.host} was last read at {disk.seen_at:%H:%M:%S} UTC, its other paths are read",
+        zh=f"{_named(disk)}自 {time_text(disk.seen_at).zh} 起没有读数,主机的其他路径正常:目录不存在或未挂载",
+        en=f"{disk.path} on {disk.host} was last read at {time_text(disk.seen_at).en}, its other paths are read",
         mend=f"df {quote(disk.path)}",
         facts={"host": disk.host, "path": disk.path},
     )
@@ -234,8 +232,9 @@ def _all_silent(disks: Disks) -> Alert:
     return Alert(
         rule=RuleName.HOST_SILENT,
         about=COLLECTOR,
-        zh=f"全部 {count} 台主机自 {clock(last)} 起都没有读数:多半是 Kafka、bus.hosts 或 hosts 阶段的故障,不是主机",
-        en=f"all {count} hosts are silent since {last:%H:%M:%S} UTC: rather Kafka, bus.hosts or the stage `hosts`",
+        zh=f"全部 {count} 台主机自 {time_text(last).zh} 起都没有读数:多半是 Kafka、bus.hosts "
+        "或 hosts 阶段的故障,不是主机",
+        en=f"all {count} hosts are silent since {time_text(last).en}: rather Kafka, bus.hosts or the stage `hosts`",
         mend="ticketbus doctor",
         facts={"hosts": count},
     )

@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 # Of each target the last redrive alone; letters that died later are no part of it.
@@ -39,13 +40,13 @@ async def stopped_redrives(connection: Connection) -> Sequence[StoppedRedrive]:
 
 
 def _alert(one: StoppedRedrive) -> Alert:
-    at = f"{one.ended_at:%m-%d %H:%M:%S} UTC"
+    at = time_text(one.ended_at)
     return Alert(
         rule=RuleName.REDRIVE_STOPPED,
         about=f"redrive {one.id}",
-        zh=f"发往 {one.target} 的重发 {one.id} 于 {at} 自动停止,其余 {one.unsent} 封未发送:{one.ended_why};"
+        zh=f"发往 {one.target} 的重发 {one.id} 于 {at.zh} 自动停止,其余 {one.unsent} 封未发送:{one.ended_why};"
         "修复后重新冻结并执行",
-        en=f"redrive {one.id} to {one.target} stopped by itself at {at}, the other {one.unsent} are not sent: "
+        en=f"redrive {one.id} to {one.target} stopped by itself at {at.en}, the other {one.unsent} are not sent: "
         f"{one.ended_why}; mend it, then freeze and run anew",
         mend=f"ticketbus deadletter list --target {one.target}",
         facts={"target": one.target, "unsent": one.unsent},

@@ -38,7 +38,7 @@ def charged_time(
     """
     from bus.cli.run import counting, echo_json, with_core
     from bus.cli.trace import time_line
-    from bus.domain.ticket_keys import CHINA
+    from bus.domain.time_text import CHINA
 
     wanted = day.date() if day else datetime.now(CHINA).date() - timedelta(days=1)
     since = datetime.combine(wanted, time(), CHINA)
@@ -54,7 +54,7 @@ def charged_time(
 
 
 async def _charged(core: "Core", day: date, count: "Callable[[int], None]") -> tuple[int, dict[str, float]]:
-    from bus.domain.ticket_keys import CHINA
+    from bus.domain.time_text import CHINA
     from bus.journey.lives import charged, open_within, read_lives
     from bus.postgres.pool import in_transaction
 

@@ -8,6 +8,7 @@ from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.shown_names import shown
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 
 UNWATCHED_AFTER: Final = timedelta(minutes=1)  # six rounds
 WORDS: Final[Mapping[ConsumerVerdict, Text]] = {
@@ -67,8 +68,8 @@ def _extra(one: ConsumerStatus) -> Text:
     if ConsumerVerdict.REWOUND in one.verdicts and one.highest is not None:
         found.append(Text(f"曾到 {one.highest}", f"was at {one.highest}"))
     if one.loses_at and ConsumerVerdict.WILL_LOSE in one.verdicts:
-        at = f"{one.loses_at:%m-%d %H:%M} UTC"
-        found.append(Text(f"最早未读消息将于 {at} 过期", f"the oldest unread record expires at {at}"))
+        at = time_text(one.loses_at, TO_THE_MINUTE)
+        found.append(Text(f"最早未读消息将于 {at.zh} 过期", f"the oldest unread record expires at {at.en}"))
     return Text(", ".join(each.zh for each in found), ", ".join(each.en for each in found))
 
 

@@ -7,6 +7,7 @@ from bus.delivery.breaker import CLOSED, Breaker
 from bus.domain.errors import Conflict
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
+from bus.domain.time_text import WITH_THE_YEAR, time_text
 from bus.postgres.pool import Connection, Pool, connected
 
 _BEGIN = "INSERT INTO delivery_targets (target) VALUES (%s) ON CONFLICT DO NOTHING"
@@ -52,13 +53,14 @@ class NotDeclared(Conflict):
     """No live worker's targets file names this target any more, so that nobody calls it."""
 
     def __init__(self, target: str, since: datetime) -> None:
-        at = f"{since:%Y-%m-%d %H:%M}"
+        at = time_text(since, WITH_THE_YEAR)
         super().__init__(
             Text(
-                f"“{target}”自 {at} 起已不在目标文件中,没有 worker 调用它:重新写入目标文件并重启 worker,"
+                f"“{target}”自 {at.zh} 起已不在目标文件中,没有 worker 调用它:重新写入目标文件并重启 worker,"
                 f"或用 delivery move {target} --to 另一目标、delivery discard {target}",
-                f"{target} is no longer declared since {at}, so that no worker calls it: put it into the targets file "
-                f"and start the workers anew, or `delivery move {target} --to OTHER`, or `delivery discard {target}`",
+                f"{target} is no longer declared since {at.en}, so that no worker calls it: put it into the targets "
+                f"file and start the workers anew, or `delivery move {target} --to OTHER`, or "
+                f"`delivery discard {target}`",
             )
         )
 

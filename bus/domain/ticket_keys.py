@@ -1,7 +1,7 @@
 """The keys of a ticket: number, incident key, source's number and reporter's phone, each normalized."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -12,11 +12,11 @@ from bus.domain.no_key import is_no_phone
 from bus.domain.phone_numbers import PHONE_LENGTH, earlier_spellings, is_lettered, plain_phone
 from bus.domain.terms import SANDBOX, KeyKind, TicketId, TraceId
 from bus.domain.text import IGNORABLE
+from bus.domain.time_text import CHINA
 from bus.domain.values import IncidentKey
 
 # A ticket number as `as_read` gives it, where 0 is `o` and 1 is `i`; without its hyphen the day must be one.
 _NUMBER = re.compile(r"[tv](?:[oi2-9]{8}-|2o[oi2-9]{2}(?:o[i2-9]|i[oi2])(?:o[i2-9]|[i2][oi2-9]|3[oi]).?)[oi2-9]{6,12}")
-CHINA = timezone(timedelta(hours=8), "CST")
 
 
 class TicketKey(NamedTuple):

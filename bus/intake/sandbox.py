@@ -20,7 +20,7 @@ from bus.domain.commands import (
 from bus.domain.rules import Rules
 from bus.domain.terms import BUS, SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import CHINA
+from bus.domain.time_text import CHINA
 from bus.domain.values import Assignee, IncidentKey
 from bus.intake.command_ids import command_id
 

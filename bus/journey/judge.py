@@ -111,9 +111,9 @@ def judge_spool(spooled: SpoolFound) -> list[Verdict]:
                 "ahead": one.ahead,
             },
             text=Text(
-                f"{one.source} 的请求于 {clock(one.received_at)} 收到(当时 PostgreSQL 不可用),在 ticket.intake "
+                f"{one.source} 的请求于 {clock(one.received_at).zh} 收到(当时 PostgreSQL 不可用),在 ticket.intake "
                 f"{one.place} 等待,前面还有 {one.ahead} 条:确认有 worker 运行 intake 阶段",
-                f"a request of {one.source} was taken at {clock(one.received_at)}, while PostgreSQL was away, and "
+                f"a request of {one.source} was taken at {clock(one.received_at).en}, while PostgreSQL was away, and "
                 f"waits on ticket.intake {one.place}, {one.ahead} come before it: a worker is to run the stage intake",
             ),
             next="ticketbus worker --stages intake",
@@ -158,9 +158,9 @@ def _mismatches(rows: Sequence[MismatchRow]) -> list[Verdict]:
             versions=[one.version],
             evidence={"topic": one.topic, "nearest": one.nearest, "members": [*one.members], "since": one.first_at},
             text=Text(
-                f"{one.who} 自 {clock(one.first_at)} 起订阅了没有人写的主题 {short(one.topic)}(应为 {one.nearest}?),"
+                f"{one.who} 自 {clock(one.first_at).zh} 起订阅了没有人写的主题 {short(one.topic)}(应为 {one.nearest}?),"
                 f"收不到 v{one.version} 起的事件",
-                f"{one.who} subscribes to {short(one.topic)}, which nobody writes, since {clock(one.first_at)} "
+                f"{one.who} subscribes to {short(one.topic)}, which nobody writes, since {clock(one.first_at).en} "
                 f"(did you mean {one.nearest}?): it hears of nothing from v{one.version} on",
             ),
             next="ticketbus topics check --live",

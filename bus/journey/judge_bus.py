@@ -39,8 +39,8 @@ def judge_outbox(readings: Readings, now: datetime) -> list[Verdict]:
             versions=versions,
             evidence={"since": since, "moved_at": max((one.moved_at for one in rows if one.moved_at), default=None)},
             text=Text(
-                f"{which.zh} 已入库,自 {clock(since)} 起尚未发布到 Kafka:{why.text.zh}",
-                f"{which.en} is committed and not on Kafka yet, since {clock(since)}: {why.text.en}",
+                f"{which.zh} 已入库,自 {clock(since).zh} 起尚未发布到 Kafka:{why.text.zh}",
+                f"{which.en} is committed and not on Kafka yet, since {clock(since).en}: {why.text.en}",
             ),
             next="" if why.cause is VerdictCause.IN_OUTBOX else "ticketbus doctor",
         )
@@ -81,11 +81,13 @@ def missing_worker(readings: Readings, part: str, now: datetime) -> Why | None:
         return Why(VerdictCause.NO_WORKER, Text("没有 worker 在运行", "no worker runs it"))
     if last.stopped_at is not None:
         at = clock(last.stopped_at)
-        text = Text(f"没有 worker 在运行,上一个停止于 {at}", f"no worker runs it, the last one was stopped at {at}")
+        text = Text(
+            f"没有 worker 在运行,上一个停止于 {at.zh}", f"no worker runs it, the last one was stopped at {at.en}"
+        )
         return Why(VerdictCause.NO_WORKER, text)
     text = Text(
-        f"主机 {last.host} 上的 worker 自 {clock(last.beat_at)} 起没有心跳(卡死、断网或被杀)",
-        f"the worker on {last.host} has given no heartbeat since {clock(last.beat_at)}: frozen, cut off or killed",
+        f"主机 {last.host} 上的 worker 自 {clock(last.beat_at).zh} 起没有心跳(卡死、断网或被杀)",
+        f"the worker on {last.host} has given no heartbeat since {clock(last.beat_at).en}: frozen, cut off or killed",
     )
     return Why(VerdictCause.WORKER_FROZEN, text)
 
@@ -121,7 +123,9 @@ def _why_unread(readings: Readings, row: UnreadRow, now: datetime) -> Why:
         return Why(VerdictCause.STAGE_STOPPED, Text(short(failure), short(failure)))
     if still:
         since = clock(row.moved_at or row.since)
-        text = Text(f"worker 在运行,但自 {since} 起没有前进", f"its worker runs, and it has not moved since {since}")
+        text = Text(
+            f"worker 在运行,但自 {since.zh} 起没有前进", f"its worker runs, and it has not moved since {since.en}"
+        )
         return Why(VerdictCause.STAGE_STOPPED, text)
     return Why(VerdictCause.STAGE_BEHIND, Text("", ""))
 

@@ -60,8 +60,8 @@ def _missing(rows: Sequence[ExpectedRow], person: str) -> Verdict:
             versions=versions,
             evidence={**evidence, "awaits": first.place.split(", ")},
             text=Text(
-                f"{which.zh} 之后应在 {due} 前有 {first.place}({first.expectation}),没有:请联系{person or '调度'}",
-                f"{first.place} was expected after {which.en} by {due} ({first.expectation}) and is not there: "
+                f"{which.zh} 之后应在 {due.zh} 前有 {first.place}({first.expectation}),没有:请联系{person or '调度'}",
+                f"{first.place} was expected after {which.en} by {due.en} ({first.expectation}) and is not there: "
                 f"{person or 'a dispatcher'} is to act",
             ),
         )
@@ -73,10 +73,10 @@ def _missing(rows: Sequence[ExpectedRow], person: str) -> Verdict:
         versions=versions,
         evidence=evidence,
         text=Text(
-            f"{which.zh} 应在 {due} 前到达 {first.place}({first.hop},{first.expectation}),没有到,也没有在等待的:"
+            f"{which.zh} 应在 {due.zh} 前到达 {first.place}({first.hop},{first.expectation}),没有到,也没有在等待的:"
             "确认所有 worker 使用同一份目标文件和主题",
-            f"{which.en} was expected at {first.place} by {due} ({first.hop}, {first.expectation}), is not there, and "
-            "nothing waits to go there: see that all workers run with the same targets file and topics",
+            f"{which.en} was expected at {first.place} by {due.en} ({first.hop}, {first.expectation}), is not there, "
+            "and nothing waits to go there: see that all workers run with the same targets file and topics",
         ),
         next="ticketbus doctor",
     )

@@ -56,15 +56,15 @@ def _why_not_taken(head: DeliveryRow, readings: Readings, app: AppRow | None, ti
     if app is None or not app.connected(now):
         return Why(VerdictCause.NOBODY_CONNECTED, _absent(app, ticket, readings.apps, now))
     if head.attempts:
-        last = clock(app.answered_at) if app.answered_at else "-"
+        last = clock(app.answered_at) if app.answered_at else Text("-", "-")
         text = Text(
-            f"{person} 的应用在线,推送 {head.attempts} 次未确认(上次确认:{last})。{_call(ticket).zh}",
-            f"the app of {person} is connected and has not acknowledged {head.attempts} pushes (its last ack: {last}); "
-            f"{_call(ticket).en}",
+            f"{person} 的应用在线,推送 {head.attempts} 次未确认(上次确认:{last.zh})。{_call(ticket).zh}",
+            f"the app of {person} is connected and has not acknowledged {head.attempts} pushes (its last ack: "
+            f"{last.en}); {_call(ticket).en}",
         )
         return Why(VerdictCause.NOT_ACKNOWLEDGED, text)
     since = clock(head.enqueued_at)
-    return Why(VerdictCause.QUEUED, Text(f"自 {since} 排队,尚未推送", f"queued since {since}, not pushed yet"))
+    return Why(VerdictCause.QUEUED, Text(f"自 {since.zh} 排队,尚未推送", f"queued since {since.en}, not pushed yet"))
 
 
 def _absent(app: AppRow | None, ticket: Ticket, apps: Sequence[AppRow], now: datetime) -> Text:
@@ -72,10 +72,10 @@ def _absent(app: AppRow | None, ticket: Ticket, apps: Sequence[AppRow], now: dat
     close = nearest(person, [one.person for one in apps if one.connected(now)])
     meant_zh = f";在线的 {close} 名字相近:应用是否登录成了别人?" if close else ""
     meant_en = f"; {close} is: is the app signed in as somebody else?" if close else ""
-    since = clock(app.left_at or app.seen_at) if app else ""
+    since = clock(app.left_at or app.seen_at) if app else None
     return Text(
-        f"{person} 的应用{f'自 {since} 起不在线' if since else '从未连接'}{meant_zh}。{_call(ticket).zh}",
-        f"no app of {person} is connected{f' since {since}' if since else ', and none was'}{meant_en}; "
+        f"{person} 的应用{f'自 {since.zh} 起不在线' if since else '从未连接'}{meant_zh}。{_call(ticket).zh}",
+        f"no app of {person} is connected{f' since {since.en}' if since else ', and none was'}{meant_en}; "
         f"{_call(ticket).en}",
     )
 
@@ -111,9 +111,9 @@ def judge_actions(ticket: Ticket, now: datetime) -> list[Verdict]:
             evidence={"clock": name.value, "due_at": at, "overdue": over},
             text=Text(
                 f"没有卡住,等待{f' {person} ' if person else '调度'}处理:"
-                f"{name.zh}时限 {clock(at)}{',已超时' if over else ''}",
+                f"{name.zh}时限 {clock(at).zh}{',已超时' if over else ''}",
                 f"nothing is stuck, {person or 'a dispatcher'} is to act: "
-                f"{name.value.replace('_', ' ')} {'was' if over else 'is'} due at {clock(at)}",
+                f"{name.value.replace('_', ' ')} {'was' if over else 'is'} due at {clock(at).en}",
             ),
         )
     ]

@@ -100,16 +100,16 @@ def _holds(target: TargetRow, now: datetime) -> Iterator[tuple[Why, Mapping[str,
         )
     if until := asked_until(target, now):
         text = Text(
-            f"{name} 要求 {clock(until)} 前不要调用(Retry-After)。提前结束用 delivery resume {name}",
-            f"{name} asked not to be called before {clock(until)} (Retry-After); `{resume}` ends it earlier",
+            f"{name} 要求 {clock(until).zh} 前不要调用(Retry-After)。提前结束用 delivery resume {name}",
+            f"{name} asked not to be called before {clock(until).en} (Retry-After); `{resume}` ends it earlier",
         )
         yield Why(VerdictCause.RETRY_AFTER, text), {"until": until}, resume
     elif is_breaker_open(target) and target.not_before:
         at = clock(target.not_before)
         text = Text(
-            f"{name} 连续失败 {target.failures} 次,已熔断,只放行探测,下次 {at}:修好对方系统后自动继续",
+            f"{name} 连续失败 {target.failures} 次,已熔断,只放行探测,下次 {at.zh}:修好对方系统后自动继续",
             f"{name} failed {target.failures} times in a row, its breaker lets probes alone through, the next at "
-            f"{at}: mend it, the bus goes on by itself",
+            f"{at.en}: mend it, the bus goes on by itself",
         )
         yield (
             Why(VerdictCause.BREAKER_OPEN, text),
@@ -166,14 +166,14 @@ def _not_tried(head: DeliveryRow, target: TargetRow | None) -> Why | None:
         )
         return Why(VerdictCause.RATE_LIMITED, text)
     since = clock(head.enqueued_at)
-    return Why(VerdictCause.QUEUED, Text(f"自 {since} 排队,尚未投递", f"is queued since {since}, not tried yet"))
+    return Why(VerdictCause.QUEUED, Text(f"自 {since.zh} 排队,尚未投递", f"is queued since {since.en}, not tried yet"))
 
 
 def _tried(head: DeliveryRow, now: datetime) -> Why:
     last, again = _last(head), Text("即将再试", "due again now")
     if head.next_at is not None and head.next_at > now:
         at = clock(head.next_at)
-        again = Text(f"最早 {at} 再试", f"again at {at} at the earliest")
+        again = Text(f"最早 {at.zh} 再试", f"again at {at.en} at the earliest")
     if (
         head.next_at
         and head.next_at > now
@@ -182,8 +182,8 @@ def _tried(head: DeliveryRow, now: datetime) -> Why:
     ):
         at = clock(head.next_at)
         text = Text(
-            f"第 {head.attempts} 次调用已发出,尚无结果,最迟 {at} 有结果或再试",
-            f"call {head.attempts} is under way and has no answer yet: by {at} it has, or it is tried again",
+            f"第 {head.attempts} 次调用已发出,尚无结果,最迟 {at.zh} 有结果或再试",
+            f"call {head.attempts} is under way and has no answer yet: by {at.en} it has, or it is tried again",
         )
         return Why(VerdictCause.UNCONFIRMED, text)
     if head.failure and head.failure.get("kind") != _OUTCOME_UNKNOWN:
@@ -212,9 +212,9 @@ def _undeclared(rows: Sequence[DeliveryRow], name: str, since: datetime) -> Verd
     move = f"ticketbus delivery move {name} --to OTHER --by NAME --why WHY"
     discard = f"ticketbus delivery discard {name} --by NAME --why WHY"
     text = Text(
-        f"{name} 自 {clock(since)} 起不在任何运行中 worker 的目标文件中,没有 worker 调用它:"
+        f"{name} 自 {clock(since).zh} 起不在任何运行中 worker 的目标文件中,没有 worker 调用它:"
         f"重新写入目标文件并重启 worker,或移到另一目标 `{move}`,或作废 `{discard}`",
-        f"{name} is in no running worker's targets file since {clock(since)}, so that no worker calls it: put it "
+        f"{name} is in no running worker's targets file since {clock(since).en}, so that no worker calls it: put it "
         f"back and start the workers anew, or `{move}`, or `{discard}`",
     )
     return _held(rows, Why(VerdictCause.TARGET_UNDECLARED, text), {"undeclared_at": since}, move)

@@ -96,9 +96,9 @@ def _refused(rows: Sequence[RefusedInputRow]) -> list[Verdict]:
             },
             text=Text(
                 f"{one.source} 的请求被拒({one.origin},{one.code},字段 {one.field or '-'},{one.times} 次,"
-                f"最近 {clock(one.last_at)}):{short(one.detail_zh)}",
+                f"最近 {clock(one.last_at).zh}):{short(one.detail_zh)}",
                 f"a request of {one.source} was refused ({one.origin}, {one.code}, field {one.field or '-'}, "
-                f"{one.times} times, last at {clock(one.last_at)}): {short(one.detail_en)}",
+                f"{one.times} times, last at {clock(one.last_at).en}): {short(one.detail_en)}",
             ),
         )
         for one in rows
@@ -114,10 +114,10 @@ def _missing(rows: Sequence[UnarrivedTicket]) -> list[Verdict]:
             owner=Owner.SOURCE,
             evidence={"source_no": one.source_no, "source_at": one.source_at, "found_at": one.first_seen_at},
             text=Text(
-                f"没有到达:来源 {one.source} 的清单中有 {one.source_no},建于 {clock(one.source_at)},"
-                f"{clock(one.first_seen_at)} 对账时发现",
-                f"it never arrived: the source {one.source} lists {one.source_no}, opened at {clock(one.source_at)}; "
-                f"found by reconciling at {clock(one.first_seen_at)}",
+                f"没有到达:来源 {one.source} 的清单中有 {one.source_no},建于 {clock(one.source_at).zh},"
+                f"{clock(one.first_seen_at).zh} 对账时发现",
+                f"it never arrived: the source {one.source} lists {one.source_no}, opened at "
+                f"{clock(one.source_at).en}; found by reconciling at {clock(one.first_seen_at).en}",
             ),
             next=one.mend,
         )

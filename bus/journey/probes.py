@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 from schemas.topics import LOG
 
@@ -61,11 +62,11 @@ class Probe:
 def wrong_with(one: Probe, now: datetime) -> Text | None:
     """Say what is wrong with a probe; None while it is home, or on its way in time. Pure."""
     if one.missing_since and now - one.missing_since > one.within:
-        since, where = f"{one.missing_since:%m-%d %H:%M:%S} UTC", one.waits_at or "?"
-        return Text(f"自 {since} 起未返回,停在 {where}", f"not home since {since}, waits at {where}")
+        since, where = time_text(one.missing_since), one.waits_at or "?"
+        return Text(f"自 {since.zh} 起未返回,停在 {where}", f"not home since {since.en}, waits at {where}")
     if not one.missing_since and now - one.sent_at > one.every + one.within:
-        since = f"{one.sent_at:%m-%d %H:%M:%S} UTC"
-        return Text(f"自 {since} 起没有再发出", f"none was sent since {since}")
+        since = time_text(one.sent_at)
+        return Text(f"自 {since.zh} 起没有再发出", f"none was sent since {since.en}")
     return None
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from bus.domain.text import Text
+from bus.domain.time_text import WITH_THE_YEAR, time_text
 from bus.observability.masking import mask_text
 
 DETAIL_MAX = 200
@@ -109,6 +110,6 @@ def short(detail: str) -> str:
     return text if len(text) <= DETAIL_MAX else text[: DETAIL_MAX - 1] + "…"
 
 
-def clock(at: datetime) -> str:
+def clock(at: datetime) -> Text:
     """Spell a time as all verdicts do."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return time_text(at, WITH_THE_YEAR)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, LiteralString
 
-from bus.domain.ticket_keys import CHINA
+from bus.domain.time_text import CHINA
 from bus.postgres.pool import Connection
 from bus.reconcile.compare import KnownTicket, ListWindow
 from bus.reconcile.source_list import COMPARED

@@ -1,5 +1,6 @@
 """Every rule: it fires on its marked input, keeps quiet on the other, and says in both languages what to do."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -25,3 +26,10 @@ def test_rules_each_fires_on_its_input_and_keeps_quiet_on_the_other(rule: AnyRul
     for one in fired:
         assert one.about
         assert one.zh != one.en
+
+
+@BY_NAME
+def test_rules_sentences_give_times_by_the_clocks_of_their_readers(rule: AnyRule) -> None:
+    for alert in rule.evaluate(rule.fires(NOW), NOW):
+        assert (" UTC" in alert.zh, "+08:00" in alert.en) == (False, False), alert
+        assert all(re.findall(r"(?<![:\d+])\d\d:\d\d(?::\d\d)?(?!:?\d)( \+08:00)?", alert.zh)), alert

@@ -45,11 +45,11 @@ def test_disk_watermark_names_host_path_backlog_and_the_clock_time_when_it_is_fu
         "9.0 GiB",
         "crm, erp",
         "积压 23 条",
-        "预计 11-28 18:00 写满",
+        "预计 11-28 18:00 +08:00 写满",
         "最早 11-28 17:00",
     ):
         assert words in alert.zh
-    assert "full at 11-28 10:00, at the earliest 11-28 09:00 UTC" in alert.en
+    assert "full at 11-28 10:00 UTC, at the earliest 11-28 09:00 UTC" in alert.en
     (of_broker,) = DISK_WATERMARK.evaluate([replace(disk, role="broker")], NOW)
     assert "503" in of_broker.zh
 

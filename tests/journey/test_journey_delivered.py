@@ -162,7 +162,7 @@ async def test_journey_delivered_what_died_is_told_with_its_letter_and_what_wait
     assert (letter["reason"], letter["died_at"], letter["message"]) == ("rejected", NOW, "物料 M-17 已禁用")
     assert [line for line in lines(found) if "rejected/rejected: 物料不存在" in line and "物料 M-17 已禁用" in line]
     _unpublished, callback, first, second = said(found)
-    assert callback.startswith("v2 → callback 自 2026-11-22 08:00:00 UTC 排队")
+    assert callback.startswith("v2 → callback 自 2026-11-22 16:00:00 +08:00 排队")
     assert first.startswith(f"v2 → erp 死信 {number}:物料不存在 138****5678。用 deadletter show {number} 查看")
     assert second == f"v3、v4 → erp 在死信 {number} 之后等待"
 
@@ -181,18 +181,18 @@ async def test_journey_delivered_what_is_tried_again_tells_when_and_why_and_how_
         "hop": "delivery_waiting", "attempts": 1, "next_at": later, "kind": "unavailable", "lag_ms": None, **words,
     }  # fmt: skip
     assert [line for line in lines(found) if "系统维护中" in line and "unavailable HTTP 503: HTTP 503 at Save" in line]
-    tried = ";已试 1 次,上次 unavailable HTTP 503:系统维护中,请联系 138****5678"
-    held = f"v1、v2 → erp 连续失败 12 次,已熔断,只放行探测,下次 2026-11-22 08:00:05 UTC:修好对方系统后自动继续{tried}"
+    last = ";已试 1 次,上次 unavailable HTTP 503:系统维护中,请联系 138****5678"
+    held = f"v1、v2 → erp 连续失败 12 次,已熔断,只放行探测,下次 2026-11-22 16:00:05 +08:00:修好对方系统后自动继续{last}"
     assert said(found)[1:] == [held]
     assert said(await told(core, ticket_id, NOW + timedelta(seconds=6)))[1:] == [held], "a probe may go, and no more"
     await in_transaction(core.pool, target_state.write, "erp", CLOSED)
-    assert said(await told(core, ticket_id))[1] == f"v1、v2 → erp 等待投递{tried},最早 2026-11-22 08:05:00 UTC 再试"
+    assert said(await told(core, ticket_id))[1] == f"v1、v2 → erp 等待投递{last},最早 2026-11-22 16:05:00 +08:00 再试"
     assert "即将再试" in said(await told(core, ticket_id, later))[1]
     await in_transaction(core.pool, target_state.write, "erp", Breaker(failures=1, not_before=later, asked_wait=True))
-    assert "erp 要求 2026-11-22 08:05:00 UTC 前不要调用" in said(await told(core, ticket_id))[1]
+    assert "erp 要求 2026-11-22 16:05:00 +08:00 前不要调用" in said(await told(core, ticket_id))[1]
     await in_transaction(core.pool, target_state.pause, "erp", by="张工", why="盘点")
     paused, asked = said(found := await told(core, ticket_id))[1:]
-    assert paused == f"v1、v2 → erp 已暂停:张工: 盘点。恢复用 delivery resume erp{tried}"
+    assert paused == f"v1、v2 → erp 已暂停:张工: 盘点。恢复用 delivery resume erp{last}"
     assert ("Retry-After" in asked, found["verdict"][1]["evidence"]["by"]) == (True, "张工")
 
 

@@ -242,7 +242,7 @@ ALONE: Mapping[str, tuple[list[Verdict], Cause, Owner, str]] = {
         one_target({"not_before": NOW + MINUTE, "asked_wait": True, "failures": 3}, TRIED),
         Cause.RETRY_AFTER,
         Owner.TARGET,
-        f"asked not to be called before {clock(NOW + MINUTE)}",
+        f"asked not to be called before {clock(NOW + MINUTE).en}",
     ),
     "breaker": (
         one_target({"not_before": NOW + MINUTE, "failures": 10}, TRIED),
@@ -266,14 +266,14 @@ ALONE: Mapping[str, tuple[list[Verdict], Cause, Owner, str]] = {
     "no gateway": (pushed(THERE, beats=(WORKER,)), Cause.NO_GATEWAY, Owner.BUS, "no gateway runs"),
     "nobody": (pushed(THERE, person=""), Cause.NOT_ASSIGNED, Owner.DISPATCHER, "nobody holds the ticket"),
     "never there": (pushed(), Cause.NOBODY_CONNECTED, Owner.ENGINEER, "and none was"),
-    "gone": (pushed(replace(THERE, left_at=NOW)), Cause.NOBODY_CONNECTED, Owner.ENGINEER, f"since {clock(NOW)}"),
+    "gone": (pushed(replace(THERE, left_at=NOW)), Cause.NOBODY_CONNECTED, Owner.ENGINEER, f"since {clock(NOW).en}"),
     "another": (
         pushed(replace(THERE, person="王工程")),
         Cause.NOBODY_CONNECTED,
         Owner.ENGINEER,
         "王工程 is: is the app signed in as somebody else?",
     ),
-    "dead": (pushed(SILENT), Cause.NOBODY_CONNECTED, Owner.ENGINEER, f"since {clock(SILENT.seen_at)}"),
+    "dead": (pushed(SILENT), Cause.NOBODY_CONNECTED, Owner.ENGINEER, f"since {clock(SILENT.seen_at).en}"),
     "silent": (
         pushed(THERE, row=replace(PUSH, attempts=2)),
         Cause.NOT_ACKNOWLEDGED,

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from bus.alerts.alert import Severity
 from bus.alerts.engine.alert_state import Flip
 from bus.alerts.engine.channel import ChannelMessage, Notice
 from bus.domain.text import Text, visible
+from bus.domain.time_text import time_text
 
-CHINA: Final = timezone(timedelta(hours=8))
 _FLIPS: Final = {
     Flip.OPENED: Text("告警", "alert"),
     Flip.REOPENED: Text("再次发生", "again"),
@@ -44,8 +43,8 @@ def lines_of(notice: Notice) -> list[str]:
         lines.append(f"由此引起的 {notice.hides} 条告警不再单独发送 / it hides {notice.hides} alerts")
     if notice.flip is not Flip.CLOSED and alert.mend:
         lines.append(f"处理 / mend: {alert.mend}")
-    ended = f",恢复于 {clock(notice.closed_at)}" if notice.closed_at else ""
-    lines.append(f"自 {clock(notice.opened_at)} 起{ended} / since {notice.opened_at:%Y-%m-%dT%H:%M:%S%z}")
+    ended = f",恢复于 {time_text(notice.closed_at).zh}" if notice.closed_at else ""
+    lines.append(f"自 {time_text(notice.opened_at).zh} 起{ended} / since {notice.opened_at:%Y-%m-%dT%H:%M:%S%z}")
     if alert.trace_id:
         lines.append(f"trace: {alert.trace_id}")
     lines.append(f"{_FLIPS[notice.flip].en}: {notice.title.en}. {alert.en}")
@@ -89,11 +88,6 @@ def _digest(notices: Sequence[Notice], bytes_max: int, line_end: str, shown: Cal
 def _counts(notices: Iterable[Notice]) -> str:
     severities = [one.severity for one in notices]
     return ", ".join(f"{one.value.upper()} {severities.count(one)}" for one in Severity if one in severities)
-
-
-def clock(at: datetime) -> str:
-    """Give a moment as people in China read it."""
-    return f"{at.astimezone(CHINA):%m-%d %H:%M:%S}"
 
 
 def cut(text: str, bytes_max: int) -> str:

@@ -10,6 +10,7 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.audit.store import SealedCheckpoint, SealingRefused, last_checkpoint, read_refusal
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.postgres.pool import Connection
 
 FROM, LONG = timedelta(hours=1), timedelta(minutes=10)  # after midnight UTC: 09:00 in China
@@ -39,13 +40,14 @@ def _root(read: RootReading, _now: datetime) -> Sequence[Alert]:
 def _refused(refused: SealingRefused | None) -> Sequence[Alert]:
     if refused is None:
         return []
-    since = f"{refused.since:%m-%d %H:%M} UTC"
+    since = time_text(refused.since, TO_THE_MINUTE)
     return [
         Alert(
             rule=RuleName.AUDIT_ROOT,
             about="sealer",
-            zh=f"自 {since} 起审计树停止封存,{refused.why.zh}:历史被改过,或 PostgreSQL 来自备份",
-            en=f"nothing is sealed since {since}, {refused.why.en}: history was changed, or PostgreSQL is of a backup",
+            zh=f"自 {since.zh} 起审计树停止封存,{refused.why.zh}:历史被改过,或 PostgreSQL 来自备份",
+            en=f"nothing is sealed since {since.en}, {refused.why.en}: history was changed, or PostgreSQL is "
+            "of a backup",
             mend="ticketbus audit check",
             severity=Severity.P1,
         )
@@ -60,7 +62,7 @@ def _daily(last: SealedCheckpoint | None) -> Sequence[Alert]:
         Alert(
             rule=RuleName.AUDIT_ROOT,
             about=origin,
-            zh=f"每日审计根,无需处理:{last.sealed_at:%m-%d %H:%M} UTC,{size} 个事件,{root}",
+            zh=f"每日审计根,无需处理:{time_text(last.sealed_at, TO_THE_MINUTE).zh},{size} 个事件,{root}",
             en=f"the daily audit root, nothing is wrong: {size} events",
             mend="ticketbus audit check",
         )

@@ -11,6 +11,7 @@ from bus.alerts.engine.notice_store import PASS_ON_AFTER
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 LOOKED_BACK: Final = timedelta(hours=24)  # a channel that nothing is sent to any more is no alert for ever
@@ -54,13 +55,14 @@ def _failing(messages: Messages, _now: datetime) -> Sequence[Alert]:
 
 
 def _alert(found: Messages) -> Alert:
-    last, since = found[0], f"{found[-1].begun_at:%m-%d %H:%M:%S} UTC"
+    last, since = found[0], time_text(found[-1].begun_at)
     return Alert(
         rule=RuleName.CHANNEL_FAILING,
         about=last.channel,
-        zh=f"告警渠道 {last.channel} 自 {since} 起连续 {len(found)} 次发送失败,经它发出的告警无人收到:{last.failure}",
-        en=f"the last {len(found)} messages to the channel {last.channel} have failed since {since}, and nobody hears "
-        f"what goes there: {last.failure}",
+        zh=f"告警渠道 {last.channel} 自 {since.zh} 起连续 {len(found)} 次发送失败,经它发出的告警"
+        f"无人收到:{last.failure}",
+        en=f"the last {len(found)} messages to the channel {last.channel} have failed since {since.en}, and nobody "
+        f"hears what goes there: {last.failure}",
         mend="ticketbus alerts selftest",
         facts={"channel": last.channel},
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 SHOWN_MAX: Final = 5
@@ -49,14 +50,14 @@ def _meet(failures: Sequence[OpenFailure], _now: datetime) -> Sequence[Alert]:
         return []
     shown = "; ".join(f"{one.rule} {one.about}" for one in failures[:SHOWN_MAX])
     more = f" … ({len(failures)})" if len(failures) > SHOWN_MAX else ""
-    since = f"{failures[0].opened_at.astimezone(UTC):%m-%d %H:%M:%S} UTC"
+    since = time_text(failures[0].opened_at)
     return [
         Alert(
             rule=RuleName.CROSS_SYSTEM,
             about="bus",
-            zh=f"{'、'.join(one.zh for one in sides)}同时故障(自 {since}),同一张工单可能被多个原因拦住:{shown}{more}。"
-            "每张工单的全部原因用 trace 查看",
-            en=f"{', '.join(one.en for one in sides)} fail at the same time (since {since}); one ticket may be held "
+            zh=f"{'、'.join(one.zh for one in sides)}同时故障(自 {since.zh}),同一张工单可能被多个原因拦住:"
+            f"{shown}{more}。每张工单的全部原因用 trace 查看",
+            en=f"{', '.join(one.en for one in sides)} fail at the same time (since {since.en}); one ticket may be held "
             f"by several causes: {shown}{more}; `ticketbus trace` names all of a ticket",
             mend="ticketbus alerts list",
             facts={"sides": len(sides), "alerts": len(failures)},

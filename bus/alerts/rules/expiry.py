@@ -10,6 +10,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import WITH_THE_YEAR, time_text
 from bus.postgres.pool import Connection, read_rows
 
 MARKS: Final = (  # left, and how soon a person must act
@@ -78,8 +79,10 @@ def _expiring(
 
 
 def _when(ends_at: datetime, now: datetime) -> Text:
-    at = f"{ends_at:%Y-%m-%d %H:%M} UTC"
-    return Text(f"已于 {at} 过期", f"ended at {at}") if ends_at <= now else Text(f"将于 {at} 过期", f"ends at {at}")
+    at = time_text(ends_at, WITH_THE_YEAR)
+    if ends_at <= now:
+        return Text(f"已于 {at.zh} 过期", f"ended at {at.en}")
+    return Text(f"将于 {at.zh} 过期", f"ends at {at.en}")
 
 
 CLIENT_EXPIRES: Final = _expiring(

@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 COUNTED_MAX: Final = 10_000
@@ -53,9 +54,9 @@ def _missing(found: Sequence[MissingHops], _now: datetime) -> Sequence[Alert]:
             rule=RuleName.HOP_MISSING,
             about=f"{one.place} {one.expectation}",  # the place first: that is how causes know it
             zh=f"应到未到:{one.hops} 个事件没有在时限内到达 {one.place}({one.hop},{one.expectation}),"
-            f"最早的应于 {one.due_at:%m-%d %H:%M:%S} UTC 到达,工单 {one.ticket_id};到达后自动关闭",
+            f"最早的应于 {time_text(one.due_at).zh} 到达,工单 {one.ticket_id};到达后自动关闭",
             en=f"expected and not there: {one.hops} events have not reached {one.place} in time ({one.hop}, "
-            f"{one.expectation}), the oldest was due at {one.due_at:%m-%d %H:%M:%S} UTC, of ticket {one.ticket_id}; "
+            f"{one.expectation}), the oldest was due at {time_text(one.due_at).en}, of ticket {one.ticket_id}; "
             "it closes once they arrive",
             mend=f"ticketbus trace {one.ticket_id}",
             ticket_id=one.ticket_id,

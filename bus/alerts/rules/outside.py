@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.postgres.pool import Connection, read_rows
 
 # An Alertmanager repeats what fires, every 4 hours unless it is set otherwise.
@@ -43,12 +44,12 @@ def _open(found: Sequence[FiringAlert], now: datetime) -> Sequence[Alert]:
 
 def _alert(one: FiringAlert) -> Alert:
     about = f"{one.client}: {one.name}" + (f" {one.subject}" if one.subject else "")
-    since = f"{one.starts_at:%m-%d %H:%M} UTC"
+    since = time_text(one.starts_at, TO_THE_MINUTE)
     return Alert(
         rule=RuleName.OUTSIDE_ALERT,
         about=f"{about} ({one.fingerprint[:16]})",
-        zh=f"{one.client} 报告,自 {since} 起:{one.summary}",
-        en=f"{one.client} reports {one.name} since {since}",
+        zh=f"{one.client} 报告,自 {since.zh} 起:{one.summary}",
+        en=f"{one.client} reports {one.name} since {since.en}",
         severity=Severity(one.severity),
         facts={"region": one.region} if one.region else {},
     )

@@ -8,6 +8,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.heartbeats import SILENT_AFTER, Beats, ProgramBeat, read_beats
 
 
@@ -42,13 +43,15 @@ def unserved(stages: Collection[str], beats: Beats, now: datetime, *, none_lives
 
 
 def _no_worker_at_all(last: datetime | None) -> Alert:
-    since_zh = f"最后一次心跳在 {last:%H:%M:%S} UTC" if last else "从未有过心跳"
-    since_en = f"the last heartbeat was at {last:%H:%M:%S} UTC" if last else "there never was a heartbeat"
+    since = Text("从未有过心跳", "there never was a heartbeat")
+    if last:
+        at = time_text(last)
+        since = Text(f"最后一次心跳在 {at.zh}", f"the last heartbeat was at {at.en}")
     return Alert(
         rule=RuleName.NO_WORKER,
         about="worker",
-        zh=f"没有 worker 在运行({since_zh}):投递、SLA 计时、看板和死信处理全部停止,新工单只在网关排队",
-        en=f"no worker runs ({since_en}): deliveries, SLA clocks, read models and redrives stand still",
+        zh=f"没有 worker 在运行({since.zh}):投递、SLA 计时、看板和死信处理全部停止,新工单只在网关排队",
+        en=f"no worker runs ({since.en}): deliveries, SLA clocks, read models and redrives stand still",
         mend="ticketbus worker",
     )
 

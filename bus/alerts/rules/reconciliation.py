@@ -8,6 +8,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.observability.masking import mask_text
 from bus.reconcile.alert_readings import ListAge, MissingOfSource, read_list_ages, read_missing
 from bus.reconcile.store import ingest_command
@@ -23,14 +24,14 @@ def _missing(missing: Sequence[MissingOfSource], _now: datetime) -> Sequence[Ale
 def _missing_alert(one: MissingOfSource) -> Alert:
     numbers = ", ".join(mask_text(number[:NUMBER_CHARS_SHOWN]) for number in one.numbers)
     more = " …" if one.tickets > len(one.numbers) else ""
-    since = f"{one.oldest_at:%m-%d %H:%M} UTC"
+    since = time_text(one.oldest_at, TO_THE_MINUTE)
     return Alert(
         rule=RuleName.TICKET_MISSING,
         about=one.source,
-        zh=f"来源 {one.source} 的清单中有 {one.tickets} 张工单总线没有(没有到达或被拒),最早的建于 {since}:"
+        zh=f"来源 {one.source} 的清单中有 {one.tickets} 张工单总线没有(没有到达或被拒),最早的建于 {since.zh}:"
         f"{numbers}{more};没有人在处理它们",
         en=f"the source {one.source} lists {one.tickets} tickets that the bus has not, for they never arrived or were "
-        f"refused, the oldest of {since}: {numbers}{more}; nobody works on them",
+        f"refused, the oldest of {since.en}: {numbers}{more}; nobody works on them",
         mend=ingest_command(one.source, one.oldest_at, has_list=one.has_list),
         newest=one.newest,
         facts={"tickets": one.tickets},
@@ -42,10 +43,10 @@ def _not_reconciled(lists: Sequence[ListAge], now: datetime) -> Sequence[Alert]:
 
 
 def _age_alert(one: ListAge) -> Alert:
-    since = f"{one.since:%m-%d %H:%M} UTC"
+    since = time_text(one.since, TO_THE_MINUTE)
     why = f":{one.failure}" if one.failure else ""
-    zh = f"自 {since} 起的工单没有与其清单对账" if one.ever else f"自 {since} 登记以来从未与其清单对账"
-    en = f"is reconciled up to {since}" if one.ever else f"was never reconciled since it was declared at {since}"
+    zh = f"自 {since.zh} 起的工单没有与其清单对账" if one.ever else f"自 {since.zh} 登记以来从未与其清单对账"
+    en = f"is reconciled up to {since.en}" if one.ever else f"was never reconciled since it was declared at {since.en}"
     return Alert(
         rule=RuleName.NOT_RECONCILED,
         about=one.source,

@@ -9,6 +9,7 @@ from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 from bus.postgres.pool import Connection, read_rows
 
 STUCK_AFTER: Final = timedelta(seconds=20)
@@ -54,15 +55,15 @@ def _stuck(shards: Shards, now: datetime) -> Sequence[Alert]:
     stuck = [one for one in shards if now - max(one.since, one.moved_at or one.since) > STUCK_AFTER]
     if not stuck:
         return []
-    since = f"{min(one.since for one in stuck):%m-%d %H:%M:%S} UTC"
+    since = time_text(min(one.since for one in stuck))
     return [
         Alert(
             rule=RuleName.RELAY_STUCK,
             about="outbox",
-            zh=f"{len(stuck)} 个分片的记录自 {since} 起未能发布到 Kafka:订阅方、看板和投递都收不到新的变更;"
+            zh=f"{len(stuck)} 个分片的记录自 {since.zh} 起未能发布到 Kafka:订阅方、看板和投递都收不到新的变更;"
             "恢复后自动按序补发,不丢失",
-            en=f"records of {len(stuck)} shards wait since {since} for Kafka: subscribers, read models and deliveries "
-            "hear of no change; they go out in order once it is back, none is lost",
+            en=f"records of {len(stuck)} shards wait since {since.en} for Kafka: subscribers, read models and "
+            "deliveries hear of no change; they go out in order once it is back, none is lost",
             mend="ticketbus doctor",
             facts={"shards": len(stuck)},
         )

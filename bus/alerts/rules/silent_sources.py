@@ -9,6 +9,7 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.activity import MINUTES_MIN, Activity, active, read_activity
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.postgres.pool import Connection
 
 _SOURCES: Final[LiteralString] = """
@@ -33,12 +34,12 @@ def _silent(sources: Sources, now: datetime) -> Sequence[Alert]:
 
 
 def _alert(one: Activity, *, every: bool) -> Alert:
-    last, why = f"{one.last_at:%m-%d %H:%M} UTC", one.why()
+    last, why = time_text(one.last_at, TO_THE_MINUTE), one.why()
     return Alert(
         rule=RuleName.SOURCE_SILENT,
         about=one.name,
-        zh=f"来源 {one.name} 自 {last} 起没有发来任何请求({why.zh}):它可能停了,或把工单发到了别处",
-        en=f"the source {one.name} has sent nothing since {last}, {why.en}: it may be down, or send elsewhere",
+        zh=f"来源 {one.name} 自 {last.zh} 起没有发来任何请求({why.zh}):它可能停了,或把工单发到了别处",
+        en=f"the source {one.name} has sent nothing since {last.en}, {why.en}: it may be down, or send elsewhere",
         mend="ticketbus client list",
         severity=Severity.P2 if one.is_known else Severity.P3,
         facts={"every_source": int(every)},

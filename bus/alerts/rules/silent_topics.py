@@ -9,6 +9,7 @@ from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.activity import Activity, active, read_activity
 from bus.domain.text import Text
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 from bus.postgres.pool import Connection
 
 _TOPICS: Final[LiteralString] = "WITH names AS (SELECT topic AS name, read_at FROM topic_ends)"
@@ -25,12 +26,12 @@ def _silent(topics: Topics, now: datetime) -> Sequence[Alert]:
 
 
 def _alert(one: Activity) -> Alert:
-    last, why = f"{one.last_at:%m-%d %H:%M} UTC", one.why()
+    last, why = time_text(one.last_at, TO_THE_MINUTE), one.why()
     return Alert(
         rule=RuleName.TOPIC_SILENT,
         about=one.name,
-        zh=f"主题 {one.name} 自 {last} 起没有新消息({why.zh}):写入方可能停了,订阅方收不到任何东西",
-        en=f"nothing has been written to {one.name} since {last}, {why.en}: "
+        zh=f"主题 {one.name} 自 {last.zh} 起没有新消息({why.zh}):写入方可能停了,订阅方收不到任何东西",
+        en=f"nothing has been written to {one.name} since {last.en}, {why.en}: "
         "its writers may be down, and its readers get nothing",
         mend="ticketbus status",
         severity=Severity.P2 if one.is_known else Severity.P3,

@@ -11,6 +11,7 @@ from bus.alerts.rule_names import RuleName
 from bus.delivery.status import TargetState, target_states
 from bus.domain.delivery_state import is_breaker_open
 from bus.domain.text import Text
+from bus.domain.time_text import time_text
 
 States = Sequence[TargetState]
 
@@ -65,15 +66,15 @@ def _push_overdue(states: States, _now: datetime) -> Sequence[Alert]:
         Alert(
             rule=RuleName.PUSH_OVERDUE,
             about=one.target,
-            zh=f"{one.overdue} 条推送未被工程师的应用按时接收(自 {one.overdue_since:%m-%d %H:%M:%S} UTC 起):"
-            "请联系工程师,或改派工单",
-            en=f"{one.overdue} pushes were not taken by engineers' apps in time (since "
-            f"{one.overdue_since:%m-%d %H:%M:%S} UTC): call the engineers, or assign the tickets to others",
+            zh=f"{one.overdue} 条推送未被工程师的应用按时接收(自 {since.zh} 起):请联系工程师,或改派工单",
+            en=f"{one.overdue} pushes were not taken by engineers' apps in time (since {since.en}): "
+            "call the engineers, or assign the tickets to others",
             mend="ticketbus delivery list",
             facts={"overdue": one.overdue},
         )
         for one in states
-        if one.overdue
+        if one.overdue_since
+        for since in (time_text(one.overdue_since),)
     ]
 
 
