@@ -63,13 +63,15 @@ WITH mine AS (
     SELECT e.ce_type, count(*) AS received, count(*) FILTER (WHERE m.state = 'done') AS done
     FROM mine m JOIN events e USING (ticket_id, version) GROUP BY e.ce_type
 )
-SELECT count(*) AS received, count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE failed) AS failed,
-    coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s), 0)::float AS latency_s,
-    (SELECT coalesce(jsonb_object_agg(ce_type, received), '{}') FROM types) AS received_of,
-    (SELECT coalesce(jsonb_object_agg(ce_type, done), '{}') FROM types) AS done_of
-FROM mine"""
-_HELD: Final[LiteralString] = """
-SELECT paused IS NOT NULL, failures, not_before, asked_wait FROM delivery_targets WHERE target = %s"""
+SELECT f.*, t.paused IS NOT NULL AS paused, coalesce(t.failures, 0) AS failures, t.not_before,
+    coalesce(t.asked_wait, false) AS asked_wait
+FROM (
+    SELECT count(*) AS received, count(*) FILTER (WHERE state = 'done') AS done,
+        count(*) FILTER (WHERE failed) AS failed,
+        coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s), 0)::float AS latency_s,
+        (SELECT coalesce(jsonb_object_agg(ce_type, received), '{}') FROM types) AS received_of,
+        (SELECT coalesce(jsonb_object_agg(ce_type, done), '{}') FROM types) AS done_of
+    FROM mine) f LEFT JOIN delivery_targets t ON t.target = %(target)s"""
 _ROLLED_BACK: Final[LiteralString] = """
 SELECT target, canary, percent, ended_at, ended_zh AS zh, ended_en AS en FROM (
     SELECT DISTINCT ON (target) * FROM rollouts ORDER BY target, number DESC) r WHERE state = 'rolled_back'"""
@@ -227,15 +229,9 @@ async def figures(connection: Connection, target: str, since: datetime) -> Figur
     async with connection.cursor(row_factory=dict_row) as cursor:
         row = await (await cursor.execute(_FIGURES, {"target": target, "since": since, "most": FIGURES_MAX})).fetchone()
     assert row is not None, "an aggregate has a row"
-    return Figures(**row, held=await _held(connection, target))
-
-
-async def _held(connection: Connection, target: str) -> bool:
-    row = await (await connection.execute(_HELD, (target,))).fetchone()
-    if row is None:
-        return False
-    paused, failures, not_before, asked_wait = row
-    return paused or is_breaker_open(Breaker(failures=failures, not_before=not_before, asked_wait=asked_wait))
+    paused = row.pop("paused")
+    breaker = Breaker(**{name: row.pop(name) for name in ("failures", "not_before", "asked_wait")})
+    return Figures(**row, held=paused or is_breaker_open(breaker))
 
 
 async def rolled_back(connection: Connection) -> list[RolledBack]:
