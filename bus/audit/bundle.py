@@ -24,6 +24,7 @@ from bus.audit.checkpoint import (
 from bus.audit.entry import COLUMNS, Entry, entry_of, read_entry
 from bus.audit.merkle import Node, inclusion_proof, root_of_inclusion
 from bus.audit.store import last_checkpoint, read_refusal, read_tree
+from bus.audit.subject import Subject
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 from bus.postgres.store import columns
@@ -46,25 +47,20 @@ WHERE e.ticket_id IS NULL AND (l.ticket_id = ANY(%(tickets)s) OR %(since)s::time
     AND (l.recorded_at IS NULL OR l.recorded_at >= %(since)s AND l.recorded_at < %(until)s)) ORDER BY 1, 2"""
 
 
-class NotSealed(NoteInvalid):
+class NoBundle(NoteInvalid):
+    """No bundle can be made of what is asked for; the text says why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
+class NotSealed(NoBundle):
     """What is asked for is not sealed yet, as a whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What a history is of: one ticket, or all events that were recorded in a period, its end excluded."""
-
-    ticket: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def plain(self) -> dict[str, str]:
-        """Spell it for a bundle."""
-        if self.ticket:
-            return {"ticket": self.ticket}
-        assert self.since, "a period has its start"
-        assert self.until, "a period has its end"
-        return {"since": self.since.isoformat(), "until": self.until.isoformat()}
+class TooManyEvents(NoBundle):
+    """What is asked for has more events than are read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +89,15 @@ class BundleReport:
         self.listed.append(Tampering(kind, where))
 
 
-async def read_history(connection: Connection, subject: Subject) -> list[SealedEvent]:
-    """Read the events of a subject as they are stored, by ticket and version. Raises NoteInvalid for too many."""
+async def read_history(connection: Connection, subject: Subject, most: int = EVENTS_MAX) -> list[SealedEvent]:
+    """Read the events of a subject as they are stored, by ticket and version. Raises TooManyEvents."""
     query = _ROWS.format(columns=COLUMNS, which=_OF_TICKET if subject.ticket else _OF_PERIOD)
-    asked = {"ticket": subject.ticket, "since": subject.since, "until": subject.until, "most": EVENTS_MAX + 1}
+    asked = {"ticket": subject.ticket, "since": subject.since, "until": subject.until, "most": most + 1}
     rows = await (await connection.execute(query.encode(), asked, binary=True)).fetchall()
-    if len(rows) > EVENTS_MAX:
-        zh, en = f"超过 {EVENTS_MAX} 个事件,请缩短时间段", f"more than {EVENTS_MAX} events; ask for a shorter period"
-        raise NoteInvalid(str(Text(zh, en)))
+    if len(rows) > most:
+        raise TooManyEvents(
+            Text(f"超过 {most} 个事件,请缩短时间段", f"more than {most} events; ask for a shorter period")
+        )
     return [SealedEvent(leaf=leaf, entry=entry_of(tuple(row))) for leaf, *row in rows]
 
 
@@ -137,9 +134,9 @@ async def bundle_of(
             f"历史与封存不符,不出具证明:{named}",
             f"the history is not as it was sealed, there is no proof of it: {named}",
         )
-        raise NotSealed(str(Text(zh, en)))
+        raise NotSealed(Text(zh, en))
     if not history:
-        raise NotSealed(str(Text("没有事件可证明", "there are no events to prove")))
+        raise NotSealed(Text("没有事件可证明", "there are no events to prove"))
     checkpoint = await last_checkpoint(connection)
     size = checkpoint.size if checkpoint else 0
     places = [one.leaf for one in history if one.leaf is not None and one.leaf < size]
@@ -147,7 +144,7 @@ async def bundle_of(
         waiting = len(history) - len(places)
         zh = f"{waiting} 个事件还没有检查点: 带密钥的 worker 每分钟封存一次,请稍后重试"
         en = f"{waiting} events are under no checkpoint yet: a worker that has the key seals each minute, try again"
-        raise NotSealed(str(Text(zh, en)))
+        raise NotSealed(Text(zh, en))
 
     def proofs(node: Node) -> list[list[bytes]]:
         return [inclusion_proof(leaf, size, node) for leaf in places]

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from bus.audit.bundle import SealedEvent, Subject
+from bus.audit.bundle import SealedEvent
+from bus.audit.subject import Subject
 from bus.domain.events import Recorded
 from bus.domain.text import visible
 from bus.wire.codec import event_json, plain

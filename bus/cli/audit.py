@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bus.app import Core
-    from bus.audit.bundle import Subject
     from bus.audit.check import AuditReport
     from bus.audit.checkpoint import SigningKey
+    from bus.audit.subject import Subject
     from bus.settings import Settings
 
 HELP = ("-h", "--help")
@@ -241,15 +241,13 @@ def _signing_key(settings: "Settings") -> "SigningKey":
 def _subject(ticket: str, since: datetime | None, until: datetime | None) -> "Subject":
     from datetime import UTC
 
-    from bus.audit.bundle import Subject
+    from bus.audit.subject import subject_of
 
-    if ticket and not (since or until):
-        return Subject(ticket=ticket.upper())
-    if ticket or since is None or until is None or until <= since:
+    since, until = (one.replace(tzinfo=UTC) if one and not one.tzinfo else one for one in (since, until))
+    if (subject := subject_of(ticket, since, until)) is None:
         zh, en = "请给出工单号,或 --from 与 --to", "name a ticket, or both --from and --to, the later last"
         raise typer.BadParameter(str(Text(zh, en)))
-    since, until = (one if one.tzinfo else one.replace(tzinfo=UTC) for one in (since, until))
-    return Subject(since=since, until=until)
+    return subject
 
 
 def _covered(last_version: int | None) -> str:

@@ -115,10 +115,15 @@ class PartitionHistory:
         """Give what was looked up, unless it reads on elsewhere by now."""
         return self.look if self.look and self.look.position == self.base(self.last) else None
 
+    def unread_from(self, one: PartitionReading) -> int:
+        """Give the first offset that held, at a reading, a record which it could still read."""
+        base = self.base(one)
+        return max(base, one.low, self.look.next_offset if self.look and self.look.position == base else 0)
+
     @property
     def first_unread(self) -> int:
         """Give the first offset that may hold a record which it can still read."""
-        return max(self.base(self.last), self.last.low, self.known.next_offset if self.known else 0)
+        return self.unread_from(self.last)
 
     @property
     def record_at(self) -> datetime | None:
@@ -141,7 +146,11 @@ class PartitionHistory:
     @property
     def lag(self) -> int:
         """Give how many offsets it is behind."""
-        return max(0, self.last.end - self.first_unread)
+        return self.lag_at(self.last)
+
+    def lag_at(self, one: PartitionReading) -> int:
+        """Give how many offsets it was behind at a reading."""
+        return max(0, one.end - self.unread_from(one))
 
     def run(self, holds: Callable[[PartitionReading], bool]) -> Sequence[PartitionReading]:
         """Give the newest readings without a gap for which it holds; oldest first."""
@@ -175,6 +184,15 @@ def partition_histories(history: ConsumerHistory) -> Mapping[int, PartitionHisto
         )
         for partition in sorted(history.readings[-1].partitions)
     }
+
+
+def lag_over_time(history: ConsumerHistory) -> Mapping[datetime, int]:
+    """Give how many offsets it was behind at each reading, oldest first, on all partitions together."""
+    lags = dict.fromkeys((one.at for one in history.readings), 0)
+    for partition in partition_histories(history).values():
+        for one in partition.readings:
+            lags[one.at] += partition.lag_at(one)
+    return lags
 
 
 def absent(history: ConsumerHistory) -> Sequence[TopicReading]:

@@ -11,7 +11,7 @@ import structlog
 from bus.consistency.consumer_history import ConsumerHistory, OldestUnread, TopicReading, partition_histories
 from bus.consistency.consumer_readings import Key, OwnReader, group_readings
 from bus.consistency.consumer_store import Judged, KnownConsumer, known_consumers, queue_readings, store_consumers
-from bus.consistency.consumer_verdict import RANK, ConsumerStatus, ConsumerVerdict, verdict
+from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict, is_well, verdict
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.consumer_offsets import KafkaConsumers, first_record
 from bus.kafka.range_reader import RangeReader
@@ -127,4 +127,4 @@ def carried(stored: KnownConsumer | None, status: ConsumerStatus) -> ConsumerSta
 
 def unhealthy(status: ConsumerStatus) -> bool:
     """Say whether a person must look. Pure."""
-    return RANK[status.verdict] < RANK[ConsumerVerdict.OK]
+    return not is_well(status.verdict)

@@ -9,7 +9,14 @@ from typing import Any, Final, LiteralString
 import orjson
 from psycopg.rows import dict_row
 
-from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets, TopicReading
+from bus.consistency.consumer_history import (
+    ConsumerHistory,
+    ConsumerKind,
+    OldestUnread,
+    PartitionOffsets,
+    TopicReading,
+    lag_over_time,
+)
 from bus.consistency.consumer_readings import Key
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.postgres.heartbeats import SILENT_AFTER
@@ -83,6 +90,40 @@ async def all_consumers(connection: Connection) -> list[ConsumerStatus]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(_ALL)).fetchall()
     return [_status(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerLag:
+    """How many offsets a consumer was behind, at each reading that is kept."""
+
+    kind: ConsumerKind
+    consumer: str
+    topic: str
+    lags: Mapping[datetime, int]
+
+
+async def consumer_lags(connection: Connection, at: datetime) -> list[ConsumerLag]:
+    """Read the lag of every consumer in the last READINGS_FOR, by name."""
+    known = await known_consumers(connection, at)
+    return [
+        ConsumerLag(
+            kind=kind,
+            consumer=consumer,
+            topic=topic,
+            lags=lag_over_time(
+                ConsumerHistory(
+                    kind=kind,
+                    consumer=consumer,
+                    topic=topic,
+                    readings=one.readings,
+                    declared=one.status.declared,
+                    looks=one.looks,
+                )
+            ),
+        )
+        for (kind, consumer, topic), one in sorted(known.items())
+        if one.readings
+    ]
 
 
 async def known_consumers(connection: Connection, at: datetime) -> Mapping[Key, KnownConsumer]:

@@ -49,6 +49,11 @@ Figure = Callable[[PartitionReading], int]
 RANK: Final = {one: rank for rank, one in enumerate(ConsumerVerdict)}
 
 
+def is_well(verdict: ConsumerVerdict) -> bool:
+    """Say whether nobody has to look. Pure."""
+    return RANK[verdict] >= RANK[ConsumerVerdict.OK]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerStatus:
     """A consumer as it was judged: all verdicts that hold, the worst first, and how the worst partition is.
@@ -129,7 +134,7 @@ def verdict(history: ConsumerHistory, now: datetime) -> ConsumerStatus:
 def _in_order(held: Sequence[_Held]) -> tuple[ConsumerVerdict, ...]:
     """Give the verdicts, the worst first; that a partition is well says nothing where another is not."""
     found = sorted({one.verdict for one in held}, key=RANK.__getitem__)
-    return tuple(one for one in found if RANK[one] < RANK[ConsumerVerdict.OK]) or (found[0],)
+    return tuple(one for one in found if not is_well(one)) or (found[0],)
 
 
 def _absence(history: ConsumerHistory, *, had_offsets: bool) -> Iterator[_Held]:

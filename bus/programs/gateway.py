@@ -14,7 +14,7 @@ from bus.alerts.alert import AlertSink
 from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.alerts.report_queue import ReportQueue
 from bus.app import Core
-from bus.consistency.consumer_store import all_consumers
+from bus.consistency.consumer_store import all_consumers, consumer_lags
 from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
@@ -242,7 +242,11 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         deadletter_routes(letters, core.refused),
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
         reconcile_routes(functools.partial(reconcile_asked, core)),
-        consumer_routes(functools.partial(in_transaction, core.pool, all_consumers), utc_now),
+        consumer_routes(
+            functools.partial(in_transaction, core.pool, all_consumers),
+            lambda now: in_transaction(core.pool, consumer_lags, now),
+            utc_now,
+        ),
         figure_routes(functools.partial(read_figures, core.pool)),
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscriptions, core.contract, core.settings.namespace, core.refused),

@@ -6,11 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from bus.app import Core
+from bus.audit.bundle import verify_bundle
+from bus.audit.subject import Subject
 from bus.gateway.http.problems import HttpProblem
 from bus.programs import audit_asked
 from bus.programs.audit_asked import audit_tree_of
 from tests.audit.keys import ORIGIN, made_up_key, pem_of
-from tests.audit.lives import execute, sealed_lives
+from tests.audit.lives import KEY, execute, live, sealed_lives
+from tests.audit.test_bundle import number_of
 
 
 def keyed(core: Core, pem: str | None) -> Core:
@@ -41,3 +44,23 @@ async def test_audit_asked_gives_state_and_findings_as_the_command_does(
     with pytest.raises(HttpProblem) as refused:
         await unkeyed.check()
     assert refused.value.code == "no_key"
+
+
+async def test_audit_asked_for_a_bundle_gives_what_the_command_verifies_and_names_why_there_is_none(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sealed_lives(core)
+    tree, subject = audit_tree_of(keyed(core, pem_of(KEY))), Subject(ticket=await number_of(core, "-000002"))
+    report = verify_bundle(await tree.bundle(subject), KEY.public, None)
+    assert (report.listed, report.about) == ([], {"ticket": subject.ticket})
+
+    async def code_of(asked: Subject) -> tuple[int, str]:
+        with pytest.raises(HttpProblem) as refused:
+            await tree.bundle(asked)
+        return refused.value.status, refused.value.code
+
+    assert (await code_of(Subject(ticket="T20200101-000001")))[0] == 404
+    await live(core, range(5, 6))
+    assert await code_of(Subject(ticket=await number_of(core, "-000006"))) == (409, "not_sealed")
+    monkeypatch.setattr(audit_asked, "BUNDLE_EVENTS_MAX", 1)
+    assert await code_of(subject) == (400, "out_of_range")

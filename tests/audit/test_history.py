@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from bus.audit.bundle import SealedEvent, Subject
+from bus.audit.bundle import SealedEvent
 from bus.audit.entry import Entry
 from bus.audit.history import Proof, history_page, history_rows
+from bus.audit.subject import Subject
 from bus.domain.events import ClosureConfirmed, Event, EvidenceAdded, TicketReturned
 from bus.domain.terms import EvidenceKind, State, Tick
 from tests.audit.lives import AT

@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from bus.app import Core
-from bus.audit.bundle import Subject, bundle_of, read_history, verify_bundle
+from bus.audit.bundle import bundle_of, read_history, verify_bundle
 from bus.audit.checkpoint import Checkpoint, NoteInvalid, opened_checkpoint, signing_key, verifying_key
 from bus.audit.sealer import TreeForked
+from bus.audit.subject import Subject
 from bus.postgres.pool import snapshot
 from bus.programs.audit_checking import witness_notes
 from bus.programs.audit_sealing import audit_key

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.alerts.rule_names import RuleName
-from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets
+from bus.consistency.consumer_history import ConsumerKind, OldestUnread, PartitionOffsets, lag_over_time
 from bus.consistency.consumer_text import evidence
 from bus.consistency.consumer_verdict import ConsumerVerdict, verdict
 from tests.alerts.test_advance import Rounds
@@ -250,3 +250,17 @@ def test_consumer_verdict_one_that_is_killed_is_an_alert_a_minute_after_its_sess
         flips = rounds.flips(at, *rule.evaluate([(verdict(part, at), None)], at))
         heard += [at - killed_at for _ in flips]
     assert heard == [EVERY * (session + 1 + MINUTE)]
+
+
+def test_consumer_verdict_lag_over_time_ends_at_the_lag_that_is_shown() -> None:
+    moments: list[Moment] = [(None, 10, 1), (4, 10, 1), (10, 10, 1), (10, 12, 1)]
+    assert [*lag_over_time(history_of(moments)).values()] == [0, 6, 0, 2]
+    assert [*lag_over_time(history_of(moments, declared=True)).values()] == [10, 6, 0, 2], "it reads from the beginning"
+    assert [*lag_over_time(history_of(moments, low=6)).values()] == [0, 4, 0, 2], "what is deleted is not unread"
+    look = {0: OldestUnread(position=10, next_offset=11, record_at=None)}
+    looked = history_of(moments, looks=look)
+    assert [*lag_over_time(looked).values()][-1] == verdict(looked, NOW).lag == 1, "a transaction's end is no record"
+    both = on_partitions(
+        {0: PartitionOffsets(committed=1, low=0, end=3), 1: PartitionOffsets(committed=0, low=0, end=4)}, 1, 2
+    )
+    assert [*lag_over_time(both).values()] == [6, 6]

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
+from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
@@ -116,6 +117,7 @@ class Gateway:
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     alerts: AlertService = field(default_factory=FakeAlertService)
     consumers: Sequence[ConsumerStatus] = ()
+    lags: Sequence[ConsumerLag] = ()
     probes: Sequence[Probe] = ()
     counted: Sequence[FigureRow] = ()
     audit: FakeAudit = field(default_factory=FakeAudit)
@@ -173,14 +175,14 @@ class Gateway:
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
-            consumer_routes(self._consumers, utc_now),
+            consumer_routes(self._consumers, self._lags, utc_now),
             probe_routes(self._probes, utc_now),
             figure_routes(self._figures),
             subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
             rollout_routes(self.rollouts, self.refused),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),
-            audit_routes(AuditTree(self.audit.state, self.audit.check)),
+            audit_routes(AuditTree(self.audit.state, self.audit.check, self.audit.bundle)),
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
@@ -208,12 +210,14 @@ class Gateway:
         self.topics_checking()
         return self.topics_checked
 
-    async def _disks(self, now: datetime) -> Sequence[DiskAnswer]:
-        del now
+    async def _disks(self, _now: datetime) -> Sequence[DiskAnswer]:
         return self.disks
 
     async def _consumers(self) -> Sequence[ConsumerStatus]:
         return self.consumers
+
+    async def _lags(self, _now: datetime) -> Sequence[ConsumerLag]:
+        return self.lags
 
     async def post(
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any
@@ -248,8 +252,7 @@ class Gateway:
         found = self.known_by.get(anything)
         return {**blank(JourneyAnswer), "ticket_id": found[0], "also": found[1:]} if found else None
 
-    async def _files_of(self, ticket_id: str, reader: Reader) -> list[FileAnswer]:
-        del ticket_id, reader
+    async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []
 
     async def _probe_store(self) -> None:

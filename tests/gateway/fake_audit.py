@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import orjson
+
 from bus.audit.check import AuditReport
+from bus.audit.subject import Subject
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.routes.audit import AuditCheckAnswer, AuditStateAnswer
 from bus.programs.audit_asked import check_answer
@@ -19,6 +22,7 @@ class FakeAudit:
     refused_zh: str | None = None
     failure: HttpProblem | None = None
     checks: int = 0
+    bundles: list[Subject] = field(default_factory=list)
 
     async def state(self) -> AuditStateAnswer:
         return AuditStateAnswer(
@@ -38,3 +42,10 @@ class FakeAudit:
         if self.failure:
             raise self.failure
         return check_answer(self.report)
+
+    async def bundle(self, subject: Subject) -> bytes:
+        self.bundles.append(subject)
+        if self.failure:
+            raise self.failure
+        body = {"format": "f", "about": subject.plain(), "made_at": AT, "key": "k", "checkpoint": "c", "events": []}
+        return orjson.dumps({**body, "signature": "s"}, option=orjson.OPT_INDENT_2)

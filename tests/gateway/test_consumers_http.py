@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bus.consistency.consumer_history import ConsumerKind
+from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerVerdict
 from bus.intake.dispatch import utc_now
 from tests.consistency.consumer_histories import judged
@@ -37,4 +39,12 @@ async def test_consumers_http_are_for_those_who_look_after_the_bus(gateway: Gate
     for role in ("admin", "sre", "lead"):
         assert (await gateway.get("/v1/consumers", role)).status_code == 200
     for role in ("source", "engineer", "dispatcher", "subscriber"):
-        assert (await gateway.get("/v1/consumers", role)).status_code == 403
+        for path in ("/v1/consumers", "/v1/consumers/lags"):
+            assert (await gateway.get(path, role)).status_code == 403
+
+
+async def test_consumers_http_gives_the_lag_at_each_reading_and_hides_long_numbers(gateway: Gateway) -> None:
+    lags = {utc_now(): 3, utc_now() + timedelta(seconds=10): 0}
+    gateway.lags = [ConsumerLag(kind=ConsumerKind.QUEUE, consumer="erp-13800000001", topic="deliveries", lags=lags)]
+    [one] = (await gateway.get("/v1/consumers/lags", "lead")).json()["consumers"]
+    assert (one["kind"], one["consumer"], one["lags"], len(one["times"])) == ("queue", "erp-…", [3, 0], 2)
