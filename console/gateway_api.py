@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import orjson
@@ -11,7 +11,10 @@ from starlette.types import ASGIApp
 
 from bus.domain.text import Text
 
-TIMEOUT_S = 20.0
+TIMEOUT_S: Final = 20.0
+_PATH: Final = re.compile(r"/v1(/[^/?#\s\\\x00-\x1f]*)+")
+_NOWHERE: Final = Text("没有这样的记录", "there is no such thing")
+_AWAY: Final = Text("网关没有应答", "the gateway does not answer")
 
 
 class ApiProblem(Exception):
@@ -23,16 +26,9 @@ class ApiProblem(Exception):
         self.status, self.problem = status, problem
 
 
-_PATH = re.compile(r"/v1(/[^/?#\s\\\x00-\x1f]*)+")
-_NOWHERE = {"code": "not_found", "detail": "没有这样的记录", "detail_en": "there is no such thing"}
-
-
 def refusal(status: int, code: str, text: Text, *, field: str = "") -> ApiProblem:
     """Make a refusal of the console's own, in the form of the gateway's. Pure."""
     return ApiProblem(status, {"code": code, "field": field, "detail": text.zh, "detail_en": text.en})
-
-
-_AWAY = {"code": "gateway_away", "detail": "网关没有应答", "detail_en": "the gateway does not answer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +49,20 @@ class GatewayApi:
     ) -> Any:
         """Send one request and give its JSON; `key` is the idempotency key. Raises ApiProblem."""
         if not _PATH.fullmatch(path) or ".." in path:  # a value of a form or an address that would lead elsewhere
-            raise ApiProblem(404, _NOWHERE)
+            raise refusal(404, "not_found", _NOWHERE)
         headers = {"Authorization": f"Bearer {token}"}
         if key:
             headers["Idempotency-Key"] = key
         try:
             answer = await self.http.request(method, path, params=query, json=body, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ApiProblem(503, _AWAY) from error
+            raise refusal(503, "gateway_away", _AWAY) from error
         found = _json(answer)
-        if answer.status_code >= 400 or not isinstance(found, dict | list):
-            problem = found if isinstance(found, dict) else {**_AWAY, "status": answer.status_code}
-            raise ApiProblem(answer.status_code if answer.status_code >= 400 else 502, problem)
+        refused = answer.status_code >= 400
+        if refused and isinstance(found, dict):
+            raise ApiProblem(answer.status_code, found)
+        if refused or not isinstance(found, dict | list):
+            raise refusal(answer.status_code if refused else 502, "gateway_away", _AWAY)
         return found
 
 

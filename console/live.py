@@ -1,23 +1,35 @@
 """Live updates by server-sent events (WHATWG HTML 9.2): a page's block is sent anew when what it shows has changed.
 
 What is watched is rendered once for all who watch the same with the same token. A round in which nothing changed sends
-an event `beat`, one in which the gateway could not be asked `stale`; a session that is over ends with `ended`.
+an event `beat`, one in which the gateway could not be asked `stale`. A session that is over, or may not read the page
+any more, ends with `ended`; the stream that is one too many of a session with `full`, and is asked for again later.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from bus.aio import cancel_all
 from console.gateway_api import ApiProblem
 
 EVERY_S: Final = 3.0
+STREAMS_MAX: Final = 20
+"""Of one session at a time."""
 Render = Callable[[], Awaitable[str]]
 BEAT: Final = b"event: beat\n\n"
 STALE: Final = b"event: stale\n\n"
 ENDED: Final = b"event: ended\n\n"
+FULL: Final = b"event: full\nretry: 30000\n\n"
+
+
+class Watcher(NamedTuple):
+    """Whose stream it is, and whether that session is over."""
+
+    session: str
+    is_over: Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -37,7 +49,7 @@ class _Watched:
                 self.shown, self.trouble = sha256(html.encode()).hexdigest()[:32], b""
                 self.message = _message(self.shown, html)
             except ApiProblem as problem:
-                self.trouble = ENDED if problem.status == 401 else STALE
+                self.trouble = ENDED if problem.status in (401, 403) else STALE
             turned, self.turned = self.turned, asyncio.Event()
             turned.set()
             await asyncio.sleep(EVERY_S)
@@ -49,23 +61,26 @@ class LiveBlocks:
     def __init__(self, stopping: asyncio.Event) -> None:
         """Begin with nothing. Once `stopping` is set all streams end: browsers come again, here or elsewhere."""
         self._watched: dict[Hashable, _Watched] = {}
+        self._streams = Counter[str]()
         self._stopping = stopping
 
     def __len__(self) -> int:
         """Count the blocks that are rendered."""
         return len(self._watched)
 
-    async def stream(
-        self, key: Hashable, render: Render, seen: str, over: Callable[[], bool]
-    ) -> AsyncGenerator[bytes, None]:
-        """Give the messages of one page; it shows `seen` already (Last-Event-ID). `over`: its session has ended."""
+    async def stream(self, key: Hashable, render: Render, seen: str, watcher: Watcher) -> AsyncGenerator[bytes, None]:
+        """Give the messages of one page, which shows `seen` already (Last-Event-ID)."""
+        if self._streams[watcher.session] >= STREAMS_MAX:
+            yield FULL
+            return
         one = self._watched.setdefault(key, _Watched(render))
         one.watchers += 1
+        self._streams[watcher.session] += 1
         one.task = one.task or asyncio.create_task(one.run())
         try:
             while not self._stopping.is_set():
                 if one.message or one.trouble:
-                    if over() or one.trouble == ENDED:
+                    if watcher.is_over() or one.trouble == ENDED:
                         yield ENDED
                         return
                     yield one.trouble or (BEAT if one.shown == seen else one.message)
@@ -73,6 +88,9 @@ class LiveBlocks:
                 await self._turn(one)
         finally:
             one.watchers -= 1
+            self._streams[watcher.session] -= 1
+            if not self._streams[watcher.session]:
+                del self._streams[watcher.session]
             if not one.watchers:
                 self._watched.pop(key, None)
                 await cancel_all([one.task])

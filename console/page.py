@@ -51,12 +51,20 @@ class Asked:
         return not wanted or wanted in self.session.accesses or wanted in self.session.commands
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file for whom asked for it: JSON, in the form that commands write it."""
+
+    name: str
+    content: bytes
+
+
 Read = Callable[[Asked], Awaitable[Mapping[str, Any]]]
 """Give what a template shows. Raises ApiProblem."""
 
-Run = Callable[[Asked], Awaitable[str | Mapping[str, Any]]]
-"""Do what a form asks for, and give the address to go on to, empty for the page it was sent from; or what the page's
-template shows in answer. Raises ApiProblem."""
+Run = Callable[[Asked], Awaitable[str | Mapping[str, Any] | Download]]
+"""Do what a form asks for, and give the address to go on to, empty for the page it was sent from; or a file; or what
+the page's template shows in answer, with a `problem` that came up on the way. Raises ApiProblem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,6 @@ class Action:
     """What a form of a page does: it is sent to `name` below the page's path; `done` is shown afterwards."""
 
     name: str
-    needs: str
     run: Run
     done: Text
 

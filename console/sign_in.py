@@ -16,6 +16,7 @@ from console.page import ROOT, link
 from console.render import LANGUAGES
 from console.session import LASTS
 from console.site import LANGUAGE, Site
+from console.wrong_sign_ins import WrongSignIns
 
 MACHINES: Final = frozenset({"source", "host", "subscriber"})
 """Roles of machines; no person signs in with their tokens."""
@@ -29,7 +30,7 @@ class SignIn:
 
     def __init__(self, site: Site, *, oidc: bool = False) -> None:
         """Take the sessions and templates of a site. `oidc`: there is another way to sign in."""
-        self.site, self.oidc = site, oidc
+        self.site, self.oidc, self.wrong = site, oidc, WrongSignIns()
 
     async def show(self, request: Request) -> Response:
         """Show the form for a token."""
@@ -42,12 +43,19 @@ class SignIn:
             raise HTTPException(403)
         form = dict(await fields_of(request))
         token, back = form.get("token", "").strip(), back_to(form.get("back", ""))
+        address = request.client.host if request.client else ""
+        if wait_s := self.wrong.take(address, self.site.now()):
+            return self.form(request, "often", back, status=429, wait_s=wait_s)
         try:
             if not _TOKEN.fullmatch(token):
                 raise ApiProblem(401, {})
             identity = await self.site.api.call(token, "GET", "/v1/client")
         except ApiProblem as problem:
-            return self.form(request, "token" if problem.status == 401 else "away", back, status=problem.status)
+            if problem.status == 401:
+                return self.form(request, "token", back, status=401)
+            self.wrong.give_back(address)
+            return self.form(request, "away", back, status=problem.status)
+        self.wrong.give_back(address)
         if identity["role"] in MACHINES:
             return self.form(request, "machine", back, status=403)
         return self.begin_with(request, go_to(back or ROOT), identity, token)
@@ -85,7 +93,10 @@ class SignIn:
         response.set_cookie(LANGUAGE, language, max_age=_YEAR_S, path=ROOT, samesite="strict", httponly=True)
         return response
 
-    def form(self, request: Request, why: str, back: str, *, status: int = 200) -> Response:
-        """Show the form, with why nobody is signed in."""
-        context = {"why": why, "back": back, "oidc": self.oidc}
-        return self.site.html(request, "sign_in.html", context, status=status)
+    def form(self, request: Request, why: str, back: str, *, status: int = 200, wait_s: int = 0) -> Response:
+        """Show the form, with why nobody is signed in, and in how many seconds one may try again."""
+        context = {"why": why, "back": back, "oidc": self.oidc, "wait_s": wait_s}
+        response = self.site.html(request, "sign_in.html", context, status=status)
+        if wait_s:
+            response.headers["Retry-After"] = str(wait_s)
+        return response

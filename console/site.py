@@ -16,8 +16,8 @@ from bus.domain.text import Text
 from console import security
 from console.forms import back_to, fields_of, go_to
 from console.gateway_api import ApiProblem, GatewayApi, refusal
-from console.live import LiveBlocks
-from console.page import ROOT, Action, Asked, Page, link
+from console.live import LiveBlocks, Watcher
+from console.page import ROOT, Action, Asked, Download, Page, link
 from console.render import LANGUAGES, Templates
 from console.session import Session, Sessions
 
@@ -63,7 +63,7 @@ class Site:
         """Show a page."""
         session = self.session(request)
         asked = self._asked(session, request.path_params, request.query_params)
-        response = self.html(request, page.template, await self._context(page, asked, request))
+        response = self.html(request, page.template, await self._context(page, asked, request), session=session)
         response.delete_cookie(DONE, path=ROOT, samesite="strict", httponly=True)
         return response
 
@@ -75,13 +75,23 @@ class Site:
         try:
             outcome = await action.run(asked)
             if isinstance(outcome, Mapping):
-                return self.html(request, page.template, {**await self._context(page, asked, request), **outcome})
+                return await self._answered(page, asked, request, outcome)
+            if isinstance(outcome, Download):
+                headers = {**security.headers(""), "Content-Disposition": f'attachment; filename="{outcome.name}"'}
+                return Response(outcome.content, headers=headers, media_type="application/json")
         except ApiProblem as problem:
             return await self._refused(page, asked, request, problem)
         response = go_to(outcome or _address(request))
         if action.done.en:
             response.set_cookie(DONE, action.name, max_age=_DONE_S, path=ROOT, samesite="strict", httponly=True)
         return response
+
+    async def _answered(self, page: Page, asked: Asked, request: Request, outcome: Mapping[str, Any]) -> Response:
+        """Show the page with what an action gave; a `problem` that is in it is the answer's status."""
+        problem: ApiProblem | None = outcome.get("problem")
+        context = {**await self._context(page, asked, request), **outcome}
+        status = problem.status if problem else 200
+        return self.html(request, page.template, context, session=asked.session, status=status)
 
     async def _refused(self, page: Page, asked: Asked, request: Request, problem: ApiProblem) -> Response:
         """Show the page with the problem and what was typed; where it cannot be read either, the problem with that."""
@@ -91,7 +101,8 @@ class Site:
             context = await self._context(page, asked, request)
         except ApiProblem as worse:
             return self._problem(request, worse, typed=asked.fields)
-        return self.html(request, page.template, {**context, "problem": problem}, status=problem.status)
+        shown = {**context, "problem": problem}
+        return self.html(request, page.template, shown, session=asked.session, status=problem.status)
 
     async def live(self, request: Request) -> Response:
         """Send a page's live block whenever it has changed."""
@@ -112,7 +123,8 @@ class Site:
             return self.templates.block(page.template, "live", context, language)
 
         key, seen = (session.token, language, address), request.headers.get("last-event-id", "")
-        stream = self.blocks.stream(key, render, seen, lambda: self.sessions.is_over(session, self.now()))
+        watcher = Watcher(session.id, lambda: self.sessions.is_over(session, self.now()))
+        stream = self.blocks.stream(key, render, seen, watcher)
         return StreamingResponse(
             stream, headers={**security.headers(""), "X-Accel-Buffering": "no"}, media_type="text/event-stream"
         )
@@ -166,10 +178,9 @@ class Site:
             session: Session | None = self.session(request)
         except NotSignedIn:
             session = None
-        frame = self._frame(session, request) if session else {}
         kept = [(name, value) for name, value in typed if value and name not in _HIDDEN]
-        context = {**frame, "problem": problem, "typed": kept}
-        return self.html(request, "problem.html", context, status=problem.status)
+        context = {"problem": problem, "typed": kept}
+        return self.html(request, "problem.html", context, session=session, status=problem.status)
 
     def _asked(
         self,
@@ -182,22 +193,9 @@ class Site:
 
     async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
-        frame = self._frame(asked.session, request)
-        live = link("/live", page=_address(request)) if page.live and request.method == "GET" else ""
+        live = link("/live", page=_address(request)) if page.live else ""
         typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
-        return {**frame, **typed, "page": page, "may": asked.may, "done": done, "live": live, **await page.read(asked)}
-
-    def _frame(self, session: Session, request: Request) -> dict[str, Any]:
-        return {
-            "session": session,
-            "now": self.now(),
-            "menu": self._menu(session),
-            "at": _address(request),
-            "page": None,
-            "problem": None,
-            "done": None,
-            "live": "",
-        }
+        return {**typed, "page": page, "may": asked.may, "done": done, "live": live, **await page.read(asked)}
 
     def _menu(self, session: Session) -> list[Page]:
         allowed = frozenset((*session.accesses, *session.commands, ""))
@@ -210,9 +208,29 @@ class Site:
             raise HTTPException(403)
         return fields
 
-    def html(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
+    def html(
+        self,
+        request: Request,
+        template: str,
+        context: Mapping[str, Any],
+        *,
+        session: Session | None = None,
+        status: int = 200,
+    ) -> Response:
+        """Render a template in the frame that all pages have, with the menu of who is signed in."""
         nonce = security.new_nonce()
-        html = self.templates.page(template, {**context, "nonce": nonce}, self._language(request))
+        frame = {
+            "session": session,
+            "now": self.now(),
+            "menu": self._menu(session) if session else (),
+            "at": _address(request) if session else "",
+            "page": None,
+            "problem": None,
+            "done": None,
+            "live": "",
+            "nonce": nonce,
+        }
+        html = self.templates.page(template, {**frame, **context}, self._language(request))
         return HTMLResponse(html, status, headers=dict(security.headers(nonce)))
 
     @staticmethod

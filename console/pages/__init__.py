@@ -35,6 +35,7 @@ PAGES: Final[Sequence[Page]] = (
     targets.LIST,
     targets.PAGE,
     consumers.PAGE,
+    consumers.LAGS,
     topics.PAGE,
     hosts.PAGE,
     rejected.LIST,

@@ -52,8 +52,8 @@ LIST: Final = Page(
     needs="alerts",
     live=True,
     actions=[
-        Action(name="silence", needs="decide-alerts", run=_silence, done=SILENCED),
-        Action(name="end-silence", needs="decide-alerts", run=_end_silence, done=Text("静默已结束", "silence ended")),
+        Action(name="silence", run=_silence, done=SILENCED),
+        Action(name="end-silence", run=_end_silence, done=Text("静默已结束", "silence ended")),
     ],
 )
 PAGE: Final = Page(
@@ -64,7 +64,7 @@ PAGE: Final = Page(
     needs="alerts",
     menu=False,
     actions=[
-        Action(name="ack", needs="decide-alerts", run=_acknowledge, done=Text("已认领", "acknowledged")),
-        Action(name="silence", needs="decide-alerts", run=_silence, done=SILENCED),
+        Action(name="ack", run=_acknowledge, done=Text("已认领", "acknowledged")),
+        Action(name="silence", run=_silence, done=SILENCED),
     ],
 )

@@ -1,16 +1,21 @@
-"""Consumers: who reads the topics and how that goes, the worst first; the queues of deliveries to targets likewise."""
+"""Consumers: who reads the topics and how that goes, the worst first, queues of deliveries likewise; lag over time."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from bus.consistency.consumer_text import WORDS
-from bus.consistency.consumer_verdict import RANK, ConsumerVerdict
+from bus.consistency.consumer_verdict import RANK, ConsumerVerdict, is_well
 from bus.domain.text import Text
 from console.page import Asked, Page
 from console.render import seconds_until
 
-WELL: Final = (ConsumerVerdict.OK, ConsumerVerdict.IDLE)
-LOST: Final = (ConsumerVerdict.HAS_LOST, ConsumerVerdict.WILL_LOSE)
+_LOST: Final = (ConsumerVerdict.HAS_LOST, ConsumerVerdict.WILL_LOSE)
+VERDICTS: Final[Mapping[ConsumerVerdict, tuple[str, Text]]] = {
+    one: ("good" if is_well(one) else "bad" if one in _LOST else "warn", words) for one, words in WORDS.items()
+}
+"""Of each verdict its colour and its words."""
+DRAWN_MAX: Final = 12
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
@@ -19,10 +24,19 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     return {
         "consumers": [{**one, "left_s": seconds_until(one["loses_at"], asked.now)} for one in worst_first],
         "watched": found["watched"],
-        "words": WORDS,
-        "well": WELL,
-        "lost": LOST,
+        "verdicts": VERDICTS,
     }
+
+
+async def _lags(asked: Asked) -> Mapping[str, Any]:
+    found = (await asked.get("/v1/consumers/lags"))["consumers"]
+    behind = sorted((one for one in found if any(one["lags"])), key=lambda one: (-max(one["lags"]), one["consumer"]))
+    drawn = [
+        {**one, "at": dict(zip(map(datetime.fromisoformat, one["times"]), one["lags"], strict=True))}
+        for one in behind[:DRAWN_MAX]
+    ]
+    times = sorted({at for one in drawn for at in one["at"]}, reverse=True)
+    return {"drawn": drawn, "times": times, "rest": behind[DRAWN_MAX:], "known": bool(found)}
 
 
 PAGE: Final = Page(
@@ -32,4 +46,12 @@ PAGE: Final = Page(
     read=_read,
     needs="consumers",
     live=True,
+)
+LAGS: Final = Page(
+    path="/consumers/lags",
+    title=Text("未处理随时间", "lag over time"),
+    template="lags.html",
+    read=_lags,
+    needs="consumers",
+    menu=False,
 )

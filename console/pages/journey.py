@@ -40,7 +40,7 @@ _OF_DELIVERIES: Final = dict.fromkeys(("attempts", "status", "detail", "message"
 
 
 async def _find(_asked: Asked) -> Mapping[str, Any]:
-    return {"name": "", "journey": None}
+    return {"name": "", "journey": None, "unknown": False}
 
 
 async def _show_found(asked: Asked) -> str | Mapping[str, Any]:
@@ -86,7 +86,7 @@ FIND: Final = Page(
     template="find.html",
     read=_find,
     needs="read",
-    actions=[Action(name="find", needs="read", run=_show_found, done=Text("", ""))],
+    actions=[Action(name="find", run=_show_found, done=Text("", ""))],
 )
 PAGE: Final = Page(
     path="/tickets/{ticket}",

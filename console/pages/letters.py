@@ -8,7 +8,7 @@ from urllib.parse import quote
 from bus.domain.text import Text
 from console.edited import as_text, diff_rows, edit_of
 from console.forms import number_of
-from console.gateway_api import refusal
+from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page, link
 
 BYTES_SHOWN: Final = 2_048
@@ -56,12 +56,15 @@ async def _letter(asked: Asked) -> Mapping[str, Any]:
 
 
 async def _retry(asked: Asked) -> str:
-    await asked.post("/v1/deadletters/retry", {"letters": _letters(asked), "why": asked.form.get("why", "")})
-    return ""
+    return await _decide(asked, "retry")
 
 
 async def _discard(asked: Asked) -> str:
-    await asked.post("/v1/deadletters/discard", {"letters": _letters(asked), "why": asked.form.get("why", "")})
+    return await _decide(asked, "discard")
+
+
+async def _decide(asked: Asked, name: str) -> str:
+    await asked.post(f"/v1/deadletters/{name}", {"letters": _letters(asked), "why": asked.form.get("why", "")})
     return ""
 
 
@@ -80,14 +83,24 @@ async def _freeze(asked: Asked) -> str:
 
 
 async def _check(asked: Asked) -> Mapping[str, Any]:
-    number = asked.path["letter"]
-    checked = await asked.post(f"/v1/deadletters/{number}/check", await _edit_of(asked))
+    return await _checked(asked, await _edit_of(asked))
+
+
+async def _checked(asked: Asked, edit: Mapping[str, Any]) -> Mapping[str, Any]:
+    checked = await asked.post(f"/v1/deadletters/{asked.path['letter']}/check", edit)
     return {"checked": diff_rows(checked["before"], checked["after"])}
 
 
-async def _edit(asked: Asked) -> str:
-    edit = {**await _edit_of(asked), "why": asked.form.get("why", "")}
-    edited = await asked.post(f"/v1/deadletters/{asked.path['letter']}/edit", edit)
+async def _edit(asked: Asked) -> str | Mapping[str, Any]:
+    """Write the mended copy; where only the reason is refused, stay at this step with what it would change."""
+    edit = await _edit_of(asked)
+    why = asked.form.get("why", "")
+    try:
+        edited = await asked.post(f"/v1/deadletters/{asked.path['letter']}/edit", {**edit, "why": why})
+    except ApiProblem as problem:
+        if problem.problem.get("field") != "why":
+            raise
+        return {**await _checked(asked, edit), "problem": problem}
     return link(f"/letters/{edited['letter']}")
 
 
@@ -135,9 +148,9 @@ OF_CAUSE: Final = Page(
     needs="letters",
     menu=False,
     actions=[
-        Action(name="retry", needs="decide-letters", run=_retry, done=RETRIED),
-        Action(name="discard", needs="decide-letters", run=_discard, done=DISCARDED),
-        Action(name="freeze", needs="decide-letters", run=_freeze, done=Text("已冻结", "frozen")),
+        Action(name="retry", run=_retry, done=RETRIED),
+        Action(name="discard", run=_discard, done=DISCARDED),
+        Action(name="freeze", run=_freeze, done=Text("已冻结", "frozen")),
     ],
 )
 PAGE: Final = Page(
@@ -148,11 +161,9 @@ PAGE: Final = Page(
     needs="letters",
     menu=False,
     actions=[
-        Action(name="retry", needs="decide-letters", run=_retry, done=RETRIED),
-        Action(name="discard", needs="decide-letters", run=_discard, done=DISCARDED),
-        Action(name="check", needs="decide-letters", run=_check, done=Text("", "")),
-        Action(
-            name="edit", needs="decide-letters", run=_edit, done=Text("修改件已就位,请重发", "mended; send it again")
-        ),
+        Action(name="retry", run=_retry, done=RETRIED),
+        Action(name="discard", run=_discard, done=DISCARDED),
+        Action(name="check", run=_check, done=Text("", "")),
+        Action(name="edit", run=_edit, done=EDITED),
     ],
 )

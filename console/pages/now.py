@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bus.consistency.consumer_text import WORDS
+from bus.consistency.consumer_verdict import is_well
 from bus.domain.text import Text
 from console.page import Asked, Page
-from console.pages.consumers import WELL
+from console.pages.consumers import VERDICTS
 from console.pages.targets import states_of
 
-SILENCE: Final = "silence "  # as `hidden_by` names one
 Cause = tuple[Mapping[str, Any], list[Mapping[str, Any]]]
 
 
@@ -29,9 +28,9 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "probes": probes["probes"],
         "targets": targets and [(one, states_of(one, asked.now)) for one in targets["deliveries"]],
         "letters": letters and sum(one["letters"] for one in letters["groups"]),
-        "consumers": consumers and [one for one in consumers["consumers"] if one["verdict"] not in WELL],
+        "consumers": consumers and [one for one in consumers["consumers"] if not is_well(one["verdict"])],
         "watched": consumers and consumers["watched"],
-        "words": WORDS,
+        "verdicts": VERDICTS,
     }
 
 
@@ -54,7 +53,7 @@ def by_cause(alerts: Sequence[Mapping[str, Any]]) -> tuple[list[Cause], list[Map
     silenced = []
     for one in alerts:
         cause = root(one)
-        if cause["hidden_by"].startswith(SILENCE):
+        if cause["silence"] is not None:
             silenced.append(one)
             continue
         _, effects = causes.setdefault(cause["number"], (cause, []))

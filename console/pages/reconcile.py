@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from bus.domain.text import Text
+from console.forms import moment
 from console.page import Action, Asked, Page
 from console.render import ZONE
 
@@ -15,27 +16,20 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 
 async def _compare(asked: Asked) -> Mapping[str, Any]:
-    return await _asked(asked, ingest=False)
+    return await _reconcile(asked, ingest=False)
 
 
 async def _ingest(asked: Asked) -> Mapping[str, Any]:
-    return await _asked(asked, ingest=True)
+    return await _reconcile(asked, ingest=True)
 
 
-async def _asked(asked: Asked, *, ingest: bool) -> Mapping[str, Any]:
+async def _reconcile(asked: Asked, *, ingest: bool) -> Mapping[str, Any]:
     form = asked.form
     body = {name: moment(form[name]) for name in ("since", "until") if form.get(name)}
     found = await asked.post("/v1/reconcile", {"source": form.get("source", ""), **body, "ingest": ingest})
     return {"result": found, "done": OPENED if ingest else COMPARED, "typed": form, "may_open": not ingest}
 
 
-def moment(typed: str) -> str:
-    """Give a time as browsers send it with China's offset; one that has an offset, or is no time, stays. Pure."""
-    seconds = _OFFSETS.get(len(typed))
-    return f"{typed}{seconds}" if seconds and typed[10] == "T" else typed
-
-
-_OFFSETS: Final = {len("2026-11-28T08:00"): ":00+08:00", len("2026-11-28T08:00:00"): "+08:00"}
 COMPARED: Final = Text("已比较", "compared")
 OPENED: Final = Text("已比较,并补开了缺少的工单", "compared, and what was missing is opened")
 PAGE: Final = Page(
@@ -45,7 +39,7 @@ PAGE: Final = Page(
     read=_read,
     needs="reconcile",
     actions=[
-        Action(name="compare", needs="reconcile", run=_compare, done=COMPARED),
-        Action(name="ingest", needs="reconcile", run=_ingest, done=OPENED),
+        Action(name="compare", run=_compare, done=COMPARED),
+        Action(name="ingest", run=_ingest, done=OPENED),
     ],
 )

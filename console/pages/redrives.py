@@ -73,7 +73,7 @@ PAGE: Final = Page(
     menu=False,
     live=True,
     actions=[
-        Action(name="run", needs="decide-letters", run=_run, done=Text("已开始发送", "it is being sent")),
-        Action(name="stop", needs="decide-letters", run=_stop, done=Text("已停止", "stopped")),
+        Action(name="run", run=_run, done=Text("已开始发送", "it is being sent")),
+        Action(name="stop", run=_stop, done=Text("已停止", "stopped")),
     ],
 )

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from bus.delivery.rollout import RolloutState
 from bus.domain.text import Text
+from console.forms import number_of
 from console.page import Action, Asked, Page, link
 
-STATES: Final[Mapping[str, Text]] = {
-    "running": Text("进行中", "running"),
-    "promoted": Text("已全量", "promoted"),
-    "aborted": Text("已退回", "aborted"),
+STATES: Final[Mapping[RolloutState, tuple[str, Text]]] = {
+    RolloutState.RUNNING: ("warn", Text("进行中", "running")),
+    RolloutState.PROMOTED: ("good", Text("已全量", "promoted")),
+    RolloutState.ABORTED: ("bad", Text("已退回", "aborted")),
+    RolloutState.ROLLED_BACK: ("bad", Text("已自动退回", "rolled back by itself")),
 }
 
 
@@ -20,7 +23,7 @@ async def _list(asked: Asked) -> Mapping[str, Any]:
 
 async def _start(asked: Asked) -> str:
     form = asked.form
-    numbers = {name: _number(form.get(name, "")) for name in ("minutes", "events")}
+    numbers = {name: number_of(form.get(name, "")) for name in ("minutes", "events")}
     named = {name: form.get(name, "") for name in ("target", "canary", "why")}
     await asked.post("/v1/rollouts", {**named, **numbers})
     return link("/rollouts")
@@ -41,10 +44,6 @@ async def _end(asked: Asked, how: str) -> str:
     return link("/rollouts")
 
 
-def _number(typed: str) -> int | str:
-    return int(typed) if typed.isdecimal() else typed
-
-
 PAGE: Final = Page(
     path="/rollouts",
     title=Text("灰度", "rollouts"),
@@ -53,8 +52,8 @@ PAGE: Final = Page(
     needs="consumers",
     live=True,
     actions=[
-        Action(name="start", needs="decide-consumers", run=_start, done=Text("灰度已开始", "the rollout has begun")),
-        Action(name="promote", needs="decide-consumers", run=_promote, done=Text("已全量", "promoted")),
-        Action(name="abort", needs="decide-consumers", run=_abort, done=Text("已退回旧版本", "aborted")),
+        Action(name="start", run=_start, done=Text("灰度已开始", "the rollout has begun")),
+        Action(name="promote", run=_promote, done=Text("已全量", "promoted")),
+        Action(name="abort", run=_abort, done=Text("已退回旧版本", "aborted")),
     ],
 )

@@ -122,9 +122,9 @@ PAGE: Final = Page(
     menu=False,
     live=True,
     actions=[
-        Action(name="pause", needs="decide-letters", run=_pause, done=Text("已暂停", "paused")),
-        Action(name="resume", needs="decide-letters", run=_resume, done=Text("已恢复", "resumed")),
-        Action(name="discard", needs="decide-letters", run=_discard, done=Text("已作废", "discarded")),
-        Action(name="move", needs="decide-letters", run=_move, done=Text("已移交", "moved")),
+        Action(name="pause", run=_pause, done=Text("已暂停", "paused")),
+        Action(name="resume", run=_resume, done=Text("已恢复", "resumed")),
+        Action(name="discard", run=_discard, done=Text("已作废", "discarded")),
+        Action(name="move", run=_move, done=Text("已移交", "moved")),
     ],
 )

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from bus.consistency.consumer_text import WORDS
 from bus.domain.text import Text
 from console.gateway_api import ApiProblem
 from console.page import Asked, Page
-from console.pages.consumers import LOST, WELL
+from console.pages.consumers import VERDICTS
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
@@ -22,9 +21,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "watched": consumers["watched"],
         "results": found and sorted(found["results"], key=lambda one: SEVERITIES.index(one["severity"])),
         "severities": dict(zip(SEVERITIES, ("bad", "bad", "warn", "none"), strict=True)),
-        "words": WORDS,
-        "well": WELL,
-        "lost": LOST,
+        "verdicts": VERDICTS,
     }
 
 

@@ -9,7 +9,9 @@ if (live && lost) {
   const zone = { timeZone: "Asia/Shanghai", hour12: false };
   const show = (why) => {
     if (why && why !== trouble) {
-      lost.textContent = `${lost.dataset[why]} ${new Date(heard).toLocaleTimeString("zh-CN", zone)} +08:00`;
+      const [text, again] = lost.children;
+      text.textContent = `${lost.dataset[why]} ${new Date(heard).toLocaleTimeString("zh-CN", zone)} +08:00`;
+      again.hidden = why !== "ended";
     }
     trouble = why;
     lost.hidden = !why;
@@ -22,12 +24,8 @@ if (live && lost) {
   live.addEventListener("htmx:sse:after:message", (event) => {
     if (!event.detail.message.event) fresh();
   });
-  live.addEventListener("stale", () => show("stale"));
-  live.addEventListener("ended", () => location.reload());
-  live.addEventListener("htmx:sse:error", (event) => {
-    if (event.detail.status === 401) location.reload();
-    else show("lost");
-  });
+  for (const why of ["stale", "ended", "full"]) live.addEventListener(why, () => show(why));
+  live.addEventListener("htmx:sse:error", (event) => show(event.detail.status === 401 ? "ended" : "lost"));
   setInterval(() => {
     if (!document.hidden && Date.now() - heard > SILENT_MS) show(trouble || "lost");
   }, 1_000);

@@ -1,15 +1,19 @@
 """The page of consumers: the worst first, in words, and that nobody watches is not silent."""
 
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bus.consistency.consumer_history import ConsumerKind
+from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerVerdict
 from bus.intake.dispatch import utc_now
 from tests.consistency.consumer_histories import judged
 from tests.console.conftest import Visitor
 
+AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
 MARKUP = "<img src=x onerror=alert(2)>"
 
 
@@ -49,3 +53,24 @@ async def test_consumers_page_shows_markup_as_text(visitor: Visitor) -> None:
     shown = (await visitor.get("/consumers")).text
     assert "&lt;img src=x" in shown
     assert "<img" not in shown
+
+
+async def test_consumers_lag_over_time_is_a_table_of_who_was_behind_the_worst_first(visitor: Visitor) -> None:
+    def lag_of(consumer: str, *lags: int) -> ConsumerLag:
+        at = {AT + timedelta(minutes=10 * n): lag for n, lag in enumerate(lags)}
+        return ConsumerLag(kind=ConsumerKind.GROUP, consumer=consumer, topic="ticket.assign", lags=at)
+
+    visitor.gateway.lags = [lag_of("a-well", 0, 0), lag_of("b-slow", 1_200, 7), lag_of(MARKUP, 90_000)]
+    await visitor.sign_in("lead")
+    shown = (await visitor.get("/consumers/lags")).text
+    heads, first, last = (row.split("</tr>")[0] for row in shown.split('<table id="lags">')[1].split("<tr")[1:4])
+    assert "&lt;img src=x" in heads.split("b-slow")[0]
+    assert "a-well" not in shown
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", first) == ["", "7"], "the newest first; of one nothing is known"
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", last) == ["90,000", "1,200"]
+    assert f'data-at="{int(AT.timestamp())}"' in last
+    visitor.gateway.lags = [lag_of("a-well", 0, 0)]
+    assert "三小时内没有消费者落后" in (await visitor.get("/consumers/lags")).text
+    visitor.gateway.lags = []
+    nobody = (await visitor.get("/consumers/lags")).text
+    assert ("没有读数" in nobody, 'class="done"' in nobody) == (True, False)

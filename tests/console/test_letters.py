@@ -20,7 +20,6 @@ from bus.gateway.routes.deadletter_requests import (
     StopRedrive,
 )
 from console.page import ROOT
-from console.pages.redrives import step_of
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
 from tests.console.test_targets import ERP, OLD
@@ -150,6 +149,26 @@ async def test_letters_an_edit_is_checked_first_and_sent_by_the_second_step(
     assert asked_of(letters) == [EditLetter(letter=17, changes={"reason": "泵漏水"}, why="录错")]
 
 
+async def test_letters_an_edit_without_a_reason_stays_at_its_second_step_with_what_was_typed(
+    visitor: Visitor, letters: FakeDeadLetters
+) -> None:
+    await visitor.sign_in("sre")
+    to = f"{ROOT}/letters/17/edit"
+    checked = await visitor.send(
+        "/letters/17", "/letters/17/check", content='{"reason": "泵漏水", "parts": [{"n": 1}]}'
+    )
+    form = fields_of_form(checked.text, to)
+    refused = await visitor.http.post(to, data={**form, "why": " "}, headers={"Origin": HERE})
+    assert (refused.status_code, letters.done) == (422, [])
+    assert re.search(r"422 \w+ · why", refused.text)
+    assert "<ins>  &#34;reason&#34;: &#34;泵漏水&#34;,</ins>" in refused.text
+    again = fields_of_form(refused.text, to)
+    assert again["content"] == form["content"]
+    confirmed = await visitor.http.post(to, data={**again, "why": "录错"}, headers={"Origin": HERE})
+    assert confirmed.headers["location"] == f"{ROOT}/letters/18"
+    assert asked_of(letters) == [EditLetter(letter=17, changes={"reason": "泵漏水"}, why="录错")]
+
+
 @pytest.mark.parametrize(
     ("content", "field"),
     [
@@ -234,6 +253,19 @@ async def test_letters_what_was_frozen_by_oneself_another_person_runs(
     assert (refused.status_code, "须由另一人执行" in refused.text) == (409, True)
 
 
+async def test_letters_a_press_that_came_too_late_shows_the_page_as_it_is_now_with_the_reason(
+    visitor: Visitor, letters: FakeDeadLetters
+) -> None:
+    await visitor.sign_in("sre")
+    form = fields_of_form((await visitor.get("/redrives/3")).text, f"{ROOT}/redrives/3/run")
+    letters.found_redrives[3] = {**FROZEN, "state": "stopped", "ended_why": "李工: 先停", "ended_at": LETTER["died_at"]}
+    letters.refusal = HttpProblem(409, "redrive_gone", "redrive", Text("已结束", "it is over"))
+    late = await visitor.http.post(f"{ROOT}/redrives/3/run", data=form, headers={"Origin": HERE})
+    assert (late.status_code, "redrive_gone" in late.text, "李工: 先停" in late.text) == (409, True, True)
+    assert "/redrives/3/run" not in late.text
+    assert f'hx-sse:connect="{ROOT}/live?page=%2Fconsole%2Fredrives%2F3"' in late.text, "and it goes on being live"
+
+
 @pytest.mark.parametrize("path", [*PAGES, "/targets", "/targets/erp"])
 async def test_letters_who_may_read_and_not_decide_is_shown_no_form(
     visitor: Visitor, letters: FakeDeadLetters, path: str
@@ -256,18 +288,3 @@ async def test_letters_a_dispatcher_decides_nothing(visitor: Visitor, letters: F
         refused = await visitor.http.post(ROOT + to, data=sent, headers={"Origin": HERE})
         assert refused.status_code == 403, to
     assert (letters.done, letters.read_by) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("now", "step"),
-    [
-        ({"state": "frozen"}, "dry_run"),
-        ({"state": "running"}, "canary"),
-        ({"state": "running", "released": 2, "delivered": 1, "first_released_at": "x"}, "canary"),
-        ({"state": "running", "released": 3, "delivered": 2, "first_released_at": "x"}, "rest"),
-        ({"state": "stopped", "released": 2, "failed": 1, "first_released_at": "x"}, "canary"),
-        ({"state": "done", "released": 4, "delivered": 4, "first_released_at": "x"}, "rest"),
-    ],
-)
-def test_letters_a_redrive_stands_at_one_of_four_steps(now: Mapping[str, Any], step: str) -> None:
-    assert step_of({**FROZEN, **now}) == step

@@ -12,7 +12,7 @@ async def test_now_an_effect_stands_under_its_cause_and_a_silenced_alert_is_not_
     visitor.alerts.alerts = {
         1: replace(OPEN, number=1, rule="breaker_open", about="erp", zh="熔断"),
         2: replace(OPEN, number=2, rule="consumer_stalled", about="erp", zh="卡住", hidden_by="breaker_open|erp"),
-        3: replace(OPEN, number=3, rule="letter", about="crm", zh="死信", hidden_by="silence 4"),
+        3: replace(OPEN, number=3, rule="letter", about="crm", zh="死信", hidden_by="silence 4", silence=4),
     }
     await visitor.sign_in("sre")
     shown = (await visitor.get("/now")).text
@@ -26,7 +26,7 @@ async def test_now_an_effect_stands_under_its_cause_and_a_silenced_alert_is_not_
 
 def test_now_causes_of_causes_and_circles_end_somewhere() -> None:
     def alert(number: int, hidden_by: str) -> dict[str, object]:
-        return {"number": number, "rule": "r", "about": str(number), "hidden_by": hidden_by}
+        return {"number": number, "rule": "r", "about": str(number), "hidden_by": hidden_by, "silence": None}
 
     first, second, third = alert(1, ""), alert(2, "r|1"), alert(3, "r|2")
     orphan, circle, back = alert(4, "r|9"), alert(5, "r|6"), alert(6, "r|5")

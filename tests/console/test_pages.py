@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -145,7 +146,7 @@ async def test_pages_live_says_what_changed_and_nothing_twice(
     async def render() -> str:
         return shown.pop(0) if len(shown) > 1 else shown[0]
 
-    first = blocks.stream("key", render, "", lambda: ended)
+    first = blocks.stream("key", render, "", live.Watcher("one", lambda: ended))
     async with asyncio.timeout(20):
         messages = [await anext(first)]
         while len(messages) < 3 or b"two" not in messages[-1]:
@@ -153,7 +154,7 @@ async def test_pages_live_says_what_changed_and_nothing_twice(
     told = [one for one in messages if one != live.BEAT]
     assert [one.splitlines()[1] for one in told] == [b"data: one", b"data: two"]
     seen = told[-1].splitlines()[0].removeprefix(b"id: ").decode()
-    second = blocks.stream("key", render, seen, lambda: ended)
+    second = blocks.stream("key", render, seen, live.Watcher("one", lambda: ended))
     assert await anext(second) == live.BEAT, "it has what is shown (Last-Event-ID)"
     assert len(blocks) == 1, "rendered once for both"
     ended = True
@@ -163,12 +164,12 @@ async def test_pages_live_says_what_changed_and_nothing_twice(
     assert len(blocks) == 0
 
 
-@pytest.mark.parametrize(("status", "event"), [(503, live.STALE), (401, live.ENDED)])
+@pytest.mark.parametrize(("status", "event"), [(503, live.STALE), (401, live.ENDED), (403, live.ENDED)])
 async def test_pages_live_says_that_the_gateway_cannot_be_read(status: int, event: bytes) -> None:
     async def refused() -> str:
         raise ApiProblem(status, {})
 
-    stream = live.LiveBlocks(asyncio.Event()).stream("key", refused, "", lambda: False)
+    stream = live.LiveBlocks(asyncio.Event()).stream("key", refused, "", live.Watcher("one", lambda: False))
     async with asyncio.timeout(20):
         assert await anext(stream) == event
     await stream.aclose()
@@ -178,10 +179,45 @@ async def test_pages_live_a_fault_in_a_template_ends_the_stream_and_is_no_silenc
     async def faulty() -> str:
         raise ZeroDivisionError
 
-    stream = live.LiveBlocks(asyncio.Event()).stream("key", faulty, "", lambda: False)
+    stream = live.LiveBlocks(asyncio.Event()).stream("key", faulty, "", live.Watcher("one", lambda: False))
     with pytest.raises(ZeroDivisionError):
         async with asyncio.timeout(20):
             await anext(stream)
+
+
+async def test_pages_live_a_session_has_so_many_streams_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "STREAMS_MAX", 2)
+    blocks = live.LiveBlocks(asyncio.Event())
+
+    async def render() -> str:
+        return "one"
+
+    def opened(session: str) -> AsyncGenerator[bytes, None]:
+        return blocks.stream("key", render, "", live.Watcher(session, lambda: False))
+
+    first, second, another = opened("one"), opened("one"), opened("two")
+    async with asyncio.timeout(20):
+        for stream in (first, second, another):
+            assert b"data: one" in await anext(stream)
+        refused = opened("one")
+        assert await anext(refused) == live.FULL
+        with pytest.raises(StopAsyncIteration):
+            await anext(refused)
+        await first.aclose()
+        third = opened("one")
+        assert b"data: one" in await anext(third), "one that is closed makes room"
+    for stream in (second, another, third):
+        await stream.aclose()
+
+
+async def test_pages_live_a_page_says_where_to_sign_in_again_and_asks_no_more(visitor: Visitor) -> None:
+    await visitor.sign_in("sre")
+    shown = (await visitor.get("/alerts?state=closed")).text
+    assert 'hx-sse:close="ended"' in shown
+    lost = shown.split('id="lost"')[1].split("</p>")[0]
+    assert f'href="{ROOT}/sign-in?back=%2Fconsole%2Falerts%3Fstate%3Dclosed"' in lost
+    for why in ("lost", "stale", "ended", "full"):
+        assert f"data-{why}=" in lost
 
 
 async def test_pages_static_files_are_those_of_the_lock(visitor: Visitor) -> None:
@@ -247,7 +283,7 @@ async def test_pages_live_streams_end_with_the_program() -> None:
         return "one"
 
     stopping = asyncio.Event()
-    stream = live.LiveBlocks(stopping).stream("key", render, "", lambda: False)
+    stream = live.LiveBlocks(stopping).stream("key", render, "", live.Watcher("one", lambda: False))
     async with asyncio.timeout(live.EVERY_S * 0.9):
         assert await anext(stream)
         stopping.set()

@@ -1,10 +1,16 @@
 """The page of rollouts: both versions side by side; begun, promoted and taken back with a reason."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from bus.delivery.rollout import RolloutState
 from console.page import ROOT
+from console.pages.rollouts import STATES
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
+from tests.gateway.fake_rollouts import FakeRolloutService
 
 TYPED = {"target": "erp", "canary": "erp-v2", "minutes": "10", "events": "20", "why": "ERP 8.2"}
 MARKUP = "<img src=x onerror=alert(2)>"
@@ -30,12 +36,33 @@ async def test_rollouts_page_begins_one_shows_both_versions_and_ends_it_with_a_r
     assert (one["ended_by"], one["started_by"], one["why"]) == ("a-sre", "a-sre", "ERP 8.2")
 
 
-async def test_rollouts_page_a_refusal_names_the_field_and_keeps_what_was_typed(visitor: Visitor) -> None:
+@pytest.mark.parametrize("state", RolloutState)
+async def test_rollouts_page_shows_each_state_also_one_that_was_rolled_back_by_itself(
+    visitor: Visitor, state: RolloutState
+) -> None:
+    service = visitor.gateway.rollouts
+    assert isinstance(service, FakeRolloutService)
+    await service.start("erp", "erp-v2", minutes=1, events=1, by="sre", why="w")
+    (row,) = service.rows
+    ended: dict[str, Any] = {
+        "ended_at": row.rollout.started_at,
+        "ended_zh": "新版本更差",
+        "ended_en": "the new version is worse",
+    }
+    service.rows = [replace(row, rollout=replace(row.rollout, state=state), **ended)]
     await visitor.sign_in("sre")
-    refused = await visitor.send("/rollouts", "/rollouts/start", **{**TYPED, "minutes": "soon"})
+    page = await visitor.get("/rollouts")
+    assert (page.status_code, str(STATES[state][1].zh) in page.text) == (200, True)
+    assert "自动: 新版本更差" in page.text
+
+
+@pytest.mark.parametrize("minutes", ["soon", "9" * 5_000])
+async def test_rollouts_page_a_refusal_names_the_field_and_keeps_what_was_typed(visitor: Visitor, minutes: str) -> None:
+    await visitor.sign_in("sre")
+    refused = await visitor.send("/rollouts", "/rollouts/start", **{**TYPED, "minutes": minutes})
     assert refused.status_code in {400, 422}
     assert "minutes" in refused.text.split('role="alert"')[1].split("</section>")[0]
-    assert 'value="soon"' in refused.text
+    assert f'value="{minutes}"' in refused.text
     assert 'value="ERP 8.2"' in refused.text
     assert (await visitor.gateway.get("/v1/rollouts")).json() == {"rollouts": []}
 

@@ -7,6 +7,8 @@ import pytest
 
 from bus.domain.errors import StoreUnavailable
 from bus.gateway.auth.binding import Binding
+from bus.intake.dispatch import utc_now
+from console import wrong_sign_ins
 from console.page import ROOT
 from console.security import COOKIE
 from console.session import LASTS, Sessions
@@ -154,3 +156,28 @@ async def test_sign_in_says_so_while_tokens_cannot_be_checked(
     monkeypatch.setattr(visitor.gateway.clients, "find", away)
     refused = await visitor.sign_in()
     assert (refused.status_code, "暂时无法核对" in refused.text) == (503, True)
+
+
+async def test_sign_in_wrong_tokens_of_an_address_are_counted_and_right_ones_are_not(visitor: Visitor) -> None:
+    for _ in range(20):
+        assert (await visitor.sign_in("sre")).status_code == 303
+    wrong = [(await visitor.sign_in(f"guess-{number}")).status_code for number in range(12)]
+    assert wrong == [401] * 10 + [429] * 2
+    refused = await visitor.sign_in("sre")
+    assert (refused.status_code, refused.headers["retry-after"], "set-cookie" in refused.headers) == (429, "6", False)
+    assert "错误次数过多,请 6 秒后再试" in refused.text
+    visitor.later = timedelta(seconds=7)
+    assert (await visitor.sign_in("sre")).status_code == 303
+
+
+def test_sign_in_the_addresses_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrong_sign_ins, "ADDRESSES_MAX", 2)
+    wrong, now = wrong_sign_ins.WrongSignIns(), utc_now()
+    for _ in range(10):
+        assert wrong.take("first", now) == 0
+    assert wrong.take("first", now) == 6
+    assert wrong.take("second", now) == 0
+    assert wrong.take("first", now) == 6, "who tried last is remembered"
+    for other in ("third", "fourth"):
+        wrong.take(other, now)
+    assert wrong.take("first", now) == 0

@@ -12,7 +12,7 @@ AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
 OPEN = ListedAlert(
     number=1, rule="target_paused", about="erp", severity="p1", zh="已暂停", en="paused", mend="", ticket_id="",
     trace_id="", facts={"letters": 3}, seen_at=AT, opened_at=AT, gone_at=None, closed_at=None, hidden_by="",
-    escalated_at=None, acked_at=None, acked_by="", acked_why="", repeats=0, drill=False,
+    silence=None, escalated_at=None, acked_at=None, acked_by="", acked_why="", repeats=0, drill=False,
 )  # fmt: skip
 
 

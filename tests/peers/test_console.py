@@ -170,6 +170,24 @@ async def test_console_says_since_when_the_gateway_is_silent(bus: Bus, browser: 
     await window.context.close()
 
 
+async def test_console_who_is_signed_out_elsewhere_reads_so_and_keeps_what_was_typed(site: Site, browser: Any) -> None:
+    token = site.bus.run("client", "add", "a-leaver", "--role", "sre", "--person", "王工").stdout.split()[-1]
+    window = await Window(browser, site.bus.url).open()
+    await window.sign_in(token)
+    await window.go("/rollouts")
+    await window.page.fill("main input[name=target]", "erp")
+    site.bus.run("client", "revoke", "a-leaver")
+    lost = window.page.locator("#lost")
+    await lost.wait_for(state="visible", timeout=60_000)
+    assert "请重新登录" in await lost.inner_text()
+    assert await window.page.input_value("main input[name=target]") == "erp"
+    await window.page.click("#lost a")
+    await window.page.fill("#token", site.tokens["sre"])
+    await window.page.click("main button")
+    await window.page.wait_for_url("**/console/rollouts")
+    await window.context.close()
+
+
 async def test_console_an_alert_shows_itself_and_a_person_acknowledges_it(site: Site, browser: Any) -> None:
     window = await Window(browser, site.bus.url).open()
     await window.sign_in(site.tokens["sre"])

@@ -11,9 +11,10 @@ from bus.observability.masking import mask_text
 from bus.postgres.pool import Connection, read_rows
 
 CLOSED_LISTED: Final = 50
-_COLUMNS: LiteralString = """number, rule, about, severity, alert->>'zh' AS zh, alert->>'en' AS en,
+_COLUMNS: LiteralString = r"""number, rule, about, severity, alert->>'zh' AS zh, alert->>'en' AS en,
     alert->>'mend' AS mend, alert->>'ticket_id' AS ticket_id, alert->>'trace_id' AS trace_id, alert->'facts' AS facts,
-    seen_at, opened_at, gone_at, closed_at, hidden_by, escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
+    seen_at, opened_at, gone_at, closed_at, hidden_by, substring(hidden_by FROM '^silence (\d+)$')::bigint AS silence,
+    escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
 _LIST: LiteralString = f"""
 SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL AND opened_at IS NOT NULL
 ORDER BY severity, number"""  # noqa: S608 - our own columns
@@ -33,7 +34,8 @@ WHERE number = %s AND closed_at IS NULL AND opened_at IS NOT NULL AND acked_at I
 class ListedAlert:
     """An alert as people see it. `notices` is filled where one alone is shown: what each channel was sent, and when.
 
-    `gone_at`: since when it is over; it closes once that has lasted as long as its rule waits.
+    `gone_at`: since when it is over; it closes once that has lasted as long as its rule waits. `hidden_by`: why nobody
+    hears of it, a cause as rule|about or a silence, whose number is `silence`.
     """
 
     number: int
@@ -51,6 +53,7 @@ class ListedAlert:
     gone_at: datetime | None
     closed_at: datetime | None
     hidden_by: str
+    silence: int | None
     escalated_at: datetime | None
     acked_at: datetime | None
     acked_by: str
