@@ -15,10 +15,6 @@ def faults(content: str) -> list[str]:
     return [str(one) for one in refused.value.faults]
 
 
-def line_of(text: str) -> int:
-    return next(number for number, line in enumerate(CONTENT.splitlines(), 1) if text in line)
-
-
 def test_map_file_the_example_is_taken() -> None:
     mapped = read_map(CONTENT, ticket_types=TYPES)
     assert (mapped.source, len(mapped.commands), type(mapped.proof)) == ("desk", 2, HmacProof)
