@@ -1,6 +1,7 @@
 // Draws the columns of a table above it, each a small chart; the table stays for who reads no picture.
 for (const place of document.querySelectorAll("[data-charts]")) {
   const table = document.getElementById(place.dataset.charts);
+  if (!table) continue; // there is nothing to draw
   const rows = [...table.querySelectorAll("tr[data-at]:not([data-open])")].reverse(); // an open step is not over yet
   const times = rows.map((row) => Number(row.dataset.at));
   const style = getComputedStyle(document.documentElement);

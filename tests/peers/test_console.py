@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from bus.kafka.clients import make_consumer, stop_consumer
 from bus.local.stack import Urls
 from console.pages import PAGES
+from schemas.topics import LOG, physical
 from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
 from tests.peers.browser import SIZES, Window, chromium
 
 pytestmark = pytest.mark.peers
 
 MENU = [page.path for page in PAGES if page.menu]
+BESIDE = ["/consumers/lags"]  # pages that others lead to
 LIVE = "[data-live]"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>javascript:alert(3)"
 OPENING = {
@@ -87,7 +90,8 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
     links = await window.page.locator("header nav a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
     assert set(links) <= {f"/console{path}" for path in MENU}
     assert len(links) == len(set(links)) > 0
-    for path in [*(one.removeprefix("/console") for one in links), f"/tickets/{ticket}"]:
+    beside = [path for path in BESIDE if f"/console{path.rpartition('/')[0]}" in links]
+    for path in [*(one.removeprefix("/console") for one in links), *beside, f"/tickets/{ticket}"]:
         assert await window.go(path) == 200, path
         await window.page.evaluate(rules)
         found = await window.page.evaluate("axe.run()")
@@ -98,6 +102,30 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
         if role == "admin":
             name = path.strip("/").replace("/", "-").replace(ticket, "journey")
             await window.shot(f"{name}-{size}")
+    await window.close()
+
+
+async def test_console_lag_over_time_is_drawn_of_what_the_worker_read(bus: Bus, browser: Any, ticket: str) -> None:
+    group, topic = f"{bus.settings.namespace}.dashboard", physical(bus.settings.namespace, LOG)
+    consumer = make_consumer(bus.settings, topic, group_id=group, client_id="dashboard")
+    await consumer.start()
+    try:  # it says that it has read nothing, though there are events
+        assert ticket
+        await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
+
+        async def readings() -> bool:
+            async with bus.client() as http:
+                consumers = (await http.get("/v1/consumers/lags")).json()["consumers"]
+                return any(len(one["lags"]) > 1 and any(one["lags"]) for one in consumers)
+
+        await eventually(readings)
+    finally:
+        await stop_consumer(consumer)
+    window = await Window(browser, bus.url).open()
+    await window.sign_in(TOKEN)
+    assert await window.go("/consumers/lags") == 200
+    assert await window.page.locator("main canvas").count() > 0
+    await window.shot("consumers-lags-drawn")
     await window.close()
 
 
