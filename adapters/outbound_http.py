@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, UTC, datetime
@@ -29,7 +29,8 @@ _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 class HttpResponse:
     """An HTTP answer as far as it was read. `cut` says why its body is not whole; header names in lower case.
 
-    `longer`: it was cut since it is longer than what is read; `body` is then its beginning.
+    `longer`: it was cut since it is longer than what is read; `body` is then its beginning. `set_cookies`: each
+    Set-Cookie by itself: joined in `headers`, their dates' commas cannot be told from those between them.
     """
 
     status: int
@@ -37,6 +38,7 @@ class HttpResponse:
     body: bytes = b""
     cut: str = ""
     longer: bool = False
+    set_cookies: Sequence[str] = ()
 
 
 class NoResponse(Exception):
@@ -114,6 +116,10 @@ class OutboundHttp:
         """Exchange one POST for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError."""
         return await self.exchange("POST", url, body, headers, deadline)
 
+    async def get(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> HttpResponse:
+        """Exchange one GET for an answer by the deadline. Raises NoResponse, and nothing else but CancelledError."""
+        return await self.exchange("GET", url, b"", headers, deadline)
+
     async def exchange(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline
     ) -> HttpResponse:
@@ -124,7 +130,7 @@ class OutboundHttp:
         heard = _Heard(proxied=self._proxied)
         try:
             async with asyncio.timeout_at(deadline.at):
-                request = self._http.build_request(method, url, content=body, headers=dict(headers))
+                request = self._http.build_request(method, url, content=body or None, headers=dict(headers))
                 return await self._exchange(heard, request, deadline)
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
@@ -148,7 +154,11 @@ class OutboundHttp:
         request.extensions["timeout"] = httpx2.Timeout(None, connect=deadline.left_s / 3).as_dict()
         request.extensions["trace"] = heard.trace
         response = await self._http.send(request, stream=True)
-        heard.answer = HttpResponse(status=response.status_code, headers=dict(response.headers))
+        heard.answer = HttpResponse(
+            status=response.status_code,
+            headers=dict(response.headers),
+            set_cookies=response.headers.get_list("set-cookie"),
+        )
         read, most = bytearray(), self._answer_bytes_max
         too_long = Text(f"应答超过 {most} 字节", f"longer than {most} bytes")
         async with aclosing(response), aclosing(response.aiter_raw()) as chunks:

@@ -5,9 +5,7 @@ stands; a refusal because a step has been done meanwhile is no refusal. A bill t
 so that nobody audits it after the ticket was told no.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,15 +19,17 @@ from adapters.erp.kingdee_answers import (
     BillStage,
     KingdeeAnswer,
     kind_of,
-    kind_of_status,
     read,
     read_bills,
     read_login,
     that_counts,
 )
 from adapters.erp.kingdee_options import KingdeeOptions
-from adapters.erp.kingdee_wire import KingdeeSettings, Order
+from adapters.erp.kingdee_wire import KingdeeSettings
+from adapters.http_status import kind_of_status
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
+from adapters.parts_order import PartsOrder
+from adapters.shared_login import SharedLogin
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -83,9 +83,7 @@ class Kingdee:
             cookies=True,
             egress=egress,
         )
-        self._login = asyncio.Lock()
-        self._session = 0  # how many logins there were: the number of the session that counts
-        self._refusal: DeliveryFailed | None = None  # of the last login, for those who waited for it
+        self._login = SharedLogin[None]()
 
     async def send(self, call: Call) -> Effect:
         """Have the parts issued, or learn that the store has none. Re-entrant at every step. Raises DeliveryFailed."""
@@ -115,13 +113,13 @@ class Kingdee:
         bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
         return that_counts(bills if isinstance(bills, tuple) else ())
 
-    async def _refuse_two_bills(self, talk: _Talk, wanted: Order) -> None:
+    async def _refuse_two_bills(self, talk: _Talk, wanted: PartsOrder) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
         if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
             raise DeliveryFailed(FailureKind.REJECTED, _BILL_BEFORE)
 
-    async def _step(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill | None:
+    async def _step(self, talk: _Talk, wanted: PartsOrder, bill: Bill | None) -> Bill | None:
         try:
             return await self._advance(talk, wanted, bill)
         except _SessionRenewed:
@@ -137,7 +135,7 @@ class Kingdee:
                 raise
             return now
 
-    async def _advance(self, talk: _Talk, wanted: Order, bill: Bill | None) -> Bill:
+    async def _advance(self, talk: _Talk, wanted: PartsOrder, bill: Bill | None) -> Bill:
         match bill:
             case None:
                 answer = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
@@ -188,32 +186,8 @@ class Kingdee:
         return await self._post(talk, service, body, read, changes=changes)
 
     async def _logged_in(self, talk: _Talk, *, lost: int = 0) -> int:
-        """Give the session's number; log in if it is the lost one. Who waited shares the outcome, a refusal as well."""
-        known = self._refusal
-        async with self._login_turn(talk):
-            if self._session == lost:
-                if self._refusal is not None and self._refusal is not known:
-                    raise _again(self._refusal)
-                try:
-                    await self._log_in(talk)
-                except DeliveryFailed as failure:
-                    self._refusal = failure
-                    raise
-                self._session += 1
-            return self._session
-
-    @asynccontextmanager
-    async def _login_turn(self, talk: _Talk) -> AsyncIterator[None]:
-        """Log in one at a time; who waits for another's login has the deadline of its own call."""
-        try:
-            async with asyncio.timeout_at(talk.deadline.at):
-                await self._login.acquire()
-        except TimeoutError:
-            raise DeliveryFailed(FailureKind.UNAVAILABLE, str(talk.deadline)) from None
-        try:
-            yield
-        finally:
-            self._login.release()
+        """Give the session's number; log in if it is the lost one."""
+        return (await self._login.session(lambda: self._log_in(talk), talk.deadline, lost=lost)).number
 
     async def _log_in(self, talk: _Talk) -> None:
         self._http.forget_cookies()
@@ -228,9 +202,9 @@ class Kingdee:
             raise
 
     async def _exchange(self, talk: _Talk, service: str, body: bytes, changes: bool) -> HttpResponse:
-        url, headers = self._settings.base_url.rstrip("/") + wire.path(service), talk.trace_headers
+        url = self._settings.base_url.rstrip("/") + wire.path(service)
         try:
-            return await self._http.post(url, body, headers, talk.deadline)
+            return await self._http.post(url, body, talk.trace_headers, talk.deadline)
         except NoResponse as failed:
             kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
@@ -277,18 +251,6 @@ def _talk(call: Call) -> _Talk:
 def _silence(changes: bool) -> FailureKind:
     """Give the kind of a request that left and brought no answer to be believed."""
     return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
-
-
-def _again(failure: DeliveryFailed) -> DeliveryFailed:
-    """Copy a failure for another call: an exception belongs to one."""
-    return DeliveryFailed(
-        failure.kind,
-        failure.detail,
-        status=failure.status,
-        code=failure.code,
-        message=failure.message,
-        retry_after_s=failure.retry_after_s,
-    )
 
 
 def _build(options: KingdeeOptions, secrets: EnvironmentSecrets, services: TargetServices) -> Kingdee:

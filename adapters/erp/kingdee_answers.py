@@ -139,23 +139,6 @@ def kind_of(code: int, *, changes: bool) -> FailureKind:
     return FailureKind.UNAVAILABLE if kind is FailureKind.UNKNOWN and not changes else kind
 
 
-def kind_of_status(status: int, *, changes: bool) -> FailureKind:
-    """Class an HTTP status but 200: none of them is the ERP's own word on business."""
-    match status:
-        case 401 | 403 | 407:
-            return FailureKind.UNAUTHORIZED
-        case 410:
-            return FailureKind.GONE  # for good, whoever says so: what waits is for people, as with every target
-        case 429:
-            return FailureKind.THROTTLED
-        case 400 | 413 | 414 | 415 | 422 | 431:
-            return FailureKind.REJECTED
-        case 500 | 502 | 504 if changes:
-            return FailureKind.UNKNOWN  # a gateway says so after the ERP has done it, too
-        case _:
-            return FailureKind.UNAVAILABLE  # also 404 and redirects: not the ERP, or not now
-
-
 def _json(body: bytes) -> object:
     """Parse an answer, also behind byte order marks and inside JSON strings; what is no JSON is given as its text."""
     answer: object = decoded(body)

@@ -4,21 +4,16 @@ Not seen in a first-hand source: that a bill of this form is voided by the opera
 B from then on, as its sister forms do; and whether data that was refused counts for `ValidateRepeatJson`.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta, timezone
 from typing import Any, Final
 
 import orjson
 
 from adapters.erp.kingdee_answers import Bill, BillStage
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from adapters.parts_order import PartsOrder, document_number, parts_order
+from bus.delivery.target import Call, Effect
 from bus.domain.commands import IssueParts, RefuseParts
-from bus.domain.events import PartsRequested
-from bus.domain.text import Text
-from bus.domain.values import Part
 
 LOGIN: Final = "AuthService.LoginByAppSecret"
 QUERY: Final = "DynamicFormService.ExecuteBillQuery"
@@ -31,8 +26,7 @@ OPERATION: Final = "DynamicFormService.ExcuteOperation"  # spelled so over there
 FORM: Final = "STK_MisDelivery"  # 其他出库单; STK_MISCELLANEOUS would be the way in
 PROBE_NUMBER: Final = "TBPROBE"  # of no bill: ours have 22 characters
 LANGUAGE: Final = 2052  # Chinese
-_DIGITS: Final = 20
-_BOOKS_ZONE: Final = timezone(timedelta(hours=8))  # the day in the books is China's
+_NUMBER_CHARS: Final = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,58 +44,22 @@ class KingdeeSettings:
     bill_type: str = "QTCKD01_SYS"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the store is to hand out, under the bill number that is the same at every attempt."""
-
-    number: str
-    ticket_id: str
-    request_no: str
-    day: str
-    parts: tuple[Part, ...]
-
-    @property
-    def note(self) -> str:
-        """Say on the bill what it is for; every bill of one request has the same."""
-        return f"{self.ticket_id} {self.request_no}"
-
-
 def path(service: str) -> str:
     """Give the path of a service."""
     return f"/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{service}.common.kdsvc"
 
 
 def bill_number(key: str) -> str:
-    """Derive the bill's number from the call's key: 22 characters of A-Z and 2-7, good in a filter as they are.
-
-    100 bits of SHA-256: among ten million bills two are the same with a chance of 4 in 10^17.
-    """
-    return "TB" + base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[:_DIGITS]
+    """Derive the bill's number from the call's key."""
+    return document_number(key, _NUMBER_CHARS)
 
 
-def order(call: Call) -> Order:
-    """Say what a call asks of the store. Raises DeliveryFailed: only a request for parts has a form there.
-
-    A mended copy wants a bill of its own: one for the event as it was may stand there already.
-    """
-    recorded = call.event
-    match recorded.event:
-        case PartsRequested(request_no=request_no, parts=parts) if parts:
-            return Order(
-                number=bill_number(f"{call.key}|{parts}" if call.mended else call.key),
-                ticket_id=recorded.ticket_id,
-                request_no=request_no,
-                day=recorded.occurred_at.astimezone(_BOOKS_ZONE).date().isoformat(),
-                parts=parts,
-            )
-        case other:
-            name = type(other).__name__
-            raise DeliveryFailed(
-                FailureKind.UNTRANSLATABLE, Text(f"{name} 在 ERP 没有对应单据", f"{name} has no bill there")
-            )
+def order(call: Call) -> PartsOrder:
+    """Say what a call asks of the store. Raises DeliveryFailed."""
+    return parts_order(call, bill_number)
 
 
-def effect(wanted: Order, bill: Bill | None) -> Effect | None:
+def effect(wanted: PartsOrder, bill: Bill | None) -> Effect | None:
     """Say what a bill means for the ticket; nothing while it is on its way."""
     match bill:
         case Bill(stage=BillStage.AUDITED):
@@ -125,7 +83,7 @@ def query(number: str) -> bytes:
     return _query(f"FBillNo='{number}'")
 
 
-def query_others(wanted: Order) -> bytes:
+def query_others(wanted: PartsOrder) -> bytes:
     """Ask for the bills of the same request that have another number."""
     note = wanted.note.replace("'", "''")
     return _query(f"FNote='{note}' and FBillNo<>'{wanted.number}'")
@@ -137,7 +95,7 @@ def _query(wanted: str) -> bytes:
     return orjson.dumps({"data": _text({**asked, "TopRowCount": 0, "StartRow": 0, "Limit": 10})})
 
 
-def save(wanted: Order, settings: KingdeeSettings) -> bytes:
+def save(wanted: PartsOrder, settings: KingdeeSettings) -> bytes:
     """Write the bill. Nothing personal: the request's reason is free text and stays here."""
     org = {"FNumber": settings.org}
     owned = {"FOwnerTypeId": "BD_OwnerOrg", "FOwnerId": org, "FKeeperTypeId": "BD_KeeperOrg", "FKeeperId": org}
@@ -149,7 +107,7 @@ def save(wanted: Order, settings: KingdeeSettings) -> bytes:
         "FStockOrgId": org,
         "FPickOrgId": org,
         "FStockDirect": "GENERAL",
-        "FDate": wanted.day,
+        "FDate": wanted.day.isoformat(),
         "FOwnerTypeIdHead": "BD_OwnerOrg",
         "FOwnerIdHead": org,
         "FNote": wanted.note,

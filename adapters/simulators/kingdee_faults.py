@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from adapters.simulators.faulty_server import AnswerWay
 from adapters.simulators.kingdee_books import Failed
 
 
@@ -50,6 +51,14 @@ AFTER: Final = {
     KingdeeFault.REPEATED,
     KingdeeFault.BOM,
     KingdeeFault.ESCAPED,
+}
+WAYS: Final[Mapping[KingdeeFault, AnswerWay]] = {
+    KingdeeFault.SLOW: AnswerWay.SLOWLY,
+    KingdeeFault.HANG: AnswerWay.NEVER,
+    KingdeeFault.HANG_AFTER: AnswerWay.NEVER,
+    KingdeeFault.RESET: AnswerWay.RESET,
+    KingdeeFault.RESET_AFTER: AnswerWay.RESET,
+    KingdeeFault.ENDLESS: AnswerWay.ENDLESS,
 }
 SAYS: Final[Mapping[KingdeeFault, Failed]] = {
     KingdeeFault.REFUSED: Failed(11, "单据校验未通过", "FDate"),

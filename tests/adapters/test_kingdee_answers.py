@@ -12,10 +12,10 @@ from adapters.erp.kingdee_answers import (
     Bill,
     BillStage,
     KingdeeAnswer,
-    kind_of_status,
     read,
     read_bills,
 )
+from adapters.http_status import kind_of_status
 from bus.delivery.target import FailureKind
 
 LOST = "会话信息已丢失,请重新登录"
