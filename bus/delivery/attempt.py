@@ -4,15 +4,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from bus.delivery import metrics
+from bus.delivery.lookup import nothing_sent_since, unproven_s
 from bus.delivery.queue import Claim
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target, copy_key, delivery_key
+from bus.delivery.target import (
+    Call,
+    DeliveryFailed,
+    Effect,
+    FailureKind,
+    LaggingTarget,
+    Target,
+    copy_key,
+    delivery_key,
+)
 from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import Request
 from bus.domain.errors import BusError, MalformedInput, Refusal, Transient
@@ -27,6 +37,9 @@ from schemas.messages import CommandSent
 
 GRACE_S = 1.0  # an adapter ends its call by itself; one that does not is cut after this
 _RETRY_S = 0.5
+_UNPROVEN: Final = Text(
+    "上次调用结果未知,尚未查到其单据,稍后再查", "nothing found yet of a call whose end is unknown; looked for again"
+)
 Answer = TypeVar("Answer")
 log = structlog.get_logger()
 
@@ -36,6 +49,8 @@ class FinishedAttempt:
     """An attempt that came back. `recorded` is None when the event's bytes could not be read.
 
     `ticket_events`: of a failure that has words of the other side, the ticket's events, whose texts they may repeat.
+    `looked`: it ended at the look-up for an earlier effect, and sent nothing. `unproven`: that found nothing, which
+    proves nothing yet; the failure's `retry_after_s` is when to look again.
     """
 
     claim: Claim
@@ -44,14 +59,16 @@ class FinishedAttempt:
     effect: Effect | None = None
     failure: DeliveryFailed | None = None
     ticket_events: Sequence[Recorded] = ()
+    looked: bool = False
+    unproven: bool = False
 
 
 class _Doubtful(Exception):
-    """A failed call, and whether it may have taken effect all the same."""
+    """A failed call, and whether it may have taken effect all the same; `looked`, `unproven` as in FinishedAttempt."""
 
-    def __init__(self, failure: DeliveryFailed, *, unsure: bool) -> None:
+    def __init__(self, failure: DeliveryFailed, *, unsure: bool, looked: bool = False, unproven: bool = False) -> None:
         super().__init__(str(failure))
-        self.failure, self.unsure = failure, unsure
+        self.failure, self.unsure, self.looked, self.unproven = failure, unsure, looked, unproven
 
 
 class _LeaseOver(Exception):
@@ -101,7 +118,13 @@ class AttemptRunner:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
             failure, events = doubt.failure, await self._ticket_events(recorded, doubt.failure)
             return FinishedAttempt(
-                claim=claim, recorded=recorded, unsure=doubt.unsure, failure=failure, ticket_events=events
+                claim=claim,
+                recorded=recorded,
+                unsure=doubt.unsure,
+                failure=failure,
+                ticket_events=events,
+                looked=doubt.looked,
+                unproven=doubt.unproven,
             )
         except _LeaseOver:
             self._tell_left(claim)
@@ -147,16 +170,28 @@ class AttemptRunner:
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""
-        unsure = claim.unsure
+        if claim.unsure and not self.target.idempotent:
+            found = await self._found(call, claim)
+            if found is not None:
+                return found
         try:
-            if unsure and not self.target.idempotent:
-                found = await self._bounded(claim, lambda: self.target.confirm(call))
-                if found is not None:
-                    return found
-            unsure = False
             return await self._bounded(claim, lambda: self.target.send(call))
         except DeliveryFailed as failure:
-            raise _Doubtful(failure, unsure=unsure or failure.kind is FailureKind.UNKNOWN) from failure
+            raise _Doubtful(failure, unsure=failure.kind is FailureKind.UNKNOWN) from failure
+
+    async def _found(self, call: Call, claim: Claim) -> Effect | None:
+        """Look for the effect of an earlier attempt; None proves that there is none. Raises _Doubtful, Transient."""
+        try:
+            found = await self._bounded(claim, lambda: self.target.confirm(call))
+        except DeliveryFailed as failure:
+            raise _Doubtful(failure, unsure=True, looked=True) from failure
+        if found is None and isinstance(self.target, LaggingTarget):
+            since = nothing_sent_since(claim.failures, claim.attempt)
+            again_s = unproven_s(since, self.now(), self.target.lookup_settles_s)
+            if again_s is not None:
+                pending = DeliveryFailed(FailureKind.UNKNOWN, _UNPROVEN, retry_after_s=again_s)
+                raise _Doubtful(pending, unsure=True, looked=True, unproven=True)
+        return found
 
     def _tell_left(self, claim: Claim) -> None:
         log.warning("delivery_left", target=self.name, ticket_id=claim.ticket_id, version=claim.version)

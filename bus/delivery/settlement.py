@@ -62,9 +62,17 @@ def judge(
         event = type(one.recorded.event).__name__ if one.recorded else ""
         failure = Failure(kind=one.failure.kind, event=event, retry_after_s=one.failure.retry_after_s)
         probe = at_limit(breaker, config.breaker_limits)
-        failed_attempt = written_down(one.failure, at=now, probe=probe, events=_events(one))
-        asked_s = asked_wait_s(failure, config.limits)
-        breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
+        failed_attempt = written_down(
+            one.failure,
+            at=now,
+            probe=probe,
+            looked=one.claim.attempt if one.looked else None,
+            unproven=one.unproven,
+            events=_events(one),
+        )
+        if not one.unproven:  # else it answered: the wait is this row's
+            asked_s = asked_wait_s(failure, config.limits)
+            breaker = failed(breaker, failure.kind, config.breaker_limits, now, asked_wait_s=asked_s)
         match triage(
             failure, _tried(one.claim, failed_attempt, now, not_before), config.limits, now=now, jitter=chance()
         ):
@@ -97,12 +105,19 @@ def _parked(
 
 
 def written_down(
-    failure: DeliveryFailed, *, at: datetime, probe: bool = False, events: Sequence[Recorded] = ()
+    failure: DeliveryFailed,
+    *,
+    at: datetime,
+    probe: bool = False,
+    looked: int | None = None,
+    unproven: bool = False,
+    events: Sequence[Recorded] = (),
 ) -> dict[str, Any]:
     """Give a failure as JSON values, for the row and for its dead letter.
 
-    `at`, `kind`, `detail`, and where there is one: `status` of HTTP, `code` and `message`, the target's own. What a
-    target repeats of the personal texts of `events` is masked: no row holds them in clear.
+    `at`, `kind`, `detail`, and where there is one: `status` of HTTP, `code` and `message`, the target's own; `looked`,
+    the attempt's number where it ended at a look-up, and `unproven`, where that found nothing and proved nothing. What
+    a target repeats of the personal texts of `events` is masked: no row holds them in clear.
     """
     detail = one_line(failure.detail)
     for text in personal_texts(events):
@@ -113,17 +128,20 @@ def written_down(
         "code": fit_to_store(failure.code, events) or None,
         "message": fit_to_store(failure.message, events) or None,
         "probe": probe or None,
+        "looked": looked,
+        "unproven": unproven or None,
     }
     return failed_attempt | {name: value for name, value in optional.items() if value is not None}
 
 
 def _tried(claim: Claim, failed_attempt: dict[str, Any], now: datetime, not_before: datetime | None) -> AttemptHistory:
-    """Sum up the row's attempts; a probe of a target that is down does not count against the row.
+    """Sum up the row's attempts; a probe of a target that is down, or an unproven look-up, does not count against it.
 
     Its time begins anew after a pause, and after the target wanted no calls: how long that was is not the row's fault.
     """
     counted = sum(
-        one["kind"] == failed_attempt["kind"] and not one.get("probe") for one in (*claim.failures, failed_attempt)
+        one["kind"] == failed_attempt["kind"] and not (one.get("probe") or one.get("unproven"))
+        for one in (*claim.failures, failed_attempt)
     )
     gone = max((number for number, one in enumerate(claim.failures) if one["kind"] == FailureKind.GONE), default=-1)
     since = datetime.fromisoformat(claim.failures[gone + 1]["at"]) if claim.failures[gone + 1 :] else now

@@ -8,7 +8,8 @@ Duties of an adapter
 4. It carries `call.key`, stable for ever, wherever the other side has room for it: as an idempotency key, or as the
    number of the document that it makes.
 5. A system that repeats an effect when it is asked twice is `idempotent = False`: then, after a failure that left the
-   effect unknown, `confirm` is asked before `send`. `confirm` looks and changes nothing.
+   effect unknown, `confirm` is asked before `send`. `confirm` looks and changes nothing. One whose look-up shows an
+   effect only some time after it says so by `lookup_settles_s` (LaggingTarget).
 6. It holds to `call.within_s` by itself, connecting and reading included, and keeps few connections.
 7. It logs no personal data, no secret and no body, and raises none but in `DeliveryFailed.message`: there stand the
    other side's own words as they came, but for secrets of ours that they repeat. They are masked and cut before they
@@ -118,6 +119,17 @@ class ProbedTarget(Protocol):
 
     async def probe(self, within_s: float) -> None:
         """Log in and read, and write nothing. Raises DeliveryFailed."""
+
+
+@runtime_checkable
+class LaggingTarget(Protocol):
+    """A target whose look-up may find nothing though the effect is there; optional.
+
+    Only a look-up that finds nothing `lookup_settles_s` after another one, with nothing sent between them, lets `send`
+    be called again.
+    """
+
+    lookup_settles_s: float
 
 
 def copy_key(key: str, value: bytes) -> str:

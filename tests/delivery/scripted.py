@@ -12,7 +12,7 @@ from typing import Any
 from bus.alerts.alert import Alert
 from bus.delivery.attempt import AttemptRunner
 from bus.delivery.delivery_worker import DeliveryWorker
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.delivery.targets_config import BreakerPolicy, RetryPolicy, TargetConfig
 from bus.delivery.ticket_texts import ticket_events
 from bus.domain.batch import Outcome
@@ -25,6 +25,7 @@ from tests.delivery.deliveries import ERP
 from tests.schemas.codecs import CODEC
 
 Script = Callable[[Call], Awaitable[None]]
+Dispatch = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
 QUICK = RetryPolicy(first_wait=timedelta(milliseconds=20), longest_wait=timedelta(milliseconds=200), attempts=12)
 
 
@@ -105,7 +106,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any) -> DeliveryWorker:
+def delivery_worker(
+    pool: Pool, target: Target, *, name: str = ERP, dispatch: Dispatch = unwanted, **own: Any
+) -> DeliveryWorker:
     """Make a worker that calls a target."""
     terms, clear = plan(**own), clear_on(pool)
     caller = AttemptRunner(
@@ -116,7 +119,7 @@ def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any
         decode=clear.decode,
         events_of=functools.partial(ticket_events, pool, clear),
         encode=CODEC.encode_record,
-        dispatch=unwanted,
+        dispatch=dispatch,
         refused=MemoryRejectedInputs(),
         now=utc_now,
     )
@@ -127,17 +130,17 @@ def delivery_worker(pool: Pool, target: Scripted, *, name: str = ERP, **own: Any
         pool=pool,
         park=functools.partial(letters.post_deliveries, encode=CODEC.encode_record),
         now=utc_now,
-        report=target.found.append,
+        report=target.found.append if isinstance(target, Scripted) else list[Alert]().append,
     )
 
 
 @asynccontextmanager
 async def delivery_workers(
-    pool: Pool, target: Scripted, count: int = 1, *, name: str = ERP, **own: Any
+    pool: Pool, target: Target, count: int = 1, *, name: str = ERP, dispatch: Dispatch = unwanted, **own: Any
 ) -> AsyncIterator[None]:
     """Run couriers to a target for as long as the block lasts."""
     stopping = asyncio.Event()
-    workers = [delivery_worker(pool, target, name=name, **own) for _ in range(count)]
+    workers = [delivery_worker(pool, target, name=name, dispatch=dispatch, **own) for _ in range(count)]
     running = [asyncio.create_task(worker.run(stopping)) for worker in workers]
     try:
         yield

@@ -1,0 +1,31 @@
+"""When a look-up that finds nothing is proof: at a target that shows its effects late, not at once. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+_LOOKS: Final = 4  # within the time after which an empty look-up is proof
+
+
+def nothing_sent_since(failures: Sequence[Mapping[str, Any]], attempt: int) -> datetime | None:
+    """Give since when attempts have ended at their look-up, so that nothing was sent; None if the last one may have.
+
+    `failures` are those before the attempt of that number. One that left no failure, as of a worker that was killed,
+    may have sent something.
+    """
+    since = None
+    for one in reversed(failures):
+        attempt -= 1
+        if one.get("looked") != attempt:
+            break
+        since = datetime.fromisoformat(one["at"])
+    return since
+
+
+def unproven_s(since: datetime | None, now: datetime, settles_s: float) -> float | None:
+    """Give after how many seconds to look again; None where a look-up that finds nothing `now` proves that.
+
+    `since`: from when on nothing was sent. `settles_s`: within which the target shows an effect.
+    """
+    left_s = settles_s if since is None else (since + timedelta(seconds=settles_s) - now).total_seconds()
+    return min(left_s, settles_s / _LOOKS) if left_s > 0 else None

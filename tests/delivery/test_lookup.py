@@ -1,0 +1,83 @@
+"""A look-up that finds nothing proves nothing at once, where a target shows its effects late."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bus.delivery.attempt import FinishedAttempt
+from bus.delivery.breaker import CLOSED, Breaker
+from bus.delivery.lookup import nothing_sent_since, unproven_s
+from bus.delivery.queue import Claim, FailedClaim
+from bus.delivery.settlement import Settlement, judge
+from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.domain.terms import TicketId
+from tests.delivery.scripted import plan
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+def failure(second: int, *, looked: int | None = None) -> dict[str, Any]:
+    at = (NOW + timedelta(seconds=second)).isoformat()
+    return {"at": at, "kind": "unknown", "detail": "x"} | ({"looked": looked} if looked else {})
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempt", "second"),
+    [
+        ([], 1, None),
+        ([], 2, None),  # a worker was killed in the first attempt: it left nothing
+        ([failure(0)], 2, None),
+        ([failure(0), failure(5, looked=2)], 3, 5),
+        ([failure(0), failure(5, looked=2), failure(9, looked=3)], 4, 5),
+        ([failure(0), failure(5, looked=2), failure(9)], 4, None),  # it was sent again
+        ([failure(0), failure(5, looked=2), failure(9), failure(12, looked=4)], 5, 12),
+        ([failure(0), failure(5, looked=2)], 4, None),  # the third was killed: it may have sent
+        ([failure(5, looked=2), failure(9, looked=4)], 5, 9),  # the third left nothing
+        ([failure(0), failure(5, looked=7), failure(9, looked=8)], 9, 5),  # the first ones are kept no more
+        ([failure(0, looked=1)], 1, None),  # sent again by people: attempts are counted anew
+    ],
+)
+def test_lookup_time_counts_from_the_first_look_up_after_whatever_may_have_been_sent(
+    failures: list[dict[str, Any]], attempt: int, second: int | None
+) -> None:
+    since = nothing_sent_since(failures, attempt)
+    assert since == (None if second is None else NOW + timedelta(seconds=second))
+
+
+@pytest.mark.parametrize(
+    ("age_s", "again_s"), [(None, 30.0), (0, 30.0), (60, 30.0), (100, 20.0), (119, 1.0), (120, None), (500, None)]
+)
+def test_lookup_nothing_is_proof_once_the_time_has_passed_and_is_asked_for_some_times_before(
+    age_s: int | None, again_s: float | None
+) -> None:
+    since = None if age_s is None else NOW - timedelta(seconds=age_s)
+    assert unproven_s(since, NOW, 120) == again_s
+
+
+def judged(attempt: int, failures: Sequence[Mapping[str, Any]], *, unproven: bool, breaker: Breaker) -> Settlement:
+    """Judge a look-up that found nothing, which proves nothing yet, or that failed."""
+    claim = Claim(ticket_id=TicketId("T1"), version=1, attempt=attempt, unsure=True, failures=failures, value=b"")
+    failed = DeliveryFailed(FailureKind.UNKNOWN, "x", retry_after_s=30.0)
+    one = FinishedAttempt(claim=claim, recorded=None, unsure=True, failure=failed, looked=True, unproven=unproven)
+    return judge("erp", [one], plan(), breaker=breaker, recent=(), now=NOW, chance=lambda: 0.0)
+
+
+def test_lookup_that_proves_nothing_yet_counts_against_neither_row_nor_target_and_makes_nobody_else_wait() -> None:
+    failures, breaker = list[Mapping[str, Any]](), CLOSED
+    for attempt in range(2, 40):  # far more than a row may fail, or a target in a row
+        settled = judged(attempt, failures, unproven=True, breaker=breaker)
+        ((again,), breaker) = settled.again, settled.breaker
+        assert isinstance(again, FailedClaim)
+        assert (again.at, again.unsure, again.parked) == (NOW + timedelta(seconds=30), True, False)
+        assert (again.failure["looked"], again.failure["unproven"]) == (attempt, True)
+        failures = [*failures[-18:], again.failure]
+    assert breaker == CLOSED
+
+
+def test_lookup_that_fails_is_a_failure_of_the_target_like_any_other() -> None:
+    settled = judged(2, [], unproven=False, breaker=CLOSED)
+    ((again,),) = (settled.again,)
+    assert (settled.breaker.failures, again.failure["looked"]) == (1, 2)
+    assert settled.breaker.not_before == NOW + timedelta(seconds=30)
