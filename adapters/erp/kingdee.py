@@ -8,7 +8,9 @@ so that nobody audits it after the ticket was told no.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Final
+from urllib.parse import urlsplit
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.answers.text import readable
@@ -25,6 +27,7 @@ from adapters.erp.kingdee_answers import (
     that_counts,
 )
 from adapters.erp.kingdee_options import KingdeeOptions
+from adapters.erp.kingdee_signing import signed_headers
 from adapters.erp.kingdee_wire import KingdeeSettings
 from adapters.http_status import kind_of_status
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
@@ -80,7 +83,7 @@ class Kingdee:
             connections_max=CONNECTIONS_MAX,
             answer_bytes_max=ANSWER_BYTES_MAX,
             reuse=True,
-            cookies=True,
+            cookies=not settings.signed,
             egress=egress,
         )
         self._login = SharedLogin[None]()
@@ -190,6 +193,8 @@ class Kingdee:
         return (await self._login.session(lambda: self._log_in(talk), talk.deadline, lost=lost)).number
 
     async def _log_in(self, talk: _Talk) -> None:
+        if self._settings.signed:
+            return
         self._http.forget_cookies()
         await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
 
@@ -204,10 +209,16 @@ class Kingdee:
     async def _exchange(self, talk: _Talk, service: str, body: bytes, changes: bool) -> HttpResponse:
         url = self._settings.base_url.rstrip("/") + wire.path(service)
         try:
-            return await self._http.post(url, body, talk.trace_headers, talk.deadline)
+            return await self._http.post(url, body, talk.trace_headers | self._signature(url), talk.deadline)
         except NoResponse as failed:
             kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
             raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
+
+    def _signature(self, url: str) -> dict[str, str]:
+        if not self._settings.signed:
+            return {}
+        at_s, nonce = int(self._now().timestamp()), token_hex(16)
+        return signed_headers(self._settings, urlsplit(url).path, at_s=at_s, nonce=nonce)
 
     def _judged(self, heard: HttpResponse, service: str, read: _Reader, changes: bool) -> _Answer:
         """Give an answer that is to be believed and no refusal. Raises DeliveryFailed."""
@@ -235,6 +246,8 @@ class Kingdee:
         # No rule of business refuses a question: words that nobody knows may be those of a lost session.
         maybe_lost = service == wire.QUERY and kind is FailureKind.REJECTED
         failure = _SessionLost if answer.lost or maybe_lost else DeliveryFailed
+        if maybe_lost and self._settings.signed:
+            kind = FailureKind.UNAUTHORIZED  # a signature that is not taken, in words of its own
         raise failure(
             kind,
             f"{_LOGIN_PAGE} at {service}" if answer.page else f"{_REFUSED} at {service}{named}",

@@ -10,7 +10,11 @@ from bus.config_file import VariableName
 
 
 class KingdeeOptions(HttpOptions):
-    """`base_url` without /k3cloud. `app_secret` names the environment variable that holds it."""
+    """`base_url` without /k3cloud. `app_secret` names the environment variable that holds it.
+
+    `signed`: sign each request, as for the vendor's public cloud, instead of a login; `signed_org` is the number of the
+    organisation that requests are signed for, 0 for the user's own.
+    """
 
     base_url: HttpUrl
     acct_id: str = Field(min_length=1)
@@ -21,6 +25,8 @@ class KingdeeOptions(HttpOptions):
     stock: str = Field(min_length=1)
     department: str = ""
     bill_type: str = "QTCKD01_SYS"
+    signed: bool = False
+    signed_org: str = Field("0", min_length=1, pattern=r"^[^,]+$")
 
     def settings(self, secrets: EnvironmentSecrets) -> KingdeeSettings:
         """Read the secret and give the adapter's settings. Raises ConfigFileInvalid."""

@@ -31,7 +31,10 @@ _NUMBER_CHARS: Final = 22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KingdeeSettings:
-    """Where the ERP is, who we are there, and whose store the parts leave. Its repr shows no credentials."""
+    """Where the ERP is, who we are there, and whose store the parts leave. Its repr shows no credentials.
+
+    `signed`: each request is signed, and there is no login; `signed_org` is the organisation that it is signed for.
+    """
 
     base_url: str
     acct_id: str = field(repr=False)
@@ -42,6 +45,8 @@ class KingdeeSettings:
     stock: str
     department: str = ""
     bill_type: str = "QTCKD01_SYS"
+    signed: bool = False
+    signed_org: str = "0"
 
 
 def path(service: str) -> str:

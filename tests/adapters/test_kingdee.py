@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -49,7 +50,7 @@ def call(number: int = 1, *, event: Event = ASKED, within_s: float = PATIENT_S) 
     return Call(event=recorded, key=key, attempt=1, within_s=within_s, traceparent=TRACE)
 
 
-def settings(erp: KingdeeSimulator, **own: str) -> KingdeeSettings:
+def settings(erp: KingdeeSimulator, **own: Any) -> KingdeeSettings:
     who = erp.account
     known = {"acct_id": who.acct_id, "user": who.user, "app_id": who.app_id, "app_secret": who.app_secret}
     return KingdeeSettings(**{"base_url": erp.url, "org": "100", "stock": "CK001", **known, **own})
@@ -60,7 +61,7 @@ def stand_in(**stock: float) -> KingdeeSimulator:
 
 
 @asynccontextmanager
-async def kingdee(erp: KingdeeSimulator, **own: str) -> AsyncIterator[Target]:
+async def kingdee(erp: KingdeeSimulator, **own: Any) -> AsyncIterator[Target]:
     target = Kingdee(settings(erp, **own))
     try:
         yield target
