@@ -10,6 +10,7 @@ from adapters.crm import callback as crm_callback
 from adapters.engineer_app import options as engineer_app
 from adapters.erp import kingdee
 from adapters.plugins import Adapters
+from adapters.sap import adapter as sap
 
 
 def _installed(group: str) -> EntryPoints:
@@ -20,7 +21,7 @@ SOURCES: Final = Adapters[SourceAdapter[Any]](
     (crm_source.ADAPTER,), kind=SourceAdapter, group="ticketbus.sources", found=_installed
 )
 TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
-    (crm_callback.ADAPTER, engineer_app.ADAPTER, kingdee.ADAPTER),
+    (crm_callback.ADAPTER, engineer_app.ADAPTER, kingdee.ADAPTER, sap.ADAPTER),
     kind=TargetAdapter,
     group="ticketbus.targets",
     found=_installed,

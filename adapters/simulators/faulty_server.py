@@ -24,7 +24,7 @@ class AnswerWay(Enum):
 
     WHOLE = auto()
     SLOWLY = auto()  # a byte at a time
-    CUT = auto()  # half of it, and the connection ends
+    CUT = auto()  # half of its body, and the connection ends
     NEVER = auto()  # the connection stays
     RESET = auto()  # as a host does that knows nothing of us any more
     ENDLESS = auto()
@@ -116,7 +116,8 @@ class FaultyServer:
             case AnswerWay.SLOWLY:
                 return await self._trickle(writer, answer.content)
             case AnswerWay.CUT:
-                writer.write(answer.content[: len(answer.content) - max(1, len(answer.content) // 4)])
+                head, end, body = answer.content.partition(b"\r\n\r\n")
+                writer.write(head + end + body[: len(body) // 2])
                 await writer.drain()
             case AnswerWay.NEVER:
                 while await reader.read(1024):  # until the other side has had enough

@@ -9,6 +9,8 @@ from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.sap import SapSimulator
+from adapters.simulators.sap_faults import SapFault
 from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_name, switch_names
 from adapters.simulators.ticket_list import ListFault
 from bus.domain.text import Text
@@ -28,6 +30,22 @@ def kingdee_switches(erp: KingdeeSimulator) -> Switches:
         erp.fail(KingdeeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
 
     return Switches(faults=switch_names(KingdeeFault), turn=turn, heal=erp.heal, state=state)
+
+
+def sap_switches(erp: SapSimulator) -> Switches:
+    """Give the switches of an SAP S/4; its state tells documents, stock and how many calls came."""
+
+    def state() -> Mapping[str, Any]:
+        documents = [
+            {"number": f"{one.number}/{one.year}", "reference": one.reference, "text": one.text}
+            for one in erp.books.documents[-20:]
+        ]
+        return {"on": erp.switched_on, "documents": documents, "stock": erp.books.stock, "calls": erp.called}
+
+    def turn(turn: Turn) -> None:
+        erp.fail(SapFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+
+    return Switches(faults=switch_names(SapFault), turn=turn, heal=erp.heal, state=state)
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:
@@ -68,6 +86,19 @@ def kingdee_line(service: str, body: bytes, fault: str) -> str:
         model = orjson.loads(asked["data"])["Model"] if service == "Save" else {}
         rows = [f"{row['FMaterialId']['FNumber']}×{row['FQty']}" for row in model.get("FEntity", ())]
         shown = [service, *(str(model[name]) for name in ("FBillNo", "FNote") if name in model), *rows]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        shown = [service, "?"]
+    return " ".join([*shown, *_switched(fault)])
+
+
+def sap_line(service: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the service, and of a goods issue what is wanted. Nothing personal is in either."""
+    try:
+        asked = orjson.loads(body) if service == "Post" else {}
+        rows = asked["to_MaterialDocumentItem"]["results"] if asked else ()
+        items = [f"{row['Material']}×{row['QuantityInEntryUnit']}" for row in rows]
+        names = ("ReferenceDocument", "MaterialDocumentHeaderText")
+        shown = [service, *(str(asked[name]) for name in names if name in asked), *items]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         shown = [service, "?"]
     return " ".join([*shown, *_switched(fault)])

@@ -1,4 +1,4 @@
-"""The contract suite for targets, as other packages run it, on the CRM callback and on Kingdee."""
+"""The contract suite for targets, as other packages run it, on the CRM callback, on Kingdee and on SAP S/4."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from adapters.crm import callback
 from adapters.erp import kingdee
+from adapters.sap import adapter as sap
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
+from adapters.simulators.sap import SapSimulator
 from bus.domain.events import NoteAdded, PartsRequested
 from bus.domain.values import Part
 from ticketbus.testing import HttpTargetContract, TargetSystem
@@ -43,6 +45,20 @@ class Erp:
 
     def effects(self) -> int:
         return sum(bill.steps["audited"] for bill in self.stand_in.books.bills)
+
+
+@dataclass(frozen=True)
+class Sap:
+    """An SAP S/4 and its books."""
+
+    simulator: SapSimulator
+
+    @property
+    def url(self) -> str:
+        return self.simulator.url
+
+    def effects(self) -> int:
+        return len(self.simulator.books.documents)
 
 
 class CrmContract(HttpTargetContract):
@@ -87,3 +103,22 @@ class TestKingdee(HttpTargetContract):
         who = KingdeeSimulator(stock={}).account
         account = {"acct_id": who.acct_id, "user": who.user, "app_id": who.app_id, "app_secret": "ERP_SECRET"}
         return {"base_url": url, "org": "100", "stock": "CK001", **account}
+
+
+class TestSap(HttpTargetContract):
+    adapter = sap.ADAPTER
+    secrets: ClassVar = {"ERP_SECRET": SapSimulator(stock={}).account.password}
+    event = TestKingdee.event
+    foreign = NOTE
+
+    @asynccontextmanager
+    async def _system(self) -> AsyncIterator[TargetSystem]:
+        simulator = SapSimulator(stock={"PUMP-7": 100})
+        async with simulator.serving():
+            yield Sap(simulator)
+
+    def system(self) -> AbstractAsyncContextManager[TargetSystem]:
+        return self._system()
+
+    def options(self, url: str) -> Mapping[str, Any]:
+        return {**SapSimulator(stock={}).target_options("ERP_SECRET"), "base_url": url}

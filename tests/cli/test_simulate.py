@@ -23,6 +23,7 @@ from adapters.contract_suites.target import OPENED
 from adapters.crm import callback
 from adapters.erp import kingdee
 from adapters.registry import CHANNELS
+from adapters.sap import adapter as sap
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.kingdee import KingdeeSimulator
@@ -94,7 +95,7 @@ async def target(printed: Printed, folder: Path) -> AsyncIterator[Target]:
     """Build the target that the printed part of a targets file names."""
     file = folder / "targets.yaml"
     file.write_text(printed.targets, encoding="utf-8")
-    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER)}
+    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER, sap.ADAPTER)}
     ((name, config),) = load_targets_config(file, adapters).targets.items()
     secrets = EnvironmentSecrets(environment=printed.variables, where=name)
     services = TargetServices(name=name, ticket_at=ticket_at, now=lambda: datetime.now(UTC))
@@ -135,6 +136,25 @@ async def test_simulate_kingdee_is_delivered_to_as_it_prints_and_fails_as_it_is_
             ("C", "T20261122-000001 PR-1"),
             ("A", "T20261122-000001 PR-1"),
         ]
+        assert (await erp.send(call(2))).commands
+
+
+async def test_simulate_sap_is_delivered_to_as_it_prints_and_fails_as_it_is_switched(tmp_path: Path) -> None:
+    run = simulating("sap", "--stock", "PUMP-7=9", "--stock", "SEAL-1=9", "--switch", "stale-csrf=1@Post")
+    async with run as printed, target(printed, tmp_path) as erp:
+        assert (await erp.send(call(1))).commands
+        lines = [await printed.line() for _ in range(5)]
+        assert [line.split()[0] for line in lines] == ["Lookup", "Fetch", "Post", "Fetch", "Post"]
+        assert lines[2].startswith("Post TB")
+        assert lines[2].endswith("T20261122-000001 PR-1 PUMP-7×2 SEAL-1×1 → 开关 switch: stale-csrf")
+        assert "李女士" not in "".join(lines)
+        answer = await switch(printed, fault="locked", times=1, only=["Post"])
+        assert (answer.status_code, answer.json()["on"]) == (200, ["locked"])
+        with pytest.raises(DeliveryFailed) as failed:
+            await erp.send(call(2))
+        assert "locked by the user" in failed.value.message
+        state = (await switch(printed, off=True)).json()
+        assert [one["number"] for one in state["documents"]] == ["4900000001/2026"]
         assert (await erp.send(call(2))).commands
 
 

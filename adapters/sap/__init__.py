@@ -1,0 +1,1 @@
+"""SAP S/4: requests for parts become goods issues; the result goes back to the ticket."""
