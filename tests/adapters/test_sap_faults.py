@@ -1,7 +1,6 @@
 """SAP S/4 when everything fails: the kind of each fault at each step, and one document in the end."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -11,7 +10,7 @@ from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 from tests.adapters.sap_systems import issued, reference, sap, system
 from tests.adapters.test_kingdee import PATIENT_S, as_delivered, call
 
-SHORT_S = 0.9  # a third of it is for connecting, which has to be enough on a busy machine
+SHORT_S = 0.6  # a third of it is for connecting
 UNKNOWN, UNAVAILABLE, REJECTED = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE, FailureKind.REJECTED
 UNAUTHORIZED, THROTTLED = FailureKind.UNAUTHORIZED, FailureKind.THROTTLED
 DONE = None
@@ -107,9 +106,8 @@ async def test_sap_faults_every_fault_at_every_step_has_its_kind_and_leaves_one_
     await asyncio.gather(*(failing_send(fault, step) for step in (LOOKUP, FETCH, POST)))
 
 
-@pytest.mark.parametrize("fault", sorted(set(AT_LOOKUP) - OF_POST_ALONE - OF_ENTITIES))
-async def test_sap_faults_a_look_up_that_fails_never_says_that_nothing_is_there(fault: SapFault) -> None:
-    erp, asked = system(), call(within_s=0.4 if fault in HANGING else PATIENT_S)
+async def failing_confirm(fault: SapFault) -> None:
+    erp, asked = system(), call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
     erp.byte_pause_s = 0.05
     async with erp.serving(), sap(erp) as target:
         await target.send(call())
@@ -118,7 +116,11 @@ async def test_sap_faults_a_look_up_that_fails_never_says_that_nothing_is_there(
             found: Effect | FailureKind | None = await target.confirm(asked)
         except DeliveryFailed as failed:
             found = failed.kind
-        assert found == (AT_LOOKUP[fault] or issued())
+        assert (fault, found) == (fault, AT_LOOKUP[fault] or issued())
+
+
+async def test_sap_faults_a_look_up_that_fails_never_says_that_nothing_is_there() -> None:
+    await asyncio.gather(*(failing_confirm(fault) for fault in set(AT_LOOKUP) - OF_POST_ALONE - OF_ENTITIES))
 
 
 async def test_sap_faults_a_delivery_in_place_of_a_document_is_for_people_and_says_which() -> None:
@@ -158,16 +160,6 @@ async def test_sap_faults_a_crash_in_the_goods_issue_is_taken_up_by_another_proc
         async with sap(erp) as target:
             assert await as_delivered(target, asked) == issued()
     assert erp.books.effects(reference(asked)) == 1
-
-
-async def test_sap_faults_the_deadline_holds_for_the_whole_call() -> None:
-    erp = system()
-    async with erp.serving(), sap(erp) as target:
-        erp.fail(SapFault.HANG, only=(POST,))
-        began = time.monotonic()
-        with pytest.raises(DeliveryFailed, match="no answer within"):
-            await target.send(call(within_s=0.5))
-        assert 0.4 < time.monotonic() - began < PATIENT_S
 
 
 async def test_sap_faults_a_system_that_is_down_is_unreachable_and_knows_its_books_when_it_is_back() -> None:
