@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from adapters.simulators.sap import FETCH, LOOKUP, POST
+from adapters.simulators.sap import ACCESS, FETCH, LOOKUP, POST
 from adapters.simulators.sap_faults import SapFault
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
-from tests.adapters.sap_systems import issued, reference, sap, system
+from tests.adapters.sap_systems import basic, issued, oauth, reference, sap, system
 from tests.adapters.test_kingdee import PATIENT_S, as_delivered, call
 
 SHORT_S = 0.6  # a third of it is for connecting
@@ -82,8 +82,8 @@ async def failing_send(fault: SapFault, step: str) -> None:
     erp = system()
     erp.byte_pause_s = 0.05
     asked = call(within_s=SHORT_S if fault in HANGING else PATIENT_S)
-    kind = {LOOKUP: AT_LOOKUP, FETCH: AT_FETCH, POST: AT_POST}[step][fault]
-    async with erp.serving(), sap(erp) as target:
+    kind = {ACCESS: AT_FETCH, LOOKUP: AT_LOOKUP, FETCH: AT_FETCH, POST: AT_POST}[step][fault]
+    async with erp.serving(), sap(erp, login=oauth(erp) if step == ACCESS else basic(erp)) as target:
         erp.fail(fault, only=(step,))
         if kind is DONE:
             assert await target.send(asked) == issued(), (fault, step)
@@ -103,7 +103,7 @@ async def failing_send(fault: SapFault, step: str) -> None:
 
 @pytest.mark.parametrize("fault", SapFault)
 async def test_sap_faults_every_fault_at_every_step_has_its_kind_and_leaves_one_document(fault: SapFault) -> None:
-    await asyncio.gather(*(failing_send(fault, step) for step in (LOOKUP, FETCH, POST)))
+    await asyncio.gather(*(failing_send(fault, step) for step in (ACCESS, LOOKUP, FETCH, POST)))
 
 
 async def failing_confirm(fault: SapFault) -> None:
