@@ -13,13 +13,17 @@ def nothing_sent_since(failures: Sequence[Mapping[str, Any]], attempt: int) -> d
     `failures` are those before the attempt of that number. One that left no failure, as of a worker that was killed,
     may have sent something.
     """
-    since = None
-    for one in reversed(failures):
-        attempt -= 1
-        if one.get("looked") != attempt:
-            break
-        since = datetime.fromisoformat(one["at"])
-    return since
+    match failures[-1:]:
+        case [{"looked": {"attempt": int(number), "since": str(since)}}] if number == attempt - 1:
+            return datetime.fromisoformat(since)
+        case _:
+            return None
+
+
+def look_record(failures: Sequence[Mapping[str, Any]], attempt: int, now: datetime) -> dict[str, Any]:
+    """Say of an attempt that it ended at its look-up: what its failure holds for the next one to go by."""
+    since = nothing_sent_since(failures, attempt) or now
+    return {"attempt": attempt, "since": since.isoformat()}
 
 
 def unproven_s(since: datetime | None, now: datetime, settles_s: float) -> float | None:

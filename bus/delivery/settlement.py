@@ -1,6 +1,6 @@
 """Settles finished attempts: done, retried or parked, and what they mean for the target's breaker. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import Breaker, at_limit, failed, succeeded
 from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.delivery.lookup import look_record
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import TargetConfig
@@ -66,7 +67,7 @@ def judge(
             one.failure,
             at=now,
             probe=probe,
-            looked=one.claim.attempt if one.looked else None,
+            looked=look_record(one.claim.failures, one.claim.attempt, now) if one.looked else None,
             unproven=one.unproven,
             events=_events(one),
         )
@@ -109,15 +110,15 @@ def written_down(
     *,
     at: datetime,
     probe: bool = False,
-    looked: int | None = None,
+    looked: Mapping[str, Any] | None = None,
     unproven: bool = False,
     events: Sequence[Recorded] = (),
 ) -> dict[str, Any]:
     """Give a failure as JSON values, for the row and for its dead letter.
 
     `at`, `kind`, `detail`, and where there is one: `status` of HTTP, `code` and `message`, the target's own; `looked`,
-    the attempt's number where it ended at a look-up, and `unproven`, where that found nothing and proved nothing. What
-    a target repeats of the personal texts of `events` is masked: no row holds them in clear.
+    where it ended at a look-up, and `unproven`, where that found nothing and proved nothing. What a
+    target repeats of the personal texts of `events` is masked: no row holds them in clear.
     """
     detail = one_line(failure.detail)
     for text in personal_texts(events):

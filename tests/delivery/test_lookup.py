@@ -8,7 +8,7 @@ import pytest
 
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import CLOSED, Breaker
-from bus.delivery.lookup import nothing_sent_since, unproven_s
+from bus.delivery.lookup import look_record, nothing_sent_since, unproven_s
 from bus.delivery.queue import Claim, FailedClaim
 from bus.delivery.settlement import Settlement, judge
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -18,9 +18,18 @@ from tests.delivery.scripted import plan
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 
-def failure(second: int, *, looked: int | None = None) -> dict[str, Any]:
-    at = (NOW + timedelta(seconds=second)).isoformat()
-    return {"at": at, "kind": "unknown", "detail": "x"} | ({"looked": looked} if looked else {})
+def sent(second: int) -> dict[str, Any]:
+    """Give the failure of an attempt that may have sent something."""
+    return {"at": (NOW + timedelta(seconds=second)).isoformat(), "kind": "unknown", "detail": "x"}
+
+
+def looks(*attempts: tuple[int, int], before: Sequence[Mapping[str, Any]] = ()) -> list[Mapping[str, Any]]:
+    """Give the failures of attempts, by number and second, that ended at their look-up."""
+    failures = [*before]
+    for attempt, second in attempts:
+        at = NOW + timedelta(seconds=second)
+        failures.append(sent(second) | {"looked": look_record(failures, attempt, at)})
+    return failures
 
 
 @pytest.mark.parametrize(
@@ -28,15 +37,16 @@ def failure(second: int, *, looked: int | None = None) -> dict[str, Any]:
     [
         ([], 1, None),
         ([], 2, None),  # a worker was killed in the first attempt: it left nothing
-        ([failure(0)], 2, None),
-        ([failure(0), failure(5, looked=2)], 3, 5),
-        ([failure(0), failure(5, looked=2), failure(9, looked=3)], 4, 5),
-        ([failure(0), failure(5, looked=2), failure(9)], 4, None),  # it was sent again
-        ([failure(0), failure(5, looked=2), failure(9), failure(12, looked=4)], 5, 12),
-        ([failure(0), failure(5, looked=2)], 4, None),  # the third was killed: it may have sent
-        ([failure(5, looked=2), failure(9, looked=4)], 5, 9),  # the third left nothing
-        ([failure(0), failure(5, looked=7), failure(9, looked=8)], 9, 5),  # the first ones are kept no more
-        ([failure(0, looked=1)], 1, None),  # sent again by people: attempts are counted anew
+        ([sent(0)], 2, None),
+        (looks((2, 5), before=[sent(0)]), 3, 5),
+        (looks((2, 5), (3, 9), before=[sent(0)]), 4, 5),
+        (looks((2, 5), (3, 9), before=[sent(0)])[-1:], 4, 5),  # whatever of the earlier ones is kept
+        ([*looks((2, 5)), sent(9)], 4, None),  # it was sent again
+        (looks((4, 12), before=[*looks((2, 5)), sent(9)]), 5, 12),
+        (looks((2, 5)), 4, None),  # the third was killed: it may have sent
+        (looks((2, 5), (4, 9)), 5, 9),  # the third left nothing
+        (looks((1, 0)), 1, None),  # sent again by people: attempts are counted anew
+        ([{"looked": "x"}], 2, None),
     ],
 )
 def test_lookup_time_counts_from_the_first_look_up_after_whatever_may_have_been_sent(
@@ -71,7 +81,8 @@ def test_lookup_that_proves_nothing_yet_counts_against_neither_row_nor_target_an
         ((again,), breaker) = settled.again, settled.breaker
         assert isinstance(again, FailedClaim)
         assert (again.at, again.unsure, again.parked) == (NOW + timedelta(seconds=30), True, False)
-        assert (again.failure["looked"], again.failure["unproven"]) == (attempt, True)
+        assert again.failure["unproven"]
+        assert again.failure["looked"] == {"attempt": attempt, "since": NOW.isoformat()}
         failures = [*failures[-18:], again.failure]
     assert breaker == CLOSED
 
@@ -79,5 +90,5 @@ def test_lookup_that_proves_nothing_yet_counts_against_neither_row_nor_target_an
 def test_lookup_that_fails_is_a_failure_of_the_target_like_any_other() -> None:
     settled = judged(2, [], unproven=False, breaker=CLOSED)
     ((again,),) = (settled.again,)
-    assert (settled.breaker.failures, again.failure["looked"]) == (1, 2)
+    assert (settled.breaker.failures, again.failure["looked"]["attempt"]) == (1, 2)
     assert settled.breaker.not_before == NOW + timedelta(seconds=30)
