@@ -1,6 +1,7 @@
 """One bounded HTTP exchange for every outbound adapter: sent or not sent, one deadline, a bounded answer, own trust."""
 
 import asyncio
+import logging
 import re
 import ssl
 import zlib
@@ -98,7 +99,8 @@ class OutboundHttp:
         cookies: bool = False,
         egress: Egress = DIRECT,
     ) -> None:
-        """Open nothing yet."""
+        """Open nothing yet. The library logs no addresses from now on: some hold a credential."""
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         self._answer_bytes_max, self._proxied = answer_bytes_max, egress.proxy is not None
         self._http = httpx2.AsyncClient(
             headers={"accept-encoding": "identity", **headers, **({} if reuse else {"connection": "close"})},
