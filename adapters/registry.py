@@ -11,6 +11,8 @@ from adapters.engineer_app import options as engineer_app
 from adapters.erp import kingdee
 from adapters.plugins import Adapters
 from adapters.sap import adapter as sap
+from adapters.u8 import eai as u8_eai
+from adapters.u8 import openapi as u8_openapi
 
 
 def _installed(group: str) -> EntryPoints:
@@ -21,7 +23,14 @@ SOURCES: Final = Adapters[SourceAdapter[Any]](
     (crm_source.ADAPTER,), kind=SourceAdapter, group="ticketbus.sources", found=_installed
 )
 TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
-    (crm_callback.ADAPTER, engineer_app.ADAPTER, kingdee.ADAPTER, sap.ADAPTER),
+    (
+        crm_callback.ADAPTER,
+        engineer_app.ADAPTER,
+        kingdee.ADAPTER,
+        sap.ADAPTER,
+        u8_eai.ADAPTER,
+        u8_openapi.ADAPTER,
+    ),
     kind=TargetAdapter,
     group="ticketbus.targets",
     found=_installed,

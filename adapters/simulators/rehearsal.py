@@ -13,6 +13,8 @@ from adapters.simulators.sap import SapSimulator
 from adapters.simulators.sap_faults import SapFault
 from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_name, switch_names
 from adapters.simulators.ticket_list import ListFault
+from adapters.simulators.u8 import U8Simulator, bill_in
+from adapters.simulators.u8_faults import U8Fault
 from bus.domain.text import Text
 
 
@@ -46,6 +48,19 @@ def sap_switches(erp: SapSimulator) -> Switches:
         erp.fail(SapFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
 
     return Switches(faults=switch_names(SapFault), turn=turn, heal=erp.heal, state=state)
+
+
+def u8_switches(erp: U8Simulator) -> Switches:
+    """Give the switches of a U8; its state has the bills in its books, its stock and how many calls came."""
+
+    def state() -> Mapping[str, Any]:
+        bills = [{"number": one.number, "note": one.note, **one.steps} for one in erp.books.bills[-20:]]
+        return {"on": erp.faults.names, "bills": bills, "stock": erp.books.stock, "calls": erp.called}
+
+    def turn(turn: Turn) -> None:
+        erp.fail(U8Fault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+
+    return Switches(faults=switch_names(U8Fault), turn=turn, heal=erp.heal, state=state)
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:
@@ -102,6 +117,13 @@ def sap_line(service: str, body: bytes, fault: str) -> str:
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         shown = [service, "?"]
     return " ".join([*shown, *_switched(fault)])
+
+
+def u8_line(service: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the service, and of a bill its number and lines. Nothing personal is in either."""
+    bill = bill_in(body)
+    rows = [f"{code}×{quantity:g}" for code, quantity in bill.lines] if bill else []
+    return " ".join([service, *([bill.number, bill.note] if bill else []), *rows, *_switched(fault)])
 
 
 def callback_line(delivery_id: str, body: bytes, fault: str) -> str:

@@ -9,6 +9,7 @@ from adapters.simulators.chat_robot import ChatRobotSimulator, RobotFault
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.sap_faults import SapFault
 from adapters.simulators.ticket_list import ListFault
+from adapters.simulators.u8_faults import U8Fault
 from bus.cli.echo import echo
 from bus.cli.simulating import ALERTS_FILE, STOCK, Port, Switch, listed, log_call, serve, stocked, turned
 
@@ -21,6 +22,7 @@ commands = typer.Typer(
 
 # Variables that the targets file names.
 ERP_SECRET, SAP_PASSWORD, CRM_SECRET = "ERP_APP_SECRET", "SAP_PASSWORD", "CRM_CALLBACK_SECRET"
+U8_SECRET, U8_SENDER = "U8_APP_SECRET", "U8_EAI_SENDER"
 WECOM_URL, DINGTALK_URL, DINGTALK_SECRET = "WECOM_ROBOT_SRE", "DINGTALK_ROBOT_SRE", "DINGTALK_ROBOT_SECRET"
 GATEWAY, GATEWAY_SECRET = "TICKETBUS_URL", "TICKETBUS_WEBHOOK_SECRET_CRM"  # variables that `ticketbus env` gives
 
@@ -83,6 +85,38 @@ def sap(
         return {"erp": {"adapter": "sap-s4", "events": ["PartsRequested"], "options": dict(options)}}
 
     serve(erp.serving(), shown, lambda: {SAP_PASSWORD: erp.account.password}, lambda: erp.url)
+
+
+@commands.command(epilog=listed(U8Fault))
+def u8(
+    port: Port = 8706,
+    stock: Annotated[list[str] | None, typer.Option("--stock", help=f"PART=QUANTITY; without it {STOCK}.")] = None,
+    queue_s: Annotated[float, typer.Option("--queue-seconds", min=0, help="How long OpenAPI queues a bill.")] = 1.0,
+    switch: Switch = None,
+) -> None:
+    """Stand in for a Yonyou U8 until Ctrl-C: OpenAPI and EAI over one set of books, and the faults switched on.
+
+    It keeps its books in memory and listens on 127.0.0.1 alone. A switch may name the services that it is for, as
+    NAME=TIMES@add,verify: token, list, add, result, verify, eai-add, eai-query, health. Flip it with POST /_switch.
+
+    Example: ticketbus simulate u8 --stock PUMP-7=3 --switch token-expired=1@add
+    """
+    from adapters.simulators.oldest import CALLS_MAX
+    from adapters.simulators.rehearsal import u8_line, u8_switches
+    from adapters.simulators.u8 import U8Simulator
+
+    parts = dict(stocked(one) for one in stock or [STOCK])
+    erp = U8Simulator(stock=parts, port=port, queue_s=queue_s, most=CALLS_MAX)
+    erp.seen = lambda service, body, fault: log_call(u8_line(service, body, fault))
+    erp.switches = turned(u8_switches(erp), switch)
+
+    def shown() -> "Mapping[str, Any]":
+        by_openapi = {"adapter": "u8-openapi", "events": ["PartsRequested"], "options": erp.openapi_options(U8_SECRET)}
+        by_eai = {"adapter": "u8-eai", "events": ["PartsRequested"], "options": erp.eai_options(U8_SENDER)}
+        return {"u8": by_openapi, "u8-eai": by_eai}
+
+    made = {U8_SECRET: erp.account.app_secret, U8_SENDER: erp.account.sender}
+    serve(erp.serving(), shown, lambda: made, lambda: erp.url)
 
 
 @commands.command(epilog=listed(CallbackFault, ListFault))

@@ -41,7 +41,7 @@ def offers(folder: Path, **packages: Mapping[str, str]) -> Adapters[Any]:
 
 
 def test_registry_lists_the_bus_own_adapters() -> None:
-    assert {"crm-callback", "engineer-app", "kingdee", "sap-s4"} <= set(registry.TARGETS)
+    assert {"crm-callback", "engineer-app", "kingdee", "sap-s4", "u8-eai", "u8-openapi"} <= set(registry.TARGETS)
     assert "crm-webhook" in registry.SOURCES
     assert all(registry.TARGETS[name].name == name for name in registry.TARGETS)
     assert isinstance(registry.TARGETS["engineer-app"], PushAdapter)

@@ -30,6 +30,9 @@ from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.rehearsal import callback_switches, kingdee_switches
 from adapters.simulators.switches import NoSuchSwitch, Turn, switch_names, turn_of
+from adapters.simulators.u8_faults import U8Fault
+from adapters.u8 import eai as u8_eai
+from adapters.u8 import openapi as u8
 from bus.alerts.engine.alerts_config import load_alerts_config
 from bus.cli import simulate
 from bus.delivery.target import Call, DeliveryFailed, Target
@@ -91,12 +94,13 @@ async def simulating(*arguments: str) -> AsyncIterator[Printed]:
 
 
 @asynccontextmanager
-async def target(printed: Printed, folder: Path) -> AsyncIterator[Target]:
-    """Build the target that the printed part of a targets file names."""
+async def target(printed: Printed, folder: Path, name: str = "") -> AsyncIterator[Target]:
+    """Build the target that the printed part of a targets file names, or the one of that name."""
     file = folder / "targets.yaml"
     file.write_text(printed.targets, encoding="utf-8")
-    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER, sap.ADAPTER)}
-    ((name, config),) = load_targets_config(file, adapters).targets.items()
+    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER, sap.ADAPTER, u8.ADAPTER, u8_eai.ADAPTER)}
+    targets = load_targets_config(file, adapters).targets
+    ((name, config),) = [(each, targets[each]) for each in targets if name in ("", each)]
     secrets = EnvironmentSecrets(environment=printed.variables, where=name)
     services = TargetServices(name=name, ticket_at=ticket_at, now=lambda: datetime.now(UTC))
     built: Target = adapters[config.adapter].build(config.options, secrets, services)
@@ -156,6 +160,25 @@ async def test_simulate_sap_is_delivered_to_as_it_prints_and_fails_as_it_is_swit
         state = (await switch(printed, off=True)).json()
         assert [one["number"] for one in state["documents"]] == ["4900000001/2026"]
         assert (await erp.send(call(2))).commands
+
+
+async def test_simulate_u8_is_delivered_to_by_both_interfaces_as_it_prints(tmp_path: Path) -> None:
+    run = simulating(
+        "u8", "--stock", "PUMP-7=9", "--stock", "SEAL-1=9", "--queue-seconds", "0", "--switch", "in-use=1@add"
+    )
+    async with run as printed, target(printed, tmp_path, "u8") as openapi, target(printed, tmp_path, "u8-eai") as eai:
+        with pytest.raises(DeliveryFailed) as failed:
+            await openapi.send(call(1))
+        assert "其他人修改" in failed.value.message
+        lines = [await printed.line() for _ in range(3)]
+        assert [line.split()[0] for line in lines] == ["token", "list", "add"]
+        assert lines[2].endswith("T20261122-000001 PR-1 PUMP-7×2 SEAL-1×1 → 开关 switch: in-use")
+        effect = await openapi.send(call(1))
+        assert effect.commands
+        assert await eai.confirm(call(1)) == effect, "both have the same books, and the same number for a request"
+        await eai.send(call(2))
+        state = (await switch(printed, off=True)).json()
+        assert ([one["made"] for one in state["bills"]], state["stock"]["PUMP-7"]) == ([1, 1], 5)
 
 
 async def test_simulate_crm_proves_what_comes_and_prints_no_text_of_people(
@@ -244,7 +267,7 @@ def test_simulate_a_request_that_switches_nothing_is_refused_and_lists_what_ther
 def test_simulate_every_switch_is_listed_by_help_and_can_be_turned() -> None:
     app = typer.Typer()
     app.add_typer(simulate.commands)
-    for name, faults in (("kingdee", KingdeeFault), ("crm", CallbackFault)):
+    for name, faults in (("kingdee", KingdeeFault), ("u8", U8Fault), ("crm", CallbackFault)):
         shown = CliRunner().invoke(app, ["simulate", name, "--help"], env={**os.environ, "COLUMNS": "200"}).output
         assert [one for one in switch_names(faults) if one not in shown] == []
     erp, receiver = KingdeeSimulator(stock={}), CallbackReceiver(SIGNING)

@@ -26,7 +26,7 @@ TRADITIONAL = {character: plain for character, plain in TRADITIONAL.items() if c
 LISTS = (
     *("bus/domain/no_key.py", "bus/domain/departments.py", "bus/domain/naming.py", "bus/domain/terms.py"),
     *("adapters/answers/words.py", "adapters/answers/names.py", "adapters/crm/type_names.py"),
-    "adapters/erp/kingdee_words.py",
+    *("adapters/erp/kingdee_words.py", "adapters/u8/words.py"),
 )
 
 

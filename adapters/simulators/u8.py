@@ -1,0 +1,277 @@
+"""A Yonyou U8 on loopback: OpenAPI and EAI over one set of books, with bad habits, and switches for its faults.
+
+OpenAPI queues a bill unless it is asked with `sync=1`: the answer is an address, where the result is once the bill was
+taken out of the queue, `queue_s` later.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import orjson
+from defusedxml.ElementTree import ParseError, fromstring
+
+from adapters.simulators.fault_switches import FaultSwitches
+from adapters.simulators.faulty_server import AnswerWay, FaultyServer, SimulatedAnswer, SimulatedRequest, http_answer
+from adapters.simulators.oldest import drop_oldest
+from adapters.simulators.switches import Switches, switch_name
+from adapters.simulators.u8_books import U8Account, U8BillKept, U8Books, U8Refusal
+from adapters.simulators.u8_faults import AFTER, SAYS, STATUSES, WAYS, U8Fault
+
+TOKEN, LIST, ADD, VERIFY, RESULT = "token", "list", "add", "verify", "result"
+EAI_ADD, EAI_QUERY, HEALTH = "eai-add", "eai-query", "health"
+EAI_PATH: Final = "/u8eai/import.asp"
+_SERVICES: Final = {
+    "/system/token": TOKEN,
+    "/api/otheroutlist/batch_get": LIST,
+    "/api/otherout/add": ADD,
+    "/api/otherout/verify": VERIFY,
+    "/result": RESULT,
+}
+_OF_EAI: Final = frozenset({EAI_ADD, EAI_QUERY, HEALTH})
+_OTHERS: Final = {"code": "0000000001", "maker": "demo", "handler": "demo", "memory": "", "state": "审核"}
+
+
+@dataclass(slots=True, kw_only=True)
+class U8Simulator:
+    """Serves while `serving()` is open and keeps its books between; `calls` names the services asked, in order.
+
+    It forgets all but the `most` newest calls and bills; `called` counts all calls.
+    `seen` is given each call's service and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
+    """
+
+    stock: Mapping[str, float]
+    account: U8Account = field(default_factory=U8Account)
+    now: Callable[[], float] = time.monotonic
+    queue_s: float = 0.1
+    byte_pause_s: float = 0.05
+    port: int = 0
+    most: int | None = None
+    called: int = 0
+    calls: list[str] = field(default_factory=list)
+    traceparents: dict[str, None] = field(default_factory=dict)
+    seen: Callable[[str, bytes, str], None] | None = None
+    switches: Switches | None = None
+    books: U8Books = field(init=False)
+    faults: FaultSwitches[U8Fault] = field(default_factory=FaultSwitches)
+
+    def __post_init__(self) -> None:
+        self.books = U8Books(self.stock, self.account, self.now, self.most)
+
+    @property
+    def url(self) -> str:
+        """Where OpenAPI listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def eai_url(self) -> str:
+        """Where EAI listens."""
+        return self.url + EAI_PATH
+
+    def openapi_options(self, secret_variable: str) -> Mapping[str, Any]:
+        """Give the options of a target that calls OpenAPI; the secret is in that variable."""
+        who = self.account
+        named = {"from_account": who.from_account, "to_account": who.to_account, "app_key": who.app_key}
+        return {
+            "base_url": self.url,
+            **named,
+            "app_secret": secret_variable,
+            "warehousecode": "01",
+            "receivecode": "21",
+        }
+
+    def eai_options(self, sender_variable: str) -> Mapping[str, Any]:
+        """Give the options of a target that calls EAI; the sender's code is in that variable."""
+        return {"url": self.eai_url, "sender": sender_variable, "warehousecode": "01", "receivecode": "21"}
+
+    def fail(self, fault: U8Fault, *, times: int | None = None, only: Collection[str] = ()) -> None:
+        """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
+        self.faults.turn_on(fault, times=times, only=only)
+
+    def heal(self) -> None:
+        """Switch all faults off; who hangs, hangs on."""
+        self.faults.turn_off()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Self]:
+        """Listen, on the same port every time; the books, and the tokens, stay."""
+        server = FaultyServer(
+            answer=self._answered, port=self.port, byte_pause_s=self.byte_pause_s, switches=self.switches
+        )
+        async with server.serving():
+            self.port = server.port
+            yield self
+
+    def _answered(self, request: SimulatedRequest) -> SimulatedAnswer:
+        parts = urlsplit(request.path)
+        service = _service(request, parts.path)
+        self.called += 1
+        self.calls.append(service)
+        self.traceparents[request.headers.get("traceparent", "")] = None
+        drop_oldest(self.most, self.calls, self.traceparents)
+        self.books.work_off_queue()
+        fault = self.faults.next_at(service)
+        if self.seen:
+            self.seen(service, request.body, switch_name(fault) if fault else "")
+        content = self._reply(fault, service, dict(parse_qsl(parts.query)), request.body)
+        return SimulatedAnswer(content=content, way=WAYS.get(fault, AnswerWay.WHOLE) if fault else AnswerWay.WHOLE)
+
+    def _reply(self, fault: U8Fault | None, service: str, asked: Mapping[str, str], body: bytes) -> bytes:
+        """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
+        in_xml = service in _OF_EAI
+        if fault is not None and fault not in AFTER:
+            if fault in SAYS:
+                return http_answer("200 OK", _refused(SAYS[fault], in_xml=in_xml))
+            return http_answer(*STATUSES[fault]) if fault in STATUSES else b""
+        try:
+            content = self._eai(service, body, fault) if in_xml else self._openapi(service, asked, body, fault)
+        except U8Refusal as refusal:
+            content = _refused(refusal, in_xml=in_xml)
+        except (ParseError, ValueError, KeyError, TypeError, AttributeError):
+            content = _refused(U8Refusal("20001", "参数错误"), in_xml=in_xml)
+        if fault is not None and fault in STATUSES:
+            return http_answer(*STATUSES[fault])
+        return http_answer("200 OK", _as_sent(content, fault, in_xml=in_xml))
+
+    def _openapi(self, service: str, asked: Mapping[str, str], body: bytes, fault: U8Fault | None) -> bytes:
+        if service == TOKEN:
+            return _json(token={"appKey": asked.get("app_key"), "expiresIn": 7200, "id": self.books.new_token(asked)})
+        if service == RESULT:
+            return _made(self.books.result(asked.get("requestid", "")))
+        self.books.admit(asked)
+        if service == LIST:
+            return self._list(asked, fault)
+        if service == ADD:
+            return self._add(asked, body)
+        if service == VERIFY:
+            self.books.audit(str(orjson.loads(body)["otherout"]["voucher_code"]))
+            return _json()
+        raise U8Refusal("30004", "接口不存在")
+
+    def _add(self, asked: Mapping[str, str], body: bytes) -> bytes:
+        if ("biz_id" in asked) == ("tradeid" in asked):
+            raise U8Refusal("20001", "tradeid与biz_id只能传入一个")
+        bill = _bill_of_json(orjson.loads(body)["otherout"], asked.get("biz_id", ""))
+        if asked.get("sync") == "1":
+            return _made(self.books.add(bill, interface="openapi"))
+        request = self.books.enqueue(bill, self.queue_s)
+        return orjson.dumps({"url": f"https://api.of-the-vendor.example/result?requestid={request}"})
+
+    def _list(self, asked: Mapping[str, str], fault: U8Fault | None) -> bytes:
+        page, per_page = int(asked["page_index"]), int(asked["rows_per_page"])
+        first, last, note = asked.get("code_begin", ""), asked.get("code_end", "\U0010ffff"), asked.get("memory", "")
+        found = [_row(one) for one in self.books.bills if first <= one.number <= last and note in one.note]
+        if fault is U8Fault.UNFILTERED:
+            found = [_OTHERS]
+        if not found:
+            raise U8Refusal("20002", "未检索到匹配的[其他出库单]。")
+        found = found * 2 if fault is U8Fault.REPEATED else found
+        pages = -(-len(found) // per_page)
+        counts = {"page_index": page, "rows_per_page": per_page, "page_count": pages, "row_count": len(found)}
+        rows = found[(page - 1) * per_page : page * per_page]
+        return _json(**{name: str(number) for name, number in counts.items()}, otheroutlist=rows)
+
+    def _eai(self, service: str, body: bytes, fault: U8Fault | None) -> bytes:
+        if service == HEALTH:
+            return "正常".encode()
+        root: Element = fromstring(body, forbid_dtd=True)
+        if root.get("sender") != self.books.account.sender:
+            raise U8Refusal("-1", "注册号不正确!")
+        if service == EAI_ADD:
+            bill = self.books.add(_bill_of_xml(root), interface="eai")
+            return _item("0", "", key=bill.number, u8key=bill.number)
+        fields = {one.get("name"): one.get("value", "") for one in root.iter("field")}
+        number, note = fields.get("ccode"), fields.get("cmemo")
+        found = [one for one in self.books.bills if number in (None, one.number) and note in (None, one.note)]
+        numbers = [(one.number, one.note) for one in found]
+        if fault is U8Fault.UNFILTERED:
+            numbers = [("0000000001", "")]
+        return _bills(numbers * 2 if fault is U8Fault.REPEATED else numbers)
+
+
+def bill_in(body: bytes) -> U8BillKept | None:
+    """Read the bill that a request would add; None where it would add none."""
+    try:
+        if body.startswith(b"<"):
+            return _bill_of_xml(fromstring(body, forbid_dtd=True))
+        return _bill_of_json(orjson.loads(body)["otherout"], "")
+    except (U8Refusal, ParseError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _service(request: SimulatedRequest, path: str) -> str:
+    if path.lower() != EAI_PATH:
+        return _SERVICES.get(path, path)
+    if request.verb == "GET":
+        return HEALTH
+    return EAI_QUERY if b'proc="query"' in request.body else EAI_ADD
+
+
+def _bill_of_json(head: Mapping[str, Any], biz_id: str) -> U8BillKept:
+    lines = [(str(row["inventorycode"]), float(row["quantity"])) for row in head["entry"]]
+    named = {name: str(value) for name, value in head.items() if name != "entry"}
+    return U8BillKept(number=named["code"], note=named.get("memory", ""), lines=lines, biz_id=biz_id, head=named)
+
+
+def _bill_of_xml(root: Element) -> U8BillKept:
+    bill = root.find("storeout")
+    head = {} if bill is None else {one.tag: one.text or "" for one in bill.iterfind("header/*")}
+    if bill is None or (head.get("vouchtype"), head.get("receiveflag")) != ("09", "0"):
+        raise U8Refusal("-1", "单据类型错误")
+    entries = bill.iterfind("body/entry")
+    lines = [(one.findtext("inventorycode", ""), float(one.findtext("quantity", ""))) for one in entries]
+    return U8BillKept(number=head["code"], note=head.get("memory", ""), lines=lines, head=head)
+
+
+def _row(bill: U8BillKept) -> Mapping[str, str]:
+    row = {"code": bill.number, "date": bill.head.get("date", ""), "memory": bill.note, "maker": "EAI"}
+    return {**row, "handler": "EAI" if bill.audited else "", "warehousecode": bill.head.get("warehousecode", "")}
+
+
+def _made(bill: U8BillKept) -> bytes:
+    return _json(id=bill.number, tradeid="")
+
+
+def _json(**content: Any) -> bytes:
+    return orjson.dumps({"errcode": "0", "errmsg": "", **content})
+
+
+def _refused(refusal: U8Refusal, *, in_xml: bool) -> bytes:
+    if in_xml:
+        return _item(refusal.code, refusal.words)
+    return orjson.dumps({"errcode": refusal.code, "errmsg": refusal.words})
+
+
+def _item(succeed: str, words: str, *, key: str = "", u8key: str = "") -> bytes:
+    root = Element("ufinterface", {"roottag": "return", "proc": "add", "request-roottag": "storeout"})
+    SubElement(root, "item", {"key": key, "succeed": succeed, "dsc": words, "u8key": u8key})
+    return bytes(tostring(root, encoding="utf-8"))
+
+
+def _bills(numbers: Collection[tuple[str, str]]) -> bytes:
+    root = Element("ufinterface", {"roottag": "storeout", "proc": "Query", "docid": ""})
+    for number, note in numbers:
+        head = SubElement(SubElement(root, "storeout"), "header")
+        SubElement(head, "code").text = number
+        SubElement(head, "memory").text = note
+    return bytes(tostring(root, encoding="utf-8"))
+
+
+def _as_sent(content: bytes, fault: U8Fault | None, *, in_xml: bool) -> bytes:
+    match fault:
+        case U8Fault.NUMBER:
+            return content.replace(b'"errcode":"0"', b'"errcode":0')
+        case U8Fault.BOM:
+            return b"\xef\xbb\xbf" + content
+        case U8Fault.GBK:
+            return content.decode().encode("gbk")
+        case U8Fault.FOREIGN if in_xml:
+            return _item("0", "", key="0000000001", u8key="0000000001").replace(b"storeout", b"voucher")
+        case U8Fault.FOREIGN:
+            return _json(page_index="1", page_count="1", row_count="1", otheroutlist=[_OTHERS])
+        case _:
+            return content
