@@ -173,7 +173,8 @@ def show(
     if found is None or found.content is None:
         echo(f"没有“{source}”的这个版本 / there is no such version of {source!r}", err=True)
         raise typer.Exit(1)
-    typer.echo(found.content, nl=not found.content.endswith("\n"))
+    for line in found.content.splitlines():
+        echo(line)
 
 
 def _bytes(path: Path) -> bytes:
