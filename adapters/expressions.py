@@ -64,6 +64,12 @@ class Expression:
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
 
 def _without_values(error: Exception) -> str:
     """Say what does not fit without the document's own values, which may be personal."""

@@ -6,15 +6,16 @@ Words and shapes are checked when the map is read, every fault at once with its 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Union
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
-from adapters.mapped.field_values import MapPart, Value, Words, fields_model
-from adapters.mapped.proof import Header, HmacProof, Proof, StandardWebhooksProof
+from adapters.mapped.proof import Proof
 from adapters.mapped.transports import PolledList, Transport, Webhook
+from adapters.mapping.commands import command_model, known_command
+from adapters.mapping.field_values import MapPart, Value, Words
+from adapters.mapping.proof_kinds import Header, HmacProof, StandardWebhooksProof
 from adapters.time_form import ISO_8601, TimeForm, listed
-from bus.domain.naming import did_you_mean, nearest
 from bus.intake.command_bodies import COMMANDS
 from bus.intake.reserved_names import is_client_name, is_reserved
 
@@ -52,28 +53,7 @@ class CommandMap(MapPart):
     fields: Any
 
 
-def _command_model(name: str) -> type[CommandMap]:
-    cls: Any = COMMANDS[name]
-    of_fields = fields_model(cls, ("source_no",))  # the ticket's number at the source is the map's `number`
-    needed = any(field.is_required() for field in of_fields.model_fields.values())
-    return create_model(
-        f"{cls.__name__}Map",
-        __base__=CommandMap,
-        command=(Literal[name], ...),  # type: ignore[arg-type]  # a name of COMMANDS
-        fields=(of_fields, ... if needed else of_fields()),
-    )
-
-
-MODELS: Final = {name: _command_model(name) for name in COMMANDS}
-
-
-def _known_command(given: object) -> object:
-    """Refuse a command that there is none of with the nearest; pydantic would list them all."""
-    if isinstance(given, Mapping) and "command" in given and given["command"] not in MODELS:
-        close = did_you_mean(nearest(str(given["command"]), MODELS), quoted=True)
-        raise fault(f"没有命令“{given['command']}”{close.zh}", f"there is no command {given['command']!r}{close.en}")
-    return given
-
+MODELS: Final = {name: command_model(name, CommandMap) for name in COMMANDS}
 
 if TYPE_CHECKING:
     AnyCommand = CommandMap
@@ -81,7 +61,7 @@ else:
     AnyCommand = Annotated[
         Union[tuple(MODELS.values())],  # noqa: UP007 - it is made of the commands that there are
         Field(discriminator="command"),
-        BeforeValidator(_known_command),
+        BeforeValidator(known_command(MODELS)),
     ]
 
 

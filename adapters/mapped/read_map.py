@@ -9,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from adapters.map_faults import reason
-from adapters.mapped.field_values import FieldValue, MapPart
 from adapters.mapped.map_file import MODELS, SourceMap
+from adapters.mapping.field_values import FieldValue, values_in
 from bus.config_file import OnceLoader
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import BusError
@@ -132,26 +132,12 @@ def _place(node: yaml.Node | None, loc: Sequence[str | int]) -> tuple[Sequence[s
 def _word_faults(mapped: SourceMap, node: yaml.Node | None) -> Sequence[MapFault]:
     """Find names of tables that the map has not."""
     faults = list[MapFault]()
-    for loc, value in _values(mapped, ()):
+    for loc, value in values_in(mapped):
         if isinstance(value.words, str) and value.words not in mapped.words:
             close = did_you_mean(nearest(value.words, mapped.words), quoted=True)
             zh, en = f"words 里没有表“{value.words}”", f"`words` has no table {value.words!r}"
             faults.append(_at(*_place(node, (*loc, "words")), str(Text(f"{zh}{close.zh}", f"{en}{close.en}"))))
     return faults
-
-
-def _values(part: MapPart, loc: tuple[str | int, ...]) -> Sequence[tuple[tuple[str | int, ...], FieldValue]]:
-    found = list[tuple[tuple[str | int, ...], FieldValue]]()
-    for name in type(part).model_fields:
-        one = getattr(part, name)
-        items = list(enumerate(one)) if isinstance(one, tuple) else [(None, one)]
-        for index, item in items:
-            inner = (*loc, name) if index is None else (*loc, name, index)
-            if isinstance(item, FieldValue):
-                found.append((inner, item))
-            elif isinstance(item, MapPart):
-                found += _values(item, inner)
-    return found
 
 
 def _type_faults(mapped: SourceMap, node: yaml.Node | None, ticket_types: Collection[str] | None) -> Sequence[MapFault]:

@@ -7,14 +7,15 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from adapters.expressions import Expression
-from adapters.mapped.field_values import FieldValue, MapPart
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
-from adapters.mapped.readers import NOTHING, Reader, Readers, missing
 from adapters.mapped.transports import PolledList, Webhook
+from adapters.mapping.commands import SOURCE_NO, CommandReader
+from adapters.mapping.field_values import FieldValue
+from adapters.mapping.readers import NOTHING, Reader, Readers, missing
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
-from bus.intake.command_bodies import COMMANDS, within_limits
+from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import delivery_command_id
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import Ignored
@@ -31,10 +32,7 @@ class _CommandReader:
     """One command of a map, ready to read documents."""
 
     when: Expression | None
-    cls: type[Command]
-    fields: Mapping[str, Reader]
-    needed: frozenset[str]
-    part: MapPart
+    command: CommandReader
     number: Reader
     number_part: FieldValue
     at: Reader
@@ -98,15 +96,8 @@ class MapTranslator:
         number = reader.number(document)
         if not number:
             raise missing("number", reader.number_part)
-        given = {name: value for name, read in reader.fields.items() if (value := read(document)) is not NOTHING}
-        if absent := [name for name in reader.needed if name not in given]:
-            raise missing(absent[0], getattr(reader.part, absent[0]))
-        if reader.cls is OpenTicket:
-            given["source_no"] = number
-        try:
-            command = within_limits(reader.cls(**given))
-        except MalformedInput as error:
-            raise _by_path(error, reader.part) from None
+        own = {SOURCE_NO: number} if reader.command.cls is OpenTicket else {}
+        command = reader.command.read(document, **own)
         return _Made(command=command, number=number, at=reader.at(document), actor=reader.actor(document) or "")
 
 
@@ -177,14 +168,10 @@ def _form(body: bytes) -> Sequence[tuple[str, str]]:
 
 
 def _command_reader(readers: Readers, mapped: SourceMap, one: CommandMap) -> _CommandReader:
-    cls, part = COMMANDS[one.command], one.fields
     at, actor, number = one.at or mapped.at, one.actor or mapped.actor, one.number or mapped.number
     return _CommandReader(
         when=one.when,
-        cls=cls,
-        fields=readers.of_fields(part, cls, ("source_no",)),
-        needed=frozenset(name for name, field in type(part).model_fields.items() if field.is_required()),
-        part=part,
+        command=CommandReader(readers, one.command, one.fields),
         number=readers.text(number),
         number_part=number,
         at=readers.time(at) if at else _nothing,
@@ -194,13 +181,3 @@ def _command_reader(readers: Readers, mapped: SourceMap, one: CommandMap) -> _Co
 
 def _nothing(_: Any) -> None:
     return NOTHING
-
-
-def _by_path(error: MalformedInput, part: MapPart) -> MalformedInput:
-    """Name a refused field by where the document has it, as far as the map says so."""
-    part_of: Any = part
-    for name in error.field.split("."):
-        part_of = getattr(part_of, name, None)
-    path = part_of.from_.path if isinstance(part_of, FieldValue) and part_of.from_ else error.field
-    zh, en = f"{error.field} ← “{path}”: {error.zh}", f"{error.field}, of {path}: {error.en}"
-    return MalformedInput(error.code, path, zh, en, **error.context)

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from adapters.csv_form import CsvForm
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
-from adapters.mapped.field_values import MapPart
-from adapters.mapped.proof import Header
+from adapters.mapping.field_values import MapPart
+from adapters.mapping.proof_kinds import Header
 from adapters.outbound_http import HttpUrl
 from adapters.time_form import listed
 from bus.config_file import VariableName

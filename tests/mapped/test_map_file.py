@@ -2,8 +2,8 @@
 
 import pytest
 
-from adapters.mapped.proof import HmacProof
 from adapters.mapped.read_map import SourceMapInvalid, read_map
+from adapters.mapping.proof_kinds import HmacProof
 from tests.mapped.maps import CONTENT
 
 TYPES = {"hardware_fault", "software_fault"}

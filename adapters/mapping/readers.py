@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, get_type_hints
 
 from adapters.expressions import Expression
-from adapters.mapped.field_values import FieldValue, MapPart, kind_of, legal_words
+from adapters.mapping.field_values import FieldValue, MapPart, kind_of, legal_words
 from adapters.time_form import TimeForm
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Final, Self, get_args, get_origin, get_type_h
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 from pydantic import Field as ModelField
 
-from adapters.expressions import Expression, Jmes
+from adapters.expressions import Jmes
 from adapters.map_faults import fault
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.simplified import simplified
 from bus.domain.terms import Term
 
 WORDS_MAX: Final = 1_000
+Place = tuple[str | int, ...]  # of a part in its file: keys, and numbers from 0
 
 
 class MapPart(BaseModel):
@@ -152,13 +153,16 @@ def _model(hint: Any) -> Any:
             return Value
 
 
-def expressions(fields_of: BaseModel) -> Sequence[Expression]:
-    """Give every expression of a part of a map."""
-    found = list[Expression]()
-    for name in type(fields_of).model_fields:
-        one = getattr(fields_of, name)
-        if isinstance(one, Expression):
-            found.append(one)
-        elif isinstance(one, BaseModel):
-            found += expressions(one)
+def values_in(part: MapPart, loc: Place = ()) -> Sequence[tuple[Place, FieldValue]]:
+    """Give every value of a part of a map with its place, which begins with `loc`."""
+    found = list[tuple[Place, FieldValue]]()
+    for name in type(part).model_fields:
+        one = getattr(part, name)
+        items = list(enumerate(one)) if isinstance(one, tuple) else [(None, one)]
+        for index, item in items:
+            inner = (*loc, name) if index is None else (*loc, name, index)
+            if isinstance(item, FieldValue):
+                found.append((inner, item))
+            elif isinstance(item, MapPart):
+                found += values_in(item, inner)
     return found
