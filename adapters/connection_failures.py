@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx2
 
+from adapters.public_addresses import PrivateAddress
 from bus.domain.text import Text
 
 
@@ -100,6 +101,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _reason(error: BaseException, within_s: float) -> Text | None:
     match error:
+        case PrivateAddress():
+            return Text(
+                "对方是内网或本机地址,须在选项中写明 private_addresses: true",
+                "it is at a private or local address: the option private_addresses: true allows that",
+            )
         case socket.gaierror():
             return Text("无法解析域名", "its name is not known")
         case ssl.SSLWantReadError() | ssl.SSLWantWriteError():

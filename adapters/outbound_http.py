@@ -18,9 +18,11 @@ import httpx2
 from pydantic import AfterValidator
 
 from adapters.connection_failures import ExchangeStep, certificate_refused, explain, step_begun
+from adapters.public_addresses import PrivateAddress, is_address, public_addresses
 from bus.domain.text import Text
 
 _SENDING: Final = "send_request_headers.started"
+_PORTS: Final = {"http": 80, "https": 443}
 _UNPACKABLE: Final = frozenset({"gzip", "x-gzip", "deflate"})
 RETRY_AFTER_S_MAX: Final = 365 * 86_400.0
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -87,6 +89,8 @@ class OutboundHttp:
 
     `reuse`: keep connections between exchanges. Without, each has its own: on a kept connection an answer that was
     sent twice is taken for that of the next request. `cookies`: keep the session that the other side sets.
+    `public_only`: no call reaches a private, loopback or link-local address, whatever name leads there. Through a proxy
+    it is the proxy that looks names up, so that addresses alone are refused.
     """
 
     def __init__(
@@ -97,11 +101,13 @@ class OutboundHttp:
         answer_bytes_max: int,
         reuse: bool = False,
         cookies: bool = False,
+        public_only: bool = False,
         egress: Egress = DIRECT,
     ) -> None:
         """Open nothing yet. The library logs no addresses from now on: some hold a credential."""
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         self._answer_bytes_max, self._proxied = answer_bytes_max, egress.proxy is not None
+        self._public_only = public_only
         self._http = httpx2.AsyncClient(
             headers={"accept-encoding": "identity", **headers, **({} if reuse else {"connection": "close"})},
             cookies=CookieJar(None if cookies else DefaultCookiePolicy(allowed_domains=())),
@@ -133,9 +139,10 @@ class OutboundHttp:
         try:
             async with asyncio.timeout_at(deadline.at):
                 request = self._http.build_request(method, url, content=body or None, headers=dict(headers))
-                return await self._exchange(heard, request, deadline)
+                request.extensions["trace"] = heard.trace
+                return await self._answered(heard, request, deadline)
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
-        except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:
             detail = str(explain(error, heard.step, within_s=deadline.within_s))
             refused = certificate_refused(error)
         if heard.answer is None:
@@ -150,11 +157,24 @@ class OutboundHttp:
         """Leave the session that the other side has set."""
         self._http.cookies.clear()
 
-    async def _exchange(self, heard: "_Heard", request: httpx2.Request, deadline: Deadline) -> HttpResponse:
+    async def _answered(self, heard: "_Heard", request: httpx2.Request, deadline: Deadline) -> HttpResponse:
+        if not self._public_only or (self._proxied and not is_address(request.url.host)):
+            return await self._read(heard, request, deadline)
+        heard.step, url, error = ExchangeStep.CONNECT, request.url, None
+        name = url.raw_host.decode("ascii")
+        for address in await public_addresses(name, url.port or _PORTS[url.scheme]):
+            request.url = url.copy_with(host=address)  # the header `host` keeps the name, and so does the certificate
+            request.extensions["sni_hostname"] = name
+            try:
+                return await self._read(heard, request, deadline)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as unreached:
+                error = unreached
+        raise error or PrivateAddress("no address")
+
+    async def _read(self, heard: "_Heard", request: httpx2.Request, deadline: Deadline) -> HttpResponse:
         # The deadline is for the whole exchange: trickling bytes do not move it. Connecting (TCP, and then TLS) ends
         # before it by itself: a TLS handshake that is cancelled leaves its socket open.
         request.extensions["timeout"] = httpx2.Timeout(None, connect=deadline.left_s / 3).as_dict()
-        request.extensions["trace"] = heard.trace
         response = await self._http.send(request, stream=True)
         heard.answer = HttpResponse(
             status=response.status_code,

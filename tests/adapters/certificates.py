@@ -21,11 +21,15 @@ def _name(text: str) -> x509.Name:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivateAuthority:
-    """An authority of its own; `ca` is its certificate's file. `days`: how long it is valid, from so many days ago."""
+    """An authority of its own; `ca` is its certificate's file. `days`: how long it is valid, from so many days ago.
+
+    `names`: hosts that its certificates are for, beside 127.0.0.1.
+    """
 
     folder: Path
     name: str = "private-ca"
     days: tuple[int, int] = (-1, 1)
+    names: tuple[str, ...] = ()
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @property
@@ -64,9 +68,12 @@ class PrivateAuthority:
             .not_valid_before(now + days[0] * DAY)
             .not_valid_after(now + days[1] * DAY)
             .add_extension(x509.BasicConstraints(ca=key is self.key, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(self._hosts()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
+
+    def _hosts(self) -> list[x509.GeneralName]:
+        return [x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, self.names)]
 
     def _write(self, name: str, certificate: x509.Certificate) -> Path:
         path = self.folder / f"{name}.pem"

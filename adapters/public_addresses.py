@@ -1,0 +1,52 @@
+"""Addresses that are public, and those behind a name: calls that must not reach what is inside ask here first."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+
+_NAT64: Final = ip_network("64:ff9b::/96")
+
+
+class PrivateAddress(OSError):
+    """A host is, or its name leads to, an address that is not public: private, loopback, link-local or reserved."""
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host is an address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_public(address: str) -> bool:
+    """Say whether an address is everybody's internet; one of IPv6 that carries one of IPv4 is judged by that."""
+    read = ip_address(address)
+    carried = _carried(read) if isinstance(read, IPv6Address) else None
+    one = carried or read
+    return one.is_global and not one.is_multicast
+
+
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    """Give the address of IPv4 that a gateway on the way would make of it."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+async def public_addresses(host: str, port: int) -> Sequence[str]:
+    """Give the addresses of a host, in the system's order. Raises PrivateAddress if one of them is, gaierror.
+
+    Whoever calls connects to one of these and does not look the name up again: it may lead elsewhere by then.
+    """
+    if is_address(host):
+        found = [host]
+    else:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    if not all(map(is_public, found)):
+        raise PrivateAddress("not a public address")
+    return found
