@@ -9,6 +9,7 @@ from adapters.crm import adapter as crm_source
 from adapters.crm import callback as crm_callback
 from adapters.engineer_app import options as engineer_app
 from adapters.erp import kingdee
+from adapters.mapped_target import target as mapped_http
 from adapters.plugins import Adapters
 from adapters.sap import adapter as sap
 from adapters.u8 import eai as u8_eai
@@ -27,6 +28,7 @@ TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
         crm_callback.ADAPTER,
         engineer_app.ADAPTER,
         kingdee.ADAPTER,
+        mapped_http.ADAPTER,
         sap.ADAPTER,
         u8_eai.ADAPTER,
         u8_openapi.ADAPTER,

@@ -37,7 +37,7 @@ class SharedLogin(Generic[SessionT]):
         async with self._login_turn(deadline):
             if self._held is None or self._held.number == lost:
                 if self._refusal is not None and self._refusal is not known:
-                    raise _again(self._refusal)
+                    raise self._refusal.again()
                 try:
                     session = await log_in()
                 except DeliveryFailed as failure:
@@ -58,15 +58,3 @@ class SharedLogin(Generic[SessionT]):
             yield
         finally:
             self._turn.release()
-
-
-def _again(failure: DeliveryFailed) -> DeliveryFailed:
-    """Copy a failure for another call: an exception belongs to one."""
-    return DeliveryFailed(
-        failure.kind,
-        failure.detail,
-        status=failure.status,
-        code=failure.code,
-        message=failure.message,
-        retry_after_s=failure.retry_after_s,
-    )

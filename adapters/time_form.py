@@ -102,6 +102,14 @@ class TimeForm(BaseModel):
             return self._aware(time)
         raise ValueError(text)
 
+    def write(self, time: datetime) -> str | int:
+        """Write a time (aware) as the first format has it; a count of seconds or milliseconds is a number."""
+        form = self.format[0]
+        if form in _EPOCHS:
+            return (time - _EPOCH) // _EPOCHS[form]
+        local = time.astimezone(self.zone or UTC)
+        return local.isoformat() if form == ISO_8601 else local.strftime(form)
+
     def _aware(self, time: datetime) -> datetime:
         """Give a time in UTC, by the zone where it names none. Raises ValueError where there is no zone either."""
         if time.tzinfo is None and self.zone is None:

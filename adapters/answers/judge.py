@@ -65,29 +65,29 @@ def judge(answer: HttpResponse, now: datetime, rule: AnswerRule = USUAL) -> None
     if not 200 <= answer.status < 300:
         kind = _BY_STATUS.get(answer.status) or _by_class(answer.status)
         why = PROXY_LOGIN if answer.status == 407 else None
-        raise _failed(kind, why, answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
+        raise failure_of(kind, why, answer, wait_s=wait_s, code=read_body(answer, USUAL).code)
     if rule.status_alone:
         return
     if answer.cut and not answer.longer:
-        raise _failed(FailureKind.UNKNOWN, _NOT_WHOLE, answer)
+        raise failure_of(FailureKind.UNKNOWN, _NOT_WHOLE, answer)
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise _failed(FailureKind.UNKNOWN, _PACKED, answer)
+        raise failure_of(FailureKind.UNKNOWN, _PACKED, answer)
     verdict = read_body(answer, rule)
     match verdict.meaning:
         case Meaning.DONE:
             return
         case Meaning.UNCLEAR:
             if not rule.unclear_is_done:
-                raise _failed(FailureKind.UNKNOWN, _NOTHING_SAYS_DONE, answer)
+                raise failure_of(FailureKind.UNKNOWN, _NOTHING_SAYS_DONE, answer)
         case Meaning.UNREADABLE:
-            raise _failed(FailureKind.UNKNOWN, _NO_ANSWER, answer)
+            raise failure_of(FailureKind.UNKNOWN, _NO_ANSWER, answer)
         case Meaning.FAILED:
             kind = _BY_CODE.get(verdict.code) or _by_statuses(verdict.statuses) or _by_words(verdict.words)
             if wait_s is None:
                 wait_s = retry_after_s({"retry-after": verdict.retry_after}, now)
             where = Text(f"应答中 {verdict.field} 表示失败", f"{verdict.field} in its answer tells of a failure")
             why = where if verdict.field else _FAILED_IN_WORDS
-            raise _failed(kind, why, answer, wait_s=wait_s, code=verdict.code)
+            raise failure_of(kind, why, answer, wait_s=wait_s, code=verdict.code)
         case _ as unknown:
             assert_never(unknown)
 
@@ -114,7 +114,7 @@ def _by_words(words: str) -> FailureKind:
     return FailureKind.UNKNOWN if wait is None else _BY_WORDS[wait]
 
 
-def _failed(
+def failure_of(
     kind: FailureKind, why: Text | None, answer: HttpResponse, *, wait_s: float | None = None, code: str = ""
 ) -> DeliveryFailed:
     """Make the failure; its code is the other side's where it has the form of one: a text may name people."""

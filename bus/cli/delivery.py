@@ -51,6 +51,41 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 
 
 @commands.command()
+def check(data: Data = None) -> None:
+    """Check the targets file, and that each target can be built with its secrets and files. Wants no server.
+
+    Example: TICKETBUS_TARGETS_FILE=targets.yaml ticketbus delivery check
+    """
+    from bus.cli.run import resolved, run
+    from bus.programs.targets import check_targets, targets_config_of
+
+    settings = resolved(data)
+    config = targets_config_of(settings)
+    run(check_targets(settings, config))
+    for name, one in config.targets.items():
+        echo(f"{name}: 可用 / it can be used: {one.adapter}, {len(one.events)} 种事件 kinds of events")
+
+
+@commands.command()
+def preview(target: Target, number: Annotated[str, typer.Argument(metavar="TICKET")], data: Data = None) -> None:
+    """Show the requests that a ticket's events would become at a target that is plugged in by a map; nothing is sent.
+
+    The customer's texts are in clear, and that they were read is recorded. Exits 1 when an event has no form there.
+
+    Example: ticketbus delivery preview desk T20261122-000001
+    """
+    from bus.cli.run import resolved, run, shell_reader
+    from bus.programs.target_preview import previews
+
+    bad = False
+    for one in run(previews(resolved(data), target, number, shell_reader())):
+        bad = bad or bool(one.failure)
+        echo(f"── {one.version} {one.event}: {one.failure or one.request or '不发送 / nothing is sent'}")
+    if bad:
+        raise typer.Exit(1)
+
+
+@commands.command()
 def pause(
     target: Target,
     by: Annotated[str, typer.Option("--by", callback=person, help="Who pauses it; others see it.")],

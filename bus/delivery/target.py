@@ -28,6 +28,7 @@ from bus.domain.errors import BusError
 from bus.domain.events import Recorded
 from bus.domain.terms import EventId
 from bus.domain.text import Text
+from bus.domain.ticket import Ticket
 
 _KEYS = UUID("c7b0a3de-2f64-5e0c-9a35-7d1f4b8e6a02")
 
@@ -97,6 +98,17 @@ class DeliveryFailed(BusError):
         self.kind, self.detail, self.message = kind, str(detail), message
         self.status, self.code, self.retry_after_s = status, code, retry_after_s
 
+    def again(self, *, kind: FailureKind | None = None, detail: str = "") -> "DeliveryFailed":
+        """Copy it, for another call that shares its outcome or with what more is known: an exception belongs to one."""
+        return DeliveryFailed(
+            kind or self.kind,
+            detail or self.detail,
+            status=self.status,
+            code=self.code,
+            message=self.message,
+            retry_after_s=self.retry_after_s,
+        )
+
 
 class Target(Protocol):
     """A system that events are delivered to."""
@@ -130,6 +142,15 @@ class LaggingTarget(Protocol):
     """
 
     lookup_settles_s: float
+
+
+@runtime_checkable
+class PreviewedTarget(Protocol):
+    """A target that can show what it would send for an event, and sends nothing; optional."""
+
+    def preview(self, call: Call, ticket: Ticket) -> str:
+        """Write the request for people, without its proof; empty where none is made. Raises DeliveryFailed."""
+        ...
 
 
 def copy_key(key: str, value: bytes) -> str:

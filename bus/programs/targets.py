@@ -69,12 +69,21 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
 async def check_targets(settings: Settings, config: TargetsConfig) -> None:
     """Check that every target can be built and its secrets are there. Raises ConfigFileInvalid, SettingsInvalid."""
     for name, target in config.targets.items():
-        match TARGETS[target.adapter]:
-            case TargetAdapter() as adapter:
-                services = TargetServices(name=name, ticket_at=_no_ticket_yet, now=utc_now)
-                await _built(settings, adapter, target, services).close()
-            case PushAdapter():
-                continue
+        if built := unserved_target(settings, name, target):
+            await built.close()
+
+
+def unserved_target(settings: Settings, name: str, config: TargetConfig) -> Target | None:
+    """Build a target that is not to be called; None for one that nobody calls.
+
+    Raises ConfigFileInvalid, SettingsInvalid.
+    """
+    match TARGETS[config.adapter]:
+        case TargetAdapter() as adapter:
+            services = TargetServices(name=name, ticket_at=_no_ticket_yet, now=utc_now)
+            return _built(settings, adapter, config, services)
+        case PushAdapter():
+            return None
 
 
 def certificate_files(settings: Settings, config: TargetsConfig) -> Sequence[CertificateFile]:

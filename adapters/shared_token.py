@@ -1,0 +1,54 @@
+"""One token for all calls of a target: got once for all who wait, again when it is over or was refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from adapters.outbound_http import Deadline
+from adapters.shared_login import HeldSession, SharedLogin
+
+_EARLY_S_MAX = 60.0  # so long before its end a token is renewed, but never earlier than at half its time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token as it was issued. `valid_s`: for how long; None: until it is refused."""
+
+    text: str = field(repr=False)
+    valid_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Issued:
+    """A token, and until when it is used, on the event loop's clock."""
+
+    text: str = field(repr=False)
+    until: float
+
+
+class SharedToken:
+    """Asks for a token with one request at a time. Who waited for it shares its outcome, a refusal as well."""
+
+    def __init__(self, fetch: Callable[[Deadline], Awaitable[Token]]) -> None:
+        """Ask for nothing yet; `fetch` raises DeliveryFailed."""
+        self._fetch, self._login = fetch, SharedLogin[_Issued]()
+        self._held: HeldSession[_Issued] | None = None
+
+    @property
+    def text(self) -> str:
+        """Give the token that was issued last, or nothing."""
+        return self._held.session.text if self._held else ""
+
+    async def get(self, deadline: Deadline, *, lost: str = "") -> str:
+        """Give a token that is in force and is not the `lost` one, which was refused. Raises DeliveryFailed."""
+        held = self._held
+        over = held is not None and (held.session.text == lost or asyncio.get_running_loop().time() >= held.session.until)
+        number = held.number if held is not None and over else 0
+        self._held = await self._login.session(lambda: self._issued(deadline), deadline, lost=number)
+        return self._held.session.text
+
+    async def _issued(self, deadline: Deadline) -> _Issued:
+        began = asyncio.get_running_loop().time()
+        token = await self._fetch(deadline)
+        valid_s = float("inf") if token.valid_s is None else token.valid_s
+        return _Issued(text=token.text, until=began + valid_s - min(_EARLY_S_MAX, valid_s / 2))

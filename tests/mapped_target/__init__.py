@@ -1,0 +1,1 @@
+"""Tests of targets by a map."""
