@@ -42,7 +42,9 @@ class SharedToken:
     async def get(self, deadline: Deadline, *, lost: str = "") -> str:
         """Give a token that is in force and is not the `lost` one, which was refused. Raises DeliveryFailed."""
         held = self._held
-        over = held is not None and (held.session.text == lost or asyncio.get_running_loop().time() >= held.session.until)
+        over = held is not None and (
+            held.session.text == lost or asyncio.get_running_loop().time() >= held.session.until
+        )
         number = held.number if held is not None and over else 0
         self._held = await self._login.session(lambda: self._issued(deadline), deadline, lost=number)
         return self._held.session.text
