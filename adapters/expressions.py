@@ -94,6 +94,9 @@ def _parsed(text: str) -> Any:
     for node in nodes:
         if node["type"] == "function_expression":
             _check_function(node)
+        if node["type"] == "subexpression" and node["children"][0]["type"] == "not_expression":
+            # JMESPath reads !a.b as (!a).b, which is nothing, whatever the document.
+            raise fault("! 只作用于第一个名称:写作 !(a.b)", "! is of the first name alone: write !(a.b) for !a.b")
     return parsed
 
 

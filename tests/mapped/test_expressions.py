@@ -26,6 +26,8 @@ DOCUMENT = {"a": {"b": {"c": "x"}}, "list": [{"k": "1", "v": "one"}, {"k": "2", 
         ("not_null(none, a.b.c)", "x"),
         ("join('-', [a.b.c, 'y'])", "x-y"),
         ("n > `2`", True),
+        ("!(a.b)", False),
+        ("!none && n > `2`", True),
     ],
 )
 def test_expressions_read_what_jmespath_says(text: str, found: Any) -> None:
@@ -41,6 +43,8 @@ def test_expressions_read_what_jmespath_says(text: str, found: Any) -> None:
         ("join(a, list)", "join"),
         ("|".join(["[@,@]"] * 7), str(COPIES_MAX)),
         ("(" * 400, "JMESPath"),
+        ("!a.b", "!(a.b)"),
+        ("join('', [!a.b && 'x' || '', c])", "!(a.b)"),
         ("{a: @, b: @} | {a: @, b: @} | [@,@,@,@,@,@,@,@,@,@] | [@,@,@]", str(COPIES_MAX)),
     ],
 )
