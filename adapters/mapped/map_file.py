@@ -20,6 +20,7 @@ from bus.intake.command_bodies import COMMANDS
 from bus.intake.reserved_names import is_client_name, is_reserved
 
 COMMANDS_MAX: Final = 100
+ENVELOPE_MAX: Final = 20
 
 
 class DeliveryId(MapPart):
@@ -68,9 +69,10 @@ else:
 class SourceMap(MapPart):
     """One source, as its map has it.
 
-    `documents`: the documents in what is sent, one or a list; left out: what is sent is the document. `number`: a
-    ticket's number at the source. `at`, `actor`: when it happened and who did it there; left out: when it was taken in,
-    and the source. `missing`: texts that stand for nothing. `otherwise`: of documents that no command takes.
+    `documents`: the documents in what is sent, one or a list; left out: what is sent is the document. `envelope`: what
+    of all that is sent every one of them has under `_envelope`. `number`: a ticket's number at the source. `at`,
+    `actor`: when it happened and who did it there; left out: when it was taken in, and the source. `missing`: texts
+    that stand for nothing. `otherwise`: of documents that no command takes.
     """
 
     source: str
@@ -78,6 +80,7 @@ class SourceMap(MapPart):
     proof: Proof | None = None
     delivery_id: DeliveryId | None = None
     documents: Jmes | None = None
+    envelope: Annotated[Mapping[str, Jmes], Field(max_length=ENVELOPE_MAX)] = {}
     when: Jmes | None = None
     number: Value
     at: Value | None = None
@@ -97,6 +100,15 @@ class SourceMap(MapPart):
             )
         if is_reserved(self.source):
             raise fault(f"source: “{self.source}”是总线自己的名字", f"source: {self.source!r} is the bus's own name")
+        return self
+
+    @model_validator(mode="after")
+    def _envelope_has_documents(self) -> Self:
+        if self.envelope and (self.documents is None or not isinstance(self.transport, Webhook)):
+            raise fault(
+                "envelope: 只用于 webhook 报文里的 documents;没有 documents 时,每个表达式都能读到整个报文",
+                "envelope: is of the `documents` of a webhook; without them every expression reads all that is sent",
+            )
         return self
 
     @model_validator(mode="after")

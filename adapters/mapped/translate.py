@@ -25,6 +25,7 @@ from schemas.messages import RequestReceived
 DOCUMENTS_MAX: Final = 1_000
 FORM_FIELDS_MAX: Final = 1_000
 HEADERS: Final = "_headers"
+ENVELOPE: Final = "_envelope"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,25 @@ class MapTranslator:
             path = expression.path if expression else "$"
             zh, en = f"一次超过 {DOCUMENTS_MAX} 份文档", f"more than {DOCUMENTS_MAX} documents at once"
             raise MalformedInput("too_many", path, zh, en)
+        if shared := self._shared(document):
+            documents = [{**one, **shared} if isinstance(one, dict) else one for one in documents]
         when = self.map.when
         return [one for one in documents if when is None or when.holds(one)]
+
+    def _shared(self, document: Any) -> Mapping[str, Any]:
+        """Give what every document has of all that was sent: single values alone, or it would multiply."""
+        if self.map.documents is None or not isinstance(self.map.transport, Webhook):
+            return {}
+        found = {name: one.read(document) for name, one in self.map.envelope.items()}
+        for name, value in found.items():
+            if isinstance(value, dict | list):
+                path = self.map.envelope[name].path
+                zh, en = f"“{path}”应为单个值", f"{path} is an object or a list, and a single value is meant"
+                raise MalformedInput("wrong_type", path, zh, en)
+        shared: dict[str, Any] = {ENVELOPE: found} if found else {}
+        if isinstance(document, dict) and HEADERS in document:
+            shared[HEADERS] = document[HEADERS]
+        return shared
 
     def _of_document(self, document: Any, received: RequestReceived) -> list["_Made"]:
         made = [self._made(one, document) for one in self._commands if one.when is None or one.when.holds(document)]

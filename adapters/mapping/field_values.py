@@ -49,12 +49,14 @@ class FieldValue(MapPart):
     """Where one value is read: `from`, or one for all, `value`.
 
     `words`: a table of the source's words, or the name of one of the map's; a word that is not in it is refused.
-    `default`: what counts where the document has nothing.
+    `html`: what stands there is HTML, of which the text alone is taken. `default`: what counts where the document has
+    nothing.
     """
 
     from_: Annotated[Jmes | None, ModelField(alias="from")] = None
     value: str | None = None
     words: Words | str | None = None
+    html: bool = False
     default: str | None = None
 
     @model_validator(mode="after")
@@ -63,8 +65,10 @@ class FieldValue(MapPart):
             raise fault(
                 "写 from(从哪里读)或 value(固定值)之一", "one of `from` (where it is read) and `value` is meant"
             )
-        if self.value is not None and (self.words is not None or self.default is not None):
-            raise fault("value 是固定值,不需要 words 和 default", "`value` is fixed: no `words` and no `default`")
+        if self.value is not None and (self.words is not None or self.default is not None or self.html):
+            raise fault(
+                "value 是固定值,不需要 words、html 和 default", "`value` is fixed: no `words`, `html` or `default`"
+            )
         return self
 
 

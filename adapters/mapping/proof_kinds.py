@@ -50,11 +50,14 @@ def _signed(form: str) -> str:
 
 
 class SignedTime(MapPart):
-    """Where the time of signing stands; a delivery that is older, or newer, than `within_s` is refused."""
+    """Where the time of signing stands; a delivery that is older, or newer, than `within_s` is refused.
+
+    No longer than deliveries are known again: a week.
+    """
 
     header: Header
     format: Literal["epoch_s", "epoch_ms", "rfc3339"] = "epoch_s"
-    within_s: Annotated[int, Field(ge=1, le=3_600)] = 300
+    within_s: Annotated[int, Field(ge=1, le=604_800)] = 300
 
 
 class HmacProof(MapPart):

@@ -11,6 +11,7 @@ from typing import Any, Final, get_type_hints
 
 from adapters.expressions import Expression
 from adapters.mapping.field_values import FieldValue, MapPart, kind_of, legal_words
+from adapters.mapping.html_text import plain_text
 from adapters.time_form import TimeForm
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import nearest
@@ -37,9 +38,12 @@ class Readers:
             fixed = value.value
             return lambda _: fixed
         expression, table, default = _from(value), self._table(value), value.default
+        html = value.html
 
         def read(document: Any) -> str | None:
             text = self._text(expression.read(document), expression)
+            if html:
+                text = plain_text(text)
             if not text:
                 return default
             return text if table is None else _looked_up(text, table, expression)
@@ -97,6 +101,7 @@ class Readers:
                 zh, en = f"“{expression.path}”超过 {ITEMS_MAX} 项", f"{expression.path} has more than {ITEMS_MAX} items"
                 raise MalformedInput("too_many", expression.path, zh, en)
             texts = (text for item in found if (text := self._text(item, expression)))
+            texts = (plain_text(text) for text in texts) if value.html else texts
             looked = (_looked_up(text, table, expression) if table is not None else text for text in texts)
             if kind is None:
                 return tuple(looked)

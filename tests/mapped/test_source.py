@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.contract_suites.source import SourceContract, delivered
-from adapters.mapped.read_map import read_map
+from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.source import MappedSource
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
@@ -39,6 +39,12 @@ class TestMappedKeepsTheContract(SourceContract):
 def requests(document: Any, content: str = CONTENT) -> tuple[Request, ...]:
     source = desk(content)
     return tuple(source.translate(delivered(source, body_of(document))))
+
+
+def opening(document: Any, content: str = CONTENT) -> OpenTicket:
+    command = requests(document, content)[0].command
+    assert isinstance(command, OpenTicket)
+    return command
 
 
 def refusal(document: Any, content: str = CONTENT) -> MalformedInput:
@@ -71,7 +77,7 @@ def test_mapped_a_note_is_addressed_by_the_number_and_made_by_an_expression() ->
 def test_mapped_an_unknown_word_is_refused_with_the_nearest_and_its_path() -> None:
     refused = refusal(created(priority="URGNT"))
     assert (refused.code, refused.field, refused.context["nearest"]) == ("unknown_word", "$.detail.priority", "URGENT")
-    assert requests(created(priority=None))[0].command.priority == "中"  # type: ignore[union-attr]  # it opens
+    assert opening(created(priority=None)).priority == "中"
 
 
 def test_mapped_what_is_needed_and_missing_is_named_by_where_the_map_reads_it() -> None:
@@ -91,8 +97,8 @@ def test_mapped_a_field_that_no_store_holds_is_named_by_its_path() -> None:
 
 @pytest.mark.parametrize("number", [5158, "5158", 5158.0])
 def test_mapped_a_number_is_its_text_with_all_of_its_digits(number: object) -> None:
-    assert requests(created(id=number))[0].command.source_no == "5158"  # type: ignore[union-attr]  # it opens
-    assert requests(created(id=123456789012345678901))[0].command.source_no == "123456789012345678901"  # type: ignore[union-attr]  # it opens
+    assert opening(created(id=number)).source_no == "5158"
+    assert opening(created(id=123456789012345678901)).source_no == "123456789012345678901"
 
 
 def test_mapped_what_no_command_takes_is_passed_over_or_a_note_as_the_map_says() -> None:
@@ -109,6 +115,31 @@ def test_mapped_several_documents_are_commands_in_order_with_ids_of_their_own() 
     made = requests({"id": "d-9", "events": [created(), comment("一"), comment("二")]}, content)
     assert [type(one.command) for one in made] == [OpenTicket, Note, Note]
     assert len({one.command_id for one in made}) == 3
+
+
+def test_mapped_what_stands_around_a_list_is_read_once_and_every_document_has_it() -> None:
+    listed = CONTENT.replace("number: detail.id", "documents: events\nenvelope: {sent: sent_at}\nnumber: detail.id")
+    listed = listed.replace("at: time", "at: _envelope.sent").replace(
+        "proof:", "transport: {headers: [X-Desk-Event]}\nproof:", 1
+    )
+    listed = listed.replace("when: \"type == 'ticket.comment'\"", "when: '_headers.\"x-desk-event\" && comment'")
+    source = desk(listed)
+    document = {"id": "d-9", "sent_at": "2026-11-22T01:20:00Z", "events": [created(), comment()]}
+    received = delivered(source, body_of(document))
+    made = source.translate(replace(received, headers={"x-desk-event": "news"}))
+    assert [type(one.command) for one in made] == [OpenTicket, Note]
+    assert {one.at for one in made} == {datetime(2026, 11, 22, 1, 20, tzinfo=UTC)}
+    with pytest.raises(MalformedInput) as refused:
+        source.translate(replace(received, body=body_of(document | {"sent_at": [document]})))
+    assert (refused.value.code, refused.value.field) == ("wrong_type", "$.sent_at")
+    with pytest.raises(SourceMapInvalid, match="documents"):
+        read_map(CONTENT.replace("number: detail.id", "envelope: {sent: sent_at}\nnumber: detail.id"))
+
+
+def test_mapped_of_html_the_text_alone_is_taken() -> None:
+    mapped = CONTENT.replace("title: detail.subject", "title: {from: detail.subject, html: true}")
+    assert opening(created(subject="<p>水泵 <b>不转</b></p>"), mapped).title == "水泵 不转"
+    assert refusal(created(subject="<p><br></p>"), mapped).code == "missing"
 
 
 def test_mapped_a_form_is_read_as_fields_and_as_json_in_a_field() -> None:
