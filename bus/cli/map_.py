@@ -177,6 +177,30 @@ def show(
         echo(line)
 
 
+@commands.command("shipped")
+def shipped_map(
+    name: Annotated[str, typer.Argument(help="Prints its map. Without: lists them.")] = "",
+) -> None:
+    """Print a map that comes with the bus, to be made one's own; without a name, list them. Wants no server.
+
+    Example: ticketbus map shipped zendesk > zendesk.yaml
+    """
+    from adapters.mapped.shipped import shipped, shipped_names
+    from bus.domain.naming import did_you_mean, nearest
+
+    if not name:
+        for one in shipped_names():
+            echo(one)
+        return
+    try:
+        typer.echo(shipped(name), nl=False)
+    except KeyError:
+        meant = did_you_mean(nearest(name, shipped_names()), quoted=True)
+        raise typer.BadParameter(
+            f"没有自带的对照表“{name}”{meant.zh} / no map of {name!r} is shipped{meant.en}"
+        ) from None
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return typer.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()

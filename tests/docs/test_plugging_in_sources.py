@@ -1,0 +1,91 @@
+"""The page on plugging in a source: its sample, its map and its signature, taken from its text alone."""
+
+import hashlib
+import hmac
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from adapters.contract_suites.source import delivered
+from adapters.mapped.map_file import SourceMap
+from adapters.mapped.proof import Proof
+from adapters.mapped.read_map import read_map
+from adapters.mapped.shipped import shipped
+from adapters.mapped.source import MappedSource
+from bus.cli import app
+from bus.domain.commands import Reopen
+from bus.domain.errors import MalformedInput
+from bus.rules_config import load_rules
+from bus.settings import Settings
+from tests.history.uci import ROOT
+from tests.mapped.maps import NOW
+from tests.mapped.test_shipped_maps import sample
+
+PAGE = (ROOT / "docs" / "plugging-in-sources.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+SECRET = "the-secret-from-its-settings"
+
+
+def blocks(kind: str) -> list[str]:
+    return [text for found, text in _BLOCK.findall(PAGE) if found == kind]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Save the page's files under the page's names."""
+    (tmp_path / "quan-desk.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    (tmp_path / "batch.json").write_text(blocks("json")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+def test_plugging_in_sources_check_and_try_say_what_the_page_shows() -> None:
+    checked = CliRunner().invoke(app, ["map", "check", "quan-desk.yaml"])
+    assert checked.exit_code == 0, checked.output
+    tried = CliRunner().invoke(app, ["map", "try", "quan-desk.yaml", "batch.json"])
+    assert tried.exit_code == 0, tried.output
+    assert tried.output == blocks("text")[0]
+
+
+def test_plugging_in_sources_a_request_that_is_signed_as_the_page_says_is_proven(folder: Path) -> None:
+    source = MappedSource(read_map(blocks("yaml")[0]), 1, {"QUAN_DESK_SECRET": SECRET})
+    script = next(text for text in blocks("sh") if "openssl" in text)
+    line = next(line for line in script.splitlines() if line.startswith("SIGNATURE"))
+    now = str(int(NOW.timestamp()))
+    done = subprocess.run(
+        ["bash", "-c", f"T={now}; QUAN_DESK_SECRET={SECRET}; {line}; echo $SIGNATURE"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    body = (folder / "batch.json").read_bytes()
+    signature = done.stdout.strip()
+    assert signature == hmac.new(SECRET.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    assert source.verify({"X-Quan-Time": now, "X-Quan-Signature": f"v1={signature}"}, body, NOW) == "b-7f31"
+    with pytest.raises(MalformedInput):
+        source.verify({"X-Quan-Time": now, "X-Quan-Signature": f"v1={signature}"}, body + b" ", NOW)
+
+
+def test_plugging_in_sources_the_reopening_of_the_page_is_taken() -> None:
+    part = next(text for text in blocks("yaml") if "command: reopen" in text)
+    content = shipped("zendesk") + part
+    source = MappedSource(read_map(content, ticket_types=load_rules(Settings()).sla), 1, {})
+    body = sample("zendesk", "status").replace(b'"current": "SOLVED"', b'"current": "OPEN"')
+    body = body.replace(b'"previous": "OPEN"', b'"previous": "SOLVED"')
+    commands = [type(one.command) for one in source.translate(delivered(source, body))]
+    assert Reopen in commands
+    assert len(commands) == 2
+
+
+def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
+    tables = PAGE[PAGE.index("## The whole language") : PAGE.index("### Expressions")]
+    for name in SourceMap.model_fields:
+        assert f"| `{name}` |" in tables
+    for proof in Proof.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
+        assert f"| `{proof.model_fields['kind'].annotation.__args__[0]}` |" in tables
+        assert all(f"`{name}`" in tables for name in proof.model_fields)
