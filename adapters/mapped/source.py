@@ -13,6 +13,7 @@ from bus.config_file import ConfigFileInvalid, secret_of
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
 from bus.settings import SettingsInvalid
+from bus.wire.json_body import refuse_unstorable
 from schemas.messages import RequestReceived
 
 ID_CHARS_MAX = 200
@@ -88,4 +89,5 @@ class MappedSource:
             zh, en = f"缺少投递编号“{where}”", f"{where} is missing, by which a repeat is known"
             raise MalformedInput("missing", where, zh, en)
         text = str(found).strip()
+        refuse_unstorable(text, where)
         return text if len(text) <= ID_CHARS_MAX and text.isprintable() else hashlib.sha256(text.encode()).hexdigest()

@@ -18,7 +18,7 @@ from bus.domain.naming import nearest
 from bus.domain.simplified import simplified
 from bus.domain.terms import Term
 from bus.intake.command_bodies import aware
-from bus.wire.json_body import NAME_CHARS_SHOWN
+from bus.wire.json_body import NAME_CHARS_SHOWN, refuse_unstorable
 
 NOTHING: Final = None
 ITEMS_MAX: Final = 200
@@ -170,6 +170,7 @@ class Readers:
         match found:
             case str():
                 text = found.strip()
+                refuse_unstorable(text, expression.path)
             case None:
                 return ""
             case bool():

@@ -18,11 +18,9 @@ from adapters.mapped.source import MappedSource
 from bus.cli import app
 from bus.domain.commands import Reopen
 from bus.domain.errors import MalformedInput
-from bus.rules_config import load_rules
-from bus.settings import Settings
 from tests.history.uci import ROOT
 from tests.mapped.maps import NOW
-from tests.mapped.test_shipped_maps import sample
+from tests.mapped.vendors import RULES, sample
 
 PAGE = (ROOT / "docs" / "plugging-in-sources.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -74,7 +72,7 @@ def test_plugging_in_sources_a_request_that_is_signed_as_the_page_says_is_proven
 def test_plugging_in_sources_the_reopening_of_the_page_is_taken() -> None:
     part = next(text for text in blocks("yaml") if "command: reopen" in text)
     content = shipped("zendesk") + part
-    source = MappedSource(read_map(content, ticket_types=load_rules(Settings()).sla), 1, {})
+    source = MappedSource(read_map(content, ticket_types=RULES.sla), 1, {})
     body = sample("zendesk", "status").replace(b'"current": "SOLVED"', b'"current": "OPEN"')
     body = body.replace(b'"previous": "OPEN"', b'"previous": "SOLVED"')
     commands = [type(one.command) for one in source.translate(delivered(source, body))]

@@ -136,6 +136,19 @@ def test_mapped_what_stands_around_a_list_is_read_once_and_every_document_has_it
         read_map(CONTENT.replace("number: detail.id", "envelope: {sent: sent_at}\nnumber: detail.id"))
 
 
+@pytest.mark.parametrize(("text", "code"), [("\\ud800", "lone_surrogate"), ("a\\u0000", "nul")])
+def test_mapped_a_text_that_no_store_holds_is_refused_also_as_a_word_and_as_an_id(text: str, code: str) -> None:
+    source, plain = desk(), body_of(created())
+    word = plain.replace(b"NORMAL", text.encode())
+    with pytest.raises(MalformedInput) as refused:
+        source.translate(delivered(source, word))
+    assert (refused.value.code, refused.value.field) == (code, "$.detail.priority")
+    named = plain.replace(b"d-1", text.encode())
+    with pytest.raises(MalformedInput) as refused:
+        source.verify(signed(named), named, NOW)
+    assert (refused.value.code, refused.value.field) == (code, "$.id")
+
+
 def test_mapped_of_html_the_text_alone_is_taken() -> None:
     mapped = CONTENT.replace("title: detail.subject", "title: {from: detail.subject, html: true}")
     assert opening(created(subject="<p>水泵 <b>不转</b></p>"), mapped).title == "水泵 不转"
