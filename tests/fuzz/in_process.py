@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp
 
 from adapters.crm.adapter import CrmAdapter
+from bus.intake.source_adapter import Source
 from tests.bus_under_test import WEBHOOK_SECRET
 from tests.fuzz.shots import Answer, Shot
 from tests.gateway.conftest import PERSON, Gateway
@@ -66,8 +67,8 @@ class InProcess:
 
 
 @asynccontextmanager
-async def in_process() -> AsyncIterator[InProcess]:
-    """Run one."""
-    gateway = Gateway(sources={"crm": CrmAdapter([WEBHOOK_SECRET])})
+async def in_process(sources: Mapping[str, Source] | None = None) -> AsyncIterator[InProcess]:
+    """Run one, with the CRM's source or with those given."""
+    gateway = Gateway(sources=sources or {"crm": CrmAdapter([WEBHOOK_SECRET])})
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         yield InProcess(gateway=gateway, app=gateway.app)

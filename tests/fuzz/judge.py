@@ -20,7 +20,7 @@ NOT_KEPT = {
     "method_not_allowed", "body_too_large",
     "content_encoding", "in_flight", "not_http", "head_too_large", "idempotency_key_missing",
     "idempotency_key_malformed", "missing_header", "bad_signature",
-    "stale_delivery", "repeated_header", "timestamp_not_seconds",
+    "stale_delivery", "repeated_header", "timestamp_not_seconds", "bad_timestamp", "secret_not_set",
 }  # fmt: skip
 """Refusals of what has no proven sender, no key or no body worth keeping: they leave an answer and a log line only."""
 
@@ -66,8 +66,8 @@ def kept_as(shot: Shot, answer: Answer, client: str) -> set[str]:
     if answer.status < 400 or not shot.seed or answer.member("code") in (None, *NOT_KEPT):
         return set()
     given = dict(reversed(shot.headers))  # of equal ones the first counts
-    if b"/v1/sources" in shot.target:
-        return {given[b"webhook-id"].decode()}
+    if b"/v1/sources" in shot.target:  # the id of a mapped source's may be a digest, or a field of the body
+        return {given[b"webhook-id"].decode()} if b"webhook-id" in given else set()
     return {str(command_id(client, spelled_key({"idempotency-key": given[b"idempotency-key"].decode()})))}
 
 
