@@ -27,6 +27,7 @@ SUITES: Final = (
     "stages",
     "peers",
     "http",
+    "webhooks",
     "console",
     "hops",
     "behind",

@@ -76,11 +76,13 @@ class Client(asyncio.Protocol):
             self._transport.close()
 
 
-async def drive(url: str, token: str, *, mark: str, clients: int, seconds: float) -> dict[str, float]:
+async def drive(
+    url: str, token: str, *, mark: str, clients: int, seconds: float, kind: type[Load] = Load
+) -> dict[str, float]:
     """Send for that long; gives the rate, the answers and the waits in milliseconds. Raises on a lost connection."""
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 80
-    load = Load(host=where.netloc.encode(), token=token.encode(), mark=mark)
+    load = kind(host=where.netloc.encode(), token=token.encode(), mark=mark)
     loop = asyncio.get_running_loop()
     connected = [(await loop.create_connection(lambda: Client(load), host, port))[1] for _ in range(clients)]
     began = time.perf_counter()
