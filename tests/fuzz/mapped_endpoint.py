@@ -118,7 +118,7 @@ def _renewed(tree: Any, delivery: str) -> Any:
     """Give a document an id of its own where its source has the delivery's id in the body."""
     if not isinstance(tree, dict):
         return tree
-    fresh = {name: delivery for name in ("id", "delivery") if isinstance(tree.get(name), str)}
+    fresh: dict[str, Any] = {name: delivery for name in ("id", "delivery") if isinstance(tree.get(name), str)}
     event = tree.get("Event")
     if isinstance(event, dict) and event.get("ArticleID"):
         fresh["Event"] = {**event, "ArticleID": delivery}
