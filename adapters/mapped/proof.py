@@ -27,6 +27,7 @@ from bus.intake.source_adapter import PATH_SECRET, PEER
 from bus.settings import SettingsInvalid
 
 SECRET_CHARS_MIN: Final = 16
+PARTS_MAX: Final = 10
 
 
 def _network(text: str) -> str:
@@ -86,27 +87,28 @@ def _keys(proof: HmacProof, secrets: Sequence[str], where: str) -> Sequence[byte
 
 
 def _hmac(proof: HmacProof, keys: Sequence[bytes]) -> Verify:
-    before, after = (part.encode("latin-1", "replace") for part in proof.signed.split("{body}"))
-    names = {b"{timestamp}": proof.timestamp.header if proof.timestamp else "", b"{id}": proof.id_header or ""}
+    before, after = (piece.encode("latin-1", "replace") for piece in proof.signed.split("{body}"))
+    time = proof.timestamp
 
-    def filled(part: bytes, headers: Mapping[str, str]) -> bytes:
-        for mark, name in names.items():
-            if mark in part:
-                part = part.replace(mark, _present(headers, name).encode("latin-1", "replace"))
-        return part
+    def filled(piece: bytes, headers: Mapping[str, str]) -> bytes:
+        if time is not None and b"{timestamp}" in piece:
+            piece = piece.replace(
+                b"{timestamp}", _parts(headers, time.header, time.part)[0].encode("latin-1", "replace")
+            )
+        if proof.id_header is not None and b"{id}" in piece:
+            piece = piece.replace(b"{id}", _present(headers, proof.id_header).encode("latin-1", "replace"))
+        return piece
 
     def verify(headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        given = _present(headers, proof.header)
-        if proof.timestamp is not None:
-            _check_age(proof.timestamp, headers, now)
-        if not given.startswith(proof.prefix):
-            raise _unproven(proof.header)
+        given = _parts(headers, proof.header, proof.part)
+        if time is not None:
+            _check_age(time, headers, now)
+        sent = [one[len(proof.prefix) :].strip() for one in given if one.startswith(proof.prefix)]
         content = filled(before, headers) + body + filled(after, headers)
-        for key in keys:
+        for key in keys if sent else ():
             digest = hmac.new(key, content, getattr(hashlib, proof.algorithm)).digest()
             shown = digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
-            sent = given[len(proof.prefix) :].strip()
-            if _same(sent.lower() if proof.encoding == "hex" else sent, shown):
+            if any(_same(one.lower() if proof.encoding == "hex" else one, shown) for one in sent):
                 return
         raise _unproven(proof.header)
 
@@ -114,7 +116,7 @@ def _hmac(proof: HmacProof, keys: Sequence[bytes]) -> Verify:
 
 
 def _check_age(time: SignedTime, headers: Mapping[str, str], now: datetime) -> None:
-    text = _present(headers, time.header)
+    text = _parts(headers, time.header, time.part)[0]
     try:
         if time.format == "rfc3339":
             at = datetime.fromisoformat(text)
@@ -151,6 +153,18 @@ def _present(headers: Mapping[str, str], name: str) -> str:
     if value := headers.get(name, "").strip():
         return value
     raise MalformedInput("missing_header", name, f"缺少请求头 {name}", f"the header {name} is missing")
+
+
+def _parts(headers: Mapping[str, str], name: str, part: str | None) -> Sequence[str]:
+    """Give a header, or what stands in it under the name of a part: one at least. Raises MalformedInput."""
+    text = _present(headers, name)
+    if part is None:
+        return [text]
+    pairs = [one.partition("=") for one in text.split(",", PARTS_MAX)]
+    if found := [value.strip() for key, _, value in pairs if key.strip() == part and value.strip()]:
+        return found
+    zh, en = f"请求头 {name} 中没有 {part}=…", f"the header {name} has no {part}=…"
+    raise MalformedInput("missing_header", name, zh, en)
 
 
 def _equals_one(field: str, given: str, good: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from adapters.map_faults import reason
 from adapters.mapped.map_file import MODELS, SourceMap
-from adapters.mapping.field_values import FieldValue, values_in
+from adapters.mapping.field_values import FieldValue, values_in, word_is_no_path
 from bus.config_file import OnceLoader
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import BusError
@@ -149,6 +149,9 @@ def _type_faults(mapped: SourceMap, node: yaml.Node | None, ticket_types: Collec
         if COMMANDS[one.command] is not OpenTicket:
             continue
         value: FieldValue = one.fields.type
+        if value.from_ is not None and value.from_.text in ticket_types:
+            place = _place(node, ("commands", index, "fields", "type"))
+            faults.append(_at(*place, str(word_is_no_path(value.from_.text))))
         table = mapped.words.get(value.words, {}) if isinstance(value.words, str) else (value.words or {})
         for word in filter(None, (value.value, value.default, *table.values())):
             if word not in ticket_types:

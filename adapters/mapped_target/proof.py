@@ -43,8 +43,10 @@ class OAuthProof(MapPart):
     client_auth: Literal["basic", "form"] = "basic"
 
 
-def _one_secret(proof: "CallProof") -> "CallProof":
-    """Refuse a second secret where one alone can be sent."""
+def _can_be_sent(proof: "CallProof") -> "CallProof":
+    """Refuse a second secret where one alone can be sent, and what is for reading a source's headers alone."""
+    if isinstance(proof, HmacProof) and (proof.part or (proof.timestamp and proof.timestamp.part)):
+        raise fault("part: 只用于来源", "part: is of sources alone")
     if isinstance(proof, HmacProof | BasicProof | BearerProof) and len(proof.secrets) > 1:
         raise fault("secrets: 这里只能写一个", "secrets: one is sent, so one stands here")
     return proof
@@ -53,7 +55,7 @@ def _one_secret(proof: "CallProof") -> "CallProof":
 CallProof = Annotated[
     NoProof | StandardWebhooksProof | HmacProof | BasicProof | BearerProof | OAuthProof,
     Field(discriminator="kind"),
-    AfterValidator(_one_secret),
+    AfterValidator(_can_be_sent),
 ]
 Sign = Callable[[str, datetime, bytes], Mapping[str, str]]  # a call's key, the time, the body: the headers
 

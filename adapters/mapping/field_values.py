@@ -85,11 +85,21 @@ def legal_words(kind: type[Term]) -> Mapping[str, Term]:
     return {word: member for member in kind for word in (member.value, member.zh)}
 
 
+def word_is_no_path(word: str) -> ValueError:
+    """Refuse a word of the bus where a path is read: it would be looked for in every document, and never be there."""
+    return fault(
+        f"“{word}”是总线的词,固定值写作 {{value: {word}}};同名字段写作 '@.{word}'",
+        f"{word!r} is a word of the bus: one for all is {{value: {word}}}; a field of that name is '@.{word}'",
+    )
+
+
 def _of_list(kind: type[Term]) -> Callable[[FieldValue], FieldValue]:
     """Check that what a map makes of a source's words is a word of the closed list."""
     legal = legal_words(kind)
 
     def checked(value: FieldValue) -> FieldValue:
+        if value.from_ is not None and value.from_.text in legal:
+            raise word_is_no_path(value.from_.text)
         made = [value.value, value.default, *(value.words.values() if isinstance(value.words, Mapping) else ())]
         for word in filter(None, made):
             if simplified(word) not in legal:

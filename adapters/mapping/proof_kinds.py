@@ -52,10 +52,11 @@ def _signed(form: str) -> str:
 class SignedTime(MapPart):
     """Where the time of signing stands; a delivery that is older, or newer, than `within_s` is refused.
 
-    No longer than deliveries are known again: a week.
+    No longer than deliveries are known again: a week. `part`: as of a signature.
     """
 
     header: Header
+    part: str | None = None
     format: Literal["epoch_s", "epoch_ms", "rfc3339"] = "epoch_s"
     within_s: Annotated[int, Field(ge=1, le=604_800)] = 300
 
@@ -63,13 +64,15 @@ class SignedTime(MapPart):
 class HmacProof(MapPart):
     """A signature over the raw body: as GitHub, Zendesk, Jira and Zammad sign.
 
-    `signed`: what is signed, `{timestamp}` and `{id}` being the headers' own texts. `secret_is`: how the secret is
+    `signed`: what is signed, `{timestamp}` and `{id}` being the headers' own texts. `part`: the signature's name in a
+    header of several parts, as `v1` of `t=1767574800,v1=…`; it may stand there twice. `secret_is`: how the secret is
     written in its variable.
     """
 
     kind: Literal["hmac"]
     secrets: Secrets
     header: Header
+    part: str | None = None
     prefix: str = ""
     algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"

@@ -182,6 +182,8 @@ class Readers:
             case _:
                 path = expression.path
                 zh, en = f"“{path}”是对象或列表,应为文字", f"{path} is an object or a list, and a text is meant"
+                if isinstance(found, list):
+                    zh, en = f"{zh};取第一项写作 … | [0]", f"{en}; the first of a list is … | [0]"
                 raise MalformedInput("wrong_type", path, zh, en)
         return "" if text in self._missing else text
 

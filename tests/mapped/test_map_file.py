@@ -27,6 +27,8 @@ def test_map_file_the_example_is_taken() -> None:
         ("command: note", "command: noet", "did you mean 'note'"),
         ("value: serial", "value: serail", "did you mean 'serial'"),
         ("value: hardware_fault", "value: hardware_falt", "did you mean 'hardware_fault'"),
+        ("kind: {value: serial}", "kind: serial", "{value: serial}"),
+        ("type: {value: hardware_fault}", "type: hardware_fault", "{value: hardware_fault}"),
         ("words: priorities", "words: priority", "did you mean 'priorities'"),
         ("detail.subject", "detail.[", "JMESPath"),
         ("encoding: base64", "encoding: base46", "base64"),

@@ -67,6 +67,25 @@ def test_proof_an_id_and_a_time_can_be_part_of_what_is_signed() -> None:
     assert code(verify, headers | {"x-time": "9" * 40}) == "bad_timestamp"
 
 
+def test_proof_time_and_signature_may_be_parts_of_one_header() -> None:
+    proof = {
+        "kind": "hmac",
+        "header": "x-sig",
+        "part": "v1",
+        "signed": "{timestamp}.{body}",
+        "timestamp": {"header": "x-sig", "part": "t"},
+    }
+    seconds = str(int(NOW.timestamp()))
+    digest = hmac.new(KEY.encode(), f"{seconds}.".encode() + BODY, hashlib.sha256).hexdigest()
+    verify = check(proof)
+    verify({"x-sig": f"t={seconds},v1={digest}"}, BODY, NOW)
+    verify({"x-sig": f"t={seconds}, v1={'0' * 64}, v1={digest}, v0=other"}, BODY, NOW)
+    assert code(verify, {"x-sig": f"t={seconds},v0={digest}"}) == "missing_header"
+    assert code(verify, {"x-sig": f"v1={digest}"}) == "missing_header"
+    assert code(verify, {"x-sig": f"t={int(seconds) - 301},v1={digest}"}) == "stale_delivery"
+    assert code(verify, {"x-sig": f"t={int(seconds) - 1},v1={digest}"}) == "bad_signature"
+
+
 @pytest.mark.parametrize(
     ("written", "as_"), [(base64.b64encode(b"b" * 24).decode(), "base64"), ((b"b" * 24).hex(), "hex")]
 )
