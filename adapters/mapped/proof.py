@@ -116,19 +116,35 @@ def _hmac(proof: HmacProof, keys: Sequence[bytes]) -> Verify:
 
 
 def _check_age(time: SignedTime, headers: Mapping[str, str], now: datetime) -> None:
+    if abs(_signed_time(time, headers) - now) > timedelta(seconds=time.within_s):
+        zh = f"签名时间与现在相差超过 {time.within_s} 秒"
+        raise MalformedInput("stale_delivery", time.header, zh, f"signed more than {time.within_s} s from now")
+
+
+def _signed_time(time: SignedTime, headers: Mapping[str, str]) -> datetime:
     text = _parts(headers, time.header, time.part)[0]
     try:
         if time.format == "rfc3339":
             at = datetime.fromisoformat(text)
-            at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        else:
-            at = datetime.fromtimestamp(int(text) / (1000 if time.format == "epoch_ms" else 1), UTC)
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(int(text) / (1000 if time.format == "epoch_ms" else 1), UTC)
     except (ValueError, OverflowError, OSError):
         zh, en = f"{time.header} 不是 {time.format} 时间", f"{time.header} is no time in {time.format}"
         raise MalformedInput("bad_timestamp", time.header, zh, en) from None
-    if abs(at - now) > timedelta(seconds=time.within_s):
-        zh = f"签名时间与现在相差超过 {time.within_s} 秒"
-        raise MalformedInput("stale_delivery", time.header, zh, f"signed more than {time.within_s} s from now")
+
+
+_STANDARD: Final = SignedTime(header=webhook_signature.TIMESTAMP)
+
+
+def signed_at(proof: Proof, headers: Mapping[str, str], now: datetime) -> datetime:
+    """Say when a delivery was signed, by its lower-case headers; now where a proof has none. Raises MalformedInput."""
+    match proof:
+        case StandardWebhooksProof():
+            return _signed_time(_STANDARD, headers)
+        case HmacProof(timestamp=SignedTime() as time):
+            return _signed_time(time, headers)
+        case _:
+            return now
 
 
 def _path(proof: PathProof, secrets: Sequence[str]) -> Verify:

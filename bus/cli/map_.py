@@ -38,12 +38,17 @@ def try_(
     header: Annotated[
         list[str] | None, typer.Option("--header", help="`name: value`, of every sample; may be repeated.")
     ] = None,
+    *,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Prove each sample by these headers and the secrets of the environment.")
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Translate samples, in order, as if they came to an empty bus: what would come out, and what be refused, and why.
 
-    Nothing is sent or written, and no server is wanted. Exits 1 when a sample would be refused.
+    Nothing is sent or written, and no server is wanted. Exits 1 when a sample would be refused. A proof is that of
+    when it was signed: samples may be old.
 
     Example: ticketbus map try zendesk.yaml created.json comment.json
     """
@@ -64,8 +69,31 @@ def try_(
         else:
             for line in _lines(one):
                 echo(line)
-    if any(one.outcome == "refused" for one in found):
+    proven = [_proof_holds(mapped, name, body, headers) for name, body in bodies.items()] if prove else []
+    if any(one.outcome == "refused" for one in found) or not all(proven):
         raise typer.Exit(1)
+
+
+def _proof_holds(mapped: "SourceMap", sample: str, body: bytes, headers: dict[str, str]) -> bool:
+    """Say on stderr whether a sample's sender is proven, and under which delivery id."""
+    import os
+
+    from adapters.mapped.proof import signed_at
+    from adapters.mapped.source import MappedSource
+    from bus.domain.errors import MalformedInput
+    from bus.intake.dispatch import utc_now
+
+    source, lower = MappedSource(mapped, 1, os.environ), {name.lower(): value for name, value in headers.items()}
+    if mapped.proof is None:
+        echo(f"{sample}: 由总线读取,无需签名 / is read by the bus, and wants no proof", err=True)
+        return True
+    try:
+        delivery = source.verify(headers, body, signed_at(mapped.proof, lower, utc_now()))
+    except MalformedInput as refusal:
+        echo(f"{sample}: {refusal.code} ({refusal.field}): {source.trouble or refusal.text}", err=True)
+        return False
+    echo(f"{sample}: 来源可信 / proven; 投递编号 delivery id: {delivery}", err=True)
+    return True
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from adapters.mapped.proof import Proof
 from adapters.mapped.read_map import read_map
 from adapters.mapped.shipped import shipped
 from adapters.mapped.source import MappedSource
+from adapters.mapped.transports import Transport
 from bus.cli import app
 from bus.domain.commands import Reopen
 from bus.domain.errors import MalformedInput
@@ -69,6 +71,23 @@ def test_plugging_in_sources_a_request_that_is_signed_as_the_page_says_is_proven
         source.verify({"X-Quan-Time": now, "X-Quan-Signature": f"v1={signature}"}, body + b" ", NOW)
 
 
+def test_plugging_in_sources_try_proves_a_delivery_that_is_old(folder: Path) -> None:
+    line = next(one for text in blocks("sh") for one in text.splitlines() if "--prove" in one)
+    digest = hmac.new(SECRET.encode(), b"1795309800." + (folder / "batch.json").read_bytes(), hashlib.sha256)
+
+    def outcome(signature: str, secret: str) -> tuple[int, str]:
+        words = shlex.split(line.replace("SIGNATURE", signature))[1:]
+        done = CliRunner().invoke(app, words, env={"QUAN_DESK_SECRET": secret})
+        return done.exit_code, done.stderr
+
+    code, shown = outcome(digest.hexdigest(), SECRET)
+    assert (code, "delivery id: b-7f31" in shown) == (0, True)
+    code, shown = outcome("0" * 64, SECRET)
+    assert (code, "bad_signature (x-quan-signature)" in shown) == (1, True)
+    code, shown = outcome(digest.hexdigest(), "")
+    assert (code, "QUAN_DESK_SECRET" in shown) == (1, True)
+
+
 def test_plugging_in_sources_the_reopening_of_the_page_is_taken() -> None:
     part = next(text for text in blocks("yaml") if "command: reopen" in text)
     content = shipped("zendesk") + part
@@ -84,6 +103,8 @@ def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
     tables = PAGE[PAGE.index("## The whole language") : PAGE.index("### Expressions")]
     for name in SourceMap.model_fields:
         assert f"| `{name}` |" in tables
+    for transport in Transport.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
+        assert all(f"`{name}`" in tables for name in transport.model_fields if name != "kind")
     for proof in Proof.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
         assert f"| `{proof.model_fields['kind'].annotation.__args__[0]}` |" in tables
-        assert all(f"`{name}`" in tables for name in proof.model_fields)
+        assert all(f"`{name}`" in tables for name in proof.model_fields if name != "kind")
