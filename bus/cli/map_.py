@@ -11,7 +11,6 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from adapters.mapped.map_file import SourceMap
-    from adapters.mapped.trial import TriedSample
 
 commands = typer.Typer(name="map", help="Sources that are plugged in by a map.", no_args_is_help=True)
 
@@ -55,6 +54,7 @@ def try_(
     from dataclasses import asdict
 
     from adapters.mapped.trial import tried
+    from bus.cli.map_samples import lines_of, proof_holds
     from bus.cli.run import echo_json, resolved, run
     from bus.intake.dispatch import utc_now
     from bus.rules_config import load_rules
@@ -67,33 +67,11 @@ def try_(
         if as_json:
             echo_json(asdict(one))
         else:
-            for line in _lines(one):
+            for line in lines_of(one):
                 echo(line)
-    proven = [_proof_holds(mapped, name, body, headers) for name, body in bodies.items()] if prove else []
+    proven = [proof_holds(mapped, name, body, headers) for name, body in bodies.items()] if prove else []
     if any(one.outcome == "refused" for one in found) or not all(proven):
         raise typer.Exit(1)
-
-
-def _proof_holds(mapped: "SourceMap", sample: str, body: bytes, headers: dict[str, str]) -> bool:
-    """Say on stderr whether a sample's sender is proven, and under which delivery id."""
-    import os
-
-    from adapters.mapped.proof import signed_at
-    from adapters.mapped.source import MappedSource
-    from bus.domain.errors import MalformedInput
-    from bus.intake.dispatch import utc_now
-
-    source, lower = MappedSource(mapped, 1, os.environ), {name.lower(): value for name, value in headers.items()}
-    if mapped.proof is None:
-        echo(f"{sample}: 由总线读取,无需签名 / is read by the bus, and wants no proof", err=True)
-        return True
-    try:
-        delivery = source.verify(headers, body, signed_at(mapped.proof, lower, utc_now()))
-    except MalformedInput as refusal:
-        echo(f"{sample}: {refusal.code} ({refusal.field}): {source.trouble or refusal.text}", err=True)
-        return False
-    echo(f"{sample}: 来源可信 / proven; 投递编号 delivery id: {delivery}", err=True)
-    return True
 
 
 @commands.command()
@@ -201,8 +179,26 @@ def show(
     if found is None or found.content is None:
         echo(f"没有“{source}”的这个版本 / there is no such version of {source!r}", err=True)
         raise typer.Exit(1)
-    for line in found.content.splitlines():
-        echo(line)
+    _print(found.content)
+
+
+@commands.command()
+def learn(
+    source: Source,
+    samples: Annotated[list[Path], typer.Argument(metavar="SAMPLE...", help="JSON bodies as the source sends them.")],
+) -> None:
+    """Print a first map, guessed from the names of the samples' fields; every guess is marked, to be gone over.
+
+    Example: ticketbus map learn zendesk created.json comment.json > zendesk.yaml
+    """
+    from adapters.mapped.learned import learned
+    from bus.domain.errors import MalformedInput
+
+    try:
+        _print(learned(source, [_bytes(one) for one in samples]))
+    except MalformedInput as refusal:
+        echo(f"{refusal.code} ({refusal.field}): {refusal.text}", err=True)
+        raise typer.Exit(1) from None
 
 
 @commands.command("shipped")
@@ -221,12 +217,17 @@ def shipped_map(
             echo(one)
         return
     try:
-        typer.echo(shipped(name), nl=False)
+        _print(shipped(name))
     except KeyError:
         meant = did_you_mean(nearest(name, shipped_names()), quoted=True)
         raise typer.BadParameter(
             f"没有自带的对照表“{name}”{meant.zh} / no map of {name!r} is shipped{meant.en}"
         ) from None
+
+
+def _print(content: str) -> None:
+    for line in content.splitlines():
+        echo(line)
 
 
 def _bytes(path: Path) -> bytes:
@@ -258,23 +259,3 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise typer.BadParameter(f"{text!r}: 写作 `名称: 值` / is written as `name: value`")
     return name.strip(), value.strip()
-
-
-_OUTCOMES = {"accepted": "接受 accepted", "refused": "拒绝 refused", "passed over": "不处理 passed over"}
-
-
-def _lines(one: "TriedSample") -> list[str]:
-    import json
-
-    head = f"{one.sample}: {_OUTCOMES[one.outcome]}"
-    if one.code:
-        return [f"{head}: {one.code} ({one.path}): {one.detail}"]
-    lines = [head]
-    for each in one.commands:
-        lines.append(f"  {each.command} {each.number}: {each.answer}, {each.at.isoformat()}, {each.actor}")
-        lines += [
-            f"    {name}: {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in each.fields.items()
-        ]
-        if each.refusal:
-            lines.append(f"    {each.refusal}")
-    return lines

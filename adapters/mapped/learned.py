@@ -1,0 +1,170 @@
+"""A first map of a system, from samples: guesses by the names of fields, each marked, to be gone over by a person."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from adapters.mapped.translate import read_any
+from bus.domain.errors import MalformedInput
+
+_DEPTH_MAX: Final = 6
+_LISTED_MAX: Final = 20
+_EVENT: Final = ("type", "event", "kind", "action", "webhookevent", "eventtype", "event_type")
+_NAMES: Final[Mapping[str, Sequence[str]]] = {  # the likeliest first; names of fields in lower case, without _ and -
+    "number": ("number", "caseno", "no", "key", "caseid", "id"),
+    "title": ("subject", "title", "summary", "shortdescription", "headline", "name"),
+    "description": ("description", "content", "details", "text", "body"),
+    "priority": ("priority", "urgency", "severity"),
+    "serial": ("serial", "serialno", "serialnumber", "sn", "device", "asset"),
+    "phone": ("mobile", "phone", "tel", "telephone"),
+    "customer": ("requestername", "customername", "contactname", "reporter", "requester", "caller", "displayname"),
+    "opened_at": ("createdat", "created", "openedat", "opened", "datecreation"),
+    "at": ("updatedat", "timestamp", "time", "updated", "at", "date"),
+}
+_OPENS: Final = re.compile(r"creat|open|new|新建|创建", re.IGNORECASE)
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TIMES: Final = (
+    (re.compile(r"\d{4}-\d\d-\d\dT"), "iso8601"),
+    (re.compile(r"\d{13}"), "epoch_ms"),
+    (re.compile(r"\d{10}"), "epoch_s"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "%Y-%m-%d %H:%M:%S"),
+    (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d"), "%Y/%m/%d %H:%M"),
+)
+
+
+def learned(source: str, bodies: Sequence[bytes]) -> str:
+    """Write a map in YAML that `read_map` takes. Raises MalformedInput for a body that is no JSON."""
+    documents, where = list[Mapping[str, Any]](), ""
+    for body in bodies:
+        found, where_here = _documents(read_any(body))
+        documents += found
+        where = where or where_here
+    if not documents:
+        raise MalformedInput("wrong_type", "$", "样例里没有对象", "the samples hold no object")
+    event = _event_of(documents)
+    opening = next((one for one in documents if event and _OPENS.search(str(one[event]))), documents[0])
+    paths = dict(_paths(opening, ""))
+    guesses = {name: _likeliest(paths, names) for name, names in _NAMES.items()}
+    return "\n".join(
+        [*_head(source, where, guesses, paths), *_commands(source, event, opening, documents, guesses), ""]
+    )
+
+
+def _documents(content: Any) -> tuple[list[Mapping[str, Any]], str]:
+    if isinstance(content, list):
+        return [one for one in content if isinstance(one, dict)], ""
+    lists = [
+        name for name, value in content.items() if isinstance(value, list) and value and isinstance(value[0], dict)
+    ]
+    inner = [value for value in content.values() if isinstance(value, dict)]
+    if len(lists) == 1 and not inner:
+        return [one for one in content[lists[0]] if isinstance(one, dict)], _quoted(lists[0])
+    return [content] if content else [], ""
+
+
+def _event_of(documents: Sequence[Mapping[str, Any]]) -> str:
+    names = [name for name in documents[0] if name.lower() in _EVENT and isinstance(documents[0][name], str)]
+    return next((name for name in names if all(isinstance(one.get(name), str) for one in documents)), "")
+
+
+def _paths(document: Mapping[str, Any], before: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        path = f"{before}{_quoted(name)}"
+        if isinstance(value, dict):
+            if depth < _DEPTH_MAX:
+                yield from _paths(value, f"{path}.", depth + 1)
+        elif not isinstance(value, list | bool) and value not in (None, ""):
+            yield path, value
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def _likeliest(paths: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Choose by the last name, or the last two; of equals the one nearest to the top, below what is around it."""
+    nested = any("." in path for path in paths)
+    found = [
+        (rank, nested and "." not in path, path.count("."), path)
+        for path in paths
+        for rank, name in enumerate(names)
+        if name in (_bare(path.split(".")[-1]), _bare("".join(path.split(".")[-2:])))
+    ]
+    return min(found)[-1] if found else ""
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("ticket") or "ticket"
+
+
+def _head(source: str, where: str, guesses: Mapping[str, str], paths: Mapping[str, Any]) -> Sequence[str]:
+    times = [str(paths[guesses[name]]) for name in ("at", "opened_at") if guesses[name]]
+    forms = list(dict.fromkeys(form for text in times for known, form in _TIMES if known.match(text))) or ["iso8601"]
+    zone = ", zone: Asia/Shanghai" if any("%" in one for one in forms) else ""
+    variable = re.sub(r"[^A-Z0-9]", "_", source.upper())
+    return [
+        "# 由样例推测的初稿,每一处“猜测”都要核对 / a first map, guessed from samples: go over every guess.",
+        f"source: {source}",
+        "# 猜测 guess: 按对方说明填写签名方式 / how it signs, by its manual",
+        f"proof: {{kind: bearer, secrets: [{variable}_SECRET]}}",
+        "# 猜测 guess: 最好用对方的投递编号 / better its own id of a delivery, in a header or a field",
+        "delivery_id: {body: sha256}",
+        *([f"documents: {_yaml(where)}"] if where else []),
+        _line("number", guesses["number"] or "id"),
+        *([_line("at", guesses["at"])] if guesses["at"] else []),
+        f"time: {{format: {json.dumps(forms)}{zone}}} # 猜测 guess",
+    ]
+
+
+def _commands(
+    source: str,
+    event: str,
+    opening: Mapping[str, Any],
+    documents: Sequence[Mapping[str, Any]],
+    guesses: Mapping[str, str],
+) -> Sequence[str]:
+    number, key = guesses["number"] or "id", guesses["serial"]
+    fallback = f"join('-', ['{source}', to_string({number})])"
+    lines = ["commands:", "  - command: open-ticket"]
+    if event:
+        lines.append(f"    when: {_yaml(f'{_quoted(event)} == {_literal(opening[event])}')}")
+    kind = "serial" if key else "order"
+    lines += [
+        "    fields:",
+        f"      incident_key: {{kind: {{value: {kind}}}, value: {_yaml(key or fallback)}}} # 猜测 guess",
+        "      type: {value: hardware_fault} # 猜测 guess",
+        f"      {_line('title', guesses['title'] or 'title')}",
+    ]
+    lines += [
+        f"      {_line(name, guesses[name])}" for name in ("description", "priority", "opened_at") if guesses[name]
+    ]
+    people = {"name": guesses["customer"], "phone": guesses["phone"]}
+    if any(people.values()):
+        inner = ", ".join(f"{name}: {_yaml(path)}" for name, path in people.items() if path)
+        lines.append(f"      customer: {{{inner}}} # 猜测 guess")
+    kinds = list(dict.fromkeys(str(one[event]) for one in documents))[:_LISTED_MAX] if event else []
+    for other in kinds:
+        if other != opening[event]:
+            text = _likeliest(
+                dict(_paths(next(one for one in documents if one[event] == other), "")),
+                ("body", "text", "comment", "content", "description", "current", "status"),
+            )
+            lines += [
+                "  - command: note # 猜测 guess",
+                f"    when: {_yaml(f'{_quoted(event)} == {_literal(other)}')}",
+                f"    fields: {{text: {_yaml(text or _quoted(event))}}}",
+            ]
+    return lines
+
+
+def _literal(text: object) -> str:
+    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _yaml(expression: str) -> str:
+    return json.dumps(expression, ensure_ascii=False)
+
+
+def _line(name: str, path: str) -> str:
+    return f"{name}: {_yaml(path)} # 猜测 guess"

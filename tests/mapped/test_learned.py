@@ -1,0 +1,43 @@
+"""A first map that samples give: it can be read, opens a ticket of the sample, and marks what it guessed."""
+
+import json
+
+import pytest
+
+from adapters.mapped.learned import learned
+from adapters.mapped.read_map import read_map
+from adapters.mapped.trial import tried
+from bus.domain.errors import MalformedInput
+from tests.mapped.maps import NOW
+from tests.mapped.vendors import RULES, SIGNED, sample
+
+
+@pytest.mark.parametrize(
+    ("vendor", "title"), [(vendor, "水泵不转") for vendor in SIGNED if vendor not in ("zammad", "znuny")]
+)
+async def test_learned_a_first_map_opens_the_ticket_of_the_sample(vendor: str, title: str) -> None:
+    bodies = {name: sample(vendor, name) for name in ("created", "comment")}
+    content = learned("learned", list(bodies.values()))
+    assert content.count("guess") >= 5
+    opened, *_ = await tried(read_map(content, "learned", RULES.sla), bodies, {}, RULES, NOW)
+    assert opened.outcome == "accepted", (opened, content)
+    assert opened.commands[0].command == "open-ticket"
+    assert opened.commands[0].fields["title"] == title
+
+
+async def test_learned_a_list_and_names_that_no_path_has_plain_are_read() -> None:
+    rows = [
+        {"Event": "opened", "Ticket No": 7, "subject": "门禁失灵", "created": "2026/11/22 09:05"},
+        {"Event": "it's said", "Ticket No": 7, "text": "已到现场"},
+    ]
+    body = json.dumps({"rows": rows}).encode()
+    content = learned("doors", [body])
+    (found,) = await tried(read_map(content, "learned", RULES.sla), {"rows": body}, {}, RULES, NOW)
+    assert [(one.command, one.number) for one in found.commands] == [("open-ticket", "7"), ("note", "7")], content
+    assert found.commands[1].fields["text"] == "已到现场"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[1]", b"no", b""])
+def test_learned_of_what_is_no_sample_nothing_is_guessed(body: bytes) -> None:
+    with pytest.raises(MalformedInput):
+        learned("doors", [body])
