@@ -128,6 +128,13 @@ class _Operator:
         found = await groups(self._core.pool, origin=f"delivery:{target}")
         return await self._shown(found[0].sample) if found else {}
 
+    async def apply_map(self, name: str, *, by: str, why: str) -> int:
+        from adapters.mapped import versions
+        from adapters.mapped.shipped import shipped
+        from bus.postgres.pool import in_transaction
+
+        return await in_transaction(self._core.pool, versions.apply, name, shipped(name), by=by, why=why)
+
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         from bus.intake.dispatch import utc_now
         from bus.postgres.pool import in_transaction

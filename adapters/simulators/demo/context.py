@@ -10,6 +10,7 @@ from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import DemoSystems
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
+from adapters.simulators.help_desk import HelpDesk
 from adapters.simulators.host_client import HostClient
 from bus.delivery.status import TargetStatus
 
@@ -27,6 +28,9 @@ class Operator(Protocol):
 
     async def letter(self, target: str) -> Mapping[str, Any]:
         """Look for a dead letter of a target, as `ticketbus deadletter show --json` gives it; empty without one."""
+
+    async def apply_map(self, name: str, *, by: str, why: str) -> int:
+        """Bring a map that comes with the bus into force, as `ticketbus map apply` does; give its version."""
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         """Send a letter again, as `ticketbus deadletter retry` does; give it as it then stands on file."""
@@ -65,6 +69,7 @@ class DemoContext:
     app: EngineerApp
     wrong_app: EngineerApp
     host: HostClient
+    desk: HelpDesk
     systems: DemoSystems
     operator: Operator
     faults: Faults

@@ -9,12 +9,14 @@ from adapters.simulators.demo.alarms_act import alarms, filling_disk
 from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, Faults, Operator
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
+from adapters.simulators.demo.plug_in_act import plug_in
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
-from adapters.simulators.demo.systems import DemoSystems
+from adapters.simulators.demo.systems import DESK_SECRET, DemoSystems
 from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
+from adapters.simulators.help_desk import HelpDesk
 from adapters.simulators.host_client import HostClient
 
 
@@ -41,6 +43,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
         HostClient(stage.url, stage.host_token) as host,
+        HelpDesk(stage.url, DESK_SECRET) as desk,
     ):
         context = DemoContext(
             crm=crm,
@@ -48,6 +51,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
             app=app,
             wrong_app=wrong_app,
             host=host,
+            desk=desk,
             systems=stage.systems,
             operator=stage.operator,
             faults=stage.faults,
@@ -69,5 +73,6 @@ async def _play(context: DemoContext, tell: Narrator) -> str:
             await closure(context, tell, ticket_id)
         await read_model(context, tell, ticket_id)
         await alarms(context, tell, filling_since)
+        await plug_in(context, tell)
         await trace(context, tell, ticket_id)
         return ticket_id
