@@ -69,7 +69,7 @@ class DemoContext:
     app: EngineerApp
     wrong_app: EngineerApp
     host: HostClient
-    desk: HelpDesk
+    help_desk: HelpDesk
     systems: DemoSystems
     operator: Operator
     faults: Faults

@@ -11,7 +11,7 @@ from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.plug_in_act import plug_in
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
-from adapters.simulators.demo.systems import DESK_SECRET, DemoSystems
+from adapters.simulators.demo.systems import HELP_SECRET, DemoSystems
 from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
@@ -43,7 +43,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
         HostClient(stage.url, stage.host_token) as host,
-        HelpDesk(stage.url, DESK_SECRET) as desk,
+        HelpDesk(stage.url, HELP_SECRET) as help_desk,
     ):
         context = DemoContext(
             crm=crm,
@@ -51,7 +51,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
             app=app,
             wrong_app=wrong_app,
             host=host,
-            desk=desk,
+            help_desk=help_desk,
             systems=stage.systems,
             operator=stage.operator,
             faults=stage.faults,
