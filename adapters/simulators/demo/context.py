@@ -10,8 +10,8 @@ from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.systems import DemoSystems
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
-from adapters.simulators.help_desk import HelpDesk
 from adapters.simulators.host_client import HostClient
+from adapters.simulators.zendesk import ZendeskSimulator
 from bus.delivery.status import TargetStatus
 
 EVENT_S_MAX: Final = 60.0
@@ -69,7 +69,7 @@ class DemoContext:
     app: EngineerApp
     wrong_app: EngineerApp
     host: HostClient
-    help_desk: HelpDesk
+    zendesk: ZendeskSimulator
     systems: DemoSystems
     operator: Operator
     faults: Faults

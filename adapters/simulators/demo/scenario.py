@@ -11,13 +11,13 @@ from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.plug_in_act import plug_in
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
-from adapters.simulators.demo.systems import HELP_SECRET, DemoSystems
+from adapters.simulators.demo.systems import ZENDESK_SECRET, DemoSystems
 from adapters.simulators.demo.trace_act import read_model, trace
 from adapters.simulators.demo.work_act import assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
-from adapters.simulators.help_desk import HelpDesk
 from adapters.simulators.host_client import HostClient
+from adapters.simulators.zendesk import ZendeskSimulator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "app.cursor", person=ENGINEER) as app,
         EngineerApp(stage.url, stage.engineer_token, stage.scratch / "wrong.cursor", person=ENGINEER) as wrong_app,
         HostClient(stage.url, stage.host_token) as host,
-        HelpDesk(stage.url, HELP_SECRET) as help_desk,
+        ZendeskSimulator(stage.url, ZENDESK_SECRET) as zendesk,
     ):
         context = DemoContext(
             crm=crm,
@@ -51,7 +51,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
             app=app,
             wrong_app=wrong_app,
             host=host,
-            help_desk=help_desk,
+            zendesk=zendesk,
             systems=stage.systems,
             operator=stage.operator,
             faults=stage.faults,

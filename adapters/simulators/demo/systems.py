@@ -10,8 +10,8 @@ from adapters.simulators.systems_around import CRM_VARIABLE, ERP, SystemsAround,
 
 CRM: Final = "crm"
 BREAKER_FAILURES: Final = 3
-HELP_VARIABLE: Final = "ZENDESK_WEBHOOK_SECRET"  # as the map names it that comes with the bus
-HELP_SECRET: Final = token_urlsafe(24)
+ZENDESK_VARIABLE: Final = "ZENDESK_WEBHOOK_SECRET"  # as the map names it that comes with the bus
+ZENDESK_SECRET: Final = token_urlsafe(24)
 
 
 class DemoSystems(SystemsAround):
@@ -26,7 +26,7 @@ class DemoSystems(SystemsAround):
         retry = {"first_wait": "PT0.2S", "longest_wait": "PT1S"}
         breaker = {"failures": BREAKER_FAILURES, "probe_every": "PT1S"}
         targets = {CRM: crm, ERP: self.erp_target(retry=retry, breaker=breaker)}
-        return {**self.write(folder, {"targets": {"targets": targets}}), HELP_VARIABLE: HELP_SECRET}
+        return {**self.write(folder, {"targets": {"targets": targets}}), ZENDESK_VARIABLE: ZENDESK_SECRET}
 
 
 def listening() -> AbstractAsyncContextManager[DemoSystems]:

@@ -16,7 +16,7 @@ SOURCE: Final = "zendesk"
 STRANGER: Final = 401  # what a source hears that no map has plugged in
 
 
-class HelpDesk:
+class ZendeskSimulator:
     """Speaks to one gateway. Use it as an async context manager."""
 
     def __init__(self, url: str, secret: str) -> None:
