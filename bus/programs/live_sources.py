@@ -47,8 +47,12 @@ class LiveSources(Mapping[str, Source]):
 
     def trouble(self) -> str | None:
         """Say which maps cannot be taken up, and which sources have no secret here; None where all is well."""
-        found = [*self._refused.values(), *(one.trouble for one in self._mapped.values() if one.trouble)]
-        return "; ".join(found) or None
+        found = [self.refused() or "", *(one.trouble for one in self._mapped.values() if one.trouble)]
+        return "; ".join(filter(None, found)) or None
+
+    def refused(self) -> str | None:
+        """Say which maps cannot be taken up here; of a program that proves no sender, that is all of its trouble."""
+        return "; ".join(self._refused.values()) or None
 
     async def run(self) -> None:
         """Take up what is applied, a second after at most, until cancelled; while PostgreSQL is away all stays."""

@@ -127,9 +127,9 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     stages = [stage for stage in every_stage if stage.name in names]
     for stage in stages:
         health.watch(stage.name, lambda: STARTING)
-    health.watch(RELAY_PART, core.relay.trouble)
-    health.watch(KAFKA_PART, core.relay.kafka_away)
-    health.watch("postgres", lambda: None)
+    watched = {RELAY_PART: core.relay.trouble, KAFKA_PART: core.relay.kafka_away, "postgres": lambda: None}
+    for part, trouble in watched.items():
+        health.watch(part, trouble)
     made = delivery_workers(core, targets) if DELIVERY in names else {}
     awaiting = [worker for worker, _ in made.values() if isinstance(worker, DeliveryWorker)]
 
@@ -177,6 +177,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     kept = {name: KeptUp(name=name, run=run, report=core.alerts) for name, run in tasks.items()}
     for name, one in kept.items():
         health.watch(name, one.trouble)
+    health.watch(MAPS_PART, lambda: kept[MAPS_PART].trouble() or known.refused() or pulled.trouble())
     running = {name: one.until(stopping) for name, one in kept.items()}
     running |= {stage.name: _run_stage(core, stage, health, stopping, applied) for stage in stages}
     try:

@@ -58,7 +58,8 @@ async def test_alerts_of_a_gateway_alone_are_a_refused_subscription_and_no_worke
     assert listed.returncode == 1, "a P1 is open"
     assert "no_worker" in listed.stdout
     parts = bus.query("SELECT parts FROM programs WHERE program = 'gateway'")
-    assert parts == [({"outbox": None, "intake spool": None, "kafka": None},)], "its relay and its spool are watched"
+    watched = dict.fromkeys(("outbox", "intake spool", "kafka", "source maps"))
+    assert parts == [(watched,)], "its relay, its spool and its maps are watched"
     bus.environment["TICKETBUS_KAFKA_CA_FILE"] = str(PrivateAuthority(folder=bus.folder, days=(-1, 5)).ca)
     bus.start("worker")
     await heard(robot, "【P2 告警】证书即将过期:kafka_ca_file")

@@ -55,7 +55,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "probes",
         }
         alerting = {"alert rounds", "alert channels", "heartbeat"}
-        watches = {"registry", "certificates", "deadlines", "rollouts", "audit"}
+        watches = {"registry", "certificates", "deadlines", "rollouts", "audit", "source maps", "pulled sources"}
         assert set(ready) == {"ready", "postgres", "outbox", "kafka", *tasks, *watches, *alerting, *STAGES}
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"

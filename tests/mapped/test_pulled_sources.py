@@ -102,6 +102,12 @@ async def test_pulled_a_list_is_polled_and_each_change_taken_once(bus: Bus) -> N
 
         await eventually(asked_again)
     assert opened(bus, "polled") == ["N-1", "N-2", "N-3", "N-4"]
+
+    async def trouble() -> bool:  # the list is away by now
+        parts = "SELECT parts->>'source maps' FROM programs WHERE program = 'worker' AND stopped_at IS NULL"
+        return any("polled: " in (why or "") for (why,) in bus.query(parts))
+
+    await eventually(trouble)
     assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = 'polled'") == [(1,)]
 
 
