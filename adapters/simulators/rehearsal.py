@@ -1,12 +1,14 @@
 """Stand-ins for a rehearsal: their switches by name, how they stand, and a line for each call that comes."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.erp_simulator import ErpSimulator
+from adapters.simulators.fault_switches import FaultT
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.sap import SapSimulator
@@ -17,50 +19,52 @@ from adapters.simulators.u8 import U8Simulator, bill_in
 from adapters.simulators.u8_faults import U8Fault
 from bus.domain.text import Text
 
+SHOWN: Final = 20  # of bills, documents
+
 
 def kingdee_switches(erp: KingdeeSimulator) -> Switches:
-    """Give the switches of a Kingdee; its state tells the bills in its books, its stock and the calls that came."""
+    """Give the switches of a Kingdee; its state has the bills in its books, its stock and how many calls came."""
 
-    def state() -> Mapping[str, Any]:
-        bills = [
+    def bills() -> Sequence[Mapping[str, Any]]:
+        return [
             {"number": one.number, "note": one.model.get("FNote"), "status": one.status, "voided": one.voided}
-            for one in erp.books.bills[-20:]
+            for one in erp.books.bills[-SHOWN:]
         ]
-        return {"on": erp.switched_on, "bills": bills, "stock": erp.books.stock, "calls": erp.called}
 
-    def turn(turn: Turn) -> None:
-        erp.fail(KingdeeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
-
-    return Switches(faults=switch_names(KingdeeFault), turn=turn, heal=erp.heal, state=state)
+    return _erp_switches(erp, KingdeeFault, "bills", bills)
 
 
 def sap_switches(erp: SapSimulator) -> Switches:
-    """Give the switches of an SAP S/4; its state tells documents, stock and how many calls came."""
+    """Give the switches of an SAP S/4; its state has documents, stock and how many calls came."""
 
-    def state() -> Mapping[str, Any]:
-        documents = [
+    def documents() -> Sequence[Mapping[str, Any]]:
+        return [
             {"number": f"{one.number}/{one.year}", "reference": one.reference, "text": one.text}
-            for one in erp.books.documents[-20:]
+            for one in erp.books.documents[-SHOWN:]
         ]
-        return {"on": erp.switched_on, "documents": documents, "stock": erp.books.stock, "calls": erp.called}
 
-    def turn(turn: Turn) -> None:
-        erp.fail(SapFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
-
-    return Switches(faults=switch_names(SapFault), turn=turn, heal=erp.heal, state=state)
+    return _erp_switches(erp, SapFault, "documents", documents)
 
 
 def u8_switches(erp: U8Simulator) -> Switches:
     """Give the switches of a U8; its state has the bills in its books, its stock and how many calls came."""
 
+    def bills() -> Sequence[Mapping[str, Any]]:
+        return [{"number": one.number, "note": one.note, **one.steps} for one in erp.books.bills[-SHOWN:]]
+
+    return _erp_switches(erp, U8Fault, "bills", bills)
+
+
+def _erp_switches(
+    erp: ErpSimulator[FaultT], faults: type[FaultT], name: str, newest: Callable[[], Sequence[Mapping[str, Any]]]
+) -> Switches:
     def state() -> Mapping[str, Any]:
-        bills = [{"number": one.number, "note": one.note, **one.steps} for one in erp.books.bills[-20:]]
-        return {"on": erp.faults.names, "bills": bills, "stock": erp.books.stock, "calls": erp.called}
+        return {"on": erp.switched_on, name: newest(), "stock": erp.books.stock, "calls": erp.called}
 
     def turn(turn: Turn) -> None:
-        erp.fail(U8Fault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+        erp.fail(faults[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
 
-    return Switches(faults=switch_names(U8Fault), turn=turn, heal=erp.heal, state=state)
+    return Switches(faults=switch_names(faults), turn=turn, heal=erp.heal, state=state)
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:

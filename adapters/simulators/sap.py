@@ -1,20 +1,17 @@
 """An SAP S/4 on loopback: its OData v2 service for material documents, with its bad habits as switches."""
 
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from adapters.simulators.fault_switches import FaultSwitches
-from adapters.simulators.faulty_server import AnswerWay, FaultyServer, SimulatedAnswer, SimulatedRequest, http_answer
+from adapters.simulators.erp_simulator import ErpSimulator
+from adapters.simulators.faulty_server import SimulatedRequest, http_answer
 from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.sap_books import PostedDocument, SapAccount, SapBooks, SapRefused
 from adapters.simulators.sap_faults import AFTER, HIDDEN, STATUSES, WAYS, SapFault
-from adapters.simulators.switches import Switches, switch_name
 
 OAUTH_PATH: Final = "/oauth/token"
 ACCESS, FETCH, LOOKUP, POST = "Token", "Fetch", "Lookup", "Post"
@@ -23,35 +20,20 @@ _EMPTY: Final = {"MaterialDocument": "", "MaterialDocumentYear": "0000", "to_Mat
 
 
 @dataclass(slots=True, kw_only=True)
-class SapSimulator:
-    """Serves while `serving()` is open and keeps its books between; `calls` lists the services asked, in order.
+class SapSimulator(ErpSimulator[SapFault]):
+    """An SAP whose services are Token (OAuth), Fetch (a CSRF token), Lookup and Post; sessions end with `serving()`.
 
-    Services are Token (OAuth), Fetch (a CSRF token), Lookup and Post. It forgets all but the `most` newest calls and
-    documents; `called` counts all calls. `seen` is given each call's service and body, and the fault that it meets;
-    `switches` answer at SWITCH_PATH.
+    Of documents the `most` newest stay as well.
     """
 
-    stock: Mapping[str, float]
+    ways = WAYS
+
     account: SapAccount = field(default_factory=SapAccount)
-    now: Callable[[], float] = time.monotonic
-    byte_pause_s: float = 0.05
-    port: int = 0
-    most: int | None = None
-    called: int = 0
-    calls: list[str] = field(default_factory=list)
     heads: list[Mapping[str, str]] = field(default_factory=list)
-    seen: Callable[[str, bytes, str], None] | None = None
-    switches: Switches | None = None
     books: SapBooks = field(init=False)
-    _switches: FaultSwitches[SapFault] = field(default_factory=FaultSwitches)
 
     def __post_init__(self) -> None:
         self.books = SapBooks(self.stock, self.account, self.now, self.most)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
 
     def target_options(self, password_variable: str) -> Mapping[str, str]:
         """Give the options of a target that calls it, as a targets file has them; the password is in that variable."""
@@ -65,44 +47,24 @@ class SapSimulator:
             "cost_center": "CC4711",
         }
 
-    def fail(self, fault: SapFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
-        """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
-        self._switches.turn_on(fault, times=times, only=only)
-
-    @property
-    def switched_on(self) -> list[str]:
-        """List the faults that are on, the one that comes first at a call first."""
-        return self._switches.names
-
-    def heal(self) -> None:
-        """Switch all faults off; who hangs, hangs on."""
-        self._switches.turn_off()
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Self]:
-        """Listen, on the same port every time; sessions of the last time are gone, the books are not."""
-        server = FaultyServer(
-            answer=self._answered, port=self.port, byte_pause_s=self.byte_pause_s, switches=self.switches
-        )
+    def _begin(self) -> None:
         self.books.forget_sessions()
-        async with server.serving():
-            self.port = server.port
-            yield self
 
-    def _answered(self, request: SimulatedRequest) -> SimulatedAnswer:
-        service = _service(request)
-        self.called += 1
-        self.calls.append(service)
+    def _service(self, request: SimulatedRequest) -> str:
+        path = urlsplit(request.path).path
+        if path == OAUTH_PATH:
+            return ACCESS
+        if path == _ROOT and request.verb == "GET":
+            return FETCH if request.headers.get("x-csrf-token", "").lower() == "fetch" else "Root"
+        if path == f"{_ROOT}A_MaterialDocumentHeader":
+            return POST if request.verb == "POST" else LOOKUP
+        return "?"
+
+    def _arrived(self, request: SimulatedRequest) -> None:
         self.heads.append(request.headers)
-        drop_oldest(self.most, self.calls, self.heads)
-        fault = self._switches.next_at(service)
-        if self.seen:
-            self.seen(service, request.body, switch_name(fault) if fault else "")
-        way = WAYS.get(fault, AnswerWay.WHOLE) if fault else AnswerWay.WHOLE
-        return SimulatedAnswer(content=self._reply(fault, service, request), way=way)
+        drop_oldest(self.most, self.heads)
 
     def _reply(self, fault: SapFault | None, service: str, request: SimulatedRequest) -> bytes:
-        """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
         if fault is not None and fault in HIDDEN:
             if service != POST:  # nothing else has such an answer
                 return self._true_answer(None, service, request)
@@ -172,17 +134,6 @@ class SapSimulator:
             warned = SapRefused("M7/999", "Check the batch").header("warning")
             lines.append(f"sap-message: {orjson.dumps(warned).decode()}")
         return http_answer("201 Created", _written({"d": _entity(document, fault)}, fault), *lines)
-
-
-def _service(request: SimulatedRequest) -> str:
-    path = urlsplit(request.path).path
-    if path == OAUTH_PATH:
-        return ACCESS
-    if path == _ROOT and request.verb == "GET":
-        return FETCH if request.headers.get("x-csrf-token", "").lower() == "fetch" else "Root"
-    if path == f"{_ROOT}A_MaterialDocumentHeader":
-        return POST if request.verb == "POST" else LOOKUP
-    return "?"
 
 
 def _entity(document: PostedDocument, fault: SapFault | None) -> object:

@@ -4,21 +4,18 @@ OpenAPI queues a bill unless it is asked with `sync=1`: the answer is an address
 taken out of the queue, `queue_s` later.
 """
 
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 from defusedxml.ElementTree import ParseError, fromstring
 
-from adapters.simulators.fault_switches import FaultSwitches
-from adapters.simulators.faulty_server import AnswerWay, FaultyServer, SimulatedAnswer, SimulatedRequest, http_answer
+from adapters.simulators.erp_simulator import ErpSimulator
+from adapters.simulators.faulty_server import SimulatedRequest, http_answer
 from adapters.simulators.oldest import drop_oldest
-from adapters.simulators.switches import Switches, switch_name
 from adapters.simulators.u8_books import U8Account, U8BillKept, U8Books, U8Refusal
 from adapters.simulators.u8_faults import AFTER, SAYS, STATUSES, WAYS, U8Fault
 
@@ -37,35 +34,18 @@ _OTHERS: Final = {"code": "0000000001", "maker": "demo", "handler": "demo", "mem
 
 
 @dataclass(slots=True, kw_only=True)
-class U8Simulator:
-    """Serves while `serving()` is open and keeps its books between; `calls` names the services asked, in order.
+class U8Simulator(ErpSimulator[U8Fault]):
+    """A U8 whose tokens outlive `serving()`; of bills the `most` newest stay as well."""
 
-    It forgets all but the `most` newest calls and bills; `called` counts all calls.
-    `seen` is given each call's service and body, and the fault that it meets; `switches` answer at SWITCH_PATH.
-    """
+    ways = WAYS
 
-    stock: Mapping[str, float]
     account: U8Account = field(default_factory=U8Account)
-    now: Callable[[], float] = time.monotonic
     queue_s: float = 0.1
-    byte_pause_s: float = 0.05
-    port: int = 0
-    most: int | None = None
-    called: int = 0
-    calls: list[str] = field(default_factory=list)
     traceparents: dict[str, None] = field(default_factory=dict)
-    seen: Callable[[str, bytes, str], None] | None = None
-    switches: Switches | None = None
     books: U8Books = field(init=False)
-    faults: FaultSwitches[U8Fault] = field(default_factory=FaultSwitches)
 
     def __post_init__(self) -> None:
         self.books = U8Books(self.stock, self.account, self.now, self.most)
-
-    @property
-    def url(self) -> str:
-        """Where OpenAPI listens."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def eai_url(self) -> str:
@@ -88,41 +68,22 @@ class U8Simulator:
         """Give the options of a target that calls EAI; the sender's code is in that variable."""
         return {"url": self.eai_url, "sender": sender_variable, "warehousecode": "01", "receivecode": "21"}
 
-    def fail(self, fault: U8Fault, *, times: int | None = None, only: Collection[str] = ()) -> None:
-        """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
-        self.faults.turn_on(fault, times=times, only=only)
+    def _service(self, request: SimulatedRequest) -> str:
+        path = urlsplit(request.path).path
+        if path.lower() != EAI_PATH:
+            return _SERVICES.get(path, path)
+        if request.verb == "GET":
+            return HEALTH
+        return EAI_QUERY if b'proc="query"' in request.body else EAI_ADD
 
-    def heal(self) -> None:
-        """Switch all faults off; who hangs, hangs on."""
-        self.faults.turn_off()
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Self]:
-        """Listen, on the same port every time; the books, and the tokens, stay."""
-        server = FaultyServer(
-            answer=self._answered, port=self.port, byte_pause_s=self.byte_pause_s, switches=self.switches
-        )
-        async with server.serving():
-            self.port = server.port
-            yield self
-
-    def _answered(self, request: SimulatedRequest) -> SimulatedAnswer:
-        parts = urlsplit(request.path)
-        service = _service(request, parts.path)
-        self.called += 1
-        self.calls.append(service)
+    def _arrived(self, request: SimulatedRequest) -> None:
         self.traceparents[request.headers.get("traceparent", "")] = None
-        drop_oldest(self.most, self.calls, self.traceparents)
+        drop_oldest(self.most, self.traceparents)
         self.books.work_off_queue()
-        fault = self.faults.next_at(service)
-        if self.seen:
-            self.seen(service, request.body, switch_name(fault) if fault else "")
-        content = self._reply(fault, service, dict(parse_qsl(parts.query)), request.body)
-        return SimulatedAnswer(content=content, way=WAYS.get(fault, AnswerWay.WHOLE) if fault else AnswerWay.WHOLE)
 
-    def _reply(self, fault: U8Fault | None, service: str, asked: Mapping[str, str], body: bytes) -> bytes:
-        """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
-        in_xml = service in _OF_EAI
+    def _reply(self, fault: U8Fault | None, service: str, request: SimulatedRequest) -> bytes:
+        in_xml, body = service in _OF_EAI, request.body
+        asked = dict(parse_qsl(urlsplit(request.path).query))
         if fault is not None and fault not in AFTER:
             if fault in SAYS:
                 return http_answer("200 OK", _refused(SAYS[fault], in_xml=in_xml))
@@ -201,14 +162,6 @@ def bill_in(body: bytes) -> U8BillKept | None:
         return _bill_of_json(orjson.loads(body)["otherout"], "")
     except (U8Refusal, ParseError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _service(request: SimulatedRequest, path: str) -> str:
-    if path.lower() != EAI_PATH:
-        return _SERVICES.get(path, path)
-    if request.verb == "GET":
-        return HEALTH
-    return EAI_QUERY if b'proc="query"' in request.body else EAI_ADD
 
 
 def _bill_of_json(head: Mapping[str, Any], biz_id: str) -> U8BillKept:

@@ -47,14 +47,12 @@ def kingdee(
     erp = KingdeeSimulator(stock=dict(stocked(one) for one in stock or [STOCK]), port=port, most=CALLS_MAX)
     erp.seen = lambda service, body, fault: log_call(kingdee_line(service, body, fault))
     erp.switches = turned(kingdee_switches(erp), switch)
-    account = erp.account
 
     def shown() -> "Mapping[str, Any]":
-        who = {"acct_id": account.acct_id, "user": account.user, "app_id": account.app_id, "app_secret": ERP_SECRET}
-        options = {"base_url": erp.url, **who, "org": "100", "stock": "CK001"}
-        return {"erp": {"adapter": "kingdee", "events": ["PartsRequested"], "options": options}}
+        options = erp.target_options(ERP_SECRET)
+        return {"erp": {"adapter": "kingdee", "events": ["PartsRequested"], "options": dict(options)}}
 
-    serve(erp.serving(), shown, lambda: {ERP_SECRET: account.app_secret}, lambda: erp.url)
+    serve(erp.serving(), shown, lambda: {ERP_SECRET: erp.account.app_secret}, lambda: erp.url)
 
 
 @commands.command(epilog=listed(SapFault))
