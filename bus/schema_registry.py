@@ -167,20 +167,24 @@ class SchemaLearner:
     async def _asked(self, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:
         if self.registry is None or not schema_ids:
             return {}
-        found = {}
-        try:
-            async with self.registry.client() as http:
-                for schema_id in schema_ids:
-                    answer = await http.get(f"/schemas/ids/{schema_id}")
-                    if answer.status_code >= 500 or answer.status_code == 429:
-                        raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
-                    if answer.status_code == 200 and (one := _registered(schema_id, _definition(answer))):
-                        found[schema_id] = one
-        except httpx2.TransportError as error:
-            raise RegistryUnavailable(
-                f"the schema registry at {self.registry.url} is away: {type(error).__name__}"
-            ) from error
-        return found
+        texts = await definitions(self.registry, schema_ids)
+        return {schema_id: one for schema_id, text in texts.items() if (one := _registered(schema_id, text))}
+
+
+async def definitions(registry: Registry, schema_ids: Iterable[int]) -> dict[int, str]:
+    """Ask for the texts of schemas; those that nobody knows are left out. Raises RegistryUnavailable."""
+    found = {}
+    try:
+        async with registry.client() as http:
+            for schema_id in schema_ids:
+                answer = await http.get(f"/schemas/ids/{schema_id}")
+                if answer.status_code >= 500 or answer.status_code == 429:
+                    raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
+                if answer.status_code == 200:
+                    found[schema_id] = _definition(answer)
+    except httpx2.TransportError as error:
+        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {type(error).__name__}") from error
+    return found
 
 
 async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:

@@ -6,9 +6,8 @@ looked for: two characters of one also stand inside the names of materials (a ne
 
 import re
 from typing import Final
-from unicodedata import normalize
 
-from bus.domain.simplified import simplified
+from bus.domain.simplified import folded
 
 _SESSION: Final = r"(?:会话|工作阶段)(?:信息|资讯)?"
 _LOGIN_ZH: Final = r"登[录陆入]"
@@ -35,21 +34,16 @@ _IN_USE: Final = re.compile(
 _LOGIN_PAGE: Final = re.compile(rf"type=[\"']?password|{_LOGIN_ZH}|log ?in|sign ?in|returnurl")
 
 
-def _folded(text: str) -> str:
-    """Give a text in one width and case, and in simplified characters."""
-    return simplified(normalize("NFKC", text)).casefold()
-
-
 def says_session_lost(text: str) -> bool:
     """Say whether a text tells that we are not logged in."""
-    return _LOST.search(_folded(text)) is not None
+    return _LOST.search(folded(text)) is not None
 
 
 def says_in_use(text: str) -> bool:
     """Say whether a text tells that somebody else has the bill open, so that it can be tried again later."""
-    return _IN_USE.search(_folded(text)) is not None
+    return _IN_USE.search(folded(text)) is not None
 
 
 def is_login_page(page: str) -> bool:
     """Say whether a page is the one where people log in."""
-    return _LOGIN_PAGE.search(_folded(page)) is not None
+    return _LOGIN_PAGE.search(folded(page)) is not None

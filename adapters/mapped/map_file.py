@@ -4,7 +4,7 @@ Words and shapes are checked when the map is read, every fault at once with its 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Union
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,7 +12,7 @@ from adapters.expressions import Jmes
 from adapters.map_faults import fault
 from adapters.mapped.proof import Proof
 from adapters.mapped.transports import PolledList, Transport, Webhook
-from adapters.mapping.commands import command_model, known_command
+from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Value, Words
 from adapters.mapping.proof_kinds import Header, HmacProof, StandardWebhooksProof
 from adapters.time_form import ISO_8601, TimeForm, listed
@@ -56,14 +56,7 @@ class CommandMap(MapPart):
 
 MODELS: Final = {name: command_model(name, CommandMap) for name in COMMANDS}
 
-if TYPE_CHECKING:
-    AnyCommand = CommandMap
-else:
-    AnyCommand = Annotated[
-        Union[tuple(MODELS.values())],  # noqa: UP007 - it is made of the commands that there are
-        Field(discriminator="command"),
-        BeforeValidator(known_command(MODELS)),
-    ]
+AnyCommand = Annotated[CommandMap, one_of(MODELS)]
 
 
 class SourceMap(MapPart):

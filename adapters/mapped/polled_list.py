@@ -12,11 +12,11 @@ import httpx2
 
 from adapters.adapter import EnvironmentSecrets
 from adapters.expressions import Expression
+from adapters.mapped.translate import read_any
 from adapters.mapped.transports import ListLogin, NextPage, PolledList
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
 from adapters.time_form import TimeForm
 from bus.domain.errors import MalformedInput, Transient
-from bus.wire.json_body import read_object
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 PAGES_MAX: Final = 1_000
@@ -192,10 +192,7 @@ def _login(login: ListLogin | None, secrets: EnvironmentSecrets) -> dict[str, st
 
 
 def _parsed(answer: HttpResponse) -> Any:
-    body = answer.body
     try:
-        wrapped = body.lstrip()[:1] == b"["
-        parsed = read_object(b'{"list":' + body + b"}" if wrapped else body, "$", foreign=True, number_texts=False)
+        return read_any(answer.body)
     except MalformedInput as refused:
         raise ListAway(str(refused.text)) from None
-    return parsed["list"] if wrapped else parsed

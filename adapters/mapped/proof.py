@@ -49,7 +49,7 @@ class PathProof(MapPart):
 
 
 Proof = Annotated[StandardWebhooksProof | HmacProof | BasicProof | BearerProof | PathProof, Field(discriminator="kind")]
-Verify = Callable[[Mapping[str, str], bytes, datetime], None]
+Verify = Callable[[Mapping[str, str], bytes, datetime], object]  # what it gives is nobody's
 
 
 def verifier(proof: Proof, secrets: Sequence[str], *, where: str) -> Verify:
@@ -59,7 +59,7 @@ def verifier(proof: Proof, secrets: Sequence[str], *, where: str) -> Verify:
     """
     if isinstance(proof, StandardWebhooksProof):
         keys = [webhook_signature.secret(one, where=where) for one in secrets]
-        return lambda headers, body, now: void(webhook_signature.verify(headers, body, secrets=keys, now=now))
+        return lambda headers, body, now: webhook_signature.verify(headers, body, secrets=keys, now=now)
     if short := [one for one in secrets if len(one) < SECRET_CHARS_MIN]:
         raise SettingsInvalid(f"{where}: a secret has at least {SECRET_CHARS_MIN} characters; this one {len(short[0])}")
     match proof:
@@ -73,10 +73,6 @@ def verifier(proof: Proof, secrets: Sequence[str], *, where: str) -> Verify:
             return lambda headers, _body, _now: _equals_one(name, headers.get(name, ""), good)
         case PathProof():
             return _path(proof, secrets)
-
-
-def void(_: object) -> None:
-    """Drop a result."""
 
 
 def _keys(proof: HmacProof, secrets: Sequence[str], where: str) -> Sequence[bytes]:

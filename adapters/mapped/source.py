@@ -12,6 +12,8 @@ from adapters.mapped.transports import Webhook
 from bus.config_file import ConfigFileInvalid, secret_of
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
+from bus.domain.terms import TraceId
+from bus.intake.from_raw_request import SOURCES_PATH
 from bus.settings import SettingsInvalid
 from bus.wire.json_body import refuse_unstorable
 from schemas.messages import RequestReceived
@@ -62,6 +64,22 @@ class MappedSource:
         lower = {name.lower(): value for name, value in headers.items()}
         self._verify(lower, body, now)
         return self.delivery_id(body, lower)
+
+    def delivery(
+        self, delivery_id: str, body: bytes, *, headers: Mapping[str, str], received_at: datetime, trace_id: TraceId
+    ) -> RequestReceived:
+        """Give what nobody sent over HTTP, a sample or a record that is read, as a delivery of this source."""
+        return RequestReceived(
+            delivery_id=delivery_id,
+            source=self.name,
+            client=self.name,
+            method="POST",
+            path=f"{SOURCES_PATH}{self.name}/webhook",
+            headers=headers,
+            body=body,
+            received_at=received_at,
+            trace_id=trace_id,
+        )
 
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput, or Ignored."""

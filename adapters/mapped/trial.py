@@ -52,14 +52,10 @@ async def tried(
     dispatcher = Dispatcher(store=MemoryStore(), rules=rules)
     found = list[TriedSample]()
     for number, (name, body) in enumerate(samples.items()):
-        received = RequestReceived(
-            delivery_id=f"sample-{number}",
-            source=source.name,
-            client=source.name,
-            method="POST",
-            path=f"/v1/sources/{source.name}/webhook",
+        received = source.delivery(
+            f"sample-{number}",
+            body,
             headers={name.lower(): value for name, value in headers.items()},
-            body=body,
             received_at=now,
             trace_id=TraceId(f"{number + 1:032x}"),
         )

@@ -1,7 +1,7 @@
 """The map of a target, which is the `options` of its entry in the targets file: requests, and what answers mean."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Union
+from typing import Annotated, Any, Final, Literal, Self
 
 import httpx2
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
@@ -11,7 +11,7 @@ from adapters.http_options import HttpOptions
 from adapters.map_faults import fault
 from adapters.mapped_target.proof import CallProof, OAuthProof
 from adapters.mapped_target.sent_values import RequestPath, Sent, SentValue, Tree
-from adapters.mapping.commands import command_model, known_command
+from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Place, Words, values_in
 from adapters.mapping.proof_kinds import Header, StandardWebhooksProof
 from adapters.outbound_http import HttpUrl
@@ -98,14 +98,7 @@ class CommandOfAnswer(MapPart):
 COMMAND_MODELS: Final = {
     name: command_model(name, CommandOfAnswer) for name, cls in COMMANDS.items() if cls is not OpenTicket
 }
-if TYPE_CHECKING:
-    AnyCommandOfAnswer = CommandOfAnswer
-else:
-    AnyCommandOfAnswer = Annotated[
-        Union[tuple(COMMAND_MODELS.values())],  # noqa: UP007 - it is made of the commands that there are
-        Field(discriminator="command"),
-        BeforeValidator(known_command(COMMAND_MODELS)),
-    ]
+AnyCommandOfAnswer = Annotated[CommandOfAnswer, one_of(COMMAND_MODELS)]
 CommandsOfAnswer = Annotated[tuple[AnyCommandOfAnswer, ...], Field(max_length=REQUESTS_MAX)]
 Criteria = Annotated[Criterion, BeforeValidator(_criterion)]
 Failures = Annotated[tuple[FailureRule, ...], Field(max_length=REQUESTS_MAX)]

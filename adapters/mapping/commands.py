@@ -1,9 +1,9 @@
 """Commands of a map: the model of what it says of each, and the reader that makes one of a document. Pure."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import create_model
+from pydantic import BeforeValidator, Field, GetPydanticSchema, create_model
 
 from adapters.map_faults import fault
 from adapters.mapping.field_values import FieldValue, MapPart, fields_model
@@ -30,7 +30,17 @@ def command_model(name: str, base: type[ModelT]) -> type[ModelT]:
     )
 
 
-def known_command(models: Mapping[str, type[MapPart]]) -> Callable[[object], object]:
+def one_of(models: Mapping[str, type[MapPart]]) -> GetPydanticSchema:
+    """Let a field whose type is the base of the models be one of them, by its `command`."""
+    union: Any = Annotated[
+        Union[tuple(models.values())],  # noqa: UP007 - it is made of the commands that there are
+        Field(discriminator="command"),
+        BeforeValidator(_known_command(models)),
+    ]
+    return GetPydanticSchema(lambda _base, handler: handler.generate_schema(union))
+
+
+def _known_command(models: Mapping[str, type[MapPart]]) -> Callable[[object], object]:
     """Make the check that refuses a command that there is none of with the nearest; pydantic would list them all."""
 
     def checked(given: object) -> object:

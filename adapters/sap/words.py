@@ -7,9 +7,8 @@ seen first-hand. That something is `gesperrt` or `locked` is not enough: so is a
 
 import re
 from typing import Final
-from unicodedata import normalize
 
-from bus.domain.simplified import simplified
+from bus.domain.simplified import folded
 
 _CODE: Final = re.compile(r"([A-Z][A-Z0-9])/?([0-9]{3})")  # M7/021, also written M7021
 
@@ -48,28 +47,24 @@ def plain_code(code: str) -> str:
 
 def says_locked(text: str) -> bool:
     """Say whether a text tells that somebody else has what is needed open, so that it can be tried again later."""
-    return _LOCKED.search(_folded(text)) is not None
+    return _LOCKED.search(folded(text)) is not None
 
 
 def says_later(text: str) -> bool:
     """Say whether a text asks to come again later."""
-    return _LATER.search(_folded(text)) is not None
+    return _LATER.search(folded(text)) is not None
 
 
 def says_short(text: str) -> bool:
     """Say whether a text tells that the store has not enough."""
-    return _SHORT.search(_folded(text)) is not None
+    return _SHORT.search(folded(text)) is not None
 
 
 def says_not_allowed(text: str) -> bool:
     """Say whether a text tells that our user lacks a permission."""
-    return _NOT_ALLOWED.search(_folded(text)) is not None
+    return _NOT_ALLOWED.search(folded(text)) is not None
 
 
 def says_csrf(text: str) -> bool:
     """Say whether a text tells that the CSRF token was not taken."""
-    return _CSRF.search(_folded(text)) is not None
-
-
-def _folded(text: str) -> str:
-    return simplified(normalize("NFKC", text)).casefold()
+    return _CSRF.search(folded(text)) is not None

@@ -9,10 +9,9 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
-from unicodedata import normalize
 
 from bus.delivery.target import FailureKind
-from bus.domain.simplified import simplified
+from bus.domain.simplified import folded
 
 
 class U8Says(Enum):
@@ -86,11 +85,11 @@ def says(code: str, words: str) -> U8Says:
     """Say what a refusal is about, by its code where one is known for it, else by its words."""
     if code in _CODES:
         return _CODES[code]
-    folded = simplified(normalize("NFKC", words)).casefold()
+    plain = folded(words)
     for meaning, sentence in _SENTENCES.items():
         if meaning is U8Says.TOKEN_LOST and code.startswith(_OF_U8_ITSELF):
             continue  # a material may be called so
-        if sentence.search(folded):
+        if sentence.search(plain):
             return meaning
     return U8Says.OTHER
 

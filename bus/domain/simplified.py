@@ -1,5 +1,7 @@
 """Traditional characters, as Taiwan and Hong Kong write them, as simplified ones. Pure."""
 
+from unicodedata import normalize
+
 # Those that our lists of words have, no others: a whole converter is a megabyte for 200 characters. A test holds every
 # character of these lists against it.
 _SIMPLIFIED = str.maketrans(
@@ -17,3 +19,8 @@ _SIMPLIFIED = str.maketrans(
 def simplified(text: str) -> str:
     """Give a text as our lists of words spell it: `無訂單號` is `无订单号`. For comparing alone, never to be stored."""
     return text if text.isascii() else text.translate(_SIMPLIFIED)
+
+
+def folded(text: str) -> str:
+    """Give a text as words of any language are looked for in it: half width, simplified, without case."""
+    return simplified(normalize("NFKC", text)).casefold()

@@ -11,10 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import fastavro
-import httpx2
 from fastavro.schema import SchemaParseException, UnknownType
 
-from bus.schema_registry import Registry, RegistryUnavailable, registry_of
+from bus.schema_registry import Registry, definitions, registry_of
 from bus.settings import Settings, SettingsInvalid
 
 _HEADER: Final = struct.Struct(">bI")
@@ -38,8 +37,9 @@ class ForeignAvro:
         Raises RegistryUnavailable.
         """
         ids = {_HEADER.unpack(one[:5])[1] for one in values if len(one) > 5 and one[0] == _MAGIC}
-        for schema_id in ids - self._schemas.keys():
-            self._schemas[schema_id] = await self._looked_up(schema_id)
+        if unknown := ids - self._schemas.keys():
+            texts = await definitions(self._registry, unknown)
+            self._schemas |= {schema_id: _parsed(texts.get(schema_id, "")) for schema_id in unknown}
         return [self._read(one) for one in values]
 
     def _read(self, value: bytes) -> bytes:
@@ -54,20 +54,12 @@ class ForeignAvro:
             return value
         return json.dumps(read, ensure_ascii=False, default=_plain).encode()
 
-    async def _looked_up(self, schema_id: int) -> Any:
-        try:
-            async with self._registry.client() as http:
-                answer = await http.get(f"/schemas/ids/{schema_id}")
-        except httpx2.TransportError as error:
-            raise RegistryUnavailable(f"the schema registry is away: {type(error).__name__}") from error
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise RegistryUnavailable(f"the schema registry answered {answer.status_code}")
-        if answer.status_code != 200:
-            return None
-        try:
-            return fastavro.parse_schema(json.loads(answer.json()["schema"]))
-        except (ValueError, KeyError, TypeError, SchemaParseException, UnknownType):
-            return None
+
+def _parsed(text: str) -> Any:
+    try:
+        return fastavro.parse_schema(json.loads(text))
+    except (ValueError, KeyError, TypeError, SchemaParseException, UnknownType):
+        return None
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,6 @@ from bus.kafka.clients import make_consumer, stop_consumer
 from bus.postgres.pool import connected, in_transaction
 from bus.programs.foreign_avro import ForeignAvro
 from bus.wire.record import Record
-from schemas.messages import RequestReceived
 
 BATCH: Final = 200
 LOOK_EVERY_S: Final = 1.0
@@ -137,17 +136,8 @@ class Taker:
 
     def _record(self, key: str, body: bytes) -> Record:
         source = self._source
-        received = RequestReceived(
-            delivery_id=key,
-            source=source.name,
-            client=source.name,
-            method="POST",
-            path=f"/v1/sources/{source.name}/webhook",
-            headers={MAP_VERSION: str(source.version)},
-            body=body,
-            received_at=utc_now(),
-            trace_id=TraceId(token_hex(16)),
-        )
+        headers, trace_id = {MAP_VERSION: str(source.version)}, TraceId(token_hex(16))
+        received = source.delivery(key, body, headers=headers, received_at=utc_now(), trace_id=trace_id)
         return Record(
             topic=f"source {source.name}",
             partition=0,
