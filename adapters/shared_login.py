@@ -30,12 +30,20 @@ class SharedLogin(Generic[SessionT]):
         self._refusal: DeliveryFailed | None = None  # of the last login, for those who waited for it
 
     async def session(
-        self, log_in: Callable[[], Awaitable[SessionT]], deadline: Deadline, *, lost: int = 0
+        self,
+        log_in: Callable[[], Awaitable[SessionT]],
+        deadline: Deadline,
+        *,
+        lost: int = 0,
+        over: Callable[[SessionT], bool] = lambda _: False,
     ) -> HeldSession[SessionT]:
-        """Give the session; log in where there is none, or it is the one that was lost. Raises DeliveryFailed."""
+        """Give the session; log in where there is none, it is the one that was lost, or it is over.
+
+        Raises DeliveryFailed.
+        """
         known = self._refusal
         async with self._login_turn(deadline):
-            if self._held is None or self._held.number == lost:
+            if self._held is None or self._held.number == lost or over(self._held.session):
                 if self._refusal is not None and self._refusal is not known:
                     raise self._refusal.again()
                 try:

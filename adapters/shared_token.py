@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from adapters.outbound_http import Deadline
-from adapters.shared_login import HeldSession, SharedLogin
+from adapters.shared_login import SharedLogin
 
 _EARLY_S_MAX = 60.0  # so long before its end a token is renewed, but never earlier than at half its time
 
@@ -25,29 +25,28 @@ class _Issued:
     text: str = field(repr=False)
     until: float
 
+    def is_over(self, lost: str) -> bool:
+        """Say whether it is the one that was refused, or its time has come."""
+        return self.text == lost or asyncio.get_running_loop().time() >= self.until
+
 
 class SharedToken:
     """Asks for a token with one request at a time. Who waited for it shares its outcome, a refusal as well."""
 
     def __init__(self, fetch: Callable[[Deadline], Awaitable[Token]]) -> None:
         """Ask for nothing yet; `fetch` raises DeliveryFailed."""
-        self._fetch, self._login = fetch, SharedLogin[_Issued]()
-        self._held: HeldSession[_Issued] | None = None
+        self._fetch, self._login, self._text = fetch, SharedLogin[_Issued](), ""
 
     @property
     def text(self) -> str:
         """Give the token that was issued last, or nothing."""
-        return self._held.session.text if self._held else ""
+        return self._text
 
     async def get(self, deadline: Deadline, *, lost: str = "") -> str:
         """Give a token that is in force and is not the `lost` one, which was refused. Raises DeliveryFailed."""
-        held = self._held
-        over = held is not None and (
-            held.session.text == lost or asyncio.get_running_loop().time() >= held.session.until
-        )
-        number = held.number if held is not None and over else 0
-        self._held = await self._login.session(lambda: self._issued(deadline), deadline, lost=number)
-        return self._held.session.text
+        held = await self._login.session(lambda: self._issued(deadline), deadline, over=lambda one: one.is_over(lost))
+        self._text = held.session.text
+        return self._text
 
     async def _issued(self, deadline: Deadline) -> _Issued:
         began = asyncio.get_running_loop().time()

@@ -56,6 +56,11 @@ class AccessToken:
     token: str = field(repr=False)
     until: float | None
 
+    @property
+    def is_over(self) -> bool:
+        """Say whether its time has come."""
+        return self.until is not None and asyncio.get_running_loop().time() >= self.until
+
 
 class SapSession:
     """Exchanges requests with SAP as whoever we are there. Calls may run at the same time."""
@@ -94,12 +99,9 @@ class SapSession:
             case BasicLogin(user=user, password=password):
                 return None, {**talk.trace_headers, "authorization": _basic(user, password)}
             case OAuthLogin() as login:
-                held = await self._access.session(lambda: self._fetch_access(login, talk), talk.deadline)
-                now = asyncio.get_running_loop().time()
-                if held.session.until is not None and now >= held.session.until:
-                    held = await self._access.session(
-                        lambda: self._fetch_access(login, talk), talk.deadline, lost=held.number
-                    )
+                held = await self._access.session(
+                    lambda: self._fetch_access(login, talk), talk.deadline, over=lambda token: token.is_over
+                )
                 return held, {**talk.trace_headers, "authorization": f"Bearer {held.session.token}"}
 
     async def _access_refused(self, answer: HttpResponse, held: HeldSession[AccessToken] | None, talk: SapTalk) -> bool:

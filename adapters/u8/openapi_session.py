@@ -130,10 +130,12 @@ class OpenApiSession:
 
     async def _token(self, talk: U8Talk, *, lost: int = 0) -> HeldSession[_Token]:
         """Give the token; a new one where there is none, or it is the lost one, or it is worn out."""
-        held = await self._tokens.session(lambda: self._new_token(talk), talk.deadline, lost=lost)
-        if held.session.worn_out(self._seconds()):
-            held = await self._tokens.session(lambda: self._new_token(talk), talk.deadline, lost=held.number)
-        return held
+        return await self._tokens.session(
+            lambda: self._new_token(talk),
+            talk.deadline,
+            lost=lost,
+            over=lambda token: token.worn_out(self._seconds()),
+        )
 
     async def _new_token(self, talk: U8Talk) -> _Token:
         try:
