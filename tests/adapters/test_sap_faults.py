@@ -120,7 +120,10 @@ async def failing_confirm(fault: SapFault) -> None:
 
 
 async def test_sap_faults_a_look_up_that_fails_never_says_that_nothing_is_there() -> None:
-    await asyncio.gather(*(failing_confirm(fault) for fault in set(AT_LOOKUP) - OF_POST_ALONE - OF_ENTITIES))
+    faults = set(AT_LOOKUP) - OF_POST_ALONE - OF_ENTITIES
+    await asyncio.gather(*(failing_confirm(fault) for fault in faults - HANGING))
+    # Beside thirty others these would spend their short time on connecting, and never hang.
+    await asyncio.gather(*(failing_confirm(fault) for fault in faults & HANGING))
 
 
 async def test_sap_faults_a_delivery_in_place_of_a_document_is_for_people_and_says_which() -> None:
